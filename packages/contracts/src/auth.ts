@@ -1,0 +1,161 @@
+import { type Static, Type } from 'typebox';
+import { TenantId } from './identifiers.ts';
+
+export const actions = ['read', 'write', 'manage', 'admin'] as const;
+export type Action = (typeof actions)[number];
+export const roles = ['reader', 'writer', 'manager', 'admin'] as const;
+export type Role = (typeof roles)[number];
+/** What a role may do, on every source of its tenant unless the grant names patterns. */
+export const roleActions: Readonly<Record<Role, readonly Action[]>> = {
+  reader: ['read'],
+  writer: ['read', 'write'],
+  manager: ['read', 'write', 'manage'],
+  admin: ['read', 'write', 'manage', 'admin'],
+};
+
+/** `sources` are source ids, or patterns with `*` for any run of characters. */
+export const Permission = Type.Object(
+  {
+    sources: Type.Array(Type.String({ pattern: '^[a-z0-9_*]{1,64}$' }), { minItems: 1, maxItems: 256 }),
+    actions: Type.Array(Type.Enum([...actions]), { minItems: 1, maxItems: 4 }),
+  },
+  { $id: 'Permission', additionalProperties: false },
+);
+export type Permission = Static<typeof Permission>;
+
+const Username = Type.String({ pattern: '^[A-Za-z0-9._@-]{1,128}$' });
+const Password = Type.String({ minLength: 1, maxLength: 1_024 });
+
+export const RegisterRequest = Type.Object(
+  { username: Username, password: Password },
+  { $id: 'RegisterRequest', additionalProperties: false },
+);
+export type RegisterRequest = Static<typeof RegisterRequest>;
+export const User = Type.Object(
+  {
+    user_id: Type.String(),
+    username: Username,
+    tenant_id: Type.Union([TenantId, Type.Null()]),
+    roles: Type.Array(Type.Enum([...roles])),
+    created_at: Type.String(),
+  },
+  { $id: 'User', additionalProperties: false },
+);
+export type User = Static<typeof User>;
+export const LoginRequest = Type.Object(
+  { username: Username, password: Password },
+  { $id: 'LoginRequest', additionalProperties: false },
+);
+export type LoginRequest = Static<typeof LoginRequest>;
+export const TokenResponse = Type.Object(
+  {
+    access_token: Type.String(),
+    token_type: Type.Literal('bearer'),
+    expires_in: Type.Integer({ description: 'seconds' }),
+    user_id: Type.String(),
+    tenant_id: Type.Union([TenantId, Type.Null()]),
+  },
+  { $id: 'TokenResponse', additionalProperties: false },
+);
+export type TokenResponse = Static<typeof TokenResponse>;
+/** The token to look at; without a body, the one of the Authorization header. */
+export const ValidateRequest = Type.Object(
+  { token: Type.Optional(Type.String({ maxLength: 8_192 })) },
+  { $id: 'ValidateRequest', additionalProperties: false },
+);
+export const ValidateResponse = Type.Object(
+  {
+    valid: Type.Boolean(),
+    subject: Type.Optional(Type.String()),
+    tenant_id: Type.Optional(Type.Union([TenantId, Type.Null()])),
+    permissions: Type.Optional(Type.Array(Permission)),
+    expires_at: Type.Optional(Type.String()),
+    reason: Type.Optional(Type.String()),
+  },
+  { $id: 'ValidateResponse', additionalProperties: false },
+);
+export type ValidateResponse = Static<typeof ValidateResponse>;
+export const PermissionsResponse = Type.Object(
+  {
+    user_id: Type.String(),
+    tenant_id: Type.Union([TenantId, Type.Null()]),
+    roles: Type.Array(Type.Enum([...roles])),
+    permissions: Type.Array(Permission),
+  },
+  { $id: 'PermissionsResponse', additionalProperties: false },
+);
+export type PermissionsResponse = Static<typeof PermissionsResponse>;
+
+/** Only a platform administrator (or an administrator of the same tenant) may grant. */
+export const GrantRequest = Type.Object(
+  { tenant_id: TenantId, role: Type.Enum([...roles]), sources: Type.Optional(Permission.properties.sources) },
+  { $id: 'GrantRequest', additionalProperties: false },
+);
+export type GrantRequest = Static<typeof GrantRequest>;
+export const ApiKeyRequest = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    permissions: Type.Optional(Type.Array(Permission, { maxItems: 64 })),
+    expires_in_days: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_650 })),
+  },
+  { $id: 'ApiKeyRequest', additionalProperties: false },
+);
+export type ApiKeyRequest = Static<typeof ApiKeyRequest>;
+/** `key` is shown once, at creation. It is sent as `X-API-Key` (or as a bearer token) to the gateway. */
+export const ApiKeyCreated = Type.Object(
+  { key_id: Type.String(), name: Type.String(), key: Type.String(), expires_at: Type.String() },
+  { $id: 'ApiKeyCreated', additionalProperties: false },
+);
+export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
+export const ApiKeySummary = Type.Object(
+  {
+    key_id: Type.String(),
+    name: Type.String(),
+    created_at: Type.String(),
+    expires_at: Type.String(),
+    permissions: Type.Array(Permission),
+  },
+  { $id: 'ApiKeySummary', additionalProperties: false },
+);
+export const ApiKeyList = Type.Object(
+  { keys: Type.Array(ApiKeySummary) },
+  { $id: 'ApiKeyList', additionalProperties: false },
+);
+
+export const Jwk = Type.Object(
+  {
+    kty: Type.Literal('EC'),
+    crv: Type.Literal('P-256'),
+    x: Type.String(),
+    y: Type.String(),
+    kid: Type.String(),
+    alg: Type.Literal('ES256'),
+    use: Type.Literal('sig'),
+  },
+  { $id: 'Jwk', additionalProperties: false },
+);
+export type Jwk = Static<typeof Jwk>;
+export const Jwks = Type.Object(
+  { keys: Type.Array(Jwk, { maxItems: 64 }) },
+  { $id: 'Jwks', additionalProperties: false },
+);
+export type Jwks = Static<typeof Jwks>;
+
+/** Claims of every token. `iss` must be the issuer that owns the key (`kid`). */
+export const TokenClaims = Type.Object(
+  {
+    iss: Type.String(),
+    aud: Type.Literal('hybridstore'),
+    sub: Type.String({ pattern: '^(user|key|service):[A-Za-z0-9._@-]{1,128}$' }),
+    jti: Type.String(),
+    iat: Type.Integer(),
+    nbf: Type.Integer(),
+    exp: Type.Integer(),
+    tenant: Type.Optional(TenantId),
+    permissions: Type.Optional(Type.Array(Permission, { maxItems: 64 })),
+    platform_admin: Type.Optional(Type.Boolean()),
+  },
+  { $id: 'TokenClaims', additionalProperties: false },
+);
+export type TokenClaims = Static<typeof TokenClaims>;
+export const tokenAudience = 'hybridstore';

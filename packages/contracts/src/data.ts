@@ -1,0 +1,123 @@
+import { type Static, Type } from 'typebox';
+import { Aggregation, conditionsMax, FieldPath, Filter, OrderBy } from './dsl.ts';
+import { BatchId, Lsn, recordsPerWriteMax, SourceId } from './identifiers.ts';
+
+/** `strict` answers with every acknowledged row of all replicas; `committed` with the last commit of the table. */
+export const Consistency = Type.Enum(['strict', 'committed']);
+
+export const Record = Type.Object(
+  { fields: Type.Record(Type.String({ maxLength: 256 }), Type.Unknown()) },
+  { $id: 'Record', additionalProperties: false },
+);
+
+export const WriteRequest = Type.Object(
+  {
+    source_id: SourceId,
+    records: Type.Array(Record, { minItems: 1, maxItems: recordsPerWriteMax }),
+    batch_id: Type.Optional(BatchId),
+  },
+  { $id: 'WriteRequest', additionalProperties: false },
+);
+export type WriteRequest = Static<typeof WriteRequest>;
+
+/** `durable` is false only for a source with the log switched off; `duplicate` when the batch id was already applied. */
+export const WriteResponse = Type.Object(
+  {
+    source_id: SourceId,
+    accepted: Type.Integer({ minimum: 0 }),
+    batch_id: Type.Union([BatchId, Type.Null()]),
+    durable: Type.Boolean(),
+    duplicate: Type.Boolean(),
+    lsn: Lsn,
+  },
+  { $id: 'WriteResponse', additionalProperties: false },
+);
+export type WriteResponse = Static<typeof WriteResponse>;
+
+export const ResultColumn = Type.Object(
+  { name: Type.String(), type: Type.String() },
+  { $id: 'ResultColumn', additionalProperties: false },
+);
+export type ResultColumn = Static<typeof ResultColumn>;
+
+/** How a query was answered. Durations in milliseconds, sizes in bytes. */
+export const QueryStats = Type.Object(
+  {
+    query_id: Type.String(),
+    elapsed_ms: Type.Number(),
+    queue_ms: Type.Optional(Type.Number()),
+    plan_ms: Type.Optional(Type.Number()),
+    execute_ms: Type.Optional(Type.Number()),
+    path: Type.Optional(Type.Enum(['scan', 'point', 'spark'])),
+    consistency: Type.Optional(Consistency),
+    files_total: Type.Optional(Type.Integer()),
+    files_read: Type.Optional(Type.Integer()),
+    bytes_read: Type.Optional(Type.Integer()),
+    fresh_rows: Type.Optional(Type.Integer()),
+    snapshots: Type.Optional(Type.Record(Type.String(), Type.Integer())),
+    plan_cached: Type.Optional(Type.Boolean()),
+    node: Type.Optional(Type.String()),
+  },
+  { $id: 'QueryStats', additionalProperties: false },
+);
+export type QueryStats = Static<typeof QueryStats>;
+
+/**
+ * Rows are arrays in the order of `columns`. Integers beyond 2^53 and decimals come as strings, dates as YYYY-MM-DD,
+ * timestamps as ISO 8601 with `Z`, NaN and infinities as strings, JSON columns as JSON values.
+ */
+export const QueryResponse = Type.Object(
+  {
+    columns: Type.Array(ResultColumn),
+    rows: Type.Array(Type.Array(Type.Unknown())),
+    row_count: Type.Integer({ minimum: 0 }),
+    stats: QueryStats,
+  },
+  { $id: 'QueryResponse', additionalProperties: false },
+);
+export type QueryResponse = Static<typeof QueryResponse>;
+
+export const SearchRequest = Type.Object(
+  {
+    source_id: Type.Optional(SourceId),
+    source_ids: Type.Optional(Type.Array(SourceId, { minItems: 1, maxItems: 32 })),
+    filter: Type.Optional(Filter),
+    conditions: Type.Optional(Type.Array(Filter, { maxItems: conditionsMax })),
+    columns: Type.Optional(Type.Array(FieldPath, { minItems: 1, maxItems: 2_000 })),
+    order_by: Type.Optional(Type.Array(OrderBy, { maxItems: 32 })),
+    limit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
+    consistency: Type.Optional(Consistency),
+    timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
+  },
+  { $id: 'SearchRequest', additionalProperties: false },
+);
+export type SearchRequest = Static<typeof SearchRequest>;
+export const searchLimitDefault = 100;
+
+export const FoundRecord = Type.Object(
+  { source_id: SourceId, fields: Type.Record(Type.String(), Type.Unknown()) },
+  { $id: 'FoundRecord', additionalProperties: false },
+);
+export const SearchResponse = Type.Object(
+  { records: Type.Array(FoundRecord), row_count: Type.Integer({ minimum: 0 }), stats: QueryStats },
+  { $id: 'SearchResponse', additionalProperties: false },
+);
+export type SearchResponse = Static<typeof SearchResponse>;
+
+export const AggregateRequest = Type.Object(
+  {
+    source_id: SourceId,
+    filter: Type.Optional(Filter),
+    conditions: Type.Optional(Type.Array(Filter, { maxItems: conditionsMax })),
+    group_by: Type.Optional(Type.Array(FieldPath, { maxItems: 64 })),
+    aggregations: Type.Array(Aggregation, { minItems: 1, maxItems: 256 }),
+    having: Type.Optional(Type.Array(Filter, { maxItems: conditionsMax })),
+    order_by: Type.Optional(Type.Array(OrderBy, { maxItems: 32 })),
+    limit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+    consistency: Type.Optional(Consistency),
+    timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
+  },
+  { $id: 'AggregateRequest', additionalProperties: false },
+);
+export type AggregateRequest = Static<typeof AggregateRequest>;

@@ -1,0 +1,46 @@
+import { Type } from 'typebox';
+import { HealthAll, LogPage, LogTail } from '../monitoring.ts';
+import { type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
+
+const service = 'monitoring';
+
+export const monitoring = {
+  healthAll: {
+    service,
+    method: 'GET',
+    path: '/health/all',
+    summary: 'Health of every service',
+    access: publicAccess,
+    response: HealthAll,
+    viaGateway: true,
+  },
+  logs: {
+    service,
+    method: 'GET',
+    path: '/logs/:service',
+    summary: "Logs of a service, newest last; tenant nodes only of the caller's tenant",
+    access: userAccess,
+    params: Type.Object({ service: Type.String({ pattern: '^[a-z-]{1,64}$' }) }, { additionalProperties: false }),
+    query: Type.Object(
+      {
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        level: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
+        since: Type.Optional(Type.String({ maxLength: 64 })),
+      },
+      { additionalProperties: false },
+    ),
+    response: LogPage,
+    viaGateway: true,
+  },
+} as const satisfies Record<string, Endpoint>;
+
+/** Served by every process: the newest log entries of that process, for monitoring to collect. */
+export const logTail = {
+  service,
+  method: 'GET',
+  path: '/internal/logs',
+  summary: 'Newest log entries of this process',
+  access: onlyServices('monitoring'),
+  query: Type.Object({ after: Type.Optional(Type.Integer({ minimum: 0 })) }, { additionalProperties: false }),
+  response: LogTail,
+} as const satisfies Endpoint;

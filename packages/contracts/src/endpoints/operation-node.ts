@@ -1,0 +1,51 @@
+import { Type } from 'typebox';
+import { QueryResponse } from '../data.ts';
+import { QueryId } from '../identifiers.ts';
+import { CancelledQuery, DslQueryRequest, RunningQueries, SqlQueryRequest } from '../query.ts';
+import { type Endpoint, may, userAccess } from './endpoint.ts';
+
+const service = 'operation-node';
+
+export const operationNode = {
+  querySql: {
+    service,
+    method: 'POST',
+    path: '/query/sql',
+    summary: 'Ask in SQL',
+    access: may('read'),
+    body: SqlQueryRequest,
+    response: QueryResponse,
+    produces: ['application/x-ndjson'],
+    viaGateway: true,
+  },
+  queryDsl: {
+    service,
+    method: 'POST',
+    path: '/query/dsl',
+    summary: 'Ask in the JSON DSL',
+    access: may('read'),
+    body: DslQueryRequest,
+    response: QueryResponse,
+    produces: ['application/x-ndjson'],
+    viaGateway: true,
+  },
+  listQueries: {
+    service,
+    method: 'GET',
+    path: '/queries',
+    summary: 'Queued and running queries of the tenant',
+    access: userAccess,
+    response: RunningQueries,
+    viaGateway: true,
+  },
+  cancelQuery: {
+    service,
+    method: 'DELETE',
+    path: '/queries/:query_id',
+    summary: 'Stop a query',
+    access: userAccess,
+    params: Type.Object({ query_id: QueryId }, { additionalProperties: false }),
+    response: CancelledQuery,
+    viaGateway: true,
+  },
+} as const satisfies Record<string, Endpoint>;

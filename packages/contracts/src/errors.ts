@@ -1,0 +1,41 @@
+import { type Static, Type } from 'typebox';
+
+/**
+ * Error codes, sorted by what the receiver must do, with the HTTP status that carries each.
+ * `overloaded` and `unavailable` come with `details.retry_after_ms` and a Retry-After header.
+ */
+export const errorStatus = {
+  invalid_request: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  conflict: 409,
+  gone: 410,
+  too_large: 413,
+  overloaded: 429,
+  internal: 500,
+  corrupt: 500,
+  unavailable: 503,
+  deadline_exceeded: 504,
+  storage_full: 507,
+} as const;
+
+export type ErrorCode = keyof typeof errorStatus;
+export const errorCodes = Object.keys(errorStatus) as readonly ErrorCode[];
+
+/** Body of every answer that is not a success. `details` names field, expected and actual where there is one. */
+export const ErrorBody = Type.Object(
+  {
+    error: Type.Object(
+      {
+        code: Type.Unsafe<ErrorCode>(Type.Enum([...errorCodes])),
+        message: Type.String(),
+        details: Type.Record(Type.String(), Type.Unknown()),
+        request_id: Type.String(),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { $id: 'ErrorBody', additionalProperties: false },
+);
+export type ErrorBody = Static<typeof ErrorBody>;

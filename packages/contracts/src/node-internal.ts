@@ -1,0 +1,133 @@
+import { type Static, Type } from 'typebox';
+import { Consistency } from './data.ts';
+import { Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
+import { LogicalPlan } from './plan/index.ts';
+import { Column, SourceDefinition } from './source-schema.ts';
+import { FileStatistics } from './statistics.ts';
+
+/** `rows_json`: one QueryResponse. `rows_ndjson`: one object a row; a failure in mid-stream is a last line `{"error": …}`. */
+export const ExecuteRequest = Type.Object(
+  {
+    query_id: QueryId,
+    plan: LogicalPlan,
+    consistency: Consistency,
+    format: Type.Enum(['rows_json', 'rows_ndjson']),
+    deadline_ms: Type.Integer({ minimum: 1, description: 'milliseconds left when the request was sent' }),
+    result_rows_max: Type.Optional(Type.Integer({ minimum: 1 })),
+    result_bytes_max: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { $id: 'ExecuteRequest', additionalProperties: false },
+);
+export type ExecuteRequest = Static<typeof ExecuteRequest>;
+
+/**
+ * Asks a member for what it acknowledged and the table does not hold yet. The answer is `application/octet-stream`: a
+ * JSON line (FreshHeader), then the frames as they stand in its log, each with LSN > `after_lsn`.
+ */
+export const FreshRequest = Type.Object(
+  { source_id: SourceId, after_lsn: Lsn },
+  { $id: 'FreshRequest', additionalProperties: false },
+);
+export type FreshRequest = Static<typeof FreshRequest>;
+export const FreshHeader = Type.Object(
+  {
+    log_id: Type.String(),
+    app_id: Type.String(),
+    acknowledged_lsn: Lsn,
+    committed_lsn: Lsn,
+    table_version: Type.Integer({ minimum: -1 }),
+    frames: Type.Integer(),
+    bytes: Type.Integer(),
+  },
+  { $id: 'FreshHeader', additionalProperties: false },
+);
+export type FreshHeader = Static<typeof FreshHeader>;
+
+export const memberStates = ['active', 'drained'] as const;
+export const Member = Type.Object(
+  {
+    pod: Type.String({ pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$' }),
+    url: Type.String(),
+    log_id: Type.String(),
+    state: Type.Enum([...memberStates]),
+    epoch: Type.Integer({ minimum: 1 }),
+  },
+  { $id: 'Member', additionalProperties: false },
+);
+export type Member = Static<typeof Member>;
+export const JoinResponse = Type.Object(
+  { pod: Type.String(), epoch: Type.Integer() },
+  { $id: 'JoinResponse', additionalProperties: false },
+);
+
+/** Drain: refuse new writes, flush and commit everything acknowledged, then mark the member drained. Repeatable; polled by the operator. */
+export const DrainRequest = Type.Object(
+  { cancel: Type.Optional(Type.Boolean()) },
+  { $id: 'DrainRequest', additionalProperties: false },
+);
+export const DrainStatus = Type.Object(
+  {
+    pod: Type.String(),
+    state: Type.Enum(['active', 'draining', 'drained']),
+    unflushed_rows: Type.Integer(),
+    error: Type.Optional(Type.String()),
+  },
+  { $id: 'DrainStatus', additionalProperties: false },
+);
+export type DrainStatus = Static<typeof DrainStatus>;
+
+/** The whole table at its newest version, for the catalog. Paged by `offset` over files sorted by path at the pinned `version`. */
+export const TableSnapshot = Type.Object(
+  {
+    tenant_id: TenantId,
+    source_id: SourceId,
+    definition: SourceDefinition,
+    columns: Type.Array(Column),
+    schema_version: Type.Integer(),
+    table_version: Type.Integer(),
+    committed_at: Type.Union([Type.String(), Type.Null()]),
+    files_total: Type.Integer(),
+    files: Type.Array(FileStatistics),
+    next_offset: Type.Union([Type.Integer(), Type.Null()]),
+    unflushed_rows: Type.Integer(),
+  },
+  { $id: 'TableSnapshot', additionalProperties: false },
+);
+export type TableSnapshot = Static<typeof TableSnapshot>;
+
+/** Merge `paths` (of one partition value) into files of at most `file_bytes_max`; refused with `conflict` when a path is not live. */
+export const CompactTableRequest = Type.Object(
+  {
+    groups: Type.Array(
+      Type.Object(
+        { paths: Type.Array(Type.String(), { minItems: 1, maxItems: 10_000 }) },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 1_000 },
+    ),
+    file_bytes_max: Type.Integer({ minimum: 1_048_576 }),
+    retain_snapshots_hours: Type.Number({ minimum: 0 }),
+  },
+  { $id: 'CompactTableRequest', additionalProperties: false },
+);
+export type CompactTableRequest = Static<typeof CompactTableRequest>;
+export const CompactTableResponse = Type.Object(
+  {
+    table_version: Type.Integer(),
+    files_before: Type.Integer(),
+    files_after: Type.Integer(),
+    bytes_before: Type.Integer(),
+    bytes_after: Type.Integer(),
+  },
+  { $id: 'CompactTableResponse', additionalProperties: false },
+);
+export type CompactTableResponse = Static<typeof CompactTableResponse>;
+
+export const FlushResponse = Type.Object(
+  { source_id: SourceId, rows: Type.Integer(), table_version: Type.Integer() },
+  { $id: 'FlushResponse', additionalProperties: false },
+);
+export const InternalCancelled = Type.Object(
+  { query_id: QueryId, cancelled: Type.Boolean() },
+  { $id: 'InternalCancelled', additionalProperties: false },
+);

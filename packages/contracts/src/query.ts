@@ -1,0 +1,59 @@
+import { type Static, Type } from 'typebox';
+import { Consistency } from './data.ts';
+import { DslQuery } from './dsl.ts';
+import { QueryId, queryTextBytesMax } from './identifiers.ts';
+
+export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
+export const Dialect = Type.Enum([...dialects]);
+export type Dialect = (typeof dialects)[number];
+
+const ParameterValue = Type.Union([Type.String({ maxLength: 65_536 }), Type.Number(), Type.Boolean(), Type.Null()]);
+/** By position for `?` and `$1`, by name for `:name`. */
+export const Parameters = Type.Union([
+  Type.Array(ParameterValue, { maxItems: 1_000 }),
+  Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }), ParameterValue),
+]);
+export type Parameters = readonly ParameterScalar[] | Readonly<Record<string, ParameterScalar>>;
+export type ParameterScalar = string | number | boolean | null;
+
+const common = {
+  parameters: Type.Optional(Parameters),
+  timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
+  consistency: Type.Optional(Consistency),
+};
+
+export const SqlQueryRequest = Type.Object(
+  { query: Type.String({ minLength: 1, maxLength: queryTextBytesMax }), dialect: Type.Optional(Dialect), ...common },
+  { $id: 'SqlQueryRequest', additionalProperties: false },
+);
+export type SqlQueryRequest = Static<typeof SqlQueryRequest>;
+
+export const DslQueryRequest = Type.Object(
+  { query: DslQuery, timeout_seconds: common.timeout_seconds, consistency: common.consistency },
+  { $id: 'DslQueryRequest', additionalProperties: false },
+);
+export type DslQueryRequest = Static<typeof DslQueryRequest>;
+
+export const queryStates = ['queued', 'planning', 'running'] as const;
+export const RunningQuery = Type.Object(
+  {
+    query_id: QueryId,
+    tenant_id: Type.String(),
+    subject: Type.String(),
+    state: Type.Enum([...queryStates]),
+    query: Type.String(),
+    started_at: Type.String(),
+    elapsed_ms: Type.Number(),
+    deadline_ms: Type.Number(),
+  },
+  { $id: 'RunningQuery', additionalProperties: false },
+);
+export type RunningQuery = Static<typeof RunningQuery>;
+export const RunningQueries = Type.Object(
+  { queries: Type.Array(RunningQuery) },
+  { $id: 'RunningQueries', additionalProperties: false },
+);
+export const CancelledQuery = Type.Object(
+  { query_id: QueryId, cancelled: Type.Boolean() },
+  { $id: 'CancelledQuery', additionalProperties: false },
+);

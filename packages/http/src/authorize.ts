@@ -1,0 +1,76 @@
+import type { Access, Action, TokenClaims } from '@hybridstore/contracts';
+import { HybridStoreError } from '@hybridstore/runtime';
+
+/** Who calls, as proved by the token. */
+export type Caller = { readonly claims: TokenClaims; readonly token: string; readonly service: string | undefined };
+
+export function callerOf(claims: TokenClaims, token: string): Caller {
+  const service = claims.sub.startsWith('service:') ? claims.sub.slice('service:'.length) : undefined;
+  if (service !== undefined && service !== claims.iss)
+    throw new HybridStoreError('unauthenticated', 'a service token must be signed by that service');
+  if (service === undefined && claims.iss !== 'auth-gateway')
+    throw new HybridStoreError('unauthenticated', 'a user token must be signed by the auth gateway');
+  return { claims, token, service };
+}
+
+/** Throws `forbidden` unless the caller may use an endpoint at all; the route checks the very source. */
+export function requireAccess(caller: Caller, access: Access): void {
+  switch (access.kind) {
+    case 'public':
+      return;
+    case 'user':
+      if (caller.service !== undefined) throw forbidden('only users may call this', { subject: caller.claims.sub });
+      return;
+    case 'action':
+      if (!hasAction(caller, access.action))
+        throw forbidden(`the token gives no permission to ${access.action}`, { action: access.action });
+      return;
+    case 'service':
+      if (caller.service === undefined || !access.callers.some((name) => name === caller.service)) {
+        throw forbidden('only services of the platform may call this', { subject: caller.claims.sub });
+      }
+  }
+}
+
+function hasAction(caller: Caller, action: Action): boolean {
+  return (caller.claims.permissions ?? []).some((permission) => permission.actions.includes(action));
+}
+
+export function maySource(claims: TokenClaims, action: Action, sourceId: string): boolean {
+  return (claims.permissions ?? []).some(
+    (permission) =>
+      permission.actions.includes(action) && permission.sources.some((pattern) => matchesPattern(pattern, sourceId)),
+  );
+}
+
+/** Throws `forbidden` naming source and action. */
+export function requireSource(claims: TokenClaims, action: Action, sourceId: string): void {
+  if (!maySource(claims, action, sourceId))
+    throw forbidden(`the token gives no permission to ${action} source ${sourceId}`, { action, source_id: sourceId });
+}
+
+/** The tenant that the token is for, or `forbidden`: a user without a tenant has no data. */
+export function requireTenant(claims: TokenClaims): string {
+  if (claims.tenant === undefined) throw forbidden('the token belongs to no tenant', { subject: claims.sub });
+  return claims.tenant;
+}
+
+/** `*` stands for any run of characters. Linear: patterns come from grants that users write. */
+export function matchesPattern(pattern: string, text: string): boolean {
+  const parts = pattern.split('*');
+  const [first = '', ...rest] = parts;
+  if (rest.length === 0) return text === pattern;
+  if (!text.startsWith(first)) return false;
+  const last = rest.pop() ?? '';
+  let position = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, position);
+    if (found < 0) return false;
+    position = found + part.length;
+  }
+  return text.length - last.length >= position && text.endsWith(last);
+}
+
+function forbidden(message: string, details: Readonly<Record<string, unknown>>): HybridStoreError {
+  return new HybridStoreError('forbidden', message, details);
+}

@@ -1,0 +1,161 @@
+import type { Readable } from 'node:stream';
+import type { Endpoint, ErrorBody } from '@hybridstore/contracts';
+import { HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
+import { Agent, type Dispatcher } from 'undici';
+import { HostsFile } from './hosts-file.ts';
+
+const connectionsPerOriginMax = 128;
+const answerBytesMax = 256 * 1024 * 1024;
+const connectMsMax = 5_000;
+const callMsDefault = 30_000;
+
+export type CallOptions = {
+  readonly token?: string;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly requestId?: string;
+  /** The whole call must end within this; travels to the receiver as `x-deadline-ms`. 30 s when absent. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+};
+
+export type StreamAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Readable;
+};
+
+export type HttpClientOptions = { readonly hostsFile?: string | undefined };
+
+/**
+ * Calls endpoints of the contracts over pooled connections. An error answer becomes the HybridStoreError it carries, a
+ * refused or broken connection `unavailable`, a time-out `deadline_exceeded`. It never retries: only the caller knows
+ * what is safe to repeat.
+ */
+export class HttpClient {
+  readonly #agent: Agent;
+
+  constructor(options: HttpClientOptions = {}) {
+    const hosts = options.hostsFile === undefined ? undefined : new HostsFile(options.hostsFile);
+    this.#agent = new Agent({
+      connections: connectionsPerOriginMax,
+      pipelining: 1,
+      connect: { timeout: connectMsMax, ...(hosts ? { lookup: hosts.lookup } : {}) },
+      bodyTimeout: 0,
+      headersTimeout: 0,
+      keepAliveTimeout: 4_000,
+    });
+  }
+
+  /** The JSON answer of an endpoint. `T` is the type of `endpoint.response`. */
+  async call<T>(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<T> {
+    const answer = await this.stream(baseUrl, endpoint, options);
+    const bytes = await readAll(answer.body, answerBytesMax);
+    return JSON.parse(bytes.toString('utf8')) as T;
+  }
+
+  /** The answer as a stream of bytes, after its status was a success. The caller consumes or destroys `body`. */
+  async stream(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<StreamAnswer> {
+    const timeoutMs = options.timeoutMs ?? callMsDefault;
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+    const url = `${baseUrl}${buildPath(endpoint.path, options)}`;
+    try {
+      const answer = await this.#agent.request({
+        origin: new URL(url).origin,
+        path: url.slice(new URL(url).origin.length),
+        method: endpoint.method,
+        headers: buildHeaders(options, timeoutMs),
+        body: options.body === undefined ? null : JSON.stringify(options.body),
+        signal,
+      });
+      if (answer.statusCode >= 400) throw await readError(answer, url);
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+    } catch (error) {
+      throw describeFailure(error, { url, timeoutMs, deadline, ...(options.signal ? { caller: options.signal } : {}) });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+function buildPath(template: string, options: CallOptions): string {
+  const path = template.replaceAll(/:([a-z_]+)/g, (_, name: string) =>
+    encodeURIComponent(options.params?.[name] ?? ''),
+  );
+  const query = new URLSearchParams(options.query).toString();
+  return query === '' ? path : `${path}?${query}`;
+}
+
+function buildHeaders(options: CallOptions, timeoutMs: number): Record<string, string> {
+  return {
+    accept: 'application/json',
+    'x-deadline-ms': String(timeoutMs),
+    ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+    ...(options.requestId === undefined ? {} : { 'x-request-id': options.requestId }),
+    ...options.headers,
+  };
+}
+
+async function readError(answer: Dispatcher.ResponseData, url: string): Promise<HybridStoreError> {
+  const text = (await readAll(answer.body, 1024 * 1024)).toString('utf8');
+  const error = parseErrorBody(text);
+  if (error) return new HybridStoreError(error.code, error.message, error.details);
+  return new HybridStoreError('unavailable', `${new URL(url).host} answered ${answer.statusCode}`, {
+    status: answer.statusCode,
+    retry_after_ms: 1_000,
+  });
+}
+
+function parseErrorBody(text: string): ErrorBody['error'] | undefined {
+  try {
+    const { error } = JSON.parse(text) as Partial<ErrorBody>;
+    return error && isErrorCode(error.code) ? error : undefined;
+  } catch {
+    // Not an answer of this platform (a proxy's page, a cut body): the caller reports the status instead.
+    return undefined;
+  }
+}
+
+function describeFailure(
+  error: unknown,
+  call: {
+    readonly url: string;
+    readonly timeoutMs: number;
+    readonly deadline: AbortSignal;
+    readonly caller?: AbortSignal;
+  },
+): unknown {
+  if (error instanceof HybridStoreError) return error;
+  const host = new URL(call.url).host;
+  if (call.caller?.aborted) return call.caller.reason;
+  if (call.deadline.aborted)
+    return new HybridStoreError(
+      'deadline_exceeded',
+      `${host} did not answer within ${call.timeoutMs} ms`,
+      { timeout_ms: call.timeoutMs },
+      { cause: error },
+    );
+  const wrapped = retryLater('unavailable', `${host} cannot be reached`, 1_000, { host });
+  return new HybridStoreError('unavailable', wrapped.message, wrapped.details, { cause: error });
+}
+
+/** Reads a body up to a bound; beyond it the body is destroyed and `too_large` thrown. */
+export async function readAll(body: Readable, bytesMax: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) {
+      body.destroy();
+      throw new HybridStoreError('too_large', `answer is larger than ${bytesMax} bytes`, { bytes_max: bytesMax });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
+}

@@ -1,0 +1,91 @@
+import type { ServiceName } from '@hybridstore/contracts';
+import {
+  type Clock,
+  createLogger,
+  createMetrics,
+  deriveSigningKey,
+  Environment,
+  type Logger,
+  LogRing,
+  logLevels,
+  onShutdown,
+  type Phase,
+  type Registry,
+  requireStrongSecret,
+  systemClock,
+  type Variables,
+} from '@hybridstore/runtime';
+import { HttpClient } from './client.ts';
+import type { Server } from './server.ts';
+import { JwksTokenVerifier, ServiceIdentity, type TokenVerifier } from './tokens.ts';
+
+/** What every service process has, made once by its main. */
+export type ServiceProcess = {
+  readonly service: ServiceName;
+  readonly version: string;
+  readonly environment: Environment;
+  readonly logger: Logger;
+  readonly ring: LogRing;
+  readonly metrics: Registry;
+  readonly clock: Clock;
+  readonly verifier: TokenVerifier;
+  readonly identity: ServiceIdentity;
+  readonly client: HttpClient;
+};
+
+/**
+ * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
+ * (this service's own secret), HYBRIDSTORE_HOSTS_FILE (embedded platform only), HYBRIDSTORE_VERSION.
+ */
+export function createServiceProcess(service: ServiceName, variables: Variables): ServiceProcess {
+  const environment = new Environment(variables);
+  const ring = new LogRing();
+  const clock = systemClock;
+  const logger = createLogger({
+    service,
+    instance: environment.text('POD_NAME', service),
+    level: environment.choice('LOG_LEVEL', logLevels, 'info'),
+    ring,
+  });
+  const secret = requireStrongSecret('SERVICE_SECRET_FILE', environment.file('SERVICE_SECRET_FILE'));
+  return {
+    service,
+    version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
+    environment,
+    logger,
+    ring,
+    metrics: createMetrics(service),
+    clock,
+    verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock),
+    identity: new ServiceIdentity(deriveSigningKey(service, secret), clock),
+    client: new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') }),
+  };
+}
+
+/** HOST and PORT to listen on; a port in use is a start-up error that names PORT. */
+export async function listen(
+  process: ServiceProcess,
+  server: Server,
+  defaultPort: number,
+  phases: readonly Phase[],
+): Promise<void> {
+  const host = process.environment.text('HOST', '0.0.0.0');
+  const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
+  await server.app.listen({ host, port });
+  process.logger.info('listening', { host, port });
+  onShutdown(process.logger, [
+    { name: 'http', run: () => server.app.close() },
+    ...phases,
+    { name: 'client', run: () => process.client.close() },
+  ]);
+}
+
+/** Runs a main and ends the process with one clear line when it cannot start. */
+export function runMain(service: ServiceName, main: () => Promise<void>): void {
+  main().catch((error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    process.stderr.write(`${service} cannot start: ${message}${code}\n`);
+    process.exit(1);
+  });
+}

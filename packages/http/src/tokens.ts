@@ -1,0 +1,158 @@
+import { createHash, type KeyObject, randomUUID } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { type Jwks, Jwks as JwksSchema, TokenClaims, tokenAudience } from '@hybridstore/contracts';
+import { type Clock, HybridStoreError, issuerOf, LruCache, publicKeyOf, type SigningKey } from '@hybridstore/runtime';
+import jsonwebtoken from 'jsonwebtoken';
+import { compileValidator } from './validation.ts';
+
+const tokenBytesMax = 8_192;
+const cacheEntriesMax = 10_000;
+const jwksCheckMs = 1_000;
+const clockSkewSeconds = 5;
+const serviceTokenSeconds = 300;
+
+const checkJwks = compileValidator(JwksSchema);
+const checkClaims = compileValidator(TokenClaims);
+
+/** Verifies a token's text and gives its claims, or throws `unauthenticated`. */
+export interface TokenVerifier {
+  verify(token: string): TokenClaims;
+}
+
+/**
+ * Public keys of all issuers by key id. One algorithm (ES256), `kid` exact, and a key speaks for its own issuer only:
+ * a stolen key of one service cannot make tokens of another. The file is read again when it changes (key rotation).
+ */
+export class JwksTokenVerifier implements TokenVerifier {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #verified = new LruCache<string, TokenClaims>(cacheEntriesMax);
+  #keys = new Map<string, KeyObject>();
+  #fileStamp = '';
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#refresh();
+  }
+
+  verify(token: string): TokenClaims {
+    if (token.length > tokenBytesMax) throw refused('token is too long');
+    this.#refresh();
+    const digest = createHash('sha256').update(token).digest('base64');
+    const known = this.#verified.get(digest);
+    const claims = known ?? this.#verifySignature(token);
+    requireTime(claims, this.#clock.now());
+    if (!known) this.#verified.set(digest, claims);
+    return claims;
+  }
+
+  #verifySignature(token: string): TokenClaims {
+    if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token)) throw refused('token is not a compact JWS');
+    const kid = jsonwebtoken.decode(token, { complete: true })?.header.kid;
+    const key = kid === undefined ? undefined : this.#keys.get(kid);
+    if (kid === undefined || key === undefined) throw refused('token is signed by an unknown key');
+    let claims: unknown;
+    try {
+      claims = jsonwebtoken.verify(token, key, {
+        algorithms: ['ES256'],
+        audience: tokenAudience,
+        issuer: issuerOf(kid),
+        ignoreExpiration: true,
+        ignoreNotBefore: true,
+      });
+    } catch (cause) {
+      throw refused('token signature, issuer or audience does not hold', cause);
+    }
+    if (!checkClaims.check<TokenClaims>(claims)) throw refused('token claims are not of this platform');
+    return claims;
+  }
+
+  #refresh(): void {
+    if (this.#clock.monotonicMs() - this.#checkedAtMs < jwksCheckMs) return;
+    this.#checkedAtMs = this.#clock.monotonicMs();
+    const stat = statSync(this.#path, { throwIfNoEntry: false });
+    const stamp = stat ? `${stat.mtimeMs}/${stat.size}/${stat.ino}` : '';
+    if (stamp === this.#fileStamp && this.#keys.size > 0) return;
+    const keys = readJwks(this.#path);
+    this.#keys = new Map(keys.keys.map((jwk) => [jwk.kid, publicKeyOf(jwk)]));
+    this.#fileStamp = stamp;
+    this.#verified.clear();
+  }
+}
+
+function readJwks(path: string): Jwks {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new HybridStoreError(
+      'invalid_request',
+      `JWKS_FILE: expected a readable JSON file, found ${path}`,
+      { variable: 'JWKS_FILE', path },
+      { cause },
+    );
+  }
+  if (!checkJwks.check<Jwks>(parsed))
+    throw new HybridStoreError(
+      'invalid_request',
+      `JWKS_FILE: expected a JWK set of ES256 keys: ${checkJwks.describe()}`,
+      { variable: 'JWKS_FILE' },
+    );
+  return parsed;
+}
+
+function requireTime(claims: TokenClaims, nowMs: number): void {
+  const nowSeconds = nowMs / 1_000;
+  if (nowSeconds >= claims.exp + clockSkewSeconds) throw refused('token has expired');
+  if (nowSeconds < claims.nbf - clockSkewSeconds) throw refused('token is not valid yet');
+}
+
+function refused(message: string, cause?: unknown): HybridStoreError {
+  return new HybridStoreError('unauthenticated', message, {}, { cause });
+}
+
+export type TokenContent = Pick<TokenClaims, 'sub' | 'tenant' | 'permissions' | 'platform_admin'>;
+
+/** A signed token of the key's issuer that holds from now on for `lifetimeSeconds`. */
+export function signToken(
+  key: SigningKey,
+  content: TokenContent,
+  times: { readonly nowMs: number; readonly lifetimeSeconds: number },
+): string {
+  const iat = Math.floor(times.nowMs / 1_000);
+  const claims = {
+    iss: key.issuer,
+    aud: tokenAudience,
+    jti: randomUUID(),
+    iat,
+    nbf: iat,
+    exp: iat + times.lifetimeSeconds,
+    ...content,
+  };
+  return jsonwebtoken.sign(claims, key.privateKey, { algorithm: 'ES256', keyid: key.kid });
+}
+
+/** Tokens with which a service speaks for itself, made anew after half of their 5 minutes. */
+export class ServiceIdentity {
+  readonly #key: SigningKey;
+  readonly #clock: Clock;
+  readonly #tokens = new LruCache<string, { readonly token: string; readonly renewAtMs: number }>(cacheEntriesMax);
+
+  constructor(key: SigningKey, clock: Clock) {
+    this.#key = key;
+    this.#clock = clock;
+  }
+
+  /** `tenant` names the tenant that the service acts for, where a tenant node must accept the call. */
+  token(tenant?: string): string {
+    const now = this.#clock.now();
+    const held = this.#tokens.get(tenant ?? '');
+    if (held && now < held.renewAtMs) return held.token;
+    const content: TokenContent = { sub: `service:${this.#key.issuer}`, ...(tenant === undefined ? {} : { tenant }) };
+    const token = signToken(this.#key, content, { nowMs: now, lifetimeSeconds: serviceTokenSeconds });
+    this.#tokens.set(tenant ?? '', { token, renewAtMs: now + (serviceTokenSeconds * 1_000) / 2 });
+    return token;
+  }
+}

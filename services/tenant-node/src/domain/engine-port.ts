@@ -1,0 +1,103 @@
+import type { Column, CompactTableRequest, CompactTableResponse, FileStatistics, SourceDefinition, SourceStats } from '@hybridstore/contracts';
+
+/**
+ * The engine of one node as its routes, its executor and its membership see it. The engine owns the log volume and
+ * writes tables on the shared data volume; it knows nothing of HTTP, of other nodes' addresses or of SQL.
+ */
+export interface Engine {
+  /** Random, made with the log volume, kept for its life. */
+  readonly logId: string;
+  /** `hybridstore/<pod>/<logId>`: the `appId` under which this log's rows are committed. */
+  readonly appId: string;
+
+  /** Every table of the tenant, read again from the shared volume when a source is not known yet. */
+  sources(): Promise<readonly SourceState[]>;
+  /** `not_found` when no replica has created it. */
+  source(sourceId: string): Promise<SourceState>;
+  /** Creates the table (version 0, put-if-absent), or adds columns; the same definition again changes nothing. `conflict` names what cannot change. */
+  putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }>;
+  deleteSource(sourceId: string): Promise<boolean>;
+
+  /**
+   * Validates, logs, and resolves after fdatasync. All or nothing: the first bad record refuses the batch, named by
+   * index, field, expected and actual. A known batch id resolves with `duplicate` and the first LSN.
+   * Errors: invalid_request, not_found, overloaded (unflushed rows at their bound), unavailable (draining), storage_full.
+   */
+  append(batch: AppendBatch): Promise<AppendResult>;
+
+  /** Newest committed version of a table. Looks for newer commits of other replicas at each call (one stat when there is none). */
+  snapshot(sourceId: string, atLeastVersion?: number): Promise<TableState>;
+  /** Keeps the files of a version from being deleted while a query reads them. */
+  pin(state: TableState): { release(): void };
+
+  /** This log's acknowledged frames with LSN > `afterLsn`, and how far this log is committed. */
+  fresh(sourceId: string, afterLsn: number): FreshFrames;
+
+  /** Commits everything that was acknowledged when called; resolves after the commit. */
+  flush(sourceId: string): Promise<{ readonly rows: number; readonly tableVersion: number }>;
+  compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse>;
+  stats(sourceId: string): Promise<SourceStats>;
+  unflushedRows(): number;
+
+  /** Refuses appends (`unavailable`) from the moment it is called; resolves when everything is committed. `undrain` takes it back. */
+  drain(): Promise<void>;
+  undrain(): void;
+
+  /** Called after each commit of this node with what changed. */
+  onCommit(listener: (commit: Commit) => void): void;
+  /** Reasons why the engine cannot take writes now: `recovering`, `log_failed`, `draining`… */
+  notReadyReasons(): readonly string[];
+  close(): Promise<void>;
+}
+
+export type SourceState = {
+  readonly sourceId: string;
+  readonly definition: SourceDefinition;
+  /** Declared columns, or the one `doc` column of a schema-less source. */
+  readonly columns: readonly Column[];
+  readonly schemaVersion: number;
+  readonly tableVersion: number;
+};
+
+export type AppendBatch = {
+  readonly sourceId: string;
+  /** Field values as they came in JSON, one object a row. */
+  readonly records: readonly { readonly fields: Readonly<Record<string, unknown>> }[];
+  readonly batchId?: string;
+};
+export type AppendResult = { readonly lsn: number; readonly accepted: number; readonly durable: boolean; readonly duplicate: boolean };
+
+/** One version of a table. `txn` maps an appId to the highest LSN that is in the files. Paths are relative to `directory`. */
+export type TableState = {
+  readonly sourceId: string;
+  readonly directory: string;
+  readonly version: number;
+  readonly columns: readonly Column[];
+  readonly schemaVersion: number;
+  readonly files: readonly FileStatistics[];
+  readonly txn: ReadonlyMap<string, number>;
+  readonly committedAtMs: number | undefined;
+};
+
+/** A frame as it stands in the log: header and columnar batch; `bytes` is the whole frame. */
+export type Frame = {
+  readonly lsn: number;
+  readonly rows: number;
+  readonly schemaVersion: number;
+  readonly bytes: Uint8Array;
+};
+export type FreshFrames = {
+  readonly acknowledgedLsn: number;
+  /** Rows of this source with LSN ≤ this are in the files of `tableVersion` and later. */
+  readonly committedLsn: number;
+  readonly tableVersion: number;
+  readonly frames: readonly Frame[];
+};
+
+export type Commit = {
+  readonly sourceId: string;
+  readonly state: TableState;
+  readonly sinceVersion: number;
+  readonly added: readonly FileStatistics[];
+  readonly removed: readonly string[];
+};
