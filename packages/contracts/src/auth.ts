@@ -42,8 +42,12 @@ export const User = Type.Object(
   { $id: 'User', additionalProperties: false },
 );
 export type User = Static<typeof User>;
+/**
+ * Users log in into their own tenant. A platform administrator may name any `tenant_id`: the token then carries every
+ * action in that tenant beside `platform_admin`. Anybody else who names a foreign tenant is refused with `forbidden`.
+ */
 export const LoginRequest = Type.Object(
-  { username: Username, password: Password },
+  { username: Username, password: Password, tenant_id: Type.Optional(TenantId) },
   { $id: 'LoginRequest', additionalProperties: false },
 );
 export type LoginRequest = Static<typeof LoginRequest>;
