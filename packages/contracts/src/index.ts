@@ -15,6 +15,7 @@ export * from './monitoring.ts';
 export * from './node-internal.ts';
 export * from './plan/index.ts';
 export * from './query.ts';
+export * from './resources/index.ts';
 export * from './source-schema.ts';
 export * from './sources.ts';
 export * from './statistics.ts';
