@@ -1,0 +1,238 @@
+import {
+  type LogicalPlan,
+  type PlanExpression,
+  type PlanQuery,
+  type PlanRelation,
+  planDepthMax,
+  planNodesMax,
+  type QueryBody,
+} from '@hybridstore/contracts';
+import { listTables } from './finish-plan.ts';
+import { functionNamed } from './functions.ts';
+import { PlanError } from './plan-error.ts';
+import { walkQuery } from './walk-plan.ts';
+
+/** Columns by source id; what a plan may name. */
+export type PlanSchemas = ReadonlyMap<
+  string,
+  { readonly columns: readonly { readonly name: string; readonly type: string }[] }
+>;
+
+/**
+ * What the schema of a plan cannot say, checked by every receiver before it prices or prints one: bounds, unique aliases,
+ * resolved columns, known functions with fitting argument counts, bound parameters, honest `tables`. With `schemas` also
+ * that sources and columns exist. Throws `PlanError`; the plan must already fit the schema.
+ */
+export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
+  requireBounds(plan);
+  requireUniqueNames(plan.query);
+  new ScopeChecker(schemas).query(plan.query, new Map());
+  walkQuery(plan.query, {
+    expression: (node) => {
+      if (node.kind === 'parameter') requireParameter(plan, node.index);
+      if (node.kind === 'call') requireFunction(node.function, node.arguments.length);
+    },
+  });
+  if (JSON.stringify(plan.tables) !== JSON.stringify(listTables(plan.query)))
+    throw new PlanError('plan.tables does not match the scans of the plan', { field: 'tables' });
+}
+
+function requireBounds(plan: LogicalPlan): void {
+  let nodes = 0;
+  const measure = (value: unknown, depth: number): void => {
+    if (typeof value !== 'object' || value === null) return;
+    nodes += 1;
+    if (depth > planDepthMax) throw new PlanError(`plan: nested deeper than ${planDepthMax} levels`, { field: 'plan' });
+    if (nodes > planNodesMax) throw new PlanError(`plan: larger than ${planNodesMax} nodes`, { field: 'plan' });
+    for (const child of Object.values(value)) measure(child, depth + 1);
+  };
+  measure(plan, 1);
+}
+
+function requireUniqueNames(query: PlanQuery): void {
+  const aliases = new Set<string>();
+  const entries = new Set<string>();
+  const add = (names: Set<string>, name: string, what: string) => {
+    const key = name.toLowerCase();
+    if (names.has(key)) throw new PlanError(`plan: ${what} ${name} is used twice`, { name });
+    names.add(key);
+  };
+  walkQuery(query, {
+    relation: (node) => void (node.kind !== 'join' && add(aliases, node.alias, 'relation alias')),
+    query: (node) => {
+      for (const entry of node.with?.entries ?? []) add(entries, entry.name, 'with entry');
+    },
+  });
+}
+
+function requireParameter(plan: LogicalPlan, index: number): void {
+  if (plan.parameters[index] === undefined)
+    throw new PlanError(`plan: parameter ${index + 1} has no value`, { parameter: index + 1 });
+}
+
+function requireFunction(name: string, count: number): void {
+  const known = functionNamed(name);
+  if (!known) throw new PlanError(`plan: function ${name} does not exist`, { function: name });
+  if (count < known.argumentsMin || count > known.argumentsMax)
+    throw new PlanError(
+      `plan: function ${name} takes ${known.argumentsMin} to ${known.argumentsMax} arguments, found ${count}`,
+      { function: name },
+    );
+}
+
+/** Columns of a relation by name in lower case: the engine folds case. */
+type Scope = ReadonlyMap<string, ReadonlySet<string>>;
+
+class ScopeChecker {
+  readonly #schemas: PlanSchemas | undefined;
+  readonly #entries = new Map<string, readonly string[]>();
+
+  constructor(schemas: PlanSchemas | undefined) {
+    this.#schemas = schemas;
+  }
+
+  /** Names of the outputs. */
+  query(query: PlanQuery, outer: Scope): readonly string[] {
+    for (const entry of query.with?.entries ?? []) this.#entry(entry, query.with?.recursive ?? false, outer);
+    const { names, scope } = this.#body(query.body, outer);
+    for (const key of query.orderBy ?? []) {
+      if (key.value.kind !== 'output') this.#expression(key.value, scope);
+      else if (key.value.index >= names.length)
+        throw new PlanError(`plan: output ${key.value.index + 1} does not exist`, { field: 'orderBy' });
+    }
+    for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound, outer);
+    return names;
+  }
+
+  #entry(entry: NonNullable<PlanQuery['with']>['entries'][number], recursive: boolean, outer: Scope): void {
+    if (recursive) this.#entries.set(entry.name, entry.columns ?? firstNames(entry.query.body));
+    const names = this.query(entry.query, outer);
+    this.#entries.set(entry.name, renamed(names, entry.columns));
+  }
+
+  #body(body: QueryBody, outer: Scope): { readonly names: readonly string[]; readonly scope: Scope } {
+    switch (body.kind) {
+      case 'query':
+        return { names: this.query(body, outer), scope: outer };
+      case 'values':
+        for (const row of body.rows) {
+          if (row.length !== body.names.length) throw new PlanError('plan: rows of values differ in length');
+          for (const item of row) this.#expression(item, outer);
+        }
+        return { names: body.names, scope: outer };
+      case 'set_operation': {
+        const inputs = body.inputs.map((input) => this.#body(input, outer).names);
+        const [first = []] = inputs;
+        if (inputs.some((names) => names.length !== first.length))
+          throw new PlanError(`plan: inputs of ${body.operator} differ in their number of columns`);
+        return { names: first, scope: outer };
+      }
+      case 'select':
+        return this.#select(body, outer);
+    }
+  }
+
+  #select(select: Extract<QueryBody, { kind: 'select' }>, outer: Scope) {
+    const scope = select.from ? this.#from(select.from, outer) : outer;
+    for (const { value } of select.projections) this.#expression(value, scope);
+    for (const value of [select.where, select.having, select.qualify]) if (value) this.#expression(value, scope);
+    for (const element of select.groupBy ?? []) {
+      for (const value of element.kind === 'key' ? [element.value] : element.sets.flat())
+        this.#expression(value, scope);
+    }
+    if (select.distinct?.kind === 'on') for (const key of select.distinct.keys) this.#expression(key, scope);
+    return { names: select.projections.map(({ name }) => name), scope };
+  }
+
+  /** Scope of a FROM: each relation sees the outer scope; lateral ones see what stands to their left as well. */
+  #from(relation: PlanRelation, outer: Scope): Scope {
+    switch (relation.kind) {
+      case 'join': {
+        let scope = this.#from(relation.first, outer);
+        for (const step of relation.steps) {
+          scope = this.#from(step.right, scope);
+          if (step.on) this.#expression(step.on, scope);
+        }
+        return scope;
+      }
+      case 'scan':
+        return extend(outer, relation.alias, this.#scanColumns(relation.source, relation.columns));
+      case 'derived':
+        return extend(outer, relation.alias, renamed(this.query(relation.query, outer), relation.columns));
+      case 'cte': {
+        const names = this.#entries.get(relation.name);
+        if (!names) throw new PlanError(`plan: with entry ${relation.name} does not exist`, { name: relation.name });
+        return extend(outer, relation.alias, renamed(names, relation.columns));
+      }
+      case 'unnest':
+        this.#expression(relation.value, outer);
+        return extend(outer, relation.alias, [relation.column, ...(relation.ordinality ? [relation.ordinality] : [])]);
+      case 'series':
+        for (const value of [relation.start, relation.stop, relation.step]) if (value) this.#expression(value, outer);
+        return extend(outer, relation.alias, [relation.column]);
+    }
+  }
+
+  #scanColumns(source: string, columns: readonly string[]): readonly string[] {
+    if (!this.#schemas) return columns;
+    const schema = this.#schemas.get(source);
+    if (!schema) throw new PlanError(`plan: source ${source} does not exist`, { source_id: source });
+    for (const name of columns) {
+      if (!schema.columns.some((known) => known.name === name))
+        throw new PlanError(`plan: source ${source} has no column ${name}`, { source_id: source, column: name });
+    }
+    return columns;
+  }
+
+  #expression(expression: PlanExpression, scope: Scope): void {
+    visitShallow(expression, {
+      column: (relation, name) => {
+        if (!scope.get(relation)?.has(name.toLowerCase()))
+          throw new PlanError(`plan: column ${relation}.${name} does not exist here`, {
+            column: `${relation}.${name}`,
+          });
+      },
+      query: (query) => void this.query(query, scope),
+    });
+  }
+}
+
+/** Columns and subqueries of an expression, without going into the subqueries. */
+function visitShallow(
+  value: unknown,
+  visitor: { column: (relation: string, name: string) => void; query: (query: PlanQuery) => void },
+): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) visitShallow(item, visitor);
+    return;
+  }
+  const node = value as PlanExpression | PlanQuery; // every tagged object below an expression is one of these
+  if (node.kind === 'column') visitor.column(node.relation, node.name);
+  else if (node.kind === 'query') visitor.query(node);
+  else for (const child of Object.values(value)) visitShallow(child, visitor);
+}
+
+function extend(scope: Scope, alias: string, names: readonly string[]): Scope {
+  return new Map([...scope, [alias, new Set(names.map((name) => name.toLowerCase()))]]);
+}
+
+function renamed(names: readonly string[], columns: readonly string[] | undefined): readonly string[] {
+  if (!columns) return names;
+  if (columns.length > names.length) throw new PlanError('plan: more column aliases than columns');
+  return [...columns, ...names.slice(columns.length)];
+}
+
+/** Output names of a body without checking it: those of its first input. */
+export function firstNames(body: QueryBody): readonly string[] {
+  switch (body.kind) {
+    case 'query':
+      return firstNames(body.body);
+    case 'values':
+      return body.names;
+    case 'set_operation':
+      return body.inputs[0] ? firstNames(body.inputs[0]) : [];
+    case 'select':
+      return body.projections.map(({ name }) => name);
+  }
+}

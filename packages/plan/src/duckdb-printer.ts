@@ -1,0 +1,421 @@
+import type {
+  ArithmeticOperator,
+  CallNode,
+  ComparisonOperator,
+  Distinct,
+  FrameBound,
+  GroupingElement,
+  IntervalUnit,
+  JoinStep,
+  JoinType,
+  LiteralNode,
+  LogicalPlan,
+  PlanExpression,
+  PlanParameter,
+  PlanQuery,
+  PlanRelation,
+  QueryBody,
+  ScanRelation,
+  SelectBody,
+  SortKey,
+  WindowSpecification,
+} from '@hybridstore/contracts';
+import { assertNever } from './assert-never.ts';
+import { functionNamed } from './functions.ts';
+import { PlanError } from './plan-error.ts';
+
+export type DuckdbPrintOptions = {
+  /** Parts of the name under which the engine knows a scan's rows, unquoted: `['fresh', 'main', 'events']`. The source id when absent. */
+  readonly tableName?: (scan: ScanRelation) => readonly string[];
+};
+
+/** `parameters[n]` belongs to `$n+1`. Values are bound as text, number, boolean or null; the text casts them to their type. */
+export type PrintedQuery = { readonly sql: string; readonly parameters: readonly PlanParameter[] };
+
+/**
+ * DuckDB SQL of a plan. Nothing of a caller's text is pasted: identifiers are quoted, literals are printed from typed
+ * values, functions and types come from closed tables. Every operand is in parentheses, so that precedence never matters.
+ */
+export function printDuckdb(plan: LogicalPlan, options: DuckdbPrintOptions = {}): PrintedQuery {
+  const printer = new DuckdbPrinter(plan.parameters, options.tableName ?? ((scan) => [scan.source]));
+  return { sql: printer.query(plan.query), parameters: plan.parameters };
+}
+
+/** One expression in DuckDB's words, for messages and trees. */
+export function printDuckdbExpression(expression: PlanExpression, parameters: readonly PlanParameter[] = []): string {
+  return new DuckdbPrinter(parameters, (scan) => [scan.source]).expression(expression);
+}
+
+const comparisons: Readonly<Record<ComparisonOperator, string>> = {
+  eq: '=',
+  ne: '<>',
+  lt: '<',
+  lte: '<=',
+  gt: '>',
+  gte: '>=',
+  is_distinct: 'IS DISTINCT FROM',
+  is_not_distinct: 'IS NOT DISTINCT FROM',
+};
+
+const infix: Readonly<Record<Exclude<ArithmeticOperator, 'bit_xor'>, string>> = {
+  add: '+',
+  subtract: '-',
+  multiply: '*',
+  divide: '/',
+  integer_divide: '//',
+  modulo: '%',
+  power: '**',
+  negate: '-',
+  bit_and: '&',
+  bit_or: '|',
+  bit_not: '~',
+  shift_left: '<<',
+  shift_right: '>>',
+};
+
+const joins: Readonly<Record<JoinType, string>> = {
+  inner: 'INNER JOIN',
+  left: 'LEFT JOIN',
+  right: 'RIGHT JOIN',
+  full: 'FULL JOIN',
+  cross: 'CROSS JOIN',
+  semi: 'SEMI JOIN',
+  anti: 'ANTI JOIN',
+  asof: 'ASOF JOIN',
+  asof_left: 'ASOF LEFT JOIN',
+};
+
+const intervals: Readonly<Record<IntervalUnit, (value: string) => string>> = {
+  microsecond: (value) => `to_microseconds(CAST(${value} AS BIGINT))`,
+  millisecond: (value) => `to_milliseconds(CAST(${value} AS DOUBLE))`,
+  second: (value) => `to_seconds(CAST(${value} AS DOUBLE))`,
+  minute: (value) => `to_minutes(CAST(${value} AS BIGINT))`,
+  hour: (value) => `to_hours(CAST(${value} AS BIGINT))`,
+  day: (value) => `to_days(CAST(${value} AS INTEGER))`,
+  week: (value) => `to_days(7 * CAST(${value} AS INTEGER))`,
+  month: (value) => `to_months(CAST(${value} AS INTEGER))`,
+  quarter: (value) => `to_months(3 * CAST(${value} AS INTEGER))`,
+  year: (value) => `to_years(CAST(${value} AS INTEGER))`,
+};
+
+class DuckdbPrinter {
+  readonly #parameters: readonly PlanParameter[];
+  readonly #tableName: (scan: ScanRelation) => readonly string[];
+
+  constructor(parameters: readonly PlanParameter[], tableName: (scan: ScanRelation) => readonly string[]) {
+    this.#parameters = parameters;
+    this.#tableName = tableName;
+  }
+
+  query(query: PlanQuery): string {
+    const parts: string[] = [];
+    if (query.with) {
+      const entries = query.with.entries.map(
+        (entry) => `${quoteName(entry.name)}${columnList(entry.columns)} AS (${this.query(entry.query)})`,
+      );
+      parts.push(`WITH ${query.with.recursive ? 'RECURSIVE ' : ''}${entries.join(', ')}`);
+    }
+    parts.push(this.body(query.body));
+    if (query.orderBy && query.orderBy.length > 0) parts.push(`ORDER BY ${this.sortKeys(query.orderBy)}`);
+    if (query.limit) parts.push(`LIMIT ${this.expression(query.limit)}`);
+    if (query.offset) parts.push(`OFFSET ${this.expression(query.offset)}`);
+    return parts.join(' ');
+  }
+
+  body(body: QueryBody): string {
+    switch (body.kind) {
+      case 'query':
+        return `(${this.query(body)})`;
+      case 'select':
+        return this.select(body);
+      case 'set_operation': {
+        const word = `${body.operator.toUpperCase()}${body.all ? ' ALL' : ''}`;
+        return body.inputs.map((input) => `(${this.setInput(input)})`).join(` ${word} `);
+      }
+      case 'values': {
+        const rows = body.rows.map((row) => `(${this.list(row)})`).join(', ');
+        return `SELECT * FROM (VALUES ${rows}) AS "values"${columnList(body.names)}`;
+      }
+      default:
+        return assertNever(body);
+    }
+  }
+
+  setInput(input: QueryBody): string {
+    return input.kind === 'query' ? this.query(input) : this.body(input);
+  }
+
+  select(select: SelectBody): string {
+    const projections = select.projections.map(({ name, value }) => `${this.expression(value)} AS ${quoteName(name)}`);
+    const parts = [`SELECT ${this.distinct(select.distinct)}${projections.join(', ')}`];
+    if (select.from) parts.push(`FROM ${this.relation(select.from)}`);
+    if (select.where) parts.push(`WHERE ${this.expression(select.where)}`);
+    if (select.groupBy) parts.push(`GROUP BY ${this.groupBy(select.groupBy)}`);
+    if (select.having) parts.push(`HAVING ${this.expression(select.having)}`);
+    if (select.qualify) parts.push(`QUALIFY ${this.expression(select.qualify)}`);
+    return parts.join(' ');
+  }
+
+  distinct(distinct: Distinct | undefined): string {
+    if (!distinct) return '';
+    return distinct.kind === 'rows' ? 'DISTINCT ' : `DISTINCT ON (${this.list(distinct.keys)}) `;
+  }
+
+  groupBy(elements: readonly GroupingElement[]): string {
+    if (elements.length === 0) return 'GROUPING SETS (())';
+    return elements.map((element) => this.grouping(element)).join(', ');
+  }
+
+  grouping(element: GroupingElement): string {
+    // A bare integer in GROUP BY means a place in the select list.
+    if (element.kind === 'key') return `(${this.expression(element.value)})`;
+    const sets = element.sets.map((set) => `(${this.list(set)})`).join(', ');
+    return `${element.kind === 'sets' ? 'GROUPING SETS' : element.kind.toUpperCase()} (${sets})`;
+  }
+
+  relation(relation: PlanRelation): string {
+    switch (relation.kind) {
+      case 'scan':
+        return `${this.#tableName(relation).map(quoteName).join('.')} AS ${quoteName(relation.alias)}`;
+      case 'derived':
+        return `${relation.lateral ? 'LATERAL ' : ''}(${this.query(relation.query)}) AS ${quoteName(relation.alias)}${columnList(relation.columns)}`;
+      case 'cte':
+        return `${quoteName(relation.name)} AS ${quoteName(relation.alias)}${columnList(relation.columns)}`;
+      case 'unnest': {
+        const value = this.expression(relation.value);
+        const ordinality =
+          relation.ordinality === undefined
+            ? ''
+            : `, generate_subscripts(${value}, 1) AS ${quoteName(relation.ordinality)}`;
+        return `LATERAL (SELECT unnest(${value}) AS ${quoteName(relation.column)}${ordinality}) AS ${quoteName(relation.alias)}`;
+      }
+      case 'series': {
+        const bounds = [relation.start, relation.stop, ...(relation.step ? [relation.step] : [])];
+        return `${relation.inclusive ? 'generate_series' : 'range'}(${this.list(bounds)}) AS ${quoteName(relation.alias)}(${quoteName(relation.column)})`;
+      }
+      case 'join':
+        return [this.joinSide(relation.first), ...relation.steps.map((step) => this.joinStep(step))].join(' ');
+      default:
+        return assertNever(relation);
+    }
+  }
+
+  joinSide(relation: PlanRelation): string {
+    return relation.kind === 'join' ? `(${this.relation(relation)})` : this.relation(relation);
+  }
+
+  joinStep(step: JoinStep): string {
+    const condition = step.on
+      ? ` ON ${this.expression(step.on)}`
+      : step.using
+        ? ` USING (${step.using.map(quoteName).join(', ')})`
+        : '';
+    return `${joins[step.type]} ${this.joinSide(step.right)}${condition}`;
+  }
+
+  list(expressions: readonly PlanExpression[]): string {
+    return expressions.map((expression) => this.expression(expression)).join(', ');
+  }
+
+  sortKeys(keys: readonly SortKey[]): string {
+    return keys
+      .map(
+        (key) =>
+          `${this.sortValue(key.value)} ${key.direction.toUpperCase()} NULLS ${key.nulls === 'first' ? 'FIRST' : 'LAST'}`,
+      )
+      .join(', ');
+  }
+
+  /** A bare integer in ORDER BY means an output, which is what an output node wants and a literal must not be. */
+  sortValue(value: PlanExpression): string {
+    return value.kind === 'output' ? String(value.index + 1) : `(${this.expression(value)})`;
+  }
+
+  expression(node: PlanExpression): string {
+    switch (node.kind) {
+      case 'column':
+        return `${quoteName(node.relation)}.${quoteName(node.name)}`;
+      case 'output':
+        throw new PlanError('an output node stands only in ORDER BY');
+      case 'literal':
+        return printLiteral(node);
+      case 'parameter':
+        return this.parameter(node.index);
+      case 'logic':
+        return `(${node.operands.map((operand) => this.expression(operand)).join(node.operator === 'and' ? ' AND ' : ' OR ')})`;
+      case 'not':
+        return `(NOT ${this.expression(node.operand)})`;
+      case 'comparison':
+        return `(${this.expression(node.left)} ${comparisons[node.operator]} ${this.expression(node.right)})`;
+      case 'arithmetic':
+        return this.arithmetic(node.operator, node.operands);
+      case 'concat':
+        return `(${node.operands.map((operand) => this.expression(operand)).join(' || ')})`;
+      case 'call':
+        return this.call(node);
+      case 'case': {
+        const branches = node.branches.map(
+          ({ when, result }) => `WHEN ${this.expression(when)} THEN ${this.expression(result)}`,
+        );
+        const operand = node.operand ? ` ${this.expression(node.operand)}` : '';
+        const otherwise = node.otherwise ? ` ELSE ${this.expression(node.otherwise)}` : '';
+        return `(CASE${operand} ${branches.join(' ')}${otherwise} END)`;
+      }
+      case 'cast':
+        return `${node.try ? 'TRY_CAST' : 'CAST'}(${this.expression(node.value)} AS ${duckdbType(node.type)})`;
+      case 'between':
+        return `(${this.expression(node.value)} ${negation(node)}BETWEEN ${this.expression(node.low)} AND ${this.expression(node.high)})`;
+      case 'in':
+        return `(${this.expression(node.value)} ${negation(node)}IN (${this.list(node.list)}))`;
+      case 'in_query': {
+        const values = this.list(node.values);
+        return `(${node.values.length === 1 ? values : `(${values})`} ${negation(node)}IN (${this.query(node.query)}))`;
+      }
+      case 'exists':
+        return `(${negation(node)}EXISTS (${this.query(node.query)}))`;
+      case 'subquery':
+        return `(${this.query(node.query)})`;
+      case 'quantified':
+        return `(${this.expression(node.value)} ${comparisons[node.operator]} ${node.quantifier.toUpperCase()} (${this.query(node.query)}))`;
+      case 'is_null':
+        return `(${this.expression(node.value)} IS ${negation(node)}NULL)`;
+      case 'is_boolean':
+        return `(${this.expression(node.value)} IS ${negation(node)}${node.test ? 'TRUE' : 'FALSE'})`;
+      case 'like': {
+        const escape = node.escape === undefined ? '' : ` ESCAPE ${quoteText(node.escape)}`;
+        return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escape})`;
+      }
+      case 'json_path':
+        return `${node.as === 'text' ? 'json_extract_string' : 'json_extract'}(${this.expression(node.value)}, ${quoteText(jsonPointer(node.path))})`;
+      case 'interval':
+        return intervals[node.unit](this.expression(node.value));
+      case 'extract':
+        return `date_part(${quoteText(node.part)}, ${this.expression(node.value)})`;
+      case 'array':
+        return `[${this.list(node.items)}]`;
+      case 'row':
+        return `ROW(${this.list(node.items)})`;
+      case 'struct':
+        return `struct_pack(${node.fields.map(({ name, value }) => `${quoteName(name)} := ${this.expression(value)}`).join(', ')})`;
+      case 'field':
+        return `struct_extract(${this.expression(node.value)}, ${quoteText(node.name)})`;
+      case 'element':
+        return `list_extract(${this.expression(node.value)}, ${this.expression(node.index)})`;
+      default:
+        return assertNever(node);
+    }
+  }
+
+  /** Text stays bare, like a literal, so that the engine reads it as the type it is compared with. */
+  parameter(index: number): string {
+    const parameter = this.#parameters[index];
+    if (!parameter) throw new PlanError(`parameter ${index + 1} has no value`, { parameter: index + 1 });
+    const name = `$${index + 1}`;
+    return parameter.type === 'string' ? name : `CAST(${name} AS ${duckdbType(parameter.type)})`;
+  }
+
+  arithmetic(operator: ArithmeticOperator, operands: readonly PlanExpression[]): string {
+    const printed = operands.map((operand) => this.expression(operand));
+    if (operator === 'bit_xor') return printed.reduce((left, right) => `xor(${left}, ${right})`);
+    const [first = '', ...rest] = printed;
+    if (operator === 'negate' || operator === 'bit_not') return `(${infix[operator]} ${first})`;
+    return rest.reduce((left, right) => `(${left} ${infix[operator]} ${right})`, first);
+  }
+
+  call(node: CallNode): string {
+    const known = functionNamed(node.function);
+    if (!known) throw new PlanError(`function ${node.function} does not exist`, { function: node.function });
+    const parts: string[] = [];
+    if (node.distinct) parts.push('DISTINCT ');
+    parts.push(node.function === 'count' && node.arguments.length === 0 ? '*' : this.list(node.arguments));
+    if (node.orderBy && node.orderBy.length > 0) parts.push(` ORDER BY ${this.sortKeys(node.orderBy)}`);
+    if (node.nulls) parts.push(` ${node.nulls.toUpperCase()} NULLS`);
+    const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
+    const over = node.over ? ` OVER (${this.window(node.over)})` : '';
+    if (known.duckdb.includes('(')) return `${known.duckdb}${over}`;
+    return `${known.duckdb}(${parts.join('')})${filter}${over}`;
+  }
+
+  window(window: WindowSpecification): string {
+    const parts: string[] = [];
+    if (window.partitionBy.length > 0) parts.push(`PARTITION BY ${this.list(window.partitionBy)}`);
+    if (window.orderBy.length > 0) parts.push(`ORDER BY ${this.sortKeys(window.orderBy)}`);
+    if (window.frame) {
+      const exclude = window.frame.exclude ? ` EXCLUDE ${window.frame.exclude.replace('_', ' ').toUpperCase()}` : '';
+      parts.push(
+        `${window.frame.unit.toUpperCase()} BETWEEN ${this.frameBound(window.frame.start)} AND ${this.frameBound(window.frame.end)}${exclude}`,
+      );
+    }
+    return parts.join(' ');
+  }
+
+  frameBound(bound: FrameBound): string {
+    return 'value' in bound
+      ? `${this.expression(bound.value)} ${bound.kind.toUpperCase()}`
+      : bound.kind.replace('_', ' ').toUpperCase();
+  }
+}
+
+function negation(node: { readonly negated: boolean }): string {
+  return node.negated ? 'NOT ' : '';
+}
+
+function columnList(names: readonly string[] | undefined): string {
+  return names && names.length > 0 ? `(${names.map(quoteName).join(', ')})` : '';
+}
+
+/** `"name"` with inner quotes doubled. */
+export function quoteName(name: string): string {
+  requirePrintable(name);
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** `'text'` with inner quotes doubled; DuckDB reads no backslash escapes in it. */
+export function quoteText(value: string): string {
+  requirePrintable(value);
+  return `'${value.replaceAll("'", "''")}'`;
+}
+
+/** The engine's parser ends its text at a NUL. */
+function requirePrintable(value: string): void {
+  if (value.includes('\0')) throw new PlanError('a name or text holds a NUL character');
+}
+
+/** RFC 6901. DuckDB reads a path that begins with `/` as a pointer, whose escapes are complete where those of `$.` paths are not. */
+function jsonPointer(path: readonly (string | number)[]): string {
+  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
+const plainTypes: Readonly<Record<string, string>> = {
+  string: 'VARCHAR',
+  timestamptz: 'TIMESTAMP WITH TIME ZONE',
+};
+
+/** DuckDB's name of a plan type. The name is one of a closed pattern, so upper case is all it takes. */
+export function duckdbType(type: string): string {
+  const [, base = '', brackets = ''] = /^(.*?)((?:\[\])*)$/.exec(type) ?? [];
+  if (!/^[a-z]+(\(\d{1,2},\d{1,2}\))?$/.test(base)) throw new PlanError(`type ${type} does not exist`, { type });
+  return `${plainTypes[base] ?? base.toUpperCase()}${brackets}`;
+}
+
+const integerTypes = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
+
+function printLiteral(node: LiteralNode): string {
+  if (node.value === null) return node.type === 'string' ? 'NULL' : `CAST(NULL AS ${duckdbType(node.type)})`;
+  const value = String(node.value);
+  if (node.type === 'boolean') return printBoolean(node.value);
+  if (node.type === 'string') return quoteText(value);
+  if (integerTypes.has(node.type)) return printNumber(value, /^-?\d{1,39}$/);
+  if (node.type.startsWith('decimal')) return printNumber(value, /^-?\d{0,38}(\.\d{0,38})?$/);
+  return `CAST(${quoteText(value)} AS ${duckdbType(node.type)})`;
+}
+
+function printBoolean(value: string | number | boolean | null): string {
+  if (typeof value !== 'boolean') throw new PlanError('a boolean literal holds true or false');
+  return value ? 'TRUE' : 'FALSE';
+}
+
+function printNumber(value: string, form: RegExp): string {
+  if (!form.test(value) || !/\d/.test(value)) throw new PlanError(`${value.slice(0, 50)} is not a number of its type`);
+  return value.startsWith('-') ? `(${value})` : value;
+}

@@ -1,0 +1,67 @@
+import type { PlanExpression, PlanQuery, PlanRelation, ScanRelation } from '@hybridstore/contracts';
+import { PlanTransformer } from './plan-transformer.ts';
+
+export type PlanVisitor = {
+  readonly expression?: (node: PlanExpression) => void;
+  readonly relation?: (node: PlanRelation) => void;
+  readonly query?: (node: PlanQuery) => void;
+};
+
+class Walker extends PlanTransformer {
+  readonly #visitor: PlanVisitor;
+
+  constructor(visitor: PlanVisitor) {
+    super();
+    this.#visitor = visitor;
+  }
+
+  override expression(node: PlanExpression): PlanExpression {
+    this.#visitor.expression?.(node);
+    return super.expression(node);
+  }
+
+  override relation(node: PlanRelation): PlanRelation {
+    this.#visitor.relation?.(node);
+    return super.relation(node);
+  }
+
+  override query(node: PlanQuery): PlanQuery {
+    this.#visitor.query?.(node);
+    return super.query(node);
+  }
+}
+
+/** Calls the visitor for every node of a query, parents before children, subqueries included. */
+export function walkQuery(query: PlanQuery, visitor: PlanVisitor): void {
+  new Walker(visitor).query(query);
+}
+
+/** Like `walkQuery`, for one expression and the subqueries in it. */
+export function walkExpression(expression: PlanExpression, visitor: PlanVisitor): void {
+  new Walker(visitor).expression(expression);
+}
+
+export function walkRelation(relation: PlanRelation, visitor: PlanVisitor): void {
+  new Walker(visitor).relation(relation);
+}
+
+/** Every scan of a query in the order of the text, subqueries included. */
+export function listScans(query: PlanQuery): readonly ScanRelation[] {
+  const scans: ScanRelation[] = [];
+  walkQuery(query, { relation: (node) => void (node.kind === 'scan' && scans.push(node)) });
+  return scans;
+}
+
+/** Aliases of the relations of one FROM, not of those inside its subqueries. */
+export function listAliases(relation: PlanRelation | undefined): readonly string[] {
+  if (relation === undefined) return [];
+  if (relation.kind !== 'join') return [relation.alias];
+  return [...listAliases(relation.first), ...relation.steps.flatMap((step) => listAliases(step.right))];
+}
+
+/** Aliases of the relations whose columns an expression reads, its subqueries included. */
+export function referencedAliases(expression: PlanExpression): ReadonlySet<string> {
+  const aliases = new Set<string>();
+  walkExpression(expression, { expression: (node) => void (node.kind === 'column' && aliases.add(node.relation)) });
+  return aliases;
+}
