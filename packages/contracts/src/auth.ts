@@ -139,8 +139,10 @@ export const Jwk = Type.Object(
   { $id: 'Jwk', additionalProperties: false },
 );
 export type Jwk = Static<typeof Jwk>;
+/** One key a tenant besides the services' own; a set of this size still fits into a ConfigMap (1 MiB). */
+export const jwksKeysMax = 4_096;
 export const Jwks = Type.Object(
-  { keys: Type.Array(Jwk, { maxItems: 64 }) },
+  { keys: Type.Array(Jwk, { maxItems: jwksKeysMax }) },
   { $id: 'Jwks', additionalProperties: false },
 );
 export type Jwks = Static<typeof Jwks>;
@@ -163,3 +165,19 @@ export const TokenClaims = Type.Object(
 );
 export type TokenClaims = Static<typeof TokenClaims>;
 export const tokenAudience = 'hybridstore';
+
+const tenantNodeIssuerPrefix = 'tenant-node.';
+
+/**
+ * Nodes of different tenants must not be able to speak for each other, so each tenant's nodes are an issuer of their
+ * own with a key of their own: `tenant-node.<namespace>.<name>`. Both parts are DNS labels, so the dots are unambiguous.
+ */
+export function tenantNodeIssuer(tenantId: string): string {
+  return `${tenantNodeIssuerPrefix}${tenantId.replace('/', '.')}`;
+}
+
+/** The only tenant that an issuer may speak for; undefined for issuers that are not bound to one. */
+export function tenantOfIssuer(issuer: string): string | undefined {
+  const parts = issuer.startsWith(tenantNodeIssuerPrefix) ? issuer.slice(tenantNodeIssuerPrefix.length).split('.') : [];
+  return parts.length === 2 ? parts.join('/') : undefined;
+}

@@ -1,16 +1,20 @@
-import type { Access, Action, TokenClaims } from '@hybridstore/contracts';
+import { type Access, type Action, type TokenClaims, tenantOfIssuer } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 
-/** Who calls, as proved by the token. */
+/** Who calls, as proved by the token. `service` is the name of a service (`tenant-node` for the nodes of any tenant). */
 export type Caller = { readonly claims: TokenClaims; readonly token: string; readonly service: string | undefined };
 
 export function callerOf(claims: TokenClaims, token: string): Caller {
-  const service = claims.sub.startsWith('service:') ? claims.sub.slice('service:'.length) : undefined;
-  if (service !== undefined && service !== claims.iss)
+  const subject = claims.sub.startsWith('service:') ? claims.sub.slice('service:'.length) : undefined;
+  if (subject !== undefined && subject !== claims.iss)
     throw new HybridStoreError('unauthenticated', 'a service token must be signed by that service');
-  if (service === undefined && claims.iss !== 'auth-gateway')
+  if (subject === undefined && claims.iss !== 'auth-gateway')
     throw new HybridStoreError('unauthenticated', 'a user token must be signed by the auth gateway');
-  return { claims, token, service };
+  // A node of one tenant holds a key that is bound to this tenant: it cannot act for another one.
+  const boundTenant = tenantOfIssuer(claims.iss);
+  if (boundTenant !== undefined && claims.tenant !== boundTenant)
+    throw new HybridStoreError('unauthenticated', 'a node can speak for its own tenant only');
+  return { claims, token, service: boundTenant === undefined ? subject : 'tenant-node' };
 }
 
 /** Throws `forbidden` unless the caller may use an endpoint at all; the route checks the very source. */

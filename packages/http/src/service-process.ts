@@ -35,7 +35,8 @@ export type ServiceProcess = {
 
 /**
  * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
- * (this service's own secret), HYBRIDSTORE_HOSTS_FILE (embedded platform only), HYBRIDSTORE_VERSION.
+ * (this service's own secret), SERVICE_ISSUER (the name under which it signs; the service's own unless it is a tenant's
+ * node), HYBRIDSTORE_HOSTS_FILE (embedded platform only), HYBRIDSTORE_VERSION.
  */
 export function createServiceProcess(service: ServiceName, variables: Variables): ServiceProcess {
   const environment = new Environment(variables);
@@ -57,7 +58,7 @@ export function createServiceProcess(service: ServiceName, variables: Variables)
     metrics: createMetrics(service),
     clock,
     verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock),
-    identity: new ServiceIdentity(deriveSigningKey(service, secret), clock),
+    identity: new ServiceIdentity(deriveSigningKey(environment.text('SERVICE_ISSUER', service), secret), clock),
     client: new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') }),
   };
 }

@@ -1,6 +1,6 @@
 import { createHash, type KeyObject, randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { type Jwks, Jwks as JwksSchema, TokenClaims, tokenAudience } from '@hybridstore/contracts';
+import { type Jwks, Jwks as JwksSchema, TokenClaims, tenantOfIssuer, tokenAudience } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, issuerOf, LruCache, publicKeyOf, type SigningKey } from '@hybridstore/runtime';
 import jsonwebtoken from 'jsonwebtoken';
 import { compileValidator } from './validation.ts';
@@ -145,8 +145,12 @@ export class ServiceIdentity {
     this.#clock = clock;
   }
 
-  /** `tenant` names the tenant that the service acts for, where a tenant node must accept the call. */
-  token(tenant?: string): string {
+  /**
+   * `tenant` names the tenant that the service acts for, where a tenant node must accept the call. The identity of a
+   * tenant's nodes always names its own.
+   */
+  token(actsFor?: string): string {
+    const tenant = tenantOfIssuer(this.#key.issuer) ?? actsFor;
     const now = this.#clock.now();
     const held = this.#tokens.get(tenant ?? '');
     if (held && now < held.renewAtMs) return held.token;
