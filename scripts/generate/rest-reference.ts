@@ -3,8 +3,6 @@ import { type Access, type Endpoint, endpoints, errorStatus, services } from '@h
 import { buildOpenApi } from '@hybridstore/http';
 import type { GeneratedFile } from './generated-file.ts';
 
-
-
 const version = '0.1.0';
 
 /** OpenAPI and one reference page for each service, from the endpoint table. */

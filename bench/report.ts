@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+
+export type Goal = { readonly what: string; readonly goal: string; readonly got: string; readonly ok: boolean };
+/** Figures of one side, by name; durations in ms, rates per second. */
+export type Side = { readonly name: string; readonly figures: Readonly<Record<string, number | string>> };
+export type Report = {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly goals: readonly Goal[];
+  readonly sides: readonly Side[];
+  readonly machine: string;
+};
+
+export function describeMachine(): string {
+  const [cpu] = cpus();
+  return `${cpus().length} × ${cpu?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${readKernel()}, Node ${process.versions.node}`;
+}
+
+function readKernel(): string {
+  return readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim();
+}
+
+export function buildReport(name: string, goals: readonly Goal[], sides: readonly Side[]): Report {
+  return { name, ok: goals.every((goal) => goal.ok), goals, sides, machine: describeMachine() };
+}
+
+/** Both sides, the goals and the ratios, for people. */
+export function formatReport(report: Report): string {
+  const lines = [`# ${report.name}`, report.machine, ''];
+  for (const side of report.sides) {
+    lines.push(
+      side.name,
+      ...Object.entries(side.figures).map(([name, value]) => `  ${name.padEnd(44)} ${formatFigure(value)}`),
+      '',
+    );
+  }
+  lines.push(
+    'goals',
+    ...report.goals.map((goal) => `  ${goal.ok ? 'met   ' : 'missed'}  ${goal.what}: ${goal.got} (goal: ${goal.goal})`),
+  );
+  return lines.join('\n');
+}
+
+function formatFigure(value: number | string): string {
+  if (typeof value === 'string') return value;
+  return value >= 1_000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4)));
+}
+
+export function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
+}

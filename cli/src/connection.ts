@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import type { TokenResponse } from '@hybridstore/contracts';
+import { authGateway, bodyBytesMax, type Endpoint } from '@hybridstore/contracts';
+import { type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
+import { connectKube, type Kube, kinds } from '@hybridstore/operator';
+import { HybridStoreError } from '@hybridstore/runtime';
+import { noPlatform, type Settings, systemNamespace } from './config.ts';
+import { type ForwardedPort, forwardPort } from './port-forward.ts';
+
+/** Credentials of a person, as the file of the platform's administrator holds them. */
+type Credentials = { readonly username: string; readonly password: string };
+
+/** One command's way to the platform: the gateway for data, the Kubernetes API for resources. Both open on first use. */
+export class Connection {
+  readonly settings: Settings;
+  readonly #client = new HttpClient();
+  #kube: Kube | undefined;
+  #forwarded: ForwardedPort | undefined;
+  #token: string | undefined;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+  }
+
+  kube(): Kube {
+    if (this.settings.kubeconfig === undefined) throw noPlatform();
+    this.#kube ??= connectKube({ kubeconfig: this.settings.kubeconfig });
+    return this.#kube;
+  }
+
+  /** Address of the gateway: given, known from the data folder, or a forwarded port of its Service in the cluster. */
+  async gateway(): Promise<string> {
+    if (this.settings.gateway !== undefined) return this.settings.gateway;
+    if (this.settings.kubeconfig === undefined) throw noPlatform();
+    this.#forwarded ??= await forwardPort(this.settings.kubeconfig, {
+      namespace: systemNamespace(),
+      service: 'auth-gateway',
+      port: 8080,
+    });
+    return this.#forwarded.url;
+  }
+
+  async call<T>(endpoint: Endpoint, options: CallOptions = {}): Promise<T> {
+    return this.#client.call<T>(await this.gateway(), endpoint, { token: await this.token(), ...options });
+  }
+
+  async stream(endpoint: Endpoint, options: CallOptions = {}): Promise<StreamAnswer> {
+    return this.#client.stream(await this.gateway(), endpoint, { token: await this.token(), ...options });
+  }
+
+  /** A token for the tenant in question: as given, or from a log-in with the credentials at hand. */
+  async token(): Promise<string> {
+    this.#token ??= this.settings.token ?? (await this.logIn()).access_token;
+    return this.#token;
+  }
+
+  async logIn(): Promise<TokenResponse> {
+    const { username, password } = await this.#credentials();
+    const tenant = this.settings.tenant;
+    const isAdministrator = this.settings.flags.username === undefined;
+    const body = { username, password, ...(isAdministrator && tenant !== undefined ? { tenant_id: tenant } : {}) };
+    return this.#client.call<TokenResponse>(await this.gateway(), authGateway.login, { body });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#forwarded?.close();
+  }
+
+  async #credentials(): Promise<Credentials> {
+    const { flags, credentialsFile, kubeconfig } = this.settings;
+    if (flags.username !== undefined) return { username: flags.username, password: readPassword(flags.passwordFile) };
+    if (credentialsFile !== undefined) return JSON.parse(readFileSync(credentialsFile, 'utf8')) as Credentials;
+    if (kubeconfig === undefined) throw noPlatform();
+    return this.#administratorOfCluster();
+  }
+
+  async #administratorOfCluster(): Promise<Credentials> {
+    const secret = await this.kube().get(kinds.secret, { namespace: systemNamespace(), name: 'hybridstore-admin' });
+    const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+    return { username: read('username'), password: read('password') };
+  }
+}
+
+function readPassword(file: string | undefined): string {
+  if (file === undefined)
+    throw new HybridStoreError(
+      'invalid_request',
+      '--password-file: expected the file that holds the password of --username',
+    );
+  return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+}
+
+/** Room for a batch's envelope below the gateway's body bound. */
+export const batchBytesMax = bodyBytesMax / 4;

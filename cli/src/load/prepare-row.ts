@@ -1,0 +1,43 @@
+import { type Column, parseColumnType } from '@hybridstore/contracts';
+import type { Fields } from './read-file.ts';
+
+/**
+ * A row as `/data/write` takes it. Text from CSV gets the type of its column (an empty cell is null, a number is
+ * written as one); values that JSON lacks are written in the forms the wire knows.
+ */
+export function prepareRow(
+  fields: Fields,
+  columns: ReadonlyMap<string, Column> | undefined,
+  isText: boolean,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => {
+      const column = columns?.get(name);
+      return [name, isText && typeof value === 'string' ? typedText(value, column) : prepareValue(value, column)];
+    }),
+  );
+}
+
+function typedText(text: string, column: Column | undefined): unknown {
+  const kind = column ? parseColumnType(column.type)?.kind : undefined;
+  if (kind === undefined || kind === 'string') return text;
+  if (text === '') return null;
+  if (kind === 'boolean') return /^(true|t|1|yes)$/i.test(text) ? true : /^(false|f|0|no)$/i.test(text) ? false : text;
+  // Numbers beyond 2^53 keep their text, which the server reads exactly.
+  if (kind === 'integer' || kind === 'bigint') return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+  if (kind === 'double') return Number.isFinite(Number(text)) ? Number(text) : text;
+  return text;
+}
+
+function prepareValue(value: unknown, column: Column | undefined): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (value instanceof Date)
+    return column && parseColumnType(column.type)?.kind === 'date'
+      ? value.toISOString().slice(0, 10)
+      : value.toISOString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (typeof value === 'number' && !Number.isFinite(value)) return null;
+  if (Array.isArray(value)) return value.map((item) => prepareValue(item, undefined));
+  if (typeof value === 'object' && value !== null) return prepareRow(value as Fields, undefined, false);
+  return value;
+}

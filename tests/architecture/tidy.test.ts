@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readSource, sourceFiles } from './imports.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const own = sourceFiles(root, ['packages', 'operator', 'services', 'cli', 'tests', 'scripts', 'bench']);
+const services = readdirSync(join(root, 'services'));
+
+function offenders(files: readonly string[], pattern: RegExp): string[] {
+  return files.filter((file) => pattern.test(readSource(root, file)));
+}
+
+describe('the repository', () => {
+  it('has no skipped, focused or unfinished test', () => {
+    const tests = own.filter((file) => file.endsWith('.test.ts') && !file.startsWith('tests/architecture/'));
+    assert.deepEqual(offenders(tests, /\b(it|test|describe)\.(skip|todo|only)\b|\b(skip|todo|only): *true/), []);
+  });
+
+  it('names its files in kebab-case, each by its concept', () => {
+    const names = own.map((file) => file.split('/').at(-1) ?? '');
+    assert.deepEqual(
+      names.filter((name) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z-]+)*\.ts$/.test(name)),
+      [],
+    );
+    assert.deepEqual(
+      names.filter((name) => /^(utils|helpers|common|manager|misc)\.ts$/.test(name)),
+      [],
+    );
+  });
+
+  it('starts every service in at most 40 lines', () => {
+    for (const service of services) {
+      const lines = readSource(root, `services/${service}/src/main.ts`).trimEnd().split('\n').length;
+      assert.ok(lines <= 40, `services/${service}/src/main.ts has ${lines} lines`);
+    }
+  });
+
+  it('lets no service be imported: its exports are empty', () => {
+    for (const service of services) {
+      const manifest: unknown = JSON.parse(readFileSync(join(root, 'services', service, 'package.json'), 'utf8'));
+      assert.deepEqual((manifest as { exports: unknown }).exports, {});
+    }
+  });
+
+  it('has one page about every service', () => {
+    assert.deepEqual(
+      services.filter((service) => !existsSync(join(root, 'services', service, 'README.md'))),
+      [],
+    );
+  });
+
+  it('pins every dependency exactly', () => {
+    const manifests = [
+      'package.json',
+      ...['packages', 'services'].flatMap((folder) =>
+        readdirSync(join(root, folder)).map((name) => `${folder}/${name}/package.json`),
+      ),
+      'operator/package.json',
+      'cli/package.json',
+    ];
+    for (const manifest of manifests) {
+      const content = JSON.parse(readFileSync(join(root, manifest), 'utf8')) as Record<
+        string,
+        Record<string, string> | undefined
+      >;
+      const versions = ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap((kind) =>
+        Object.entries(content[kind] ?? {}),
+      );
+      assert.deepEqual(
+        versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)),
+        [],
+        manifest,
+      );
+    }
+  });
+
+  it('says `any` nowhere', () => {
+    assert.deepEqual(
+      offenders(
+        own.filter((file) => !file.startsWith('tests/architecture/')),
+        /(:|as|<)\s*any\b(?!\w)/,
+      ),
+      [],
+    );
+  });
+});

@@ -1,0 +1,22 @@
+import { after } from 'node:test';
+import { startClusterPlatform } from './cluster-platform.ts';
+import { startEmbeddedPlatform } from './embedded-platform.ts';
+import { faults } from './suites/faults.ts';
+import { mainJob } from './suites/main-job.ts';
+import { scaling } from './suites/scaling.ts';
+import { seedExamples } from './suites/seed-examples.ts';
+import { trust } from './suites/trust.ts';
+
+// One suite, two places: embedded by default, a cluster when HYBRIDSTORE_E2E says so.
+const platform =
+  process.env['HYBRIDSTORE_E2E'] === 'kubernetes' ? await startClusterPlatform() : await startEmbeddedPlatform();
+process.stdout.write(`end-to-end on the ${platform.name} platform\n`);
+const open = () => platform;
+
+mainJob(open);
+trust(open);
+faults(open);
+scaling(open);
+if (platform.name === 'embedded') seedExamples(open);
+
+after(() => platform.stop());

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { call, type Platform } from '../platform.ts';
+import { apply, dataSource, idColumns, ready, remove, Session, tenant } from '../session.ts';
+
+/** Two tenants side by side, and everything a caller can do wrong. */
+export function trust(open: () => Platform): void {
+  describe('trust and bad input', () => {
+    const objects = [
+      tenant('left'),
+      tenant('right'),
+      dataSource('left', 'secrets', idColumns),
+      dataSource('right', 'secrets', idColumns),
+    ];
+    let left: Session;
+    let right: Session;
+
+    before(async () => {
+      await apply(open(), ...objects);
+      await ready(open(), ...objects);
+      [left, right] = await Promise.all([Session.open(open(), 'default/left'), Session.open(open(), 'default/right')]);
+      assert.equal((await left.write('secrets', [{ id: 1, note: 'left only' }])).status, 200);
+      assert.equal(
+        (
+          await right.write('secrets', [
+            { id: 2, note: 'right only' },
+            { id: 3, note: 'right only' },
+          ])
+        ).status,
+        200,
+      );
+    });
+    after(() => remove(open(), ...objects.toReversed()));
+
+    it('shows each tenant its own rows only', async () => {
+      assert.deepEqual(await left.sql('SELECT id, note FROM secrets ORDER BY id'), [[1, 'left only']]);
+      assert.deepEqual(await right.sql('SELECT id, note FROM secrets ORDER BY id'), [
+        [2, 'right only'],
+        [3, 'right only'],
+      ]);
+    });
+
+    it("refuses a token at the other tenant's node", async () => {
+      const url = await open().podUrl('default', 'hs-right-0');
+      const answer = await call(`${url}/data/search`, { source_id: 'secrets' }, { token: left.token });
+      assert.deepEqual([answer.status, answer.body.error?.code], [403, 'forbidden']);
+    });
+
+    it('takes the tenant from the token, whatever headers say', async () => {
+      const headers = {
+        'x-tenant-id': 'default/right',
+        'x-tenant': 'default/right',
+        'x-forwarded-user': 'root',
+        'x-user-id': '1',
+      };
+      const answer = await call(
+        `${open().gateway}/data/search`,
+        { source_id: 'secrets' },
+        { token: left.token, headers },
+      );
+      assert.deepEqual((answer.body['records'] as unknown[]).length, 1);
+    });
+
+    it('gives a registered user no permission, and refuses him everywhere', async () => {
+      const username = `nobody-${crypto.randomUUID().slice(0, 8)}`;
+      assert.equal(
+        (await call(`${open().gateway}/auth/register`, { username, password: 'a long enough password' })).status,
+        201,
+      );
+      const login = await call(`${open().gateway}/auth/login`, { username, password: 'a long enough password' });
+      const token = String(login.body['access_token']);
+      for (const [path, body] of [
+        ['/data/search', { source_id: 'secrets' }],
+        ['/data/write', { source_id: 'secrets', records: [{ fields: {} }] }],
+        ['/query/sql', { query: 'SELECT 1' }],
+      ] as const) {
+        assert.equal((await call(`${open().gateway}${path}`, body, { token })).status, 403, path);
+      }
+      assert.equal(
+        (
+          await call(`${open().gateway}/auth/login`, {
+            username,
+            password: 'a long enough password',
+            tenant_id: 'default/left',
+          })
+        ).status,
+        403,
+      );
+    });
+
+    const statements: readonly [string, string, string?][] = [
+      ['a write', "INSERT INTO secrets VALUES (9, 'x')"],
+      ['a delete', 'DELETE FROM secrets'],
+      ['two statements', 'SELECT 1; SELECT 2'],
+      ['a setting', 'SET memory_limit = 1', 'duckdb'],
+      ['a file by function', "SELECT * FROM read_text('/etc/passwd')", 'duckdb'],
+      ['a file by name', "SELECT * FROM '/etc/passwd'", 'duckdb'],
+      ['another database', "ATTACH '/tmp/x.db'", 'duckdb'],
+      ['a copy', "COPY secrets TO '/tmp/x'", 'duckdb'],
+      ['the catalog of the engine', 'SELECT * FROM information_schema.tables', 'postgresql'],
+      ['an engine function', 'SELECT * FROM duckdb_settings()', 'duckdb'],
+      ['an environment variable', "SELECT getenv('HOME')", 'duckdb'],
+      ['an unknown table', 'SELECT * FROM nowhere'],
+      ['an unknown column', 'SELECT nope FROM secrets'],
+      ['no SQL at all', 'SELEC 1'],
+    ];
+    for (const [what, query, dialect] of statements) {
+      it(`refuses ${what} in SQL`, async () => {
+        const answer = await left.post('/query/sql', { query, ...(dialect ? { dialect } : {}) });
+        assert.deepEqual(
+          [answer.status, answer.body.error?.code],
+          [400, 'invalid_request'],
+          JSON.stringify(answer.body),
+        );
+        assert.doesNotMatch(JSON.stringify(answer.body), /\bat .*\.(ts|js):\d+/);
+      });
+    }
+
+    const bodies: readonly [string, unknown, number, RegExp][] = [
+      ['an unknown field', { source_id: 'secrets', records: [{ fields: { id: 1 } }], colour: 1 }, 400, /colour/],
+      ['an unknown column', { source_id: 'secrets', records: [{ fields: { id: 1, colour: 1 } }] }, 400, /colour/],
+      ['a wrong type', { source_id: 'secrets', records: [{ fields: { id: 'one' } }] }, 400, /id/],
+      [
+        'a number beyond 64 bits',
+        { source_id: 'secrets', records: [{ fields: { id: '9223372036854775808' } }] },
+        400,
+        /id/,
+      ],
+      ['no records', { source_id: 'secrets', records: [] }, 400, /records/],
+      ['an unknown source', { source_id: 'nowhere', records: [{ fields: { id: 1 } }] }, 404, /nowhere/],
+      [
+        'a source name with a path',
+        { source_id: '../right/secrets', records: [{ fields: { id: 1 } }] },
+        400,
+        /source_id/,
+      ],
+    ];
+    for (const [what, body, status, message] of bodies) {
+      it(`refuses a write with ${what} and stores nothing of it`, async () => {
+        const answer = await left.post('/data/write', body);
+        assert.equal(answer.status, status, JSON.stringify(answer.body));
+        assert.match(answer.body.error?.message ?? '', message);
+        assert.equal(await left.count('secrets'), 1);
+      });
+    }
+
+    it('refuses half a batch whole: one bad record among good ones', async () => {
+      const answer = await left.write('secrets', [
+        { id: 10, note: 'good' },
+        { id: 11.5, note: 'bad' },
+        { id: 12, note: 'good' },
+      ]);
+      assert.equal(answer.status, 400);
+      assert.equal(await left.count('secrets'), 1);
+    });
+
+    const raws: readonly [string, string | Uint8Array<ArrayBuffer>, number][] = [
+      ['bad JSON', '{"source_id": "secrets", "records": [', 400],
+      ['bad UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]), 400],
+      ['a thousand levels', `${'['.repeat(1_000)}${']'.repeat(1_000)}`, 400],
+      ['33 MB', `{"source_id":"secrets","records":[{"fields":{"note":"${'x'.repeat(33 * 1024 * 1024)}"}}]}`, 413],
+      ['__proto__', '{"source_id":"secrets","records":[{"fields":{"__proto__":{"id":1}}}]}', 400],
+    ];
+    for (const [what, raw, status] of raws) {
+      it(`refuses ${what} as a body`, async () => {
+        const answer = await call(`${open().gateway}/data/write`, undefined, { token: left.token, raw });
+        assert.equal(answer.status, status, JSON.stringify(answer.body).slice(0, 300));
+        assert.equal(typeof answer.body.error?.request_id, 'string');
+      });
+    }
+
+    it('refuses a missing, a tampered and an unsigned token', async () => {
+      const [header = '', payload = '', signature = ''] = left.token.split('.');
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+      const forged = Buffer.from(JSON.stringify({ ...claims, tenant: 'default/right' })).toString('base64url');
+      const unsigned = Buffer.from(JSON.stringify({ alg: 'none', typ: 'JWT' })).toString('base64url');
+      for (const token of [undefined, 'nonsense', `${header}.${forged}.${signature}`, `${unsigned}.${forged}.`]) {
+        const answer = await call(
+          `${open().gateway}/data/search`,
+          { source_id: 'secrets' },
+          token === undefined ? {} : { token },
+        );
+        assert.deepEqual([answer.status, answer.body.error?.code], [401, 'unauthenticated']);
+      }
+    });
+
+    it('applies a repeated batch once', async () => {
+      const first = await right.write('secrets', [{ id: 50, note: 'once' }], { 'idempotency-key': 'same' });
+      const second = await right.write('secrets', [{ id: 50, note: 'once' }], { 'idempotency-key': 'same' });
+      assert.deepEqual([first.body['duplicate'], second.status, second.body['duplicate']], [false, 200, true]);
+      assert.deepEqual(await right.sql('SELECT COUNT(*) AS n FROM secrets WHERE id = 50'), [[1]]);
+    });
+  });
+}
