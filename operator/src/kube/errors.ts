@@ -2,7 +2,8 @@
 // distinctions it may need (`AlreadyExists`, an apply conflict, `Expired`) travel in `details.reason`, which is the
 // API server's own closed set. Source: apimachinery `metav1.StatusReason` and `metav1.CauseType`.
 
-import { type ErrorCode, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import type { ErrorCode } from '@hybridstore/contracts';
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 
 export type StatusReason =
   | 'BadRequest'
@@ -163,7 +164,7 @@ export function toStatus(error: HybridStoreError): KubeStatus {
 
 /** The name is taken: nothing was created. */
 export function isAlreadyExists(error: unknown): boolean {
-  return isHybridStoreError(error, 'conflict') && error.details['reason'] === 'AlreadyExists';
+  return isHybridStoreError(error, 'conflict') && error.details.reason === 'AlreadyExists';
 }
 
 /** Another field manager owns a field: the causes name it. A stale resourceVersion is a conflict without causes. */
@@ -182,19 +183,19 @@ export function isNotFound(error: unknown): boolean {
 }
 
 export function causesOf(error: HybridStoreError): readonly StatusCause[] {
-  const causes = error.details['causes'];
+  const causes = error.details.causes;
   return Array.isArray(causes) ? (causes as readonly StatusCause[]) : []; // set by this file only
 }
 
 /** When the server asked to come back; undefined for errors that name no time. */
 export function retryAfterMsOf(error: unknown): number | undefined {
   if (!isHybridStoreError(error)) return undefined;
-  const value = error.details['retry_after_ms'];
+  const value = error.details.retry_after_ms;
   return typeof value === 'number' ? value : undefined;
 }
 
 function isStatus(body: unknown): body is KubeStatus {
-  return isRecord(body) && body['kind'] === 'Status';
+  return isRecord(body) && body.kind === 'Status';
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,0 +1,45 @@
+// What the embedded API server knows about one kind: where it lives, its schema, its subresources and its own rules.
+
+import type { CustomResourceVersion } from '../../kinds.ts';
+import type { KubeObject } from '../../object.ts';
+import type { Resource } from '../../resource.ts';
+import type { FieldError } from '../schema/field-error.ts';
+import type { RuleValidator } from '../schema/rules.ts';
+import type { Schema } from '../schema/schema.ts';
+import type { ValueValidator } from '../schema/values.ts';
+
+export interface Kind {
+  readonly resource: Resource;
+  readonly schema: Schema;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  /** Writes of the object leave `status` alone, and writes of the status everything else. */
+  readonly hasStatus: boolean;
+  /** Counts changes outside metadata and status. */
+  readonly hasGeneration: boolean;
+  readonly scale?: ScalePaths;
+  readonly printerColumns: NonNullable<CustomResourceVersion['additionalPrinterColumns']>;
+  readonly isCustom: boolean;
+  readonly validateValues?: ValueValidator;
+  readonly validateRules?: RuleValidator;
+  /** Rules of a built-in kind beyond its schema. */
+  readonly rules?: KindRules;
+}
+
+export interface ScalePaths {
+  readonly specReplicas: readonly string[];
+  readonly statusReplicas: readonly string[];
+  readonly selector?: readonly string[];
+}
+
+export interface KindRules {
+  /** Completes an object before it is checked and stored, as defaulting and strategies do. */
+  readonly prepare?: (object: KubeObject, old: KubeObject | undefined) => KubeObject;
+  readonly validate?: (object: KubeObject, old: KubeObject | undefined) => readonly FieldError[];
+}
+
+/** `apps/v1/statefulsets`: how the store, the journal and the registry name a kind. */
+export function collectionOf(resource: Pick<Resource, 'apiVersion' | 'plural'>): string {
+  return `${resource.apiVersion}/${resource.plural}`;
+}

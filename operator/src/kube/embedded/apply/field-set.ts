@@ -1,0 +1,117 @@
+// Sets of field paths, as server-side apply keeps them per manager. A set is a tree: each node says whether the path
+// itself is a member. Elements are written as in `FieldsV1`: `f:name`, `k:{"name":"a"}`, `v:"x"`, `i:0`.
+// Source: structured-merge-diff fieldpath/set.go. Sets are never changed after they are built.
+
+import type { FieldsV1 } from '../../object.ts';
+
+export interface FieldSet {
+  readonly isMember: boolean;
+  readonly children: ReadonlyMap<string, FieldSet>;
+}
+
+export const emptySet: FieldSet = { isMember: false, children: new Map() };
+
+/** A set with its own path as only member: a leaf. */
+export const leafSet: FieldSet = { isMember: true, children: new Map() };
+
+export function buildSet(isMember: boolean, children: ReadonlyMap<string, FieldSet>): FieldSet {
+  if (children.size === 0) return isMember ? leafSet : emptySet;
+  return { isMember, children };
+}
+
+export function isEmptySet(set: FieldSet): boolean {
+  return !set.isMember && set.children.size === 0;
+}
+
+export function unionSets(left: FieldSet, right: FieldSet): FieldSet {
+  if (left === right || isEmptySet(right)) return left;
+  if (isEmptySet(left)) return right;
+  const children = new Map(left.children);
+  for (const [element, child] of right.children) {
+    const other = children.get(element);
+    children.set(element, other === undefined ? child : unionSets(other, child));
+  }
+  return buildSet(left.isMember || right.isMember, children);
+}
+
+/** Members of `left` that are not members of `right`; a member of `right` does not take its descendants along. */
+export function subtractSet(left: FieldSet, right: FieldSet): FieldSet {
+  if (isEmptySet(right) || isEmptySet(left)) return left;
+  const children = new Map<string, FieldSet>();
+  for (const [element, child] of left.children) {
+    const other = right.children.get(element);
+    const rest = other === undefined ? child : subtractSet(child, other);
+    if (!isEmptySet(rest)) children.set(element, rest);
+  }
+  return buildSet(left.isMember && !right.isMember, children);
+}
+
+export function intersectSets(left: FieldSet, right: FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>();
+  for (const [element, child] of left.children) {
+    const other = right.children.get(element);
+    if (other === undefined) continue;
+    const both = intersectSets(child, other);
+    if (!isEmptySet(both)) children.set(element, both);
+  }
+  return buildSet(left.isMember && right.isMember, children);
+}
+
+export function areSetsEqual(left: FieldSet, right: FieldSet): boolean {
+  if (left === right) return true;
+  if (left.isMember !== right.isMember || left.children.size !== right.children.size) return false;
+  for (const [element, child] of left.children) {
+    const other = right.children.get(element);
+    if (other === undefined || !areSetsEqual(child, other)) return false;
+  }
+  return true;
+}
+
+/** `FieldsV1` writes a member without children as `{}` and a member with children with a `.` entry. */
+export function formatFieldsV1(set: FieldSet): FieldsV1 {
+  const fields: Record<string, FieldsV1> = {};
+  if (set.isMember && set.children.size > 0) fields['.'] = {};
+  for (const element of [...set.children.keys()].sort()) {
+    const child = set.children.get(element);
+    if (child !== undefined) fields[element] = formatFieldsV1(child);
+  }
+  return fields;
+}
+
+export function parseFieldsV1(fields: FieldsV1): FieldSet {
+  return { isMember: false, children: parseChildren(fields) };
+}
+
+function parseChildren(fields: FieldsV1): ReadonlyMap<string, FieldSet> {
+  const children = new Map<string, FieldSet>();
+  for (const [element, child] of Object.entries(fields)) {
+    if (element === '.') continue;
+    const grandchildren = parseChildren(child);
+    children.set(element, buildSet(grandchildren.size === 0 || '.' in child, grandchildren));
+  }
+  return children;
+}
+
+/** Paths as people read them in conflict messages: `.spec.containers[name="a"].image`. */
+export function formatMembers(set: FieldSet, prefix = ''): string[] {
+  const own = set.isMember ? [prefix] : [];
+  return [
+    ...own,
+    ...[...set.children].flatMap(([element, child]) => formatMembers(child, prefix + formatElement(element))),
+  ];
+}
+
+function formatElement(element: string): string {
+  const kind = element.slice(0, 2);
+  const rest = element.slice(2);
+  if (kind === 'f:') return `.${rest}`;
+  if (kind === 'k:') return `[${formatItemKey(JSON.parse(rest) as Readonly<Record<string, unknown>>)}]`; // we wrote it
+  if (kind === 'v:') return `[=${rest}]`;
+  return `[${rest}]`;
+}
+
+function formatItemKey(key: Readonly<Record<string, unknown>>): string {
+  return Object.entries(key)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(',');
+}
