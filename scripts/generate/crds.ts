@@ -17,8 +17,9 @@ function keepOnUninstall(crd: CustomResourceDefinitionDocument): unknown {
   return { ...crd, metadata: { ...crd.metadata, annotations: { 'helm.sh/resource-policy': 'keep' } } };
 }
 
+/** As YAML 1.1, which kubectl reads: there an unquoted `Off` is a boolean. */
 function renderDocument(value: unknown): string {
-  return header + stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+  return header + stringify(value, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 if (import.meta.main) writeGenerated(process.cwd(), renderCrdFiles());

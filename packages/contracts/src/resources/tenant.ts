@@ -82,7 +82,8 @@ export const Autoscaling = Type.Object(
   {
     mode: Type.Enum([...autoscalingModes], {
       default: 'Auto',
-      description: 'Auto scales, Recommend only reports, Off follows spec.replicas',
+      description:
+        'Auto scales, Recommend only reports, "Off" (quoted: YAML reads a bare Off as false) follows spec.replicas',
     }),
     minReplicas: Type.Integer({ minimum: 1, maximum: replicasMax, default: 2, description: 'fewest nodes' }),
     maxReplicas: Type.Integer({ minimum: 1, maximum: replicasMax, default: 50, description: 'most nodes' }),

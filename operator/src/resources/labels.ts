@@ -1,0 +1,50 @@
+import type { ServiceName } from '@hybridstore/contracts';
+import type { Labels } from '../kube/kinds.ts';
+import { tenantNames } from './names.ts';
+
+export const managedBy = 'hybridstore-operator';
+/** On everything made for a tenant: its value is the Tenant's name. */
+export const tenantLabel = 'hybridstore.dev/tenant';
+/** On everything made for a shared service: its value is the service's name. */
+export const sharedServiceLabel = 'hybridstore.dev/shared-service';
+
+const common: Labels = {
+  'app.kubernetes.io/name': 'hybridstore',
+  'app.kubernetes.io/part-of': 'hybridstore',
+  'app.kubernetes.io/managed-by': managedBy,
+};
+
+/** Labels of a tenant's objects; by `managed-by` and the tenant label they are found again to prune them. */
+export function tenantLabels(tenantName: string): Labels {
+  return {
+    ...common,
+    'app.kubernetes.io/component': 'tenant-node',
+    'app.kubernetes.io/instance': tenantNames(tenantName).base,
+    [tenantLabel]: tenantName,
+  };
+}
+
+/** The part of the labels that never changes: StatefulSets and Services select by it. */
+export function tenantNodeSelector(tenantName: string): Labels {
+  return { 'app.kubernetes.io/component': 'tenant-node', [tenantLabel]: tenantName };
+}
+
+export function sharedServiceLabels(service: ServiceName): Labels {
+  return {
+    ...common,
+    'app.kubernetes.io/component': service,
+    'app.kubernetes.io/instance': service,
+    [sharedServiceLabel]: service,
+  };
+}
+
+export function sharedServiceSelector(service: ServiceName): Labels {
+  return { 'app.kubernetes.io/component': service, [sharedServiceLabel]: service };
+}
+
+/** Labels as the text that list and watch take, in the order of the keys. */
+export function formatSelector(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}

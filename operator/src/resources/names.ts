@@ -1,0 +1,78 @@
+import type { ServiceName } from '@hybridstore/contracts';
+import { services } from '@hybridstore/contracts';
+
+/** Identity of a tenant: the Tenant object's namespace and name. */
+export type TenantKey = { readonly namespace: string; readonly name: string };
+
+/** `namespace/name`: how tokens, the catalog and the nodes name a tenant. */
+export function tenantIdOf(tenant: TenantKey): string {
+  return `${tenant.namespace}/${tenant.name}`;
+}
+
+/** Names of everything made for one tenant. The prefix keeps them apart from the objects of people. */
+export function tenantNames(tenantName: string) {
+  const base = `hs-${tenantName}`;
+  return {
+    base,
+    headlessService: `${base}-nodes`,
+    dataClaim: `${base}-data`,
+    signingSecret: `${base}-signing-key`,
+    pod: (ordinal: number) => `${base}-${ordinal}`,
+    logClaim: (ordinal: number) => `${logVolumeName}-${base}-${ordinal}`,
+  } as const;
+}
+
+export const logVolumeName = 'log';
+
+/** The ordinal of a node's pod; undefined for a name that is not of this tenant's StatefulSet. */
+export function ordinalOf(tenantName: string, pod: string): number | undefined {
+  const prefix = `${tenantNames(tenantName).base}-`;
+  const digits = pod.startsWith(prefix) ? pod.slice(prefix.length) : '';
+  return /^(0|[1-9][0-9]{0,4})$/.test(digits) ? Number(digits) : undefined;
+}
+
+export const tenantNodePort = services['tenant-node'];
+
+/** Any ready node of the tenant. */
+export function tenantUrl(tenant: TenantKey): string {
+  return `http://${tenantNames(tenant.name).base}.${tenant.namespace}.svc:${tenantNodePort}`;
+}
+
+/** One node of the tenant, by the name that its StatefulSet gives it. */
+export function nodeUrl(tenant: TenantKey, pod: string): string {
+  return `http://${pod}.${nodesDomain(tenant)}:${tenantNodePort}`;
+}
+
+export function nodesDomain(tenant: TenantKey): string {
+  return `${tenantNames(tenant.name).headlessService}.${tenant.namespace}.svc`;
+}
+
+/** The services that run once for all tenants, in the operator's namespace. */
+export const sharedServiceNames = [
+  'auth-gateway',
+  'operation-node',
+  'cbo-engine',
+  'metadata-catalog',
+  'monitoring',
+  'query-interpreter',
+] as const satisfies readonly ServiceName[];
+export type SharedServiceName = (typeof sharedServiceNames)[number];
+
+export function sharedServiceUrl(service: ServiceName, namespace: string): string {
+  return `http://${service}.${namespace}.svc:${services[service]}`;
+}
+
+export function signingSecretName(issuer: ServiceName): string {
+  return `${issuer}-signing-key`;
+}
+
+export function stateClaimName(service: SharedServiceName): string {
+  return `${service}-state`;
+}
+
+/** Public keys of all issuers, in the operator's namespace. */
+export const jwksConfigMapName = 'hybridstore-jwks';
+/** What monitoring watches, in the operator's namespace. */
+export const targetsConfigMapName = 'monitoring-targets';
+/** From which the signing secrets of all tenants are derived, in the operator's namespace. */
+export const tenantMasterSecretName = 'tenant-node-master-key';

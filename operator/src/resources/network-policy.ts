@@ -1,0 +1,162 @@
+// Who may open a connection to whom. Each policy selects the pods of one service or one tenant, in both directions, so
+// whatever is not listed is refused.
+//
+//   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
+//                  │                └──────────────┬──────────────────────────────┘ │
+//                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
+//   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog
+//
+// Tenant nodes reach their own tenant's nodes and the catalog, nothing else: neither another tenant nor the internet.
+
+import { type ServiceName, services } from '@hybridstore/contracts';
+import type { NetworkPolicy, NetworkPolicyPeer } from '../kube/kinds.ts';
+import type { OwnerReference } from '../kube/object.ts';
+import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
+import { type SharedServiceName, tenantNames } from './names.ts';
+import { ownedBy } from './service.ts';
+import type { PlatformSettings } from './settings.ts';
+import type { TenantInput } from './stateful-set.ts';
+
+/** Shared services that each one calls. `tenant-node` stands for the nodes of every tenant. */
+const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceName[]>> = {
+  'auth-gateway': [
+    'operation-node',
+    'cbo-engine',
+    'metadata-catalog',
+    'monitoring',
+    'query-interpreter',
+    'tenant-node',
+  ],
+  'operation-node': ['query-interpreter', 'cbo-engine', 'metadata-catalog', 'tenant-node'],
+  'query-interpreter': ['metadata-catalog'],
+  'cbo-engine': ['metadata-catalog'],
+  'metadata-catalog': ['tenant-node'],
+  monitoring: [
+    'auth-gateway',
+    'operation-node',
+    'cbo-engine',
+    'metadata-catalog',
+    'query-interpreter',
+    'operator',
+    'tenant-node',
+  ],
+  operator: ['metadata-catalog', 'tenant-node'],
+};
+
+type Rule = NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>[number];
+type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[number];
+
+/** For the nodes of one tenant. */
+export function buildTenantNetworkPolicy({ key, owner, settings }: TenantInput): NetworkPolicy | undefined {
+  if (!settings.network.policies) return undefined;
+  const own: NetworkPolicyPeer = { podSelector: { matchLabels: tenantNodeSelector(key.name) } };
+  const callers = callersOf('tenant-node').map((caller) => sharedPeer(caller, settings.namespace));
+  const { prometheus, tenantClients } = settings.network;
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: {
+      name: tenantNames(key.name).base,
+      namespace: key.namespace,
+      labels: tenantLabels(key.name),
+      ownerReferences: [owner],
+    },
+    spec: {
+      podSelector: { matchLabels: tenantNodeSelector(key.name) },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [allowFrom([own, ...callers, ...prometheus, ...tenantClients], services['tenant-node'])],
+      egress: [
+        allowTo([own], services['tenant-node']),
+        allowTo([sharedPeer('metadata-catalog', settings.namespace)], services['metadata-catalog']),
+        allowDns(settings),
+      ],
+    },
+  };
+}
+
+/** For the pods of one shared service. */
+export function buildSharedNetworkPolicy(
+  service: SharedServiceName,
+  settings: PlatformSettings,
+  owners: readonly OwnerReference[],
+): NetworkPolicy | undefined {
+  if (!settings.network.policies) return undefined;
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: {
+      name: service,
+      namespace: settings.namespace,
+      labels: sharedServiceLabels(service),
+      ...ownedBy(owners),
+    },
+    spec: {
+      podSelector: { matchLabels: sharedServiceSelector(service) },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [buildSharedIngress(service, settings)],
+      egress: [
+        ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], services[callee])),
+        allowDns(settings),
+      ],
+    },
+  };
+}
+
+function buildSharedIngress(service: SharedServiceName, settings: PlatformSettings): Rule {
+  const { prometheus, gatewayClients } = settings.network;
+  // The gateway is the public edge: without a list of clients it answers everybody.
+  if (service === 'auth-gateway' && gatewayClients.length === 0) return { ports: [tcp(services[service])] };
+  const callers = callersOf(service).map((caller) => sharedPeer(caller, settings.namespace));
+  const nodes = service === 'metadata-catalog' ? [anyTenantNode] : [];
+  const clients = service === 'auth-gateway' ? gatewayClients : [];
+  return allowFrom([...callers, ...nodes, ...prometheus, ...clients], services[service]);
+}
+
+function callersOf(callee: ServiceName): readonly (SharedServiceName | 'operator')[] {
+  const names = Object.keys(callees) as readonly (SharedServiceName | 'operator')[]; // keys of a literal of this file
+  return names.filter((caller) => callees[caller].includes(callee));
+}
+
+/** Nodes of all tenants, in whatever namespace. */
+const anyTenantNode: NetworkPolicyPeer = {
+  namespaceSelector: {},
+  podSelector: {
+    matchLabels: { 'app.kubernetes.io/component': 'tenant-node', 'app.kubernetes.io/part-of': 'hybridstore' },
+  },
+};
+
+function peerOf(service: ServiceName, namespace: string): NetworkPolicyPeer {
+  return service === 'tenant-node' ? anyTenantNode : sharedPeer(service, namespace);
+}
+
+/** By the namespace's own name label, which the API server sets: nobody else can wear it. */
+function sharedPeer(service: ServiceName, namespace: string): NetworkPolicyPeer {
+  return {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+    podSelector: {
+      matchLabels: { 'app.kubernetes.io/component': service, 'app.kubernetes.io/part-of': 'hybridstore' },
+    },
+  };
+}
+
+function allowFrom(from: readonly NetworkPolicyPeer[], port: number): Rule {
+  return { from, ports: [tcp(port)] };
+}
+
+function allowTo(to: readonly NetworkPolicyPeer[], port: number): EgressRule {
+  return { to, ports: [tcp(port)] };
+}
+
+function allowDns(settings: PlatformSettings): EgressRule {
+  return {
+    to: settings.network.dns,
+    ports: [
+      { port: 53, protocol: 'UDP' },
+      { port: 53, protocol: 'TCP' },
+    ],
+  };
+}
+
+function tcp(port: number) {
+  return { port, protocol: 'TCP' } as const;
+}

@@ -1,0 +1,134 @@
+import { type ServiceName, services } from '@hybridstore/contracts';
+import type {
+  Container,
+  EnvironmentVariable,
+  Labels,
+  PodSpec,
+  Probe,
+  ResourceRequirements,
+  Volume,
+  VolumeMount,
+} from '../kube/kinds.ts';
+import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
+import type { ImageSettings } from './settings.ts';
+
+/** Time for a node to commit what it acknowledged; the shutdown itself takes at most 25 s. */
+export const terminationGracePeriodSeconds = 30;
+
+const jwksFolder = '/etc/hybridstore/jwks';
+const secretFolder = '/etc/hybridstore/secret';
+const temporaryBytes = '4Gi';
+
+/** Where the keys of a pod come from. */
+export type PodKeys = { readonly jwksConfigMap: string; readonly signingSecret: string };
+
+export const secretKey = 'secret';
+export const jwksKey = 'jwks.json';
+
+export type ServicePod = {
+  readonly service: ServiceName;
+  readonly image: string;
+  readonly settings: ImageSettings;
+  readonly serviceAccountName: string;
+  readonly keys: PodKeys;
+  readonly env: readonly EnvironmentVariable[];
+  readonly resources: ResourceRequirements;
+  readonly volumes: readonly Volume[];
+  readonly volumeMounts: readonly VolumeMount[];
+  readonly selector: Labels;
+};
+
+/** A pod of one service under the restricted standard, with keys, probes and a /tmp; nothing mounts an API token. */
+export function buildPodSpec(pod: ServicePod): PodSpec {
+  return {
+    serviceAccountName: pod.serviceAccountName,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds,
+    securityContext: restrictedPodSecurity,
+    ...(pod.settings.pullSecrets.length === 0
+      ? {}
+      : { imagePullSecrets: pod.settings.pullSecrets.map((name) => ({ name })) }),
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'kubernetes.io/hostname',
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels: pod.selector },
+      },
+    ],
+    containers: [buildContainer(pod)],
+    volumes: [
+      { name: 'tmp', emptyDir: { sizeLimit: temporaryBytes } },
+      { name: 'jwks', configMap: { name: pod.keys.jwksConfigMap, items: [{ key: jwksKey, path: jwksKey }] } },
+      {
+        name: 'secret',
+        secret: {
+          secretName: pod.keys.signingSecret,
+          items: [{ key: secretKey, path: secretKey }],
+          defaultMode: 0o440,
+        },
+      },
+      ...pod.volumes,
+    ],
+  };
+}
+
+function buildContainer(pod: ServicePod): Container {
+  return {
+    name: pod.service,
+    image: pod.image,
+    imagePullPolicy: pod.settings.pullPolicy,
+    command: buildCommand(pod.service),
+    env: [
+      { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
+      { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
+      { name: 'POD_IP', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'status.podIP' } } },
+      { name: 'JWKS_FILE', value: `${jwksFolder}/${jwksKey}` },
+      { name: 'SERVICE_SECRET_FILE', value: `${secretFolder}/${secretKey}` },
+      ...pod.env,
+    ],
+    ports: [{ name: 'http', containerPort: services[pod.service], protocol: 'TCP' }],
+    resources: pod.resources,
+    securityContext: restrictedContainerSecurity,
+    startupProbe: buildProbe('/health', { periodSeconds: 1, failureThreshold: 300 }),
+    livenessProbe: buildProbe('/health', { periodSeconds: 10, failureThreshold: 6 }),
+    readinessProbe: buildProbe('/ready', { periodSeconds: 2, failureThreshold: 2 }),
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      { name: 'jwks', mountPath: jwksFolder, readOnly: true },
+      { name: 'secret', mountPath: secretFolder, readOnly: true },
+      ...pod.volumeMounts,
+    ],
+  };
+}
+
+/** The images hold the repository's layout at their working directory and `node` in their path. */
+export function buildCommand(service: ServiceName): readonly string[] {
+  const folder = service === 'operator' ? 'operator' : `services/${service}`;
+  return ['node', `${folder}/src/main.ts`];
+}
+
+function buildProbe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe {
+  return { httpGet: { path, port: 'http' }, timeoutSeconds: 5, ...times };
+}
+
+/**
+ * Variables in order of name, so that the order of a configuration does not restart pods. Empty values mean absent to
+ * every service, and the API server drops them, so they are left out.
+ */
+export function toEnvironment(values: Readonly<Record<string, string>>): readonly EnvironmentVariable[] {
+  return Object.entries(values)
+    .filter(([, value]) => value !== '')
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => ({ name, value }));
+}
+
+/** By which Prometheus' usual pod discovery finds a pod. */
+export function scrapeAnnotations(service: ServiceName): Readonly<Record<string, string>> {
+  return {
+    'prometheus.io/scrape': 'true',
+    'prometheus.io/port': String(services[service]),
+    'prometheus.io/path': '/metrics',
+  };
+}

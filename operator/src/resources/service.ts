@@ -1,0 +1,68 @@
+import { services } from '@hybridstore/contracts';
+import type { Service } from '../kube/kinds.ts';
+import type { OwnerReference } from '../kube/object.ts';
+import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
+import { type SharedServiceName, tenantNames, tenantNodePort } from './names.ts';
+import type { TenantInput } from './stateful-set.ts';
+
+/** Any ready node of the tenant. */
+export function buildTenantService({ key, owner }: TenantInput): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: tenantNames(key.name).base,
+      namespace: key.namespace,
+      labels: tenantLabels(key.name),
+      ownerReferences: [owner],
+    },
+    spec: {
+      type: 'ClusterIP',
+      selector: tenantNodeSelector(key.name),
+      ports: [{ name: 'http', port: tenantNodePort, targetPort: 'http', protocol: 'TCP' }],
+    },
+  };
+}
+
+/** A name for each node. Nodes that are not ready have theirs too, since they join the others before they are ready. */
+export function buildHeadlessService({ key, owner }: TenantInput): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: tenantNames(key.name).headlessService,
+      namespace: key.namespace,
+      labels: tenantLabels(key.name),
+      ownerReferences: [owner],
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      selector: tenantNodeSelector(key.name),
+      ports: [{ name: 'http', port: tenantNodePort, targetPort: 'http', protocol: 'TCP' }],
+    },
+  };
+}
+
+export function buildSharedService(
+  service: SharedServiceName,
+  namespace: string,
+  owners: readonly OwnerReference[],
+): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: service, namespace, labels: sharedServiceLabels(service), ...ownedBy(owners) },
+    spec: {
+      type: 'ClusterIP',
+      selector: sharedServiceSelector(service),
+      ports: [{ name: 'http', port: services[service], targetPort: 'http', protocol: 'TCP' }],
+    },
+  };
+}
+
+/** No field at all when there is no owner: server-side apply would otherwise own an empty list. */
+export function ownedBy(owners: readonly OwnerReference[]): { readonly ownerReferences?: readonly OwnerReference[] } {
+  return owners.length === 0 ? {} : { ownerReferences: owners };
+}

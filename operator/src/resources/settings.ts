@@ -1,0 +1,48 @@
+import type { NetworkPolicyPeer, ResourceRequirements } from '../kube/kinds.ts';
+import type { SharedServiceName } from './names.ts';
+
+/** What the operator is told about the platform (Helm values, or the embedded start). Read once; see config.ts. */
+export type PlatformSettings = {
+  /** Where the operator and the shared services live. */
+  readonly namespace: string;
+  readonly image: ImageSettings;
+  readonly logLevel: string;
+  readonly storage: StorageSettings;
+  readonly network: NetworkSettings;
+  readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;
+};
+
+export type ImageSettings = {
+  /** Image of the services and the tenant nodes, `repository:tag`. */
+  readonly services: string;
+  readonly pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly pullSecrets: readonly string[];
+};
+
+export type StorageSettings = {
+  /** Default storage classes; undefined leaves the choice to the cluster. */
+  readonly logStorageClassName?: string;
+  readonly dataStorageClassName?: string;
+  readonly stateStorageClassName?: string;
+};
+
+export type NetworkSettings = {
+  /** Off: no NetworkPolicy is made (for clusters whose own policies do the work). */
+  readonly policies: boolean;
+  readonly dns: readonly NetworkPolicyPeer[];
+  readonly prometheus: readonly NetworkPolicyPeer[];
+  /** Who may call the gateway; empty means anybody. */
+  readonly gatewayClients: readonly NetworkPolicyPeer[];
+  /** Who, besides the platform, may call tenant nodes directly. */
+  readonly tenantClients: readonly NetworkPolicyPeer[];
+};
+
+export type SharedServiceSettings = {
+  readonly enabled: boolean;
+  readonly replicas: number;
+  readonly resources: ResourceRequirements;
+  /** Size of the volume for services that keep state; ignored for the others. */
+  readonly stateSize: string;
+  /** More variables, or other values of known ones. */
+  readonly env: Readonly<Record<string, string>>;
+};

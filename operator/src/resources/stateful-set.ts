@@ -1,0 +1,140 @@
+import { type TenantSpec, tenantNodeIssuer } from '@hybridstore/contracts';
+import type { PersistentVolumeClaimSpec, ResourceRequirements, StatefulSet, Volume } from '../kube/kinds.ts';
+import type { OwnerReference } from '../kube/object.ts';
+import { tenantLabels, tenantNodeSelector } from './labels.ts';
+import { logVolumeName, nodesDomain, sharedServiceUrl, type TenantKey, tenantIdOf, tenantNames } from './names.ts';
+import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
+import type { PlatformSettings } from './settings.ts';
+
+const dataFolder = '/var/lib/hybridstore/data';
+const logFolder = '/var/lib/hybridstore/log';
+
+export type TenantInput = {
+  readonly key: TenantKey;
+  readonly spec: TenantSpec;
+  readonly owner: OwnerReference;
+  readonly settings: PlatformSettings;
+};
+
+/** The nodes of a tenant: each with its own log volume, all with the shared tables. */
+export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
+  const { key, owner } = input;
+  const names = tenantNames(key.name);
+  const selector = tenantNodeSelector(key.name);
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: {
+      name: names.base,
+      namespace: key.namespace,
+      labels: tenantLabels(key.name),
+      ownerReferences: [owner],
+    },
+    spec: {
+      replicas,
+      serviceName: names.headlessService,
+      // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
+      podManagementPolicy: 'Parallel',
+      updateStrategy: { type: 'RollingUpdate' },
+      revisionHistoryLimit: 5,
+      // Volumes outlive pods and the set: the operator alone decides when acknowledged data may go.
+      persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
+      selector: { matchLabels: selector },
+      template: {
+        metadata: { labels: tenantLabels(key.name), annotations: scrapeAnnotations('tenant-node') },
+        spec: buildNodePod(input),
+      },
+      volumeClaimTemplates: [buildLogClaim(input)],
+    },
+  };
+}
+
+function buildNodePod(input: TenantInput) {
+  const { key, spec, settings } = input;
+  const names = tenantNames(key.name);
+  return buildPodSpec({
+    service: 'tenant-node',
+    image: chooseImage(spec, settings),
+    settings: settings.image,
+    serviceAccountName: names.base,
+    keys: { jwksConfigMap: names.base, signingSecret: names.signingSecret },
+    env: toEnvironment(buildNodeVariables(input)),
+    resources: buildResources(spec),
+    volumes: [buildDataVolume(input)],
+    volumeMounts: [
+      { name: 'data', mountPath: dataFolder },
+      { name: logVolumeName, mountPath: logFolder },
+    ],
+    selector: tenantNodeSelector(key.name),
+  });
+}
+
+function buildNodeVariables({ key, spec, settings }: TenantInput): Readonly<Record<string, string>> {
+  const { limits } = spec;
+  return {
+    TENANT_ID: tenantIdOf(key),
+    TENANT_NAME: spec.displayName ?? key.name,
+    DATA_PATH: dataFolder,
+    LOG_PATH: logFolder,
+    LOG_LEVEL: settings.logLevel,
+    SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
+    NODES_DOMAIN: nodesDomain(key),
+    METADATA_CATALOG_URL: sharedServiceUrl('metadata-catalog', settings.namespace),
+    MAX_CONCURRENT_SEARCHES: String(limits.maxConcurrentSearches),
+    STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
+    RESULT_BYTES_MAX: String(limits.resultBytesMax),
+    WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
+    ...(limits.memory === undefined ? {} : { EXECUTOR_MEMORY: String(limits.memory) }),
+    ...(limits.ingestBytesPerSecond === undefined
+      ? {}
+      : { INGEST_BYTES_PER_SECOND: String(limits.ingestBytesPerSecond) }),
+  };
+}
+
+/** The tenant's own image, its version of the operator's repository, or what the operator runs. */
+export function chooseImage(spec: TenantSpec, settings: PlatformSettings): string {
+  if (spec.image !== undefined) return spec.image;
+  if (spec.version === undefined) return settings.image.services;
+  return `${repositoryOf(settings.image.services)}:${spec.version}`;
+}
+
+/** An image reference without tag and digest; a colon before the last slash is a registry's port. */
+function repositoryOf(image: string): string {
+  const withoutDigest = image.split('@')[0] ?? image;
+  const colon = withoutDigest.lastIndexOf(':');
+  return colon > withoutDigest.lastIndexOf('/') ? withoutDigest.slice(0, colon) : withoutDigest;
+}
+
+function buildResources({ resources }: TenantSpec): ResourceRequirements {
+  const { requests, limits } = resources;
+  return {
+    requests: { cpu: String(requests.cpu), memory: String(requests.memory) },
+    limits: { ...(limits.cpu === undefined ? {} : { cpu: String(limits.cpu) }), memory: String(limits.memory) },
+  };
+}
+
+function buildDataVolume({ key, spec }: TenantInput): Volume {
+  const claimName = spec.storage.data.sharedVolume.existingClaim ?? tenantNames(key.name).dataClaim;
+  return { name: 'data', persistentVolumeClaim: { claimName } };
+}
+
+/**
+ * Only what cannot change: the API server refuses any edit of claim templates. It also fills in volumeMode and status and
+ * the list is one value to server-side apply, so these are written out: else each comparison would find a difference.
+ */
+function buildLogClaim({ key, spec, settings }: TenantInput) {
+  const storageClassName = spec.storage.log.storageClassName ?? settings.storage.logStorageClassName;
+  const claim: PersistentVolumeClaimSpec = {
+    accessModes: ['ReadWriteOnce'],
+    ...(storageClassName === undefined ? {} : { storageClassName }),
+    resources: { requests: { storage: String(spec.storage.log.size) } },
+    volumeMode: 'Filesystem',
+  };
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: logVolumeName, labels: tenantLabels(key.name) },
+    spec: claim,
+    status: { phase: 'Pending' },
+  } as const;
+}

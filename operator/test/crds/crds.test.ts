@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildCrds } from '@hybridstore/contracts';
+import { FakeClock } from '@hybridstore/test-kit';
+import { EmbeddedApiServer } from '../../src/kube/embedded/api/api-server.ts';
+import { customResourceDefinitions } from '../../src/kube/kinds.ts';
+import { readCorpus, runCorpus } from './corpus.ts';
+
+const definitionBytesMax = 262_144;
+
+test('every definition fits into an annotation, as kubectl apply needs', () => {
+  for (const crd of buildCrds()) {
+    assert.ok(JSON.stringify(crd).length < definitionBytesMax, crd.metadata.name);
+  }
+});
+
+test('the corpus holds at least 40 invalid objects', () => {
+  assert.ok(readCorpus().filter((each) => each.expect !== undefined).length >= 40);
+});
+
+test('the embedded API server accepts every valid object and refuses every invalid one with its message', async () => {
+  const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+  for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
+  const failures = (await runCorpus(kube, 'default')).filter((verdict) => verdict.failure !== undefined);
+  assert.deepEqual(failures, []);
+});
+
+test('every field of every definition has a description', () => {
+  const undescribed = buildCrds().flatMap((crd) => {
+    const properties = crd.spec.versions[0]?.schema.openAPIV3Schema['properties'] as Record<string, SchemaNode>;
+    return ['spec', 'status'].flatMap((name) =>
+      findUndescribed(properties[name] ?? {}, `${crd.spec.names.kind}.${name}`),
+    );
+  });
+  assert.deepEqual(undescribed, []);
+});
+
+type SchemaNode = {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+};
+
+function findUndescribed(node: SchemaNode, path: string): readonly string[] {
+  const children = Object.entries(node.properties ?? {}).map(([name, child]) =>
+    findUndescribed(child, `${path}.${name}`),
+  );
+  const items = node.items === undefined ? [] : findUndescribed(node.items, `${path}[]`);
+  return [...(node.description === undefined ? [path] : []), ...children.flat(), ...items];
+}
