@@ -282,8 +282,8 @@ class DuckdbPrinter {
       case 'is_boolean':
         return `(${this.expression(node.value)} IS ${negation(node)}${node.test ? 'TRUE' : 'FALSE'})`;
       case 'like': {
-        const escape = node.escape === undefined ? '' : ` ESCAPE ${quoteText(node.escape)}`;
-        return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escape})`;
+        const escaped = node.escape === undefined ? '' : ` ESCAPE ${quoteText(node.escape)}`;
+        return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escaped})`;
       }
       case 'json_path':
         return `${node.as === 'text' ? 'json_extract_string' : 'json_extract'}(${this.expression(node.value)}, ${quoteText(jsonPointer(node.path))})`;

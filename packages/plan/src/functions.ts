@@ -33,7 +33,7 @@ export type PlanFunction = {
 };
 
 type Extra = { readonly duckdb?: string; readonly aliases?: PlanFunction['aliases'] };
-const many = 1_000;
+const many = 10_000;
 
 function entry(kind: FunctionKind, name: string, counts: readonly [number, number], returns: ReturnType, extra: Extra) {
   const [argumentsMin, argumentsMax] = counts;
