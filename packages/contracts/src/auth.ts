@@ -147,7 +147,10 @@ export const Jwks = Type.Object(
 );
 export type Jwks = Static<typeof Jwks>;
 
-/** Claims of every token. `iss` must be the issuer that owns the key (`kid`). */
+/**
+ * Claims of every token. `iss` must be the issuer that owns the key (`kid`). `generation` counts how often permissions
+ * were taken from the subject: the gateway refuses tokens of an older one.
+ */
 export const TokenClaims = Type.Object(
   {
     iss: Type.String(),
@@ -160,6 +163,7 @@ export const TokenClaims = Type.Object(
     tenant: Type.Optional(TenantId),
     permissions: Type.Optional(Type.Array(Permission, { maxItems: 64 })),
     platform_admin: Type.Optional(Type.Boolean()),
+    generation: Type.Optional(Type.Integer({ minimum: 0 })),
   },
   { $id: 'TokenClaims', additionalProperties: false },
 );

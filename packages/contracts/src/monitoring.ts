@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { TenantId } from './identifiers.ts';
 
 export const Health = Type.Object(
   { status: Type.Literal('ok'), service: Type.String(), version: Type.String() },
@@ -47,9 +48,38 @@ export const LogPage = Type.Object(
   { $id: 'LogPage', additionalProperties: false },
 );
 export type LogPage = Static<typeof LogPage>;
-/** The newest entries a process keeps in memory (bounded ring); monitoring collects them by `after` (a sequence number). */
+/**
+ * The newest entries a process keeps in memory (bounded ring), one page of them. Monitoring collects them by `after` (a
+ * sequence number) and `boot` (the random id of one run of the process): numbers count from 0 in each boot, so `after`
+ * of another boot means nothing and the ring is given from its start. `next` is the number after the last entry given.
+ */
 export const LogTail = Type.Object(
-  { next: Type.Integer(), entries: Type.Array(LogEntry) },
+  {
+    boot: Type.String({ minLength: 1, maxLength: 64 }),
+    next: Type.Integer({ minimum: 0 }),
+    entries: Type.Array(LogEntry),
+  },
   { $id: 'LogTail', additionalProperties: false },
 );
 export type LogTail = Static<typeof LogTail>;
+
+export const monitoringTargetsMax = 5_000;
+
+/** One process to watch. `service` is a service's name (`tenant-node`), `instance` the pod's; `tenant_id` only of tenant nodes. */
+export const MonitoringTarget = Type.Object(
+  {
+    service: Type.String({ pattern: '^[a-z][a-z-]{0,62}$' }),
+    instance: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$' }),
+    url: Type.String({ pattern: '^https?://[^/?#@]+$', maxLength: 512, description: 'origin, without a path' }),
+    tenant_id: Type.Optional(TenantId),
+  },
+  { $id: 'MonitoringTarget', additionalProperties: false },
+);
+export type MonitoringTarget = Static<typeof MonitoringTarget>;
+
+/** Content of TARGETS_FILE: what monitoring watches. Written by the operator, read again when the file changes. */
+export const MonitoringTargets = Type.Object(
+  { targets: Type.Array(MonitoringTarget, { maxItems: monitoringTargetsMax }) },
+  { $id: 'MonitoringTargets', additionalProperties: false },
+);
+export type MonitoringTargets = Static<typeof MonitoringTargets>;

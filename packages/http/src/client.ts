@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Endpoint, ErrorBody } from '@hybridstore/contracts';
-import { HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
+import { assert, HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
 import { Agent, type Dispatcher } from 'undici';
 import { HostsFile } from './hosts-file.ts';
 
@@ -29,6 +29,19 @@ export type StreamAnswer = {
 
 export type HttpClientOptions = { readonly hostsFile?: string | undefined };
 
+/** Pooled keep-alive connections between services, names looked up in the hosts file first. Without time-outs of its own but connecting. */
+export function createAgent(options: HttpClientOptions = {}): Agent {
+  const hosts = options.hostsFile === undefined ? undefined : new HostsFile(options.hostsFile);
+  return new Agent({
+    connections: connectionsPerOriginMax,
+    pipelining: 1,
+    connect: { timeout: connectMsMax, ...(hosts ? { lookup: hosts.lookup } : {}) },
+    bodyTimeout: 0,
+    headersTimeout: 0,
+    keepAliveTimeout: 4_000,
+  });
+}
+
 /**
  * Calls endpoints of the contracts over pooled connections. An error answer becomes the HybridStoreError it carries, a
  * refused or broken connection `unavailable`, a time-out `deadline_exceeded`. It never retries: only the caller knows
@@ -38,41 +51,45 @@ export class HttpClient {
   readonly #agent: Agent;
 
   constructor(options: HttpClientOptions = {}) {
-    const hosts = options.hostsFile === undefined ? undefined : new HostsFile(options.hostsFile);
-    this.#agent = new Agent({
-      connections: connectionsPerOriginMax,
-      pipelining: 1,
-      connect: { timeout: connectMsMax, ...(hosts ? { lookup: hosts.lookup } : {}) },
-      bodyTimeout: 0,
-      headersTimeout: 0,
-      keepAliveTimeout: 4_000,
-    });
+    this.#agent = createAgent(options);
   }
 
   /** The JSON answer of an endpoint. `T` is the type of `endpoint.response`. */
   async call<T>(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<T> {
-    const answer = await this.stream(baseUrl, endpoint, options);
-    const bytes = await readAll(answer.body, answerBytesMax);
-    return JSON.parse(bytes.toString('utf8')) as T;
+    return this.#exchange(baseUrl, endpoint, options, async (answer, url) =>
+      parseAnswer<T>(await readAll(answer.body, answerBytesMax), url),
+    );
   }
 
   /** The answer as a stream of bytes, after its status was a success. The caller consumes or destroys `body`. */
   async stream(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<StreamAnswer> {
+    return this.#exchange(baseUrl, endpoint, options, async (answer) => answer);
+  }
+
+  /** The time-out and the caller's signal hold until `read` has what it wants of the answer. */
+  async #exchange<T>(
+    baseUrl: string,
+    endpoint: Endpoint,
+    options: CallOptions,
+    read: (answer: StreamAnswer, url: string) => Promise<T>,
+  ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? callMsDefault;
     const deadline = AbortSignal.timeout(timeoutMs);
     const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
-    const url = `${baseUrl}${buildPath(endpoint.path, options)}`;
+    const base = new URL(baseUrl);
+    const path = `${base.pathname.replace(/\/$/, '')}${buildPath(endpoint.path, options)}`;
+    const url = `${base.origin}${path}`;
     try {
       const answer = await this.#agent.request({
-        origin: new URL(url).origin,
-        path: url.slice(new URL(url).origin.length),
+        origin: base.origin,
+        path,
         method: endpoint.method,
         headers: buildHeaders(options, timeoutMs),
         body: options.body === undefined ? null : JSON.stringify(options.body),
         signal,
       });
       if (answer.statusCode >= 400) throw await readError(answer, url);
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body };
+      return await read({ status: answer.statusCode, headers: answer.headers, body: answer.body }, url);
     } catch (error) {
       throw describeFailure(error, { url, timeoutMs, deadline, ...(options.signal ? { caller: options.signal } : {}) });
     }
@@ -83,10 +100,27 @@ export class HttpClient {
   }
 }
 
+/** A peer that answers a success without JSON is as good as away: another try may meet a sound one. */
+function parseAnswer<T>(bytes: Buffer, url: string): T {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as T;
+  } catch (cause) {
+    const { message, details } = retryLater('unavailable', `${new URL(url).host} answered without JSON`, 1_000);
+    throw new HybridStoreError('unavailable', message, details, { cause });
+  }
+}
+
+/** The path of an endpoint with its parameters filled in, each as one encoded part. */
+export function fillPath(template: string, params: Readonly<Record<string, string>> = {}): string {
+  return template.replaceAll(/:([a-z_]+)/g, (_, name: string) => {
+    const value = params[name];
+    assert(value !== undefined && value !== '' && value !== '.' && value !== '..', `${template} needs ${name}`);
+    return encodeURIComponent(value);
+  });
+}
+
 function buildPath(template: string, options: CallOptions): string {
-  const path = template.replaceAll(/:([a-z_]+)/g, (_, name: string) =>
-    encodeURIComponent(options.params?.[name] ?? ''),
-  );
+  const path = fillPath(template, options.params);
   const query = new URLSearchParams(options.query).toString();
   return query === '' ? path : `${path}?${query}`;
 }

@@ -58,8 +58,12 @@ export class HostsFile {
     const stamp = `${stat.mtimeMs}/${stat.size}/${stat.ino}`;
     if (stamp === this.#stamp) return;
     // The writer replaces the file by rename, so what is read here is always whole.
-    const parsed = JSON.parse(readFileSync(this.#path, 'utf8')) as Record<string, string[]>;
-    this.#hosts = new Map(Object.entries(parsed));
-    this.#stamp = stamp;
+    try {
+      const parsed = JSON.parse(readFileSync(this.#path, 'utf8')) as Record<string, string[]>;
+      this.#hosts = new Map(Object.entries(parsed));
+      this.#stamp = stamp;
+    } catch {
+      // Gone between the two calls, or not by this platform's writer: the names known so far stay, the next look-up reads again.
+    }
   }
 }

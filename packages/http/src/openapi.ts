@@ -1,4 +1,5 @@
 import { type Endpoint, ErrorBody } from '@hybridstore/contracts';
+import { Type } from 'typebox';
 
 /** OpenAPI 3.1 of one service from its endpoint descriptions. Pure, so that the generated files and `/openapi.json` agree. */
 export function buildOpenApi(service: string, version: string, endpoints: readonly Endpoint[]): object {
@@ -26,7 +27,12 @@ function buildOperation(endpoint: Endpoint): object {
     ...(endpoint.access.kind === 'public' ? {} : { security: [{ bearer: [] }] }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(endpoint.body
-      ? { requestBody: { required: true, content: { 'application/json': { schema: endpoint.body } } } }
+      ? {
+          requestBody: {
+            required: !Type.IsOptional(endpoint.body),
+            content: { 'application/json': { schema: endpoint.body } },
+          },
+        }
       : {}),
     responses: {
       [String(endpoint.status ?? 200)]: { description: 'success', content: buildContent(endpoint) },

@@ -55,9 +55,12 @@ function requireDepth(body: Buffer, depthMax: number): void {
   }
 }
 
-/** `__proto__` as a key would set a prototype in careless code later; only bodies that hold the text pay for the check. */
+/**
+ * `__proto__` as a key would set a prototype in careless code later. Only bodies that hold the text pay for the check;
+ * any of its letters may be written as an escape, and escapes of ASCII all begin with `\u00`.
+ */
 function refusePrototype(text: string): ((key: string, value: unknown) => unknown) | undefined {
-  if (!text.includes('__proto__') && !text.includes('\\u005f')) return undefined;
+  if (!text.includes('__proto__') && !text.includes('\\u00')) return undefined;
   return (key, value) => {
     if (key === '__proto__')
       throw new HybridStoreError('invalid_request', 'body: __proto__ is not a known field', { field: '__proto__' });

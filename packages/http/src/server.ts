@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import {
   bodyBytesMax,
   type Endpoint,
   type ErrorBody,
+  type ErrorCode,
   errorStatus,
   jsonDepthMax,
   logTail,
   type ServiceName,
+  type TokenClaims,
 } from '@hybridstore/contracts';
 import {
   type Clock,
@@ -19,10 +22,10 @@ import {
   toHybridStoreError,
 } from '@hybridstore/runtime';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type TSchema, Type } from 'typebox';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { buildOpenApi } from './openapi.ts';
 import { type JsonBounds, parseJson } from './parse-json.ts';
-import type { TokenVerifier } from './tokens.ts';
 import { createAjv, invalidBody } from './validation.ts';
 
 export type ServerOptions = {
@@ -31,11 +34,16 @@ export type ServerOptions = {
   readonly logger: Logger;
   readonly metrics: Registry;
   readonly clock: Clock;
-  readonly verifier: TokenVerifier;
+  /** May ask a store (the gateway does), hence the promise. */
+  readonly verifier: { verify(token: string): TokenClaims | Promise<TokenClaims> };
   readonly ring?: LogRing;
   /** Reasons why this process is not ready; empty means ready. */
   readonly notReadyReasons: () => readonly string[];
   readonly bodyBytesMax?: number;
+  /** Longest wait for a request's head. 20 s when absent. */
+  readonly headersTimeoutMs?: number;
+  /** Longest wait for a whole request, head and body. 120 s when absent. */
+  readonly requestTimeoutMs?: number;
 };
 
 /** What a route gets beside fastify's request. `caller` is absent on public endpoints without a token. */
@@ -55,9 +63,17 @@ export type Server = {
   readonly app: FastifyInstance;
   /** Registers one endpoint of the contracts: validation, access, metrics and OpenAPI come from its description. */
   route(endpoint: Endpoint, handler: RouteHandler): void;
+  /**
+   * Registers an endpoint whose body this process hands on unread: the handler takes the bytes from `request.raw`, of any
+   * content type, and bounds them itself. Access and path parameters are checked as ever; body and query are not.
+   */
+  routeUnread(endpoint: Endpoint, handler: RouteHandler): void;
 };
 
 const headerBytesMax = 16 * 1024;
+const headersTimeoutMsDefault = 20_000;
+const requestTimeoutMsDefault = 120_000;
+const slowClientCheckMs = 5_000;
 const deadlineMsMax = 3_600_000;
 const jsonBounds: JsonBounds = { depthMax: jsonDepthMax };
 
@@ -65,14 +81,22 @@ const jsonBounds: JsonBounds = { depthMax: jsonDepthMax };
 export function createServer(options: ServerOptions): Server {
   const app = Fastify({
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
-    http: { maxHeaderSize: headerBytesMax },
+    http: {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: options.headersTimeoutMs ?? headersTimeoutMsDefault,
+      connectionsCheckingInterval: slowClientCheckMs,
+    },
     routerOptions: { maxParamLength: 300 },
     genReqId: (request) => readRequestId(request.headers['x-request-id']),
-    requestTimeout: 120_000,
+    requestTimeout: options.requestTimeoutMs ?? requestTimeoutMsDefault,
     keepAliveTimeout: 5_000,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     exposeHeadRoutes: false,
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      void sendError(options.logger, error, request, reply);
+    },
   });
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
@@ -100,31 +124,52 @@ export function createServer(options: ServerOptions): Server {
     ),
   );
   observeRequests(app, options);
-  const server: Server = { app, route: (endpoint, handler) => addRoute(app, options, served, endpoint, handler) };
+  const unread: Route[] = [];
+  // A scope of its own, because content type parsers belong to a scope. Its routes are known when the server gets ready.
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
+    for (const route of unread) addRoute(scope, options, route);
+  });
+  const server: Server = {
+    app,
+    route: (endpoint, handler) => {
+      served.push(endpoint);
+      addRoute(app, options, { endpoint, handler, schema: buildSchema(endpoint) });
+    },
+    routeUnread: (endpoint, handler) => {
+      served.push(endpoint);
+      unread.push({ endpoint, handler, schema: endpoint.params ? { params: endpoint.params } : {} });
+    },
+  };
   addStandardRoutes(server, options, served);
   return server;
 }
 
-function addRoute(
-  app: FastifyInstance,
-  options: ServerOptions,
-  served: Endpoint[],
-  endpoint: Endpoint,
-  handler: RouteHandler,
-): void {
-  served.push(endpoint);
+type Route = { readonly endpoint: Endpoint; readonly handler: RouteHandler; readonly schema: object };
+
+function buildSchema(endpoint: Endpoint): object {
+  return {
+    ...(endpoint.params ? { params: endpoint.params } : {}),
+    ...(endpoint.query ? { querystring: endpoint.query } : {}),
+    ...(endpoint.body ? { body: buildBodySchema(endpoint.body) } : {}),
+  };
+}
+
+/** Fastify shows an absent body to the validator as null. */
+function buildBodySchema(body: TSchema): object {
+  return Type.IsOptional(body) ? { anyOf: [body, { type: 'null' }] } : body;
+}
+
+function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, handler, schema }: Route): void {
   app.route({
     method: endpoint.method,
     url: endpoint.path,
-    schema: {
-      ...(endpoint.params ? { params: endpoint.params } : {}),
-      ...(endpoint.query ? { querystring: endpoint.query } : {}),
-      ...(endpoint.body ? { body: endpoint.body } : {}),
-    },
+    schema,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: async (request) => {
-      (request as RequestWithCaller).caller = authenticate(request, options.verifier, endpoint);
+      (request as RequestWithCaller).caller = await authenticate(request, options.verifier, endpoint);
     },
     handler: async (request, reply) => {
       const context = createContext(request, reply, options);
@@ -137,41 +182,54 @@ function addRoute(
 
 type RequestWithCaller = FastifyRequest & { caller?: Caller | undefined };
 
-function authenticate(request: FastifyRequest, verifier: TokenVerifier, endpoint: Endpoint): Caller | undefined {
-  const header = request.headers.authorization;
-  if (header === undefined) {
-    if (endpoint.access.kind === 'public') return undefined;
-    throw new HybridStoreError('unauthenticated', 'Authorization: expected "Bearer <token>", found nothing', {
+async function authenticate(
+  request: FastifyRequest,
+  verifier: ServerOptions['verifier'],
+  endpoint: Endpoint,
+): Promise<Caller | undefined> {
+  // A public endpoint must work for a caller whose old token has expired (login, validate).
+  if (endpoint.access.kind === 'public') return undefined;
+  const token = readBearer(request.headers.authorization);
+  if (token === undefined) {
+    const found = request.headers.authorization === undefined ? 'nothing' : 'another scheme';
+    throw new HybridStoreError('unauthenticated', `Authorization: expected "Bearer <token>", found ${found}`, {
       field: 'Authorization',
     });
   }
-  const token = /^Bearer ([^\s]+)$/i.exec(header)?.[1];
-  if (token === undefined)
-    throw new HybridStoreError('unauthenticated', 'Authorization: expected "Bearer <token>"', {
-      field: 'Authorization',
-    });
-  // A public endpoint must work for a caller whose old token has expired (login, validate).
-  if (endpoint.access.kind === 'public') return undefined;
-  const caller = callerOf(verifier.verify(token), token);
+  const caller = callerOf(await verifier.verify(token), token);
   requireAccess(caller, endpoint.access);
   return caller;
+}
+
+/** The token of an Authorization header, if it holds one. */
+export function readBearer(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : /^Bearer ([^\s]+)$/i.exec(header)?.[1];
 }
 
 function createContext(request: FastifyRequest, reply: FastifyReply, options: ServerOptions): CallContext {
   const caller = (request as RequestWithCaller).caller;
   const deadlineMs = readDeadline(request.headers['x-deadline-ms']);
-  const gone = new AbortController();
+  const stop = new AbortController();
+  const cancelDeadline =
+    deadlineMs === undefined
+      ? undefined
+      : options.clock.schedule(deadlineMs, () =>
+          stop.abort(
+            new HybridStoreError('deadline_exceeded', `the caller's ${deadlineMs} ms have passed`, {
+              timeout_ms: deadlineMs,
+            }),
+          ),
+        );
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort(new HybridStoreError('unavailable', 'the client went away'));
+    cancelDeadline?.();
+    if (!reply.raw.writableFinished) stop.abort(new HybridStoreError('unavailable', 'the client went away'));
   });
-  const signal =
-    deadlineMs === undefined ? gone.signal : AbortSignal.any([gone.signal, AbortSignal.timeout(deadlineMs)]);
   const tenant = caller?.claims.tenant;
   return {
     caller,
     requestId: request.id,
     deadlineMs,
-    signal,
+    signal: stop.signal,
     logger: options.logger.with({ request_id: request.id, ...(tenant === undefined ? {} : { tenant }) }),
   };
 }
@@ -211,6 +269,45 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
     .send(JSON.stringify(body));
 }
 
+/**
+ * Answers what Node's parser refuses before a request exists: broken, oversized or slow heads. The socket gets the house's
+ * error shape, with the status that says which, and is closed.
+ */
+function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal = describeClientError(error.code);
+  const body: ErrorBody = {
+    error: { code: refusal.code, message: refusal.message, details: {}, request_id: randomUUID() },
+  };
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${refusal.status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+  );
+}
+
+function describeClientError(code: string | undefined): {
+  readonly status: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+} {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: '431 Request Header Fields Too Large',
+        code: 'too_large',
+        message: `headers: expected at most ${headerBytesMax} bytes`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: '408 Request Timeout', code: 'deadline_exceeded', message: 'the request came too slowly' };
+    default:
+      return { status: '400 Bad Request', code: 'invalid_request', message: 'not a valid HTTP/1.1 request' };
+  }
+}
+
 /** Fastify's own refusals, by their codes. */
 function fromFastify(thrown: unknown): unknown {
   if (thrown instanceof HybridStoreError || !(thrown instanceof Error) || !('code' in thrown)) return thrown;
@@ -226,6 +323,8 @@ function fromFastify(thrown: unknown): unknown {
       return new HybridStoreError('invalid_request', 'Content-Length: does not match the body', {
         field: 'Content-Length',
       });
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new HybridStoreError('invalid_request', 'the path holds a part that is too long', { field: 'path' });
     case 'FST_ERR_BAD_URL':
       return new HybridStoreError('invalid_request', 'the path is not a valid URL', { field: 'path' });
     default:
@@ -264,6 +363,9 @@ function addStandardRoutes(server: Server, options: ServerOptions, served: reado
   server.app.get('/openapi.json', async () => buildOpenApi(options.service, options.version, served));
   if (options.ring) {
     const ring = options.ring;
-    server.route(logTail, (request) => ring.tail((request.query as { after?: number }).after ?? 0));
+    server.route(logTail, (request) => {
+      const { after, boot } = request.query as { readonly after?: number; readonly boot?: string };
+      return ring.tail(after, boot);
+    });
   }
 }

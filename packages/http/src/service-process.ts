@@ -5,6 +5,7 @@ import {
   createMetrics,
   deriveSigningKey,
   Environment,
+  HybridStoreError,
   type Logger,
   LogRing,
   logLevels,
@@ -12,12 +13,13 @@ import {
   type Phase,
   type Registry,
   requireStrongSecret,
+  type SigningKey,
   systemClock,
   type Variables,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
 import type { Server } from './server.ts';
-import { JwksTokenVerifier, ServiceIdentity, type TokenVerifier } from './tokens.ts';
+import { JwksTokenVerifier, ServiceIdentity } from './tokens.ts';
 
 /** What every service process has, made once by its main. */
 export type ServiceProcess = {
@@ -28,17 +30,35 @@ export type ServiceProcess = {
   readonly ring: LogRing;
   readonly metrics: Registry;
   readonly clock: Clock;
-  readonly verifier: TokenVerifier;
+  readonly verifier: JwksTokenVerifier;
+  readonly signingKey: SigningKey;
   readonly identity: ServiceIdentity;
   readonly client: HttpClient;
 };
+
+/** Where a service's own secret comes from: reads and checks it, naming the variable when it is missing or weak. */
+export type SecretSource = (environment: Environment) => string;
+
+/** The file that SERVICE_SECRET_FILE names: every service but the gateway. */
+export const serviceSecret: SecretSource = (environment) =>
+  requireStrongSecret('SERVICE_SECRET_FILE', environment.file('SERVICE_SECRET_FILE'));
+
+/** JWT_SECRET, or the file that JWT_SECRET_FILE names: the gateway. There is no default. */
+export const jwtSecret: SecretSource = (environment) =>
+  environment.optional('JWT_SECRET_FILE') === undefined
+    ? requireStrongSecret('JWT_SECRET', environment.text('JWT_SECRET'))
+    : requireStrongSecret('JWT_SECRET_FILE', environment.file('JWT_SECRET_FILE'));
 
 /**
  * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
  * (this service's own secret), SERVICE_ISSUER (the name under which it signs; the service's own unless it is a tenant's
  * node), HYBRIDSTORE_HOSTS_FILE (embedded platform only), HYBRIDSTORE_VERSION.
  */
-export function createServiceProcess(service: ServiceName, variables: Variables): ServiceProcess {
+export function createServiceProcess(
+  service: ServiceName,
+  variables: Variables,
+  readSecret: SecretSource = serviceSecret,
+): ServiceProcess {
   const environment = new Environment(variables);
   const ring = new LogRing();
   const clock = systemClock;
@@ -48,7 +68,7 @@ export function createServiceProcess(service: ServiceName, variables: Variables)
     level: environment.choice('LOG_LEVEL', logLevels, 'info'),
     ring,
   });
-  const secret = requireStrongSecret('SERVICE_SECRET_FILE', environment.file('SERVICE_SECRET_FILE'));
+  const signingKey = deriveSigningKey(environment.text('SERVICE_ISSUER', service), readSecret(environment));
   return {
     service,
     version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
@@ -58,7 +78,8 @@ export function createServiceProcess(service: ServiceName, variables: Variables)
     metrics: createMetrics(service),
     clock,
     verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock),
-    identity: new ServiceIdentity(deriveSigningKey(environment.text('SERVICE_ISSUER', service), secret), clock),
+    signingKey,
+    identity: new ServiceIdentity(signingKey, clock),
     client: new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') }),
   };
 }
@@ -72,13 +93,38 @@ export async function listen(
 ): Promise<void> {
   const host = process.environment.text('HOST', '0.0.0.0');
   const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
-  await server.app.listen({ host, port });
+  try {
+    await server.app.listen({ host, port });
+  } catch (cause) {
+    throw describeListenFailure(cause, host, port);
+  }
   process.logger.info('listening', { host, port });
   onShutdown(process.logger, [
     { name: 'http', run: () => server.app.close() },
     ...phases,
     { name: 'client', run: () => process.client.close() },
   ]);
+}
+
+function describeListenFailure(cause: unknown, host: string, port: number): unknown {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'EADDRINUSE' || code === 'EACCES') {
+    const found = code === 'EADDRINUSE' ? `${port}, which is in use on ${host}` : `${port}, which needs privileges`;
+    return new HybridStoreError(
+      'invalid_request',
+      `PORT: expected a free port, found ${found}`,
+      { variable: 'PORT', port },
+      { cause },
+    );
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new HybridStoreError(
+      'invalid_request',
+      `HOST: expected an address of this machine, found ${host}`,
+      { variable: 'HOST', host },
+      { cause },
+    );
+  return cause;
 }
 
 /** Runs a main and ends the process with one clear line when it cannot start. */

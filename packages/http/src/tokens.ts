@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, randomUUID } from 'node:crypto';
+import { hash, type KeyObject, randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { type Jwks, Jwks as JwksSchema, TokenClaims, tenantOfIssuer, tokenAudience } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, issuerOf, LruCache, publicKeyOf, type SigningKey } from '@hybridstore/runtime';
@@ -27,6 +27,7 @@ export class JwksTokenVerifier implements TokenVerifier {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #verified = new LruCache<string, TokenClaims>(cacheEntriesMax);
+  #jwks: Jwks = { keys: [] };
   #keys = new Map<string, KeyObject>();
   #fileStamp = '';
   #checkedAtMs = Number.NEGATIVE_INFINITY;
@@ -37,10 +38,16 @@ export class JwksTokenVerifier implements TokenVerifier {
     this.#refresh();
   }
 
+  /** The keys in force, as they are published. */
+  get jwks(): Jwks {
+    this.#refresh();
+    return this.#jwks;
+  }
+
   verify(token: string): TokenClaims {
     if (token.length > tokenBytesMax) throw refused('token is too long');
     this.#refresh();
-    const digest = createHash('sha256').update(token).digest('base64');
+    const digest = hash('sha256', token, 'base64');
     const known = this.#verified.get(digest);
     const claims = known ?? this.#verifySignature(token);
     requireTime(claims, this.#clock.now());
@@ -49,10 +56,9 @@ export class JwksTokenVerifier implements TokenVerifier {
   }
 
   #verifySignature(token: string): TokenClaims {
-    if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token)) throw refused('token is not a compact JWS');
-    const kid = jsonwebtoken.decode(token, { complete: true })?.header.kid;
-    const key = kid === undefined ? undefined : this.#keys.get(kid);
-    if (kid === undefined || key === undefined) throw refused('token is signed by an unknown key');
+    const kid = readKeyId(token);
+    const key = this.#keys.get(kid);
+    if (key === undefined) throw refused('token is signed by an unknown key');
     let claims: unknown;
     try {
       claims = jsonwebtoken.verify(token, key, {
@@ -75,11 +81,46 @@ export class JwksTokenVerifier implements TokenVerifier {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
     const stamp = stat ? `${stat.mtimeMs}/${stat.size}/${stat.ino}` : '';
     if (stamp === this.#fileStamp && this.#keys.size > 0) return;
-    const keys = readJwks(this.#path);
-    this.#keys = new Map(keys.keys.map((jwk) => [jwk.kid, publicKeyOf(jwk)]));
+    try {
+      this.#jwks = readJwks(this.#path);
+    } catch (error) {
+      // A running process goes on with the keys it has: a file that is away or half written must not lock everybody out.
+      if (this.#keys.size === 0) throw error;
+      return;
+    }
+    this.#keys = new Map(this.#jwks.keys.map((jwk) => [jwk.kid, publicKeyOf(jwk)]));
     this.#fileStamp = stamp;
     this.#verified.clear();
   }
+}
+
+/**
+ * The key id of a compact JWS (RFC 7515) whose three parts are canonical base64url and whose header is exactly
+ * `{alg: "ES256", typ: "JWT", kid}`: one token has one spelling, and no extension (`crit`, `jwk`, `x5u`) is understood.
+ */
+function readKeyId(token: string): string {
+  const parts = token.split('.');
+  if (parts.length !== 3 || !parts.every(isCanonicalBase64Url)) throw refused('token is not a compact JWS');
+  const header = parsePart(parts[0] ?? '');
+  parsePart(parts[1] ?? '');
+  const { alg, typ, kid, ...others } = header;
+  if (alg !== 'ES256' || typ !== 'JWT' || typeof kid !== 'string' || Object.keys(others).length > 0)
+    throw refused('token header: expected exactly alg ES256, typ JWT and kid');
+  return kid;
+}
+
+function isCanonicalBase64Url(part: string): boolean {
+  return part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part;
+}
+
+function parsePart(part: string): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
+  } catch (cause) {
+    throw refused('token holds no JSON', cause);
+  }
+  throw refused('token holds no JSON object');
 }
 
 function readJwks(path: string): Jwks {
@@ -113,7 +154,7 @@ function refused(message: string, cause?: unknown): HybridStoreError {
   return new HybridStoreError('unauthenticated', message, {}, { cause });
 }
 
-export type TokenContent = Pick<TokenClaims, 'sub' | 'tenant' | 'permissions' | 'platform_admin'>;
+export type TokenContent = Pick<TokenClaims, 'sub' | 'tenant' | 'permissions' | 'platform_admin' | 'generation'>;
 
 /** A signed token of the key's issuer that holds from now on for `lifetimeSeconds`. */
 export function signToken(

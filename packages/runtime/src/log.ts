@@ -1,4 +1,5 @@
-import type { LogEntry } from '@hybridstore/contracts';
+import { randomUUID } from 'node:crypto';
+import type { LogEntry, LogTail } from '@hybridstore/contracts';
 import { pino } from 'pino';
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -17,10 +18,15 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 const ringEntriesMax = 2_000;
+const tailEntriesMax = 500;
 const fieldTextBytesMax = 8_192;
 
-/** The newest entries of this process, for monitoring to collect. `next` is the number of the entry after the last one. */
+/**
+ * The newest entries of this process, for monitoring to collect page by page. Numbers count from 0; `boot` tells the runs
+ * of a process apart, so that a collector that comes back after a restart starts over instead of skipping entries.
+ */
 export class LogRing {
+  readonly boot: string = randomUUID();
   readonly #entries: LogEntry[] = [];
   #next = 0;
 
@@ -30,9 +36,12 @@ export class LogRing {
     this.#next += 1;
   }
 
-  tail(after = 0): { readonly next: number; readonly entries: readonly LogEntry[] } {
+  /** Up to 500 entries from number `after` on; from the oldest held when `boot` is another run's. */
+  tail(after = 0, boot = this.boot): LogTail {
     const first = this.#next - this.#entries.length;
-    return { next: this.#next, entries: this.#entries.slice(Math.max(0, after - first)) };
+    const from = boot === this.boot ? Math.min(Math.max(0, after - first), this.#entries.length) : 0;
+    const entries = this.#entries.slice(from, from + tailEntriesMax);
+    return { boot: this.boot, next: first + from + entries.length, entries };
   }
 }
 
@@ -93,8 +102,23 @@ function prepareFields(fields: LogFields): LogFields {
 function prepareField(value: unknown): unknown {
   if (value instanceof Error) return describeError(value);
   if (typeof value === 'bigint') return value.toString();
-  if (typeof value === 'string' && value.length > fieldTextBytesMax) return `${value.slice(0, fieldTextBytesMax)}…`;
+  if (typeof value === 'string') return boundText(value);
+  if (typeof value === 'object' && value !== null) return prepareObject(value);
   return value;
+}
+
+/** A plain copy: what is logged cannot change later, and a cycle or a bigint inside cannot break the answer of the ring. */
+function prepareObject(value: object): unknown {
+  try {
+    const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner));
+    return text.length > fieldTextBytesMax ? boundText(text) : (JSON.parse(text) as unknown);
+  } catch (error) {
+    return `(not serializable: ${error instanceof Error ? error.message.slice(0, 100) : 'unknown'})`;
+  }
+}
+
+function boundText(text: string): string {
+  return text.length > fieldTextBytesMax ? `${text.slice(0, fieldTextBytesMax)}…` : text;
 }
 
 function describeError(error: Error): LogFields {

@@ -32,6 +32,14 @@ export const monitoring = {
     response: LogPage,
     viaGateway: true,
   },
+  grafanaDashboard: {
+    service,
+    method: 'GET',
+    path: '/grafana/dashboard.json',
+    summary: 'A Grafana dashboard over the platform metrics, where it is switched on',
+    access: publicAccess,
+    response: Type.Record(Type.String(), Type.Unknown()),
+  },
 } as const satisfies Record<string, Endpoint>;
 
 /** Served by every process: the newest log entries of that process, for monitoring to collect. */
@@ -41,6 +49,12 @@ export const logTail = {
   path: '/internal/logs',
   summary: 'Newest log entries of this process',
   access: onlyServices('monitoring'),
-  query: Type.Object({ after: Type.Optional(Type.Integer({ minimum: 0 })) }, { additionalProperties: false }),
+  query: Type.Object(
+    {
+      after: Type.Optional(Type.Integer({ minimum: 0 })),
+      boot: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    },
+    { additionalProperties: false },
+  ),
   response: LogTail,
 } as const satisfies Endpoint;
