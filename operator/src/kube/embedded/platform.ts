@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import type { Server } from 'node:net';
+import { join } from 'node:path';
+import type { Clock, Logger } from '@hybridstore/runtime';
+import { kubeError } from '../errors.ts';
+import type { KubeObject } from '../object.ts';
+import type { Resource } from '../resource.ts';
+import { EmbeddedApiServer } from './api/api-server.ts';
+import { Controllers } from './controllers/run-controllers.ts';
+import { listenOnHost } from './kubelet/host-port.ts';
+import { Kubelet } from './kubelet/kubelet.ts';
+import { LoopbackNetwork } from './kubelet/network.ts';
+import type { CommandOf } from './kubelet/pod-worker.ts';
+import { Journal } from './storage/journal.ts';
+
+export type EmbeddedPlatformOptions = {
+  /** Everything is kept below: objects, claims, logs of pods, the hosts file. */
+  readonly folder: string;
+  readonly commandOf: CommandOf;
+  readonly baseEnvironment: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+/**
+ * A cluster in one process: the API server in memory, the controllers that Kubernetes would bring, and pods as local
+ * processes on loopback addresses. A second platform on the same folder finds the objects and the volumes again.
+ */
+export class EmbeddedPlatform {
+  readonly kube: EmbeddedApiServer;
+  readonly controllers: Controllers;
+  readonly kubelet: Kubelet;
+  readonly hostsFile: string;
+  readonly #journal: Journal;
+  readonly #network: LoopbackNetwork;
+  readonly #hostPorts: Server[] = [];
+
+  private constructor(
+    options: EmbeddedPlatformOptions,
+    journal: Journal,
+    kube: EmbeddedApiServer,
+    network: LoopbackNetwork,
+  ) {
+    this.kube = kube;
+    this.#journal = journal;
+    this.#network = network;
+    this.hostsFile = join(options.folder, 'run', 'hosts.json');
+    const { clock, logger } = options;
+    this.controllers = new Controllers({
+      kube,
+      clock,
+      logger,
+      hostsFile: this.hostsFile,
+      allObjects: () => kube.store.collections().flatMap((collection) => kube.store.list(collection)),
+      resourceOf: (object) => resourceOf(kube, object),
+      randomSuffix: () => randomBytes(4).toString('hex').slice(0, 5),
+    });
+    this.kubelet = new Kubelet({
+      kube,
+      controllers: this.controllers,
+      network,
+      root: options.folder,
+      hostsFile: this.hostsFile,
+      commandOf: options.commandOf,
+      baseEnvironment: options.baseEnvironment,
+      clock,
+      logger,
+    });
+  }
+
+  /** Opens the folder and ends what a killed platform left running; pods start with `start`. */
+  static async open(options: EmbeddedPlatformOptions): Promise<EmbeddedPlatform> {
+    const { journal, records } = await Journal.open(join(options.folder, 'objects.ndjson'));
+    const kube = new EmbeddedApiServer({ clock: options.clock, journal, records });
+    const platform = new EmbeddedPlatform(options, journal, kube, await LoopbackNetwork.claim());
+    const orphans = platform.kubelet.endOrphans();
+    if (orphans > 0) options.logger.warn('orphaned_processes_ended', { count: orphans });
+    return platform;
+  }
+
+  /** Loopback address of the platform's own servers. */
+  get host(): string {
+    return this.#network.host;
+  }
+
+  start(): Promise<void> {
+    return this.controllers.start();
+  }
+
+  /** Serves a Service on a port of 127.0.0.1. */
+  async listenOnHost(
+    port: number,
+    service: { readonly namespace: string; readonly name: string; readonly port: number },
+  ): Promise<void> {
+    const targets = () =>
+      this.controllers.addressesOf(service.namespace, service.name).map((host) => ({ host, port: service.port }));
+    this.#hostPorts.push(await listenOnHost(port, targets));
+  }
+
+  /** Pods get SIGTERM and their grace; objects and volumes stay. */
+  async stop(): Promise<void> {
+    for (const server of this.#hostPorts) server.close();
+    await this.kubelet.stop();
+    await this.controllers.stop();
+    await this.#journal.close();
+    this.#network.close();
+  }
+}
+
+function resourceOf(kube: EmbeddedApiServer, object: KubeObject): Resource {
+  const kind = kube.registry.findByKind(object.apiVersion, object.kind);
+  if (kind) return kind.resource;
+  throw kubeError({ reason: 'NotFound', message: `no kind ${object.kind} in ${object.apiVersion}` });
+}
