@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   bodyBytesMax,
@@ -24,6 +25,7 @@ import {
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
+import { flattenSchema } from './flatten-schema.ts';
 import { buildOpenApi } from './openapi.ts';
 import { type JsonBounds, parseJson } from './parse-json.ts';
 import { createAjv, invalidBody } from './validation.ts';
@@ -101,7 +103,7 @@ export function createServer(options: ServerOptions): Server {
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
   app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? ajv.body : ajv.text).compile(schema as object),
+    (httpPart === 'body' ? ajv.body : ajv.text).compile(flattenSchema(schema as object)),
   );
   app.setSchemaErrorFormatter((errors, root) => invalidBody(errors as never, root));
   // Answers are built by typed code; serializing by schema would silently drop fields that the schema lacks.
@@ -230,7 +232,10 @@ function createContext(request: FastifyRequest, reply: FastifyReply, options: Se
     requestId: request.id,
     deadlineMs,
     signal: stop.signal,
-    logger: options.logger.with({ request_id: request.id, ...(tenant === undefined ? {} : { tenant }) }),
+    // Made when it is asked for: most requests log nothing, and a child logger costs as much as their routing.
+    get logger() {
+      return options.logger.with({ request_id: request.id, ...(tenant === undefined ? {} : { tenant }) });
+    },
   };
 }
 
@@ -274,7 +279,9 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
  * error shape, with the status that says which, and is closed.
  */
 function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Node keeps the answer in progress on the socket (and its own default looks there): bytes of ours would tear it.
+  const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
     socket.destroy();
     return;
   }

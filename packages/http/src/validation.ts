@@ -2,6 +2,7 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import { Ajv, type ErrorObject } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import type { TSchema } from 'typebox';
+import { flattenSchema } from './flatten-schema.ts';
 
 /** ajv that changes nothing it is given: no coercion, no removal, no defaults. */
 export function createAjv(options: { readonly coerceTypes?: boolean } = {}): Ajv {
@@ -25,7 +26,7 @@ export type Validator = {
 };
 
 export function compileValidator(schema: TSchema): Validator {
-  const validate = createAjv().compile(schema);
+  const validate = createAjv().compile(flattenSchema(schema));
   return {
     check: <T>(value: unknown): value is T => validate(value) === true,
     describe: () => (validate.errors?.[0] ? describeIssue(validate.errors[0]).message : ''),
