@@ -1,0 +1,35 @@
+import type {
+  CompactTableRequest,
+  CompactTableResponse,
+  FileStatistics,
+  SourceSummary,
+  TableSnapshot,
+} from '@hybridstore/contracts';
+
+export type NodeAddress = { readonly tenantId: string; readonly url: string };
+export type NodeCall = { readonly timeoutMs: number; readonly signal?: AbortSignal };
+
+/** The whole of one table version. */
+export type WholeTable = Omit<TableSnapshot, 'files' | 'next_offset' | 'files_total'> & {
+  readonly files: readonly FileStatistics[];
+};
+
+/** The nodes of tenants as the catalog needs them. Errors are those of the node, or `unavailable`, `deadline_exceeded`. */
+export interface TenantNodes {
+  listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]>;
+  /** `not_found` when the tenant has no such table; `too_large` when it has more files than the catalog holds. */
+  readTable(node: NodeAddress, sourceId: string, call: NodeCall): Promise<WholeTable>;
+  /** `conflict` when a path is not live any more. */
+  compact(
+    node: NodeAddress,
+    sourceId: string,
+    request: CompactTableRequest,
+    call: NodeCall,
+  ): Promise<CompactTableResponse>;
+}
+
+/** Address of a tenant's Service from a template with `{name}` and `{namespace}`; tenant ids are `namespace/name`. */
+export function tenantUrl(template: string, tenantId: string): string {
+  const [namespace = '', name = ''] = tenantId.split('/');
+  return template.replaceAll('{namespace}', namespace).replaceAll('{name}', name);
+}

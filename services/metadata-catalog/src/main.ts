@@ -1,0 +1,23 @@
+import { createServiceProcess, listen, runMain } from '@hybridstore/http';
+import { createApp } from './app.ts';
+import { readConfig } from './config.ts';
+import { openDatabase } from './store/open-database.ts';
+import { SqliteCatalogStore } from './store/sqlite-catalog-store.ts';
+
+const port = 8083;
+
+runMain('metadata-catalog', async () => {
+  const service = createServiceProcess('metadata-catalog', process.env);
+  const config = readConfig(service.environment);
+  const { database, setAside } = openDatabase(config.dataPath);
+  if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', { path: setAside });
+  const store = new SqliteCatalogStore(database);
+  const app = createApp({ ...service, config, store });
+  await listen(service, app.server, port, [
+    { name: 'scheduler', run: () => app.scheduler.stop() },
+    { name: 'refresh', run: () => app.refreshLoop.stop() },
+    { name: 'store', run: () => store.close() },
+  ]);
+  app.refreshLoop.start();
+  app.scheduler.start();
+});
