@@ -13,6 +13,7 @@ export * from './errors.ts';
 export * from './identifiers.ts';
 export * from './monitoring.ts';
 export * from './node-internal.ts';
+export * from './permission-cover.ts';
 export * from './plan/index.ts';
 export * from './query.ts';
 export * from './resources/index.ts';

@@ -1,5 +1,7 @@
-import { type Access, type Action, type TokenClaims, tenantOfIssuer } from '@hybridstore/contracts';
+import { type Access, type Action, matchesPattern, type TokenClaims, tenantOfIssuer } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
+
+export { matchesPattern };
 
 /** Who calls, as proved by the token. `service` is the name of a service (`tenant-node` for the nodes of any tenant). */
 export type Caller = { readonly claims: TokenClaims; readonly token: string; readonly service: string | undefined };
@@ -57,22 +59,6 @@ export function requireSource(claims: TokenClaims, action: Action, sourceId: str
 export function requireTenant(claims: TokenClaims): string {
   if (claims.tenant === undefined) throw forbidden('the token belongs to no tenant', { subject: claims.sub });
   return claims.tenant;
-}
-
-/** `*` stands for any run of characters. Linear: patterns come from grants that users write. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  const parts = pattern.split('*');
-  const [first = '', ...rest] = parts;
-  if (rest.length === 0) return text === pattern;
-  if (!text.startsWith(first)) return false;
-  const last = rest.pop() ?? '';
-  let position = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, position);
-    if (found < 0) return false;
-    position = found + part.length;
-  }
-  return text.length - last.length >= position && text.endsWith(last);
 }
 
 function forbidden(message: string, details: Readonly<Record<string, unknown>>): HybridStoreError {
