@@ -69,7 +69,7 @@ function runConnection(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ host: load.host, port: load.port, noDelay: true });
-    let pending = Buffer.alloc(0);
+    let pending: Buffer = Buffer.alloc(0);
     let sentMs = 0;
     const send = () => {
       sentMs = performance.now();
@@ -78,7 +78,7 @@ function runConnection(
     socket.on('connect', send);
     socket.on('error', reject);
     socket.on('close', () => resolve());
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
       const length = answerLength(pending);
       if (length === undefined || pending.length < length) return;

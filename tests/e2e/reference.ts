@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
 
-export const dataFolder = join(dirname(createRequire(import.meta.url).resolve('vega-datasets/package.json')), 'data');
+export const dataFolder = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
 
 /** DuckDB straight on the package's files: the independent second opinion. */
 export async function openReference(): Promise<(sql: string) => Promise<unknown[][]>> {

@@ -7,6 +7,7 @@ export function completion(program: Command): string {
     (command) =>
       `    ${command.name()}) words="${command.options.map((option) => option.long ?? option.short).join(' ')}" ;;`,
   );
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the placeholders are the shell's
   return [
     '_hybridstore() {',
     '  local words="" command="${COMP_WORDS[1]}"',
@@ -19,4 +20,5 @@ export function completion(program: Command): string {
     'complete -F _hybridstore hybridstore',
     '',
   ].join('\n');
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the placeholders are the shell's
 }

@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  authGateway,
+  operationNode,
+  type QueryResponse,
+  type TokenResponse,
+  tenantNode,
+  type WriteResponse,
+} from '@hybridstore/contracts';
+import { HttpClient } from '@hybridstore/http';
+import { systemClock } from '@hybridstore/runtime';
+import { loadRows } from '../../cli/src/load/load-rows.ts';
+import { readRows } from '../../cli/src/load/read-file.ts';
+import { startProgress } from '../../cli/src/output/progress.ts';
+import { formatTable } from '../../cli/src/output/table.ts';
+
+export const exampleTenant = { namespace: 'default', name: 'acme' } as const;
+
+export type Example = {
+  readonly gateway: string;
+  readonly credentials: { readonly username: string; readonly password: string };
+};
+
+const dataFolder = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
+const files = [
+  { source: 'flights', file: 'flights-200k.json' },
+  { source: 'movies', file: 'movies.json' },
+] as const;
+
+const questions: readonly {
+  readonly title: string;
+  readonly sql?: string;
+  readonly dsl?: object;
+  readonly dialect?: 'duckdb' | 'postgresql';
+}[] = [
+  {
+    title: 'How many flights are there, and how late are they?',
+    sql: 'SELECT COUNT(*) AS flights, ROUND(AVG(delay), 2) AS mean_delay, MAX(delay) AS worst FROM flights',
+  },
+  {
+    title: 'When do flights run late?',
+    sql: 'SELECT FLOOR(time / 6) AS quarter_of_day, COUNT(*) AS flights, ROUND(AVG(delay), 1) AS mean_delay FROM flights GROUP BY FLOOR(time / 6) ORDER BY quarter_of_day',
+    dialect: 'postgresql',
+  },
+  {
+    title: 'Which genres earn most? (irregular JSON documents)',
+    sql: `SELECT doc->>'Major Genre' AS genre, COUNT(*) AS films, SUM(CAST(doc->>'Worldwide Gross' AS BIGINT)) AS gross FROM movies WHERE doc->>'Major Genre' IS NOT NULL GROUP BY doc->>'Major Genre' ORDER BY gross DESC LIMIT 5`,
+    dialect: 'duckdb',
+  },
+  {
+    title: 'The three longest delays of each distance over 2,700 miles (window function)',
+    sql: 'SELECT distance, delay FROM (SELECT distance, delay, ROW_NUMBER() OVER (PARTITION BY distance ORDER BY delay DESC) AS n FROM flights WHERE distance > 2700) AS ranked WHERE n <= 3 ORDER BY distance, delay DESC LIMIT 9',
+  },
+  {
+    title: 'Films by rating (JSON DSL)',
+    dsl: {
+      query_type: 'aggregate',
+      source: 'movies',
+      group_by: ['MPAA Rating'],
+      aggregations: [{ function: 'count', field: '*', alias: 'films' }],
+      order_by: [{ field: 'films', direction: 'desc' }],
+      limit: 5,
+    },
+  },
+];
+
+/** Loads the real data where it is not there yet, and asks about it. Everything goes through the gateway, as a user's calls do. */
+export async function runExample(example: Example, write: (text: string) => void): Promise<void> {
+  const client = new HttpClient();
+  try {
+    const token = await logIn(client, example);
+    for (const { source, file } of files) {
+      const rows = await count(client, example, token, source);
+      if (rows === 0) await load(client, example, token, source, join(dataFolder, file), write);
+      else write(`${source}: ${rows.toLocaleString('en')} rows are there already\n`);
+    }
+    for (const question of questions) await ask(client, example, token, question, write);
+  } finally {
+    await client.close();
+  }
+}
+
+async function logIn(client: HttpClient, example: Example): Promise<string> {
+  const body = { ...example.credentials, tenant_id: `${exampleTenant.namespace}/${exampleTenant.name}` };
+  return (await client.call<TokenResponse>(example.gateway, authGateway.login, { body })).access_token;
+}
+
+async function count(client: HttpClient, example: Example, token: string, source: string): Promise<number> {
+  const answer = await client.call<QueryResponse>(example.gateway, operationNode.querySql, {
+    token,
+    body: { query: `SELECT COUNT(*) AS n FROM ${source}` },
+  });
+  return Number(answer.rows[0]?.[0]);
+}
+
+async function load(
+  client: HttpClient,
+  example: Example,
+  token: string,
+  source: string,
+  path: string,
+  write: (text: string) => void,
+): Promise<void> {
+  const progress = startProgress(source, readFileSync(path).length, process.stderr);
+  const startedMs = performance.now();
+  const rows = await loadRows(
+    readRows(path, 'json'),
+    // The load id is fixed: an example that was cut off goes on where it was.
+    (batch, key) =>
+      client.call<WriteResponse>(example.gateway, tenantNode.write, {
+        token,
+        body: { source_id: source, records: batch.records },
+        headers: { 'idempotency-key': key },
+        timeoutMs: 60_000,
+      }),
+    {
+      rowsPerBatch: 5_000,
+      bytesPerBatchMax: 4 * 1024 * 1024,
+      parallel: 4,
+      loadId: `example-${source}`,
+      sleep: (delayMs) => systemClock.sleep(delayMs),
+      onProgress: (bytes, done) => progress.update(bytes, done),
+    },
+  );
+  progress.end();
+  write(
+    `${source}: ${rows.toLocaleString('en')} rows acknowledged in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
+  );
+}
+
+async function ask(
+  client: HttpClient,
+  example: Example,
+  token: string,
+  question: (typeof questions)[number],
+  write: (text: string) => void,
+): Promise<void> {
+  const answer = question.dsl
+    ? await client.call<QueryResponse>(example.gateway, operationNode.queryDsl, {
+        token,
+        body: { query: question.dsl },
+      })
+    : await client.call<QueryResponse>(example.gateway, operationNode.querySql, {
+        token,
+        body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
+      });
+  write(
+    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows)}\n${answer.row_count} rows in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
+  );
+}
