@@ -1,0 +1,97 @@
+import type { ResultColumn } from '@hybridstore/contracts';
+
+/**
+ * The SQL executor as the domain sees it: a child process that can be lost at any time. What a child holds of the logs'
+ * fresh rows dies with it, so `heldLsn` belongs to one child (`ExecutorChild`), and every statement runs on the child
+ * its view was loaded into.
+ */
+export interface Executor {
+  /** The child that takes statements now; waits for one to be ready. `unavailable` when none comes up. */
+  acquire(signal: AbortSignal): Promise<ExecutorChild>;
+  /** Statements at work in all children. */
+  readonly running: number;
+}
+
+export interface ExecutorChild {
+  /** How far the child holds the frames of a source and log; 0 when it holds none. */
+  heldLsn(source: string, log: string): number;
+  /** Hands over every acknowledged frame with `afterLsn` < LSN ≤ `untilLsn`. Frames it holds already may be among them. */
+  load(source: string, range: FreshRange, frames: readonly Uint8Array[]): void;
+  /** Drops what is held of a source. */
+  forget(source: string): void;
+  run(statement: StatementRequest): Execution;
+}
+
+/** Frames of one log with `afterLsn` < LSN ≤ `untilLsn`. `log` is the `appId` under which the log commits. */
+export type FreshRange = { readonly log: string; readonly afterLsn: number; readonly untilLsn: number };
+
+export type StatementRequest = {
+  /** One SELECT that reads nothing but `views`. */
+  readonly text: string;
+  readonly parameters: readonly StatementParameter[];
+  readonly views: readonly StatementView[];
+  readonly shape: RowShape;
+  readonly separator: ',' | '\n';
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+};
+export type StatementParameter = { readonly type: string; readonly value: string | number | boolean | null };
+
+/** How a row is written: `array`, values in the order of the columns; `object`, by column name. */
+export const rowShapes = ['array', 'object'] as const;
+export type RowShape = (typeof rowShapes)[number];
+
+/** What one scan reads: the columns it uses, files of one table version, and frames newer than it. */
+export type StatementView = {
+  readonly name: string;
+  readonly source: string;
+  readonly columns: readonly ViewColumn[];
+  /** Pruned. */
+  readonly files: readonly ViewFile[];
+  /** Some files may lack some columns: newer columns in older files, and partition columns, whose values the log has. */
+  readonly hasAbsentColumns: boolean;
+  readonly bounds: readonly ViewBound[];
+  readonly fresh: readonly FreshRange[];
+};
+/** `partition` holds Delta partition values by column, as text. */
+export type ViewFile = { readonly path: string; readonly partition: Readonly<Record<string, string | null>> };
+/** `position` counts the columns of the source; log frames hold their values by position. */
+export type ViewColumn = { readonly name: string; readonly type: string; readonly position: number };
+/** `column operator value` over stored values, which every wanted row satisfies: lets DuckDB skip row groups. */
+export type ViewBound = {
+  readonly column: string;
+  readonly operator: '=' | '>' | '>=' | '<' | '<=';
+  readonly value: string;
+};
+
+export type ExecutionEnd = { readonly rows: number; readonly freshRows: number };
+export type RowPiece = { readonly text: Buffer; readonly rows: number };
+
+/**
+ * One statement at work. `started` resolves with the columns before the first row, `pieces` gives row text as the reader
+ * asks for it, `ended` resolves after the last piece. Errors of all three: invalid_request, too_large,
+ * `ExecutionLost`, `ViewGone`, internal, or the reason given to `cancel`.
+ */
+export interface Execution {
+  readonly started: Promise<readonly ResultColumn[]>;
+  readonly ended: Promise<ExecutionEnd>;
+  pieces(): AsyncIterable<RowPiece>;
+  /** Stops the statement; its child is killed when it does not stop within `graceMs`. */
+  cancel(reason: Error, graceMs: number): void;
+}
+
+/** The child died under the statement, which is not to blame when `isInnocent`. It may be run again. */
+export class ExecutionLost extends Error {
+  readonly isInnocent: boolean;
+  constructor(isInnocent: boolean) {
+    super('the executor child was lost');
+    this.isInnocent = isInnocent;
+  }
+}
+
+/** Fresh rows of the statement's view were dropped meanwhile: a newer view has to be taken. */
+export class ViewGone extends Error {
+  constructor() {
+    super('the view is older than the fresh rows that are held');
+  }
+}

@@ -1,0 +1,101 @@
+import { type Clock, type Logger, retryLater } from '@hybridstore/runtime';
+import type { Executor } from '../domain/executor-port.ts';
+import { ExecutorProcess, type ExecutorProcessOptions } from './executor-process.ts';
+
+const restartMsMin = 50;
+const restartMsMax = 5_000;
+const readyMsMax = 10_000;
+
+/**
+ * One executor child at work and a warm one in reserve, so that a killed child costs its neighbours a reload of fresh
+ * rows and not a start. Children that die before they are ready are started again with growing pauses.
+ */
+export class ExecutorPool implements Executor {
+  readonly #options: ExecutorProcessOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  #active: ExecutorProcess | undefined;
+  #spare: ExecutorProcess | undefined;
+  #restartMs = restartMsMin;
+  #isClosed = false;
+
+  constructor(options: ExecutorProcessOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#logger = options.logger;
+    this.#active = this.#spawn();
+    this.#spare = this.#spawn();
+  }
+
+  get running(): number {
+    return [this.#active, this.#spare].reduce((sum, child) => sum + (child?.running ?? 0), 0);
+  }
+
+  /** Process ids, for the node's CPU figure. */
+  get pids(): readonly number[] {
+    return [this.#active, this.#spare].map((child) => child?.pid).filter((pid) => pid !== undefined);
+  }
+
+  /** The child that takes statements, when it is ready. */
+  get current(): ExecutorProcess | undefined {
+    return this.#active;
+  }
+
+  async acquire(signal: AbortSignal): Promise<ExecutorProcess> {
+    const deadlineMs = this.#clock.monotonicMs() + readyMsMax;
+    while (!this.#isClosed && this.#clock.monotonicMs() < deadlineMs) {
+      signal.throwIfAborted();
+      const child = this.#active;
+      if (!child) await this.#clock.sleep(restartMsMin, signal);
+      else if (await becomesReady(child)) return child;
+    }
+    throw retryLater('unavailable', 'the SQL executor is not ready', 1_000);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const children = [this.#active, this.#spare].filter((child) => child !== undefined);
+    for (const child of children) child.kill();
+    await Promise.all(children.map((child) => child.exited));
+  }
+
+  #spawn(): ExecutorProcess {
+    const child = new ExecutorProcess(this.#options);
+    void child.ready.then(
+      () => {
+        this.#restartMs = restartMsMin;
+      },
+      () => {
+        this.#restartMs = Math.min(this.#restartMs * 2, restartMsMax);
+      },
+    );
+    void child.exited.then(() => this.#replace(child));
+    return child;
+  }
+
+  #replace(child: ExecutorProcess): void {
+    if (this.#isClosed) return;
+    this.#logger.warn('executor_exited', { pid: child.pid });
+    if (child === this.#active) {
+      this.#active = this.#spare;
+      this.#spare = undefined;
+    } else if (child === this.#spare) this.#spare = undefined;
+    this.#clock.schedule(this.#restartMs, () => this.#fill());
+  }
+
+  #fill(): void {
+    if (this.#isClosed) return;
+    this.#active ??= this.#spawn();
+    this.#spare ??= this.#spawn();
+  }
+}
+
+async function becomesReady(child: ExecutorProcess): Promise<boolean> {
+  try {
+    await child.ready;
+    return !child.isGone;
+  } catch {
+    // It died on the way up; the pool has another one coming.
+    return false;
+  }
+}

@@ -1,0 +1,146 @@
+import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
+import type { ResultColumn } from '@hybridstore/contracts';
+import type { RowShape } from '../domain/executor-port.ts';
+
+/**
+ * Rows become JSON text inside the engine: one VARCHAR a row, built by vectorized SQL, where JavaScript values a cell
+ * would cost about twice the CPU. The SQL written here wraps a statement that has passed the gate; it names nothing of the
+ * caller but column names, as text.
+ */
+export type OutputColumn = { readonly name: string; readonly type: DuckDBType };
+
+/** Largest integer that a JSON reader with doubles keeps exactly; beyond it integers are strings. */
+const exactInteger = '9007199254740991';
+
+/** `SELECT` of one text a row over `statement`, in the statement's order. */
+export function wrapStatement(statement: string, columns: readonly OutputColumn[], shape: RowShape): string {
+  const names = columns.map((_, index) => `c${index}`);
+  return `SELECT ${rowText(columns, shape)} FROM (${statement}) AS result(${names.join(', ')})`;
+}
+
+function rowText(columns: readonly OutputColumn[], shape: RowShape): string {
+  const values = columns.map((column, index) => valueText(`c${index}`, column.type, 0));
+  return shape === 'object' ? objectText(columns, values) : concat(["'['", ...interleave(values), "']'"]);
+}
+
+function objectText(columns: readonly OutputColumn[], values: readonly string[]): string {
+  const parts = columns.map((column, index) => [
+    quote(`${index === 0 ? '{' : ','}${JSON.stringify(column.name)}:`),
+    values[index] ?? `'null'`,
+  ]);
+  return concat([...(parts.length === 0 ? ["'{'"] : parts.flat()), "'}'"]);
+}
+
+function interleave(values: readonly string[]): string[] {
+  return values.flatMap((value, index) => (index === 0 ? [value] : ["','", value]));
+}
+
+function concat(parts: readonly string[]): string {
+  return `concat(${parts.join(', ')})`;
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** JSON text of a value, 'null' for NULL, never NULL itself. `depth` keeps the variables of nested lambdas apart. */
+function valueText(value: string, type: DuckDBType, depth: number): string {
+  if (type.alias === 'JSON') return `coalesce(replace(CAST(${value} AS VARCHAR), chr(10), ' '), 'null')`;
+  switch (type.typeId) {
+    case DuckDBTypeId.SQLNULL:
+      return `'null'`;
+    case DuckDBTypeId.BOOLEAN:
+    case DuckDBTypeId.TINYINT:
+    case DuckDBTypeId.SMALLINT:
+    case DuckDBTypeId.INTEGER:
+    case DuckDBTypeId.UTINYINT:
+    case DuckDBTypeId.USMALLINT:
+    case DuckDBTypeId.UINTEGER:
+      return `coalesce(CAST(${value} AS VARCHAR), 'null')`;
+    case DuckDBTypeId.BIGINT:
+    case DuckDBTypeId.UBIGINT:
+    case DuckDBTypeId.HUGEINT:
+    case DuckDBTypeId.UHUGEINT:
+      return `CASE WHEN ${value} BETWEEN -${exactInteger} AND ${exactInteger} THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${value}, '"') END`;
+    case DuckDBTypeId.FLOAT:
+    case DuckDBTypeId.DOUBLE:
+      return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
+    case DuckDBTypeId.TIMESTAMP_TZ:
+      return timestampText(`make_timestamp(epoch_us(${value}))`);
+    case DuckDBTypeId.TIMESTAMP:
+      return timestampText(value);
+    case DuckDBTypeId.TIMESTAMP_S:
+    case DuckDBTypeId.TIMESTAMP_MS:
+    case DuckDBTypeId.TIMESTAMP_NS:
+      return timestampText(`CAST(${value} AS TIMESTAMP)`);
+    case DuckDBTypeId.BLOB:
+      return quoted(value, `base64(${value})`);
+    case DuckDBTypeId.LIST:
+    case DuckDBTypeId.ARRAY:
+      return listText(value, type.valueType, depth);
+    case DuckDBTypeId.STRUCT:
+      return structText(value, type, depth);
+    case DuckDBTypeId.MAP:
+      return mapText(value, type, depth);
+    case DuckDBTypeId.DECIMAL:
+    case DuckDBTypeId.DATE:
+    case DuckDBTypeId.TIME:
+    case DuckDBTypeId.UUID:
+      return quoted(value, value);
+    default:
+      return `coalesce(CAST(to_json(CAST(${value} AS VARCHAR)) AS VARCHAR), 'null')`;
+  }
+}
+
+function quoted(value: string, text: string): string {
+  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${text}, '"') END`;
+}
+
+/** Milliseconds as JavaScript writes them; microseconds where there are any. */
+function timestampText(value: string): string {
+  return `CASE WHEN NOT isfinite(${value}) THEN concat('"', ${value}, '"') WHEN ${value} IS NULL THEN 'null' WHEN microsecond(${value}) % 1000 = 0 THEN strftime(${value}, '"%Y-%m-%dT%H:%M:%S.%gZ"') ELSE strftime(${value}, '"%Y-%m-%dT%H:%M:%S.%fZ"') END`;
+}
+
+function listText(value: string, itemType: DuckDBType, depth: number): string {
+  const item = `e${depth}`;
+  const items = `list_transform(${value}, lambda ${item}: ${valueText(item, itemType, depth + 1)})`;
+  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('[', array_to_string(${items}, ','), ']') END`;
+}
+
+type StructType = Extract<DuckDBType, { readonly typeId: DuckDBTypeId.STRUCT }>;
+type MapType = Extract<DuckDBType, { readonly typeId: DuckDBTypeId.MAP }>;
+
+/** A struct without names (a row value) is an array. */
+function structText(value: string, type: StructType, depth: number): string {
+  const isRow = type.entryNames.every((name) => name === '');
+  const values = type.entryTypes.map((entry, index) =>
+    valueText(`struct_extract_at(${value}, ${index + 1})`, entry, depth),
+  );
+  const columns = type.entryNames.map((name, index) => ({ name, type: type.entryTypes[index] as DuckDBType }));
+  const text = isRow ? concat(["'['", ...interleave(values), "']'"]) : objectText(columns, values);
+  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE ${text} END`;
+}
+
+function mapText(value: string, type: MapType, depth: number): string {
+  const entry = `e${depth}`;
+  const key = `coalesce(CAST(to_json(CAST(${entry}.key AS VARCHAR)) AS VARCHAR), '"null"')`;
+  const pair = concat([key, "':'", valueText(`${entry}.value`, type.valueType, depth + 1)]);
+  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('{', array_to_string(list_transform(map_entries(${value}), lambda ${entry}: ${pair}), ','), '}') END`;
+}
+
+const typeNames: Partial<Record<DuckDBTypeId, string>> = {
+  [DuckDBTypeId.VARCHAR]: 'string',
+  [DuckDBTypeId.TIMESTAMP_TZ]: 'timestamp',
+  [DuckDBTypeId.SQLNULL]: 'null',
+};
+
+/** Name and type as answers carry them: the names of source columns where they fit, else DuckDB's in lower case. */
+export function describeColumns(columns: readonly OutputColumn[]): ResultColumn[] {
+  return columns.map((column) => ({ name: column.name, type: typeName(column.type) }));
+}
+
+function typeName(type: DuckDBType): string {
+  if (type.alias !== undefined) return type.alias.toLowerCase();
+  if (type.typeId === DuckDBTypeId.LIST || type.typeId === DuckDBTypeId.ARRAY) return `${typeName(type.valueType)}[]`;
+  return typeNames[type.typeId] ?? type.toString().toLowerCase();
+}

@@ -1,0 +1,111 @@
+import { parseColumnType } from '@hybridstore/contracts';
+import { assert, assertNever } from '@hybridstore/runtime';
+import type { StatementView, ViewBound, ViewColumn } from '../domain/executor-port.ts';
+import { duckdbTypeName, quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
+import type { ViewPart } from './epoch-book.ts';
+import { columnsOfShape } from './fresh-shape.ts';
+import { freshCatalog } from './fresh-tables.ts';
+
+/**
+ * SQL of what a scan reads: Parquet files of a table version, and the fresh rows after it. Files hold what other Delta
+ * engines can read (`integer` as a long, decimals with 38 digits, times with a zone, JSON as text); here the column's
+ * own type comes back. Fresh tables hold the same stored types by position: `c0`, `c1`, …, and each row's `lsn`.
+ */
+export function viewText(view: StatementView, schemas: FileSchemas, fresh: readonly ViewPart[]): string {
+  const parts = [
+    ...groupFiles(view, schemas).map((group) => filesText(view, group)),
+    ...fresh.map((part) => freshText(view, part)),
+  ];
+  return parts.length === 0 ? emptyText(view) : parts.join(' UNION ALL ');
+}
+
+/** Names of the columns that a file holds. Undefined: every one that the view uses. */
+export type FileSchemas = (path: string) => ReadonlySet<string> | undefined;
+
+/** Files that lack the same columns, and whose partition values for them are the same. */
+type FileGroup = {
+  readonly paths: string[];
+  readonly absent: ReadonlyMap<string, string | null>;
+};
+
+function groupFiles(view: StatementView, schemas: FileSchemas): FileGroup[] {
+  const groups = new Map<string, FileGroup>();
+  for (const file of view.files) {
+    const held = schemas(file.path);
+    const absent = new Map(
+      view.columns
+        .filter((column) => held !== undefined && !held.has(column.name))
+        .map((column) => [column.name, file.partition[column.name] ?? null] as const),
+    );
+    const key = JSON.stringify([...absent]);
+    const group = groups.get(key) ?? { paths: [], absent };
+    group.paths.push(file.path);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function filesText(view: StatementView, group: FileGroup): string {
+  const files = group.paths.map(quoteText).join(', ');
+  const list = selectList(view.columns, (column) => {
+    const value = group.absent.get(column.name);
+    if (value === undefined) return quoteIdentifier(column.name);
+    return value === null ? undefined : `CAST(${quoteText(value)} AS ${duckdbTypeName(column)})`;
+  });
+  const bounds = view.bounds.filter((bound) => !group.absent.has(bound.column)).map(boundText);
+  const where = bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`;
+  return `SELECT ${list} FROM read_parquet([${files}], hive_partitioning = false)${where}`;
+}
+
+function freshText(view: StatementView, part: ViewPart): string {
+  const held = columnsOfShape(part.table.shape);
+  const list = selectList(view.columns, (column) => (column.position < held ? `c${column.position}` : undefined));
+  const bounds = [
+    ...(part.afterLsn === undefined ? [] : [`lsn > ${part.afterLsn}`]),
+    ...(part.untilLsn === undefined ? [] : [`lsn <= ${part.untilLsn}`]),
+  ];
+  return `SELECT ${list} FROM ${freshCatalog}.${part.table.name}${bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`}`;
+}
+
+function emptyText(view: StatementView): string {
+  return `SELECT ${selectList(view.columns, () => undefined)} WHERE false`;
+}
+
+/** A scan that uses no column still has rows to count. */
+function selectList(columns: readonly ViewColumn[], stored: (column: ViewColumn) => string | undefined): string {
+  if (columns.length === 0) return '1 AS present';
+  return columns
+    .map((column) => `${restoredValue(stored(column), column.type)} AS ${quoteIdentifier(column.name)}`)
+    .join(', ');
+}
+
+/** The column's own type from its stored one; a column that is not stored yet is NULL of that type. */
+function restoredValue(stored: string | undefined, typeName: string): string {
+  const type = parseColumnType(typeName);
+  assert(type, `a view has a column of the unknown type ${typeName}`);
+  switch (type.kind) {
+    case 'integer':
+      return `CAST(${stored ?? 'NULL'} AS INTEGER)`;
+    case 'decimal':
+      return `CAST(${stored ?? 'NULL'} AS DECIMAL(${type.precision}, ${type.scale}))`;
+    case 'json':
+      return `CAST(${stored ?? 'NULL'} AS JSON)`;
+    case 'timestamp':
+      // A cast from TIMESTAMPTZ goes through time zone rules and takes ten times as long; the result in UTC is the same.
+      return stored === undefined ? 'CAST(NULL AS TIMESTAMP)' : `make_timestamp(epoch_us(${stored}))`;
+    case 'string':
+      return stored ?? 'CAST(NULL AS VARCHAR)';
+    case 'boolean':
+    case 'bigint':
+    case 'double':
+    case 'date':
+      return stored ?? `CAST(NULL AS ${type.kind.toUpperCase()})`;
+    default:
+      return assertNever(type);
+  }
+}
+
+/** A condition over a stored column lets the reader skip row groups by their statistics. */
+function boundText(bound: ViewBound): string {
+  return `${quoteIdentifier(bound.column)} ${bound.operator} ${quoteText(bound.value)}`;
+}

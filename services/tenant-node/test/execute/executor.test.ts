@@ -1,0 +1,363 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { DuckDBInstance } from '@duckdb/node-api';
+import type { Column } from '@hybridstore/contracts';
+import { silentLogger, systemClock } from '@hybridstore/runtime';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
+import {
+  type Execution,
+  ExecutionLost,
+  type StatementRequest,
+  type StatementView,
+  ViewGone,
+} from '../../src/domain/executor-port.ts';
+import { ExecutorPool } from '../../src/execute/executor-pool.ts';
+import type { ExecutorProcess } from '../../src/execute/executor-process.ts';
+import { buildFrame } from './frames.ts';
+
+const columns: readonly Column[] = [
+  { name: 'id', type: 'integer' },
+  { name: 'name', type: 'string' },
+  { name: 'amount', type: 'decimal(10,2)' },
+  { name: 'at', type: 'timestamp' },
+  { name: 'doc', type: 'json' },
+];
+const log = 'hybridstore/acme-0/1f';
+const never = new AbortController().signal;
+
+describe('the executor', () => {
+  const folder = createTemporaryFolder('executor');
+  const tables = join(folder.path, 'tables');
+  const file = join(tables, 'sales', 'part-1.parquet');
+  let pool: ExecutorPool;
+
+  before(async () => {
+    mkdirSync(join(tables, 'sales'), { recursive: true });
+    writeFileSync(join(folder.path, 'secret.csv'), 'a\n1\n');
+    await writeParquet(file);
+    const session = { tablesDirectory: tables, memoryLimit: '512MB', threads: 2 };
+    pool = new ExecutorPool({ session, dataKibMax: 2_000_000, logger: silentLogger }, systemClock);
+  });
+  after(async () => {
+    await pool.close();
+    folder[Symbol.dispose]();
+  });
+
+  it('reads files with the types of the source', async () => {
+    const child = await pool.acquire(never);
+    const answer = await read(child.run(statement({ text: 'SELECT * FROM "s0" ORDER BY 1 LIMIT 1' })));
+    assert.deepEqual(answer.columns, [
+      { name: 'id', type: 'integer' },
+      { name: 'name', type: 'string' },
+      { name: 'amount', type: 'decimal(10,2)' },
+      { name: 'at', type: 'timestamp' },
+      { name: 'doc', type: 'json' },
+    ]);
+    assert.deepEqual(answer.rows, [[0, 'file', '0.50', '2024-01-01T00:00:00.000Z', { n: 0 }]]);
+    assert.deepEqual(answer.end, { rows: 1, freshRows: 0 });
+  });
+
+  it('adds exactly the frames between two LSNs, also of one part', async () => {
+    const child = await pool.acquire(never);
+    const range = { log, afterLsn: 0, untilLsn: 30 };
+    child.load('sales', range, [frame(10, 3), frame(20, 2), frame(30, 1)]);
+    const count = async (afterLsn: number, untilLsn: number) => {
+      const fresh = [{ log, afterLsn, untilLsn }];
+      const answer = await read(child.run(statement({ text: 'SELECT count(*) FROM "s0"', view: { fresh } })));
+      return [answer.rows[0]?.[0], answer.end.freshRows];
+    };
+    assert.deepEqual(await count(0, 30), [106, 6]);
+    assert.deepEqual(await count(0, 20), [105, 5]);
+    assert.deepEqual(await count(0, 25), [105, 5]);
+    assert.deepEqual(await count(10, 30), [103, 3]);
+    assert.deepEqual(await count(30, 30), [100, 0]);
+    // The view after LSN 30 let all tables go: an older view cannot be answered any more.
+    await assert.rejects(count(0, 30), ViewGone);
+  });
+
+  it('takes frames again without counting them twice', async () => {
+    const child = await pool.acquire(never);
+    child.load('twice', { log, afterLsn: 0, untilLsn: 2 }, [frame(1, 1, 'twice'), frame(2, 1, 'twice')]);
+    child.load(
+      'twice',
+      { log, afterLsn: 0, untilLsn: 3 },
+      [1, 2, 3].map((lsn) => frame(lsn, 1, 'twice')),
+    );
+    const view = { source: 'twice', files: [], fresh: [{ log, afterLsn: 0, untilLsn: 3 }] };
+    const answer = await read(child.run(statement({ text: 'SELECT count(*), sum("id") FROM "s0"', view })));
+    assert.deepEqual(answer.rows, [[3, 6]]);
+  });
+
+  it('restores types of fresh rows and reads columns that older frames lack as NULL', async () => {
+    const child = await pool.acquire(never);
+    const record = { id: 7, name: 'né', amount: '12.30', at: '2024-05-06T07:08:09.5Z', doc: { a: [1, null] } };
+    const old = buildFrame({ sourceId: 'wide', columns: columns.slice(0, 2), lsn: 1, records: [{ id: 1, name: 'a' }] });
+    const newer = buildFrame({ sourceId: 'wide', columns, lsn: 2, records: [record] });
+    child.load('wide', { log, afterLsn: 0, untilLsn: 2 }, [old, newer]);
+    const view = { source: 'wide', files: [], fresh: [{ log, afterLsn: 0, untilLsn: 2 }] };
+    const answer = await read(
+      child.run(statement({ text: 'SELECT * FROM "s0" ORDER BY "id"', view, shape: 'object' })),
+    );
+    assert.deepEqual(answer.rows, [
+      { id: 1, name: 'a', amount: null, at: null, doc: null },
+      { id: 7, name: 'né', amount: '12.30', at: '2024-05-06T07:08:09.500Z', doc: { a: [1, null] } },
+    ]);
+  });
+
+  it('reads columns that older files lack as NULL and absent partition columns from the log', async () => {
+    const child = await pool.acquire(never);
+    const older = join(tables, 'sales', 'part-0.parquet');
+    await writeParquet(older, "SELECT CAST(1000 AS BIGINT) AS id, 'older' AS name");
+    const view = {
+      hasAbsentColumns: true,
+      columns: [
+        { name: 'id', type: 'integer', position: 0 },
+        { name: 'amount', type: 'decimal(10,2)', position: 2 },
+        { name: 'day', type: 'date', position: 5 },
+      ],
+      files: [
+        { path: file, partition: { day: '2024-01-02' } },
+        { path: older, partition: { day: null } },
+      ],
+    };
+    const text = 'SELECT * FROM "s0" WHERE "id" IN (0, 1000) ORDER BY "id"';
+    const answer = await read(child.run(statement({ text, view })));
+    assert.deepEqual(answer.rows, [
+      [0, '0.50', '2024-01-02'],
+      [1000, null, null],
+    ]);
+  });
+
+  it('binds parameters and keeps the order of a large result', async () => {
+    const child = await pool.acquire(never);
+    const answer = await read(
+      child.run(
+        statement({
+          text: "SELECT i * CAST($1 AS BIGINT) AS v FROM range(50000) t(i) WHERE $2 = 'x' ORDER BY v DESC",
+          parameters: [
+            { type: 'bigint', value: 3 },
+            { type: 'string', value: 'x' },
+          ],
+        }),
+      ),
+    );
+    assert.equal(answer.rows.length, 50_000);
+    assert.deepEqual(answer.rows.slice(0, 2), [[149_997], [149_994]]);
+    assert.deepEqual(answer.rows.at(-1), [0]);
+  });
+
+  it('keeps a recursive statement and equal output names as they are', async () => {
+    const child = await pool.acquire(never);
+    const text =
+      'WITH RECURSIVE "t"("n") AS (SELECT 1 UNION ALL SELECT "n" + 1 FROM "t" WHERE "n" < 3) SELECT "n" AS "x", "n" AS "x" FROM "t", "s0" WHERE "s0"."id" = 0 ORDER BY 1';
+    const answer = await read(child.run(statement({ text })));
+    assert.deepEqual(
+      answer.columns.map((column) => column.name),
+      ['x', 'x'],
+    );
+    assert.deepEqual(answer.rows, [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ]);
+  });
+
+  const refused: readonly (readonly [string, string, RegExp])[] = [
+    ['a file as a table', `SELECT * FROM '${'/etc/passwd'}'`, /not one of this query/],
+    ['a function that reads files', "SELECT * FROM read_csv('/etc/passwd')", /read_csv may not be called/],
+    ['a list of files', "SELECT * FROM glob('/*')", /glob may not be called/],
+    ['the environment', "SELECT getenv('HOME')", /getenv may not be called/],
+    ['a setting', "SELECT current_setting('memory_limit')", /current_setting may not be called/],
+    ['a fresh table of another source', 'SELECT * FROM fresh.f1', /may not be named by schema or catalog/],
+    ['a system view', 'SELECT * FROM duckdb_settings', /not one of this query/],
+    [
+      'a CTE outside its scope',
+      'SELECT * FROM (WITH duckdb_tables AS (SELECT 1) SELECT 2) x, duckdb_tables',
+      /duckdb_tables/,
+    ],
+    ['two statements', 'SELECT 1; SELECT 2', /exactly one statement/],
+    ['a statement that changes things', 'DROP TABLE fresh.f1', /not a readable SELECT/],
+    ['a copy to a file', "COPY (SELECT 1) TO '/tmp/x'", /not a readable SELECT/],
+    ['a setting by statement', 'SET memory_limit = 1', /not a readable SELECT/],
+    ['a description', 'DESCRIBE SELECT 1', /SHOW_REF/],
+    ['text in a function that runs it', "SELECT * FROM query('SELECT 1')", /query may not be called/],
+    ['no statement', 'nonsense', /not a readable SELECT/],
+  ];
+  for (const [what, text, reason] of refused) {
+    it(`refuses ${what}`, async () => {
+      const child = await pool.acquire(never);
+      await assert.rejects(read(child.run(statement({ text }))), (error: unknown) => {
+        assert.ok(error instanceof Error && 'code' in error);
+        assert.equal(error.code, 'invalid_request');
+        assert.match(error.message, reason);
+        return true;
+      });
+    });
+  }
+
+  it('reads nothing outside the tables even if a view names it', async () => {
+    const child = await pool.acquire(never);
+    const view = { files: [{ path: join(folder.path, 'secret.csv'), partition: {} }] };
+    await assert.rejects(read(child.run(statement({ text: 'SELECT * FROM "s0"', view }))), {
+      code: 'internal',
+      message: 'internal error',
+    });
+  });
+
+  const faults: readonly (readonly [string, string, string])[] = [
+    ['a conversion', "SELECT CAST('x' AS INTEGER)", 'invalid_request'],
+    ['a value out of range', 'SELECT 9223372036854775807 + 1', 'invalid_request'],
+    ['an unknown column', 'SELECT "nope" FROM "s0"', 'invalid_request'],
+    ['an argument that does not fit', 'SELECT sum("name") FROM "s0"', 'invalid_request'],
+  ];
+  for (const [what, text, code] of faults) {
+    it(`blames the statement for ${what}`, async () => {
+      const child = await pool.acquire(never);
+      await assert.rejects(read(child.run(statement({ text }))), { code });
+    });
+  }
+
+  it('tells of a fault in the middle of a streamed result', async () => {
+    const child = await pool.acquire(never);
+    const text = "SELECT CAST(CASE WHEN i = 900000 THEN 'x' ELSE '1' END AS INTEGER) FROM range(1000000) t(i)";
+    const execution = child.run(statement({ text }));
+    let rows = 0;
+    await assert.rejects(
+      async () => {
+        for await (const piece of execution.pieces()) rows += piece.rows;
+      },
+      { code: 'invalid_request', message: "Could not convert string 'x' to INT32" },
+    );
+    assert.ok(rows > 0);
+  });
+
+  it('bounds rows and bytes of a result', async () => {
+    const child = await pool.acquire(never);
+    const text = 'SELECT i FROM range(100000) t(i)';
+    await assert.rejects(read(child.run(statement({ text, rowsMax: 10 }))), {
+      code: 'too_large',
+      details: { limit: 'rows', max: 10 },
+    });
+    await assert.rejects(read(child.run(statement({ text, bytesMax: 1_000 }))), {
+      code: 'too_large',
+      details: { limit: 'bytes', max: 1_000 },
+    });
+  });
+
+  it('answers a statement that needs too much memory and lives on', async () => {
+    const child = await pool.acquire(never);
+    const text = 'SELECT count(DISTINCT repeat(CAST(i AS VARCHAR), 20)) FROM range(40000000) t(i)';
+    await assert.rejects(read(child.run(statement({ text }))), { code: 'too_large' });
+    assert.deepEqual((await read(child.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
+  });
+
+  it('waits for its reader, and stops at once when the reader leaves', async () => {
+    const child = await pool.acquire(never);
+    const execution = child.run(statement({ text: 'SELECT repeat(CAST(i AS VARCHAR), 50) FROM range(3000000) t(i)' }));
+    let pieces = 0;
+    for await (const _ of execution.pieces()) {
+      pieces += 1;
+      if (pieces === 3) break;
+    }
+    execution.cancel(new Error('the reader left'), 2_000);
+    await assert.rejects(execution.ended, /the reader left/);
+    assert.equal(child.running, 0);
+    assert.equal(child.isGone, false);
+  });
+
+  it('kills a child that does not stop, answers its neighbours and goes on with the spare', async () => {
+    const child = await pool.acquire(never);
+    // One vector of a scalar function that runs for long: the engine looks at interrupts between vectors only.
+    const stubborn = child.run(statement({ text: "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))" }));
+    const neighbour = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) t(i)' }));
+    const isOver = [stubborn, neighbour].map((execution) =>
+      read(execution).then(
+        () => undefined,
+        (error) => error,
+      ),
+    );
+    await systemClock.sleep(100);
+    stubborn.cancel(new Error('too late'), 0);
+    const [guilty, innocent] = await Promise.all(isOver);
+    assert.match(String(guilty), /too late/);
+    assert.ok(innocent instanceof ExecutionLost);
+    assert.equal(innocent.isInnocent, true);
+    const next = await pool.acquire(never);
+    assert.notEqual(next, child);
+    assert.deepEqual((await read(next.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
+    assert.equal(next.heldLsn('sales', log), 0);
+  });
+
+  it('survives a child that crashes', async () => {
+    const child = await pool.acquire(never);
+    const execution = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) t(i)' }));
+    process.kill(child.pid ?? 0, 'SIGSEGV');
+    await assert.rejects(read(execution), (error) => error instanceof ExecutionLost && !error.isInnocent);
+    const next = await pool.acquire(never);
+    assert.deepEqual((await read(next.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
+  });
+
+  it('replaces a child that is sent frames it cannot read', async () => {
+    const child = await pool.acquire(never);
+    child.load('broken', { log, afterLsn: 0, untilLsn: 1 }, [Buffer.from('this is not a frame of any log at all')]);
+    await child.exited;
+    const next: ExecutorProcess = await pool.acquire(never);
+    assert.notEqual(next, child);
+  });
+
+  function statement(options: {
+    readonly text: string;
+    readonly view?: Partial<StatementView>;
+    readonly parameters?: StatementRequest['parameters'];
+    readonly shape?: StatementRequest['shape'];
+    readonly rowsMax?: number;
+    readonly bytesMax?: number;
+  }): StatementRequest {
+    const view: StatementView = {
+      name: 's0',
+      source: 'sales',
+      columns: columns.map(({ name, type }, position) => ({ name, type, position })),
+      files: [{ path: file, partition: {} }],
+      hasAbsentColumns: false,
+      bounds: [],
+      fresh: [],
+      ...options.view,
+    };
+    return {
+      text: options.text,
+      parameters: options.parameters ?? [],
+      views: [view],
+      shape: options.shape ?? 'array',
+      separator: ',',
+      rowsMax: options.rowsMax ?? 1_000_000,
+      bytesMax: options.bytesMax ?? 100_000_000,
+    };
+  }
+});
+
+function frame(lsn: number, rows: number, sourceId = 'sales'): Uint8Array {
+  const records = Array.from({ length: rows }, () => ({ id: lsn, name: 'fresh', amount: '1.00' }));
+  return buildFrame({ sourceId, columns, lsn, records });
+}
+
+async function read(execution: Execution) {
+  const texts: Buffer[] = [];
+  for await (const piece of execution.pieces()) texts.push(piece.text);
+  const rows = JSON.parse(`[${Buffer.concat(texts).toString('utf8')}]`) as unknown[][];
+  return { columns: await execution.started, rows, end: await execution.ended };
+}
+
+/** 100 rows in the stored types of a segment. */
+const segmentRows = `SELECT CAST(i AS BIGINT) AS id, 'file' AS name, CAST(i + 0.5 AS DECIMAL(38,2)) AS amount,
+    TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_days(CAST(i AS INTEGER)) AS at, '{"n":' || i || '}' AS doc
+  FROM range(100) t(i)`;
+
+async function writeParquet(path: string, rows = segmentRows): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  await connection.run(`COPY (${rows}) TO '${path}' (FORMAT parquet)`);
+  connection.closeSync();
+  instance.closeSync();
+}
