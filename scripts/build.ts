@@ -1,0 +1,212 @@
+/**
+ * Bundles the services, the operator and the command line into `dist/`, one file per entry at the same relative place:
+ * `services/tenant-node/src/execute/child-main.ts` becomes `dist/services/tenant-node/src/execute/child-main.js`.
+ *
+ *     node scripts/build.ts
+ *
+ * Entries are all `*main.ts` files below `services/X/src` and `operator/src`, and `cli/src/main.ts`. Code that starts
+ * another entry computes its path from `import.meta.url` with its own extension:
+ *
+ *     new URL(`./child-main${extname(import.meta.filename)}`, import.meta.url)
+ *
+ * That stays right inside a bundle, because `import.meta.url` (also `filename` and `dirname`) of each of our modules is
+ * rewritten to the place where the module would lie if it had been built alone.
+ *
+ * Packages with native addons or WebAssembly stay outside; `BuiltEntry.externals` names those that an entry loads.
+ */
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build as bundle, type Metafile, type Plugin } from 'esbuild';
+
+/** Packages that load files of their own folder: addons, or WebAssembly. */
+const EXTERNAL_PACKAGES = ['@duckdb/node-api', '@node-rs/argon2', 'bcrypt', '@polyglot-sql/sdk'];
+/** Each of these has to have a `src/main.ts`; a missing one is an error, never an image without it. */
+const WORKSPACES = ['services/*', 'operator', 'cli'];
+const ENTRY_PATTERN = 'src/**/*main.ts';
+
+/** CommonJS packages inside an ES module still ask for these names. */
+const BANNER = [
+  "import { createRequire as $createRequire } from 'node:module';",
+  'const require = $createRequire(import.meta.url);',
+  'const __filename = import.meta.filename;',
+  'const __dirname = import.meta.dirname;',
+].join(' ');
+
+export interface BuildOptions {
+  /** The repository, or a folder of the same shape. */
+  readonly root: string;
+  /** Default: `dist` in the root. */
+  readonly output?: string;
+}
+
+export interface BuiltEntry {
+  /** Source file, relative to the root. */
+  readonly source: string;
+  /** Files that belong to it, relative to the output folder: the bundle, its map, and files read by it. */
+  readonly outputs: readonly string[];
+  /** Packages it loads from node_modules. */
+  readonly externals: readonly string[];
+}
+
+export interface BuildResult {
+  readonly folder: string;
+  readonly entries: readonly BuiltEntry[];
+}
+
+/** Builds everything anew. Throws after the rest was built when a workspace has no main, or an import is not allowed. */
+export async function build(options: BuildOptions): Promise<BuildResult> {
+  const folder = options.output ?? join(options.root, 'dist');
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const entries = await Promise.all(
+    listEntries(options.root).map((source) => buildEntry({ root: options.root, folder, source })),
+  );
+  await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}\n');
+  const missing = listWorkspaces(options.root).filter((workspace) => !hasMain(options.root, workspace));
+  if (missing.length > 0) throw new Error(`no src/main.ts in ${missing.join(', ')}; all others were built`);
+  return { folder, entries };
+}
+
+function listWorkspaces(root: string): string[] {
+  return globSync(WORKSPACES, { cwd: root })
+    .filter((workspace) => existsSync(join(root, workspace, 'package.json')))
+    .map(toSlashes)
+    .sort();
+}
+
+function hasMain(root: string, workspace: string): boolean {
+  return existsSync(join(root, workspace, 'src', 'main.ts'));
+}
+
+/** Source files of all entries, relative to the root, sorted. */
+export function listEntries(root: string): string[] {
+  const patterns = listWorkspaces(root).map((workspace) => `${workspace}/${ENTRY_PATTERN}`);
+  return globSync(patterns, { cwd: root })
+    .map(toSlashes)
+    .filter((path) => /(?:^|[/-])main\.ts$/.test(path))
+    .sort();
+}
+
+interface EntryOptions {
+  readonly root: string;
+  readonly folder: string;
+  readonly source: string;
+}
+
+async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
+  const target = options.source.replace(/\.ts$/, '.js');
+  const assets = new Map<string, string>();
+  const result = await bundle({
+    absWorkingDir: options.root,
+    entryPoints: [options.source],
+    outfile: join(options.folder, target),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    mainFields: ['module', 'main'],
+    external: EXTERNAL_PACKAGES,
+    banner: { js: BANNER },
+    sourcemap: 'linked',
+    sourcesContent: false,
+    keepNames: true,
+    metafile: true,
+    logLevel: 'warning',
+    logOverride: { 'unsupported-regexp': 'error' },
+    plugins: [keepPlaces(options, assets)],
+  });
+  for (const [asset, place] of assets) await copyAsset(asset, join(options.folder, place));
+  return {
+    source: options.source,
+    outputs: [target, `${target}.map`, ...assets.values()],
+    externals: listExternals(result.metafile, options.source),
+  };
+}
+
+async function copyAsset(source: string, target: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  await copyFile(source, target);
+}
+
+/** Keeps what our modules know about their own place true, and takes along the files that they name by it. */
+function keepPlaces(options: EntryOptions, assets: Map<string, string>): Plugin {
+  return {
+    name: 'keep-places',
+    setup(builder) {
+      builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const place = toSlashes(relative(options.root, path));
+        if (place.startsWith('..') || place.includes('node_modules/')) return undefined;
+        const text = await readFile(path, 'utf8');
+        if (!text.includes('import.meta')) return undefined;
+        for (const asset of namedFiles(text, path, options.root)) {
+          assets.set(asset, toSlashes(relative(options.root, asset)));
+        }
+        const isEntry = place === options.source;
+        const builtPlace = place.replace(/\.ts$/, '.js');
+        const fromBundle = toSlashes(relative(dirname(options.source), builtPlace));
+        return { contents: rewriteImportMeta(text, { fromBundle, isEntry }), loader: 'ts' };
+      });
+    },
+  };
+}
+
+/**
+ * Files that a module names by `new URL('…', import.meta.url)`. An entry is built on its own; any other program would be
+ * missing from dist, so it is refused.
+ */
+function namedFiles(text: string, path: string, root: string): string[] {
+  const literals = [...text.matchAll(/new URL\(\s*'([^'$]+)',\s*import\.meta\.url\s*,?\s*\)/g)].map(
+    (match) => match[1],
+  );
+  return literals.flatMap((literal) => {
+    const file = join(dirname(path), literal ?? '');
+    if (literal === undefined || literal.endsWith('/') || !existsSync(file)) return [];
+    if (!/\.[cm]?ts$/.test(file)) return [file];
+    if (listEntries(root).includes(toSlashes(relative(root, file)))) return [];
+    throw new Error(`${toSlashes(relative(root, path))} starts ${literal}; programs are called main.ts or *-main.ts`);
+  });
+}
+
+/** The module's text with its `import.meta` expressions pointing from the bundle to the module's own place. */
+export function rewriteImportMeta(text: string, place: { fromBundle: string; isEntry: boolean }): string {
+  const url = `new URL(${JSON.stringify(`./${place.fromBundle}`)}, import.meta.url)`;
+  const path = (suffix: string) => `process.getBuiltinModule('node:url').fileURLToPath(${suffix})`;
+  return text.replaceAll(/\bimport\.meta\.(url|filename|dirname|main)\b/g, (expression, property) => {
+    if (property === 'main') return place.isEntry ? expression : 'false';
+    if (property === 'url') return `${url}.href`;
+    return property === 'filename' ? path(url) : path(`new URL('.', ${url})`).replace(/$/, '.slice(0, -1)');
+  });
+}
+
+/** Packages that stay outside of the bundle. Only the known ones may: any other would be missing in the image. */
+function listExternals(metafile: Metafile, source: string): string[] {
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  const names = imports
+    .filter((item) => item.external && !isBuiltin(item.path))
+    .map((item) => item.path.split('/', item.path.startsWith('@') ? 2 : 1).join('/'));
+  const unknown = names.filter((name) => !EXTERNAL_PACKAGES.includes(name));
+  if (unknown.length > 0) throw new Error(`${source} would load ${unknown.join(', ')} from outside of its bundle`);
+  return [...new Set(names)].sort();
+}
+
+function isBuiltin(path: string): boolean {
+  return path.startsWith('node:') || builtinModules.includes(path);
+}
+
+function toSlashes(path: string): string {
+  return path.split(sep).join('/');
+}
+
+async function main(): Promise<void> {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const { folder, entries } = await build({ root });
+  for (const entry of entries) {
+    const bytes = readFileSync(join(folder, entry.outputs[0] ?? '')).length;
+    console.log(`${entry.source}  ${(bytes / 1024).toFixed(0)} KiB  ${entry.externals.join(' ')}`);
+  }
+}
+
+if (import.meta.main) await main();

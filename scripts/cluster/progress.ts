@@ -1,0 +1,25 @@
+/** Steps with their seconds on standard error, so that standard output stays free for results. */
+
+/** A step that is still running says so this often: a build takes minutes and must not look hung. */
+const HEARTBEAT_MS = 30_000;
+
+export type Progress = <T>(step: string, work: () => Promise<T>) => Promise<T>;
+
+/** Prints a line when a step begins to take long, and one with its duration when it ends. */
+export function createProgress(write: (line: string) => void = (line) => process.stderr.write(`${line}\n`)): Progress {
+  return async (step, work) => {
+    const startedAt = performance.now();
+    const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
+    const heartbeat = setInterval(() => write(`${seconds()} s  … ${step}`), HEARTBEAT_MS);
+    try {
+      const result = await work();
+      write(`${seconds()} s  ${step}`);
+      return result;
+    } catch (error) {
+      write(`${seconds()} s  FAILED: ${step}`);
+      throw error;
+    } finally {
+      clearInterval(heartbeat);
+    }
+  };
+}

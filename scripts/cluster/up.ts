@@ -1,0 +1,31 @@
+/**
+ *     node scripts/cluster/up.ts [--state DIR] [--rwo N] [--net N] [--rwx N]
+ *
+ * Boots the local cluster and prints how to use it. Runs in the background until `cluster:down`.
+ */
+import { parseArgs } from 'node:util';
+import { startCluster } from './cluster.ts';
+import { DEFAULT_VOLUME_COUNTS } from './volumes.ts';
+
+const { values } = parseArgs({
+  options: { state: { type: 'string' }, rwo: { type: 'string' }, net: { type: 'string' }, rwx: { type: 'string' } },
+});
+
+try {
+  const cluster = await startCluster({
+    ...(values.state === undefined ? {} : { stateFolder: values.state }),
+    volumes: {
+      rwo: Number(values.rwo ?? DEFAULT_VOLUME_COUNTS.rwo),
+      net: Number(values.net ?? DEFAULT_VOLUME_COUNTS.net),
+      rwx: Number(values.rwx ?? DEFAULT_VOLUME_COUNTS.rwx),
+    },
+  });
+  const state = values.state === undefined ? '' : ` --state ${values.state}`;
+  console.log(`cluster is up: ${cluster.nodes.map((node) => `${node.name} ${node.address}`).join(', ')}`);
+  console.log(`kubeconfig:    ${cluster.kubeconfigPath} (works inside the cluster's network only)`);
+  console.log(`logs:          ${cluster.logFolder}`);
+  console.log(`run inside:    node scripts/cluster/exec.ts${state} kubectl get pods -A`);
+} catch (error) {
+  console.error(`cluster:up failed: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
