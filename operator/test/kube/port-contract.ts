@@ -48,8 +48,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       await untilServed(kube, namespace);
     });
     after(async () => {
-      await kube.delete(namespaces, { name: namespace });
-      await subject.close();
+      await kube.delete(namespaces, { name: namespace }).finally(() => subject.close());
     });
 
     const widget = (id: string, fields: Partial<Widget['spec']> = {}) => buildWidget(id, fields, namespace);

@@ -1,0 +1,94 @@
+// Who we are to the API server, and how we know that it is the API server: from client-node's KubeConfig (kubeconfig
+// files, in-cluster service accounts, exec and OIDC plugins). Tokens and certificates are rotated under a running
+// process, so what KubeConfig says is asked again every minute, and at once after a 401.
+
+import { createHash } from 'node:crypto';
+import type { RequestOptions } from 'node:https';
+import { type Clock, HybridStoreError } from '@hybridstore/runtime';
+import { KubeConfig } from '@kubernetes/client-node';
+
+export interface TlsOptions {
+  readonly ca?: RequestOptions['ca'];
+  readonly cert?: RequestOptions['cert'];
+  readonly key?: RequestOptions['key'];
+  readonly servername?: string;
+  readonly rejectUnauthorized?: boolean;
+}
+
+export interface Identity {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: TlsOptions;
+  /** Changes when connections have to be made anew. */
+  readonly tlsId: string;
+}
+
+/** client-go rereads token files as often. */
+const REFRESH_MS = 60_000;
+
+export class Credentials {
+  readonly #config: KubeConfig;
+  readonly #clock: Clock;
+  #identity: Promise<Identity> | undefined;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(config: KubeConfig, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+  }
+
+  /** `https://host:port/prefix` of the current context. Throws `invalid_request` when there is none. */
+  get server(): string {
+    const server = this.#config.getCurrentCluster()?.server;
+    if (server === undefined)
+      throw new HybridStoreError('invalid_request', 'kubeconfig: expected a current context with a cluster');
+    return server.replace(/\/$/, '');
+  }
+
+  current(): Promise<Identity> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#identity !== undefined && nowMs - this.#readAtMs < REFRESH_MS) return this.#identity;
+    this.#readAtMs = nowMs;
+    const reading = this.#read();
+    this.#identity = reading;
+    reading.catch(() => this.invalidate()); // the caller sees the error; the next one tries anew
+    return reading;
+  }
+
+  /** The server did not accept what it was shown. */
+  invalidate(): void {
+    this.#readAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  async #read(): Promise<Identity> {
+    const options: RequestOptions = {};
+    await this.#config.applyToHTTPSOptions(options);
+    const { ca, cert, key, rejectUnauthorized, servername, auth } = options;
+    const basic = typeof auth === 'string' ? { authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {};
+    const tls = dropUndefined({ ca, cert, key, rejectUnauthorized, servername });
+    return { headers: { ...basic, ...readHeaders(options) }, tls, tlsId: hashTls(tls) };
+  }
+}
+
+function readHeaders({ headers }: RequestOptions): Record<string, string> {
+  if (headers === undefined || Array.isArray(headers)) return {};
+  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value).trim()]);
+  return Object.fromEntries(entries);
+}
+
+function dropUndefined(tls: { readonly [K in keyof TlsOptions]: TlsOptions[K] | undefined }): TlsOptions {
+  return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
+}
+
+function hashTls(tls: TlsOptions): string {
+  const hash = createHash('sha256');
+  for (const [name, value] of Object.entries(tls)) hash.update(`${name}=${String(value)}\n`);
+  return hash.digest('hex');
+}
+
+/** The configuration of a file, of `KUBECONFIG`-like default places, or of the pod we run in. */
+export function loadKubeConfig(path?: string): KubeConfig {
+  const config = new KubeConfig();
+  if (path === undefined) config.loadFromDefault();
+  else config.loadFromFile(path);
+  return config;
+}
