@@ -5,33 +5,85 @@ import { isNumberType } from './statistic-value.ts';
 /** Column types by name, as in the source's schema. */
 export type ColumnTypes = ReadonlyMap<string, string>;
 
+/** Whether a file can hold a row that satisfies every predicate it was prepared for. */
+export type FileMatcher = (file: FileStatistics) => boolean;
+
 /**
  * Whether a file can hold a row that satisfies every predicate. Missing or unreadable statistics keep the file: pruning
  * may only remove. The writer must leave `max` null for a double column that holds NaN, which sorts above every number.
+ * For one file; who asks about many prepares the predicates once.
  */
 export function mayMatch(file: FileStatistics, predicates: readonly PruningPredicate[], types: ColumnTypes): boolean {
-  return file.rows > 0 && predicates.every((predicate) => mayMatchOne(file, predicate, types.get(predicate.column)));
+  return prepareMatcher(predicates, types)(file);
 }
 
-function mayMatchOne(file: FileStatistics, predicate: PruningPredicate, type: string | undefined): boolean {
-  const statistics = statisticsOf(file, predicate.column);
-  if (!statistics || type === undefined) return true;
-  if (predicate.operator === 'is_null') return statistics.nulls !== 0;
-  if (statistics.nulls === file.rows) return false;
-  if (predicate.operator === 'is_not_null') return true;
+/**
+ * Reads the values of the predicates once, for thousands of files. Bounds are kept beside the statistics they were read
+ * from, so a second question about the same files reads no text at all.
+ */
+export function prepareMatcher(predicates: readonly PruningPredicate[], types: ColumnTypes): FileMatcher {
+  const matchers = predicates.map((predicate) => prepareOne(predicate, types.get(predicate.column)));
+  return (file) => file.rows > 0 && matchers.every((matches) => matches(file));
+}
+
+function prepareOne(predicate: PruningPredicate, type: string | undefined): FileMatcher {
+  if (type === undefined) return () => true;
+  const matchesBounds = prepareBounds(predicate, type);
+  return (file) => {
+    const statistics = statisticsOf(file, predicate.column);
+    if (!statistics) return true;
+    if (predicate.operator === 'is_null') return statistics.nulls !== 0;
+    if (statistics.nulls === file.rows) return false;
+    return predicate.operator === 'is_not_null' || matchesBounds(knownBounds(statistics, type));
+  };
+}
+
+/** A value that cannot be read may be equal to anything. */
+function prepareBounds(predicate: PruningPredicate, type: string): (bounds: Bounds) => boolean {
+  const wanted = predicate.values.map((value) => readValue(value, type));
+  const known = wanted.filter((value) => value !== undefined);
+  if (known.length < wanted.length) return () => true;
+  if (predicate.operator !== 'eq' && predicate.operator !== 'in')
+    return (bounds) => known.some((value) => mayHold(bounds, value, predicate.operator));
+  const sorted = known.sort(compareValues);
+  return (bounds) => holdsOneOf(bounds, sorted);
+}
+
+/** Whether the least value that is not below the bounds is not above them either. `sorted` is ascending. */
+function holdsOneOf(bounds: Bounds, sorted: readonly Comparable[]): boolean {
+  let [low, high] = [0, bounds.min === undefined ? 0 : sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const value = sorted[middle];
+    if (value !== undefined && bounds.min !== undefined && compareValues(value, bounds.min) < 0) low = middle + 1;
+    else high = middle;
+  }
+  const least = sorted[low];
+  return least !== undefined && (bounds.max === undefined || compareValues(bounds.max, least) >= 0);
+}
+
+type KnownBounds = { readonly type: string; readonly bounds: Bounds };
+const boundsByStatistics = new WeakMap<ColumnStatistics, KnownBounds>();
+
+function knownBounds(statistics: ColumnStatistics, type: string): Bounds {
+  const known = boundsByStatistics.get(statistics);
+  if (known?.type === type) return known.bounds;
   const bounds = readBounds(statistics, type);
-  return predicate.values.some((value) => {
-    const wanted = readValue(value, type);
-    return wanted === undefined || mayHold(bounds, wanted, predicate.operator);
-  });
+  boundsByStatistics.set(statistics, { type, bounds });
+  return bounds;
 }
 
-/** A partition value is the value of every row of the file. */
+const statisticsByPartition = new WeakMap<FileStatistics['partition'], Map<string, ColumnStatistics>>();
+
+/** A partition value is the value of every row of the file. One object a file and column, so that its bounds can be kept. */
 function statisticsOf(file: FileStatistics, column: string): ColumnStatistics | undefined {
   if (!Object.hasOwn(file.partition, column))
     return Object.hasOwn(file.columns, column) ? file.columns[column] : undefined;
+  const known = statisticsByPartition.get(file.partition) ?? new Map<string, ColumnStatistics>();
   const value = file.partition[column] ?? null;
-  return { min: value, max: value, nulls: value === null ? file.rows : 0 };
+  const statistics = known.get(column) ?? { min: value, max: value, nulls: value === null ? file.rows : 0 };
+  if (!known.has(column)) statisticsByPartition.set(file.partition, known.set(column, statistics));
+  return statistics;
 }
 
 type Comparable =
