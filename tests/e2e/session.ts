@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { kinds } from '@hybridstore/operator';
+import { kinds, type Resource } from '@hybridstore/operator';
 import { stringify } from 'yaml';
 import { type Answer, call, eventually, type Platform } from './platform.ts';
 
@@ -49,11 +49,11 @@ export function dataSource(tenantName: string, sourceId: string, spec: object = 
   };
 }
 
-const resources = {
+const resources: Readonly<Record<'Tenant' | 'DataSource' | 'CompactionPolicy', Resource>> = {
   Tenant: kinds.tenant,
   DataSource: kinds.dataSource,
   CompactionPolicy: kinds.compactionPolicy,
-} as const;
+};
 type Manifest = {
   readonly apiVersion: string;
   readonly kind: keyof typeof resources;

@@ -87,13 +87,11 @@ export class EmbeddedPlatform {
     return this.controllers.start();
   }
 
-  /** Serves a Service on a port of 127.0.0.1. */
+  /** Serves a port of 127.0.0.1: each connection goes to one of the targets of that moment, in turn. */
   async listenOnHost(
     port: number,
-    service: { readonly namespace: string; readonly name: string; readonly port: number },
+    targets: () => readonly { readonly host: string; readonly port: number }[],
   ): Promise<void> {
-    const targets = () =>
-      this.controllers.addressesOf(service.namespace, service.name).map((host) => ({ host, port: service.port }));
     this.#hostPorts.push(await listenOnHost(port, targets));
   }
 

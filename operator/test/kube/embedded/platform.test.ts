@@ -167,14 +167,12 @@ describe('the embedded platform', { timeout: 60_000 }, () => {
 
   it('serves a Service on a host port', async () => {
     const port = 20_000 + (process.pid % 20_000);
-    await platform.listenOnHost(port, { namespace: 'default', name: 'echo', port: 8000 });
+    const targets = () => platform.controllers.addressesOf('default', 'echo').map((host) => ({ host, port: 8000 }));
+    await platform.listenOnHost(port, targets);
     assert.match((await ask('127.0.0.1').catch(() => ({ POD_NAME: '' })))['POD_NAME'] ?? '', /^$/);
     const answer = (await (await fetch(`http://127.0.0.1:${port}/`)).json()) as Record<string, string>;
     assert.match(answer['POD_NAME'] ?? '', /^echo-[01]$/);
-    await assert.rejects(
-      () => platform.listenOnHost(port, { namespace: 'default', name: 'echo', port: 8000 }),
-      new RegExp(`port ${port} of 127.0.0.1 is in use`),
-    );
+    await assert.rejects(() => platform.listenOnHost(port, targets), new RegExp(`port ${port} of 127.0.0.1 is in use`));
   });
 
   it('restarts a crashed process and counts it', async () => {

@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type KubeObject, kinds, type Resource } from '@hybridstore/operator';
+import { parseAllDocuments } from 'yaml';
+
+const resources: Readonly<Record<string, Resource>> = {
+  Tenant: kinds.tenant,
+  DataSource: kinds.dataSource,
+  CompactionPolicy: kinds.compactionPolicy,
+  CustomResourceDefinition: kinds.customResourceDefinition,
+  Namespace: kinds.namespace,
+};
+
+/** Every object of the YAML files of a folder, with where it belongs. */
+export function readFolder(folder: string): { readonly resource: Resource; readonly object: KubeObject }[] {
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort();
+  const objects = files.flatMap((name) =>
+    parseAllDocuments(readFileSync(join(folder, name), 'utf8')).map((document) => document.toJS() as KubeObject),
+  );
+  return objects
+    .filter((object) => object !== null)
+    .map((object) => ({ resource: resources[object.kind] ?? unknownKind(object.kind), object }));
+}
+
+function unknownKind(kind: string): never {
+  throw new Error(`the examples hold a ${kind}, which this start does not know`);
+}

@@ -1,0 +1,68 @@
+import { type Kube, type KubeObject, kinds, listAll, type Resource } from '@hybridstore/operator';
+import { HybridStoreError, systemClock } from '@hybridstore/runtime';
+
+const stepMs = 50;
+
+type Conditions = {
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason?: string;
+      readonly message?: string;
+      readonly observedGeneration?: number;
+    }[];
+  };
+};
+
+/** Waits until every Deployment of a namespace has its pods available. */
+export async function waitForDeployments(
+  kube: Kube,
+  namespace: string,
+  countMin: number,
+  timeoutMs: number,
+): Promise<void> {
+  await poll(timeoutMs, async () => {
+    const { items } = await listAll(kube, kinds.deployment, { namespace });
+    const waiting = items.filter(
+      (one) =>
+        (one.status?.availableReplicas ?? 0) < (one.spec?.replicas ?? 1) ||
+        one.status?.observedGeneration !== one.metadata.generation,
+    );
+    if (items.length >= countMin && waiting.length === 0) return undefined;
+    return `${items.length} of ${countMin} services made; not available: ${waiting.map((one) => one.metadata.name).join(', ') || 'none'}`;
+  });
+}
+
+/** Waits until objects are Ready for what their spec says now. */
+export async function waitForReady(
+  kube: Kube,
+  objects: readonly { readonly resource: Resource; readonly object: KubeObject }[],
+  timeoutMs: number,
+): Promise<void> {
+  await poll(timeoutMs, async () => {
+    for (const { resource, object } of objects) {
+      const stored = await kube.get(resource, {
+        namespace: object.metadata.namespace ?? 'default',
+        name: object.metadata.name ?? '',
+      });
+      const ready = (stored as Conditions).status?.conditions?.find((one) => one.type === 'Ready');
+      if (ready?.status !== 'True' || (ready.observedGeneration ?? 0) < (stored.metadata.generation ?? 0)) {
+        return `${stored.kind}/${stored.metadata.name}: ${ready?.reason ?? 'no condition yet'} ${ready?.message ?? ''}`;
+      }
+    }
+    return undefined;
+  });
+}
+
+/** `look` says what is still missing, or nothing. */
+async function poll(timeoutMs: number, look: () => Promise<string | undefined>): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  for (;;) {
+    const missing = await look();
+    if (missing === undefined) return;
+    if (performance.now() > untilMs)
+      throw new HybridStoreError('deadline_exceeded', `not ready within ${timeoutMs / 1_000} s: ${missing}`);
+    await systemClock.sleep(stepMs);
+  }
+}
