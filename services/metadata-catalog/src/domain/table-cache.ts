@@ -32,6 +32,7 @@ export class TableCache {
 
   set(key: string, index: TableIndex): void {
     this.#entries.delete(key);
+    if (index.cells > this.#cellsMax) return;
     this.#entries.set(key, index);
     this.#shrink();
   }

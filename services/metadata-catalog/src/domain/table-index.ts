@@ -6,7 +6,7 @@ import {
   parseColumnType,
   type ScanStatistics,
 } from '@hybridstore/contracts';
-import { type ColumnTypes, mayMatch } from '@hybridstore/plan';
+import { type ColumnTypes, prepareMatcher } from '@hybridstore/plan';
 import { boundOrder } from './bound-order.ts';
 import type { TableChange, TableHead } from './catalog-store.ts';
 import { ColumnSummary, columnOfFile } from './column-summary.ts';
@@ -83,10 +83,10 @@ export class TableIndex {
   match(predicates: readonly PruningPredicate[]): MatchedTotals {
     if (predicates.length === 0)
       return { matched_rows: this.#rows, matched_bytes: this.#bytes, matched_files: this.#files.size };
-    const types = canonicalTypes(this.#columns);
+    const mayMatch = prepareMatcher(predicates, canonicalTypes(this.#columns));
     let [rows, bytes, files] = [0, 0, 0];
     for (const file of this.#files.values()) {
-      if (!mayMatch(file, predicates, types)) continue;
+      if (!mayMatch(file)) continue;
       rows += file.rows;
       bytes += file.bytes;
       files += 1;

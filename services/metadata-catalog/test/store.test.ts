@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { HybridStoreError } from '@hybridstore/runtime';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
+import type { TableHead } from '../src/domain/catalog-store.ts';
+import { openDatabase } from '../src/store/open-database.ts';
+import { SqliteCatalogStore } from '../src/store/sqlite-catalog-store.ts';
+import { acme, testPolicy } from './test-catalog.ts';
+import { testFile } from './test-files.ts';
+
+const head = (tableVersion: number, schemaVersion = 1): TableHead => ({
+  tenantId: acme,
+  sourceId: 'events',
+  definition: { source_id: 'events' },
+  columns: [{ name: 'id', type: 'bigint' }],
+  schemaVersion,
+  tableVersion,
+  committedAt: '2026-01-01T00:00:00.000Z',
+  unflushedRows: {},
+});
+
+test('what was written is there after the database is opened again', async () => {
+  using folder = createTemporaryFolder();
+  const first = new SqliteCatalogStore(openDatabase(folder.path).database);
+  await first.putTenant(acme, 'http://node');
+  await first.replaceTable(head(3), [testFile('a', { partition: { day: null } })], 5);
+  await first.putPolicy(testPolicy());
+  await first.close();
+  const opened = openDatabase(folder.path);
+  const second = new SqliteCatalogStore(opened.database);
+  assert.equal(opened.setAside, undefined);
+  assert.deepEqual(await second.tenants(), [{ tenantId: acme, nodeUrl: 'http://node', lastRefreshAtMs: null }]);
+  assert.deepEqual(await second.files(acme, 'events'), [testFile('a', { partition: { day: null } })]);
+  assert.deepEqual(await second.policies(acme), [testPolicy()]);
+  assert.equal((await second.source(acme, 'events'))?.tableVersion, 3);
+  await second.close();
+});
+
+test('totals stay those of the files through any change', async () => {
+  using folder = createTemporaryFolder();
+  const store = new SqliteCatalogStore(openDatabase(folder.path).database);
+  await store.replaceTable(head(1), [testFile('a', { rows: 3, bytes: 30 }), testFile('b', { rows: 4, bytes: 40 })], 1);
+  await store.applyChange(
+    head(2),
+    { removed: ['a', 'never'], added: [testFile('b', { rows: 1, bytes: 10 }), testFile('c', { rows: 2, bytes: 20 })] },
+    2,
+  );
+  const source = await store.source(acme, 'events');
+  assert.deepEqual([source?.rows, source?.bytes, source?.files, source?.tableVersion], [3, 30, 2, 2]);
+  assert.deepEqual(
+    (await store.files(acme, 'events')).map((file) => file.path),
+    ['b', 'c'],
+  );
+  assert.equal(await store.countFiles(acme, 'events', 20), 1);
+  await store.close();
+});
+
+test('a change that fails in the middle leaves nothing of itself', async () => {
+  using folder = createTemporaryFolder();
+  const store = new SqliteCatalogStore(openDatabase(folder.path).database);
+  await store.replaceTable(head(1), [testFile('a')], 1);
+  const broken = { ...testFile('b'), rows: 1.5 };
+  await assert.rejects(store.applyChange(head(2), { removed: ['a'], added: [broken] }, 2));
+  assert.equal((await store.source(acme, 'events'))?.tableVersion, 1);
+  assert.equal((await store.files(acme, 'events')).length, 1);
+  await store.close();
+});
+
+test('a database that cannot be read is set aside and an empty one made', async () => {
+  using folder = createTemporaryFolder();
+  writeFileSync(
+    `${folder.path}/catalog.sqlite`,
+    'not a database, though it is long enough to be looked at'.repeat(100),
+  );
+  const { database, setAside } = openDatabase(folder.path);
+  const store = new SqliteCatalogStore(database);
+  assert.deepEqual(await store.tenants(), []);
+  assert.equal(setAside, `${folder.path}/catalog.sqlite.unusable`);
+  assert.match(readFileSync(setAside, 'utf8'), /^not a database/);
+  await store.close();
+});
+
+test('a database of another version is set aside', async () => {
+  using folder = createTemporaryFolder();
+  const foreign = new DatabaseSync(`${folder.path}/catalog.sqlite`);
+  foreign.exec('pragma user_version = 999');
+  foreign.close();
+  const { database, setAside } = openDatabase(folder.path);
+  assert.ok(setAside !== undefined && existsSync(setAside));
+  database.close();
+});
+
+test('a folder that cannot be written is refused by the name of the variable', () => {
+  using folder = createTemporaryFolder();
+  writeFileSync(`${folder.path}/file`, '');
+  assert.throws(
+    () => openDatabase(`${folder.path}/file/data`),
+    (error) => error instanceof HybridStoreError && error.details['variable'] === 'DATA_PATH',
+  );
+});
+
+test('a declaration does not change a table that a node has told of', async () => {
+  using folder = createTemporaryFolder();
+  const store = new SqliteCatalogStore(openDatabase(folder.path).database);
+  await store.replaceTable(head(1), [], 1);
+  await store.declareSource(acme, { source_id: 'events', name: 'Declared' }, [{ name: 'other', type: 'string' }], 2);
+  const source = await store.source(acme, 'events');
+  assert.deepEqual([source?.definition, source?.isDeclared], [{ source_id: 'events' }, true]);
+  assert.deepEqual(source?.columns, [{ name: 'id', type: 'bigint' }]);
+  await store.close();
+});
+
+test('the history of compactions of a source is bounded, the last success is kept with the source', async () => {
+  using folder = createTemporaryFolder();
+  const store = new SqliteCatalogStore(openDatabase(folder.path).database);
+  await store.replaceTable(head(1), [], 1);
+  const counts = { files_before: 2, files_after: 1, bytes_before: 2, bytes_after: 2, table_version: 2 };
+  for (let run = 1; run <= 250; run += 1)
+    await store.recordRun({
+      tenantId: acme,
+      policyId: 'default/nightly',
+      startedAtMs: run,
+      endedAtMs: run,
+      result: { source_id: 'events', state: run === 250 ? 'failed' : 'done', ...counts },
+    });
+  assert.equal(await store.countCompactions(acme), 199);
+  assert.equal((await store.source(acme, 'events'))?.lastCompactionAt, '1970-01-01T00:00:00.249Z');
+  await store.close();
+});
