@@ -1,4 +1,5 @@
 import { authGateway } from './auth-gateway.ts';
+import { cboEngine } from './cbo-engine.ts';
 import type { Endpoint } from './endpoint.ts';
 import { metadataCatalog } from './metadata-catalog.ts';
 import { monitoring } from './monitoring.ts';
@@ -9,6 +10,7 @@ import { tenantNode } from './tenant-node.ts';
 export const endpoints: Readonly<Record<string, Readonly<Record<string, Endpoint>>>> = {
   'auth-gateway': authGateway,
   'operation-node': operationNode,
+  'cbo-engine': cboEngine,
   'metadata-catalog': metadataCatalog,
   monitoring,
   'tenant-node': tenantNode,

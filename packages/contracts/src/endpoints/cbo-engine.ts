@@ -1,0 +1,53 @@
+import {
+  EstimateRequest,
+  EstimateResponse,
+  ExecutionReport,
+  ExecutionReported,
+  ExecutionStats,
+  OptimizeRequest,
+  OptimizeResponse,
+} from '../optimize.ts';
+import { type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
+
+const service = 'cbo-engine';
+
+export const cboEngine = {
+  optimize: {
+    service,
+    method: 'POST',
+    path: '/optimize/query',
+    summary: 'Choose and price a plan',
+    access: may('read'),
+    body: OptimizeRequest,
+    response: OptimizeResponse,
+    viaGateway: true,
+  },
+  estimate: {
+    service,
+    method: 'POST',
+    path: '/costs/estimate',
+    summary: 'Price a plan as it stands',
+    access: may('read'),
+    body: EstimateRequest,
+    response: EstimateResponse,
+    viaGateway: true,
+  },
+  executionStats: {
+    service,
+    method: 'GET',
+    path: '/stats/execution',
+    summary: 'How predictions compare with executions of the tenant',
+    access: userAccess,
+    response: ExecutionStats,
+    viaGateway: true,
+  },
+  reportExecution: {
+    service,
+    method: 'POST',
+    path: '/internal/executions',
+    summary: 'Tell what a plan really took',
+    access: onlyServices('operation-node'),
+    body: ExecutionReport,
+    response: ExecutionReported,
+  },
+} as const satisfies Record<string, Endpoint>;
