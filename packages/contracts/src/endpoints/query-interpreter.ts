@@ -1,0 +1,37 @@
+import { ParseDslRequest, ParseResponse, ParseSqlRequest, TransformRequest, TransformResponse } from '../parse.ts';
+import { type Endpoint, may } from './endpoint.ts';
+
+const service = 'query-interpreter';
+
+export const queryInterpreter = {
+  parseSql: {
+    service,
+    method: 'POST',
+    path: '/parse/sql',
+    summary: 'Read SQL into a plan, checked against the sources of the tenant',
+    access: may('read'),
+    body: ParseSqlRequest,
+    response: ParseResponse,
+    viaGateway: true,
+  },
+  parseDsl: {
+    service,
+    method: 'POST',
+    path: '/parse/dsl',
+    summary: 'Read a query of the JSON DSL into a plan',
+    access: may('read'),
+    body: ParseDslRequest,
+    response: ParseResponse,
+    viaGateway: true,
+  },
+  transform: {
+    service,
+    method: 'POST',
+    path: '/transform/query',
+    summary: 'Rewrite a plan without changing its answer, and show it as an engine would get it',
+    access: may('read'),
+    body: TransformRequest,
+    response: TransformResponse,
+    viaGateway: true,
+  },
+} as const satisfies Record<string, Endpoint>;

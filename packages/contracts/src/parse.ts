@@ -1,0 +1,57 @@
+import { type Static, Type } from 'typebox';
+import { DslQuery } from './dsl.ts';
+import { queryTextBytesMax } from './identifiers.ts';
+import { LogicalPlan } from './plan/index.ts';
+import { Dialect, Parameters } from './query.ts';
+
+export const ParseSqlRequest = Type.Object(
+  {
+    query: Type.String({ minLength: 1, maxLength: queryTextBytesMax }),
+    dialect: Type.Optional(Dialect),
+    parameters: Type.Optional(Parameters),
+  },
+  { $id: 'ParseSqlRequest', additionalProperties: false },
+);
+export type ParseSqlRequest = Static<typeof ParseSqlRequest>;
+
+export const ParseDslRequest = Type.Object(
+  { query: DslQuery },
+  { $id: 'ParseDslRequest', additionalProperties: false },
+);
+export type ParseDslRequest = Static<typeof ParseDslRequest>;
+
+/** `parsed_query` is bound to the tenant's sources of now: names are resolved, functions known, parameters in place. */
+export const ParseResponse = Type.Object(
+  {
+    parsed_query: LogicalPlan,
+    query_type: Type.Enum(['sql', 'dsl']),
+    dialect: Type.Union([Dialect, Type.Null()]),
+    tables: Type.Array(Type.String()),
+    functions: Type.Array(Type.String()),
+    cached: Type.Boolean({ description: 'the statement was parsed before for the same schemas' }),
+    /** Whether the independent second reader could read the text and named the same tables. */
+    second_reader: Type.Enum(['agreed', 'cannot_read', 'not_asked']),
+  },
+  { $id: 'ParseResponse', additionalProperties: false },
+);
+export type ParseResponse = Static<typeof ParseResponse>;
+
+export const optimizationLevels = ['none', 'basic', 'aggressive'] as const;
+export const TransformRequest = Type.Object(
+  { parsed_query: LogicalPlan, optimization_level: Type.Optional(Type.Enum([...optimizationLevels])) },
+  { $id: 'TransformRequest', additionalProperties: false },
+);
+export type TransformRequest = Static<typeof TransformRequest>;
+/** `sql` is DuckDB's text of the plan, for people; engines get the plan. `steps` name the rewrites that changed it. */
+export const TransformResponse = Type.Object(
+  {
+    execution_plan: Type.Object(
+      { plan: LogicalPlan, sql: Type.String(), tree: Type.String() },
+      { additionalProperties: false },
+    ),
+    optimization_level: Type.Enum([...optimizationLevels]),
+    steps: Type.Array(Type.Object({ name: Type.String(), changed: Type.Boolean() }, { additionalProperties: false })),
+  },
+  { $id: 'TransformResponse', additionalProperties: false },
+);
+export type TransformResponse = Static<typeof TransformResponse>;
