@@ -1,4 +1,4 @@
-import type { Jwks } from '@hybridstore/contracts';
+import type { Jwks, MonitoringTarget } from '@hybridstore/contracts';
 import type { ConfigMap } from '../kube/kinds.ts';
 import { sharedServiceLabels, tenantLabels } from './labels.ts';
 import { jwksConfigMapName, targetsConfigMapName, tenantNames } from './names.ts';
@@ -35,13 +35,6 @@ function renderJwks(jwks: Jwks): string {
   return `{"keys":[\n${keys.map((key) => JSON.stringify(key)).join(',\n')}\n]}\n`;
 }
 
-/** One process that monitoring watches. */
-export type MonitoringTarget = {
-  readonly service: string;
-  readonly instance: string;
-  readonly url: string;
-  readonly tenant_id?: string;
-};
 export const targetsKey = 'targets.json';
 
 export function buildTargetsConfigMap(namespace: string, targets: readonly MonitoringTarget[]): ConfigMap {

@@ -1,7 +1,9 @@
-import type { Deployment, EnvironmentVariable } from '../kube/kinds.ts';
+import type { Deployment } from '../kube/kinds.ts';
 import type { OwnerReference } from '../kube/object.ts';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import {
+  adminSecretName,
+  adminUsername,
   jwksConfigMapName,
   type SharedServiceName,
   sharedServiceNames,
@@ -10,12 +12,13 @@ import {
   stateClaimName,
   targetsConfigMapName,
 } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, secretKey, toEnvironment } from './pod.ts';
+import { buildPodSpec, scrapeAnnotations, secretFile, toEnvironment } from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 
 const stateFolder = '/var/lib/hybridstore/state';
 const targetsFolder = '/etc/hybridstore/targets';
+const adminFolder = '/etc/hybridstore/admin';
 
 /** Services whose state must outlive a pod: a volume each, hence one pod each. */
 const statefulServices: ReadonlySet<SharedServiceName> = new Set(['auth-gateway', 'metadata-catalog', 'monitoring']);
@@ -63,17 +66,21 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings)
     settings: settings.image,
     serviceAccountName: service,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service) },
-    env: [...toEnvironment(buildVariables(service, settings)), ...buildSecretVariables(service)],
+    env: toEnvironment(buildVariables(service, settings)),
     resources: settings.services[service].resources,
     volumes: [
       ...(keepsState(service)
         ? [{ name: 'state', persistentVolumeClaim: { claimName: stateClaimName(service) } }]
         : []),
       ...(service === 'monitoring' ? [{ name: 'targets', configMap: { name: targetsConfigMapName } }] : []),
+      ...(service === 'auth-gateway'
+        ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }]
+        : []),
     ],
     volumeMounts: [
       ...(keepsState(service) ? [{ name: 'state', mountPath: stateFolder }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', mountPath: targetsFolder, readOnly: true }] : []),
+      ...(service === 'auth-gateway' ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
     ],
     selector: sharedServiceSelector(service),
   });
@@ -88,6 +95,14 @@ function buildVariables(service: SharedServiceName, settings: PlatformSettings):
     ),
     ...(keepsState(service) ? { DATA_PATH: stateFolder } : {}),
     ...(service === 'monitoring' ? { TARGETS_FILE: `${targetsFolder}/targets.json` } : {}),
+    // The gateway signs the tokens of users with the key of its own secret.
+    ...(service === 'auth-gateway'
+      ? {
+          JWT_SECRET_FILE: secretFile,
+          ADMIN_USERNAME: adminUsername,
+          ADMIN_PASSWORD_FILE: `${adminFolder}/password`,
+        }
+      : {}),
     ...settings.services[service].env,
   };
 }
@@ -95,12 +110,4 @@ function buildVariables(service: SharedServiceName, settings: PlatformSettings):
 /** `METADATA_CATALOG_URL`, …: where a service finds another one. */
 export function urlVariable(service: SharedServiceName): string {
   return `${service.replaceAll('-', '_').toUpperCase()}_URL`;
-}
-
-/** The gateway signs the tokens of users with the key of its own secret. */
-function buildSecretVariables(service: SharedServiceName): readonly EnvironmentVariable[] {
-  if (service !== 'auth-gateway') return [];
-  return [
-    { name: 'JWT_SECRET', valueFrom: { secretKeyRef: { name: signingSecretName('auth-gateway'), key: secretKey } } },
-  ];
 }

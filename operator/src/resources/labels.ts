@@ -1,6 +1,5 @@
 import type { ServiceName } from '@hybridstore/contracts';
 import type { Labels } from '../kube/kinds.ts';
-import { tenantNames } from './names.ts';
 
 export const managedBy = 'hybridstore-operator';
 /** On everything made for a tenant: its value is the Tenant's name. */
@@ -19,7 +18,7 @@ export function tenantLabels(tenantName: string): Labels {
   return {
     ...common,
     'app.kubernetes.io/component': 'tenant-node',
-    'app.kubernetes.io/instance': tenantNames(tenantName).base,
+    'app.kubernetes.io/instance': tenantName,
     [tenantLabel]: tenantName,
   };
 }

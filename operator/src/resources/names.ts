@@ -76,3 +76,6 @@ export const jwksConfigMapName = 'hybridstore-jwks';
 export const targetsConfigMapName = 'monitoring-targets';
 /** From which the signing secrets of all tenants are derived, in the operator's namespace. */
 export const tenantMasterSecretName = 'tenant-node-master-key';
+/** Name and password of the platform's administrator, in the operator's namespace. */
+export const adminSecretName = 'hybridstore-admin';
+export const adminUsername = 'admin';

@@ -24,6 +24,7 @@ export type PodKeys = { readonly jwksConfigMap: string; readonly signingSecret: 
 
 export const secretKey = 'secret';
 export const jwksKey = 'jwks.json';
+export const secretFile = `${secretFolder}/${secretKey}`;
 
 export type ServicePod = {
   readonly service: ServiceName;
@@ -85,7 +86,7 @@ function buildContainer(pod: ServicePod): Container {
       { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
       { name: 'POD_IP', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'status.podIP' } } },
       { name: 'JWKS_FILE', value: `${jwksFolder}/${jwksKey}` },
-      { name: 'SERVICE_SECRET_FILE', value: `${secretFolder}/${secretKey}` },
+      { name: 'SERVICE_SECRET_FILE', value: secretFile },
       ...pod.env,
     ],
     ports: [{ name: 'http', containerPort: services[pod.service], protocol: 'TCP' }],

@@ -1,5 +1,6 @@
 import type { Labels, Secret } from '../kube/kinds.ts';
 import type { OwnerReference } from '../kube/object.ts';
+import { adminSecretName, adminUsername } from './names.ts';
 import { secretKey } from './pod.ts';
 import { ownedBy } from './service.ts';
 
@@ -33,4 +34,16 @@ export function buildSigningSecret(input: SigningSecretInput): Secret {
 export function readSigningSecret(secret: Secret): string | undefined {
   const data = secret.data?.[secretKey];
   return data === undefined || data === '' ? undefined : Buffer.from(data, 'base64').toString('utf8');
+}
+
+/** Name and password of the platform's administrator, made once; people may change it before the first start. */
+export function buildAdminSecret(namespace: string, labels: Labels, password: string): Secret {
+  const encode = (text: string) => Buffer.from(text).toString('base64');
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: adminSecretName, namespace, labels },
+    type: 'Opaque',
+    data: { username: encode(adminUsername), password: encode(password) },
+  };
 }

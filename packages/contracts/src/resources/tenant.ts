@@ -30,7 +30,7 @@ const scalingPoliciesMax = 8;
 /** As in HPA v2: the wish that counts is the lowest (up) or the highest (down) of the stabilization window. */
 export const ScalingBehavior = Type.Object(
   {
-    intervalSeconds: Type.Integer({
+    metricsIntervalSeconds: Type.Integer({
       minimum: 1,
       maximum: 300,
       default: 15,

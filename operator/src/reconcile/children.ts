@@ -1,0 +1,122 @@
+// What a reconcile writes: its children, compared before they are applied, so that an unchanged world causes no write,
+// and an edited or deleted child is put right. One field manager; fields of others stay unless they stand in ours.
+
+import { HybridStoreError } from '@hybridstore/runtime';
+import type { Expectations } from '../controller/expectations.ts';
+import { isApplied } from '../kube/applied.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
+import { FIELD_MANAGER, type Kube } from '../kube/port.ts';
+import type { Resource } from '../kube/resource.ts';
+import { managedBy } from '../resources/labels.ts';
+import { type ClusterView, getOrNothing } from './view.ts';
+
+/** One wanted object with its kind. */
+export type Child = { readonly resource: Resource; readonly object: KubeObject };
+
+export function child<T extends KubeObject>(resource: Resource<T>, object: T | undefined): readonly Child[] {
+  return object === undefined ? [] : [{ resource, object }];
+}
+
+export type ChildrenOptions = {
+  readonly kube: Pick<Kube, 'get' | 'apply' | 'delete'>;
+  readonly view: ClusterView;
+  readonly expectations: Expectations;
+  /** Whose reconcile writes. */
+  readonly parent: ObjectKey;
+  /** Uid of the parent object, when children are owned by one. */
+  readonly parentUid?: string;
+};
+
+export class Children {
+  readonly #options: ChildrenOptions;
+  #writes = 0;
+
+  constructor(options: ChildrenOptions) {
+    this.#options = options;
+  }
+
+  /** Writes of this reconcile so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Applies what differs, in order: whatever a later child needs comes before it. */
+  async applyAll(children: readonly Child[]): Promise<void> {
+    for (const { resource, object } of children) await this.apply(resource, object);
+  }
+
+  /** Throws `conflict` with reason `NameTaken` when the name belongs to somebody else. */
+  async apply<T extends KubeObject>(resource: Resource<T>, desired: T): Promise<void> {
+    const key = keyOf(desired);
+    // Caches hold what wears our label only, so before a creation the name itself is looked up.
+    const observed =
+      (await this.#options.view.get(resource, key)) ?? (await getOrNothing(this.#options.kube, resource, key));
+    if (observed !== undefined) this.#requireOwn(resource, observed);
+    if (observed !== undefined && isApplied(desired, observed)) return;
+    const written = await this.#options.kube.apply(resource, desired, { force: true });
+    this.noteWrite(resource, written);
+  }
+
+  /** Deletes what wears the labels, is this parent's, and is not wanted any more. */
+  async prune(
+    resources: readonly Resource[],
+    selection: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+    wanted: readonly Child[],
+  ): Promise<void> {
+    const kept = new Set(wanted.map(({ resource, object }) => describe(resource, object)));
+    for (const resource of resources) {
+      const found = await this.#options.view.list(resource, selection);
+      for (const object of found)
+        if (!kept.has(describe(resource, object)) && this.#isOwn(object)) await this.remove(resource, object);
+    }
+  }
+
+  /** Asks for deletion; what is gone already is fine. */
+  async remove(resource: Resource, object: Stored<KubeObject>): Promise<void> {
+    if (object.metadata.deletionTimestamp !== undefined) return;
+    const key = keyOf(object);
+    const { uid } = object.metadata;
+    try {
+      await this.#options.kube.delete(resource, key, { propagationPolicy: 'Background', preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    this.#writes += 1;
+    this.#options.expectations.deleted(this.#options.parent, resource, key, uid);
+  }
+
+  /** For writes that are not an apply of a whole child. */
+  noteWrite(resource: Resource, written: Stored<KubeObject>): void {
+    this.#writes += 1;
+    this.#options.expectations.wrote(this.#options.parent, resource, written);
+  }
+
+  #requireOwn(resource: Resource, observed: Stored<KubeObject>): void {
+    if (this.#isOwn(observed)) return;
+    const { namespace = '', name } = observed.metadata;
+    throw new HybridStoreError(
+      'conflict',
+      `${resource.kind} ${namespace}/${name} exists and belongs to somebody else`,
+      {
+        reason: 'NameTaken',
+        kind: resource.kind,
+        namespace,
+        name,
+      },
+    );
+  }
+
+  /** By the controlling owner; where there is none (volumes, shared services), by the label or by having applied it. */
+  #isOwn(object: Stored<KubeObject>): boolean {
+    const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+    if (owner !== undefined) return this.#options.parentUid === undefined || owner.uid === this.#options.parentUid;
+    if (object.metadata.labels?.['app.kubernetes.io/managed-by'] === managedBy) return true;
+    const entries = object.metadata.managedFields ?? [];
+    return entries.some((entry) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply');
+  }
+}
+
+function describe(resource: Resource, object: KubeObject): string {
+  return `${resource.apiVersion}/${resource.plural}/${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`;
+}

@@ -1,0 +1,133 @@
+import type { Autoscaling } from '@hybridstore/contracts';
+import { mean, type Samples, viewMetric } from './samples.ts';
+import { limitRate, rememberChange, rememberWish, type ScalingMemory, stabilize } from './stabilize.ts';
+import { chooseWish, computeWishes } from './wish.ts';
+
+export type SizeInput = {
+  readonly autoscaling: Autoscaling;
+  /** The size that was decided last. */
+  readonly current: number;
+  readonly readyPods: ReadonlySet<string>;
+  readonly samples: Samples;
+  readonly memory: ScalingMemory;
+  /** Monotonic. */
+  readonly nowMs: number;
+};
+
+export type SizeReason =
+  | 'WithinThresholds'
+  | 'AboveThreshold'
+  | 'BelowThreshold'
+  | 'Stabilizing'
+  | 'RateLimited'
+  | 'AtMinimum'
+  | 'AtMaximum'
+  | 'MetricsIncomplete'
+  | 'MetricsMissing'
+  | 'SourceUnavailable'
+  | 'NoReadyNodes';
+
+/** A decision and what it rests on. `target` is what the operator should strive for; it is not carried out here. */
+export type SizeDecision = {
+  readonly target: number;
+  readonly wished: number;
+  readonly reason: SizeReason;
+  readonly message: string;
+  /** False: the size is kept because nothing can be measured. */
+  readonly isActive: boolean;
+  readonly measured: Measured;
+  readonly memory: ScalingMemory;
+};
+
+/** Means over ready nodes, for people. */
+export type Measured = {
+  readonly cpuPercent?: number;
+  readonly memoryPercent?: number;
+  readonly queueWaitMs?: number;
+};
+
+/** How many nodes there should be. Pure: the clock and the samples are arguments. */
+export function decideSize(input: SizeInput): SizeDecision {
+  const { samples } = input;
+  if (samples.kind === 'unavailable') return keep(input, 'SourceUnavailable', samples.message, {});
+  if (input.readyPods.size === 0) return keep(input, 'NoReadyNodes', 'no node is ready', {});
+  const context = {
+    autoscaling: input.autoscaling,
+    samples: samples.nodes,
+    readyPods: input.readyPods,
+    replicas: input.current,
+    nowMs: input.nowMs,
+    intervalMs: input.autoscaling.behavior.metricsIntervalSeconds * 1_000,
+  };
+  const measured = describeMeasured(samples.nodes, context);
+  const wishes = computeWishes(context);
+  const wish = chooseWish(wishes);
+  if (wish === undefined || wishes.every((each) => each.kind === 'unknown'))
+    return keep(input, 'MetricsMissing', wishes.map((each) => each.message).join('; '), measured);
+  return carryOut(input, { ...wish, isIncomplete: wish.kind === 'unknown' }, measured);
+}
+
+function keep(input: SizeInput, reason: SizeReason, message: string, measured: Measured): SizeDecision {
+  // A size that breaks the bounds is corrected even when nothing can be measured: the bounds are wishes of people.
+  const target = clamp(input.current, input.autoscaling);
+  // Holding is a wish, too: after the source is back, the down window starts anew.
+  const memory = rememberWish(input.memory, target, input.nowMs, input.autoscaling.behavior);
+  return { target, wished: target, reason, message, isActive: false, measured, memory };
+}
+
+type ChosenWish = { readonly replicas: number; readonly message: string; readonly isIncomplete: boolean };
+
+function carryOut(input: SizeInput, wish: ChosenWish, measured: Measured): SizeDecision {
+  const { autoscaling, current, nowMs } = input;
+  const { behavior } = autoscaling;
+  const wished = clamp(wish.replicas, autoscaling);
+  const stable = stabilize(input.memory, current, wished, nowMs, behavior);
+  const limited = limitRate(input.memory, current, stable, nowMs, behavior);
+  const target = clamp(limited, autoscaling);
+  const remembered = rememberWish(input.memory, wished, nowMs, behavior);
+  const reason = nameReason({ current, wish, wished, stable, target });
+  return {
+    target,
+    wished,
+    reason,
+    message: wish.message,
+    isActive: true,
+    measured,
+    memory: rememberChange(remembered, target - current, nowMs, behavior),
+  };
+}
+
+function nameReason(sizes: {
+  readonly current: number;
+  readonly wish: ChosenWish;
+  readonly wished: number;
+  readonly stable: number;
+  readonly target: number;
+}): SizeReason {
+  const { current, wish, wished, stable, target } = sizes;
+  if (wish.isIncomplete) return 'MetricsIncomplete';
+  if (target > current) return 'AboveThreshold';
+  if (target < current) return 'BelowThreshold';
+  if (stable !== current) return 'RateLimited';
+  if (wished !== current) return 'Stabilizing';
+  if (wish.replicas > wished) return 'AtMaximum';
+  return wish.replicas < wished ? 'AtMinimum' : 'WithinThresholds';
+}
+
+export function clamp(
+  replicas: number,
+  bounds: { readonly minReplicas: number; readonly maxReplicas: number },
+): number {
+  return Math.min(Math.max(replicas, bounds.minReplicas), bounds.maxReplicas);
+}
+
+function describeMeasured(
+  samples: Extract<Samples, { kind: 'measured' }>['nodes'],
+  context: Parameters<typeof viewMetric>[2],
+): Measured {
+  const entries = (['cpuPercent', 'memoryPercent', 'queueWaitMs'] as const).flatMap((metric) => {
+    const { values } = viewMetric(samples, metric, context);
+    return values.length === 0 ? [] : [[metric, Math.round(mean(values))] as const];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,37 @@
+import { persistentVolumeClaims, pods, statefulSets } from '../kube/kinds.ts';
+import type { Stored } from '../kube/object.ts';
+import type { Children } from '../reconcile/children.ts';
+import type { ClusterView } from '../reconcile/view.ts';
+import type { Tenant } from '../resources/custom-resources.ts';
+import { tenantLabel } from '../resources/labels.ts';
+import { type TenantKey, tenantNames } from '../resources/names.ts';
+
+/** What became of the volumes of a deleted tenant. */
+export type VolumesOutcome =
+  | { readonly kind: 'waiting'; readonly reason: string }
+  | { readonly kind: 'retained'; readonly claims: readonly string[] }
+  | { readonly kind: 'deleted'; readonly claims: readonly string[] };
+
+/**
+ * Stops the nodes first, so that each commits what it holds at its leisure and none writes into a volume that goes away;
+ * then the volumes stay or go as the Tenant says. Everything else follows by owner references.
+ */
+export async function tidyTenant(
+  view: ClusterView,
+  children: Children,
+  tenant: Stored<Tenant>,
+  key: TenantKey,
+): Promise<VolumesOutcome> {
+  const selection = { namespace: key.namespace, labels: { [tenantLabel]: key.name } };
+  const set = await view.get(statefulSets, { namespace: key.namespace, name: tenantNames(key.name).base });
+  if (set !== undefined) {
+    await children.remove(statefulSets, set);
+    return { kind: 'waiting', reason: 'NodesStopping' };
+  }
+  if ((await view.list(pods, selection)).length > 0) return { kind: 'waiting', reason: 'NodesStopping' };
+  const claims = await view.list(persistentVolumeClaims, selection);
+  const names = claims.map((claim) => claim.metadata.name).sort();
+  if (tenant.spec.deletionPolicy !== 'Delete') return { kind: 'retained', claims: names };
+  for (const claim of claims) await children.remove(persistentVolumeClaims, claim);
+  return { kind: 'deleted', claims: names };
+}

@@ -1,0 +1,117 @@
+import type { LeavingNode } from '@hybridstore/contracts';
+import type { Clock, Logger } from '@hybridstore/runtime';
+import { isHybridStoreError } from '@hybridstore/runtime';
+import { formatTime } from '../kube/time.ts';
+import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
+import { decideHandOver, type HandOver, isStalled, type NodeReport } from '../scaling/hand-over.ts';
+import type { NodePort } from './node-client.ts';
+
+export type HandOverPass = {
+  readonly decision: HandOver;
+  /** What the status should say about leaving nodes after this pass. */
+  readonly leaving: readonly LeavingNode[];
+  readonly stalled: readonly LeavingNode[];
+};
+
+export type HandOverRequest = {
+  readonly key: TenantKey;
+  readonly size: number;
+  readonly wanted: number;
+  readonly marked: readonly LeavingNode[];
+  readonly neverStored: ReadonlySet<number>;
+  /** Ordinals whose pod still exists. */
+  readonly present: ReadonlySet<number>;
+};
+
+/** Carries one step of a hand-over out: asks marked nodes that still have to leave, tells the others to stay. */
+export async function passHandOver(
+  request: HandOverRequest,
+  options: { readonly nodes: NodePort; readonly clock: Clock; readonly logger: Logger },
+): Promise<HandOverPass> {
+  const { key, size, wanted } = request;
+  const marks = new Map(request.marked.flatMap((mark) => entryOf(key, mark)));
+  const base = { size, wanted, marked: new Set(marks.keys()), neverStored: request.neverStored };
+  const asked = decideHandOver({ ...base, reports: new Map() }).drain;
+  const reports = new Map<number, NodeReport>();
+  for (const ordinal of asked) reports.set(ordinal, await askNode(options.nodes, key, ordinal));
+  const decision = decideHandOver({ ...base, reports });
+  const stayed = await tellToStay(options, key, decision.cancel);
+  const nowMs = options.clock.now();
+  // A drained node keeps its mark until its pod is gone: should it be wanted again before, it must be told to stay.
+  const isThere = (ordinal: number) => ordinal < decision.size || request.present.has(ordinal);
+  const open = [...marks].filter(([ordinal]) => isThere(ordinal) && !stayed.has(ordinal));
+  const begun = decision.mark.map(
+    (ordinal): LeavingNode => ({
+      pod: tenantNames(key.name).pod(ordinal),
+      state: 'Draining',
+      since: formatTime(nowMs),
+    }),
+  );
+  const continued = open.map(([ordinal, mark]) => describeMark(mark, reports.get(ordinal)));
+  const stalled = continued.filter((mark) => {
+    const ordinal = ordinalOf(key.name, mark.pod) ?? -1;
+    return decision.drain.includes(ordinal) && isStalled(nowMs - Date.parse(mark.since), reports.get(ordinal));
+  });
+  return { decision, leaving: [...continued, ...begun], stalled };
+}
+
+function entryOf(key: TenantKey, mark: LeavingNode): readonly (readonly [number, LeavingNode])[] {
+  const ordinal = ordinalOf(key.name, mark.pod);
+  return ordinal === undefined ? [] : [[ordinal, mark]];
+}
+
+/** A node that refuses or cannot be reached is a report, too: the next pass asks again. */
+async function askNode(nodes: NodePort, key: TenantKey, ordinal: number): Promise<NodeReport> {
+  try {
+    const status = await nodes.drain(key, tenantNames(key.name).pod(ordinal), { cancel: false });
+    if (status.state === 'drained' && status.unflushed_rows === 0) return { kind: 'drained' };
+    const error = status.error === undefined ? {} : { error: status.error };
+    return { kind: 'draining', unflushedRows: status.unflushed_rows, ...error };
+  } catch (error) {
+    return { kind: 'unreachable', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Ordinals that confirmed; the others keep their mark and are told again. A node that is no more has nothing to confirm. */
+async function tellToStay(
+  { nodes, logger }: { readonly nodes: NodePort; readonly logger: Logger },
+  key: TenantKey,
+  ordinals: readonly number[],
+): Promise<ReadonlySet<number>> {
+  const stayed = new Set<number>();
+  for (const ordinal of ordinals) {
+    const pod = tenantNames(key.name).pod(ordinal);
+    try {
+      await nodes.drain(key, pod, { cancel: true });
+      stayed.add(ordinal);
+    } catch (error) {
+      if (!isHybridStoreError(error)) throw error;
+      logger.warn('drain_not_cancelled', { tenant: `${key.namespace}/${key.name}`, pod, error });
+    }
+  }
+  return stayed;
+}
+
+const noteCharactersMax = 512;
+
+/** Rows are shown only while they block for long: a status that counts down is written at each poll. */
+function describeMark(mark: LeavingNode, report: NodeReport | undefined): LeavingNode {
+  const { pod, since } = mark;
+  switch (report?.kind) {
+    case 'drained':
+      return { pod, since, state: 'Drained' };
+    case 'unreachable':
+      return { pod, since, state: 'Draining', message: report.message.slice(0, noteCharactersMax) };
+    case 'draining':
+      if (report.error === undefined) return { pod, since, state: 'Draining' };
+      return {
+        pod,
+        since,
+        state: 'Draining',
+        unflushedRows: report.unflushedRows,
+        message: report.error.slice(0, noteCharactersMax),
+      };
+    default:
+      return { pod, since, state: mark.state };
+  }
+}

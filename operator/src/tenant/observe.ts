@@ -1,0 +1,83 @@
+import {
+  type PersistentVolumeClaim,
+  type Pod,
+  persistentVolumeClaims,
+  pods,
+  type StatefulSet,
+  statefulSets,
+} from '../kube/kinds.ts';
+import type { Stored } from '../kube/object.ts';
+import type { Kube } from '../kube/port.ts';
+import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
+import { tenantLabel } from '../resources/labels.ts';
+import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
+
+/** On a log claim whose node has handed over; the value is the time. */
+export const drainedAnnotation = 'hybridstore.dev/drained-at';
+
+/** What there is of a tenant, as last seen. */
+export type TenantWorld = {
+  readonly statefulSet: Stored<StatefulSet> | undefined;
+  readonly nodes: readonly NodeView[];
+  readonly dataClaim: Stored<PersistentVolumeClaim> | undefined;
+  readonly logClaims: ReadonlyMap<number, Stored<PersistentVolumeClaim>>;
+};
+
+export type NodeView = {
+  readonly pod: string;
+  readonly ordinal: number;
+  readonly isReady: boolean;
+  /** Why its container waits (`CrashLoopBackOff`, `ImagePullBackOff`, …), when it does. */
+  readonly waitingReason: string | undefined;
+};
+
+export async function observeTenant(
+  view: ClusterView,
+  kube: Pick<Kube, 'get'>,
+  key: TenantKey,
+  existingClaim: string | undefined,
+): Promise<TenantWorld> {
+  const names = tenantNames(key.name);
+  const selection = { namespace: key.namespace, labels: { [tenantLabel]: key.name } };
+  const inNamespace = (name: string) => ({ namespace: key.namespace, name });
+  const [statefulSet, podList, claims, dataClaim] = await Promise.all([
+    view.get(statefulSets, inNamespace(names.base)),
+    view.list(pods, selection),
+    view.list(persistentVolumeClaims, selection),
+    existingClaim === undefined
+      ? view.get(persistentVolumeClaims, inNamespace(names.dataClaim))
+      : getOrNothing(kube, persistentVolumeClaims, inNamespace(existingClaim)),
+  ]);
+  return {
+    statefulSet,
+    nodes: podList.flatMap((pod) => viewNode(key, pod)).sort((a, b) => a.ordinal - b.ordinal),
+    dataClaim,
+    logClaims: new Map(claims.flatMap((claim) => logClaimEntry(key, claim))),
+  };
+}
+
+function viewNode(key: TenantKey, pod: Stored<Pod>): readonly NodeView[] {
+  const ordinal = ordinalOf(key.name, pod.metadata.name);
+  if (ordinal === undefined) return [];
+  const isTerminating = pod.metadata.deletionTimestamp !== undefined;
+  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
+  const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting !== undefined)?.state?.waiting;
+  return [
+    {
+      pod: pod.metadata.name,
+      ordinal,
+      isReady: ready?.status === 'True' && !isTerminating,
+      waitingReason: waiting?.reason,
+    },
+  ];
+}
+
+function logClaimEntry(
+  key: TenantKey,
+  claim: Stored<PersistentVolumeClaim>,
+): readonly (readonly [number, Stored<PersistentVolumeClaim>])[] {
+  const prefix = 'log-';
+  const { name } = claim.metadata;
+  const ordinal = name.startsWith(prefix) ? ordinalOf(key.name, name.slice(prefix.length)) : undefined;
+  return ordinal === undefined ? [] : [[ordinal, claim]];
+}

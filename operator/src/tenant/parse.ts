@@ -1,0 +1,36 @@
+import { TenantSpec } from '@hybridstore/contracts';
+import { compileValidator } from '@hybridstore/http';
+import type { Tenant } from '../resources/custom-resources.ts';
+
+/** A spec that may be acted upon, or why it may not. */
+export type Parsed<T> =
+  | { readonly kind: 'valid'; readonly spec: T }
+  | { readonly kind: 'invalid'; readonly problem: string };
+
+const validator = compileValidator(TenantSpec);
+const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
+
+/**
+ * The rules of the definition once more, for objects that were stored under an older definition, or past it: nothing is
+ * made from what nobody has checked.
+ */
+export function parseTenant(tenant: Tenant): Parsed<TenantSpec> {
+  const { spec } = tenant;
+  if (!namePattern.test(tenant.metadata.name ?? ''))
+    return invalid('metadata.name: expected a DNS label of at most 40 characters');
+  if (!validator.check<TenantSpec>(spec)) return invalid(`spec.${validator.describe()}`);
+  const { autoscaling } = spec;
+  if (autoscaling.minReplicas > autoscaling.maxReplicas)
+    return invalid('spec.autoscaling: minReplicas must not be greater than maxReplicas');
+  if (autoscaling.scaleDownThresholdCPU >= autoscaling.scaleUpThresholdCPU)
+    return invalid('spec.autoscaling: scaleDownThresholdCPU must be less than scaleUpThresholdCPU');
+  if (spec.replicas !== undefined && autoscaling.mode !== 'Off')
+    return invalid('spec.replicas: may be set only where autoscaling.mode is Off');
+  if (spec.version !== undefined && spec.image !== undefined)
+    return invalid('spec.image: only one of version and image may be set');
+  return { kind: 'valid', spec };
+}
+
+function invalid(problem: string): { readonly kind: 'invalid'; readonly problem: string } {
+  return { kind: 'invalid', problem };
+}

@@ -1,0 +1,205 @@
+import type {
+  LeavingNode,
+  ScalingDecision,
+  TenantConditionType,
+  TenantSpec,
+  TenantStatus,
+} from '@hybridstore/contracts';
+import type { Judgement } from '../reconcile/conditions.ts';
+import { toConditions } from '../reconcile/conditions.ts';
+import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
+import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
+import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
+import type { TenantWorld } from './observe.ts';
+
+/** What a pass has found out and done, from which the status follows. */
+export type TenantOutcome = {
+  readonly key: TenantKey;
+  readonly generation: number;
+  readonly spec: TenantSpec;
+  readonly previous: TenantStatus | undefined;
+  readonly world: TenantWorld;
+  readonly wanted: number;
+  /** Size that the StatefulSet was given. */
+  readonly size: number;
+  readonly leaving: readonly LeavingNode[];
+  readonly stalled: readonly LeavingNode[];
+  readonly scaling: SizeDecision | undefined;
+  readonly lastScaling: ScalingDecision | undefined;
+  readonly storageProblem: string | undefined;
+  readonly isDeletionHeld: boolean;
+};
+
+type TenantJudgement = Judgement<TenantConditionType>;
+
+export function judgeTenant(outcome: TenantOutcome): readonly TenantJudgement[] {
+  return [
+    judgeReady(outcome),
+    judgeProgressing(outcome),
+    judgeDegraded(outcome),
+    judgeScaling(outcome),
+    judgeDataSafe(outcome),
+    judgeStorage(outcome),
+  ];
+}
+
+/** Nodes that should serve and do not. A leaving node serves no more, and need not. */
+function findMissing({ key, size, leaving, world }: TenantOutcome): readonly number[] {
+  const gone = new Set(leaving.map((node) => ordinalOf(key.name, node.pod)));
+  const ready = new Set(world.nodes.filter((node) => node.isReady).map((node) => node.ordinal));
+  return Array.from({ length: size }, (_, ordinal) => ordinal).filter(
+    (ordinal) => !gone.has(ordinal) && !ready.has(ordinal),
+  );
+}
+
+function judgeReady(outcome: TenantOutcome): TenantJudgement {
+  const { size, spec } = outcome;
+  if (spec.hibernated && size === 0) return yes('Ready', 'Hibernated', 'all nodes are stopped, as asked');
+  const missing = findMissing(outcome);
+  if (size > 0 && missing.length === 0) return yes('Ready', 'AllNodesReady', `${size} of ${size} nodes are ready`);
+  return no('Ready', 'NodesNotReady', `${size - missing.length} of ${size} nodes are ready`);
+}
+
+function judgeProgressing(outcome: TenantOutcome): TenantJudgement {
+  const { size, wanted, world, leaving } = outcome;
+  if (size > wanted) {
+    const pods = leaving.map((node) => node.pod).join(', ');
+    return yes(
+      'Progressing',
+      'HandingOver',
+      `from ${size} to ${wanted} nodes; leaving: ${pods === '' ? 'next' : pods}`,
+    );
+  }
+  if (findMissing(outcome).length > 0) return yes('Progressing', 'NodesStarting', `waiting for ${size} nodes`);
+  const { statefulSet } = world;
+  if (statefulSet === undefined) return yes('Progressing', 'Creating', 'the nodes were just declared');
+  const { currentRevision, updateRevision } = statefulSet.status ?? {};
+  if (currentRevision !== updateRevision)
+    return yes('Progressing', 'RollingOut', 'nodes are replaced by a newer revision');
+  return no('Progressing', 'Settled', `${size} nodes, as wanted`);
+}
+
+const failingReasons: ReadonlySet<string> = new Set([
+  'CrashLoopBackOff',
+  'ImagePullBackOff',
+  'ErrImagePull',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+]);
+
+function judgeDegraded(outcome: TenantOutcome): TenantJudgement {
+  const { stalled, world, isDeletionHeld } = outcome;
+  if (isDeletionHeld)
+    return yes('Degraded', 'DeletionPrevented', 'the Tenant is deleted, and stays while spec.preventDeletion is true');
+  const [first] = stalled;
+  if (first !== undefined)
+    return yes(
+      'Degraded',
+      'DrainStalled',
+      `${first.pod} does not end its hand-over: ${first.message ?? 'no reason given'}`,
+    );
+  const failing = world.nodes.find((node) => failingReasons.has(node.waitingReason ?? ''));
+  if (failing !== undefined) return yes('Degraded', 'NodeFailing', `${failing.pod}: ${failing.waitingReason}`);
+  return no('Degraded', 'AsExpected', 'nothing is wrong');
+}
+
+function judgeScaling({ spec, scaling }: TenantOutcome): TenantJudgement {
+  if (spec.hibernated) return no('ScalingActive', 'Hibernated', 'a hibernated tenant is not scaled');
+  if (spec.autoscaling.mode === 'Off') return no('ScalingActive', 'Off', 'the size follows spec.replicas');
+  if (scaling === undefined)
+    return { type: 'ScalingActive', status: 'Unknown', reason: 'NotMeasured', message: 'not measured yet' };
+  if (!scaling.isActive) return no('ScalingActive', scaling.reason, scaling.message);
+  return yes('ScalingActive', 'Measured', `metrics are read; mode ${spec.autoscaling.mode}`);
+}
+
+/** Acknowledged rows are safe while every node that may hold some is there, or has proved that it holds none. */
+function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
+  const { stalled, size, spec } = outcome;
+  if (stalled.length > 0) return no('DataSafe', 'DrainStalled', 'a leaving node still holds rows; it is kept');
+  if (spec.hibernated && size === 0) return yes('DataSafe', 'HandedOver', 'all nodes have committed what they held');
+  const missing = findMissing(outcome);
+  if (missing.length === 0 && size > 0)
+    return yes('DataSafe', 'AllNodesReady', 'every node that may hold rows is ready');
+  const message = `rows of ${missing.length} nodes wait in their log volumes until these are back`;
+  return { type: 'DataSafe', status: 'Unknown', reason: 'NodesNotReady', message };
+}
+
+function judgeStorage({ world, storageProblem }: TenantOutcome): TenantJudgement {
+  if (storageProblem !== undefined) return no('StorageReady', 'Refused', storageProblem);
+  const { dataClaim } = world;
+  if (dataClaim === undefined)
+    return no('StorageReady', 'ClaimMissing', 'the claim of the shared volume does not exist yet');
+  const phase = dataClaim.status?.phase ?? 'Pending';
+  if (phase === 'Bound') return yes('StorageReady', 'Bound', 'the shared volume is bound');
+  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${dataClaim.metadata.name} is ${phase}`);
+}
+
+function yes(type: TenantConditionType, reason: string, message: string): TenantJudgement {
+  return { type, status: 'True', reason, message };
+}
+
+function no(type: TenantConditionType, reason: string, message: string): TenantJudgement {
+  return { type, status: 'False', reason, message };
+}
+
+export function buildTenantStatus(
+  outcome: TenantOutcome,
+  judgements: readonly Judgement[],
+  nowMs: number,
+): Readonly<Record<string, unknown>> {
+  const { key, generation, previous, world, wanted, leaving, scaling, lastScaling } = outcome;
+  const metrics = steadyMetrics(previous?.metrics, scaling?.measured);
+  return {
+    observedGeneration: generation,
+    conditions: toConditions(judgements, previous?.conditions ?? [], { generation, nowMs }),
+    replicas: world.statefulSet?.status?.replicas ?? 0,
+    readyReplicas: world.nodes.filter((node) => node.isReady).length,
+    desiredReplicas: wanted,
+    ...(scaling === undefined ? {} : { recommendedReplicas: scaling.target }),
+    selector: formatSelector(tenantNodeSelector(key.name)),
+    endpoints: { service: tenantUrl(key), nodes: nodesDomain(key) },
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(lastScaling === undefined ? {} : { lastScaling }),
+    ...(leaving.length === 0 ? {} : { leaving }),
+  };
+}
+
+/** Percent points, or tenths of a wait, by which a measurement must move to be written anew. */
+const noticeable = 5;
+
+/** Shown measurements stay as they are while nothing much changes: a status that moves all the time is read by nobody. */
+function steadyMetrics(shown: Measured | undefined, measured: Measured | undefined): Measured | undefined {
+  if (measured === undefined || Object.keys(measured).length === 0) return measured === undefined ? shown : undefined;
+  const steady = (before: number | undefined, now: number | undefined, step: number) =>
+    before !== undefined && now !== undefined && Math.abs(before - now) < step ? before : now;
+  const entries = Object.entries({
+    cpuPercent: steady(shown?.cpuPercent, measured.cpuPercent, noticeable),
+    memoryPercent: steady(shown?.memoryPercent, measured.memoryPercent, noticeable),
+    queueWaitMs: steady(shown?.queueWaitMs, measured.queueWaitMs, Math.max(noticeable, (shown?.queueWaitMs ?? 0) / 10)),
+  }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries);
+}
+
+/** For an object that nothing may be made from. */
+export function buildRefusedStatus(
+  previous: TenantStatus | undefined,
+  refusal: { readonly reason: string; readonly message: string },
+  context: { readonly generation: number; readonly nowMs: number },
+): Readonly<Record<string, unknown>> {
+  const judgements: readonly TenantJudgement[] = [
+    no('Ready', refusal.reason, refusal.message),
+    no('Progressing', refusal.reason, refusal.message),
+    yes('Degraded', refusal.reason, refusal.message),
+  ];
+  const kept = (previous?.conditions ?? []).filter(
+    (old) => !judgements.some((judgement) => judgement.type === old.type),
+  );
+  const { conditions: _conditions, observedGeneration: _generation, ...rest } = previous ?? {};
+  return {
+    ...rest,
+    observedGeneration: context.generation,
+    conditions: [...toConditions(judgements, previous?.conditions ?? [], context), ...kept],
+  };
+}
