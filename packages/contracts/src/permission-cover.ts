@@ -1,5 +1,7 @@
 import type { Action, Permission } from './auth.ts';
 
+const permissionsPerTokenMax = 64;
+
 /** `*` stands for any run of characters. Linear: patterns come from grants that users write. */
 export function matchesPattern(pattern: string, text: string): boolean {
   const parts = pattern.split('*');
@@ -32,14 +34,24 @@ export function coversAction(held: readonly Permission[], action: Action, patter
   );
 }
 
-/** The part of `asked` that `held` allows: each pair of a source pattern and an action is kept or dropped whole. */
+/**
+ * The part of `asked` that `held` allows: each pair of a source pattern and an action is kept or dropped whole. At most
+ * as many as a token may carry; what is beyond is dropped, which only takes power away.
+ */
 export function intersectPermissions(held: readonly Permission[], asked: readonly Permission[]): Permission[] {
-  return asked.flatMap(({ sources, actions }) =>
-    sources.flatMap((source) => {
-      const allowed = actions.filter((action) => coversAction(held, action, source));
-      return allowed.length === 0 ? [] : [{ sources: [source], actions: allowed }];
-    }),
-  );
+  return asked.flatMap((permission) => restrictPermission(held, permission)).slice(0, permissionsPerTokenMax);
+}
+
+function restrictPermission(held: readonly Permission[], asked: Permission): Permission[] {
+  const byActions = new Map<string, { sources: string[]; actions: Action[] }>();
+  for (const source of asked.sources) {
+    const actions = asked.actions.filter((action) => coversAction(held, action, source));
+    if (actions.length === 0) continue;
+    const group = byActions.get(actions.join()) ?? { sources: [], actions };
+    group.sources.push(source);
+    byActions.set(actions.join(), group);
+  }
+  return [...byActions.values()];
 }
 
 /** The first pair of `asked` that `held` does not allow, or undefined when all is allowed. */

@@ -4,7 +4,7 @@ import { assert, HybridStoreError, isErrorCode, retryLater } from '@hybridstore/
 import { Agent, type Dispatcher } from 'undici';
 import { HostsFile } from './hosts-file.ts';
 
-const connectionsPerOriginMax = 128;
+const connectionsPerOriginDefault = 128;
 const answerBytesMax = 256 * 1024 * 1024;
 const connectMsMax = 5_000;
 const callMsDefault = 30_000;
@@ -27,13 +27,17 @@ export type StreamAnswer = {
   readonly body: Readable;
 };
 
-export type HttpClientOptions = { readonly hostsFile?: string | undefined };
+export type HttpClientOptions = {
+  readonly hostsFile?: string | undefined;
+  /** Connections to one origin at a time; 128 when absent. */
+  readonly connectionsPerOriginMax?: number;
+};
 
 /** Pooled keep-alive connections between services, names looked up in the hosts file first. Without time-outs of its own but connecting. */
 export function createAgent(options: HttpClientOptions = {}): Agent {
   const hosts = options.hostsFile === undefined ? undefined : new HostsFile(options.hostsFile);
   return new Agent({
-    connections: connectionsPerOriginMax,
+    connections: options.connectionsPerOriginMax ?? connectionsPerOriginDefault,
     pipelining: 1,
     connect: { timeout: connectMsMax, ...(hosts ? { lookup: hosts.lookup } : {}) },
     bodyTimeout: 0,

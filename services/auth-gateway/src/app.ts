@@ -1,0 +1,154 @@
+import cors from '@fastify/cors';
+import type { Jwks } from '@hybridstore/contracts';
+import { createServer, type Server, type ServiceProcess, signToken } from '@hybridstore/http';
+import { HybridStoreError } from '@hybridstore/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { UndiciForwarder } from './clients/undici-forwarder.ts';
+import type { GatewayConfig } from './config.ts';
+import { Accounts } from './domain/accounts.ts';
+import { isKeyText } from './domain/api-key.ts';
+import { ApiKeys } from './domain/api-keys.ts';
+import { LoginGuard } from './domain/login-guard.ts';
+import type { PasswordHasher } from './domain/password-hasher.ts';
+import type { RandomSource } from './domain/random-source.ts';
+import type { UserStore } from './domain/user-store.ts';
+import { createGatewayMetrics } from './gateway-metrics.ts';
+import type { Forwarder, Gateway, TokenSigner } from './ports.ts';
+import { addCreateKey } from './routes/create-key.ts';
+import { addDeleteKey } from './routes/delete-key.ts';
+import { addForwarding } from './routes/forward.ts';
+import { addGrant } from './routes/grant.ts';
+import { addJwks } from './routes/jwks.ts';
+import { addListKeys } from './routes/list-keys.ts';
+import { addLogin } from './routes/login.ts';
+import { addPermissions } from './routes/permissions.ts';
+import { addRegister } from './routes/register.ts';
+import { addRevoke } from './routes/revoke.ts';
+import { addValidate } from './routes/validate.ts';
+import { Credentials } from './tokens/credentials.ts';
+
+const headersTimeoutMs = 10_000;
+/** 32 MiB in this time are 0.9 Mbit/s; slower clients send smaller batches. */
+const requestTimeoutMs = 300_000;
+const connectionsMax = 10_000;
+
+/** What of a process the gateway stands on; `process` of main, or parts under test. */
+export type GatewayParts = {
+  readonly process: Omit<ServiceProcess, 'environment' | 'client' | 'identity' | 'service' | 'verifier'> & {
+    readonly verifier: ServiceProcess['verifier'];
+    readonly hostsFile?: string | undefined;
+  };
+  readonly config: GatewayConfig;
+  readonly store: UserStore;
+  readonly hasher: PasswordHasher;
+  readonly random: RandomSource;
+};
+
+export type GatewayApp = { readonly server: Server; readonly accounts: Accounts; close(): Promise<void> };
+
+/** The gateway, composed; nothing listens yet. */
+export function createApp(parts: GatewayParts): GatewayApp {
+  const { process, config, store, hasher, random } = parts;
+  const { clock, verifier, signingKey } = process;
+  const metrics = createGatewayMetrics(process.metrics);
+  const keys = new ApiKeys(store, clock, random);
+  const guard = new LoginGuard(clock);
+  const accounts = new Accounts({ store, hasher, guard, clock, random, registration: config.registration });
+  const credentials = new Credentials({ verifier, signingKey, store, keys, clock });
+  const forwarder = new UndiciForwarder({ clock, metrics, hostsFile: process.hostsFile });
+  const server = createServer({
+    ...process,
+    service: 'auth-gateway',
+    verifier: credentials,
+    notReadyReasons: () => readyReasons(verifier.jwks, signingKey.kid),
+    headersTimeoutMs,
+    requestTimeoutMs,
+  });
+  harden(server, config);
+  addRoutes(server, {
+    accounts,
+    keys,
+    credentials,
+    signToken: createTokenSigner(parts),
+    jwks: () => verifier.jwks,
+    forwarder: forwarder satisfies Forwarder,
+    addresses: config.addresses,
+    metrics,
+  });
+  return { server, accounts, close: () => forwarder.close() };
+}
+
+function addRoutes(server: Server, gateway: Gateway): void {
+  addRegister(server, gateway);
+  addLogin(server, gateway);
+  addValidate(server, gateway);
+  addPermissions(server, gateway);
+  addGrant(server, gateway);
+  addRevoke(server, gateway);
+  addCreateKey(server, gateway);
+  addListKeys(server, gateway);
+  addDeleteKey(server, gateway);
+  addJwks(server, gateway);
+  addForwarding(server, gateway);
+}
+
+/** What the public may do to a server, bounded, and what browsers may do with its answers. */
+function harden(server: Server, config: GatewayConfig): void {
+  server.app.server.maxConnections = connectionsMax;
+  server.app.addHook('onRequest', async (request, reply) => {
+    void reply.headers(securityHeaders);
+    presentKeyAsBearer(request, reply);
+  });
+  if (config.allowedOrigins.length === 0) return;
+  server.app.register(cors, {
+    origin: [...config.allowedOrigins],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type', 'accept', 'idempotency-key', 'x-api-key', 'x-request-id'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+  });
+}
+
+/** Strict-Transport-Security is left to whoever ends TLS: over plain HTTP it must not be sent (RFC 6797, section 7.2). */
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+/** `X-API-Key` is another spelling of a bearer key; with both headers nobody could say who calls. */
+function presentKeyAsBearer(request: FastifyRequest, _reply: FastifyReply): void {
+  const key = request.headers['x-api-key'];
+  if (key === undefined) return;
+  if (request.headers.authorization !== undefined)
+    throw new HybridStoreError('invalid_request', 'X-API-Key: expected no Authorization header beside it', {
+      field: 'X-API-Key',
+    });
+  if (typeof key !== 'string' || !isKeyText(key))
+    throw new HybridStoreError('unauthenticated', 'X-API-Key: expected one key, hsk_…', { field: 'X-API-Key' });
+  request.headers.authorization = `Bearer ${key}`;
+}
+
+function createTokenSigner({ process, config }: GatewayParts): TokenSigner {
+  const lifetimeSeconds = config.tokenLifetimeSeconds;
+  return ({ userId, generation, isPlatformAdmin, tenantId, permissions }) => ({
+    token: signToken(
+      process.signingKey,
+      {
+        sub: `user:${userId}`,
+        generation,
+        permissions: [...permissions],
+        ...(tenantId === undefined ? {} : { tenant: tenantId }),
+        ...(isPlatformAdmin ? { platform_admin: true } : {}),
+      },
+      { nowMs: process.clock.now(), lifetimeSeconds },
+    ),
+    lifetimeSeconds,
+  });
+}
+
+function readyReasons(jwks: Jwks, kid: string): string[] {
+  return jwks.keys.some((key) => key.kid === kid) ? [] : [`JWKS_FILE does not hold this gateway's key ${kid}`];
+}

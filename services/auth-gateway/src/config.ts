@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { type Role, roles, type ServiceName, services, tenantIdPattern } from '@hybridstore/contracts';
+import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
+import { passwordCharactersMin, type RegistrationGrant } from './domain/accounts.ts';
+import { type LegacyUser, parseLegacyUsers } from './domain/legacy-users.ts';
+import type { UpstreamAddresses } from './domain/upstream-address.ts';
+
+export type GatewayConfig = {
+  readonly usersPath: string;
+  readonly tokenLifetimeSeconds: number;
+  readonly allowedOrigins: readonly string[];
+  readonly bcryptRoundsMax: number;
+  readonly registration: RegistrationGrant | undefined;
+  readonly administrator: { readonly username: string; readonly password: string } | undefined;
+  readonly legacyUsers: readonly LegacyUser[];
+  readonly addresses: UpstreamAddresses;
+};
+
+const upstreams = [
+  'operation-node',
+  'cbo-engine',
+  'metadata-catalog',
+  'monitoring',
+  'query-interpreter',
+] as const satisfies readonly ServiceName[];
+
+/** Reads and checks every variable of this service beside those of every process; a wrong one is refused by name. */
+export function readConfig(environment: Environment): GatewayConfig {
+  const bcryptRoundsMax = environment.integer('BCRYPT_ROUNDS', { fallback: 12, min: 4, max: 16 });
+  return {
+    usersPath: environment.text('USERS_PATH', environment.text('DATA_PATH', './data')),
+    tokenLifetimeSeconds: Math.round(
+      3_600 * environment.number('JWT_EXPIRATION_HOURS', { fallback: 24, min: 0.01, max: 720 }),
+    ),
+    allowedOrigins: environment.list('ALLOWED_ORIGINS').map(requireOrigin),
+    bcryptRoundsMax,
+    registration: readRegistration(environment),
+    administrator: readAdministrator(environment),
+    legacyUsers: readLegacyUsers(environment, bcryptRoundsMax),
+    addresses: readAddresses(environment),
+  };
+}
+
+/** An origin as browsers send it: scheme, host and port, nothing else; `*` would let every page speak for its reader. */
+function requireOrigin(origin: string): string {
+  const parsed = URL.parse(origin);
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.origin !== origin)
+    throw wrongVariable('ALLOWED_ORIGINS', 'origins like https://app.example.com', origin);
+  return origin;
+}
+
+function readRegistration(environment: Environment): RegistrationGrant | undefined {
+  const tenantId = environment.optional('REGISTRATION_TENANT');
+  const role = environment.optional('REGISTRATION_ROLE');
+  if (tenantId === undefined && role === undefined) return undefined;
+  if (tenantId === undefined || !new RegExp(tenantIdPattern).test(tenantId))
+    throw wrongVariable('REGISTRATION_TENANT', 'namespace/name of a tenant', tenantId ?? 'nothing');
+  return { tenantId, role: environment.choice<Role>('REGISTRATION_ROLE', roles) };
+}
+
+function readAdministrator(environment: Environment): GatewayConfig['administrator'] {
+  const username = environment.optional('ADMIN_USERNAME');
+  if (username === undefined) return undefined;
+  if (!/^[A-Za-z0-9._@-]{1,128}$/.test(username))
+    throw wrongVariable('ADMIN_USERNAME', '1 to 128 of letters, digits and ._@-', username);
+  const password = environment.file('ADMIN_PASSWORD_FILE');
+  if (password.length < passwordCharactersMin || password.length > 1_024)
+    throw wrongVariable(
+      'ADMIN_PASSWORD_FILE',
+      `a password of ${passwordCharactersMin} to 1024 characters`,
+      `${password.length} characters`,
+    );
+  return { username, password };
+}
+
+function readLegacyUsers(environment: Environment, roundsMax: number): readonly LegacyUser[] {
+  const path = environment.optional('LEGACY_USERS_FILE');
+  if (path === undefined) return [];
+  try {
+    return parseLegacyUsers(readFileSync(path, 'utf8'), roundsMax);
+  } catch (cause) {
+    if (cause instanceof HybridStoreError) throw cause;
+    throw wrongVariable('LEGACY_USERS_FILE', 'a readable file', path);
+  }
+}
+
+function readAddresses(environment: Environment): UpstreamAddresses {
+  const urls = upstreams.map((service) => {
+    const variable = `${service.replaceAll('-', '_').toUpperCase()}_URL`;
+    return [
+      service,
+      requireHttp(variable, environment.url(variable, `http://${service}:${services[service]}`)),
+    ] as const;
+  });
+  return { services: Object.fromEntries(urls), tenantUrlTemplate: readTemplate(environment) };
+}
+
+function readTemplate(environment: Environment): string {
+  const variable = 'TENANT_URL_TEMPLATE';
+  const template = environment.text(variable, 'http://hs-{name}.{namespace}.svc:8000').replace(/\/$/, '');
+  if (!template.includes('{name}')) throw wrongVariable(variable, 'a URL with {name}', template);
+  requireHttp(variable, template.replaceAll('{name}', 'name').replaceAll('{namespace}', 'namespace'));
+  return template;
+}
+
+/** An origin without a path: the gateway keeps the path of the request. */
+function requireHttp(variable: string, url: string): string {
+  const parsed = URL.parse(url);
+  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.pathname !== '/' || parsed.search !== '')
+    throw wrongVariable(variable, 'a http URL without a path', url);
+  return url;
+}

@@ -1,0 +1,34 @@
+import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
+
+export type LoginResultLabel = 'ok' | 'refused' | 'locked';
+export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
+
+/** Everything this service counts beside the request durations of every server. */
+export type GatewayMetrics = {
+  readonly logins: Counter<'result'>;
+  readonly upstreamFailures: Counter<'upstream' | 'reason'>;
+  readonly forwarding: Gauge<'upstream'>;
+};
+
+export function createGatewayMetrics(registry: Registry): GatewayMetrics {
+  return {
+    logins: new Counter({
+      name: 'hybridstore_gateway_logins_total',
+      help: 'Attempts to log in by result: ok, refused or locked',
+      labelNames: ['result'],
+      registers: [registry],
+    }),
+    upstreamFailures: new Counter({
+      name: 'hybridstore_gateway_upstream_failures_total',
+      help: 'Forwarded calls that a service did not answer, by service and reason',
+      labelNames: ['upstream', 'reason'],
+      registers: [registry],
+    }),
+    forwarding: new Gauge({
+      name: 'hybridstore_gateway_forwarding',
+      help: 'Calls being forwarded now, by service',
+      labelNames: ['upstream'],
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,30 @@
+import { services } from '@hybridstore/contracts';
+import { createServiceProcess, jwtSecret, listen, runMain } from '@hybridstore/http';
+import { createApp } from './app.ts';
+import { readConfig } from './config.ts';
+import { ArgonPasswordHasher } from './engine/argon-password-hasher.ts';
+import { systemRandom } from './engine/system-random.ts';
+import { openUsersDatabase } from './store/open-users-database.ts';
+import { SqliteUserStore } from './store/sqlite-user-store.ts';
+
+runMain('auth-gateway', async () => {
+  const service = createServiceProcess('auth-gateway', process.env, jwtSecret);
+  const config = readConfig(service.environment);
+  const store = new SqliteUserStore(openUsersDatabase(config.usersPath));
+  const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
+  const app = createApp({
+    process: { ...service, hostsFile },
+    config,
+    store,
+    hasher: new ArgonPasswordHasher(config),
+    random: systemRandom,
+  });
+  const { administrator, legacyUsers } = config;
+  if (administrator) await app.accounts.ensureAdministrator(administrator.username, administrator.password);
+  const imported = await app.accounts.importLegacy(legacyUsers);
+  if (imported > 0) service.logger.info('legacy_users_imported', { users: imported });
+  await listen(service, app.server, services['auth-gateway'], [
+    { name: 'forwarder', run: () => app.close() },
+    { name: 'store', run: () => store.close() },
+  ]);
+});

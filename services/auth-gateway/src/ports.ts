@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Jwks, Permission } from '@hybridstore/contracts';
+import type { Accounts } from './domain/accounts.ts';
+import type { ApiKeys } from './domain/api-keys.ts';
+import type { UpstreamAddresses } from './domain/upstream-address.ts';
+import type { GatewayMetrics } from './gateway-metrics.ts';
+import type { Credentials, Resolved } from './tokens/credentials.ts';
+
+export type { Resolved };
+
+/** One call to hand on. The body is taken from `request` as bytes, unread by anybody so far. */
+export type ForwardCall = {
+  readonly request: IncomingMessage;
+  /** Name for errors and metrics. */
+  readonly service: string;
+  readonly baseUrl: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  /** Whether the call may be repeated although a service may have seen it: it reads only. */
+  readonly isRepeatable: boolean;
+  readonly signal: AbortSignal;
+};
+
+export type AnswerHead = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+};
+
+/**
+ * Hands a call on and streams the answer into what `open` gives for its head, both ways at the pace of the slower side.
+ * Throws a HybridStoreError as long as `open` was not called; afterwards a failure destroys the stream.
+ */
+export interface Forwarder {
+  forward(call: ForwardCall, open: (head: AnswerHead) => ServerResponse): Promise<void>;
+}
+
+/** Signs the token of a log-in. */
+export type TokenSigner = (content: {
+  readonly userId: string;
+  readonly generation: number;
+  readonly isPlatformAdmin: boolean;
+  readonly tenantId: string | undefined;
+  readonly permissions: readonly Permission[];
+}) => { readonly token: string; readonly lifetimeSeconds: number };
+
+/** What the routes work with. */
+export type Gateway = {
+  readonly accounts: Accounts;
+  readonly keys: ApiKeys;
+  readonly credentials: Credentials;
+  readonly signToken: TokenSigner;
+  readonly jwks: () => Jwks;
+  readonly forwarder: Forwarder;
+  readonly addresses: UpstreamAddresses;
+  readonly metrics: GatewayMetrics;
+};

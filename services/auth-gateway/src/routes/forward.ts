@@ -1,0 +1,103 @@
+import type { ServerResponse } from 'node:http';
+import { type Endpoint, endpoints } from '@hybridstore/contracts';
+import { type CallContext, fillPath, readBearer, type Server } from '@hybridstore/http';
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isKeyText } from '../domain/api-key.ts';
+import { buildRequestHeaders, buildResponseHeaders } from '../domain/forwarded-headers.ts';
+import { upstreamAddress } from '../domain/upstream-address.ts';
+import type { AnswerHead, Gateway, Resolved } from '../ports.ts';
+
+/** Every endpoint of the contracts that is reached through the gateway, under its own path. */
+export function forwardedEndpoints(): Endpoint[] {
+  return Object.values(endpoints)
+    .flatMap((table) => Object.values(table))
+    .filter((endpoint) => endpoint.viaGateway === true);
+}
+
+export function addForwarding(server: Server, gateway: Gateway): void {
+  for (const endpoint of forwardedEndpoints()) {
+    server.routeUnread(endpoint, (request, reply, context) => forward(gateway, endpoint, request, reply, context));
+  }
+}
+
+async function forward(
+  gateway: Gateway,
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  context: CallContext,
+): Promise<FastifyReply> {
+  const resolved = await resolveCaller(gateway, request, context);
+  if (resolved?.claims.sub.startsWith('service:'))
+    throw new HybridStoreError('forbidden', 'services do not call each other through the gateway');
+  await gateway.forwarder.forward(
+    {
+      request: request.raw,
+      service: endpoint.service,
+      baseUrl: upstreamAddress(gateway.addresses, endpoint.service, resolved?.claims),
+      method: endpoint.method,
+      path: buildPath(endpoint, request),
+      headers: buildRequestHeaders(request.headers, { requestId: context.requestId, token: resolved?.token }),
+      isRepeatable: readsOnly(endpoint),
+      signal: context.signal,
+    },
+    (head) => openAnswer(reply, context, head),
+  );
+  return reply;
+}
+
+/** A public endpoint is forwarded with whatever token holds, and without one that does not: an old token is no obstacle. */
+async function resolveCaller(
+  gateway: Gateway,
+  request: FastifyRequest,
+  { caller }: CallContext,
+): Promise<Resolved | undefined> {
+  if (caller) return isKeyText(caller.token) ? gateway.credentials.resolve(caller.token) : caller;
+  const credential = readBearer(request.headers.authorization);
+  if (credential === undefined) return undefined;
+  try {
+    return await gateway.credentials.resolve(credential);
+  } catch (error) {
+    if (isHybridStoreError(error, 'unauthenticated')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The path as the endpoint table spells it, with the checked parameters put in again, so that no odd spelling (`..`,
+ * `%2f`, a second slash) means one thing here and another behind. The query goes on as it came.
+ */
+function buildPath(endpoint: Endpoint, request: FastifyRequest): string {
+  const path = endpoint.params
+    ? fillPath(endpoint.path, request.params as Readonly<Record<string, string>>)
+    : endpoint.path;
+  const url = request.raw.url ?? '';
+  const mark = url.indexOf('?');
+  return mark < 0 ? path : path + url.slice(mark);
+}
+
+/** GET, and the POSTs that need no more than the permission to read. */
+function readsOnly(endpoint: Endpoint): boolean {
+  if (endpoint.method === 'GET') return true;
+  return endpoint.method === 'POST' && endpoint.access.kind === 'action' && endpoint.access.action === 'read';
+}
+
+/** Takes the answer out of fastify's hands: its bytes go to the client as they come. */
+function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead): ServerResponse {
+  reply.hijack();
+  reply.raw.on('error', () => {
+    // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to be told.
+  });
+  try {
+    return reply.raw.writeHead(head.status, {
+      ...(reply.getHeaders() as Record<string, string>),
+      ...buildResponseHeaders(head.headers),
+      'x-request-id': context.requestId,
+    });
+  } catch (error) {
+    // A head that HTTP cannot carry: out of fastify's hands, only an end of the connection tells the client.
+    reply.raw.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,11 @@
+import { authGateway } from '@hybridstore/contracts';
+import type { Server } from '@hybridstore/http';
+import type { Gateway } from '../ports.ts';
+import { claimsOf } from './caller.ts';
+
+export function addPermissions(server: Server, gateway: Gateway): void {
+  server.route(authGateway.permissions, (request, _reply, context) => {
+    const { user_id: userId } = request.params as { readonly user_id: string };
+    return gateway.accounts.permissions(claimsOf(context), userId);
+  });
+}

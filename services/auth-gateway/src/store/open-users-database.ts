@@ -1,0 +1,72 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { HybridStoreError } from '@hybridstore/runtime';
+
+/** One statement list a version; a database is brought forward from the version in its `user_version`. */
+const migrations: readonly string[] = [
+  `CREATE TABLE users (
+     user_id TEXT PRIMARY KEY,
+     username TEXT NOT NULL,
+     name_key TEXT NOT NULL UNIQUE,
+     password_hash TEXT NOT NULL,
+     is_platform_admin INTEGER NOT NULL DEFAULT 0,
+     generation INTEGER NOT NULL DEFAULT 0,
+     created_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE grants (
+     user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+     position INTEGER NOT NULL,
+     tenant_id TEXT NOT NULL,
+     role TEXT NOT NULL,
+     sources TEXT NOT NULL,
+     PRIMARY KEY (user_id, position),
+     UNIQUE (user_id, tenant_id, role, sources)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE api_keys (
+     key_id TEXT PRIMARY KEY,
+     user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+     name TEXT NOT NULL,
+     tenant_id TEXT NOT NULL,
+     permissions TEXT NOT NULL,
+     digest BLOB NOT NULL,
+     created_at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at_ms);
+   CREATE INDEX api_keys_by_expiry ON api_keys (expires_at_ms);`,
+];
+
+/**
+ * Opens `<folder>/users.sqlite`, readable by this user only, brought to the newest version. An unusable folder is a
+ * start-up error that names USERS_PATH. FULL: a revocation that was answered must survive the machine.
+ */
+export function openUsersDatabase(folder: string): DatabaseSync {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const path = join(folder, 'users.sqlite');
+    const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 2_000 });
+    chmodSync(path, 0o600);
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    migrate(database);
+    return database;
+  } catch (cause) {
+    const found = cause instanceof Error && 'code' in cause ? `${folder} (${String(cause.code)})` : folder;
+    throw new HybridStoreError(
+      'invalid_request',
+      `USERS_PATH: expected a writable folder, found ${found}`,
+      { variable: 'USERS_PATH', path: folder },
+      { cause },
+    );
+  }
+}
+
+function migrate(database: DatabaseSync): void {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { readonly user_version: number };
+  if (version > migrations.length)
+    throw new Error(`the database has version ${version}, this program knows ${migrations.length}`);
+  for (const [index, statements] of migrations.entries()) {
+    if (index < version) continue;
+    database.exec(`BEGIN IMMEDIATE; ${statements} PRAGMA user_version = ${index + 1}; COMMIT;`);
+  }
+}
