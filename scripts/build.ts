@@ -19,7 +19,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build as bundle, type Metafile, type Plugin } from 'esbuild';
+import { build as bundle, formatMessages, type Metafile, type Plugin } from 'esbuild';
 
 /** Packages that load files of their own folder: addons, or WebAssembly. */
 const EXTERNAL_PACKAGES = ['@duckdb/node-api', '@node-rs/argon2', 'bcrypt', '@polyglot-sql/sdk'];
@@ -106,7 +106,7 @@ async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
     bundle: true,
     format: 'esm',
     platform: 'node',
-    target: 'node26',
+    target: 'esnext',
     mainFields: ['module', 'main'],
     external: EXTERNAL_PACKAGES,
     banner: { js: BANNER },
@@ -114,10 +114,10 @@ async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
     sourcesContent: false,
     keepNames: true,
     metafile: true,
-    logLevel: 'warning',
-    logOverride: { 'unsupported-regexp': 'error' },
+    logLevel: 'silent',
     plugins: [keepPlaces(options, assets)],
   });
+  for (const line of await formatMessages(result.warnings, { kind: 'warning' })) console.error(line);
   for (const [asset, place] of assets) await copyAsset(asset, join(options.folder, place));
   return {
     source: options.source,

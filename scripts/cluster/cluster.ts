@@ -14,7 +14,7 @@ import { binariesFolder, cacheFolder, prepareBinaries, withFileLock } from './bi
 import { createCertificates } from './certificates.ts';
 import { createCgroups, listPids, removeCgroups } from './cgroups.ts';
 import { startControlPlane } from './control-plane.ts';
-import { dnsObjects, startDns, waitForDns } from './dns.ts';
+import { dnsObjects, prepareDns, startDns, waitForDns } from './dns.ts';
 import { buildPauseImage, importImages } from './images.ts';
 import { applyObjects, runInside, spawnInside, tryRunInside } from './inside.ts';
 import { writeKubeconfigs } from './kubeconfig.ts';
@@ -103,16 +103,16 @@ function latestRecords(layout: ClusterLayout): ProcessRecord[] {
 }
 
 async function boot(layout: ClusterLayout, volumes: VolumeCounts, progress: Progress): Promise<void> {
-  mkdirSync(layout.runFolder, { recursive: true });
+  for (const folder of [layout.runFolder, layout.stateFolder]) mkdirSync(folder, { recursive: true });
   mkdirSync(layout.etcdFolder, { recursive: true, mode: 0o700 });
   await progress('certificates, networks and folders', async () => {
     await Promise.all([createCertificates(layout), createNetwork(layout)]);
     createCgroups(layout);
     writeKubeconfigs(layout);
+    prepareDns(layout);
     createVolumeFolders(layout, volumes);
     for (const node of layout.nodes) prepareNode(layout, node);
   });
-  const dns = startDns(layout);
   const pauseImage = await buildPauseImage(layout);
   const [, ...nodes] = await Promise.all([
     startControlPlane(layout, progress),
@@ -126,6 +126,7 @@ async function boot(layout: ClusterLayout, volumes: VolumeCounts, progress: Prog
   await progress('DNS and volumes declared', () =>
     applyObjects(layout, [...dnsObjects(layout), ...volumeObjects(layout, volumes)]),
   );
+  const dns = startDns(layout);
   await progress(`${layout.nodes.length} nodes Ready`, () => waitForNodes(layout));
   await progress('DNS answers', () => waitForDns(layout, dns));
 }
@@ -173,7 +174,7 @@ async function tearDown(layout: ClusterLayout): Promise<void> {
   const { etcdFolder, certificateFolder, volumeFolder, prometheusFolder, processFile, kubeconfigPath } = layout;
   const files = [processFile, kubeconfigPath, layout.resolverFile, createdFoldersFile(layout)];
   const folders = [etcdFolder, certificateFolder, volumeFolder, prometheusFolder, `${layout.stateFolder}/nodes`];
-  for (const path of [...folders, ...files, `${layout.stateFolder}/Corefile`, `${layout.stateFolder}/pause.tar`]) {
+  for (const path of [...folders, ...files, layout.corefilePath, `${layout.stateFolder}/pause.tar`]) {
     rmSync(path, { recursive: true, force: true });
   }
 }

@@ -66,15 +66,18 @@ export function dnsObjects(layout: ClusterLayout): object[] {
   ];
 }
 
-/** Starts CoreDNS; `waitForDns` says when it answers. */
-export function startDns(layout: ClusterLayout): ProcessRecord {
-  const path = join(layout.stateFolder, 'Corefile');
-  writeFileSync(path, corefile(layout));
+/** Writes CoreDNS's configuration and the resolver file, which every command inside needs. */
+export function prepareDns(layout: ClusterLayout): void {
+  writeFileSync(layout.corefilePath, corefile(layout));
   writeFileSync(layout.resolverFile, resolverText());
+}
+
+/** Starts CoreDNS; `waitForDns` says when it answers. It backs off for seconds when `dnsObjects` are not there yet. */
+export function startDns(layout: ClusterLayout): ProcessRecord {
   return startProcess(layout, {
     name: 'coredns',
     command: join(binariesFolder(), 'coredns'),
-    args: ['-conf', path],
+    args: ['-conf', layout.corefilePath],
     node: layout.nodes[0],
   });
 }
@@ -86,7 +89,10 @@ export async function waitForDns(layout: ClusterLayout, record: ProcessRecord): 
     what: `${API_SERVICE_ADDRESS} as the address of kubernetes.default`,
     timeoutMs: DNS_TIMEOUT_MS,
     probe: async () => {
-      const result = await tryRunInside(layout, 'getent', ['ahostsv4', `kubernetes.default.svc.${CLUSTER_DOMAIN}`]);
+      // A question that came too early is lost without an answer: ask again soon rather than wait for it.
+      const env = { RES_OPTIONS: 'timeout:1 attempts:1' };
+      const name = `kubernetes.default.svc.${CLUSTER_DOMAIN}.`;
+      const result = await tryRunInside(layout, 'getent', ['ahostsv4', name], { env });
       return result.stdout.startsWith(API_SERVICE_ADDRESS);
     },
   });

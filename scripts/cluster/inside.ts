@@ -3,7 +3,7 @@
  * on PATH and KUBECONFIG set. Outside of it neither the API server nor a pod can be reached.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { binariesFolder } from './binaries.ts';
 import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { type RunOptions, type RunResult, run, tryRun } from './run.ts';
@@ -21,10 +21,16 @@ export function insideArguments(layout: ClusterLayout, node: NodeLayout, command
   ];
 }
 
-/** Variables of a command inside; the Node that runs this script is the `node` it finds. */
+/** Variables of a command inside; what kubectl and helm keep goes with the cluster. The Node that runs this script is the `node` it finds. */
 export function insideEnvironment(layout: ClusterLayout, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const path = [binariesFolder(), dirname(process.execPath), process.env.PATH, SYSTEM_PATH].filter(Boolean).join(':');
-  return { ...process.env, PATH: path, KUBECONFIG: layout.kubeconfigPath, ...extra };
+  const caches = {
+    KUBECACHEDIR: join(layout.runFolder, 'kubectl'),
+    HELM_CACHE_HOME: join(layout.runFolder, 'helm', 'cache'),
+    HELM_CONFIG_HOME: join(layout.runFolder, 'helm', 'config'),
+    HELM_DATA_HOME: join(layout.runFolder, 'helm', 'data'),
+  };
+  return { ...process.env, PATH: path, KUBECONFIG: layout.kubeconfigPath, ...caches, ...extra };
 }
 
 export function tryRunInside(

@@ -49,6 +49,7 @@ export interface ClusterLayout {
   readonly kubeconfigPath: string;
   /** The cluster's DNS for processes that `inCluster` starts; bound over /etc/resolv.conf in their mount namespace. */
   readonly resolverFile: string;
+  readonly corefilePath: string;
   /** Root of all cgroups of the cluster, relative to a cgroup mount. */
   readonly cgroup: string;
   /** Cgroup of every process that is not a pod's. */
@@ -85,6 +86,7 @@ export function layoutCluster(stateFolder: string = DEFAULT_STATE_FOLDER): Clust
     processFile: join(state, 'processes.jsonl'),
     kubeconfigPath: join(state, 'kubeconfig'),
     resolverFile: join(state, 'resolv.conf'),
+    corefilePath: join(state, 'Corefile'),
     cgroup,
     systemCgroup: `${cgroup}/system`,
     apiServerUrl: `https://${nodes[0].address}:${API_SERVER_PORT}`,
