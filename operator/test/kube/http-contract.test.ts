@@ -11,7 +11,7 @@ describeKubeContract('API server client over the embedded HTTP front', async () 
   const token = 'contract-test-token';
   const front = await startHttpFront({ api, token, logger: silentLogger });
   const config = new KubeConfig();
-  config.loadFromString(JSON.stringify(buildKubeConfig({ server: front.url, token })));
+  config.loadFromString(JSON.stringify(buildKubeConfig({ server: front.url, token, certificate: front.certificate })));
   const kube = new ApiServerKube({ config, clock: systemClock, random: Math.random });
   const close = async () => {
     await kube.close();

@@ -86,7 +86,7 @@ export class EmbeddedApiServer implements Kube {
       instance: FIELD_MANAGER,
     });
     this.#restore(options.records ?? []);
-    for (const name of ['default', 'kube-system']) this.#ensureNamespace(name);
+    for (const name of permanentNamespaces) this.#ensureNamespace(name);
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: GetOptions = {}): Promise<Stored<T>> {
@@ -192,9 +192,8 @@ export class EmbeddedApiServer implements Kube {
     const live = this.#read(target);
     assertPreconditions(target, live, options);
     if (options.dryRun === true) return;
-    const doomed = buildDoomed(live, options, this.#clock.now());
-    if (doomed === undefined) this.#remove(target);
-    else if (!isJsonEqual(doomed, live)) this.store.put(target.collection, doomed);
+    if (target.collection === namespaceCollection && permanentNamespaces.includes(key.name)) throw permanent(key.name);
+    this.#doom(target, live, options);
     await this.store.flushed();
   }
 
@@ -235,9 +234,35 @@ export class EmbeddedApiServer implements Kube {
     return stored as Stored<T>; // the resource names the type
   }
 
+  #doom(target: Target, live: Stored<KubeObject>, options: DeleteOptions): void {
+    const doomed = buildDoomed(live, options, this.#clock.now());
+    if (doomed === undefined) this.#remove(target);
+    else if (!isJsonEqual(doomed, live)) this.store.put(target.collection, doomed);
+    if (target.collection === namespaceCollection) this.#emptyNamespace(target.key.name);
+  }
+
   #remove(target: Target): Stored<KubeObject> | undefined {
     if (target.collection === definitionCollection) this.#removeInstances(target.key.name);
-    return this.store.remove(target.collection, target.key);
+    const removed = this.store.remove(target.collection, target.key);
+    if (target.key.namespace !== undefined) this.#finishNamespace(target.key.namespace);
+    return removed;
+  }
+
+  /** What finalizers or graceful ends hold goes later, and the namespace with the last of it. */
+  #emptyNamespace(name: string): void {
+    for (const object of this.store.collections().flatMap((collection) => this.store.list(collection, name))) {
+      const kind = this.registry.findByKind(object.apiVersion, object.kind);
+      if (kind !== undefined)
+        this.#doom({ kind, collection: collectionOf(kind.resource), key: keyOfStored(object) }, object, {});
+    }
+    this.#finishNamespace(name);
+  }
+
+  #finishNamespace(name: string): void {
+    const { deletionTimestamp } = this.store.get(namespaceCollection, { name })?.metadata ?? {};
+    if (deletionTimestamp === undefined) return;
+    const isEmpty = this.store.collections().every((collection) => this.store.list(collection, name).length === 0);
+    if (isEmpty) this.store.remove(namespaceCollection, { name });
   }
 
   /** A definition takes its objects along. */
@@ -326,6 +351,11 @@ export class EmbeddedApiServer implements Kube {
     this.store.restore(records);
     for (const definition of this.store.list(definitionCollection))
       this.registry.register(definition as CustomResourceDefinition);
+    // A deletion that a restart cut short goes on.
+    const terminating = this.store
+      .list(namespaceCollection)
+      .filter((namespace) => namespace.metadata.deletionTimestamp !== undefined);
+    for (const namespace of terminating) this.#emptyNamespace(namespace.metadata.name);
   }
 
   #withName<T extends KubeObject>(object: T): T {
@@ -350,6 +380,16 @@ export class EmbeddedApiServer implements Kube {
 
 const definitionCollection = collectionOf(customResourceDefinitions);
 const eventCollection = collectionOf(events);
+const namespaceCollection = collectionOf(namespaces);
+/** Source: the NamespaceLifecycle admission of the real API server. */
+const permanentNamespaces: readonly string[] = ['default', 'kube-system'];
+
+function permanent(name: string) {
+  return kubeError({
+    reason: 'Forbidden',
+    message: `namespaces ${JSON.stringify(name)} is forbidden: this namespace may not be deleted`,
+  });
+}
 
 /** A copy that shares nothing with the caller and holds JSON only, as if it had come over the wire. */
 function detach<T>(object: T): T {

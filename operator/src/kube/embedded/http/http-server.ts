@@ -2,18 +2,22 @@
 // cluster (api-server/) work against it. Loopback only, with a bearer token: whoever can reach it owns the platform.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
-import { parse as parseYaml } from 'yaml';
 import { kubeError, toStatus } from '../../errors.ts';
 import { isJsonObject } from '../../json.ts';
 import type { KubeObject, ObjectKey } from '../../object.ts';
-import type { DeleteOptions, ListOptions } from '../../port.ts';
+import type { DeleteOptions } from '../../port.ts';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
 import type { Kind } from '../api/kind.ts';
+import { createServerCertificate } from './certificate.ts';
 import { readDiscovery } from './discovery.ts';
+import { readOpenApi } from './openapi.ts';
+import { readBody, unsupportedMedia } from './request-body.ts';
 import { parseResourcePath, type ResourcePath } from './request-path.ts';
+import { isWatch, readSelection, serveWatch, wantsTable } from './serve-watch.ts';
 import { buildTable } from './table.ts';
 
 /** What a pod printed, newest last. Throws `not_found`. */
@@ -29,25 +33,31 @@ export interface HttpFrontOptions {
   readonly readPodLog?: ReadPodLog;
   readonly host?: string;
   readonly port?: number;
+  /** From when the certificate holds; now when absent. */
+  readonly nowMs?: number;
 }
 
 export interface HttpFront {
-  /** `http://127.0.0.1:port`. */
+  /** `https://127.0.0.1:port`. */
   readonly url: string;
+  /** The authority that clients have to trust, in PEM. */
+  readonly certificate: string;
   readonly close: () => Promise<void>;
 }
 
-/** Larger than any object that is stored. */
-const BODY_BYTES_MAX = 3 * 1024 * 1024;
 const HEADERS_MS_MAX = 10_000;
 
 /** Listens. Throws `unavailable` naming the port when it is taken. */
 export async function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
-  const server = createServer((request, response) => void answer(options, request, response));
+  const { host = '127.0.0.1', port = 0, nowMs = Date.now() } = options;
+  const { certificate, key } = createServerCertificate(host, nowMs);
+  const server = createServer(
+    { cert: certificate, key },
+    (request, response) => void answer(options, request, response),
+  );
   server.headersTimeout = HEADERS_MS_MAX;
-  const { host = '127.0.0.1', port = 0 } = options;
   await listen(server, host, port);
-  return { url: `http://${host}:${(server.address() as AddressInfo).port}`, close: () => close(server) }; // a TCP server has an address
+  return { url: `https://${host}:${(server.address() as AddressInfo).port}`, certificate, close: () => close(server) }; // a TCP server has an address
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
@@ -101,7 +111,9 @@ async function route(call: Call): Promise<void> {
   if (['/healthz', '/livez', '/readyz'].includes(url.pathname))
     return void response.writeHead(200, { 'content-type': 'text/plain' }).end('ok');
   authenticate(call);
-  const document = call.request.method === 'GET' ? readDiscovery(url.pathname, options.api.registry.all()) : undefined;
+  const kinds = options.api.registry.all();
+  const isRead = call.request.method === 'GET';
+  const document = isRead ? (readDiscovery(url.pathname, kinds) ?? readOpenApi(url.pathname, kinds)) : undefined;
   if (document !== undefined) return sendJson(response, 200, document);
   const path = parseResourcePath(url.pathname);
   if (path === undefined)
@@ -123,10 +135,8 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
   const { request, url } = call;
   switch (request.method) {
     case 'GET':
-      if (path.name === undefined)
-        return url.searchParams.get('watch') === 'true' || url.searchParams.get('watch') === '1'
-          ? watch(call, path, kind)
-          : list(call, path, kind);
+      if (isWatch(url)) return serveWatch({ api: call.options.api, request, response: call.response, url, path, kind });
+      if (path.name === undefined) return list(call, path, kind);
       return path.subresource === 'log' ? readLog(call, path) : get(call, path, kind);
     case 'POST':
       return create(call, path, kind);
@@ -165,78 +175,6 @@ async function list({ options, response, request, url }: Call, path: ResourcePat
   });
 }
 
-async function watch(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
-  const { options, response, url, request } = call;
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
-  const seconds = Number(url.searchParams.get('timeoutSeconds') ?? '');
-  const hasBookmarks = url.searchParams.get('allowWatchBookmarks') === 'true';
-  const { resourceVersion = '' } = Object.fromEntries(url.searchParams);
-  const start = resourceVersion === '' || resourceVersion === '0' ? await replay(call, path, kind) : resourceVersion;
-  const stream = options.api.watch(kind.resource, {
-    ...readSelection(path, url),
-    resourceVersion: start,
-    signal: gone.signal,
-    ...(seconds > 0 ? { timeoutSeconds: seconds } : {}),
-  });
-  try {
-    const iterator = stream[Symbol.asyncIterator]();
-    if (!response.headersSent) startStream(response);
-    for await (const event of { [Symbol.asyncIterator]: () => iterator }) {
-      if (event.type === 'BOOKMARK' && !hasBookmarks) continue;
-      const object =
-        event.type === 'BOOKMARK'
-          ? bookmarkOf(kind, event.resourceVersion)
-          : wantsTable(request)
-            ? buildTable(kind, [event.object], {})
-            : event.object;
-      if (!response.write(`${JSON.stringify({ type: event.type, object })}\n`)) await drained(response);
-    }
-    response.end();
-  } catch (error) {
-    // The protocol tells errors of a watch inside the stream.
-    if (!response.headersSent) startStream(response);
-    response.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(toHybridStoreError(error)) })}\n`);
-  }
-}
-
-function startStream(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'application/json' });
-  response.flushHeaders();
-}
-
-/** Without a version a watch begins with what there is. */
-async function replay({ options, response, url, request }: Call, path: ResourcePath, kind: Kind): Promise<string> {
-  const { items, resourceVersion } = await options.api.list(kind.resource, readSelection(path, url));
-  startStream(response);
-  for (const item of items) {
-    const object = wantsTable(request) ? buildTable(kind, [item], {}) : item;
-    response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
-  }
-  return resourceVersion;
-}
-
-function bookmarkOf(kind: Kind, resourceVersion: string): object {
-  return {
-    apiVersion: kind.resource.apiVersion,
-    kind: kind.resource.kind,
-    metadata: { resourceVersion, creationTimestamp: null },
-  };
-}
-
-/** Also when the reader goes away, or the wait would never end. */
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      response.off('drain', settle);
-      response.off('close', settle);
-      resolve();
-    };
-    response.once('drain', settle);
-    response.once('close', settle);
-  });
-}
-
 async function create(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const object = withNamespace(path, kind, await readObject(call));
   return sendJson(call.response, 201, await call.options.api.create(kind.resource, object, readWriteOptions(call)));
@@ -254,7 +192,7 @@ async function update(call: Call, path: ResourcePath, kind: Kind): Promise<void>
 
 async function patch(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const type = (call.request.headers['content-type'] ?? '').split(';', 1)[0];
-  const body = await readBody(call);
+  const body = await readBody(call.request);
   const writeOptions = readWriteOptions(call);
   if (type === 'application/merge-patch+json') {
     return sendJson(
@@ -267,10 +205,7 @@ async function patch(call: Call, path: ResourcePath, kind: Kind): Promise<void> 
     );
   }
   if (type === 'application/apply-patch+yaml') return apply(call, path, kind, body as unknown as KubeObject);
-  throw kubeError({
-    reason: 'UnsupportedMediaType',
-    message: `the body of the request was in an unknown format - accepted media types include: application/merge-patch+json, application/apply-patch+yaml; got ${type}`,
-  });
+  throw unsupportedMedia(type ?? '');
 }
 
 async function apply(call: Call, path: ResourcePath, kind: Kind, config: KubeObject): Promise<void> {
@@ -299,7 +234,7 @@ async function apply(call: Call, path: ResourcePath, kind: Kind, config: KubeObj
 }
 
 async function remove(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
-  const body = (await readBody(call)) as Pick<
+  const body = (await readBody(call.request)) as Pick<
     DeleteOptions,
     'propagationPolicy' | 'preconditions' | 'gracePeriodSeconds'
   >; // checked where used
@@ -352,20 +287,6 @@ function withNamespace(path: ResourcePath, kind: Kind, object: KubeObject): Kube
   return { ...object, metadata: { ...object.metadata, namespace: path.namespace } };
 }
 
-function readSelection(path: ResourcePath, url: URL): ListOptions {
-  const read = (name: string) => url.searchParams.get(name) ?? '';
-  const limit = Number(read('limit'));
-  // `GET collection/name` with watch is a watch of one object.
-  const fieldSelector = path.name === undefined ? read('fieldSelector') : `metadata.name=${path.name}`;
-  return {
-    ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
-    ...(read('labelSelector') === '' ? {} : { labelSelector: read('labelSelector') }),
-    ...(fieldSelector === '' ? {} : { fieldSelector }),
-    ...(limit > 0 ? { limit } : {}),
-    ...(read('continue') === '' ? {} : { continueToken: read('continue') }),
-  };
-}
-
 function readWriteOptions({ url, request }: Call): { readonly fieldManager: string; readonly dryRun: boolean } {
   const agent = (request.headers['user-agent'] ?? 'unknown').split('/', 1)[0] ?? 'unknown';
   return {
@@ -374,48 +295,10 @@ function readWriteOptions({ url, request }: Call): { readonly fieldManager: stri
   };
 }
 
-function wantsTable(request: IncomingMessage): boolean {
-  return (request.headers.accept ?? '').includes('as=Table');
-}
-
 async function readObject(call: Call): Promise<KubeObject> {
-  const body = await readBody(call);
+  const body = await readBody(call.request);
   if (!isJsonObject(body.metadata)) throw badRequest('metadata: expected an object');
   return body as unknown as KubeObject; // its shape is checked against the kind's schema
-}
-
-/** JSON or YAML; an absent body is an empty object. */
-async function readBody({ request }: Call): Promise<Readonly<Record<string, unknown>>> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX)
-      throw kubeError({
-        reason: 'RequestEntityTooLarge',
-        message: `the request body is larger than ${BODY_BYTES_MAX} bytes`,
-      });
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return {};
-  const body: unknown = parseBody(Buffer.concat(chunks).toString(), request.headers['content-type'] ?? '');
-  if (!isJsonObject(body)) throw badRequest('expected an object in the body of the request');
-  return body;
-}
-
-function parseBody(text: string, type: string): unknown {
-  try {
-    // What the apply patch calls YAML is most often JSON, which is read a hundred times as fast.
-    return type.includes('yaml') && !text.trimStart().startsWith('{')
-      ? parseYaml(text, { maxAliasCount: 0 })
-      : JSON.parse(text);
-  } catch (cause) {
-    throw kubeError({
-      reason: 'BadRequest',
-      message: `error decoding the body of the request: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    });
-  }
 }
 
 function badRequest(message: string) {

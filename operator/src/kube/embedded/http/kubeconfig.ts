@@ -5,21 +5,27 @@ import { stringify } from 'yaml';
 export interface KubeConfigInput {
   readonly server: string;
   readonly token: string;
+  /** The authority behind the server's certificate, in PEM; without one the server is not verified. */
+  readonly certificate?: string;
   readonly namespace?: string;
 }
 
-/** A kubeconfig for the embedded API server: plain HTTP on loopback with a bearer token. */
-export function buildKubeConfig({ server, token, namespace = 'default' }: KubeConfigInput): object {
+/** A kubeconfig for the embedded API server: loopback with a bearer token. */
+export function buildKubeConfig({ server, token, certificate, namespace = 'default' }: KubeConfigInput): object {
   const name = 'hybridstore-embedded';
   return {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': name,
-    // client-node refuses plain HTTP without the flag; there is no TLS that could be verified.
-    clusters: [{ name, cluster: { server, 'insecure-skip-tls-verify': true } }],
+    clusters: [{ name, cluster: { server, ...buildTrust(certificate) } }],
     users: [{ name, user: { token } }],
     contexts: [{ name, context: { cluster: name, user: name, namespace } }],
   };
+}
+
+function buildTrust(certificate: string | undefined): object {
+  if (certificate === undefined) return { 'insecure-skip-tls-verify': true };
+  return { 'certificate-authority-data': Buffer.from(certificate).toString('base64') };
 }
 
 /** Readable by the owner only: the token is the whole access. */
