@@ -1,0 +1,41 @@
+import { createServer, type Server, type TokenVerifier } from '@hybridstore/http';
+import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
+import type { OptimizerConfig } from './config.ts';
+import type { CatalogPort } from './domain/catalog-port.ts';
+import { Experience } from './domain/experience.ts';
+import { Optimizer } from './domain/optimizer.ts';
+import { StatisticsSource } from './domain/statistics-source.ts';
+import { routeEstimate } from './routes/estimate.ts';
+import { routeExecutionStats } from './routes/execution-stats.ts';
+import { routeOptimize } from './routes/optimize.ts';
+import { routeReportExecution } from './routes/report-execution.ts';
+
+export type AppOptions = {
+  readonly config: OptimizerConfig;
+  readonly catalog: CatalogPort;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly clock: Clock;
+  readonly verifier: TokenVerifier;
+  readonly ring?: LogRing;
+};
+
+/** The whole service put together; nothing listens yet. */
+export function createApp(options: AppOptions): { readonly server: Server } {
+  const { config, catalog, clock } = options;
+  const statistics = new StatisticsSource({
+    catalog,
+    clock,
+    schemaAgeMsMax: config.schemaAgeMsMax,
+    statisticsAgeMsMax: config.statisticsAgeMsMax,
+  });
+  const experience = new Experience(config.isLearning);
+  const optimizer = new Optimizer({ statistics, experience, plansMax: config.plansMax });
+  const server = createServer({ service: 'cbo-engine', notReadyReasons: () => [], ...options });
+  routeOptimize(server, optimizer);
+  routeEstimate(server, optimizer);
+  routeExecutionStats(server, experience);
+  routeReportExecution(server, experience);
+  return { server };
+}

@@ -1,0 +1,90 @@
+import type { ScanStatistics } from '@hybridstore/contracts';
+import type { PlanSchemas, ScanPredicates } from '@hybridstore/plan';
+import { type Clock, HybridStoreError, isHybridStoreError, LruCache } from '@hybridstore/runtime';
+import type { CatalogPort } from './catalog-port.ts';
+
+export type KnownStatistics = { readonly byAlias: ReadonlyMap<string, ScanStatistics>; readonly isCached: boolean };
+
+const tenantsMax = 1_000;
+const statisticsMax = 2_000;
+
+type Aged<T> = { readonly value: T; readonly atMs: number };
+
+/**
+ * Schemas and statistics from the catalog. Schemas only grow, so a known one serves until it is too old or lacks a
+ * source. Statistics are asked for each time; while the catalog is away the last ones serve, up to their greatest age.
+ */
+export class StatisticsSource {
+  readonly #catalog: CatalogPort;
+  readonly #clock: Clock;
+  readonly #schemaAgeMsMax: number;
+  readonly #statisticsAgeMsMax: number;
+  readonly #schemas = new LruCache<string, Aged<PlanSchemas>>(tenantsMax);
+  readonly #statistics = new LruCache<string, Aged<readonly ScanStatistics[]>>(statisticsMax);
+
+  constructor(options: {
+    readonly catalog: CatalogPort;
+    readonly clock: Clock;
+    readonly schemaAgeMsMax: number;
+    readonly statisticsAgeMsMax: number;
+  }) {
+    this.#catalog = options.catalog;
+    this.#clock = options.clock;
+    this.#schemaAgeMsMax = options.schemaAgeMsMax;
+    this.#statisticsAgeMsMax = options.statisticsAgeMsMax;
+  }
+
+  /** Schemas that hold every one of the sources, or `invalid_request` naming the first that the tenant lacks. */
+  async schemas(question: {
+    readonly tenantId: string;
+    readonly token: string;
+    readonly sources: readonly string[];
+  }): Promise<PlanSchemas> {
+    const known = this.#schemas.get(question.tenantId);
+    const lacks = (schemas: PlanSchemas) => question.sources.find((source) => !schemas.has(source));
+    if (known && this.#ageOf(known) <= this.#schemaAgeMsMax && lacks(known.value) === undefined) return known.value;
+    const sources = await this.#catalog.sources(question.token);
+    const seen: PlanSchemas = new Map(sources.map((source) => [source.source_id, { columns: source.columns }]));
+    // Another user may see other sources of the same tenant: what was known stays known.
+    const value: PlanSchemas = new Map([...(known?.value ?? []), ...seen]);
+    this.#schemas.set(question.tenantId, { value, atMs: this.#clock.monotonicMs() });
+    const missing = lacks(value);
+    if (missing !== undefined)
+      throw new HybridStoreError('invalid_request', `query_plan.tables: source ${missing} does not exist`, {
+        field: 'query_plan.tables',
+        source_id: missing,
+      });
+    return value;
+  }
+
+  async statistics(question: {
+    readonly tenantId: string;
+    readonly token: string;
+    readonly scans: readonly ScanPredicates[];
+  }): Promise<KnownStatistics> {
+    const request = {
+      scans: question.scans.map(({ source, predicates }) => ({ source_id: source, predicates: [...predicates] })),
+    };
+    const byAlias = (list: readonly ScanStatistics[]) =>
+      new Map(question.scans.flatMap((scan, index) => (list[index] ? [[scan.alias, list[index]] as const] : [])));
+    if (request.scans.length === 0) return { byAlias: new Map(), isCached: false };
+    const key = `${question.tenantId}|${JSON.stringify(request)}`;
+    try {
+      const value = await this.#catalog.statistics(question.token, request);
+      this.#statistics.set(key, { value, atMs: this.#clock.monotonicMs() });
+      return { byAlias: byAlias(value), isCached: false };
+    } catch (error) {
+      const last = this.#statistics.get(key);
+      const isAway =
+        isHybridStoreError(error, 'unavailable') ||
+        isHybridStoreError(error, 'deadline_exceeded') ||
+        isHybridStoreError(error, 'overloaded');
+      if (!isAway || !last || this.#ageOf(last) > this.#statisticsAgeMsMax) throw error;
+      return { byAlias: byAlias(last.value), isCached: true };
+    }
+  }
+
+  #ageOf(aged: Aged<unknown>): number {
+    return this.#clock.monotonicMs() - aged.atMs;
+  }
+}
