@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { kinds, listAll } from '@hybridstore/operator';
+import { startClusterPlatform } from '../e2e/cluster-platform.ts';
+import { eventually, type Platform } from '../e2e/platform.ts';
+import {
+  apply,
+  assertExactlyOnce,
+  dataSource,
+  idColumns,
+  ingest,
+  ready,
+  remove,
+  Session,
+  tenant,
+} from '../e2e/session.ts';
+
+const run = promisify(execFile);
+const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
+const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
+const prometheus = process.env['PROMETHEUS_URL'] ?? 'http://prometheus.monitoring.svc:9090';
+
+async function kubectl(...args: string[]): Promise<string> {
+  return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** What only a real cluster can show: eviction, rollouts, helm, Prometheus, kubectl. */
+describe('operations on a cluster', () => {
+  const objects = [tenant('wandering', { replicas: 2 }), dataSource('wandering', 'ledger', idColumns)];
+  let platform: Platform;
+  let session: Session;
+  let acknowledged: number[] = [];
+
+  before(async () => {
+    platform = await startClusterPlatform();
+    await apply(platform, ...objects);
+    await ready(platform, ...objects);
+    session = await Session.open(platform, 'default/wandering');
+    acknowledged = await ingest(session, 'ledger', { from: 0, batches: 20, rowsPerBatch: 50, key: 'before' });
+  });
+  after(() => remove(platform, ...objects.toReversed()));
+
+  it('shows tenants, sources and policies in kubectl with their columns', async () => {
+    assert.match(await kubectl('get', 'tenants', '-n', 'default'), /NAME\s+.*READY/);
+    assert.match(await kubectl('get', 'hybridstore', '-A'), /wandering/);
+    assert.match(await kubectl('describe', 'tenant', 'wandering', '-n', 'default'), /Type:\s+Ready/);
+  });
+
+  it('takes a tenant changed by kubectl apply, and one created by kubectl scale of its scale subresource', async () => {
+    await kubectl('scale', 'tenant/wandering', '-n', 'default', '--replicas=3');
+    await eventually(
+      'three nodes',
+      async () =>
+        (await platform.kube.get(kinds.statefulSet, { namespace: 'default', name: 'hs-wandering' })).status
+          ?.readyReplicas === 3
+          ? true
+          : undefined,
+      120_000,
+    );
+    await kubectl('scale', 'tenant/wandering', '-n', 'default', '--replicas=2');
+    await eventually(
+      'two nodes',
+      async () =>
+        (await platform.kube.get(kinds.statefulSet, { namespace: 'default', name: 'hs-wandering' })).status
+          ?.replicas === 2
+          ? true
+          : undefined,
+      120_000,
+    );
+    await assertExactlyOnce(session, 'ledger', acknowledged);
+  });
+
+  it('runs every pod under the restricted standard, with no token of the API server on data pods', async () => {
+    await kubectl(
+      'label',
+      '--overwrite',
+      '--dry-run=server',
+      'namespace',
+      'default',
+      'pod-security.kubernetes.io/enforce=restricted',
+    );
+    const { items } = await listAll(platform.kube, kinds.pod, {
+      labelSelector: 'app.kubernetes.io/part-of=hybridstore',
+    });
+    assert.ok(items.length >= 8);
+    for (const pod of items) {
+      const [container] = pod.spec.containers;
+      const security = container?.securityContext as
+        | { readOnlyRootFilesystem?: boolean; allowPrivilegeEscalation?: boolean; capabilities?: { drop?: string[] } }
+        | undefined;
+      assert.deepEqual(
+        [
+          pod.metadata.name,
+          security?.readOnlyRootFilesystem,
+          security?.allowPrivilegeEscalation,
+          security?.capabilities?.drop,
+        ],
+        [pod.metadata.name, true, false, ['ALL']],
+      );
+    }
+  });
+
+  it('is scraped by a real Prometheus', async () => {
+    const nodes = await eventually('tenant nodes up in Prometheus', async () => {
+      const answer = (await (
+        await fetch(`${prometheus}/api/v1/query?query=${encodeURIComponent('hybridstore_node_cpu_seconds_total')}`)
+      ).json()) as { data: { result: { metric: Record<string, string> }[] } };
+      return answer.data.result.length >= 2 ? answer.data.result : undefined;
+    });
+    assert.ok(nodes.length >= 2);
+  });
+
+  it('loses nothing when one of the two nodes is drained, and comes back', { timeout: 400_000 }, async () => {
+    const pod = await platform.kube.get(kinds.pod, { namespace: 'default', name: 'hs-wandering-0' });
+    const node = pod.spec.nodeName ?? '';
+    let isDone = false;
+    const writing = ingest(session, 'ledger', {
+      from: 1_000_000,
+      batches: 1_000_000,
+      rowsPerBatch: 20,
+      key: 'drain',
+      isStopped: () => isDone,
+    });
+    await kubectl('drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=180s');
+    await ready(platform, ...objects);
+    await eventually(
+      'all pods elsewhere',
+      async () => {
+        const { items } = await listAll(platform.kube, kinds.pod, {
+          namespace: 'default',
+          labelSelector: 'app.kubernetes.io/instance=wandering',
+        });
+        return items.length === 2 &&
+          items.every(
+            (one) =>
+              one.spec.nodeName !== node &&
+              one.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+          )
+          ? true
+          : undefined;
+      },
+      180_000,
+    );
+    isDone = true;
+    acknowledged = [...acknowledged, ...(await writing)];
+    await kubectl('uncordon', node);
+    await assertExactlyOnce(session, 'ledger', acknowledged);
+  });
+
+  it('restarts no pod when the chart is upgraded with nothing changed', async () => {
+    const pods = async () =>
+      (await listAll(platform.kube, kinds.pod, { labelSelector: 'app.kubernetes.io/part-of=hybridstore' })).items
+        .map(
+          (pod) =>
+            `${pod.metadata.namespace}/${pod.metadata.name} ${pod.metadata.uid} ${pod.status?.containerStatuses?.[0]?.restartCount}`,
+        )
+        .sort();
+    const before = await pods();
+    await run('helm', [
+      'upgrade',
+      'hybridstore',
+      chart,
+      '--namespace',
+      platform.systemNamespace,
+      '--wait',
+      '--timeout',
+      '120s',
+      ...(values === '' ? [] : ['--values', values]),
+    ]);
+    await ready(platform, ...objects);
+    assert.deepEqual(await pods(), before);
+  });
+});
