@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import {
+  columnTypeAliases,
+  columnTypeName,
+  columnTypePattern,
+  type Endpoint,
+  endpoints,
+  parseColumnType,
+  services,
+} from '../src/index.ts';
+
+const all = Object.entries(endpoints).flatMap(([service, table]) =>
+  Object.values(table).map((endpoint) => ({ service, endpoint: endpoint as Endpoint })),
+);
+
+describe('column types', () => {
+  it('parse to what their names print, for every type and alias', () => {
+    for (const [alias, type] of Object.entries(columnTypeAliases))
+      assert.deepEqual(parseColumnType(alias), { kind: type });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 38 }), fc.integer({ min: 0, max: 38 }), (precision, scale) => {
+        const type = parseColumnType(`decimal(${precision},${scale})`);
+        assert.deepEqual(type, scale <= precision ? { kind: 'decimal', precision, scale } : undefined);
+        if (type) assert.equal(columnTypeName(type), `decimal(${precision},${scale})`);
+      }),
+    );
+  });
+
+  it('are what the pattern of the schema lets through, and nothing else', () => {
+    const pattern = new RegExp(columnTypePattern);
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.constantFrom(
+            ...Object.keys(columnTypeAliases),
+            'string',
+            'decimal(0,0)',
+            'decimal(39,1)',
+            'decimal(10, 2)',
+            'constructor',
+            '__proto__',
+          ),
+        ),
+        (name) => {
+          if (parseColumnType(name)) assert.match(name, pattern);
+          if (!pattern.test(name)) assert.equal(parseColumnType(name), undefined);
+        },
+      ),
+    );
+  });
+});
+
+describe('endpoints', () => {
+  it('have one place each: no two share method and path within a service', () => {
+    const places = all.map(({ service, endpoint }) => `${service} ${endpoint.method} ${endpoint.path}`);
+    assert.deepEqual(
+      places.filter((place, index) => places.indexOf(place) !== index),
+      [],
+    );
+  });
+
+  it('reached through the gateway have paths that no other service has', () => {
+    const places = all
+      .filter(({ endpoint }) => endpoint.viaGateway)
+      .map(({ endpoint }) => `${endpoint.method} ${endpoint.path}`);
+    assert.deepEqual(
+      places.filter((place, index) => places.indexOf(place) !== index),
+      [],
+    );
+  });
+
+  it('under /internal are never reached through the gateway', () => {
+    assert.deepEqual(
+      all.filter(({ endpoint }) => endpoint.path.startsWith('/internal') && endpoint.viaGateway),
+      [],
+    );
+  });
+
+  it('name every parameter of their path in their schema', () => {
+    for (const { endpoint } of all) {
+      const names = [...endpoint.path.matchAll(/:([a-z_]+)/g)].map((match) => match[1]);
+      const properties = Object.keys((endpoint.params as { properties?: object } | undefined)?.properties ?? {});
+      assert.deepEqual(names, properties, endpoint.path);
+    }
+  });
+
+  it('belong to services that exist, and refuse unknown fields', () => {
+    for (const { service, endpoint } of all) {
+      assert.ok(Object.hasOwn(services, service));
+      const body = endpoint.body as { type?: string; additionalProperties?: unknown } | undefined;
+      if (body?.type === 'object') assert.equal(body.additionalProperties, false, endpoint.path);
+    }
+  });
+});
