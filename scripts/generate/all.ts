@@ -1,8 +1,15 @@
 import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
+import { buildResourceReference } from './resource-reference.ts';
 import { buildErrorReference, buildRestReference, buildWireHashes } from './rest-reference.ts';
 
 /** Every generated file of the repository. Pure. */
 export function buildGeneratedFiles(): readonly GeneratedFile[] {
-  return [...renderCrdFiles(), ...buildRestReference(), buildErrorReference(), buildWireHashes()];
+  return [
+    ...renderCrdFiles(),
+    ...buildResourceReference(),
+    ...buildRestReference(),
+    buildErrorReference(),
+    buildWireHashes(),
+  ];
 }

@@ -1,0 +1,85 @@
+import { buildCrds } from '@hybridstore/contracts';
+import type { GeneratedFile } from './generated-file.ts';
+
+type Shape = {
+  readonly type?: string;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Shape>>;
+  readonly items?: Shape;
+  readonly additionalProperties?: Shape | boolean;
+  readonly required?: readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly 'x-kubernetes-int-or-string'?: boolean;
+  readonly 'x-kubernetes-validations'?: readonly { readonly message?: string; readonly rule: string }[];
+};
+
+/** One page for each custom resource: its fields with types and defaults, its rules in their own words. */
+export function buildResourceReference(): readonly GeneratedFile[] {
+  return buildCrds().map((crd) => {
+    const { names, versions } = crd.spec;
+    const schema = versions[0]?.schema.openAPIV3Schema as Shape | undefined;
+    const spec = schema?.properties?.['spec'] ?? {};
+    const rules = collectRules(schema ?? {}, '');
+    const text = [
+      `# ${names.kind}`,
+      '',
+      `\`${crd.spec.group}/${versions[0]?.name}\`, namespaced. Short name \`${names.shortNames?.join('`, `')}\`, category \`${names.categories?.join('`, `')}\`.`,
+      '',
+      schema?.description ?? '',
+      '',
+      '| field of spec | type | default | |',
+      '| --- | --- | --- | --- |',
+      ...describeFields(spec, ''),
+      '',
+      '## Rules',
+      '',
+      ...rules.map((rule) => `- ${rule}`),
+      '',
+    ];
+    return { path: `docs/reference/resources/${names.singular}.md`, text: text.join('\n') };
+  });
+}
+
+function describeFields(shape: Shape, prefix: string): string[] {
+  return Object.entries(shape.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    const isRequired = shape.required?.includes(name) ?? false;
+    const notes = [isRequired ? 'required' : '', oneLine(field.description ?? '')]
+      .filter((note) => note !== '')
+      .join('; ');
+    const row = `| \`${path}\` | ${describeType(field)} | ${field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``} | ${notes} |`;
+    const inner = field.items?.properties
+      ? describeFields(field.items, `${path}[].`)
+      : describeFields(field, `${path}.`);
+    return [row, ...inner];
+  });
+}
+
+function describeType(field: Shape): string {
+  if (field.enum) return field.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (field['x-kubernetes-int-or-string']) return 'quantity';
+  if (field.type === 'array') return `list of ${field.items?.type ?? 'values'}`;
+  const bounds = [
+    field.minimum === undefined ? '' : `≥ ${field.minimum}`,
+    field.maximum === undefined ? '' : `≤ ${field.maximum}`,
+  ].filter((text) => text !== '');
+  return `${field.type ?? 'any'}${bounds.length > 0 ? ` (${bounds.join(', ')})` : ''}`;
+}
+
+function collectRules(shape: Shape, path: string): string[] {
+  const own = (shape['x-kubernetes-validations'] ?? []).map(
+    (rule) => `${path === '' ? '' : `\`${path}\`: `}${oneLine(rule.message ?? rule.rule)}`,
+  );
+  const inner = Object.entries(shape.properties ?? {}).flatMap(([name, field]) =>
+    collectRules(field, path === '' ? name : `${path}.${name}`),
+  );
+  return [...own, ...inner, ...(shape.items ? collectRules(shape.items, `${path}[]`) : [])];
+}
+
+/** Table cells have one line, and a pipe would end them. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
+}
