@@ -36,6 +36,8 @@ export const FreshHeader = Type.Object(
     acknowledged_lsn: Lsn,
     committed_lsn: Lsn,
     table_version: Type.Integer({ minimum: -1 }),
+    /** Acknowledged rows of the source that this log has not committed, whatever `after_lsn` was. */
+    unflushed_rows: Type.Integer({ minimum: 0 }),
     frames: Type.Integer(),
     bytes: Type.Integer(),
   },

@@ -1,0 +1,298 @@
+import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contracts';
+import type { PlanSchemas } from '@hybridstore/plan';
+import { type Clock, HybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
+import type { Engine } from './engine-port.ts';
+import {
+  type Execution,
+  ExecutionLost,
+  type Executor,
+  type ExecutorChild,
+  type RowPiece,
+  type RowShape,
+  ViewGone,
+} from './executor-port.ts';
+import type { Members } from './peer-port.ts';
+import { type PrintedPlan, printStatement, requireSoundPlan } from './statement.ts';
+import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
+
+export type QueryLimits = {
+  readonly concurrentMax: number;
+  readonly waitingMax: number;
+  readonly statementMsMax: number;
+  readonly resultRowsMax: number;
+  readonly resultBytesMax: number;
+};
+
+export type QueryRunnerPorts = {
+  readonly engine: Engine;
+  readonly executor: Executor;
+  readonly members: Members;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly node: string;
+  /** Told how long each query waited for its turn. */
+  readonly observeWait: (waitMs: number) => void;
+};
+
+export type QueryRequest = {
+  readonly queryId: string;
+  readonly plan: LogicalPlan;
+  readonly consistency: 'strict' | 'committed';
+  readonly shape: RowShape;
+  readonly separator: ',' | '\n';
+  /** The whole query, its wait and the reading of its rows included. */
+  readonly deadlineMs: number;
+  readonly rowsMax?: number;
+  readonly bytesMax?: number;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+};
+
+/** A query whose first rows are there. `pieces` throws what ended it early; `stats` are complete after the last piece. */
+export type RunningQuery = {
+  readonly columns: readonly ResultColumn[];
+  pieces(): AsyncIterable<RowPiece>;
+  stats(): QueryStats;
+  /** Settles when the query holds no resource any more. Never rejects. */
+  readonly finished: Promise<void>;
+  cancel(reason: Error): void;
+};
+
+const attemptsMax = 3;
+/** How long the engine may take to notice an interrupt before its process is killed, with its neighbours. */
+const stopMsMax = 200;
+/** A reader who merely left does not justify killing neighbours as fast. */
+const leaveMsMax = 2_000;
+
+type Opened = {
+  readonly execution: Execution;
+  readonly printed: PrintedPlan;
+  readonly views: ReadonlyMap<string, SourceView>;
+  readonly columns: readonly ResultColumn[];
+};
+
+/**
+ * Runs plans: waits for a turn, takes a view of every source, prints, executes, and lets go of everything at the end. A
+ * query that loses its child through no fault of its own, or whose view is gone, starts again as long as no row of it has
+ * been given out.
+ */
+export class QueryRunner {
+  readonly #ports: QueryRunnerPorts;
+  readonly #limits: QueryLimits;
+  readonly #slots: Semaphore;
+  readonly #stops = new Map<string, AbortController>();
+
+  constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#slots = new Semaphore({ running: limits.concurrentMax, waiting: limits.waitingMax });
+  }
+
+  get running(): number {
+    return this.#slots.active;
+  }
+
+  get waiting(): number {
+    return this.#slots.waiting;
+  }
+
+  /** Columns of sources as the newest table versions have them. `not_found` names the first that does not exist. */
+  async schemas(sourceIds: readonly string[]): Promise<PlanSchemas> {
+    const states = await Promise.all(sourceIds.map((sourceId) => this.#ports.engine.source(sourceId)));
+    return new Map(states.map((state) => [state.sourceId, { columns: state.columns }]));
+  }
+
+  /** False when no query of that id is here. */
+  cancel(queryId: string): boolean {
+    const stop = this.#stops.get(queryId);
+    stop?.abort(new HybridStoreError('unavailable', 'the query was cancelled', { query_id: queryId }));
+    return stop !== undefined;
+  }
+
+  /** Resolves with the first rows. Errors: those of a statement, `overloaded`, `unavailable`, `deadline_exceeded`, `conflict` for an id in use. */
+  async start(request: QueryRequest): Promise<RunningQuery> {
+    if (this.#stops.has(request.queryId))
+      throw new HybridStoreError('conflict', `query ${request.queryId} is running already`);
+    const { stop, release } = this.#watch(request);
+    const enteredMs = this.#ports.clock.monotonicMs();
+    const opened = Promise.withResolvers<RunningQuery>();
+    const finished = this.#slots
+      .run(async () => {
+        const startedMs = this.#ports.clock.monotonicMs();
+        this.#ports.observeWait(startedMs - enteredMs);
+        await this.#serve(request, stop, { enteredMs, startedMs, opened, finished: () => finished });
+      }, stop.signal)
+      .catch((error: unknown) => opened.reject(error))
+      .finally(release);
+    return opened.promise;
+  }
+
+  /** One signal for everything that ends a query: its deadline, its caller, a cancellation. */
+  #watch(request: QueryRequest): { readonly stop: AbortController; readonly release: () => void } {
+    const stop = new AbortController();
+    this.#stops.set(request.queryId, stop);
+    const deadlineMs = Math.min(request.deadlineMs, this.#limits.statementMsMax);
+    const cancelTimer = this.#ports.clock.schedule(deadlineMs, () => stop.abort(deadlineExceeded(deadlineMs)));
+    const leave = () => stop.abort(leaveReason(request.signal.reason, deadlineMs));
+    if (request.signal.aborted) leave();
+    else request.signal.addEventListener('abort', leave, { once: true });
+    return {
+      stop,
+      release: () => {
+        cancelTimer();
+        request.signal.removeEventListener('abort', leave);
+        this.#stops.delete(request.queryId);
+      },
+    };
+  }
+
+  /** Holds the query's turn, and the files of its views, until its last row is read or it has failed. */
+  async #serve(request: QueryRequest, stop: AbortController, run: Run): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const pins: { release(): void }[] = [];
+      try {
+        const opened = await this.#open(request, stop.signal, pins);
+        run.opened.resolve(this.#describe(request, stop, opened, run));
+        await opened.execution.ended.catch(() => {});
+        return;
+      } catch (error) {
+        if (attempt >= attemptsMax || stop.signal.aborted || !isWorthAnotherTry(error)) throw asAnswer(error);
+        this.#ports.logger.info('query_restarted', { query_id: request.queryId, attempt, error });
+      } finally {
+        for (const pin of pins) pin.release();
+      }
+    }
+  }
+
+  async #open(request: QueryRequest, signal: AbortSignal, pins: { release(): void }[]): Promise<Opened> {
+    const sourceIds = request.plan.tables.map((table) => table.source);
+    requireSoundPlan(request.plan, await this.schemas(sourceIds));
+    const child = await this.#ports.executor.acquire(signal);
+    const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
+    signal.throwIfAborted();
+    const views = new Map(taken.map((view) => [view.sourceId, view]));
+    const { reads, ...statement } = printStatement(request.plan, views);
+    const execution = child.run({
+      ...statement,
+      shape: request.shape,
+      separator: request.separator,
+      rowsMax: request.rowsMax ?? this.#limits.resultRowsMax,
+      bytesMax: request.bytesMax ?? this.#limits.resultBytesMax,
+    });
+    this.#stopWith(signal, execution);
+    return { execution, views, printed: { ...statement, reads }, columns: await execution.started };
+  }
+
+  async #takeView(
+    child: ExecutorChild,
+    sourceId: string,
+    request: QueryRequest,
+    run: { readonly signal: AbortSignal; readonly pins: { release(): void }[] },
+  ): Promise<SourceView> {
+    const view =
+      request.consistency === 'strict'
+        ? await takeStrictView(this.#ports, child, sourceId, run.signal)
+        : await takeCommittedView(this.#ports.engine, sourceId);
+    run.pins.push(this.#ports.engine.pin(view.state));
+    return view;
+  }
+
+  #stopWith(signal: AbortSignal, execution: Execution): void {
+    const cancel = () => {
+      const reason: unknown = signal.reason;
+      const isUrgent = isDeadline(reason) || this.#ports.executor.running <= 1;
+      const error = reason instanceof Error ? reason : new HybridStoreError('unavailable', 'the query was cancelled');
+      execution.cancel(error, isUrgent ? stopMsMax : leaveMsMax);
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+    const forget = () => signal.removeEventListener('abort', cancel);
+    execution.ended.then(forget, forget);
+  }
+
+  #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
+    const { execution, printed, views } = opened;
+    let freshRows = 0;
+    execution.ended.then(
+      (end) => {
+        freshRows = end.freshRows;
+      },
+      () => {},
+    );
+    return {
+      columns: opened.columns,
+      pieces: () => readPieces(execution),
+      finished: run.finished(),
+      cancel: (reason) => stop.abort(reason),
+      stats: () => {
+        const nowMs = this.#ports.clock.monotonicMs();
+        return {
+          query_id: request.queryId,
+          elapsed_ms: roundMs(nowMs - run.enteredMs),
+          queue_ms: roundMs(run.startedMs - run.enteredMs),
+          execute_ms: roundMs(nowMs - run.startedMs),
+          path: 'scan',
+          consistency: request.consistency,
+          files_total: printed.reads.filesTotal,
+          files_read: printed.reads.filesRead,
+          bytes_read: printed.reads.bytesRead,
+          fresh_rows: freshRows,
+          snapshots: Object.fromEntries([...views].map(([id, view]) => [id, view.state.version])),
+          node: this.#ports.node,
+        };
+      },
+    };
+  }
+}
+
+type Run = {
+  readonly enteredMs: number;
+  readonly startedMs: number;
+  readonly opened: PromiseWithResolvers<RunningQuery>;
+  readonly finished: () => Promise<void>;
+};
+
+async function* readPieces(execution: Execution): AsyncGenerator<RowPiece> {
+  try {
+    yield* execution.pieces();
+    await execution.ended;
+  } catch (error) {
+    throw asAnswer(error);
+  }
+}
+
+function isWorthAnotherTry(error: unknown): boolean {
+  return error instanceof ViewGone || (error instanceof ExecutionLost && error.isInnocent);
+}
+
+/** What the caller is told of an end that only the executor's own words describe. */
+function asAnswer(error: unknown): unknown {
+  if (!(error instanceof ExecutionLost || error instanceof ViewGone)) return error;
+  return new HybridStoreError(
+    'unavailable',
+    'the SQL executor was lost while it ran the query',
+    { retry_after_ms: 1_000 },
+    { cause: error },
+  );
+}
+
+function deadlineExceeded(deadlineMs: number): HybridStoreError {
+  return new HybridStoreError('deadline_exceeded', `the query did not end within ${deadlineMs} ms`, {
+    deadline_ms: deadlineMs,
+  });
+}
+
+/** A caller's own deadline arrives as the platform's time-out error. */
+function leaveReason(reason: unknown, deadlineMs: number): HybridStoreError {
+  if (reason instanceof HybridStoreError) return reason;
+  if (reason instanceof Error && reason.name === 'TimeoutError') return deadlineExceeded(deadlineMs);
+  return new HybridStoreError('unavailable', 'the caller went away', {}, { cause: reason });
+}
+
+function isDeadline(reason: unknown): boolean {
+  return reason instanceof HybridStoreError && reason.code === 'deadline_exceeded';
+}
+
+function roundMs(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

@@ -1,0 +1,122 @@
+import type { FileStatistics, LogicalPlan, PruningPredicate } from '@hybridstore/contracts';
+import {
+  checkPlan,
+  listScans,
+  PlanError,
+  type PlanSchemas,
+  prepareMatcher,
+  printDuckdb,
+  scanPredicates,
+} from '@hybridstore/plan';
+import { assert, HybridStoreError } from '@hybridstore/runtime';
+import type { TableState } from './engine-port.ts';
+import type { StatementRequest, StatementView, ViewBound } from './executor-port.ts';
+import type { SourceView } from './strict-view.ts';
+
+/** What a statement will read, for the answer's `stats`. */
+export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
+export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views'> & { readonly reads: ReadFigures };
+
+/** A plan over views of its sources as DuckDB SQL, with the files that statistics cannot rule out. */
+export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, SourceView>): PrintedPlan {
+  const schemas: PlanSchemas = new Map([...views].map(([id, view]) => [id, { columns: view.state.columns }]));
+  const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
+  const scans = listScans(plan.query);
+  // A space: no alias or table of a user who writes plain identifiers can be the same.
+  const names = new Map(scans.map((scan, index) => [scan.alias, `scan ${index}`]));
+  const printed = asInvalidRequest(() =>
+    printDuckdb(plan, { tableName: (scan) => [names.get(scan.alias) ?? scan.alias] }),
+  );
+  const read = scans.map((scan) => {
+    const view = views.get(scan.source);
+    assert(view, `no view of source ${scan.source}`);
+    const wanted = predicates.get(scan.alias) ?? [];
+    return buildScan({ name: names.get(scan.alias) ?? scan.alias, columns: scan.columns, predicates: wanted }, view);
+  });
+  return {
+    text: printed.sql,
+    parameters: printed.parameters,
+    views: read.map(({ view }) => view),
+    reads: sumReads(read.map(({ reads }) => reads)),
+  };
+}
+
+/** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
+export function requireSoundPlan(plan: LogicalPlan, schemas: PlanSchemas): void {
+  asInvalidRequest(() => checkPlan(plan, schemas));
+}
+
+/** The plan package's own error as the house's. */
+export function asInvalidRequest<T>(task: () => T): T {
+  try {
+    return task();
+  } catch (error) {
+    if (error instanceof PlanError) throw new HybridStoreError('invalid_request', error.message, error.details);
+    throw error;
+  }
+}
+
+type Scan = {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly predicates: readonly PruningPredicate[];
+};
+
+function buildScan(scan: Scan, source: SourceView): { readonly view: StatementView; readonly reads: ReadFigures } {
+  const { state } = source;
+  const positions = new Map(state.columns.map((column, position) => [column.name, position]));
+  const columns = scan.columns.map((name) => {
+    const position = positions.get(name);
+    const type = position === undefined ? undefined : state.columns[position]?.type;
+    assert(position !== undefined && type !== undefined, `column ${name} is not in ${state.sourceId}`);
+    return { name, type, position };
+  });
+  const files = pruneFiles(state, scan.predicates);
+  const view = {
+    name: scan.name,
+    source: state.sourceId,
+    columns,
+    files: files.map((file) => ({ path: `${state.directory}/${file.path}`, partition: file.partition })),
+    hasAbsentColumns: state.schemaVersion > 1,
+    bounds: listBounds(scan.predicates, state),
+    fresh: source.fresh,
+  };
+  const bytesRead = files.reduce((sum, file) => sum + file.bytes, 0);
+  return { view, reads: { filesTotal: state.files.length, filesRead: files.length, bytesRead } };
+}
+
+function pruneFiles(state: TableState, predicates: readonly PruningPredicate[]): readonly FileStatistics[] {
+  const types = new Map(state.columns.map((column) => [column.name, column.type]));
+  return state.files.filter(prepareMatcher(predicates, types));
+}
+
+const boundOperators: Partial<Record<PruningPredicate['operator'], ViewBound['operator']>> = {
+  eq: '=',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+};
+
+/**
+ * Predicates on columns whose stored type is another one than their own: DuckDB does not look through the conversion to
+ * the statistics of row groups. Only values that the stored type holds exactly: a rounded bound would lose rows.
+ */
+function listBounds(predicates: readonly PruningPredicate[], state: TableState): readonly ViewBound[] {
+  return predicates.flatMap((predicate) => {
+    const operator = boundOperators[predicate.operator];
+    const [value, ...more] = predicate.values;
+    const type = state.columns.find((column) => column.name === predicate.column)?.type;
+    if (!operator || value === undefined || more.length > 0 || type === undefined) return [];
+    const isExact = type === 'timestamp' || (type === 'integer' && /^-?\d{1,18}$/.test(value));
+    return isExact ? [{ column: predicate.column, operator, value }] : [];
+  });
+}
+
+function sumReads(reads: readonly ReadFigures[]): ReadFigures {
+  return {
+    filesTotal: reads.reduce((sum, read) => sum + read.filesTotal, 0),
+    filesRead: reads.reduce((sum, read) => sum + read.filesRead, 0),
+    bytesRead: reads.reduce((sum, read) => sum + read.bytesRead, 0),
+  };
+}

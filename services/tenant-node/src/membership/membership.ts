@@ -1,0 +1,169 @@
+import type { Member } from '@hybridstore/contracts';
+import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
+import type { MemberDirectory } from '../domain/member-port.ts';
+import type { Members, Peer } from '../domain/peer-port.ts';
+
+/**
+ * Who may hold acknowledged rows that no table version has yet. A strict read asks all of them, so a node must be known
+ * to every other before it acknowledges its first write:
+ *
+ *   write own file (durable) → list the files → tell every active member and wait for its answer → acknowledge writes
+ *
+ * Two nodes that start together each write before they list, so at least one of them sees the other and tells it. A
+ * member that is told answers at once, even while it is itself still telling others: waiting would be a deadlock.
+ * The file's epoch counts the member's lives; of two statements about a member the later epoch holds, and within one
+ * epoch `drained` comes after `active`. A member leaves by its own word only (`drained`): from outside, a dead node and a
+ * slow one look the same, and its rows are on its volume.
+ */
+export interface MemberStore {
+  read(pod: string): Member | undefined;
+  list(): readonly Member[];
+  write(member: Member): void;
+}
+
+/** Calls to other members. */
+export interface MemberCalls {
+  /** Resolves when `receiver` knows `member`. */
+  announce(receiver: Member, member: Member): Promise<void>;
+  connect(member: Member): Peer;
+}
+
+export type MembershipOptions = {
+  readonly store: MemberStore;
+  readonly calls: MemberCalls;
+  readonly self: Pick<Member, 'pod' | 'url' | 'log_id'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+const announceMsMin = 50;
+const announceMsMax = 2_000;
+
+export class Membership implements Members, MemberDirectory {
+  readonly #options: MembershipOptions;
+  readonly #known = new Map<string, { readonly member: Member; readonly peer: Peer }>();
+  readonly #closed = new AbortController();
+  #self: Member | undefined;
+  #isJoined = false;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+  }
+
+  get self(): Member | undefined {
+    return this.#self;
+  }
+
+  /** Whether every active member knows this one: before, nothing may be acknowledged. */
+  get isJoined(): boolean {
+    return this.#isJoined;
+  }
+
+  /** Resolves when all active members know this node. Called at start and when a drained node is wanted back. */
+  async join(): Promise<void> {
+    const { store, self, clock, logger } = this.#options;
+    const epoch = (store.read(self.pod)?.epoch ?? 0) + 1;
+    this.#self = { ...self, state: 'active', epoch };
+    store.write(this.#self);
+    for (const member of store.list()) this.receive(member);
+    const startedMs = clock.monotonicMs();
+    await Promise.all(this.#others().map((member) => this.#announceUntilKnown(member)));
+    this.#isJoined = true;
+    logger.info('member_joined', {
+      epoch,
+      members: this.#others().map((member) => member.pod),
+      elapsed_ms: clock.monotonicMs() - startedMs,
+    });
+  }
+
+  /** What a member says of itself, or what its file says. Older statements change nothing. Returns this node's own epoch. */
+  receive(member: Member): number {
+    const known = this.#known.get(member.pod)?.member;
+    if (member.pod !== this.#options.self.pod && isNewer(member, known))
+      this.#known.set(member.pod, { member, peer: this.#guard(member) });
+    return this.#self?.epoch ?? 0;
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.#known.values()].filter(({ member }) => member.state === 'active').map(({ peer }) => peer);
+  }
+
+  members(): readonly Member[] {
+    const others = [...this.#known.values()].map(({ member }) => member);
+    return this.#self ? [this.#self, ...others] : others;
+  }
+
+  /** Everything this node acknowledged is committed, and it acknowledges nothing more: others need not ask it. */
+  async leave(): Promise<void> {
+    if (!this.#self) return;
+    this.#isJoined = false;
+    this.#self = { ...this.#self, state: 'drained' };
+    this.#options.store.write(this.#self);
+    // Only to spare the others a failed call: they find the file as soon as they cannot reach this node.
+    const told = this.#others().map((member) => this.#announceOnce(member));
+    await Promise.allSettled(told);
+  }
+
+  close(): void {
+    this.#closed.abort(new HybridStoreError('unavailable', 'the node is shutting down'));
+  }
+
+  #others(): readonly Member[] {
+    return [...this.#known.values()].map(({ member }) => member).filter((member) => member.state === 'active');
+  }
+
+  async #announceUntilKnown(member: Member): Promise<void> {
+    const { clock, logger, store } = this.#options;
+    let receiver = member;
+    for (let pauseMs = announceMsMin; ; pauseMs = Math.min(pauseMs * 2, announceMsMax)) {
+      try {
+        await this.#announceOnce(receiver);
+        return;
+      } catch (error) {
+        logger.warn('member_not_told', { pod: receiver.pod, url: receiver.url, error });
+      }
+      await clock.sleep(pauseMs, this.#closed.signal);
+      // It may have drained, or come back under another address, meanwhile.
+      const written = store.read(member.pod);
+      if (!written || written.state === 'drained') {
+        if (written) this.receive(written);
+        else this.#known.delete(member.pod);
+        return;
+      }
+      receiver = written;
+      this.receive(written);
+    }
+  }
+
+  async #announceOnce(receiver: Member): Promise<void> {
+    if (this.#self) await this.#options.calls.announce(receiver, this.#self);
+  }
+
+  /** A peer that cannot be asked may have drained since: its file tells. */
+  #guard(member: Member): Peer {
+    const peer = this.#options.calls.connect(member);
+    return {
+      pod: peer.pod,
+      log: peer.log,
+      fresh: async (sourceId, afterLsn, signal) => {
+        try {
+          return await peer.fresh(sourceId, afterLsn, signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          const written = this.#options.store.read(member.pod);
+          if (written?.state !== 'drained' || written.epoch < member.epoch) throw error;
+          this.receive(written);
+          // All it acknowledged was committed before the file said so; the version is looked up after this answer.
+          return { ...nothingHeld, log: peer.log };
+        }
+      },
+    };
+  }
+}
+
+const nothingHeld = { acknowledgedLsn: 0, committedLsn: 0, tableVersion: -1, unflushedRows: 0, frames: [] };
+
+function isNewer(member: Member, known: Member | undefined): boolean {
+  if (!known || member.epoch > known.epoch) return true;
+  return member.epoch === known.epoch && member.state === 'drained' && known.state === 'active';
+}
