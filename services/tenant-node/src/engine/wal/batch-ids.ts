@@ -1,5 +1,5 @@
 /** What was answered to a batch id. */
-export type AppliedBatch = { readonly lsn: number; readonly accepted: number };
+export type AppliedBatch = { readonly lsn: number; readonly accepted: number; readonly durable: boolean };
 
 /**
  * Batch ids that were acknowledged, so that a repeated batch is acknowledged again and applied once. They are rebuilt

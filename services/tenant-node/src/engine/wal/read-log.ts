@@ -96,7 +96,7 @@ function acceptFrame(frame: FrameHeader, bytes: Buffer, summary: SegmentSummary,
   const table = frame.kind === frameKinds.batch ? tableKey(frame.sourceId, frame.tableTag) : undefined;
   const batch = table !== undefined && frame.batchId !== undefined ? batchKey(table, frame.batchId) : undefined;
   summarizeFrame(summary, frame, { table, batch });
-  if (batch !== undefined) context.batchIds.remember(batch, { lsn: frame.lsn, accepted: frame.rows });
+  if (batch !== undefined) context.batchIds.remember(batch, { lsn: frame.lsn, accepted: frame.rows, durable: true });
 }
 
 function dropOrRefuse(

@@ -263,11 +263,11 @@ test('batch ids are known again after a restart, and forgotten with their segmen
   await log.close();
   const again = await WriteAheadLog.open(options(disk, { segmentBytesMax: 100, clock }));
   again.start(0);
-  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-1')), { lsn: 1, accepted: 1 });
+  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-1')), { lsn: 1, accepted: 1, durable: true });
   await clock.advance(25 * 3_600_000);
   assert.equal(await again.removeOld((_, lastLsn) => lastLsn <= 1), 1);
   assert.equal(again.batchIds.get(batchKey(table, 'id-1')), undefined);
-  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-2')), { lsn: 2, accepted: 1 });
+  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-2')), { lsn: 2, accepted: 1, durable: true });
   assert.deepEqual(await disk.list(folder), ['00000000000000000002.log', '00000000000000000003.log', 'log-id']);
 });
 

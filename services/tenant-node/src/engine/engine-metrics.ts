@@ -1,0 +1,54 @@
+import { Counter, durationBucketsSeconds, Gauge, Histogram, type Registry } from '@hybridstore/runtime';
+
+/** What the engine counts. Labels are none: sources are not a bounded set. */
+export type EngineMetrics = {
+  readonly appendedRows: Counter;
+  readonly appendedBytes: Counter;
+  readonly groupSeconds: Histogram;
+  readonly flushSeconds: Histogram;
+  readonly flushFailures: Counter;
+  readonly flushedRows: Counter;
+  readonly commitConflicts: Counter;
+  readonly compactedBytes: Counter;
+};
+
+const fsyncBucketsSeconds = [0.0001, 0.00025, ...durationBucketsSeconds];
+
+export function createEngineMetrics(
+  registry: Registry,
+  read: { readonly unflushedRows: () => number; readonly logBytes: () => number },
+): EngineMetrics {
+  const registers = [registry];
+  const counter = (name: string, help: string) => new Counter({ name: `hybridstore_engine_${name}`, help, registers });
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name: `hybridstore_engine_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge('unflushed_rows', 'Acknowledged rows that are not in a table yet', read.unflushedRows);
+  gauge('log_bytes', 'Bytes of the log segments', read.logBytes);
+  return {
+    appendedRows: counter('appended_rows_total', 'Rows acknowledged'),
+    appendedBytes: counter('appended_bytes_total', 'Bytes of the frames acknowledged'),
+    flushFailures: counter('flush_failures_total', 'Flushes that failed and will be tried again'),
+    flushedRows: counter('flushed_rows_total', 'Rows committed to tables'),
+    commitConflicts: counter('commit_conflicts_total', 'Commits that another writer was faster with'),
+    compactedBytes: counter('compacted_bytes_total', 'Bytes written by compactions'),
+    groupSeconds: new Histogram({
+      name: 'hybridstore_engine_log_group_seconds',
+      help: 'Write and fdatasync of one group of frames',
+      buckets: fsyncBucketsSeconds,
+      registers,
+    }),
+    flushSeconds: new Histogram({
+      name: 'hybridstore_engine_flush_seconds',
+      help: 'From taking rows to their commit',
+      buckets: durationBucketsSeconds,
+      registers,
+    }),
+  };
+}

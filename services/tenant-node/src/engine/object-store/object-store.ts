@@ -1,0 +1,24 @@
+/**
+ * Where tables live: a shared folder, later S3. Keys are `/`-separated paths below one root. Everything that a table's
+ * readers rely on is made by `putIfAbsent`; an object that exists is whole and durable.
+ */
+export interface ObjectStore {
+  /** Must come before the first object below `prefix`. An object is never put into a folder that was deleted meanwhile. */
+  createFolder(prefix: string): Promise<void>;
+  /** False, with nothing changed, when the key is taken. */
+  putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean>;
+  /** Replaces what is there; only for hints that may be stale or lost. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
+  get(key: string): Promise<Buffer | undefined>;
+  /** Fewer bytes than asked for when the object ends before; `not_found` when there is none. */
+  getRange(key: string, offset: number, length: number): Promise<Buffer>;
+  stat(key: string): Promise<ObjectStat | undefined>;
+  /** Names directly below `prefix` (without it), sorted, objects and folders alike. */
+  list(prefix: string): Promise<string[]>;
+  /** Succeeds when there is none. */
+  delete(key: string): Promise<void>;
+  /** Removes everything below `prefix`; readers see all of it or nothing. */
+  deleteAll(prefix: string): Promise<void>;
+}
+
+export type ObjectStat = { readonly bytes: number; readonly modifiedAtMs: number };

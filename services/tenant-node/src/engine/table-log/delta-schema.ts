@@ -1,0 +1,46 @@
+import { type Column, type ColumnType, columnTypeName } from '@hybridstore/contracts';
+import { storedColumnType } from '../batch/column-kind.ts';
+
+/**
+ * Columns as a Delta `schemaString`. Types are stored wide (see `duckdb/column-types.ts`); the declared type stands in
+ * the field's metadata under `hybridstore.type`, where other engines ignore it.
+ */
+const storedPrecision = 38;
+const declaredTypeKey = 'hybridstore.type';
+
+function deltaType(type: ColumnType): string {
+  switch (type.kind) {
+    case 'integer':
+    case 'bigint':
+      return 'long';
+    case 'decimal':
+      return `decimal(${storedPrecision},${type.scale})`;
+    case 'json':
+      return 'string';
+    default:
+      return type.kind;
+  }
+}
+
+export function encodeDeltaSchema(columns: readonly Column[]): string {
+  const fields = columns.map((column) => {
+    const type = storedColumnType(column);
+    return {
+      name: column.name,
+      type: deltaType(type),
+      nullable: column.nullable !== false,
+      metadata: { [declaredTypeKey]: columnTypeName(type) },
+    };
+  });
+  return JSON.stringify({ type: 'struct', fields });
+}
+
+/** Names of the fields of a `schemaString`; none when it is no struct. */
+export function deltaFieldNames(schemaString: string): string[] {
+  const schema: unknown = JSON.parse(schemaString);
+  if (typeof schema !== 'object' || schema === null || !('fields' in schema) || !Array.isArray(schema.fields))
+    return [];
+  return schema.fields.map((field: unknown) =>
+    typeof field === 'object' && field !== null && 'name' in field ? String(field.name) : '',
+  );
+}

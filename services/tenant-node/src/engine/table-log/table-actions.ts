@@ -1,0 +1,106 @@
+import type { FileStatistics, SourceDefinition } from '@hybridstore/contracts';
+import { type Action, type CommitInfo, type MetadataAction, protocolVersions } from './actions.ts';
+import { encodeDeltaSchema } from './delta-schema.ts';
+import { encodeDeltaStatistics } from './delta-statistics.ts';
+import { definitionKey, type LiveFile, type Snapshot, schemaVersionKey, snapshotColumns } from './snapshot.ts';
+
+/** The commits that this engine makes, as lists of actions. Pure: ids and times come from the caller. */
+
+const engineInfo = 'HybridStore/0.1.0';
+
+export function commitInfo(operation: string, timestamp: number): { readonly commitInfo: CommitInfo } {
+  return { commitInfo: { timestamp, operation, engineInfo } };
+}
+
+export function createTableActions(
+  definition: SourceDefinition,
+  made: { readonly id: string; readonly nowMs: number },
+): Action[] {
+  return [
+    commitInfo('CREATE TABLE', made.nowMs),
+    { protocol: protocolVersions },
+    { metaData: metadata(definition, { id: made.id, schemaVersion: 1, createdTime: made.nowMs }) },
+  ];
+}
+
+export function changeTableActions(base: Snapshot, definition: SourceDefinition, nowMs: number): Action[] {
+  const hasNewColumns = snapshotColumns(definition).length !== snapshotColumns(base.definition).length;
+  const next = metadata(definition, {
+    id: base.metadata.id,
+    schemaVersion: base.schemaVersion + (hasNewColumns ? 1 : 0),
+    createdTime: base.metadata.createdTime,
+  });
+  const configuration = { ...base.metadata.configuration, ...next.configuration };
+  return [
+    commitInfo(hasNewColumns ? 'ADD COLUMNS' : 'SET TBLPROPERTIES', nowMs),
+    { metaData: { ...next, configuration } },
+  ];
+}
+
+function metadata(
+  definition: SourceDefinition,
+  table: { readonly id: string; readonly schemaVersion: number; readonly createdTime: number | undefined },
+): MetadataAction {
+  return {
+    id: table.id,
+    name: definition.source_id,
+    format: { provider: 'parquet', options: {} },
+    schemaString: encodeDeltaSchema(snapshotColumns(definition)),
+    partitionColumns: definition.partition_columns ?? [],
+    configuration: {
+      [definitionKey]: JSON.stringify(definition),
+      [schemaVersionKey]: String(table.schemaVersion),
+    },
+    createdTime: table.createdTime,
+  };
+}
+
+export function appendActions(
+  base: Snapshot,
+  files: readonly FileStatistics[],
+  txn: { readonly appId: string; readonly lsn: number; readonly nowMs: number },
+): Action[] {
+  return [
+    commitInfo('WRITE', txn.nowMs),
+    { txn: { appId: txn.appId, version: txn.lsn, lastUpdated: txn.nowMs } },
+    ...files.map((file) => addAction(base, file, true)),
+  ];
+}
+
+/** The same rows in other files: readers of changes may skip the commit (`dataChange` false). */
+export function replaceActions(
+  base: Snapshot,
+  replaced: readonly LiveFile[],
+  files: readonly FileStatistics[],
+  nowMs: number,
+): Action[] {
+  return [
+    commitInfo('OPTIMIZE', nowMs),
+    ...replaced.map(({ add }) => ({
+      remove: {
+        path: add.path,
+        deletionTimestamp: nowMs,
+        dataChange: false,
+        extendedFileMetadata: true,
+        partitionValues: add.partitionValues,
+        size: add.size,
+      },
+    })),
+    ...files.map((file) => addAction(base, file, false)),
+  ];
+}
+
+/** Partition columns have no statistics of their own in Delta: their value is the partition value. */
+function addAction(base: Snapshot, file: FileStatistics, dataChange: boolean): Action {
+  const columns = snapshotColumns(base.definition).filter(({ name }) => !(name in file.partition));
+  return {
+    add: {
+      path: file.path,
+      partitionValues: file.partition,
+      size: file.bytes,
+      modificationTime: file.modified_at,
+      dataChange,
+      stats: encodeDeltaStatistics({ rows: file.rows, columns: file.columns }, columns),
+    },
+  };
+}

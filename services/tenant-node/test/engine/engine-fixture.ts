@@ -1,0 +1,34 @@
+import { join } from 'node:path';
+import { type Logger, silentLogger, systemClock } from '@hybridstore/runtime';
+import type { Engine } from '../../src/domain/engine-port.ts';
+import { systemDisk } from '../../src/engine/disk.ts';
+import { createEngine, type EngineOptions } from '../../src/engine/engine.ts';
+import { createSegmentWriter, type SegmentWriter } from '../../src/engine/segment/segment-writer.ts';
+
+/** A writer child that the engines of one test file share; close it at the end. */
+export function createSharedWriter(spoolFolder: string, logger: Logger = silentLogger): SegmentWriter {
+  return createSegmentWriter({
+    disk: systemDisk,
+    clock: systemClock,
+    logger,
+    spoolFolder,
+    memoryBytesMax: 256 * 1024 * 1024,
+    threads: 1,
+    requestMsMax: 60_000,
+  });
+}
+
+/** An engine under `folder`, with times so long that nothing happens unasked. */
+export function openEngine(folder: string, over: Partial<EngineOptions> = {}): Promise<Engine> {
+  const pod = over.pod ?? 'hs-acme-0';
+  return createEngine({
+    pod,
+    logFolder: join(folder, 'log', pod),
+    dataFolder: join(folder, 'data'),
+    clock: systemClock,
+    logger: silentLogger,
+    onFatal: () => {},
+    ...over,
+    limits: { flushIntervalMs: 3_600_000, ...over.limits },
+  });
+}
