@@ -233,6 +233,8 @@ const listFunctions = [
   scalar('map_values', 1, 1, 'list'),
   scalar('map_extract', 2, 2, 'unknown', { aliases: { duckdb: ['element_at'] } }),
   scalar('cardinality', 1, 1, 'bigint'),
+  /** One row per element; the engine takes it only as an output. */
+  scalar('unnest', 1, 1, 'unknown'),
 ];
 
 const aggregateFunctions = [

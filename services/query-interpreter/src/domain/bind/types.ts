@@ -1,0 +1,60 @@
+import type { PlanExpression } from '@hybridstore/contracts';
+import { call, tryCast } from '@hybridstore/plan';
+
+/**
+ * A bound expression with what is known of its type: a data type of the plan, or `null`, `literal` (a bare text, which
+ * takes the type of what it meets), `list`, `struct`, `unknown`. A `json` value has no declared type inside: beside a
+ * number it is read as a number, beside anything else as text.
+ */
+export type Typed = { readonly node: PlanExpression; readonly type: string };
+
+const integers = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
+
+export const isInteger = (type: string): boolean => integers.has(type);
+export const isDecimal = (type: string): boolean => type.startsWith('decimal');
+export const isFloating = (type: string): boolean => type === 'double' || type === 'float';
+export const isNumber = (type: string): boolean => isInteger(type) || isDecimal(type) || isFloating(type);
+export const isText = (type: string): boolean => type === 'string' || type === 'literal';
+export const isTemporal = (type: string): boolean => type === 'date' || type === 'timestamp' || type === 'timestamptz';
+export const isOpen = (type: string): boolean => type === 'unknown' || type === 'null' || type === 'literal';
+
+/** The type that values of several types have in common, as far as it matters here. */
+export function commonType(types: readonly string[]): string {
+  const known = [...new Set(types.filter((type) => type !== 'null' && type !== 'literal'))];
+  const [first] = known;
+  if (first === undefined) return types.includes('literal') ? 'string' : 'null';
+  if (known.length === 1) return first;
+  if (known.every(isInteger)) return known.includes('hugeint') ? 'hugeint' : 'bigint';
+  if (known.every(isNumber)) return known.some(isFloating) ? 'double' : 'decimal(38,10)';
+  if (known.every(isTemporal)) return 'timestamp';
+  return 'unknown';
+}
+
+/** Text of a JSON value: strings without quotes, null for JSON null. */
+export function jsonText(value: Typed): PlanExpression {
+  if (value.node.kind === 'json_path') return { ...value.node, as: 'text' };
+  return call('json_extract_string', value.node, { kind: 'literal', type: 'string', value: '$' });
+}
+
+/** A JSON value read as the type of what it meets; every other value as it is. */
+export function readJsonAs(value: Typed, type: string): Typed {
+  if (value.type !== 'json' || type === 'json') return value;
+  if (isNumber(type)) return { node: tryCast(jsonText(value), 'double'), type: 'double' };
+  if (type === 'boolean' || isTemporal(type)) return { node: tryCast(jsonText(value), type), type };
+  return { node: jsonText(value), type: 'string' };
+}
+
+/** Values that meet each other (in a comparison, a CASE, COALESCE): JSON among them takes the others' type. */
+export function unify(values: readonly Typed[]): { readonly values: readonly Typed[]; readonly type: string } {
+  const others = values.filter((value) => value.type !== 'json').map((value) => value.type);
+  if (others.length === values.length) return { values, type: commonType(others) };
+  const known = others.filter((type) => type !== 'null');
+  if (known.length === 0) return { values, type: 'json' };
+  const type = commonType(known);
+  const read = values.map((value) => readJsonAs(value, type));
+  return { values: read, type: commonType(read.map((value) => value.type)) };
+}
+
+export function typed(node: PlanExpression, type: string): Typed {
+  return { node, type };
+}

@@ -1,0 +1,48 @@
+import { arithmetic, call, cast, literal } from '@hybridstore/plan';
+import { remainder, toNumber } from '../bind/arithmetic.ts';
+import { isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import type { CallPlace } from './bind-call.ts';
+import { constantNumber } from './text-functions.ts';
+import type { Translators } from './translators.ts';
+
+const number = (at: CallPlace, index: number): Typed => toNumber(at.argument(index), at.place);
+
+export const numberTranslators: Translators = {
+  all: {
+    mod: (at) => remainder(number(at, 0), number(at, 1), at.place),
+    log: (at) => logarithm(at),
+    // A bound of digits moves the point; the engine's own trunc has none.
+    trunc: truncate,
+    truncate,
+    round: (at) => {
+      const value = readJsonAs(at.argument(0), 'double');
+      const digits = at.count > 1 ? [at.argument(1).node] : [];
+      return typed(
+        call('round', value.node, ...digits),
+        isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type,
+      );
+    },
+  },
+  mysql: {
+    div: (at) => typed(arithmetic('integer_divide', number(at, 0).node, number(at, 1).node), 'bigint'),
+  },
+};
+
+/** One argument: natural in MySQL (which the parser gives as LN), decimal elsewhere. Two: base first. */
+function logarithm(at: CallPlace): Typed {
+  if (at.count === 1)
+    return typed(call(at.place.context.dialect === 'mysql' ? 'ln' : 'log10', number(at, 0).node), 'double');
+  return typed(call('log', number(at, 0).node, number(at, 1).node), 'double');
+}
+
+function truncate(at: CallPlace): Typed {
+  const value = number(at, 0);
+  if (at.count === 1) return typed(call('trunc', value.node), value.type);
+  const digits = constantNumber(at.argument(1));
+  if (digits === undefined || Math.abs(digits) > 15)
+    throw at.refuse(`${at.call.name} takes a constant number of digits up to 15`, { expected: 'a constant' });
+  const factor = literal('double', 10 ** Math.abs(digits));
+  const base = cast(value.node, 'double');
+  const [up, down] = digits >= 0 ? (['multiply', 'divide'] as const) : (['divide', 'multiply'] as const);
+  return typed(arithmetic(down, call('trunc', arithmetic(up, base, factor)), factor), 'double');
+}

@@ -1,0 +1,106 @@
+import type { Dialect } from '@hybridstore/contracts';
+import { readTokens, type Token } from './lexer.ts';
+import { type Position, positionAt, refuseSql } from './refusal.ts';
+
+/**
+ * The statement as the parser gets it. Three things are rewritten, because the parser would lose them: `?` becomes a
+ * numbered parameter, DuckDB's `//` becomes DIV, and functions whose names the parser merges although they differ
+ * (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
+ */
+export type PreparedText = {
+  readonly original: string;
+  readonly text: string;
+  readonly tokens: readonly Token[];
+  /** How many `?` there are. */
+  readonly questionMarks: number;
+  /** The original place of a code point of the rewritten text. */
+  readonly positionOf: (codePoint: number) => Position;
+  /** The first place where a function of this name is called. */
+  readonly callOf: (name: string) => Position | undefined;
+};
+
+export const maskPrefix = 'hs_fn_';
+const merged = new Set(['length', 'char_length', 'character_length', 'len']);
+const mergedInDuckdb = new Set(['group_concat', 'listagg']);
+
+type Edit = { readonly start: number; readonly end: number; readonly text: string };
+
+export function prepareText(original: string, dialect: Dialect): PreparedText {
+  const tokens = readTokens(original, dialect);
+  requireOneStatement(tokens, original);
+  const edits: Edit[] = [];
+  let questionMarks = 0;
+  for (const [index, token] of tokens.entries()) {
+    const isCall = token.kind === 'word' && tokens[index + 1]?.text === '(';
+    if (token.text.toLowerCase().startsWith(maskPrefix))
+      throw refuseSql(`the name ${token.text} is reserved`, positionAt(original, token.start));
+    if (token.kind === 'parameter' && token.text === '?') {
+      questionMarks += 1;
+      edits.push({ start: token.start, end: token.end, text: `$${questionMarks}` });
+    } else if (token.text === '//' && dialect === 'duckdb') {
+      edits.push({ start: token.start, end: token.end, text: ' DIV ' });
+    } else if (isCall && isMerged(token.text, dialect)) {
+      edits.push({ start: token.start, end: token.start, text: maskPrefix });
+    }
+  }
+  const text = applyEdits(original, edits);
+  return {
+    original,
+    text,
+    tokens,
+    questionMarks,
+    positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
+    callOf: (name) => callPosition(name, tokens, original),
+  };
+}
+
+function isMerged(name: string, dialect: Dialect): boolean {
+  const lower = name.toLowerCase();
+  return merged.has(lower) || (dialect === 'duckdb' && mergedInDuckdb.has(lower));
+}
+
+function requireOneStatement(tokens: readonly Token[], text: string): void {
+  const first = tokens.findIndex((token) => token.text === ';');
+  const next = first < 0 ? undefined : tokens.slice(first).find((token) => token.text !== ';');
+  if (next)
+    throw refuseSql('expected exactly one statement', positionAt(text, next.start), { expected: 'one statement' });
+  if (tokens.every((token) => token.text === ';'))
+    throw refuseSql('expected a SELECT statement, found nothing', undefined, { expected: 'SELECT' });
+}
+
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (const edit of edits) {
+    parts.push(text.slice(at, edit.start), edit.text);
+    at = edit.end;
+  }
+  return parts.join('') + text.slice(at);
+}
+
+function originalOffset(offset: number, edits: readonly Edit[]): number {
+  let shift = 0;
+  for (const edit of edits) {
+    if (edit.start + shift >= offset) break;
+    shift += edit.text.length - (edit.end - edit.start);
+  }
+  return Math.max(0, offset - shift);
+}
+
+/** The parser counts code points, JavaScript UTF-16 units. */
+function utf16Offset(text: string, codePoint: number): number {
+  let offset = 0;
+  for (let count = 0; count < codePoint && offset < text.length; count += 1) {
+    offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
+  }
+  return offset;
+}
+
+function callPosition(name: string, tokens: readonly Token[], original: string): Position | undefined {
+  const lower = name.toLowerCase();
+  const index = tokens.findIndex(
+    (token, place) => token.text.toLowerCase() === lower && tokens[place + 1]?.text === '(',
+  );
+  const found = tokens[index] ?? tokens.find((token) => token.text.toLowerCase() === lower);
+  return found ? positionAt(original, found.start) : undefined;
+}
