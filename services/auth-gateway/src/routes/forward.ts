@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { type Endpoint, endpoints } from '@hybridstore/contracts';
 import { type CallContext, fillPath, readBearer, type Server } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
@@ -84,7 +83,7 @@ function readsOnly(endpoint: Endpoint): boolean {
 }
 
 /** Takes the answer out of fastify's hands: its bytes go to the client as they come. */
-function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead): ServerResponse {
+function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead): FastifyReply['raw'] {
   reply.hijack();
   reply.raw.on('error', () => {
     // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to be told.
