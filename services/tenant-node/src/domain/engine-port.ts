@@ -1,4 +1,11 @@
-import type { Column, CompactTableRequest, CompactTableResponse, FileStatistics, SourceDefinition, SourceStats } from '@hybridstore/contracts';
+import type {
+  Column,
+  CompactTableRequest,
+  CompactTableResponse,
+  FileStatistics,
+  SourceDefinition,
+  SourceStats,
+} from '@hybridstore/contracts';
 
 /**
  * The engine of one node as its routes, its executor and its membership see it. The engine owns the log volume and
@@ -65,7 +72,12 @@ export type AppendBatch = {
   readonly records: readonly { readonly fields: Readonly<Record<string, unknown>> }[];
   readonly batchId?: string;
 };
-export type AppendResult = { readonly lsn: number; readonly accepted: number; readonly durable: boolean; readonly duplicate: boolean };
+export type AppendResult = {
+  readonly lsn: number;
+  readonly accepted: number;
+  readonly durable: boolean;
+  readonly duplicate: boolean;
+};
 
 /** One version of a table. `txn` maps an appId to the highest LSN that is in the files. Paths are relative to `directory`. */
 export type TableState = {

@@ -8,6 +8,8 @@ import type { ResultColumn } from '@hybridstore/contracts';
 export interface Executor {
   /** The child that takes statements now; waits for one to be ready. `unavailable` when none comes up. */
   acquire(signal: AbortSignal): Promise<ExecutorChild>;
+  /** The child that takes statements now, if there is one. */
+  readonly current: ExecutorChild | undefined;
   /** Statements at work in all children. */
   readonly running: number;
 }

@@ -1,6 +1,6 @@
 import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { type Clock, HybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError, type Logger, retryLater, Semaphore } from '@hybridstore/runtime';
 import type { Engine } from './engine-port.ts';
 import {
   type Execution,
@@ -11,6 +11,7 @@ import {
   type RowShape,
   ViewGone,
 } from './executor-port.ts';
+import type { FreshFeed } from './fresh-feed.ts';
 import type { Members } from './peer-port.ts';
 import { type PrintedPlan, printStatement, requireSoundPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
@@ -27,6 +28,7 @@ export type QueryRunnerPorts = {
   readonly engine: Engine;
   readonly executor: Executor;
   readonly members: Members;
+  readonly feed: Pick<FreshFeed, 'note'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly node: string;
@@ -81,6 +83,7 @@ export class QueryRunner {
   readonly #limits: QueryLimits;
   readonly #slots: Semaphore;
   readonly #stops = new Map<string, AbortController>();
+  #isClosed = false;
 
   constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
     this.#ports = ports;
@@ -109,8 +112,15 @@ export class QueryRunner {
     return stop !== undefined;
   }
 
+  /** Ends every query and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stop of this.#stops.values()) stop.abort(shuttingDown());
+  }
+
   /** Resolves with the first rows. Errors: those of a statement, `overloaded`, `unavailable`, `deadline_exceeded`, `conflict` for an id in use. */
   async start(request: QueryRequest): Promise<RunningQuery> {
+    if (this.#isClosed) throw shuttingDown();
     if (this.#stops.has(request.queryId))
       throw new HybridStoreError('conflict', `query ${request.queryId} is running already`);
     const { stop, release } = this.#watch(request);
@@ -189,6 +199,7 @@ export class QueryRunner {
     request: QueryRequest,
     run: { readonly signal: AbortSignal; readonly pins: { release(): void }[] },
   ): Promise<SourceView> {
+    this.#ports.feed.note(sourceId);
     const view =
       request.consistency === 'strict'
         ? await takeStrictView(this.#ports, child, sourceId, run.signal)
@@ -280,6 +291,10 @@ function deadlineExceeded(deadlineMs: number): HybridStoreError {
   return new HybridStoreError('deadline_exceeded', `the query did not end within ${deadlineMs} ms`, {
     deadline_ms: deadlineMs,
   });
+}
+
+function shuttingDown(): HybridStoreError {
+  return retryLater('unavailable', 'the node is shutting down', 1_000);
 }
 
 /** A caller's own deadline arrives as the platform's time-out error. */

@@ -8,8 +8,13 @@ import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';
 
 export const freshCatalog = 'fresh';
 
-export type FreshFrame = { readonly lsn: number; readonly batch: Batch };
-type Shelf = { readonly book: EpochBook; appender?: { readonly table: string; readonly rows: BatchAppender } };
+/** `tableTag` names the life of the source that the frame belongs to. */
+export type FreshFrame = { readonly lsn: number; readonly tableTag: bigint; readonly batch: Batch };
+type Shelf = {
+  book: EpochBook;
+  tableTag?: bigint;
+  appender?: { readonly table: string; readonly rows: BatchAppender };
+};
 
 /**
  * Fresh rows of all sources and logs as tables in one attached in-memory database, which views read beside the Parquet
@@ -33,7 +38,8 @@ export class FreshTables {
   async load(source: string, range: FreshRange, frames: Iterable<FreshFrame>): Promise<void> {
     const shelf = this.#shelf(source, range);
     shelf.book.begin(range);
-    for (const { lsn, batch } of frames) {
+    for (const { lsn, tableTag, batch } of frames) {
+      await this.#beginLife(shelf, tableTag);
       const table = shelf.book.place({ lsn, rows: batch.rows, shape: shapeOf(batch) });
       if (!table) continue;
       const appender = await this.#appenderOf(shelf, table);
@@ -68,6 +74,16 @@ export class FreshTables {
     for (const shelf of shelves?.values() ?? []) for (const table of shelf.book.tables) await this.#drop(shelf, table);
   }
 
+  /** A source that was deleted and created again: rows of its former life are not its rows. All of them have lower LSNs. */
+  async #beginLife(shelf: Shelf, tableTag: bigint): Promise<void> {
+    if (shelf.tableTag === tableTag) return;
+    if (shelf.tableTag !== undefined) {
+      for (const table of shelf.book.tables) await this.#drop(shelf, table);
+      shelf.book = this.#createBook(0);
+    }
+    shelf.tableTag = tableTag;
+  }
+
   async #appenderOf(shelf: Shelf, table: EpochTable): Promise<BatchAppender> {
     if (shelf.appender?.table === table.name) return shelf.appender.rows;
     shelf.appender?.rows.close();
@@ -92,9 +108,13 @@ export class FreshTables {
     this.#shelves.set(source, shelves);
     const held = shelves.get(range.log);
     if (held) return held;
-    const shelf = { book: new EpochBook({ nextName: () => `f${++this.#tablesMade}`, afterLsn: range.afterLsn }) };
+    const shelf: Shelf = { book: this.#createBook(range.afterLsn) };
     shelves.set(range.log, shelf);
     return shelf;
+  }
+
+  #createBook(afterLsn: number): EpochBook {
+    return new EpochBook({ nextName: () => `f${++this.#tablesMade}`, afterLsn });
   }
 }
 

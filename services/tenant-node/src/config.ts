@@ -1,0 +1,120 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { tenantIdPattern } from '@hybridstore/contracts';
+import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
+import type { QueryLimits } from './domain/query-runner.ts';
+
+export type TenantNodeConfig = {
+  readonly tenantId: string;
+  readonly tenantName: string;
+  readonly pod: string;
+  /** Where the other members reach this node. */
+  readonly url: string;
+  /** Shared by all nodes of the tenant. */
+  readonly dataPath: string;
+  /** This node's own volume. */
+  readonly logPath: string;
+  readonly logRetentionHours: number;
+  readonly catalogUrl: string | undefined;
+  readonly limits: QueryLimits;
+  readonly executor: {
+    readonly memoryLimit: string;
+    readonly threads: number;
+    readonly dataKibMax: number | undefined;
+  };
+  /** In a pod the container's own cgroup counts its CPU time; elsewhere the processes are summed up. */
+  readonly isPod: boolean;
+};
+
+export const defaultPort = 8000;
+const gibibyte = 1024 ** 3;
+/** Code, stacks and heap of the child beside what DuckDB itself accounts for. */
+const executorBytesOver = 2 * gibibyte;
+
+/** Variables: services/tenant-node/README.md. Throws naming the variable that is wrong. */
+export function readConfig(environment: Environment): TenantNodeConfig {
+  const pod = environment.text('POD_NAME', 'tenant-node-0');
+  const memoryLimit = readMemoryLimit(environment);
+  return {
+    tenantId: readTenantId(environment),
+    tenantName: environment.text('TENANT_NAME', 'Default Tenant'),
+    pod,
+    url: readUrl(environment, pod),
+    dataPath: readFolder(environment, 'DATA_PATH', './data'),
+    logPath: readFolder(environment, 'LOG_PATH', './log'),
+    logRetentionHours: environment.number('WAL_RETENTION_HOURS', { fallback: 24, min: 0, max: 87_600 }),
+    catalogUrl: environment.optional('METADATA_CATALOG_URL') && environment.url('METADATA_CATALOG_URL'),
+    limits: readLimits(environment),
+    executor: {
+      memoryLimit: memoryLimit.text,
+      threads: environment.integer('EXECUTOR_THREADS', { fallback: availableParallelism(), min: 1, max: 256 }),
+      dataKibMax: environment.boolean('EXECUTOR_ULIMIT', true)
+        ? Math.ceil((memoryLimit.bytes + executorBytesOver) / 1024)
+        : undefined,
+    },
+    isPod: environment.optional('KUBERNETES_SERVICE_HOST') !== undefined,
+  };
+}
+
+function readTenantId(environment: Environment): string {
+  const tenantId = environment.text('TENANT_ID', 'default/default-tenant');
+  if (!new RegExp(tenantIdPattern).test(tenantId)) throw wrongVariable('TENANT_ID', 'namespace/name', tenantId);
+  return tenantId;
+}
+
+/** `{pod}` stands for the pod's name, so that one template serves a StatefulSet. */
+function readUrl(environment: Environment, pod: string): string {
+  const host = environment.text('HOST', '127.0.0.1');
+  const port = environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
+  const own = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  const url = environment.text('NODE_URL', own).replaceAll('{pod}', pod);
+  if (!URL.canParse(url)) throw wrongVariable('NODE_URL', 'a URL, {pod} standing for the pod', url);
+  return url.replace(/\/$/, '');
+}
+
+/** Absolute; made when it is missing. A folder that cannot be written is said at the start, not at the first write. */
+function readFolder(environment: Environment, name: string, fallback: string): string {
+  const path = resolve(environment.text(name, fallback));
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new HybridStoreError(
+      'invalid_request',
+      `${name}: expected a writable folder, found ${path} (${reason})`,
+      { variable: name, path },
+      { cause },
+    );
+  }
+  return path;
+}
+
+function readLimits(environment: Environment): QueryLimits {
+  return {
+    concurrentMax: environment.integer('MAX_CONCURRENT_SEARCHES', { fallback: 10, min: 1, max: 1_000 }),
+    waitingMax: environment.integer('SEARCH_QUEUE_MAX', { fallback: 100, min: 0, max: 100_000 }),
+    statementMsMax: 1_000 * environment.number('STATEMENT_TIMEOUT_SECONDS', { fallback: 60, min: 0.001, max: 3_600 }),
+    resultRowsMax: environment.integer('RESULT_ROWS_MAX', { fallback: 10_000_000, min: 1, max: 1_000_000_000 }),
+    resultBytesMax: environment.integer('RESULT_BYTES_MAX', { fallback: gibibyte, min: 1, max: 1024 * gibibyte }),
+  };
+}
+
+const memoryUnits: Readonly<Record<string, number>> = {
+  KB: 1_000,
+  MB: 1_000_000,
+  GB: 1_000_000_000,
+  KIB: 1024,
+  MIB: 1024 ** 2,
+  GIB: gibibyte,
+};
+
+/** As DuckDB writes it, `512MB` or `2GiB`. */
+function readMemoryLimit(environment: Environment): { readonly text: string; readonly bytes: number } {
+  const text = environment.text('DUCKDB_MEMORY_LIMIT', '1GB');
+  const match = /^(\d{1,9}(?:\.\d{1,3})?) ?(KB|MB|GB|KiB|MiB|GiB)$/i.exec(text);
+  const unit = memoryUnits[match?.[2]?.toUpperCase() ?? ''];
+  if (!match || unit === undefined) throw wrongVariable('DUCKDB_MEMORY_LIMIT', 'a size such as 512MB or 2GiB', text);
+  return { text, bytes: Number(match[1]) * unit };
+}

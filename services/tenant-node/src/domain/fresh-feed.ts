@@ -1,0 +1,68 @@
+import type { Clock } from '@hybridstore/runtime';
+import type { Engine } from './engine-port.ts';
+import type { Executor } from './executor-port.ts';
+
+const feedMs = 100;
+/** Sources asked for within this time are kept up to date, so that a query finds but a little left to load. */
+const warmMs = 10_000;
+/** After this time without a query the executor's copy of the fresh rows is dropped. */
+const forgetMs = 60_000;
+
+/**
+ * Hands this node's own fresh rows to the executor between queries. Nothing depends on it: each query loads what is
+ * missing; it only moves that work out of the query's time. Rows of other members are fetched by queries alone.
+ */
+export class FreshFeed {
+  readonly #engine: Pick<Engine, 'appId' | 'fresh'>;
+  readonly #executor: Pick<Executor, 'current'>;
+  readonly #clock: Clock;
+  readonly #askedMs = new Map<string, number>();
+  #cancel: () => void = () => {};
+
+  constructor(engine: Pick<Engine, 'appId' | 'fresh'>, executor: Pick<Executor, 'current'>, clock: Clock) {
+    this.#engine = engine;
+    this.#executor = executor;
+    this.#clock = clock;
+  }
+
+  start(): void {
+    this.#cancel = this.#clock.schedule(feedMs, () => {
+      this.feed();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  /** A query reads the source. */
+  note(sourceId: string): void {
+    this.#askedMs.set(sourceId, this.#clock.monotonicMs());
+  }
+
+  feed(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const [sourceId, askedMs] of this.#askedMs) {
+      if (nowMs - askedMs >= forgetMs) {
+        this.#executor.current?.forget(sourceId);
+        this.#askedMs.delete(sourceId);
+      } else if (nowMs - askedMs < warmMs) this.#load(sourceId);
+    }
+  }
+
+  #load(sourceId: string): void {
+    const child = this.#executor.current;
+    if (!child) return;
+    const log = this.#engine.appId;
+    const heldLsn = child.heldLsn(sourceId, log);
+    const own = this.#engine.fresh(sourceId, heldLsn);
+    const range = { log, afterLsn: Math.max(heldLsn, own.committedLsn), untilLsn: own.acknowledgedLsn };
+    if (range.untilLsn <= range.afterLsn) return;
+    child.load(
+      sourceId,
+      range,
+      own.frames.map((frame) => frame.bytes),
+    );
+  }
+}

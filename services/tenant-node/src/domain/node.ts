@@ -1,0 +1,20 @@
+import type { Logger } from '@hybridstore/runtime';
+import type { Drain } from './drain.ts';
+import type { Engine } from './engine-port.ts';
+import type { MemberDirectory } from './member-port.ts';
+import type { Members } from './peer-port.ts';
+import type { QueryRunner } from './query-runner.ts';
+import type { SnapshotPages } from './snapshot-pages.ts';
+
+/** What the routes of one node stand on. */
+export type TenantNode = {
+  readonly tenantId: string;
+  readonly tenantName: string;
+  readonly pod: string;
+  readonly engine: Engine;
+  readonly queries: QueryRunner;
+  readonly members: MemberDirectory & Members;
+  readonly drain: Drain;
+  readonly snapshots: SnapshotPages;
+  readonly logger: Logger;
+};

@@ -1,0 +1,33 @@
+import type { SourceStats } from '@hybridstore/contracts';
+import type { Engine } from './engine-port.ts';
+import type { Members, Peer } from './peer-port.ts';
+
+/** Beyond every LSN: asks for the figures of a log and none of its frames. */
+const beyondAllLsn = Number.MAX_SAFE_INTEGER;
+
+/** Counts of a source over all members that answer. `unreachable` names those that did not; they are not asked again. */
+export async function readSourceStats(
+  ports: { readonly engine: Pick<Engine, 'stats'>; readonly members: Members },
+  sourceId: string,
+  signal: AbortSignal,
+  unreachable: Set<string> = new Set(),
+): Promise<SourceStats> {
+  const asked = ports.members.peers().filter((peer) => !unreachable.has(peer.pod));
+  const others = await Promise.all(asked.map((peer) => unflushedOf(peer, sourceId, { signal, unreachable })));
+  const own = await ports.engine.stats(sourceId);
+  return { ...own, unflushed_rows: others.reduce((sum, rows) => sum + rows, own.unflushed_rows) };
+}
+
+async function unflushedOf(
+  peer: Peer,
+  sourceId: string,
+  call: { readonly signal: AbortSignal; readonly unreachable: Set<string> },
+): Promise<number> {
+  try {
+    return (await peer.fresh(sourceId, beyondAllLsn, call.signal)).unflushedRows;
+  } catch {
+    // Statistics count the members that answer; who does not is named beside them.
+    call.unreachable.add(peer.pod);
+    return 0;
+  }
+}

@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { CallContext } from '@hybridstore/http';
+import { type ErrorDetails, HybridStoreError, toHybridStoreError } from '@hybridstore/runtime';
+import type { FastifyReply } from 'fastify';
+import type { RunningQuery } from '../domain/query-runner.ts';
+
+const statementMsMax = 3_600_000;
+const streamBytesAhead = 512 * 1024;
+
+export function createQueryId(): string {
+  return `q-${randomBytes(16).toString('hex')}`;
+}
+
+/** Milliseconds that a query may take: what the request says, within what the caller waits. */
+export function deadlineOf(timeoutSeconds: number | undefined, context: CallContext): number {
+  const wanted = timeoutSeconds === undefined ? statementMsMax : Math.max(1, Math.round(timeoutSeconds * 1_000));
+  return Math.min(wanted, context.deadlineMs ?? statementMsMax);
+}
+
+/** One JSON object with the rows under `field`; sent when the last row is there, so that a failure still has its status. */
+export async function sendWhole(
+  reply: FastifyReply,
+  query: RunningQuery,
+  form: { readonly field: 'rows' | 'records'; readonly hasColumns: boolean },
+): Promise<FastifyReply> {
+  const texts: Buffer[] = [];
+  let rows = 0;
+  for await (const piece of query.pieces()) {
+    texts.push(piece.text);
+    rows += piece.rows;
+  }
+  const columns = form.hasColumns ? `"columns":${JSON.stringify(query.columns)},` : '';
+  const head = Buffer.from(`{${columns}"${form.field}":[`);
+  const tail = Buffer.from(`],"row_count":${rows},"stats":${JSON.stringify(query.stats())}}`);
+  return reply.type('application/json; charset=utf-8').send(Buffer.concat([head, ...texts, tail]));
+}
+
+/** Rows as NDJSON, as fast as the reader takes them. A failure under way is a last line `{"error": …}`. */
+export function sendLines(reply: FastifyReply, query: RunningQuery, context: CallContext): FastifyReply {
+  const stream = Readable.from(readLines(query, context), { objectMode: false, highWaterMark: streamBytesAhead });
+  return reply.type('application/x-ndjson').send(stream);
+}
+
+async function* readLines(query: RunningQuery, context: CallContext): AsyncGenerator<Buffer> {
+  try {
+    for await (const piece of query.pieces()) yield piece.text;
+  } catch (thrown) {
+    const error = toHybridStoreError(thrown);
+    if (error.code === 'internal') context.logger.error('query_failed', { error: error.cause ?? error });
+    yield Buffer.from(`${JSON.stringify(errorLine(error.code, error.message, error.details, context.requestId))}\n`);
+  } finally {
+    // Ends a query whose reader has left; one that has ended does not hear it.
+    query.cancel(new HybridStoreError('unavailable', 'the reader went away'));
+  }
+}
+
+function errorLine(code: string, message: string, details: ErrorDetails, requestId: string): object {
+  return { error: { code, message, details, request_id: requestId } };
+}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import type { Server, ServiceProcess } from '@hybridstore/http';
+import type { Phase } from '@hybridstore/runtime';
+import { createApp } from './app.ts';
+import { CommitNotices } from './clients/commit-notices.ts';
+import { PeerClient } from './clients/peer-client.ts';
+import type { TenantNodeConfig } from './config.ts';
+import { Drain } from './domain/drain.ts';
+import type { Engine } from './domain/engine-port.ts';
+import { FreshFeed } from './domain/fresh-feed.ts';
+import { QueryRunner } from './domain/query-runner.ts';
+import { SnapshotPages } from './domain/snapshot-pages.ts';
+import { createEngine } from './engine/engine.ts';
+import { ExecutorPool } from './execute/executor-pool.ts';
+import { MemberFiles } from './membership/member-files.ts';
+import { Membership } from './membership/membership.ts';
+import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
+
+export type StartedNode = {
+  readonly server: Server;
+  /** Makes the node known to the other members; it must listen by then, since they may be joining too. */
+  join(): Promise<void>;
+  /** What ends after the server has stopped listening, in order. */
+  readonly phases: readonly Phase[];
+};
+
+/** Puts the parts of a node together: the engine has replayed its log when this resolves; nothing listens yet. */
+export async function startNode(service: ServiceProcess, config: TenantNodeConfig): Promise<StartedNode> {
+  const { clock, logger, metrics } = service;
+  const engine = await openEngine(service, config);
+  const executor = createExecutor(service, config);
+  const members = createMembership(service, config, engine.logId);
+  const feed = new FreshFeed(engine, executor, clock);
+  const { observeWait } = createNodeMetrics(metrics, config.isPod);
+  const queries = new QueryRunner(
+    { engine, executor, members, feed, clock, logger, node: config.pod, observeWait },
+    config.limits,
+  );
+  observeQueries(metrics, queries);
+  const notices = tellCatalog(service, config, engine);
+  const { tenantId, tenantName, pod } = config;
+  const drain = new Drain({ engine, members, pod, logger });
+  const snapshots = new SnapshotPages(engine);
+  const node = { tenantId, tenantName, pod, engine, queries, members, drain, snapshots, logger };
+  const { version, verifier, ring } = service;
+  const server = createApp(node, { version, logger, metrics, clock, verifier, ring });
+  // Streams with slow readers would hold up the closing of the server.
+  server.app.addHook('preClose', async () => queries.close());
+  feed.start();
+  return {
+    server,
+    join: () => members.join(),
+    phases: [
+      { name: 'queries', run: () => feed.stop() },
+      { name: 'executor', run: () => executor.close() },
+      { name: 'membership', run: () => members.close() },
+      { name: 'catalog', run: () => notices?.close() },
+      { name: 'engine', run: () => engine.close() },
+    ],
+  };
+}
+
+async function openEngine(service: ServiceProcess, config: TenantNodeConfig): Promise<Engine> {
+  return createEngine({
+    pod: config.pod,
+    logFolder: config.logPath,
+    dataFolder: config.dataPath,
+    clock: service.clock,
+    logger: service.logger,
+    metrics: service.metrics,
+    limits: { logRetentionHours: config.logRetentionHours },
+    onFatal: (error) => {
+      // What is acknowledged is on disk; only a new process may say again what that is.
+      service.logger.error('log_failed', { error });
+      process.exit(1);
+    },
+  });
+}
+
+function createExecutor(service: ServiceProcess, config: TenantNodeConfig): ExecutorPool {
+  const { memoryLimit, threads, dataKibMax } = config.executor;
+  const session = { tablesDirectory: join(config.dataPath, 'tables'), memoryLimit, threads };
+  return new ExecutorPool({ session, dataKibMax, logger: service.logger }, service.clock);
+}
+
+function createMembership(service: ServiceProcess, config: TenantNodeConfig, logId: string): Membership {
+  return new Membership({
+    store: new MemberFiles(config.dataPath),
+    calls: new PeerClient(service.client, service.identity, config.tenantId),
+    self: { pod: config.pod, url: config.url, log_id: logId },
+    clock: service.clock,
+    logger: service.logger,
+  });
+}
+
+/** Without a catalog (METADATA_CATALOG_URL absent) nobody is told; the tables are complete all the same. */
+function tellCatalog(service: ServiceProcess, config: TenantNodeConfig, engine: Engine): CommitNotices | undefined {
+  if (config.catalogUrl === undefined) return undefined;
+  const { client, identity, clock, logger } = service;
+  const { catalogUrl, tenantId, url: nodeUrl } = config;
+  const notices = new CommitNotices({ engine, client, identity, catalogUrl, tenantId, nodeUrl, clock, logger });
+  engine.onCommit((commit) => notices.push(commit));
+  return notices;
+}
