@@ -3,8 +3,8 @@
  * list of all processes of the cluster for us: what a process of the cluster forks is born into the same cgroup, so
  * shutting down never has to guess which containerd-shim or container belongs to whom.
  *
- * With cgroup v1 each controller is its own tree; only one of them (`pids`) is used for the list. With cgroup v2 there
- * is a single tree.
+ * With cgroup v1 each controller is its own tree (and runc uses an empty v2 tree beside them when there is one); only one
+ * of them (`pids`) is used for the list. With cgroup v2 there is a single tree.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const V2_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'pids'];
 function listTrees(): string[] {
   if (isVersion2()) return [MOUNT_FOLDER];
   return readdirSync(MOUNT_FOLDER, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'unified')
+    .filter((entry) => entry.isDirectory())
     .map((entry) => join(MOUNT_FOLDER, entry.name));
 }
 

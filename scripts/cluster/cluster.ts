@@ -17,19 +17,21 @@ import { startControlPlane } from './control-plane.ts';
 import { dnsObjects, prepareDns, startDns, waitForDns } from './dns.ts';
 import { buildPauseImage, importImages } from './images.ts';
 import { applyObjects, runInside, spawnInside, tryRunInside } from './inside.ts';
+import { kernelSettingsFile, restoreKernelSettings, saveKernelSettings } from './kernel-settings.ts';
 import { writeKubeconfigs } from './kubeconfig.ts';
 import { type ClusterLayout, findNode, layoutCluster, type NodeLayout } from './layout.ts';
 import { createNetwork, cutLink, healLink, removeNetwork } from './network.ts';
 import { createdFoldersFile, prepareNode, startContainerd, startKubelet, startKubeProxy } from './node.ts';
 import { checkMachine, installPrograms } from './prerequisites.ts';
 import { isAlive, type ProcessRecord, readLogTail, readProcessFile, startProcess } from './processes.ts';
-import { createProgress, type Progress } from './progress.ts';
+import { abortable, createProgress, type Progress } from './progress.ts';
 import { PROMETHEUS_PROCESSES } from './prometheus.ts';
 import type { RunOptions, RunResult } from './run.ts';
 import { run } from './run.ts';
 import { createVolumeFolders, DEFAULT_VOLUME_COUNTS, type VolumeCounts, volumeObjects } from './volumes.ts';
 
-export { importImages } from './images.ts';
+export { describeCluster } from './diagnostics.ts';
+export { buildImage, buildProductImages, type Image, importImages } from './images.ts';
 export { applyObjects, insideEnvironment, spawnInside } from './inside.ts';
 export type { ClusterLayout, NodeLayout } from './layout.ts';
 export { layoutCluster } from './layout.ts';
@@ -44,6 +46,8 @@ export interface StartOptions {
   readonly stateFolder?: string;
   readonly volumes?: VolumeCounts;
   readonly progress?: Progress;
+  /** Gives up the boot; what was started is ended before the call rejects. */
+  readonly signal?: AbortSignal;
 }
 
 const READY_TIMEOUT_MS = 90_000;
@@ -55,7 +59,7 @@ const PLAIN_PATH = /^[\w./+-]+$/;
 
 /** Boots the cluster, or gives the one that already runs there. A boot that fails leaves only its logs behind. */
 export async function startCluster(options: StartOptions = {}): Promise<Cluster> {
-  const progress = options.progress ?? createProgress();
+  const progress = abortable(options.progress ?? createProgress(), options.signal);
   checkMachine();
   const layout = layoutCluster(options.stateFolder);
   if (!PLAIN_PATH.test(layout.stateFolder)) {
@@ -108,6 +112,7 @@ async function boot(layout: ClusterLayout, volumes: VolumeCounts, progress: Prog
   await progress('certificates, networks and folders', async () => {
     await Promise.all([createCertificates(layout), createNetwork(layout)]);
     createCgroups(layout);
+    saveKernelSettings(layout);
     writeKubeconfigs(layout);
     prepareDns(layout);
     createVolumeFolders(layout, volumes);
@@ -166,13 +171,20 @@ async function waitForNodes(layout: ClusterLayout): Promise<void> {
 /** Ends processes by the pids that the kernel keeps in the cluster's cgroups, then takes away what they stood on. */
 async function tearDown(layout: ClusterLayout): Promise<void> {
   await endAllProcesses(layout);
+  restoreKernelSettings(layout);
   removeCgroups(layout);
   await unmountBelow([layout.stateFolder, layout.runFolder]);
   await removeNetwork(layout);
   removeCreatedFolders(layout);
   rmSync(layout.runFolder, { recursive: true, force: true });
   const { etcdFolder, certificateFolder, volumeFolder, prometheusFolder, processFile, kubeconfigPath } = layout;
-  const files = [processFile, kubeconfigPath, layout.resolverFile, createdFoldersFile(layout)];
+  const files = [
+    processFile,
+    kubeconfigPath,
+    layout.resolverFile,
+    createdFoldersFile(layout),
+    kernelSettingsFile(layout),
+  ];
   const folders = [etcdFolder, certificateFolder, volumeFolder, prometheusFolder, `${layout.stateFolder}/nodes`];
   for (const path of [...folders, ...files, layout.corefilePath, `${layout.stateFolder}/pause.tar`]) {
     rmSync(path, { recursive: true, force: true });

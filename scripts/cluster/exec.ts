@@ -4,6 +4,7 @@
  * Runs a command inside the cluster: in a node's network, with the cluster's DNS, KUBECONFIG, kubectl and helm. Options
  * come before the command. Ends with the command's own exit code.
  */
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { layoutCluster, spawnInCluster } from './cluster.ts';
 
@@ -32,6 +33,11 @@ function main(): void {
     return;
   }
   const cluster = layoutCluster(state);
+  if (!existsSync(cluster.kubeconfigPath)) {
+    console.error(`no cluster at ${cluster.stateFolder}; start one with npm run cluster:up`);
+    process.exitCode = 1;
+    return;
+  }
   const child = spawnInCluster(cluster, command, { ...(node && { node }), spawn: { stdio: 'inherit' } });
   // The terminal sends these to the child too; it decides, and we end with its answer.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

@@ -23,3 +23,19 @@ export function createProgress(write: (line: string) => void = (line) => process
     }
   };
 }
+
+/** The same steps, each of which fails as soon as the signal is given: the caller's clean-up then runs at once. */
+export function abortable(progress: Progress, signal: AbortSignal | undefined): Progress {
+  if (signal === undefined) return progress;
+  return (step, work) =>
+    progress(step, () => {
+      signal.throwIfAborted();
+      return Promise.race([work(), rejectOnAbort(signal)]);
+    });
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

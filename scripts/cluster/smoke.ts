@@ -5,7 +5,7 @@
  *     node scripts/cluster/smoke.ts [--rounds N] [--state DIR]
  */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,7 @@ import {
   applyObjects,
   type Cluster,
   cutNode,
+  describeCluster,
   fetchInside,
   healNode,
   importImages,
@@ -26,7 +27,8 @@ import {
   stopCluster,
   stopPrometheus,
 } from './cluster.ts';
-import { buildImage } from './images.ts';
+import { packageClosure, packageFiles } from './image-files.ts';
+import { buildImage, type ImageSpec } from './images.ts';
 import { REPOSITORY_FOLDER } from './layout.ts';
 import { createProgress } from './progress.ts';
 import { NAMESPACE, smokeObjects } from './smoke/objects.ts';
@@ -36,6 +38,14 @@ const WAIT_MS = 90_000;
 const POLL_MS = 250;
 /** Enough tries that missing one of two pods by chance does not happen (2⁻³⁹). */
 const SERVICE_TRIES = 40;
+
+/** Packages outside of the bundles, and the workspaces that ask for them. */
+const NATIVE_PACKAGES = [
+  ['@duckdb/node-api', 'services/tenant-node'],
+  ['@node-rs/argon2', 'services/auth-gateway'],
+  ['bcrypt', 'services/auth-gateway'],
+  ['@polyglot-sql/sdk', 'services/query-interpreter'],
+] as const;
 
 const progress = createProgress();
 
@@ -61,24 +71,46 @@ function inPod(cluster: Cluster, pod: string, script: string): Promise<string> {
   return kubectl(cluster, 'exec', pod, '--', 'node', '--input-type=module', '-e', script);
 }
 
-async function deploy(cluster: Cluster): Promise<void> {
-  const source = new URL('./smoke/server.js', import.meta.url).pathname;
-  const spec = {
+/** Like the services image: the launcher becomes the service that the first argument names, packages lie beside it. */
+function smokeImage(): ImageSpec {
+  const source = (path: string) => new URL(path, import.meta.url).pathname;
+  const requests = NATIVE_PACKAGES.map(([name, workspace]) => ({ name, from: join(REPOSITORY_FOLDER, workspace) }));
+  return {
     name: 'hybridstore/smoke',
     tag: '1',
-    entrypoint: ['/usr/local/bin/node', '/app/server.js'],
+    entrypoint: ['/usr/local/bin/node', '/app/launch.ts'],
+    packages: packageFiles(packageClosure(REPOSITORY_FOLDER, requests)),
     files: [
-      { kind: 'copy', path: 'app/server.js', mode: 0o644, source },
+      { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: source('./image/launch.ts') },
+      { kind: 'copy', path: 'app/services/smoke/src/main.js', mode: 0o644, source: source('./smoke/server.js') },
       { kind: 'file', path: 'app/package.json', mode: 0o644, content: Buffer.from('{"type":"module"}') },
-    ] as const,
+    ],
   };
+}
+
+async function deploy(cluster: Cluster): Promise<void> {
   const archive = join(cluster.stateFolder, 'smoke.tar');
-  const image = await progress('build an image', () => buildImage(spec, archive));
+  const image = await progress('build an image', () => buildImage(smokeImage(), archive));
   await progress('import it into both nodes', () => importImages(cluster, [image.archive]));
+  rmSync(archive);
   await progress('StatefulSet 2/2 Ready', async () => {
     await applyObjects(cluster, smokeObjects(image.reference));
     await kubectl(cluster, 'rollout', 'status', 'statefulset/smoke', '--timeout=90s');
   });
+}
+
+/** Addons and WebAssembly do their work in a pod: the image holds every file and library that they need. */
+async function checkNativePackages(cluster: Cluster): Promise<void> {
+  const script = `import { DuckDBInstance } from '@duckdb/node-api';
+    import argon2 from '@node-rs/argon2';
+    import bcrypt from 'bcrypt';
+    import * as polyglot from '@polyglot-sql/sdk';
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const sum = (await connection.runAndReadAll('SELECT sum(range)::INTEGER FROM range(5)')).getRows()[0][0];
+    const argon = await argon2.verify(await argon2.hash('secret'), 'secret');
+    const legacy = await bcrypt.compare('secret', await bcrypt.hash('secret', 4));
+    console.log(JSON.stringify([sum, argon, legacy, Object.keys(polyglot).length > 0]));`;
+  assert.deepEqual(JSON.parse(await inPod(cluster, 'smoke-0', script)), [10, true, true, true]);
 }
 
 async function checkPlacement(cluster: Cluster): Promise<void> {
@@ -178,22 +210,13 @@ function checkNothingLeft(cluster: Cluster): void {
   assert.equal(existsSync(cluster.kubeconfigPath), false);
 }
 
-/** Shown when a check fails: what the API server knows of the pods. */
-async function describeFailure(cluster: Cluster): Promise<void> {
-  for (const command of [
-    ['get', 'nodes,pods,pvc,pv', '-A', '-o', 'wide'],
-    ['get', 'events', '-A'],
-  ]) {
-    console.error(await inCluster(cluster, ['kubectl', ...command]).catch(String));
-  }
-}
-
 async function runRound(stateFolder: string): Promise<void> {
   const cluster = await startCluster({ stateFolder });
   try {
     await deploy(cluster);
     await progress('one pod on each node', () => checkPlacement(cluster));
     await progress('kubectl logs', () => checkLogs(cluster));
+    await progress('native packages work in a pod', () => checkNativePackages(cluster));
     await progress('DNS in pods, by kubectl exec', () => checkDns(cluster));
     await progress('services across nodes', () => checkService(cluster));
     await progress('volumes of a pod and of both', () => checkVolumes(cluster));
@@ -202,7 +225,7 @@ async function runRound(stateFolder: string): Promise<void> {
     await progress('a node is drained and comes back', () => checkDrain(cluster));
     await progress('released volumes are empty and free', () => checkRecycling(cluster));
   } catch (error) {
-    await describeFailure(cluster);
+    console.error(await describeCluster(cluster));
     throw error;
   } finally {
     await progress('down', () => stopCluster(cluster));

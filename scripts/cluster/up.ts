@@ -11,8 +11,14 @@ const { values } = parseArgs({
   options: { state: { type: 'string' }, rwo: { type: 'string' }, net: { type: 'string' }, rwx: { type: 'string' } },
 });
 
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+}
+
 try {
   const cluster = await startCluster({
+    signal: interrupted.signal,
     ...(values.state === undefined ? {} : { stateFolder: values.state }),
     volumes: {
       rwo: Number(values.rwo ?? DEFAULT_VOLUME_COUNTS.rwo),
@@ -27,5 +33,6 @@ try {
   console.log(`run inside:    node scripts/cluster/exec.ts${state} kubectl get pods -A`);
 } catch (error) {
   console.error(`cluster:up failed: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
+  // Not only the exit code: a build or a wait that was given up may still hold the process.
+  process.exit(1);
 }

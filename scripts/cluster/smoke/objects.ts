@@ -65,6 +65,7 @@ function container(image: string): object {
     name: 'smoke',
     image,
     imagePullPolicy: 'Never',
+    args: ['smoke'],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
     ports: [{ containerPort: PORT }],
     readinessProbe: { httpGet: { path: '/', port: PORT }, periodSeconds: 1 },
