@@ -1,0 +1,206 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type SourceAdded, type SourceStats, tenantNode } from '@hybridstore/contracts';
+import { HttpClient } from '@hybridstore/http';
+import { systemClock } from '@hybridstore/runtime';
+import { TestIssuer, testSecret } from '@hybridstore/test-kit';
+import { type LoadResult, runLoad } from './load-generator.ts';
+import { measureDuckdbFile } from './peer-duckdb.ts';
+import { measurePostgres } from './peer-postgres.ts';
+import { buildReport, quantile, type Report, type Side } from './report.ts';
+
+const seconds = 8;
+const connections = 64;
+const host = '127.63.0.1';
+const port = 8_000;
+const tenantId = 'default/bench';
+const fields = { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, order_date: '2024-01-15' };
+const main = fileURLToPath(new URL('../services/tenant-node/src/main.ts', import.meta.url));
+const ticksPerSecond = 100;
+
+type Measured = { readonly load: LoadResult; readonly cpuSeconds: number };
+
+/** Durable writes over HTTP to one tenant node, beside a DuckDB file and PostgreSQL 15 with the same rows on the same disk. */
+export async function ingest(): Promise<Report> {
+  const node = await startNode();
+  let one: Measured;
+  let hundred: Measured;
+  let stored: number;
+  try {
+    await node.load(1, 2);
+    one = await node.load(1, seconds);
+    hundred = await node.load(100, seconds);
+    stored = await node.countRows();
+  } finally {
+    await node.stop();
+  }
+  const duckdb = await measureDuckdbFile({ seconds: seconds / 2 });
+  const postgres = measurePostgres({ connections: 16, seconds: seconds / 2 });
+  return report({ one, hundred, stored }, duckdb, postgres);
+}
+
+function report(
+  ours: { readonly one: Measured; readonly hundred: Measured; readonly stored: number },
+  duckdb: Awaited<ReturnType<typeof measureDuckdbFile>>,
+  postgres: ReturnType<typeof measurePostgres>,
+): Report {
+  const requests = ours.one.load.answers / ours.one.load.elapsedSeconds;
+  const rows = (ours.hundred.load.answers * 100) / ours.hundred.load.elapsedSeconds;
+  const requestsPerCore = ours.one.load.answers / ours.one.cpuSeconds;
+  const rowsPerCore = (ours.hundred.load.answers * 100) / ours.hundred.cpuSeconds;
+  const p99 = quantile(ours.one.load.latenciesMs, 0.99);
+  const failures = ours.one.load.failures + ours.hundred.load.failures;
+  const sides: Side[] = [
+    {
+      name: `HybridStore, one tenant node, HTTP, ${connections} connections`,
+      figures: {
+        'one-row requests/s': requests,
+        'one-row requests/s per node core': requestsPerCore,
+        'one-row p50 (ms)': quantile(ours.one.load.latenciesMs, 0.5),
+        'one-row p99 (ms)': p99,
+        'rows/s at 100 rows a request': rows,
+        'rows/s per node core at 100 rows': rowsPerCore,
+        'p99 at 100 rows (ms)': quantile(ours.hundred.load.latenciesMs, 0.99),
+        'rows in the table at the end': ours.stored,
+        'refused requests': failures,
+      },
+    },
+    {
+      name: 'DuckDB file, one commit an insert, in process',
+      figures: { 'one-row commits/s': duckdb.commitsPerSecond, 'rows/s at 100 rows a commit': duckdb.rowsPerSecond },
+    },
+    {
+      name: 'PostgreSQL 15, pgbench, 16 connections',
+      figures: postgres
+        ? { 'one-row commits/s': postgres.commitsPerSecond, 'rows/s at 100 rows a commit': postgres.rowsPerSecond }
+        : { 'not installed': 'apt-get install postgresql-15' },
+    },
+    {
+      name: 'ratios',
+      figures: {
+        'one row, over DuckDB': requests / duckdb.commitsPerSecond,
+        '100 rows, over DuckDB': rows / duckdb.rowsPerSecond,
+        ...(postgres
+          ? {
+              'one row, over PostgreSQL': requests / postgres.commitsPerSecond,
+              '100 rows, over PostgreSQL': rows / postgres.rowsPerSecond,
+            }
+          : {}),
+      },
+    },
+  ];
+  return buildReport(
+    'ingest',
+    [
+      {
+        what: 'durable one-row requests per second and node core',
+        goal: '≥ 20,000',
+        got: Math.round(requestsPerCore).toLocaleString('en'),
+        ok: requestsPerCore >= 20_000,
+      },
+      {
+        what: 'rows per second and node core at 100 rows a request',
+        goal: '≥ 400,000',
+        got: Math.round(rowsPerCore).toLocaleString('en'),
+        ok: rowsPerCore >= 400_000,
+      },
+      {
+        what: `p99 of one-row requests at ${connections} connections`,
+        goal: '≤ 15 ms',
+        got: `${p99.toFixed(1)} ms`,
+        ok: p99 <= 15,
+      },
+    ],
+    sides,
+  );
+}
+
+type Node = {
+  load(rowsPerRequest: number, seconds: number): Promise<Measured>;
+  countRows(): Promise<number>;
+  stop(): Promise<void>;
+};
+
+async function startNode(): Promise<Node> {
+  const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-ingest-'));
+  const issuer = new TestIssuer(folder, systemClock);
+  writeFileSync(join(folder, 'secret'), testSecret('tenant-node'));
+  const child = spawn(process.execPath, [main], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      HOST: host,
+      PORT: String(port),
+      TENANT_ID: tenantId,
+      POD_NAME: 'hs-bench-0',
+      DATA_PATH: join(folder, 'data'),
+      LOG_PATH: join(folder, 'log'),
+      LOG_LEVEL: 'warn',
+      JWKS_FILE: issuer.jwksFile,
+      SERVICE_SECRET_FILE: join(folder, 'secret'),
+    },
+  });
+  const client = new HttpClient();
+  const token = issuer.userToken(tenantId);
+  const url = `http://${host}:${port}`;
+  const columns = [
+    { name: 'order_id', type: 'string' },
+    { name: 'customer_id', type: 'string' },
+    { name: 'amount', type: 'double' },
+    { name: 'order_date', type: 'timestamp' },
+  ];
+  await waitUntilReady(url, child);
+  await client.call<SourceAdded>(url, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
+  return {
+    load: async (rowsPerRequest, loadSeconds) => {
+      const body = JSON.stringify({ source_id: 'sales', records: Array(rowsPerRequest).fill({ fields }) });
+      const before = readCpuSeconds(child.pid);
+      const load = await runLoad({
+        host,
+        port,
+        connections,
+        seconds: loadSeconds,
+        path: '/data/write',
+        headers: { authorization: `Bearer ${token}` },
+        body,
+      });
+      return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
+    },
+    countRows: async () => {
+      const stats = await client.call<SourceStats>(url, tenantNode.sourceStats, {
+        token,
+        params: { source_id: 'sales' },
+      });
+      return stats.rows + stats.unflushed_rows;
+    },
+    stop: async () => {
+      await client.close();
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    if (child.exitCode !== null) throw new Error(`the tenant node ended with ${child.exitCode}`);
+    const isReady = await fetch(`${url}/ready`).then(
+      (answer) => answer.status === 200,
+      () => false,
+    );
+    if (isReady) return;
+    await systemClock.sleep(50);
+  }
+  throw new Error('the tenant node is not ready within 15 s');
+}
+
+/** CPU of the node's main process (user and system): fields 14 and 15 of /proc/<pid>/stat. Its writer and executor children are not on the path of an acknowledgement. */
+function readCpuSeconds(pid: number | undefined): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const values = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(values[11]) + Number(values[12])) / ticksPerSecond;
+}
