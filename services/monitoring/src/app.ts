@@ -10,7 +10,8 @@ import { HttpLogTails } from './clients/http-log-tails.ts';
 import type { MonitoringConfig } from './config.ts';
 import { HealthBoard } from './domain/health-board.ts';
 import { LogCollector } from './domain/log-collector.ts';
-import type { LogStore, Probe, Targets } from './domain/ports.ts';
+import { PlatformFigures } from './domain/platform-figures.ts';
+import type { LogStore, Probe, Scraper, Targets } from './domain/ports.ts';
 import { Rounds } from './domain/rounds.ts';
 import { registerPlatformMetrics } from './platform-metrics.ts';
 import { routeGrafanaDashboard } from './routes/grafana-dashboard.ts';
@@ -21,6 +22,7 @@ export type AppOptions = {
   readonly config: MonitoringConfig;
   readonly store: LogStore;
   readonly probe: Probe;
+  readonly scraper: Scraper;
   readonly targets: Targets;
   readonly version: string;
   readonly logger: Logger;
@@ -42,21 +44,26 @@ export function createApp(options: AppOptions): App {
     targets,
     tails: new HttpLogTails(options.client, options.identity),
     store,
+    clock,
     logger,
   });
+  const figures = config.isPrometheusEnabled
+    ? new PlatformFigures({ targets, scraper: options.scraper, clock, logger })
+    : undefined;
   const rounds = new Rounds({
     board,
     collector,
+    figures,
     store,
     clock,
     logger,
     intervalMs: config.intervalMs,
     logRetentionMs: config.logRetentionMs,
   });
-  if (config.isPrometheusEnabled) registerPlatformMetrics(options.metrics, board);
+  if (figures) registerPlatformMetrics(options.metrics, board, figures);
   const server = createServer({ service: 'monitoring', notReadyReasons: () => [], ...options });
-  routeHealthAll(server, board);
-  routeLogs(server, { store, collector });
+  routeHealthAll(server, { board, verifier: options.verifier, clock });
+  routeLogs(server, { store, collector, targets, clock });
   if (config.isGrafanaEnabled) routeGrafanaDashboard(server);
   return { server, rounds };
 }

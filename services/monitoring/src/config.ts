@@ -5,7 +5,7 @@ export type MonitoringConfig = {
   readonly targetsFile: string;
   readonly intervalMs: number;
   readonly logRetentionMs: number;
-  readonly logEntriesMax: number;
+  readonly logBytesMax: number;
   readonly isPrometheusEnabled: boolean;
   readonly isGrafanaEnabled: boolean;
 };
@@ -19,7 +19,7 @@ export function readConfig(environment: Environment): MonitoringConfig {
     targetsFile: environment.text('TARGETS_FILE'),
     intervalMs: 1_000 * environment.number('METRICS_INTERVAL_SECONDS', { fallback: 15, min: 0.1, max: 3_600 }),
     logRetentionMs: dayMs * environment.number('LOG_RETENTION_DAYS', { fallback: 7, min: 0.01, max: 3_650 }),
-    logEntriesMax: environment.integer('LOG_ENTRIES_MAX', { fallback: 1_000_000, min: 1_000, max: 100_000_000 }),
+    logBytesMax: environment.integer('LOG_BYTES_MAX', { fallback: 2 ** 30, min: 2 ** 16, max: 2 ** 50 }),
     isPrometheusEnabled: environment.boolean('PROMETHEUS_ENABLED', true),
     isGrafanaEnabled: environment.boolean('GRAFANA_ENABLED', false),
   };

@@ -9,7 +9,9 @@ import { createMetrics, Environment, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../src/app.ts';
 import { HttpProbe } from '../src/clients/http-probe.ts';
+import { HttpScraper } from '../src/clients/http-scraper.ts';
 import { readConfig } from '../src/config.ts';
+import { readFigures } from '../src/domain/prometheus-text.ts';
 import { SqliteLogStore } from '../src/store/sqlite-log-store.ts';
 import { TargetsFile } from '../src/store/targets-file.ts';
 
@@ -25,16 +27,26 @@ class FakeProcess {
   ready = true;
   entries: LogEntry[] = [];
   seenTokens: string[] = [];
+  /** Number of the oldest entry that the ring holds. */
+  first = 0;
+  isOdd = false;
+  requests = 0;
   readonly #server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://x');
     const send = (status: number, body: object) => response.writeHead(status).end(JSON.stringify(body));
     if (url.pathname === '/health') return send(200, { status: 'ok', service: 'x', version: '9.9' });
     if (url.pathname === '/ready')
       return send(this.ready ? 200 : 503, { ready: this.ready, reasons: this.ready ? [] : ['recovering'] });
+    if (url.pathname === '/metrics')
+      return response.end(
+        `# TYPE hybridstore_http_request_duration_seconds histogram\nhybridstore_http_request_duration_seconds_count{method="GET",route="/x",status="200",service="x"} ${this.requests}\nprocess_cpu_seconds_total{service="x"} 2.5\nprocess_resident_memory_bytes{service="x"} 1000\n`,
+      );
     this.seenTokens.push(request.headers.authorization ?? '');
+    if (this.isOdd) return send(200, { boot: this.boot, next: -1, entries: 'many' });
     const after = url.searchParams.get('boot') === this.boot ? Number(url.searchParams.get('after')) : 0;
-    const page = this.entries.slice(after, after + 2);
-    const tail: LogTail = { boot: this.boot, next: after + page.length, entries: page };
+    const from = Math.max(0, after - this.first);
+    const page = this.entries.slice(from, from + 50);
+    const tail: LogTail = { boot: this.boot, next: this.first + from + page.length, entries: page };
     return send(200, tail);
   });
 
@@ -64,6 +76,7 @@ class FakeProcess {
 const processes = { catalog: new FakeProcess(), left: new FakeProcess(), right: new FakeProcess() };
 const client = new HttpClient();
 const probe = new HttpProbe(undefined);
+const scraper = new HttpScraper(undefined);
 let targets: MonitoringTarget[] = [];
 let app: ReturnType<typeof createApp>;
 let store: SqliteLogStore;
@@ -80,25 +93,28 @@ before(async () => {
 after(async () => {
   store.close();
   await probe.close();
+  await scraper.close();
   await client.close();
   for (const one of Object.values(processes)) one.close();
   folder[Symbol.dispose]();
 });
 
-function open(): void {
+function open(variables: Record<string, string> = {}): void {
   const config = readConfig(
     new Environment({
       TARGETS_FILE: targetsFile,
       DATA_PATH: join(folder.path, 'data'),
       GRAFANA_ENABLED: 'true',
-      LOG_ENTRIES_MAX: '1000',
+      LOG_BYTES_MAX: '262144',
+      ...variables,
     }),
   );
-  store = SqliteLogStore.open(config.dataPath, config.logEntriesMax);
+  store = SqliteLogStore.open(config.dataPath, config.logBytesMax);
   app = createApp({
     config,
     store,
     probe,
+    scraper,
     clock,
     client,
     version: '1',
@@ -123,7 +139,7 @@ const events = (page: LogPage) => page.entries.map((entry) => entry.event);
 
 describe('/health/all', () => {
   it('tells of every process, with version and reasons', async () => {
-    const { body } = await get<HealthAll>('/health/all');
+    const { body } = await get<HealthAll>('/health/all', administrator());
     assert.deepEqual(
       [body.status, body.services.map((one) => [one.instance, one.status, one.version])],
       [
@@ -139,9 +155,9 @@ describe('/health/all', () => {
 
   it('takes a look within a second for the same look, then looks again', async () => {
     processes.right.ready = false;
-    assert.equal((await get<HealthAll>('/health/all')).body.status, 'healthy');
+    assert.equal((await get<HealthAll>('/health/all', administrator())).body.status, 'healthy');
     await clock.advance(1_000);
-    const { body } = await get<HealthAll>('/health/all');
+    const { body } = await get<HealthAll>('/health/all', administrator());
     assert.deepEqual(
       [body.status, body.services[2]?.status, body.services[2]?.reasons],
       ['degraded', 'not_ready', ['recovering']],
@@ -161,7 +177,7 @@ describe('/health/all', () => {
     assert.deepEqual([away?.status, away?.reasons], ['unreachable', ['cannot be reached (ECONNREFUSED)']]);
     writeFileSync(targetsFile, '{"targets": [{"url": 1}]}');
     await clock.advance(1_000);
-    assert.equal((await get<HealthAll>('/health/all')).body.services.length, 4);
+    assert.equal((await get<HealthAll>('/health/all', administrator())).body.services.length, 4);
     writeFileSync(targetsFile, JSON.stringify({ targets }));
   });
 
@@ -169,10 +185,31 @@ describe('/health/all', () => {
     await clock.advance(1_000);
     await get('/health/all');
     const { body } = await app.server.app.inject({ url: '/metrics' });
-    assert.match(
-      body,
-      /hybridstore_up\{watched_service="tenant-node",watched_instance="hs-left-0",service="monitoring"\} 1/,
-    );
+    assert.match(body, /hybridstore_platform_up\{watched_service="tenant-node",service="monitoring"\} 2/);
+    assert.doesNotMatch(body, /hs-left|default\/left/);
+  });
+
+  it('shows the nodes of a tenant to that tenant, and to others as one line', async () => {
+    await clock.advance(1_000);
+    processes.right.ready = false;
+    const seen = async (token?: string) => {
+      const { body } = await get<HealthAll>('/health/all', token);
+      return [body.status, ...body.services.map((one) => `${one.service}/${one.instance} ${one.status}`)];
+    };
+    const shared = 'metadata-catalog/metadata-catalog healthy';
+    assert.deepEqual(await seen(), ['degraded', shared, 'tenant-node/all not_ready']);
+    assert.deepEqual(await seen('an old token'), ['degraded', shared, 'tenant-node/all not_ready']);
+    assert.deepEqual(await seen(issuer.userToken('default/right', [])), [
+      'degraded',
+      shared,
+      'tenant-node/hs-right-0 not_ready',
+      'tenant-node/all healthy',
+    ]);
+    assert.deepEqual(await seen(issuer.serviceToken('cbo-engine', 'default/left')), await seen());
+    const { body } = await get<HealthAll>('/health/all');
+    assert.deepEqual(body.services[1]?.reasons, ['1 of 2 nodes are not healthy']);
+    assert.doesNotMatch(JSON.stringify(body), /hs-|default\//);
+    processes.right.ready = true;
   });
 });
 
@@ -205,6 +242,78 @@ describe('/logs/{service}', () => {
     assert.deepEqual(events((await get<LogPage>('/logs/metadata-catalog?level=warn', administrator())).body), [
       'after restart',
     ]);
+  });
+
+  it('says how many entries a ring had dropped before they were read', async () => {
+    processes.catalog.boot = 'boot-3';
+    processes.catalog.first = 7;
+    processes.catalog.entries = [];
+    processes.catalog.log('metadata-catalog', 'still there');
+    const { entries } = (await get<LogPage>('/logs/metadata-catalog?limit=2', administrator())).body;
+    assert.deepEqual(
+      entries.map((entry) => [entry.event, entry.level, entry.fields]),
+      [
+        ['log_entries_lost', 'warn', { count: 7 }],
+        ['still there', 'info', { n: 0 }],
+      ],
+    );
+    processes.catalog.boot = 'boot-4';
+    processes.catalog.first = 0;
+  });
+
+  it('knows whose an entry is by where it was read, whatever the entry says', async () => {
+    processes.left.log('metadata-catalog', 'forged');
+    await get('/logs/tenant-node', issuer.userToken('default/left'));
+    const forged = (await get<LogPage>('/logs/tenant-node', issuer.userToken('default/left'))).body.entries;
+    assert.deepEqual(
+      forged.map((entry) => [entry.event, entry.service, entry.instance]),
+      [['forged', 'tenant-node', 'hs-left-0']],
+    );
+    const { body } = await get<LogPage>('/logs/metadata-catalog', administrator());
+    assert.ok(!events(body).includes('forged'));
+    processes.left.entries = [];
+    processes.left.boot = 'boot-2';
+    store.prune(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('takes a time that is none or far ahead for now, and drops fields without measure', async () => {
+    processes.left.log('tenant-node', 'ahead', 'info', clock.now() + 10 * 86_400_000);
+    processes.left.entries.push({
+      time: 'never',
+      level: 'info',
+      service: 'tenant-node',
+      instance: 'i',
+      event: 'large',
+      fields: { text: 'x'.repeat(100_000) },
+    });
+    const { entries } = (await get<LogPage>('/logs/tenant-node', issuer.userToken('default/left'))).body;
+    const now = new Date(clock.now()).toISOString();
+    assert.deepEqual(
+      entries.map((entry) => [entry.event, entry.time]),
+      [
+        ['ahead', now],
+        ['large', now],
+      ],
+    );
+    assert.deepEqual(entries[1]?.fields, { dropped_bytes: 100_011 });
+    store.prune(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('passes over a process that answers something else', async () => {
+    processes.left.isOdd = true;
+    processes.left.log('tenant-node', 'unreadable');
+    const answer = await get<LogPage>('/logs/tenant-node', issuer.userToken('default/left'));
+    assert.deepEqual([answer.status, answer.body.entries], [200, []]);
+    processes.left.isOdd = false;
+    const later = await get<LogPage>('/logs/tenant-node', issuer.userToken('default/left'));
+    assert.deepEqual(events(later.body), ['unreadable']);
+    store.prune(Number.MAX_SAFE_INTEGER);
+  });
+
+  it('does not know of services that nobody runs', async () => {
+    assert.equal((await get('/logs/nonsense', administrator())).status, 404);
+    assert.equal((await get('/logs/nonsense', issuer.userToken('default/left'))).status, 403);
+    assert.equal((await get('/logs/..%2fetc', administrator())).status, 400);
   });
 
   it('stores an entry once when many ask at the same time', async () => {
@@ -253,12 +362,67 @@ describe('/logs/{service}', () => {
     assert.deepEqual(events((await get<LogPage>('/logs/tenant-node', issuer.userToken('default/left'))).body), [
       'later',
     ]);
-    for (let index = 0; index < 1_200; index += 1) processes.right.log('tenant-node', `n${index}`);
-    for (let round = 0; round < 40; round += 1)
+    for (let index = 0; index < 1_500; index += 1) processes.right.log('tenant-node', `n${index}`);
+    for (let round = 0; round < 50; round += 1)
       await get('/logs/tenant-node?limit=1', issuer.userToken('default/right'));
-    store.prune(0);
-    const page = (await get<LogPage>('/logs/tenant-node?limit=10000', issuer.userToken('default/right'))).body;
-    assert.deepEqual([page.entries.length, page.entries.at(-1)?.event], [1_000, 'n1199']);
+    const { entries } = (await get<LogPage>('/logs/tenant-node?limit=10000', issuer.userToken('default/right'))).body;
+    assert.ok(entries.length < 1_500 && entries.length > 700, `${entries.length} entries`);
+    assert.deepEqual(
+      entries.slice(-2).map((entry) => entry.event),
+      ['n1498', 'n1499'],
+    );
+    assert.equal(entries[0]?.event, `n${1_500 - entries.length}`);
+  });
+});
+
+describe('the summary of the platform', () => {
+  it('sums the figures of all processes by service, over restarts, without a series per tenant', async () => {
+    const read = async (name: string) => {
+      const { body } = await app.server.app.inject({ url: '/metrics' });
+      return Object.fromEntries(
+        [...body.matchAll(new RegExp(`^${name}\\{watched_service="([a-z-]+)"[^}]*\\} (\\S+)$`, 'gm'))]
+          .filter((match) => !match[0].includes('status_class="') || match[0].includes('status_class="2xx"'))
+          .map((match) => [match[1], Number(match[2])]),
+      );
+    };
+    const round = async () => {
+      app.rounds.start();
+      await app.rounds.stop();
+    };
+    processes.left.requests = 10;
+    processes.right.requests = 5;
+    await round();
+    const total = 'hybridstore_platform_http_requests_total';
+    assert.deepEqual(await read(total), { 'metadata-catalog': 0, 'tenant-node': 15 });
+    assert.deepEqual(await read('hybridstore_platform_resident_memory_bytes'), {
+      'metadata-catalog': 1_000,
+      'tenant-node': 2_000,
+    });
+    await clock.advance(10_000);
+    processes.left.requests = 110;
+    processes.right.requests = 2;
+    await round();
+    assert.deepEqual(await read(total), { 'metadata-catalog': 0, 'tenant-node': 117 });
+    assert.equal((await read('hybridstore_platform_http_requests_per_second'))['tenant-node'], 10.2);
+    assert.equal((await read('hybridstore_platform_cpu_seconds_total'))['tenant-node'], 5);
+  });
+
+  it('reads the text format, and passes over what is no number', () => {
+    const text = [
+      '# HELP process_cpu_seconds_total x',
+      'process_cpu_seconds_total 1.5 1700000000000',
+      'process_resident_memory_bytes NaN',
+      'hybridstore_http_request_duration_seconds_count{status="200",route="/a b}"} 3',
+      'hybridstore_http_request_duration_seconds_count{route="/x",status="503"} 4',
+      'hybridstore_http_request_duration_seconds_count{route="/x",status="999"} 5',
+      'hybridstore_http_request_duration_seconds_bucket{le="1",status="200"} 9',
+      '',
+    ].join('\n');
+    assert.deepEqual(readFigures(text), {
+      requests: { '2xx': 3, '3xx': 0, '4xx': 0, '5xx': 4 },
+      cpuSeconds: 1.5,
+      residentBytes: 0,
+    });
   });
 });
 
@@ -286,6 +450,15 @@ describe('starting', () => {
 
   it('serves the dashboard where it is switched on', async () => {
     assert.equal((await get<{ title: string }>('/grafana/dashboard.json')).body.title, 'HybridStore');
+  });
+
+  it('serves neither dashboard nor summary where they are switched off', async () => {
+    store.close();
+    open({ GRAFANA_ENABLED: 'false', PROMETHEUS_ENABLED: 'false' });
+    assert.equal((await get('/grafana/dashboard.json')).status, 404);
+    const { body } = await app.server.app.inject({ url: '/metrics' });
+    assert.doesNotMatch(body, /hybridstore_platform/);
+    assert.match(body, /process_cpu_seconds_total/);
   });
 
   it('runs rounds at its interval until it is stopped', async () => {

@@ -1,8 +1,10 @@
-import { type LogTail, logTail, type MonitoringTarget } from '@hybridstore/contracts';
-import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { LogTail, logTail, type MonitoringTarget } from '@hybridstore/contracts';
+import { compileValidator, type HttpClient, type ServiceIdentity } from '@hybridstore/http';
+import { HybridStoreError } from '@hybridstore/runtime';
 import type { LogCursor, LogTails } from '../domain/ports.ts';
 
-const answerMsMax = 5_000;
+const answerMsMax = 2_000;
+const checkTail = compileValidator(LogTail);
 
 export class HttpLogTails implements LogTails {
   readonly #client: HttpClient;
@@ -13,12 +15,15 @@ export class HttpLogTails implements LogTails {
     this.#identity = identity;
   }
 
-  read(target: MonitoringTarget, cursor: LogCursor | undefined): Promise<LogTail> {
+  async read(target: MonitoringTarget, cursor: LogCursor | undefined): Promise<LogTail> {
     const query = cursor ? { after: String(cursor.next), boot: cursor.boot } : {};
-    return this.#client.call<LogTail>(target.url, logTail, {
+    const tail = await this.#client.call<unknown>(target.url, logTail, {
       token: this.#identity.token(target.tenant_id),
       query,
       timeoutMs: answerMsMax,
     });
+    if (!checkTail.check<LogTail>(tail))
+      throw new HybridStoreError('unavailable', `${target.instance} answered no log tail: ${checkTail.describe()}`);
+    return tail;
   }
 }

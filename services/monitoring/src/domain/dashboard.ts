@@ -2,21 +2,21 @@ type Panel = { readonly title: string; readonly expression: string; readonly leg
 
 const panels: readonly Panel[] = [
   {
-    title: 'Processes up',
-    expression: 'sum by (watched_service) (hybridstore_up)',
+    title: 'Processes ready',
+    expression: 'sum by (watched_service) (hybridstore_platform_ready)',
     legend: '{{watched_service}}',
     unit: 'none',
   },
   {
     title: 'Requests a second',
-    expression: 'sum by (service) (rate(hybridstore_http_request_duration_seconds_count[1m]))',
-    legend: '{{service}}',
+    expression: 'sum by (watched_service) (rate(hybridstore_platform_http_requests_total[1m]))',
+    legend: '{{watched_service}}',
     unit: 'reqps',
   },
   {
     title: 'Errors a second',
-    expression: 'sum by (service, status) (rate(hybridstore_http_request_duration_seconds_count{status=~"5.."}[1m]))',
-    legend: '{{service}} {{status}}',
+    expression: 'sum by (watched_service) (rate(hybridstore_platform_http_requests_total{status_class="5xx"}[1m]))',
+    legend: '{{watched_service}}',
     unit: 'reqps',
   },
   {
@@ -27,15 +27,15 @@ const panels: readonly Panel[] = [
     unit: 's',
   },
   {
-    title: 'CPU of tenant nodes',
-    expression: 'sum by (instance) (rate(hybridstore_node_cpu_seconds_total[1m]))',
-    legend: '{{instance}}',
+    title: 'CPU',
+    expression: 'sum by (watched_service) (rate(hybridstore_platform_cpu_seconds_total[1m]))',
+    legend: '{{watched_service}}',
     unit: 'none',
   },
   {
     title: 'Resident memory',
-    expression: 'sum by (service) (process_resident_memory_bytes)',
-    legend: '{{service}}',
+    expression: 'sum by (watched_service) (hybridstore_platform_resident_memory_bytes)',
+    legend: '{{watched_service}}',
     unit: 'bytes',
   },
 ];

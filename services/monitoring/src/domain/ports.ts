@@ -1,4 +1,5 @@
 import type { LogEntry, LogTail, MonitoringTarget } from '@hybridstore/contracts';
+import type { Figures } from './platform-figures.ts';
 
 /** Processes to watch, as the operator last wrote them. */
 export interface Targets {
@@ -20,6 +21,11 @@ export interface LogTails {
   read(target: MonitoringTarget, cursor: LogCursor | undefined): Promise<LogTail>;
 }
 
+/** Reads the figures of a process. Throws when it cannot be reached. */
+export interface Scraper {
+  scrape(target: MonitoringTarget): Promise<Figures>;
+}
+
 /** How far the ring of one run of a process was read. */
 export type LogCursor = { readonly boot: string; readonly next: number };
 
@@ -35,8 +41,8 @@ export type LogFilter = {
 /** Collected entries. `append` stores entries and cursor together, so that a restart neither loses nor doubles any. */
 export interface LogStore {
   cursor(instanceKey: string): LogCursor | undefined;
-  append(instanceKey: string, tenantId: string | undefined, tail: LogTail): void;
-  /** The newest `limit` entries, oldest of them first. */
+  append(instanceKey: string, tenantId: string | undefined, entries: readonly LogEntry[], cursor: LogCursor): void;
+  /** The newest `limit` entries by time, oldest of them first. */
   read(filter: LogFilter): readonly LogEntry[];
   /** Removes what is older than the time, and the oldest beyond the bound of the store. */
   prune(beforeMs: number): number;

@@ -1,11 +1,14 @@
 import type { Clock, Logger } from '@hybridstore/runtime';
 import type { HealthBoard } from './health-board.ts';
 import type { LogCollector } from './log-collector.ts';
+import type { PlatformFigures } from './platform-figures.ts';
 import type { LogStore } from './ports.ts';
 
 export type RoundsOptions = {
   readonly board: HealthBoard;
   readonly collector: LogCollector;
+  /** Absent where nobody scrapes the summary. */
+  readonly figures?: PlatformFigures | undefined;
   readonly store: LogStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -25,6 +28,7 @@ export class Rounds {
   }
 
   start(): void {
+    this.#isStopped = false;
     this.#running = this.#round();
   }
 
@@ -35,9 +39,9 @@ export class Rounds {
   }
 
   async #round(): Promise<void> {
-    const { board, collector, store, clock, logger, intervalMs, logRetentionMs } = this.#options;
+    const { board, collector, figures, store, clock, logger, intervalMs, logRetentionMs } = this.#options;
     try {
-      await Promise.all([board.refresh(), collector.collect()]);
+      await Promise.all([board.refresh(), collector.collect(), figures?.collect()]);
       store.prune(clock.now() - logRetentionMs);
     } catch (error) {
       // A full disk must not end the health checks: the next round tries again.

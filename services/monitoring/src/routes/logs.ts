@@ -1,27 +1,35 @@
-import { monitoring } from '@hybridstore/contracts';
+import { type MonitoringTarget, monitoring, services } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
-import { decideLogAccess, levelsFrom } from '../domain/log-access.ts';
+import { assert, type Clock, HybridStoreError } from '@hybridstore/runtime';
+import { decideLogAccess, type LogAccess, levelsFrom } from '../domain/log-access.ts';
 import type { LogCollector } from '../domain/log-collector.ts';
-import type { LogStore } from '../domain/ports.ts';
+import type { LogStore, Targets } from '../domain/ports.ts';
+import { waitAtMost } from '../domain/wait-at-most.ts';
 
 type Query = { readonly limit?: number; readonly level?: 'debug' | 'info' | 'warn' | 'error'; readonly since?: string };
 
 const limitDefault = 200;
+const waitMsMax = 2_000;
 
-export function routeLogs(
-  server: Server,
-  { store, collector }: { readonly store: LogStore; readonly collector: LogCollector },
-): void {
+export type LogRouteOptions = {
+  readonly store: LogStore;
+  readonly collector: LogCollector;
+  readonly targets: Targets;
+  readonly clock: Clock;
+};
+
+export function routeLogs(server: Server, { store, collector, targets, clock }: LogRouteOptions): void {
   server.route(monitoring.logs, async (request, _reply, { caller }) => {
     assert(caller, 'the endpoint needs a token');
     const { service } = request.params as { readonly service: string };
     const query = request.query as Query;
     const access = decideLogAccess(caller.claims, service);
     if (access.kind === 'none') throw new HybridStoreError('forbidden', access.reason, { service });
+    if (!Object.hasOwn(services, service) && !targets.read().some((target) => target.service === service))
+      throw new HybridStoreError('not_found', `service ${service} does not exist`, { service });
     const sinceMs = readSince(query.since);
-    // What was logged a moment ago is what people look for.
-    await collector.collect();
+    // What was logged a moment ago is what people look for; a process that does not answer keeps nobody waiting.
+    await waitAtMost(clock, waitMsMax, collector.collect(isShown(access, service)));
     const entries = store.read({
       service,
       levels: levelsFrom(query.level ?? 'debug'),
@@ -31,6 +39,10 @@ export function routeLogs(
     });
     return { service, entries };
   });
+}
+
+function isShown(access: LogAccess, service: string): (target: MonitoringTarget) => boolean {
+  return (target) => target.service === service && (access.kind !== 'tenant' || target.tenant_id === access.tenantId);
 }
 
 function readSince(text: string | undefined): number | undefined {

@@ -1,50 +1,67 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { LogEntry, LogTail } from '@hybridstore/contracts';
+import type { LogEntry } from '@hybridstore/contracts';
 import { wrongVariable } from '@hybridstore/runtime';
 import type { LogCursor, LogFilter, LogStore } from '../domain/ports.ts';
 
+const schemaVersion = 1;
 const schema = `
-create table if not exists entries (
-  id integer primary key, time_ms real not null, time text not null, level text not null, service text not null,
-  instance text not null, tenant_id text, event text not null, fields text not null
+drop table if exists entries;
+drop table if exists cursors;
+create table entries (
+  id integer primary key, time_ms integer not null, time text not null, level text not null, service text not null,
+  instance text not null, tenant_id text, event text not null, fields text not null, bytes integer not null
 ) strict;
-create index if not exists entries_by_service on entries (service, id);
-create index if not exists entries_by_time on entries (time_ms);
-create table if not exists cursors (instance_key text primary key, boot text not null, next integer not null) strict;
+create index entries_by_service on entries (service, time_ms);
+create index entries_by_tenant on entries (tenant_id, time_ms) where tenant_id is not null;
+create index entries_by_time on entries (time_ms);
+create table cursors (instance_key text primary key, boot text not null, next integer not null) strict;
 `;
-const entriesPerPruneMax = 50_000;
+const entriesPerDelete = 5_000;
+/** A row's share of its page, three indexes and numbers, beside its texts. */
+const rowOverheadBytes = 160;
 
 type Row = { time: string; level: string; service: string; instance: string; event: string; fields: string };
 
-/** Logs are for people who look for a fault, not acknowledged data: commits are not synced one by one (synchronous = normal). */
+/**
+ * Logs are for people who look for a fault, not acknowledged data: commits are not synced one by one (synchronous =
+ * normal), and a database of another version is begun anew. Freed pages are used again, so the file stays near its bound.
+ */
 export class SqliteLogStore implements LogStore {
   readonly #database: DatabaseSync;
-  readonly #entriesMax: number;
+  readonly #bytesMax: number;
   readonly #insert: StatementSync;
   readonly #setCursor: StatementSync;
   readonly #getCursor: StatementSync;
+  #bytes: number;
 
-  private constructor(database: DatabaseSync, entriesMax: number) {
+  private constructor(database: DatabaseSync, bytesMax: number) {
     this.#database = database;
-    this.#entriesMax = entriesMax;
+    this.#bytesMax = bytesMax;
     this.#insert = database.prepare(
-      'insert into entries (time_ms, time, level, service, instance, tenant_id, event, fields) values (?, ?, ?, ?, ?, ?, ?, ?)',
+      `insert into entries (time_ms, time, level, service, instance, tenant_id, event, fields, bytes)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#setCursor = database.prepare(
       'insert into cursors values (?, ?, ?) on conflict (instance_key) do update set boot = excluded.boot, next = excluded.next',
     );
     this.#getCursor = database.prepare('select boot, next from cursors where instance_key = ?');
+    const sum = database.prepare('select coalesce(sum(bytes), 0) as bytes from entries').get() as { bytes: number };
+    this.#bytes = sum.bytes;
   }
 
   /** Throws `invalid_request` naming DATA_PATH when the folder cannot be used. */
-  static open(folder: string, entriesMax: number): SqliteLogStore {
+  static open(folder: string, bytesMax: number): SqliteLogStore {
     try {
       mkdirSync(folder, { recursive: true });
-      const database = new DatabaseSync(join(folder, 'logs.sqlite'));
-      database.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000; ${schema}`);
-      return new SqliteLogStore(database, entriesMax);
+      const path = join(folder, 'logs.sqlite');
+      const database = new DatabaseSync(path, { timeout: 5_000 });
+      chmodSync(path, 0o600);
+      database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
+      const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
+      if (version !== schemaVersion) database.exec(`begin; ${schema} pragma user_version = ${schemaVersion}; commit;`);
+      return new SqliteLogStore(database, bytesMax);
     } catch (cause) {
       throw wrongVariable(
         'DATA_PATH',
@@ -58,30 +75,14 @@ export class SqliteLogStore implements LogStore {
     return this.#getCursor.get(instanceKey) as LogCursor | undefined;
   }
 
-  append(instanceKey: string, tenantId: string | undefined, tail: LogTail): void {
-    this.#database.exec('begin');
-    try {
-      for (const entry of tail.entries) this.#insertEntry(entry, tenantId);
-      this.#setCursor.run(instanceKey, tail.boot, tail.next);
-      this.#database.exec('commit');
-    } catch (error) {
-      this.#database.exec('rollback');
-      throw error;
-    }
-  }
-
-  #insertEntry(entry: LogEntry, tenantId: string | undefined): void {
-    const timeMs = Date.parse(entry.time);
-    this.#insert.run(
-      Number.isNaN(timeMs) ? 0 : timeMs,
-      entry.time,
-      entry.level,
-      entry.service,
-      entry.instance,
-      tenantId ?? null,
-      entry.event,
-      JSON.stringify(entry.fields),
-    );
+  append(instanceKey: string, tenantId: string | undefined, entries: readonly LogEntry[], cursor: LogCursor): void {
+    this.#transact(() => {
+      let bytes = 0;
+      for (const entry of entries) bytes += this.#insertEntry(entry, tenantId);
+      this.#setCursor.run(instanceKey, cursor.boot, cursor.next);
+      return bytes;
+    });
+    this.#removeSurplus();
   }
 
   read(filter: LogFilter): readonly LogEntry[] {
@@ -95,22 +96,68 @@ export class SqliteLogStore implements LogStore {
       conditions.push('time_ms >= ?');
       values.push(filter.sinceMs);
     }
-    const sql = `select time, level, service, instance, event, fields from entries where ${conditions.join(' and ')} order by id desc limit ?`;
+    const sql = `select time, level, service, instance, event, fields from entries
+                 where ${conditions.join(' and ')} order by time_ms desc, id desc limit ?`;
     const rows = this.#database.prepare(sql).all(...values, filter.limit) as Row[];
     return rows.reverse().map((row) => ({ ...row, fields: JSON.parse(row.fields) as LogEntry['fields'] }));
   }
 
   prune(beforeMs: number): number {
-    const old = this.#database
-      .prepare('delete from entries where id in (select id from entries where time_ms < ? limit ?)')
-      .run(beforeMs, entriesPerPruneMax);
-    const surplus = this.#database
-      .prepare('delete from entries where id <= (select coalesce(max(id), 0) - ? from entries)')
-      .run(this.#entriesMax);
-    return Number(old.changes) + Number(surplus.changes);
+    let removed = 0;
+    for (;;) {
+      const count = this.#removeOldest('where time_ms < ?', beforeMs);
+      removed += count;
+      if (count < entriesPerDelete) return removed + this.#removeSurplus();
+    }
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  #insertEntry(entry: LogEntry, tenantId: string | undefined): number {
+    const fields = JSON.stringify(entry.fields);
+    const bytes = rowOverheadBytes + entry.event.length + Buffer.byteLength(fields) + 2 * entry.instance.length;
+    const { time, level, service, instance, event } = entry;
+    this.#insert.run(Date.parse(time), time, level, service, instance, tenantId ?? null, event, fields, bytes);
+    return bytes;
+  }
+
+  #removeSurplus(): number {
+    let removed = 0;
+    while (this.#bytes > this.#bytesMax) {
+      const count = this.#removeOldest('');
+      if (count === 0) break;
+      removed += count;
+    }
+    return removed;
+  }
+
+  /** Removes the oldest entries: those before a time, or enough of a step to come back under the bound of bytes. */
+  #removeOldest(where: string, ...values: readonly number[]): number {
+    const step = where === '' ? Math.max(100, entriesPerDelete / 10) : entriesPerDelete;
+    const oldest = `select id from entries ${where} order by time_ms, id limit ${step}`;
+    const sum = this.#database
+      .prepare(`select count(*) as count, coalesce(sum(bytes), 0) as bytes from entries where id in (${oldest})`)
+      .get(...values) as { readonly count: number; readonly bytes: number };
+    if (sum.count === 0) return 0;
+    this.#transact(() => {
+      this.#database.prepare(`delete from entries where id in (${oldest})`).run(...values);
+      return -sum.bytes;
+    });
+    return sum.count;
+  }
+
+  /** One transaction whose work tells by how many bytes the store grew. */
+  #transact(work: () => number): void {
+    this.#database.exec('begin immediate');
+    try {
+      const bytes = work();
+      this.#database.exec('commit');
+      this.#bytes += bytes;
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('rollback');
+      throw error;
+    }
   }
 }
