@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { services } from '@hybridstore/contracts';
+import { HttpClient } from '@hybridstore/http';
 import {
   EmbeddedPlatform,
   type Kube,
@@ -19,6 +20,7 @@ import { exampleTenant, runExample } from './start/example.ts';
 import { lockFolder } from './start/folder-lock.ts';
 import { localCommands } from './start/local-commands.ts';
 import { readFolder } from './start/objects.ts';
+import { startOperatorServer } from './start/operator-server.ts';
 import { embeddedSettings, systemNamespace } from './start/settings.ts';
 import { Steps } from './start/steps.ts';
 import { waitForDeployments, waitForReady } from './start/wait-until-ready.ts';
@@ -98,22 +100,31 @@ async function start(options: StartArguments, folder: string, release: () => voi
     await writeKubeConfig(join(folder, 'kubeconfig'), { server: front.url, token });
     await steps.run('definitions', () => applyDefinitions(platform.kube));
     await platform.start();
-    const operator = await startOperator({
+    const metrics = createMetrics('operator');
+    const operator = startOperator({
       kube: platform.kube,
       settings: embeddedSettings(),
-      clock: systemClock,
-      random: Math.random,
       logger,
-      ring,
-      metrics: createMetrics('operator'),
-      host: platform.host,
-      port: services.operator,
-      hostsFile: platform.hostsFile,
+      metrics,
+      client: new HttpClient({ hostsFile: platform.hostsFile }),
     });
     closers.push(() => operator.stop());
+    const jwksFile = join(folder, 'run', 'jwks.json');
+    const server = await startOperatorServer({
+      host: platform.host,
+      port: services.operator,
+      logger,
+      ring,
+      metrics,
+      clock: systemClock,
+      jwksFile,
+      notReadyReasons: operator.notReadyReasons,
+    });
+    closers.push(() => server.close());
     await steps.run('operator and shared services', () =>
       waitForDeployments(platform.kube, systemNamespace, sharedServices.length, readyMsMax),
     );
+    await writeKeys(platform.kube, jwksFile);
     if (!options.empty)
       await steps.run(`tenant ${exampleTenant.name} and its sources`, () => applyExamples(platform.kube));
     return { platform, folder, stop };
@@ -154,6 +165,12 @@ async function applyDefinitions(kube: Kube): Promise<void> {
     await kube.apply(resource, object, { force: true });
   for (const name of [systemNamespace, 'default'])
     await kube.apply(kinds.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+/** Public keys of all issuers, for the operator's own server. */
+async function writeKeys(kube: Kube, path: string): Promise<void> {
+  const { data } = await kube.get(kinds.configMap, { namespace: systemNamespace, name: 'hybridstore-jwks' });
+  writeFileSync(path, data?.['jwks.json'] ?? '');
 }
 
 async function applyExamples(kube: Kube): Promise<void> {

@@ -7,6 +7,7 @@ import { loadKubeConfig } from './kube/api-server/credentials.ts';
 import * as builtIn from './kube/kinds.ts';
 import * as custom from './resources/custom-resources.ts';
 
+export { type Operator, type OperatorOptions, startOperator } from './app.ts';
 export { startHttpFront } from './kube/embedded/http/http-server.ts';
 export { writeKubeConfig } from './kube/embedded/http/kubeconfig.ts';
 export { EmbeddedPlatform, type EmbeddedPlatformOptions } from './kube/embedded/platform.ts';
@@ -14,6 +15,8 @@ export type { CustomResourceDefinition } from './kube/kinds.ts';
 export type { KubeObject, ObjectKey, Stored } from './kube/object.ts';
 export { type Kube, listAll } from './kube/port.ts';
 export type { Resource } from './kube/resource.ts';
+
+export type { PlatformSettings } from './resources/settings.ts';
 
 /** Kinds that the command line and the tests ask for. */
 export const kinds = {

@@ -147,6 +147,6 @@ async function ask(
         body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
       });
   write(
-    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows)}\n${answer.row_count} rows in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
+    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows)}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
   );
 }
