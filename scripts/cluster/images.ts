@@ -76,6 +76,8 @@ export async function buildImage(spec: ImageSpec, archive: string): Promise<Imag
 }
 
 export interface ProductImageOptions {
+  /** Default: this repository. */
+  readonly root?: string;
   /** Folder for the archives; default `dist/images`. */
   readonly outputFolder?: string;
   /** Default: the version in package.json. */
@@ -86,16 +88,18 @@ export interface ProductImageOptions {
 /** Builds the code and from it both images: `hybridstore/operator` and `hybridstore/services`. */
 export async function buildProductImages(options: ProductImageOptions = {}): Promise<Image[]> {
   const progress = options.progress ?? createProgress();
-  const built = await progress('build dist', () => build({ root: REPOSITORY_FOLDER }));
-  const output = options.outputFolder ?? join(REPOSITORY_FOLDER, 'dist', 'images');
-  const tag = options.tag ?? readVersion();
+  const root = options.root ?? REPOSITORY_FOLDER;
+  const built = await progress('build dist', () => build({ root }));
+  const output = options.outputFolder ?? join(root, 'dist', 'images');
+  const tag = options.tag ?? readVersion(root);
+  const product = { root, built, tag };
   const services: ImageSpec = {
-    ...productImage(built, 'services', tag, (entry) => entry.startsWith('services/')),
+    ...productImage(product, 'services', (entry) => entry.startsWith('services/')),
     // The container's arguments name the service; the launcher becomes it.
     entrypoint: [`/${NODE_PATH}`, '/app/launch.ts'],
   };
   const operator: ImageSpec = {
-    ...productImage(built, 'operator', tag, (entry) => entry.startsWith('operator/')),
+    ...productImage(product, 'operator', (entry) => entry.startsWith('operator/')),
     entrypoint: [`/${NODE_PATH}`, '/app/operator/src/main.js'],
   };
   return progress('write image archives', async () => [
@@ -104,11 +108,18 @@ export async function buildProductImages(options: ProductImageOptions = {}): Pro
   ]);
 }
 
+interface Product {
+  readonly root: string;
+  readonly built: BuildResult;
+  readonly tag: string;
+}
+
 /** The image of the entries that `isWanted` takes, with exactly the packages that those leave outside of the bundle. */
-function productImage(built: BuildResult, name: string, tag: string, isWanted: (entry: string) => boolean) {
+function productImage(product: Product, name: string, isWanted: (entry: string) => boolean) {
+  const { root, built, tag } = product;
   const entries = built.entries.filter((entry) => isWanted(entry.source));
   const requests = entries.flatMap((entry) => {
-    const from = dirname(join(REPOSITORY_FOLDER, entry.source));
+    const from = dirname(join(root, entry.source));
     return entry.externals.map((name) => ({ name, from }));
   });
   const outputs = new Set(entries.flatMap((entry) => entry.outputs));
@@ -117,7 +128,7 @@ function productImage(built: BuildResult, name: string, tag: string, isWanted: (
   return {
     name: `hybridstore/${name}`,
     tag,
-    packages: packageFiles(packageClosure(REPOSITORY_FOLDER, requests)),
+    packages: packageFiles(packageClosure(root, requests)),
     files: [...code, { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: launcher } as const],
     labels: {
       'org.opencontainers.image.title': `hybridstore/${name}`,
@@ -127,8 +138,8 @@ function productImage(built: BuildResult, name: string, tag: string, isWanted: (
   };
 }
 
-function readVersion(): string {
-  const text = readFileSync(join(REPOSITORY_FOLDER, 'package.json'), 'utf8');
+function readVersion(root: string): string {
+  const text = readFileSync(join(root, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version; // Our own package.json.
 }
 
