@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { DslQuery } from './dsl.ts';
+import { DslQuery, dslDepthMax } from './dsl.ts';
 import { queryTextBytesMax } from './identifiers.ts';
 import { LogicalPlan } from './plan/index.ts';
-import { Dialect, Parameters } from './query.ts';
+import { Dialect, dialects, Parameters } from './query.ts';
 
 export const ParseSqlRequest = Type.Object(
   {
@@ -55,3 +55,42 @@ export const TransformResponse = Type.Object(
   { $id: 'TransformResponse', additionalProperties: false },
 );
 export type TransformResponse = Static<typeof TransformResponse>;
+
+/** The interpreter's settings file (`config.json`). `supported_functions` narrows the functions that are allowed. */
+export const InterpreterSettingsFile = Type.Object(
+  {
+    sql_parser: Type.Optional(
+      Type.Object(
+        {
+          dialect: Type.Optional(Type.Enum([...dialects])),
+          strict_mode: Type.Optional(Type.Boolean()),
+          supported_functions: Type.Optional(
+            Type.Array(Type.String({ minLength: 1, maxLength: 64 }), { maxItems: 1_000 }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    dsl_parser: Type.Optional(
+      Type.Object(
+        {
+          max_depth: Type.Optional(Type.Integer({ minimum: 1, maximum: dslDepthMax })),
+          allow_custom_functions: Type.Optional(Type.Boolean()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    query_transformer: Type.Optional(
+      Type.Object(
+        {
+          optimize_joins: Type.Optional(Type.Boolean()),
+          push_down_filters: Type.Optional(Type.Boolean()),
+          column_pruning: Type.Optional(Type.Boolean()),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { $id: 'InterpreterSettingsFile', additionalProperties: false },
+);
+export type InterpreterSettingsFile = Static<typeof InterpreterSettingsFile>;

@@ -40,6 +40,8 @@ export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
 function requireBounds(plan: LogicalPlan): void {
   let nodes = 0;
   const measure = (value: unknown, depth: number): void => {
+    // The engine's text ends at a NUL, and what is bound must be what is printed elsewhere.
+    if (typeof value === 'string' && value.includes('\0')) throw new PlanError('plan: a text holds a NUL character');
     if (typeof value !== 'object' || value === null) return;
     nodes += 1;
     if (depth > planDepthMax) throw new PlanError(`plan: nested deeper than ${planDepthMax} levels`, { field: 'plan' });

@@ -13,5 +13,6 @@ export * from './pruning/may-match.ts';
 export * from './pruning/scan-predicates.ts';
 export * from './pruning/statistic-value.ts';
 export * from './timestamp-text.ts';
+export * from './transform/optimize-plan.ts';
 export * from './tree-printer.ts';
 export * from './walk-plan.ts';

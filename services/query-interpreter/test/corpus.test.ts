@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Dialect, dialects } from '@hybridstore/contracts';
-import { parseSql } from '../src/domain/parse-sql.ts';
+import { checkPlan, optimizePlan, stepsOfLevel } from '@hybridstore/plan';
+import { parseSql } from '../src/parsing/parse-sql.ts';
 import { comparable, corpusSchemas, openCorpus, runPlan, runText } from './corpus-data.ts';
 
 type Case = { readonly dialect: Dialect; readonly sql: string; readonly reference: string };
@@ -40,8 +41,11 @@ describe('the corpus answers like DuckDB on equal data', () => {
     test(`${dialect}: ${sql.replaceAll(/\s+/g, ' ')}`, async () => {
       const { plan } = parseSql(sql, corpusSchemas, { dialect, isStrict: true }, []);
       const isOrdered = / ORDER BY [^()]*$/i.test(sql) && / ORDER BY [^()]*$/i.test(reference);
-      const ours = comparable(await runPlan(connection, plan), isOrdered);
-      assert.deepEqual(ours, comparable(await runText(connection, reference), isOrdered));
+      const expected = comparable(await runText(connection, reference), isOrdered);
+      assert.deepEqual(comparable(await runPlan(connection, plan), isOrdered), expected);
+      const rewritten = optimizePlan(plan, stepsOfLevel('aggressive')).plan;
+      checkPlan(rewritten, corpusSchemas);
+      assert.deepEqual(comparable(await runPlan(connection, rewritten), isOrdered), expected, 'after every rewrite');
     });
   }
 });

@@ -18,11 +18,11 @@ import { type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
 import { compileSearchQuery } from './search.ts';
 
-export type DslOptions = { readonly depthMax?: number };
+export type DslOptions = { readonly depthMax?: number; readonly isLenient?: boolean };
 
 /** The plan of a DSL query. Values become typed parameters; `PlanError` names the field that is unknown or does not fit. */
 export function compileDsl(query: DslQuery, schemas: PlanSchemas, options: DslOptions = {}): LogicalPlan {
-  const parameters = new ParameterList();
+  const parameters = new ParameterList(options);
   return finishPlan(compileDslQuery(query, schemas, parameters, options), parameters.list);
 }
 

@@ -13,6 +13,7 @@ export function typedValue(
 ): PlanExpression {
   const typed = typeValue(value, target.type);
   if (typed) return parameters.add(typed.type, typed.value);
+  if (parameters.isLenient) return parameters.add('string', String(value));
   throw new PlanError(
     `field ${target.path}: expected a value of type ${target.type}, found ${JSON.stringify(value).slice(0, 100)}`,
     { field: target.path, expected: target.type, actual: typeof value },

@@ -1,13 +1,13 @@
 import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
 import { checkPlan, finishPlan, PlanError, type PlanSchemas, walkQuery } from '@hybridstore/plan';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { bindExpression } from './bind/bind-expression.ts';
-import { bindQuery } from './bind/bind-query.ts';
-import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from './bind/context.ts';
-import { emptyScope } from './bind/scope.ts';
+import { bindExpression } from '../domain/bind/bind-expression.ts';
+import { bindQuery } from '../domain/bind/bind-query.ts';
+import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../domain/bind/context.ts';
+import { emptyScope } from '../domain/bind/scope.ts';
+import { refuseSql } from '../domain/sql/refusal.ts';
+import { parseText } from './parse-text.ts';
 import { compareTables, type SecondReading } from './second-reader.ts';
-import { parseText } from './sql/parser.ts';
-import { refuseSql } from './sql/refusal.ts';
 
 export type ParsedSql = {
   readonly plan: LogicalPlan;
@@ -15,12 +15,14 @@ export type ParsedSql = {
   /** The caller's key of each of the plan's parameters, by place or name. */
   readonly parameterKeys: readonly (string | number)[];
   readonly secondReading: SecondReading;
+  /** Canonical names of the functions that the plan calls, sorted. */
+  readonly functions: readonly string[];
 };
 
 /**
  * SQL text to a plan: parse, bind names and meaning, compare with the second reader, check. Pure but for the parsers'
- * time. Throws `invalid_request` with the place in the text; `details.unknown_table` marks a table that is not among
- * `schemas`, so that the caller may look for newer ones.
+ * time. Throws `invalid_request` with the place in the text; `details.is_unknown_name` marks a table or column that is not
+ * among `schemas`, so that the caller may look for newer ones.
  */
 export function parseSql(text: string, schemas: PlanSchemas, options: SqlOptions, values: ParameterValues): ParsedSql {
   try {
@@ -47,7 +49,19 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const secondReading = compareTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);
-  return { plan, columns: bound.outputs, parameterKeys: parameters.keys, secondReading };
+  return {
+    plan,
+    columns: bound.outputs,
+    parameterKeys: parameters.keys,
+    secondReading,
+    functions: listFunctions(plan),
+  };
+}
+
+export function listFunctions(plan: LogicalPlan): readonly string[] {
+  const names = new Set<string>();
+  walkQuery(plan.query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
+  return [...names].sort();
 }
 
 /** Names of WITH as the statement writes them; the plan may have renamed them. */

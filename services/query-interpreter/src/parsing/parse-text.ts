@@ -1,8 +1,8 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { parse } from '@polyglot-sql/sdk';
-import { type PreparedText, prepareText } from './prepared-text.ts';
-import { refuseSql } from './refusal.ts';
-import { isNode, kindOf, type SyntaxNode, words } from './syntax-tree.ts';
+import { type PreparedText, prepareText } from '../domain/sql/prepared-text.ts';
+import { refuseSql } from '../domain/sql/refusal.ts';
+import { isNode, kindOf, type SyntaxNode, words } from '../domain/sql/syntax-tree.ts';
 
 const queryKinds = new Set(['select', 'union', 'intersect', 'except', 'subquery', 'values', 'paren', 'annotated']);
 

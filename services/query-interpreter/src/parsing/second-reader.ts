@@ -1,10 +1,10 @@
 import type { Dialect } from '@hybridstore/contracts';
 import nodeSqlParser from 'node-sql-parser';
-import { refuseSql } from './sql/refusal.ts';
+import { refuseSql } from '../domain/sql/refusal.ts';
 
 const databases: Readonly<Record<Dialect, string>> = { mysql: 'MySQL', postgresql: 'PostgreSQL', duckdb: 'PostgreSQL' };
 
-export type SecondReading = 'agreed' | 'not_read';
+export type SecondReading = 'agreed' | 'cannot_read';
 
 /**
  * A second, independent parser lists the tables of the statement. Where it can read the text, its list must be ours: two
@@ -16,7 +16,7 @@ export function compareTables(
   ours: { readonly sources: readonly string[]; readonly commonTables: readonly string[] },
 ): SecondReading {
   const theirs = listTables(statement.text, statement.dialect);
-  if (!theirs) return 'not_read';
+  if (!theirs) return 'cannot_read';
   const local = new Set(ours.commonTables.map((name) => name.toLowerCase()));
   const known = new Set(ours.sources.map((name) => name.toLowerCase()));
   const extra = theirs.filter((name) => !known.has(name) && !local.has(name));

@@ -271,7 +271,7 @@ function unknownTable(name: string, scope: Scope, fields: Fields, context: BindC
     `table ${name.slice(0, 200)} does not exist${nearest === undefined ? '' : `, did you mean ${nearest}?`}`,
     {
       name: name.slice(0, 200),
-      unknown_table: true,
+      is_unknown_name: true,
       ...(nearest === undefined ? {} : { nearest }),
     },
   );

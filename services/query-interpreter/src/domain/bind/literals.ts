@@ -19,6 +19,7 @@ export function bindLiteral({ fields, context }: Place): Typed {
     case 'dollar_string':
       return typed(literal('string', value.slice(value.indexOf('\0') + 1)), 'literal');
     case 'escape_string':
+      if (context.dialect === 'mysql') throw fields.refuse("E'…' is not a text in MySQL");
       return typed(literal('string', readEscapes(value.replace(/^[eE]:/, ''))), 'literal');
     case 'date':
     case 'timestamp':
@@ -67,8 +68,9 @@ const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b
 
 /** PostgreSQL's E'…'. */
 function readEscapes(value: string): string {
-  return value.replaceAll(/\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{1,2}|.)/gs, (_, code: string) => {
+  return value.replaceAll(/\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)/gs, (_, code: string) => {
     if (/^[ux][0-9a-fA-F]/.test(code)) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (/^[0-7]+$/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
     return escapes[code] ?? code;
   });
 }

@@ -124,6 +124,7 @@ function unknownColumn(path: readonly PathStep[], scope: Scope, position: Positi
   const hint = nearest === undefined ? '' : `, did you mean ${nearest}?`;
   return refuseSql(`column ${name} does not exist${hint}`, position, {
     name,
+    is_unknown_name: true,
     expected: [...new Set(columns.map((column) => column.name))].slice(0, 50),
     ...(nearest === undefined ? {} : { nearest }),
   });

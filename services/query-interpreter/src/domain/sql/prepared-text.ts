@@ -26,6 +26,8 @@ const mergedInDuckdb = new Set(['group_concat', 'listagg']);
 type Edit = { readonly start: number; readonly end: number; readonly text: string };
 
 export function prepareText(original: string, dialect: Dialect): PreparedText {
+  if (original.includes('\0'))
+    throw refuseSql('the statement holds a NUL character', positionAt(original, original.indexOf('\0')));
   const tokens = readTokens(original, dialect);
   requireOneStatement(tokens, original);
   const edits: Edit[] = [];

@@ -1,0 +1,32 @@
+import { createServer, type Server, type TokenVerifier } from '@hybridstore/http';
+import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
+import { Interpreter, type InterpreterSettings } from './domain/interpreter.ts';
+import type { CatalogPort, SqlParser } from './domain/ports.ts';
+import { SchemaSource } from './domain/schema-source.ts';
+import { routeParseDsl } from './routes/parse-dsl.ts';
+import { routeParseSql } from './routes/parse-sql.ts';
+import { routeTransform } from './routes/transform.ts';
+
+export type AppOptions = {
+  readonly settings: InterpreterSettings;
+  readonly catalog: CatalogPort;
+  readonly parser: SqlParser;
+  readonly version: string;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly clock: Clock;
+  readonly verifier: TokenVerifier;
+  readonly ring?: LogRing;
+};
+
+/** The whole service put together; nothing listens yet. */
+export function createApp(options: AppOptions): { readonly server: Server } {
+  const { settings, parser, catalog, clock } = options;
+  const schemas = new SchemaSource(catalog, clock);
+  const interpreter = new Interpreter({ settings, parser, schemas });
+  const server = createServer({ service: 'query-interpreter', notReadyReasons: () => [], ...options });
+  routeParseSql(server, interpreter);
+  routeParseDsl(server, interpreter);
+  routeTransform(server, interpreter);
+  return { server };
+}

@@ -1,0 +1,70 @@
+import { type Dialect, dialects, InterpreterSettingsFile } from '@hybridstore/contracts';
+import { compileValidator } from '@hybridstore/http';
+import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import type { InterpreterSettings } from './domain/interpreter.ts';
+
+export type InterpreterConfig = InterpreterSettings & {
+  readonly catalogUrl: string;
+  readonly parsingMsMax: number;
+  readonly parserThreads: number;
+};
+
+/**
+ * Reads and checks every variable of this service. CONFIG_FILE names a JSON file of settings; a variable wins over it.
+ * SQLGLOT_DIALECT is another name of SQL_DIALECT.
+ */
+export function readConfig(environment: Environment): InterpreterConfig {
+  const path = environment.optional('CONFIG_FILE');
+  const file = path === undefined ? {} : readSettings(environment.file('CONFIG_FILE'));
+  requireNoCustomFunctions(file);
+  return {
+    catalogUrl: environment.url('METADATA_CATALOG_URL', 'http://metadata-catalog:8083'),
+    parsingMsMax: 1_000 * environment.number('PARSING_TIMEOUT_SECONDS', { fallback: 30, min: 0.01, max: 3_600 }),
+    parserThreads: environment.integer('PARSER_THREADS', { fallback: 2, min: 1, max: 64 }),
+    cachedPlansMax: environment.integer('QUERY_PLAN_CACHE_SIZE', { fallback: 1_000, min: 1, max: 1_000_000 }),
+    isDslValidated: environment.boolean('DSL_VALIDATION_ENABLED', true),
+    dialect: readDialect(environment, file),
+    isStrict: file.sql_parser?.strict_mode ?? true,
+    supportedFunctions: readFunctions(file),
+    dslDepthMax: file.dsl_parser?.max_depth ?? 10,
+    steps: readSteps(file),
+  };
+}
+
+function readDialect(environment: Environment, file: InterpreterSettingsFile): Dialect {
+  const other = environment.choice('SQLGLOT_DIALECT', dialects, file.sql_parser?.dialect ?? 'mysql');
+  return environment.choice('SQL_DIALECT', dialects, other);
+}
+
+function readFunctions(file: InterpreterSettingsFile): ReadonlySet<string> | undefined {
+  const names = file.sql_parser?.supported_functions;
+  return names && new Set(names.map((name) => name.toLowerCase()));
+}
+
+function readSteps(file: InterpreterSettingsFile): InterpreterSettings['steps'] {
+  const settings = file.query_transformer ?? {};
+  return new Set([
+    'fold_constants',
+    ...(settings.push_down_filters === false ? [] : (['push_down_filters'] as const)),
+    ...(settings.optimize_joins === false ? [] : (['join_by_conditions'] as const)),
+    ...(settings.column_pruning === false ? [] : (['prune_columns'] as const)),
+  ]);
+}
+
+/** Functions are allowed by list; there is no way to add one at run time, so the setting must not promise it. */
+function requireNoCustomFunctions(file: InterpreterSettingsFile): void {
+  if (file.dsl_parser?.allow_custom_functions !== true) return;
+  throw wrongVariable('CONFIG_FILE', 'dsl_parser.allow_custom_functions false', 'true');
+}
+
+function readSettings(content: string): InterpreterSettingsFile {
+  const validator = compileValidator(InterpreterSettingsFile);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(content);
+  } catch {
+    throw wrongVariable('CONFIG_FILE', 'a JSON file', 'a file that is not JSON');
+  }
+  if (validator.check<InterpreterSettingsFile>(parsed)) return parsed;
+  throw wrongVariable('CONFIG_FILE', 'the settings of this service', validator.describe());
+}

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import type {
+  Dialect,
+  LogicalPlan,
+  ParseDslRequest,
+  ParseResponse,
+  ParseSqlRequest,
+  TransformRequest,
+  TransformResponse,
+} from '@hybridstore/contracts';
+import {
+  checkPlan,
+  compileDsl,
+  deepFreeze,
+  type OptimizationStep,
+  optimizePlan,
+  PlanError,
+  printDuckdb,
+  printTree,
+  stepsOfLevel,
+  walkQuery,
+} from '@hybridstore/plan';
+import { HybridStoreError, LruCache } from '@hybridstore/runtime';
+import { type ParameterValues, parameterType } from './bind/context.ts';
+import type { ParseOutcome, SqlParser } from './ports.ts';
+import type { SchemaCaller, SchemaSource, Schemas } from './schema-source.ts';
+import { normalizeText, readTokens } from './sql/lexer.ts';
+
+export type InterpreterSettings = {
+  readonly dialect: Dialect;
+  readonly isStrict: boolean;
+  readonly supportedFunctions?: ReadonlySet<string> | undefined;
+  readonly dslDepthMax: number;
+  readonly isDslValidated: boolean;
+  readonly steps: ReadonlySet<OptimizationStep>;
+  readonly cachedPlansMax: number;
+};
+
+export type InterpreterParts = {
+  readonly settings: InterpreterSettings;
+  readonly parser: SqlParser;
+  readonly schemas: SchemaSource;
+};
+
+export type Call = { readonly caller: SchemaCaller; readonly signal: AbortSignal };
+
+/** Texts and DSL queries to plans, and plans to better plans. Runs nothing. */
+export class Interpreter {
+  readonly #parts: InterpreterParts;
+  readonly #plans: LruCache<string, ParseOutcome>;
+
+  constructor(parts: InterpreterParts) {
+    this.#parts = parts;
+    this.#plans = new LruCache(parts.settings.cachedPlansMax);
+  }
+
+  async parseSql(request: ParseSqlRequest, call: Call): Promise<ParseResponse> {
+    const dialect = request.dialect ?? this.#parts.settings.dialect;
+    const values: ParameterValues = request.parameters ?? [];
+    const { outcome, cached } = await this.#withSchemas(call, (schemas) =>
+      this.#parse({ text: request.query, dialect, values }, schemas, call.signal),
+    );
+    const plan = cached ? withValues(outcome, values) : outcome.plan;
+    return {
+      ...describePlan(plan, 'sql', outcome.functions),
+      dialect,
+      cached,
+      second_reader: outcome.secondReading,
+    };
+  }
+
+  async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {
+    const { dslDepthMax, isDslValidated } = this.#parts.settings;
+    const plan = await this.#withSchemas(call, async (schemas) =>
+      refusingBadPlans('query', () =>
+        this.#improve(compileDsl(request.query, schemas.byId, { depthMax: dslDepthMax, isLenient: !isDslValidated })),
+      ),
+    );
+    return {
+      ...describePlan(plan, 'dsl', functionsOf(plan)),
+      dialect: null,
+      cached: false,
+      second_reader: 'not_asked',
+    };
+  }
+
+  /** A plan that no parser made is refused before anything is done with it. */
+  async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
+    const level = request.optimization_level ?? 'basic';
+    const result = await this.#withSchemas(call, async (schemas) =>
+      refusingBadPlans('parsed_query', () => {
+        checkPlan(request.parsed_query, schemas.byId);
+        return optimizePlan(request.parsed_query, this.#allowed(stepsOfLevel(level)));
+      }),
+    );
+    const execution = { plan: result.plan, sql: printDuckdb(result.plan).sql, tree: printTree(result.plan) };
+    return { execution_plan: execution, optimization_level: level, steps: result.steps.map((step) => ({ ...step })) };
+  }
+
+  /** Once more with newer schemas when a name is not known: the source may just have been made. */
+  async #withSchemas<T>(call: Call, work: (schemas: Schemas) => Promise<T>): Promise<T> {
+    const schemas = await this.#parts.schemas.schemas(call.caller);
+    try {
+      return await work(schemas);
+    } catch (error) {
+      if (!isUnknownName(error)) throw error;
+      const newer = await this.#parts.schemas.newerThan(schemas, call.caller);
+      if (!newer) throw error;
+      return work(newer);
+    }
+  }
+
+  async #parse(
+    statement: Statement,
+    schemas: Schemas,
+    signal: AbortSignal,
+  ): Promise<{ readonly outcome: ParseOutcome; readonly cached: boolean }> {
+    const key = cacheKey(statement, schemas);
+    const held = this.#plans.get(key);
+    if (held) return { outcome: held, cached: true };
+    const { isStrict, supportedFunctions } = this.#parts.settings;
+    const { text, dialect, values } = statement;
+    const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions };
+    const parsed = await this.#parts.parser.parse(task, signal);
+    const outcome = { ...parsed, plan: this.#improve(parsed.plan) };
+    this.#plans.set(key, outcome);
+    return { outcome, cached: false };
+  }
+
+  /** What is always worth doing before a plan is run. */
+  #improve(plan: LogicalPlan): LogicalPlan {
+    return optimizePlan(plan, this.#allowed(stepsOfLevel('basic'))).plan;
+  }
+
+  #allowed(steps: readonly OptimizationStep[]): readonly OptimizationStep[] {
+    return steps.filter((step) => this.#parts.settings.steps.has(step));
+  }
+}
+
+type Statement = { readonly text: string; readonly dialect: Dialect; readonly values: ParameterValues };
+
+/** Values are not part of it, their types are: a plan for a number is not one for a text. */
+function cacheKey({ text, dialect, values }: Statement, schemas: Schemas): string {
+  const types = Array.isArray(values)
+    ? values.map(typeOf)
+    : Object.entries(values)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => `${name}:${typeOf(value)}`);
+  const parts = [dialect, schemas.version, types, normalizeText(readTokens(text, dialect))];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
+
+function typeOf(value: string | number | boolean | null): string {
+  return value === null ? 'null' : parameterType(value);
+}
+
+/** A cached plan with this request's values in the places of its parameters. */
+function withValues({ plan, parameterKeys }: ParseOutcome, values: ParameterValues): LogicalPlan {
+  const byKey = values as Readonly<Record<string | number, string | number | boolean | null>>; // arrays and records are both read by key
+  const parameters = plan.parameters.map(({ type }, index) => ({
+    type,
+    value: byKey[parameterKeys[index] ?? index] ?? null,
+  }));
+  return deepFreeze({ ...plan, parameters });
+}
+
+function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonly string[]) {
+  return {
+    parsed_query: plan,
+    query_type: kind,
+    tables: plan.tables.map((table) => table.source),
+    functions: [...functions],
+  };
+}
+
+function functionsOf(plan: LogicalPlan): readonly string[] {
+  const names = new Set<string>();
+  walkQuery(plan.query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
+  return [...names].sort();
+}
+
+function refusingBadPlans<T>(field: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PlanError)) throw error;
+    const details = { field, ...error.details };
+    throw new HybridStoreError('invalid_request', `${field}: ${error.message}`, details, { cause: error });
+  }
+}
+
+function isUnknownName(error: unknown): boolean {
+  if (!(error instanceof HybridStoreError) || error.code !== 'invalid_request') return false;
+  return error.details['is_unknown_name'] === true || 'source_id' in error.details;
+}

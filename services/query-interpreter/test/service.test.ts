@@ -1,0 +1,379 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { CatalogSource, LogicalPlan, ParseResponse, TransformResponse } from '@hybridstore/contracts';
+import { JwksTokenVerifier } from '@hybridstore/http';
+import { createMetrics, Environment, HybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
+import { createApp } from '../src/app.ts';
+import { readConfig } from '../src/config.ts';
+import type { CatalogPort } from '../src/domain/ports.ts';
+import { refreshPauseMs, schemaAgeMsMax } from '../src/domain/schema-source.ts';
+import { ParserPool } from '../src/parsing/parser-pool.ts';
+import { corpusSchemas } from './corpus-data.ts';
+
+const folder = createTemporaryFolder('interpreter');
+const clock = new FakeClock();
+const issuer = new TestIssuer(folder.path, clock);
+const token = issuer.userToken('default/acme');
+const parser = new ParserPool({ threads: 1, parsingMsMax: 20_000, clock: systemClock, logger: silentLogger });
+before(() => parser.start());
+after(async () => {
+  await parser.close();
+  folder[Symbol.dispose]();
+});
+
+class FakeCatalog implements CatalogPort {
+  readonly sourcesById = new Map(corpusSchemas);
+  readonly asked: boolean[] = [];
+  isAway = false;
+
+  async sources(_token: string, { refresh }: { readonly refresh: boolean }): Promise<readonly CatalogSource[]> {
+    if (this.isAway) throw new HybridStoreError('unavailable', 'away');
+    this.asked.push(refresh);
+    return [...this.sourcesById].map(
+      ([source_id, { columns }]) => ({ source_id, columns }) as unknown as CatalogSource,
+    );
+  }
+}
+
+function open(variables: Readonly<Record<string, string>> = {}) {
+  const catalog = new FakeCatalog();
+  const settings = readConfig(new Environment(variables));
+  const verifier = new JwksTokenVerifier(issuer.jwksFile, clock);
+  const { server } = createApp({
+    settings,
+    catalog,
+    parser,
+    version: '0',
+    logger: silentLogger,
+    metrics: createMetrics('query-interpreter'),
+    clock,
+    verifier,
+  });
+  const post = async (url: string, body: unknown, bearer = token) => {
+    const answer = await server.app.inject({
+      method: 'POST',
+      url,
+      headers: { authorization: `Bearer ${bearer}` },
+      payload: body as object,
+    });
+    return {
+      status: answer.statusCode,
+      body: answer.json() as { error: { code: string; message: string; details: Record<string, unknown> } },
+    };
+  };
+  const parse = async (body: unknown): Promise<ParseResponse> => {
+    const { status, body: answer } = await post('/parse/sql', body);
+    assert.equal(status, 200, JSON.stringify(answer));
+    return answer as unknown as ParseResponse;
+  };
+  return { catalog, post, parse };
+}
+
+describe('POST /parse/sql', () => {
+  test('gives the plan, its tables and functions for the example of the documentation', async () => {
+    const { parse } = open();
+    const answer = await parse({
+      query:
+        "SELECT customer_id, SUM(amount) as total FROM sales WHERE order_date >= '2024-01-01' GROUP BY customer_id ORDER BY total DESC",
+    });
+    assert.deepEqual(answer.tables, ['sales']);
+    assert.deepEqual(answer.functions, ['sum']);
+    assert.equal(answer.dialect, 'mysql');
+    assert.equal(answer.second_reader, 'agreed');
+    assert.equal(answer.cached, false);
+    assert.deepEqual(answer.parsed_query.tables, [
+      { source: 'sales', columns: ['amount', 'customer_id', 'order_date'] },
+    ]);
+  });
+
+  test('a statement that differs in white space and comments only comes from the cache', async () => {
+    const { parse } = open();
+    const first = await parse({ query: 'SELECT order_id FROM sales' });
+    const again = await parse({ query: '  SELECT  order_id /* same */\nFROM sales -- end' });
+    assert.equal(again.cached, true);
+    assert.deepEqual(again.parsed_query, first.parsed_query);
+  });
+
+  test('a cached plan carries the values of this request, in the places they belong to', async () => {
+    const { parse } = open();
+    const query = 'SELECT order_id FROM sales WHERE quantity > :q AND note = :n';
+    await parse({ query, parameters: { q: 1, n: 'a' } });
+    const again = await parse({ query, parameters: { n: 'b', q: 2 } });
+    assert.equal(again.cached, true);
+    assert.deepEqual(again.parsed_query.parameters, [
+      { type: 'bigint', value: 2 },
+      { type: 'string', value: 'b' },
+    ]);
+  });
+
+  test('a parameter of another type is another plan', async () => {
+    const { parse } = open();
+    await parse({ query: 'SELECT ? AS x', parameters: [1] });
+    assert.equal((await parse({ query: 'SELECT ? AS x', parameters: ['1'] })).cached, false);
+    assert.equal((await parse({ query: 'SELECT ? AS x', parameters: [null] })).cached, false);
+  });
+
+  test('parameters that are missing or not used are refused', async () => {
+    const { post } = open();
+    const missing = await post('/parse/sql', { query: 'SELECT ? AS a, ? AS b', parameters: [1] });
+    assert.equal(missing.status, 400);
+    assert.match(missing.body.error.message, /parameter 2 has no value/);
+    const unused = await post('/parse/sql', { query: 'SELECT ? AS a', parameters: [1, 2] });
+    assert.match(unused.body.error.message, /does not use 2/);
+  });
+
+  test('an unknown column is answered with its place and the nearest name', async () => {
+    const { post } = open();
+    const { status, body } = await post('/parse/sql', { query: 'SELECT order_id\nFROM sales\nWHERE amuont > 5' });
+    assert.equal(status, 400);
+    assert.equal(body.error.code, 'invalid_request');
+    assert.equal(body.error.message, 'column amuont does not exist, did you mean amount? (line 3, column 7)');
+    assert.equal(body.error.details['nearest'], 'amount');
+    assert.deepEqual([body.error.details['line'], body.error.details['column']], [3, 7]);
+  });
+
+  test('an unknown table and function are answered with the nearest name', async () => {
+    const { post } = open();
+    const table = await post('/parse/sql', { query: 'SELECT 1 FROM sale' });
+    assert.equal(table.body.error.message, 'table sale does not exist, did you mean sales? (line 1, column 15)');
+    const called = await post('/parse/sql', { query: 'SELECT  uper(note) FROM sales' });
+    assert.equal(
+      called.body.error.message,
+      'function uper does not exist or is not allowed, did you mean upper? (line 1, column 9)',
+    );
+  });
+
+  test('a syntax error names its line and column', async () => {
+    const { post } = open();
+    const { status, body } = await post('/parse/sql', { query: 'SELECT order_id\nFROM sales WHERE (' });
+    assert.equal(status, 400);
+    assert.equal(body.error.details['line'], 2);
+  });
+
+  test('a source made a moment ago is found, by one refresh', async () => {
+    const { catalog, parse } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    catalog.sourcesById.set('brand_new', { columns: [{ name: 'a', type: 'bigint' }] });
+    assert.deepEqual((await parse({ query: 'SELECT a FROM brand_new' })).tables, ['brand_new']);
+    assert.deepEqual(catalog.asked, [false, true]);
+  });
+
+  test('a caller who asks for unknown tables refreshes at most once a pause', async () => {
+    const { catalog, post } = open();
+    for (let round = 0; round < 5; round += 1) await post('/parse/sql', { query: 'SELECT 1 FROM nowhere' });
+    assert.deepEqual(catalog.asked, [false, true]);
+    await clock.advance(refreshPauseMs);
+    await post('/parse/sql', { query: 'SELECT 1 FROM nowhere' });
+    assert.deepEqual(catalog.asked, [false, true, true]);
+  });
+
+  test('a changed schema makes a new plan once the kept one is too old', async () => {
+    const { catalog, parse } = open();
+    await parse({ query: 'SELECT * FROM customers' });
+    catalog.sourcesById.set('customers', {
+      columns: [
+        { name: 'customer_id', type: 'string' },
+        { name: 'email', type: 'string' },
+      ],
+    });
+    await clock.advance(schemaAgeMsMax);
+    const answer = await parse({ query: 'SELECT * FROM customers' });
+    assert.equal(answer.cached, false);
+    assert.deepEqual(answer.parsed_query.tables, [{ source: 'customers', columns: ['customer_id', 'email'] }]);
+  });
+
+  test('without the catalog the caller is told to come back', async () => {
+    const { catalog, post } = open();
+    catalog.isAway = true;
+    assert.equal((await post('/parse/sql', { query: 'SELECT 1' })).status, 503);
+  });
+
+  test('tokens without a right to read are refused, and so is text that is too long', async () => {
+    const { post } = open();
+    assert.equal((await post('/parse/sql', { query: 'SELECT 1' }, issuer.userToken('default/acme', []))).status, 403);
+    assert.equal((await post('/parse/sql', { query: `SELECT '${'x'.repeat(70_000)}'` })).status, 400);
+    assert.equal((await post('/parse/sql', { query: 'SELECT 1', dialect: 'oracle' })).status, 400);
+  });
+
+  test('ten thousand terms and a thousand parentheses are answered or refused, and the service goes on', async () => {
+    const { post, parse } = open();
+    const terms = `SELECT ${Array.from({ length: 10_000 }, (_, index) => index % 10).join('+')} AS x`;
+    assert.ok([200, 400].includes((await post('/parse/sql', { query: terms })).status));
+    const nested = `SELECT ${'('.repeat(1_000)}1${')'.repeat(1_000)} AS x`;
+    assert.ok([200, 400].includes((await post('/parse/sql', { query: nested })).status));
+    assert.deepEqual((await parse({ query: 'SELECT 1 AS one' })).tables, []);
+  });
+});
+
+describe('POST /parse/dsl', () => {
+  const example = {
+    query_type: 'filter',
+    source: 'sales',
+    conditions: [{ field: 'amount', operator: 'gt', value: 100 }],
+  };
+
+  test('gives a plan with the values as parameters', async () => {
+    const { post } = open();
+    const { status, body } = await post('/parse/dsl', { query: example });
+    assert.equal(status, 200);
+    const { parsed_query, query_type, second_reader } = body as unknown as ParseResponse;
+    assert.deepEqual(parsed_query.parameters, [{ type: 'double', value: 100 }]);
+    assert.deepEqual([query_type, second_reader], ['dsl', 'not_asked']);
+  });
+
+  test('an unknown field and a value of another type are refused by name', async () => {
+    const { post } = open();
+    const field = await post('/parse/dsl', {
+      query: { ...example, conditions: [{ field: 'amuont', operator: 'gt', value: 1 }] },
+    });
+    assert.match(field.body.error.message, /field amuont.*did you mean amount\?/);
+    const value = await post('/parse/dsl', {
+      query: { ...example, conditions: [{ field: 'amount', operator: 'gt', value: 'much' }] },
+    });
+    assert.equal(value.status, 400);
+    assert.equal(value.body.error.details['expected'], 'double');
+  });
+
+  test('with validation off the engine converts what does not fit', async () => {
+    const { post } = open({ DSL_VALIDATION_ENABLED: 'false' });
+    const { status } = await post('/parse/dsl', {
+      query: { ...example, conditions: [{ field: 'note', operator: 'eq', value: 5 }] },
+    });
+    assert.equal(status, 200);
+  });
+});
+
+describe('POST /transform/query', () => {
+  const nested = 'SELECT t.customer_id FROM (SELECT customer_id, amount, note FROM sales) AS t WHERE t.amount > 1 + 2';
+
+  test('shows the rewritten plan, its text, its tree and the steps that changed it', async () => {
+    const { parse, post } = open({ CONFIG_FILE: writeSettings({ query_transformer: { push_down_filters: true } }) });
+    const { parsed_query } = await parse({ query: nested });
+    const { status, body } = await post('/transform/query', { parsed_query, optimization_level: 'aggressive' });
+    assert.equal(status, 200);
+    const answer = body as unknown as TransformResponse;
+    assert.match(answer.execution_plan.sql, /WHERE \("sales"\."amount" > 3\)/);
+    assert.match(answer.execution_plan.tree, /scan sales as sales \(customer_id, amount\)/);
+    assert.equal(answer.optimization_level, 'aggressive');
+    assert.deepEqual(
+      answer.steps.map((step) => step.name),
+      ['fold_constants', 'push_down_filters', 'join_by_conditions', 'prune_columns'],
+    );
+  });
+
+  test('a plan that no parser made is refused', async () => {
+    const { parse, post } = open();
+    const { parsed_query } = await parse({ query: 'SELECT order_id FROM sales' });
+    const forged: readonly (readonly [string, unknown])[] = [
+      ['an unknown kind', edit(parsed_query, (plan) => (plan.query.body.kind = 'copy'))],
+      ['an unknown field', edit(parsed_query, (plan) => (plan.query.sql = 'DROP TABLE sales'))],
+      ['an unknown source', edit(parsed_query, (plan) => (plan.query.body.from.source = 'secrets'))],
+      [
+        'a column that is not there',
+        edit(parsed_query, (plan) => (plan.query.body.projections[0].value.name = 'password')),
+      ],
+      ['tables that hide a scan', edit(parsed_query, (plan) => (plan.tables = []))],
+      [
+        'a function that is not on the list',
+        edit(
+          parsed_query,
+          (plan) => (plan.query.body.projections[0].value = { kind: 'call', function: 'read_text', arguments: [] }),
+        ),
+      ],
+      [
+        'a parameter without a value',
+        edit(parsed_query, (plan) => (plan.query.body.projections[0].value = { kind: 'parameter', index: 3 })),
+      ],
+      ['a text', 'SELECT 1'],
+      ['the placeholder of the documentation', '<parsed_query_from_previous_step>'],
+    ];
+    for (const [name, plan] of forged) {
+      const { status, body } = await post('/transform/query', { parsed_query: plan });
+      assert.deepEqual([name, status, body.error?.code], [name, 400, 'invalid_request']);
+    }
+  });
+});
+
+describe('configuration', () => {
+  test('SQLGLOT_DIALECT is another name of SQL_DIALECT, which wins', () => {
+    assert.equal(readConfig(new Environment({ SQLGLOT_DIALECT: 'duckdb' })).dialect, 'duckdb');
+    assert.equal(
+      readConfig(new Environment({ SQLGLOT_DIALECT: 'duckdb', SQL_DIALECT: 'postgresql' })).dialect,
+      'postgresql',
+    );
+    assert.throws(
+      () => readConfig(new Environment({ SQL_DIALECT: 'oracle' })),
+      /SQL_DIALECT: expected one of mysql, postgresql, duckdb, found oracle/,
+    );
+  });
+
+  test('supported_functions narrows what may be called', async () => {
+    const { post } = open({
+      CONFIG_FILE: writeSettings({
+        sql_parser: { dialect: 'mysql', strict_mode: true, supported_functions: ['SUM', 'COUNT'] },
+      }),
+    });
+    assert.equal((await post('/parse/sql', { query: 'SELECT sum(amount), count(*) FROM sales' })).status, 200);
+    assert.match(
+      (await post('/parse/sql', { query: 'SELECT avg(amount) FROM sales' })).body.error.message,
+      /avg is not among the supported functions/,
+    );
+  });
+
+  test('settings that are unknown, or promise custom functions, stop the start', () => {
+    assert.throws(
+      () => readConfig(new Environment({ CONFIG_FILE: writeSettings({ sql_parser: { dialec: 'mysql' } }) })),
+      /CONFIG_FILE/,
+    );
+    assert.throws(
+      () =>
+        readConfig(new Environment({ CONFIG_FILE: writeSettings({ dsl_parser: { allow_custom_functions: true } }) })),
+      /allow_custom_functions/,
+    );
+  });
+});
+
+describe('the parser pool', () => {
+  test('a statement that takes too long is refused, its thread replaced, and the next one answers', async () => {
+    const fake = new FakeClock();
+    const pool = new ParserPool({ threads: 1, parsingMsMax: 1_000, clock: fake, logger: silentLogger });
+    await pool.start();
+    const task = {
+      text: 'SELECT 1 AS x',
+      dialect: 'mysql',
+      schemas: corpusSchemas,
+      parameters: [],
+      isStrict: true,
+    } as const;
+    // Hundreds of milliseconds of work, while the fake clock passes its second within a few turns of the loop.
+    const long = `SELECT ${Array.from({ length: 9_000 }, (_, index) => index % 10).join('+')} AS x`;
+    const late = assert.rejects(pool.parse({ ...task, text: long }, new AbortController().signal), {
+      code: 'deadline_exceeded',
+    });
+    await Promise.resolve();
+    await Promise.resolve();
+    void fake.advance(1_000);
+    await late;
+    assert.deepEqual((await pool.parse(task, new AbortController().signal)).plan.tables, []);
+    await pool.close();
+  });
+});
+
+let settingsFiles = 0;
+function writeSettings(settings: unknown): string {
+  settingsFiles += 1;
+  const path = `${folder.path}/config-${settingsFiles}.json`;
+  writeFileSync(path, JSON.stringify(settings));
+  return path;
+}
+
+/** A plan with one thing changed, as a client might post it. */
+function edit(plan: LogicalPlan, change: (plan: Loose) => unknown): unknown {
+  const copy = structuredClone(plan) as unknown as Loose;
+  change(copy);
+  return copy;
+}
+// biome-ignore lint/suspicious/noExplicitAny: forged plans are wrong on purpose
+type Loose = any;
