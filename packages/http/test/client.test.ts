@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { describe, it } from 'node:test';
+import { type Endpoint, publicAccess } from '@hybridstore/contracts';
+import { fillPath, HttpClient, type HttpClientOptions, readAll } from '@hybridstore/http';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
+
+const endpoint: Endpoint = {
+  service: 'tenant-node',
+  method: 'POST',
+  path: '/things/:name',
+  summary: 'A thing',
+  access: publicAccess,
+};
+const params = { name: 'a/b c' };
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+async function open(handler: Handler, options: HttpClientOptions = {}) {
+  const server = createServer(handler);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = new HttpClient(options);
+  return {
+    client,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const answerJson =
+  (status: number, body: unknown): Handler =>
+  (_request, response) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+
+describe('a call', () => {
+  it('carries path, query, body, token, request id and deadline', async () => {
+    let seen: Record<string, unknown> = {};
+    await using service = await open((request, response) => {
+      const { authorization, 'x-request-id': requestId, 'x-deadline-ms': deadline } = request.headers;
+      seen = { url: request.url, method: request.method, authorization, requestId, deadline };
+      request.pipe(response);
+    });
+    const body = { count: 1 };
+    const answer = await service.client.call(service.url, endpoint, {
+      params,
+      query: { limit: '5' },
+      body,
+      token: 'abc',
+      requestId: 'r-1',
+      timeoutMs: 5_000,
+    });
+    assert.deepEqual(answer, body);
+    assert.deepEqual(seen, {
+      url: '/things/a%2Fb%20c?limit=5',
+      method: 'POST',
+      authorization: 'Bearer abc',
+      requestId: 'r-1',
+      deadline: '5000',
+    });
+  });
+
+  it('keeps a path of the base URL', async () => {
+    await using service = await open((request, response) => response.end(JSON.stringify(request.url)));
+    assert.equal(await service.client.call(`${service.url}/base/`, endpoint, { params }), '/base/things/a%2Fb%20c');
+  });
+
+  it('gives back the error that the service named', async () => {
+    const error = { code: 'conflict', message: 'taken', details: { id: 1 }, request_id: 'x' };
+    await using service = await open(answerJson(409, { error }));
+    await assert.rejects(service.client.call(service.url, endpoint, { params }), {
+      code: 'conflict',
+      message: 'taken',
+      details: { id: 1 },
+    });
+  });
+
+  const odd: readonly [string, Handler][] = [
+    ['an error page of somebody else', (_request, response) => response.writeHead(502).end('<html>')],
+    ['an error of an unknown code', answerJson(500, { error: { code: 'odd', message: 'x', details: {} } })],
+    ['a success that is no JSON', (_request, response) => response.end('<html>')],
+    ['a connection that breaks', (request) => request.socket.destroy()],
+    [
+      'an answer that breaks in the middle',
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('{', () => response.destroy());
+      },
+    ],
+  ];
+  for (const [what, handler] of odd) {
+    it(`that meets ${what} fails as unavailable`, async () => {
+      await using service = await open(handler);
+      await assert.rejects(service.client.call(service.url, endpoint, { params }), { code: 'unavailable' });
+    });
+  }
+
+  it('to nobody fails as unavailable, with the host and the time to come back', async () => {
+    const client = new HttpClient();
+    await assert.rejects(client.call('http://127.0.0.1:1', endpoint, { params }), {
+      code: 'unavailable',
+      details: { host: '127.0.0.1:1', retry_after_ms: 1_000 },
+    });
+    await client.close();
+  });
+
+  it('that gets no answer in time fails as deadline_exceeded, also in the middle of a body', async () => {
+    const handlers: readonly Handler[] = [
+      () => {},
+      (_request, response) => {
+        response.writeHead(200);
+        response.write('{"a":');
+      },
+    ];
+    for (const handler of handlers) {
+      await using service = await open(handler);
+      await assert.rejects(service.client.call(service.url, endpoint, { params, timeoutMs: 50 }), {
+        code: 'deadline_exceeded',
+        details: { timeout_ms: 50 },
+      });
+    }
+  });
+
+  it("ends with the caller's own reason when he stops it", async () => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    await using service = await open(() => stop.abort(reason));
+    await assert.rejects(service.client.call(service.url, endpoint, { params, signal: stop.signal }), reason);
+  });
+
+  it('streams an answer', async () => {
+    await using service = await open((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.end('1\n2\n');
+    });
+    const { status, headers, body } = await service.client.stream(service.url, endpoint, { params });
+    assert.deepEqual([status, headers['content-type']], [200, 'application/x-ndjson']);
+    assert.equal((await readAll(body, 100)).toString(), '1\n2\n');
+  });
+
+  it('never fills a path with what would leave its place', () => {
+    for (const name of ['', '.', '..']) assert.throws(() => fillPath('/things/:name', { name }));
+    assert.throws(() => fillPath('/things/:name', {}));
+    assert.equal(fillPath('/things/:name', { name: '../x?y#z' }), '/things/..%2Fx%3Fy%23z');
+  });
+});
+
+it('a body is read up to its bound, and no further', async () => {
+  const body = new PassThrough();
+  body.write(Buffer.alloc(60));
+  body.write(Buffer.alloc(60));
+  await assert.rejects(readAll(body, 100), { code: 'too_large' });
+  assert.equal(body.destroyed, true);
+});
+
+describe('the hosts file', () => {
+  const hosts = (folder: string, content: unknown) => {
+    const hostsFile = join(folder, 'hosts.json');
+    writeFileSync(hostsFile, typeof content === 'string' ? content : JSON.stringify(content));
+    return hostsFile;
+  };
+
+  it('answers names in place of the resolver', async () => {
+    using folder = createTemporaryFolder();
+    const hostsFile = hosts(folder.path, { 'hs-acme.default.svc': ['127.0.0.1'] });
+    await using service = await open(answerJson(200, 'here'), { hostsFile });
+    const url = `http://hs-acme.default.svc:${service.port}`;
+    assert.equal(await service.client.call(url, endpoint, { params }), 'here');
+  });
+
+  it('says unavailable of a name without an address', async () => {
+    using folder = createTemporaryFolder();
+    const client = new HttpClient({ hostsFile: hosts(folder.path, { 'hs-acme.default.svc': [] }) });
+    await assert.rejects(client.call('http://hs-acme.default.svc:8000', endpoint, { params }), { code: 'unavailable' });
+    await client.close();
+  });
+
+  it('that cannot be read knows no name, and ends nothing', async () => {
+    using folder = createTemporaryFolder();
+    await using service = await open(answerJson(200, 'here'), { hostsFile: hosts(folder.path, '{"a": [') });
+    assert.equal(await service.client.call(`http://localhost:${service.port}`, endpoint, { params }), 'here');
+  });
+});

@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Endpoint, may, onlyServices, publicAccess } from '@hybridstore/contracts';
+import { type CallContext, createServer, JwksTokenVerifier, type RouteHandler } from '@hybridstore/http';
+import { createMetrics, HybridStoreError, LogRing, retryLater, silentLogger } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
+import { Type } from 'typebox';
+
+const endpoint = (more: Partial<Endpoint> = {}): Endpoint => ({
+  service: 'tenant-node',
+  method: 'POST',
+  path: '/thing',
+  summary: 'A thing',
+  access: publicAccess,
+  ...more,
+});
+const Body = Type.Object({ count: Type.Integer({ maximum: 10 }) }, { additionalProperties: false });
+
+/** A server with one endpoint, and what its handler saw last. */
+function open(described: Endpoint, handler: RouteHandler = (request) => request.body ?? {}, isUnread = false) {
+  const folder = createTemporaryFolder();
+  const clock = new FakeClock();
+  const issuer = new TestIssuer(folder.path, clock);
+  const ring = new LogRing();
+  const reasons: string[] = [];
+  const server = createServer({
+    service: 'tenant-node',
+    version: '1.2.3',
+    logger: silentLogger,
+    metrics: createMetrics('tenant-node'),
+    clock,
+    verifier: new JwksTokenVerifier(issuer.jwksFile, clock),
+    ring,
+    notReadyReasons: () => reasons,
+    bodyBytesMax: 1_000,
+  });
+  let context: CallContext | undefined;
+  const watch: RouteHandler = (request, reply, given) => {
+    context = given;
+    return handler(request, reply, given);
+  };
+  if (isUnread) server.routeUnread(described, watch);
+  else server.route(described, watch);
+  return {
+    app: server.app,
+    clock,
+    issuer,
+    ring,
+    reasons,
+    context: () => context,
+    post: (payload: string | Buffer | undefined, headers: Record<string, string> = {}) =>
+      server.app.inject({
+        method: 'POST',
+        url: '/thing',
+        ...(payload === undefined ? {} : { payload }),
+        headers: { ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      }),
+    async [Symbol.asyncDispose]() {
+      await server.app.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+type ErrorAnswer = { error: { code: string; message: string; details: Record<string, unknown>; request_id: string } };
+
+describe('a route', () => {
+  it('answers what its handler gives, with its status', async () => {
+    await using server = open(endpoint({ body: Body, status: 201 }));
+    const answer = await server.post('{"count": 3}');
+    assert.deepEqual([answer.statusCode, answer.json()], [201, { count: 3 }]);
+  });
+
+  it('hands large integers and every field of an answer on, whatever its schema says', async () => {
+    const response = Type.Object({ a: Type.Integer() }, { additionalProperties: false });
+    await using server = open(endpoint({ response }), () => ({ a: 1, b: '9007199254740993' }));
+    assert.deepEqual((await server.post(undefined)).json(), { a: 1, b: '9007199254740993' });
+  });
+
+  const bodies: readonly [string, string, Record<string, unknown>][] = [
+    ['an unknown field', '{"count": 1, "color": 2}', { field: 'color' }],
+    ['a wrong type, without turning it', '{"count": "1"}', { field: 'count', expected: 'expected integer' }],
+    ['a missing field', '{}', { field: 'count', expected: 'is required' }],
+    ['a value out of bounds', '{"count": 11}', { field: 'count' }],
+    ['null', 'null', { field: 'body' }],
+  ];
+  for (const [what, body, details] of bodies) {
+    it(`refuses ${what} and names the field`, async () => {
+      await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+      const answer = await server.post(body);
+      const { error } = answer.json<ErrorAnswer>();
+      assert.deepEqual([answer.statusCode, error.code], [400, 'invalid_request']);
+      for (const [name, value] of Object.entries(details)) assert.equal(error.details[name], value);
+      assert.equal(error.request_id, answer.headers['x-request-id']);
+    });
+  }
+
+  it('takes an optional body or none', async () => {
+    await using server = open(endpoint({ body: Type.Optional(Body) }));
+    assert.deepEqual((await server.post(undefined)).json(), {});
+    assert.deepEqual((await server.post('{"count": 1}')).json(), { count: 1 });
+    assert.equal((await server.post('{"count": "1"}')).statusCode, 400);
+  });
+
+  it('turns texts of path and query into their types', async () => {
+    const query = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false });
+    const described = endpoint({ method: 'GET', query });
+    await using server = open(described, (request) => request.query);
+    assert.deepEqual((await server.app.inject('/thing?limit=5')).json(), { limit: 5 });
+    assert.equal((await server.app.inject('/thing?limit=0')).statusCode, 400);
+    assert.equal((await server.app.inject('/thing?limits=5')).statusCode, 400);
+  });
+
+  it('refuses a body beyond its bound, another content type and a path that is no URL', async () => {
+    await using server = open(endpoint({ body: Body }));
+    const large = await server.post(`{"count": ${' '.repeat(2_000)}1}`);
+    assert.deepEqual([large.statusCode, large.json<ErrorAnswer>().error.code], [413, 'too_large']);
+    const text = await server.post('{}', { 'content-type': 'text/plain' });
+    assert.deepEqual([text.statusCode, text.json<ErrorAnswer>().error.details['field']], [400, 'Content-Type']);
+    const url = await server.app.inject('/thing%zz');
+    assert.deepEqual([url.statusCode, url.json<ErrorAnswer>().error.code], [400, 'invalid_request']);
+  });
+
+  it('refuses a compressed body instead of reading it as text', async () => {
+    await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+    const answer = await server.post(Buffer.from([0x1f, 0x8b, 8, 0, 0]), { 'content-encoding': 'gzip' });
+    assert.equal(answer.statusCode, 400);
+  });
+
+  it('asks for access before it reads a body', async () => {
+    await using server = open(endpoint({ body: Body, access: may('write') }), () => assert.fail('ran'));
+    const nobody = await server.post('not json at all');
+    assert.deepEqual([nobody.statusCode, nobody.headers['www-authenticate']], [401, 'Bearer']);
+    const reader = server.issuer.userToken('default/acme', [{ sources: ['*'], actions: ['read'] }]);
+    const refused = await server.post('not json at all', { authorization: `Bearer ${reader}` });
+    assert.equal(refused.statusCode, 403);
+  });
+
+  it('lets services in where it names them', async () => {
+    await using server = open(endpoint({ access: onlyServices('operator') }));
+    const status = async (service: string) =>
+      (await server.post(undefined, { authorization: `Bearer ${server.issuer.serviceToken(service)}` })).statusCode;
+    assert.deepEqual([await status('operator'), await status('monitoring')], [200, 403]);
+  });
+
+  it('does not mind an old or odd token where it is public', async () => {
+    await using server = open(endpoint());
+    for (const authorization of ['Bearer old', 'Basic x']) {
+      assert.equal((await server.post(undefined, { authorization })).statusCode, 200);
+      assert.equal(server.context()?.caller, undefined);
+    }
+  });
+});
+
+describe('an endpoint that is handed on unread', () => {
+  it('keeps the body on the connection, of any type, and checks access and path', async () => {
+    const read: RouteHandler = async (request, _reply) => {
+      assert.equal(request.body, undefined);
+      const chunks: Buffer[] = [];
+      for await (const chunk of request.raw) chunks.push(chunk as Buffer);
+      return { bytes: Buffer.concat(chunks).length };
+    };
+    await using server = open(endpoint({ body: Body, access: may('write') }), read, true);
+    const authorization = `Bearer ${server.issuer.userToken('default/acme')}`;
+    for (const type of ['application/json', 'application/octet-stream', 'text/csv; charset=latin1']) {
+      const answer = await server.post(Buffer.alloc(5_000), { authorization, 'content-type': type });
+      assert.deepEqual(answer.json(), { bytes: 5_000 }, type);
+    }
+    assert.equal((await server.post('{}')).statusCode, 401);
+  });
+});
+
+describe('an error', () => {
+  const thrown: readonly [string, unknown, number, string, string][] = [
+    ['not_found', new HybridStoreError('not_found', 'no such thing', { id: 1 }), 404, 'not_found', 'no such thing'],
+    ['conflict', new HybridStoreError('conflict', 'taken'), 409, 'conflict', 'taken'],
+    ['storage_full', new HybridStoreError('storage_full', 'full'), 507, 'storage_full', 'full'],
+    ['any other error', new Error('secret detail'), 500, 'internal', 'internal error'],
+    ['what is no error', 'secret detail', 500, 'internal', 'internal error'],
+  ];
+  for (const [what, error, status, code, message] of thrown) {
+    it(`that is ${what} becomes ${status}, without stack and cause`, async () => {
+      await using server = open(endpoint(), () => Promise.reject(error));
+      const answer = await server.post(undefined);
+      const body = answer.json<ErrorAnswer>().error;
+      assert.deepEqual([answer.statusCode, body.code, body.message], [status, code, message]);
+      assert.doesNotMatch(answer.body, /secret|\.ts:\d+|stack/);
+    });
+  }
+
+  it('that says when to come back says it in Retry-After too, rounded up', async () => {
+    await using server = open(endpoint(), () => Promise.reject(retryLater('overloaded', 'busy', 1_500)));
+    const answer = await server.post(undefined);
+    assert.deepEqual([answer.statusCode, answer.headers['retry-after']], [429, '2']);
+  });
+});
+
+describe('the context of a call', () => {
+  it("is aborted as deadline_exceeded when the caller's time is over", async () => {
+    const waits: RouteHandler = (_request, _reply, context) =>
+      new Promise((_resolve, reject) => {
+        context.signal.addEventListener('abort', () => reject(context.signal.reason), { once: true });
+      });
+    await using server = open(endpoint(), waits);
+    const call = server.post(undefined, { 'x-deadline-ms': '500' });
+    await server.clock.advance(0);
+    while (server.context() === undefined) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(server.context()?.deadlineMs, 500);
+    await server.clock.advance(500);
+    const answer = await call;
+    assert.deepEqual([answer.statusCode, answer.json<ErrorAnswer>().error.code], [504, 'deadline_exceeded']);
+  });
+
+  it('forgets the deadline of a call that is over', async () => {
+    await using server = open(endpoint());
+    await server.post(undefined, { 'x-deadline-ms': '500' });
+    assert.equal(server.clock.pending, 0);
+  });
+
+  it('takes a deadline that is none for none, and bounds a long one', async () => {
+    await using server = open(endpoint());
+    for (const [header, expected] of [
+      ['soon', undefined],
+      ['-1', undefined],
+      ['1.5', undefined],
+      ['99999999999', 3_600_000],
+    ] as const) {
+      await server.post(undefined, { 'x-deadline-ms': header });
+      assert.equal(server.context()?.deadlineMs, expected);
+    }
+  });
+});
+
+describe('every server', () => {
+  it('tells of its health and readiness', async () => {
+    await using server = open(endpoint());
+    assert.deepEqual((await server.app.inject('/health')).json(), {
+      status: 'ok',
+      service: 'tenant-node',
+      version: '1.2.3',
+    });
+    assert.equal((await server.app.inject('/ready')).statusCode, 200);
+    server.reasons.push('recovering');
+    const answer = await server.app.inject('/ready');
+    assert.deepEqual(
+      [answer.statusCode, answer.json()],
+      [503, { ready: false, service: 'tenant-node', reasons: ['recovering'] }],
+    );
+  });
+
+  it('describes its endpoints, and counts calls by route, not by path', async () => {
+    await using server = open(endpoint({ body: Type.Optional(Body) }));
+    await server.post(undefined);
+    await server.app.inject('/secret/path');
+    const metrics = (await server.app.inject('/metrics')).body;
+    assert.match(metrics, /request_duration_seconds_count\{[^}]*route="\/thing"[^}]*\} 1/);
+    assert.doesNotMatch(metrics, /secret/);
+    const openapi = (await server.app.inject('/openapi.json')).json<{
+      paths: Record<string, { post: { requestBody: { required: boolean } } }>;
+    }>();
+    assert.equal(openapi.paths['/thing']?.post.requestBody.required, false);
+  });
+
+  it('shows its log to monitoring, by pages', async () => {
+    await using server = open(endpoint());
+    server.ring.push({ time: '', level: 'info', service: 's', instance: 'i', event: 'a', fields: {} });
+    server.ring.push({ time: '', level: 'info', service: 's', instance: 'i', event: 'b', fields: {} });
+    const tail = async (query: string, service = 'monitoring') =>
+      server.app.inject({
+        url: `/internal/logs${query}`,
+        headers: { authorization: `Bearer ${server.issuer.serviceToken(service)}` },
+      });
+    const page = (await tail(`?after=1&boot=${server.ring.boot}`)).json<{
+      entries: { event: string }[];
+      next: number;
+    }>();
+    assert.deepEqual([page.entries.map((entry) => entry.event), page.next], [['b'], 2]);
+    assert.equal((await tail('?after=1&boot=other')).json<{ entries: unknown[] }>().entries.length, 2);
+    assert.equal((await tail('?after=-1')).statusCode, 400);
+    assert.equal((await tail('', 'operator')).statusCode, 403);
+    assert.equal((await server.app.inject('/internal/logs')).statusCode, 401);
+  });
+});
