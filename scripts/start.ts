@@ -23,7 +23,7 @@ import { readFolder } from './start/objects.ts';
 import { startOperatorServer } from './start/operator-server.ts';
 import { embeddedSettings, systemNamespace } from './start/settings.ts';
 import { Steps } from './start/steps.ts';
-import { waitForDeployments, waitForReady } from './start/wait-until-ready.ts';
+import { waitForWorkloads, waitForReady } from './start/wait-until-ready.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyMsMax = 120_000;
@@ -121,8 +121,8 @@ async function start(options: StartArguments, folder: string, release: () => voi
       notReadyReasons: operator.notReadyReasons,
     });
     closers.push(() => server.close());
-    await steps.run('operator and shared services', () =>
-      waitForDeployments(platform.kube, systemNamespace, sharedServices.length, readyMsMax),
+    await steps.run('operator, shared services and tenants', () =>
+      waitForWorkloads(platform.kube, sharedServices.length, readyMsMax),
     );
     await writeKeys(platform.kube, jwksFile);
     if (!options.empty)

@@ -15,22 +15,18 @@ type Conditions = {
   };
 };
 
-/** Waits until every Deployment of a namespace has its pods available. */
-export async function waitForDeployments(
-  kube: Kube,
-  namespace: string,
-  countMin: number,
-  timeoutMs: number,
-): Promise<void> {
+/** Waits until every Deployment and StatefulSet has its pods ready, of at least `countMin` Deployments. */
+export async function waitForWorkloads(kube: Kube, countMin: number, timeoutMs: number): Promise<void> {
   await poll(timeoutMs, async () => {
-    const { items } = await listAll(kube, kinds.deployment, { namespace });
-    const waiting = items.filter(
+    const deployments = (await listAll(kube, kinds.deployment)).items;
+    const sets = (await listAll(kube, kinds.statefulSet)).items;
+    const waiting = [...deployments, ...sets].filter(
       (one) =>
-        (one.status?.availableReplicas ?? 0) < (one.spec?.replicas ?? 1) ||
+        (one.status?.readyReplicas ?? 0) < (one.spec?.replicas ?? 1) ||
         one.status?.observedGeneration !== one.metadata.generation,
     );
-    if (items.length >= countMin && waiting.length === 0) return undefined;
-    return `${items.length} of ${countMin} services made; not available: ${waiting.map((one) => one.metadata.name).join(', ') || 'none'}`;
+    if (deployments.length >= countMin && waiting.length === 0) return undefined;
+    return `${deployments.length} of ${countMin} services made; not ready: ${waiting.map((one) => one.metadata.name).join(', ') || 'none'}`;
   });
 }
 

@@ -3,7 +3,9 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock, Logger } from '@hybridstore/runtime';
 import { kubeError } from '../errors.ts';
+import { type Pod, pods } from '../kinds.ts';
 import type { KubeObject } from '../object.ts';
+import { listAll } from '../port.ts';
 import type { Resource } from '../resource.ts';
 import { EmbeddedApiServer } from './api/api-server.ts';
 import { Controllers } from './controllers/run-controllers.ts';
@@ -74,6 +76,7 @@ export class EmbeddedPlatform {
     const kube = new EmbeddedApiServer({ clock: options.clock, journal, records });
     const platform = new EmbeddedPlatform(options, journal, kube, await LoopbackNetwork.claim());
     const orphans = platform.kubelet.endOrphans();
+    await forgetReadiness(kube);
     if (orphans > 0) options.logger.warn('orphaned_processes_ended', { count: orphans });
     return platform;
   }
@@ -102,6 +105,21 @@ export class EmbeddedPlatform {
     await this.controllers.stop();
     await this.#journal.close();
     this.#network.close();
+  }
+}
+
+/** Pods that were ready under an earlier platform are not: their processes are gone. Nobody may believe the old status. */
+async function forgetReadiness(kube: EmbeddedApiServer): Promise<void> {
+  const { items } = await listAll(kube, pods);
+  for (const pod of items.filter((one) => one.status?.conditions !== undefined)) {
+    const conditions = pod.status?.conditions?.map((condition) =>
+      condition.type === 'Ready' || condition.type === 'ContainersReady' ? { ...condition, status: 'False' } : condition,
+    );
+    const containerStatuses = pod.status?.containerStatuses?.map((container) => ({ ...container, ready: false }));
+    await kube.update(pods, { ...pod, status: { ...pod.status, conditions, containerStatuses } } as Pod, {
+      fieldManager: 'embedded-kubelet',
+      subresource: 'status',
+    });
   }
 }
 

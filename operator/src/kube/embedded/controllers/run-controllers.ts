@@ -71,6 +71,8 @@ export class Controllers {
     for (const mirror of Object.values(this.mirrors)) await mirror.start(this.#stop.signal);
     this.#isStarted = true;
     this.#wake();
+    // Whoever starts after this finds statuses that were looked at once.
+    await this.#running;
   }
 
   async stop(): Promise<void> {
