@@ -19,7 +19,8 @@ export class Drain {
   readonly #ports: DrainPorts;
   #state: DrainStatus['state'] = 'active';
   #error: string | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  /** The newest hand-over; an older one that wakes up has been taken back. */
+  #attempt = 0;
 
   constructor(ports: DrainPorts) {
     this.#ports = ports;
@@ -34,17 +35,17 @@ export class Drain {
     if (this.#state === 'active') {
       this.#state = 'draining';
       this.#error = undefined;
-      this.#turn = this.#turn.then(() => this.#handOver());
+      void this.#handOver(++this.#attempt);
     }
     return this.status();
   }
 
+  /** A hand-over under way is given up, even one that is stuck; one that has ended is followed by joining again. */
   async cancel(): Promise<DrainStatus> {
-    if (this.#state === 'active') return this.status();
-    await this.#turn;
-    // The hand-over may have ended, either way, while it was waited for.
-    if (this.#currentState() === 'drained') await this.#ports.members.join();
-    this.#ports.engine.undrain();
+    const wasDrained = this.#state === 'drained';
+    this.#attempt += 1;
+    if (wasDrained) await this.#ports.members.join();
+    if (this.#state !== 'active') this.#ports.engine.undrain();
     this.#state = 'active';
     return this.status();
   }
@@ -58,20 +59,19 @@ export class Drain {
     };
   }
 
-  #currentState(): DrainStatus['state'] {
-    return this.#state;
-  }
-
-  async #handOver(): Promise<void> {
+  async #handOver(attempt: number): Promise<void> {
     try {
       await this.#ports.engine.drain();
-      await this.#ports.members.leave();
+      // From here to the file being marked nothing else runs: `leave` writes it before it waits for anything.
+      if (attempt !== this.#attempt) return;
       this.#state = 'drained';
+      await this.#ports.members.leave();
       this.#ports.logger.info('drained', { pod: this.#ports.pod });
     } catch (error) {
+      if (attempt !== this.#attempt) return;
       this.#error = error instanceof Error ? error.message : String(error);
       this.#ports.logger.error('drain_failed', { pod: this.#ports.pod, error });
-      // Writes stay refused; the next poll tries again.
+      // Writes stay refused by the engine; the next poll tries again.
       this.#state = 'active';
     }
   }

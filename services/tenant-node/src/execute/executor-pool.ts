@@ -24,7 +24,9 @@ export class ExecutorPool implements Executor {
     this.#clock = clock;
     this.#logger = options.logger;
     this.#active = this.#spawn();
-    this.#spare = this.#spawn();
+    // The start of a node is busy enough with one child.
+    const fill = () => this.#fill();
+    this.#active.ready.then(fill, fill);
   }
 
   get running(): number {
@@ -85,8 +87,13 @@ export class ExecutorPool implements Executor {
 
   #fill(): void {
     if (this.#isClosed) return;
-    this.#active ??= this.#spawn();
-    this.#spare ??= this.#spawn();
+    if (!this.#active) this.#active = this.#spawn();
+    else this.#spare ??= this.#spawn();
+    if (!this.#spare)
+      this.#active.ready.then(
+        () => this.#fill(),
+        () => {},
+      );
   }
 }
 

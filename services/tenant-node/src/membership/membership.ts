@@ -37,7 +37,7 @@ export type MembershipOptions = {
 };
 
 const announceMsMin = 50;
-const announceMsMax = 2_000;
+const announceMsMax = 500;
 
 export class Membership implements Members, MemberDirectory {
   readonly #options: MembershipOptions;
@@ -120,7 +120,8 @@ export class Membership implements Members, MemberDirectory {
         await this.#announceOnce(receiver);
         return;
       } catch (error) {
-        logger.warn('member_not_told', { pod: receiver.pod, url: receiver.url, error });
+        const reason = error instanceof Error ? error.message : String(error);
+        logger.warn('member_not_told', { pod: receiver.pod, url: receiver.url, reason });
       }
       await clock.sleep(pauseMs, this.#closed.signal);
       // It may have drained, or come back under another address, meanwhile.

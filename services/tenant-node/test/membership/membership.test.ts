@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import type { Member } from '@hybridstore/contracts';
+import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import type { PeerFresh } from '../../src/domain/peer-port.ts';
+import { MemberFiles } from '../../src/membership/member-files.ts';
+import { type MemberCalls, type MemberStore, Membership } from '../../src/membership/membership.ts';
+
+const nothing: PeerFresh = {
+  log: '',
+  acknowledgedLsn: 0,
+  committedLsn: 0,
+  tableVersion: -1,
+  unflushedRows: 0,
+  frames: [],
+};
+const signal = new AbortController().signal;
+
+class MemoryStore implements MemberStore {
+  readonly files = new Map<string, Member>();
+  read(pod: string): Member | undefined {
+    return this.files.get(pod);
+  }
+  list(): readonly Member[] {
+    return [...this.files.values()];
+  }
+  write(member: Member): void {
+    this.files.set(member.pod, member);
+  }
+}
+
+/** Members that reach each other unless they are in `away`. */
+class Network implements MemberCalls {
+  readonly nodes = new Map<string, Membership>();
+  readonly away = new Set<string>();
+  readonly told: string[] = [];
+
+  async announce(receiver: Member, member: Member): Promise<void> {
+    this.#require(receiver.pod);
+    this.told.push(`${member.pod} → ${receiver.pod}`);
+    this.nodes.get(receiver.pod)?.receive(member);
+  }
+
+  connect(member: Member) {
+    return {
+      pod: member.pod,
+      log: `hybridstore/${member.pod}/${member.log_id}`,
+      fresh: async () => {
+        this.#require(member.pod);
+        return nothing;
+      },
+    };
+  }
+
+  #require(pod: string): void {
+    if (this.away.has(pod) || !this.nodes.has(pod)) throw new HybridStoreError('unavailable', `${pod} is away`);
+  }
+}
+
+describe('membership', () => {
+  const world = () => {
+    const [store, network, clock] = [new MemoryStore(), new Network(), new FakeClock()];
+    const create = (pod: string) => {
+      const self = { pod, url: `http://${pod}:8000`, log_id: `log-of-${pod}` };
+      const membership = new Membership({ store, calls: network, self, clock, logger: silentLogger });
+      network.nodes.set(pod, membership);
+      return membership;
+    };
+    return { store, network, clock, create };
+  };
+  const podsOf = (membership: Membership) => membership.peers().map((peer) => peer.pod);
+
+  it('registers a node in its file before it tells anybody', async () => {
+    const { store, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    assert.deepEqual(store.read('acme-0'), {
+      pod: 'acme-0',
+      url: 'http://acme-0:8000',
+      log_id: 'log-of-acme-0',
+      state: 'active',
+      epoch: 1,
+    });
+    assert.equal(first.isJoined, true);
+    assert.deepEqual(podsOf(first), []);
+  });
+
+  it('makes two nodes that start together know each other', async () => {
+    const { create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await Promise.all([first.join(), second.join()]);
+    assert.deepEqual([podsOf(first), podsOf(second)], [['acme-1'], ['acme-0']]);
+  });
+
+  it('does not join before the last active member knows it', async () => {
+    const { network, clock, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    network.away.add('acme-0');
+    const second = create('acme-1');
+    const joined = second.join();
+    await clock.advance(10_000);
+    assert.equal(second.isJoined, false);
+    network.away.delete('acme-0');
+    await clock.advance(500);
+    await joined;
+    assert.equal(second.isJoined, true);
+    assert.deepEqual(podsOf(first), ['acme-1']);
+  });
+
+  it('stops waiting for a member that has drained meanwhile', async () => {
+    const { store, network, clock, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    network.away.add('acme-0');
+    const second = create('acme-1');
+    const joined = second.join();
+    await clock.advance(100);
+    const file = store.read('acme-0');
+    assert.ok(file);
+    store.write({ ...file, state: 'drained' });
+    await clock.advance(500);
+    await joined;
+    assert.deepEqual(podsOf(second), []);
+  });
+
+  it('asks a drained member no more, and again once it is back with a later epoch', async () => {
+    const { store, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    await second.leave();
+    assert.equal(second.isJoined, false);
+    assert.equal(store.read('acme-1')?.state, 'drained');
+    assert.deepEqual(podsOf(first), []);
+    const again = create('acme-1');
+    await again.join();
+    assert.equal(store.read('acme-1')?.epoch, 2);
+    assert.deepEqual(podsOf(first), ['acme-1']);
+  });
+
+  it('believes the later of two statements about a member', () => {
+    const { create } = world();
+    const first = create('acme-0');
+    const second: Member = { pod: 'acme-1', url: 'http://acme-1:8000', log_id: 'a', state: 'active', epoch: 3 };
+    first.receive(second);
+    first.receive({ ...second, epoch: 2, state: 'drained' });
+    assert.deepEqual(podsOf(first), ['acme-1']);
+    first.receive({ ...second, state: 'drained' });
+    first.receive(second);
+    assert.deepEqual(podsOf(first), []);
+  });
+
+  it('finds in the file that a member it cannot reach has drained', async () => {
+    const { store, network, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    network.away.add('acme-0');
+    await second.leave();
+    network.away.add('acme-1');
+    const [peer] = first.peers();
+    assert.equal((await peer?.fresh('events', 0, signal))?.acknowledgedLsn, 0);
+    assert.deepEqual(podsOf(first), []);
+    assert.equal(store.read('acme-1')?.state, 'drained');
+  });
+
+  it('says that a member that has not drained cannot be asked', async () => {
+    const { network, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    network.away.add('acme-1');
+    const [peer] = first.peers();
+    assert.ok(peer);
+    await assert.rejects(peer.fresh('events', 0, signal), { code: 'unavailable' });
+  });
+});
+
+describe('member files', () => {
+  const member: Member = { pod: 'acme-0', url: 'http://a:8000', log_id: '1f', state: 'active', epoch: 1 };
+
+  it('are read as they were written, and replaced as a whole', () => {
+    using folder = createTemporaryFolder();
+    const files = new MemberFiles(folder.path);
+    files.write(member);
+    files.write({ ...member, epoch: 2 });
+    assert.deepEqual(files.list(), [{ ...member, epoch: 2 }]);
+    assert.equal(files.read('acme-1'), undefined);
+    assert.equal(JSON.parse(readFileSync(join(folder.path, 'members', 'acme-0.json'), 'utf8')).epoch, 2);
+  });
+
+  it('that cannot be read stop the node: they may stand for acknowledged rows', () => {
+    using folder = createTemporaryFolder();
+    const files = new MemberFiles(folder.path);
+    writeFileSync(join(folder.path, 'members', 'acme-1.json'), '{"pod":"acme-1"');
+    assert.throws(() => files.list(), { code: 'corrupt' });
+  });
+});
