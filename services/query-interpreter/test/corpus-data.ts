@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { LogicalPlan } from '@hybridstore/contracts';
-import { type PlanSchemas, printDuckdb } from '@hybridstore/plan';
+import { type PlanSchemas, type PrintedQuery, printDuckdb } from '@hybridstore/plan';
 
 /** The sources of the corpus: columns as the catalog has them, rows as DuckDB reads them. */
 export const corpusSchemas: PlanSchemas = new Map(
@@ -58,7 +58,10 @@ export async function runText(connection: DuckDBConnection, sql: string): Promis
 }
 
 export async function runPlan(connection: DuckDBConnection, plan: LogicalPlan): Promise<Answer> {
-  const { sql, parameters } = printDuckdb(plan);
+  return runPrinted(connection, printDuckdb(plan));
+}
+
+export async function runPrinted(connection: DuckDBConnection, { sql, parameters }: PrintedQuery): Promise<Answer> {
   const prepared = await connection.prepare(sql);
   for (const [index, { value }] of parameters.entries()) {
     if (value === null) prepared.bindNull(index + 1);

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type LogicalPlan,
+  type PlanExpression,
+  type PlanQuery,
+  type PlanRelation,
+  planDepthMax,
+} from '@hybridstore/contracts';
+import { call, checkPlan, column, finishPlan, integer, not, PlanError, type PlanSchemas } from '../src/index.ts';
+
+const schemas: PlanSchemas = new Map([
+  [
+    'events',
+    {
+      columns: [
+        { name: 'id', type: 'bigint' },
+        { name: 'kind', type: 'string' },
+      ],
+    },
+  ],
+]);
+const scan = (alias: string): PlanRelation => ({ kind: 'scan', source: 'events', alias, columns: ['id', 'kind'] });
+const select = (value: PlanExpression, from: PlanRelation = scan('e')): PlanQuery => ({
+  kind: 'query',
+  body: { kind: 'select', projections: [{ name: 'x', value }], from },
+});
+const refuses = (plan: LogicalPlan, message: RegExp) =>
+  assert.throws(
+    () => checkPlan(plan, schemas),
+    (error) => error instanceof PlanError && message.test(error.message),
+  );
+
+describe('checkPlan', () => {
+  test('takes a plan whose names resolve, in subqueries as well', () => {
+    const exists: PlanExpression = { kind: 'exists', query: select(column('e', 'id'), scan('inner')), negated: false };
+    checkPlan(finishPlan(select(exists)), schemas);
+  });
+
+  const id = column('e', 'id');
+  const cases: readonly (readonly [string, LogicalPlan, RegExp])[] = [
+    ['a column of a relation that is not there', finishPlan(select(column('other', 'id'))), /other\.id does not exist/],
+    [
+      'a column that the scan does not read',
+      { ...finishPlan(select(id)), query: select(column('e', 'secret')) },
+      /e\.secret does not exist/,
+    ],
+    [
+      'a scan column that the source lacks',
+      finishPlan(select(column('e', 'x'), { kind: 'scan', source: 'events', alias: 'e', columns: ['x'] })),
+      /no column x/,
+    ],
+    [
+      'a source that is not there',
+      finishPlan(select(column('e', 'id'), { kind: 'scan', source: 'secrets', alias: 'e', columns: ['id'] })),
+      /secrets does not exist/,
+    ],
+    [
+      'an alias used twice',
+      finishPlan(select(id, { kind: 'join', first: scan('e'), steps: [{ type: 'cross', right: scan('E') }] })),
+      /used twice/,
+    ],
+    [
+      'a relation to the right, seen without lateral',
+      finishPlan(
+        select(id, {
+          kind: 'join',
+          first: { kind: 'unnest', value: column('e', 'id'), alias: 'u', column: 'v' },
+          steps: [{ type: 'cross', right: scan('e') }],
+        }),
+      ),
+      /e\.id does not exist/,
+    ],
+    [
+      'a WITH entry that is not there',
+      finishPlan(select(column('c', 'x'), { kind: 'cte', name: 'c', alias: 'c' })),
+      /with entry c does not exist/,
+    ],
+    ['a function that is not known', finishPlan(select(call('read_csv', id))), /read_csv does not exist/],
+    [
+      'a function with too many arguments',
+      finishPlan(select(call('upper', id, id))),
+      /takes 1 to 1 arguments, found 2/,
+    ],
+    ['a parameter without a value', finishPlan(select({ kind: 'parameter', index: 0 })), /parameter 1 has no value/],
+    ['tables that hide a scan', { ...finishPlan(select(id)), tables: [] }, /tables does not match/],
+    [
+      'an output that is not there',
+      finishPlan({
+        ...select(id),
+        orderBy: [{ value: { kind: 'output', index: 3 }, direction: 'asc', nulls: 'last' }],
+      }),
+      /output 4 does not exist/,
+    ],
+    [
+      'inputs of a union that differ',
+      finishPlan({
+        kind: 'query',
+        body: {
+          kind: 'set_operation',
+          operator: 'union',
+          all: true,
+          inputs: [select(id).body, { kind: 'values', names: ['a', 'b'], rows: [[integer(1), integer(2)]] }],
+        },
+      }),
+      /differ in their number of columns/,
+    ],
+    [
+      'rows of values that differ',
+      finishPlan({ kind: 'query', body: { kind: 'values', names: ['a'], rows: [[integer(1), integer(2)]] } }),
+      /differ in length/,
+    ],
+    ['nesting beyond the bound', finishPlan(select(nest(integer(1), planDepthMax))), /nested deeper/],
+  ];
+  for (const [name, plan, message] of cases) test(`refuses ${name}`, () => refuses(plan, message));
+});
+
+function nest(value: PlanExpression, depth: number): PlanExpression {
+  return depth === 0 ? value : nest(not(value), depth - 1);
+}
