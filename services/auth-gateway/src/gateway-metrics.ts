@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
+import { Counter, type Registry } from '@hybridstore/runtime';
 
 export type LoginResultLabel = 'ok' | 'refused' | 'locked';
 export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
@@ -7,7 +7,6 @@ export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
 export type GatewayMetrics = {
   readonly logins: Counter<'result'>;
   readonly upstreamFailures: Counter<'upstream' | 'reason'>;
-  readonly forwarding: Gauge<'upstream'>;
 };
 
 export function createGatewayMetrics(registry: Registry): GatewayMetrics {
@@ -22,12 +21,6 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
       name: 'hybridstore_gateway_upstream_failures_total',
       help: 'Forwarded calls that a service did not answer, by service and reason',
       labelNames: ['upstream', 'reason'],
-      registers: [registry],
-    }),
-    forwarding: new Gauge({
-      name: 'hybridstore_gateway_forwarding',
-      help: 'Calls being forwarded now, by service',
-      labelNames: ['upstream'],
       registers: [registry],
     }),
   };

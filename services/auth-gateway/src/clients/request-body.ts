@@ -30,7 +30,9 @@ function readWhole(request: IncomingMessage, bytes: number): Promise<Buffer> {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
     request.on('error', reject);
-    request.on('close', () => reject(clientGone()));
+    request.on('close', () => {
+      if (!request.complete) reject(clientGone());
+    });
   });
 }
 

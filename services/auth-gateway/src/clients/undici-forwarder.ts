@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { bodyBytesMax } from '@hybridstore/contracts';
 import { createAgent } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { Agent } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { FailureLabel, GatewayMetrics } from '../gateway-metrics.ts';
 import type { AnswerHead, ForwardCall, Forwarder } from '../ports.ts';
+import { type AnswerEnd, AnswerHandler } from './answer-handler.ts';
 import { type RequestBody, takeRequestBody } from './request-body.ts';
 import { SlowReaders } from './slow-readers.ts';
 
@@ -61,42 +62,38 @@ export class UndiciForwarder implements Forwarder {
     open: (head: AnswerHead) => ServerResponse,
   ): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      let isOpen = false;
-      try {
-        await this.#send(call, body, (head) => {
-          isOpen = true;
-          const answer = open(head);
-          this.#slowReaders.watch(answer);
-          return answer;
-        });
-        return;
-      } catch (error) {
-        // The answer had begun: its stream is torn already, there is nothing left to say.
-        if (isOpen) return;
-        if (!this.#mayRepeat(call, body, error, attempt)) throw this.#describe(call, error);
-        await this.#clock.sleep(retryDelayMs * attempt, call.signal);
-      }
+      const end = await this.#send(call, body, open);
+      // Once an answer has begun there is nothing left to say: a torn one was torn in front of the client.
+      if (end === undefined || end.isOpen) return;
+      if (!this.#mayRepeat(call, body, end.error, attempt)) throw this.#describe(call, end.error);
+      await this.#clock.sleep(retryDelayMs * attempt, call.signal);
     }
   }
 
-  async #send(call: ForwardCall, body: RequestBody, open: (head: AnswerHead) => ServerResponse): Promise<void> {
+  #send(call: ForwardCall, body: RequestBody, open: (head: AnswerHead) => ServerResponse): Promise<AnswerEnd> {
     const headers =
       body.kind === 'stream' && body.bytes !== undefined
         ? { ...call.headers, 'content-length': String(body.bytes) }
         : call.headers;
-    await this.#agent.stream(
-      {
-        origin: call.baseUrl,
-        path: call.path,
-        method: call.method as 'GET',
-        headers,
-        body: body.kind === 'none' ? null : body.kind === 'whole' ? body.bytes : body.stream,
-        signal: call.signal,
-        headersTimeout: answerMsMax,
-        bodyTimeout: answerMsMax,
-      },
-      ({ statusCode, headers: received }) => open({ status: statusCode, headers: received }),
-    );
+    const openWatched = (head: AnswerHead) => {
+      const answer = open(head);
+      this.#slowReaders.watch(answer);
+      return answer;
+    };
+    return new Promise((resolve) => {
+      this.#agent.dispatch(
+        {
+          origin: call.baseUrl,
+          path: call.path,
+          method: call.method as Dispatcher.HttpMethod,
+          headers,
+          body: body.kind === 'none' ? null : body.kind === 'whole' ? body.bytes : body.stream,
+          headersTimeout: answerMsMax,
+          bodyTimeout: answerMsMax,
+        },
+        new AnswerHandler(call.signal, openWatched, resolve),
+      );
+    });
   }
 
   #mayRepeat(call: ForwardCall, body: RequestBody, error: unknown, attempt: number): boolean {
@@ -128,14 +125,12 @@ export class UndiciForwarder implements Forwarder {
       throw retryLater('overloaded', `${calls} calls of ${call.service} are under way already`, retryAfterMs);
     }
     this.#calls.set(call.baseUrl, calls + 1);
-    this.#metrics.forwarding.inc({ upstream: call.service });
   }
 
   #leave(call: ForwardCall): void {
     const calls = (this.#calls.get(call.baseUrl) ?? 1) - 1;
     if (calls === 0) this.#calls.delete(call.baseUrl);
     else this.#calls.set(call.baseUrl, calls);
-    this.#metrics.forwarding.dec({ upstream: call.service });
   }
 }
 

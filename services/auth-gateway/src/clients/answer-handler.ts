@@ -1,0 +1,69 @@
+import type { ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { AnswerHead } from '../ports.ts';
+
+type Controller = Dispatcher.DispatchController;
+
+/** How a call ended: `isOpen` tells whether a part of an answer was given already. */
+export type AnswerEnd = { readonly error: unknown; readonly isOpen: boolean } | undefined;
+
+/**
+ * Takes the answer of a service off the connection and into the client's, at the pace of the client. It stands in for
+ * undici's own stream(), which costs a sixth more CPU a call: it follows the life of any Writable, while here the caller's
+ * signal tells already when the client is gone.
+ */
+export class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly #signal: AbortSignal;
+  readonly #open: (head: AnswerHead) => ServerResponse;
+  readonly #done: (end: AnswerEnd) => void;
+  #answer: ServerResponse | undefined;
+  #bytesLeft = Number.POSITIVE_INFINITY;
+
+  /** `done` is called exactly once. */
+  constructor(signal: AbortSignal, open: (head: AnswerHead) => ServerResponse, done: (end: AnswerEnd) => void) {
+    this.#signal = signal;
+    this.#open = open;
+    this.#done = done;
+  }
+
+  onRequestStart(controller: Controller): void {
+    if (this.#signal.aborted) controller.abort(asError(this.#signal.reason));
+    else this.#signal.addEventListener('abort', () => controller.abort(asError(this.#signal.reason)), { once: true });
+  }
+
+  onResponseStart(_controller: Controller, status: number, headers: AnswerHead['headers']): void {
+    if (status < 200) return;
+    const length = headers['content-length'];
+    if (typeof length === 'string') this.#bytesLeft = Number(length);
+    this.#answer = this.#open({ status, headers });
+  }
+
+  onResponseData(controller: Controller, chunk: Buffer): void {
+    const answer = this.#answer;
+    if (!answer) return;
+    this.#bytesLeft -= chunk.length;
+    // The last bytes and the end go out in one write.
+    if (this.#bytesLeft === 0) {
+      answer.end(chunk);
+      return;
+    }
+    if (answer.write(chunk)) return;
+    controller.pause();
+    answer.once('drain', () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    if (!this.#answer?.writableEnded) this.#answer?.end();
+    this.#done(undefined);
+  }
+
+  onResponseError(_controller: Controller, error: Error): void {
+    // The client sees a torn answer; one that had all its bytes is whole.
+    if (!this.#answer?.writableEnded) this.#answer?.destroy();
+    this.#done({ error, isOpen: this.#answer !== undefined });
+  }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error('the call was stopped', { cause: reason });
+}
