@@ -267,24 +267,25 @@ describe('POST /transform/query', () => {
     const { parse, post } = open();
     const { parsed_query } = await parse({ query: 'SELECT order_id FROM sales' });
     const forged: readonly (readonly [string, unknown])[] = [
-      ['an unknown kind', edit(parsed_query, (plan) => (plan.query.body.kind = 'copy'))],
-      ['an unknown field', edit(parsed_query, (plan) => (plan.query.sql = 'DROP TABLE sales'))],
-      ['an unknown source', edit(parsed_query, (plan) => (plan.query.body.from.source = 'secrets'))],
+      ['an unknown kind', edit(parsed_query, ['query', 'body', 'kind'], 'copy')],
+      ['an unknown field', edit(parsed_query, ['query', 'sql'], 'DROP TABLE sales')],
+      ['an unknown source', edit(parsed_query, ['query', 'body', 'from', 'source'], 'secrets')],
       [
         'a column that is not there',
-        edit(parsed_query, (plan) => (plan.query.body.projections[0].value.name = 'password')),
+        edit(parsed_query, ['query', 'body', 'projections', 0, 'value', 'name'], 'password'),
       ],
-      ['tables that hide a scan', edit(parsed_query, (plan) => (plan.tables = []))],
+      ['tables that hide a scan', edit(parsed_query, ['tables'], [])],
       [
         'a function that is not on the list',
-        edit(
-          parsed_query,
-          (plan) => (plan.query.body.projections[0].value = { kind: 'call', function: 'read_text', arguments: [] }),
-        ),
+        edit(parsed_query, ['query', 'body', 'projections', 0, 'value'], {
+          kind: 'call',
+          function: 'read_text',
+          arguments: [],
+        }),
       ],
       [
         'a parameter without a value',
-        edit(parsed_query, (plan) => (plan.query.body.projections[0].value = { kind: 'parameter', index: 3 })),
+        edit(parsed_query, ['query', 'body', 'projections', 0, 'value'], { kind: 'parameter', index: 3 }),
       ],
       ['a text', 'SELECT 1'],
       ['the placeholder of the documentation', '<parsed_query_from_previous_step>'],
@@ -369,11 +370,11 @@ function writeSettings(settings: unknown): string {
   return path;
 }
 
-/** A plan with one thing changed, as a client might post it. */
-function edit(plan: LogicalPlan, change: (plan: Loose) => unknown): unknown {
-  const copy = structuredClone(plan) as unknown as Loose;
-  change(copy);
+/** A plan with one thing changed, as a client might post it. `path` leads to what is replaced. */
+function edit(plan: LogicalPlan, path: readonly (string | number)[], value: unknown): unknown {
+  const copy: unknown = structuredClone(plan);
+  let at = copy as Record<string | number, unknown>; // plans are plain objects and lists
+  for (const step of path.slice(0, -1)) at = at[step] as Record<string | number, unknown>;
+  at[path.at(-1) ?? ''] = value;
   return copy;
 }
-// biome-ignore lint/suspicious/noExplicitAny: forged plans are wrong on purpose
-type Loose = any;
