@@ -98,12 +98,13 @@ export async function listen(
   } catch (cause) {
     throw describeListenFailure(cause, host, port);
   }
-  process.logger.info('listening', { host, port });
   onShutdown(process.logger, [
     { name: 'http', run: () => server.app.close() },
     ...phases,
     { name: 'client', run: () => process.client.close() },
   ]);
+  // Said last: who waits for this line may stop the process at once.
+  process.logger.info('listening', { host, port });
 }
 
 function describeListenFailure(cause: unknown, host: string, port: number): unknown {
