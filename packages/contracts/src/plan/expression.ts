@@ -42,7 +42,7 @@ export type PlanExpression =
 export type ColumnNode = { readonly kind: 'column'; readonly relation: string; readonly name: string };
 /** The nth output (from 0) of the query in whose ORDER BY it stands. */
 export type OutputNode = { readonly kind: 'output'; readonly index: number };
-/** `value` is text wherever a JSON number could lose digits: decimals always, integers beyond 2^53. A `null` has any type. */
+/** `value` is text wherever a JSON number could lose digits: decimals always, integers beyond 2^53. A `null` may be of every type. */
 export type LiteralNode = {
   readonly kind: 'literal';
   readonly type: string;
