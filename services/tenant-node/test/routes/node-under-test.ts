@@ -1,0 +1,124 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Member } from '@hybridstore/contracts';
+import { JwksTokenVerifier, type Server } from '@hybridstore/http';
+import { type Clock, createMetrics, type Registry, silentLogger, systemClock } from '@hybridstore/runtime';
+import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
+import { createApp } from '../../src/app.ts';
+import { Drain } from '../../src/domain/drain.ts';
+import type { Engine } from '../../src/domain/engine-port.ts';
+import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import type { MemberDirectory } from '../../src/domain/member-port.ts';
+import type { Members, Peer } from '../../src/domain/peer-port.ts';
+import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
+import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import { ExecutorPool } from '../../src/execute/executor-pool.ts';
+import { observeQueries } from '../../src/metrics/node-metrics.ts';
+
+export const tenant = 'default/acme';
+const pod = 'acme-0';
+
+/** Membership whose answers the test sets. */
+export class FixedMembers implements MemberDirectory, Members {
+  isJoined = true;
+  others: readonly Peer[] = [];
+  readonly received: Member[] = [];
+  self: Member = { pod, url: 'http://acme-0:8000', log_id: 'a', state: 'active', epoch: 1 };
+
+  peers(): readonly Peer[] {
+    return this.others;
+  }
+  members(): readonly Member[] {
+    const others = this.others.map(
+      (peer): Member => ({ pod: peer.pod, url: 'http://other:8000', log_id: 'b', state: 'active', epoch: 1 }),
+    );
+    return [this.self, ...others];
+  }
+  receive(member: Member): number {
+    this.received.push(member);
+    return this.self.epoch;
+  }
+  async join(): Promise<void> {
+    this.isJoined = true;
+  }
+  async leave(): Promise<void> {
+    this.isJoined = false;
+  }
+}
+
+export type NodeUnderTest = {
+  readonly server: Server;
+  readonly engine: Engine;
+  readonly executor: ExecutorPool;
+  readonly queries: QueryRunner;
+  readonly members: FixedMembers;
+  readonly issuer: TestIssuer;
+  readonly metrics: Registry;
+  readonly folder: string;
+  close(): Promise<void>;
+};
+
+/** One node in this process with its real engine and a real executor child; requests are injected. */
+export async function createNodeUnderTest(
+  limits: Partial<QueryLimits> = {},
+  clock: Clock = systemClock,
+): Promise<NodeUnderTest> {
+  const folder = createTemporaryFolder('node');
+  const [dataFolder, logFolder] = ['data', 'log'].map((name) => join(folder.path, name)) as [string, string];
+  for (const path of [dataFolder, logFolder]) mkdirSync(path);
+  const issuer = new TestIssuer(folder.path, clock);
+  const logger = silentLogger;
+  const metrics = createMetrics('tenant-node');
+  const engine = await createEngine({
+    pod,
+    logFolder,
+    dataFolder,
+    clock,
+    logger,
+    metrics,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const session = { tablesDirectory: join(dataFolder, 'tables'), memoryLimit: '256MB', threads: 1 };
+  const executor = new ExecutorPool({ session, dataKibMax: undefined, logger }, clock);
+  const members = new FixedMembers();
+  const feed = new FreshFeed(engine, executor, clock);
+  const queries = new QueryRunner(
+    { engine, executor, members, feed, clock, logger, node: pod, observeWait: () => {} },
+    { ...defaultQueryLimits, ...limits },
+  );
+  observeQueries(metrics, queries);
+  const drain = new Drain({ engine, members, pod, logger });
+  const snapshots = new SnapshotPages(engine);
+  const server = createApp(
+    { tenantId: tenant, tenantName: 'Acme', pod, engine, queries, members, drain, snapshots, logger },
+    { version: '0.0.0', logger, metrics, clock, verifier: new JwksTokenVerifier(issuer.jwksFile, clock) },
+  );
+  return {
+    server,
+    engine,
+    executor,
+    queries,
+    members,
+    issuer,
+    metrics,
+    folder: folder.path,
+    close: async () => {
+      queries.close();
+      await server.app.close();
+      await executor.close();
+      await engine.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+const defaultQueryLimits: QueryLimits = {
+  concurrentMax: 10,
+  waitingMax: 10,
+  statementMsMax: 30_000,
+  resultRowsMax: 1_000_000,
+  resultBytesMax: 100_000_000,
+};

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import type { LogicalPlan, PlanExpression } from '@hybridstore/contracts';
+import { finishPlan, integer } from '@hybridstore/plan';
+import { systemClock } from '@hybridstore/runtime';
+import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
+
+let queries = 0;
+
+describe('results over HTTP', () => {
+  let node: NodeUnderTest;
+  let port: number;
+
+  before(async () => {
+    node = await createNodeUnderTest({ concurrentMax: 2, waitingMax: 1 });
+    await node.server.app.listen({ host: '127.0.0.1', port: 0 });
+    // A listening TCP server has an address of this form.
+    port = (node.server.app.server.address() as AddressInfo).port;
+  });
+  after(() => node.close());
+
+  function send(
+    plan: LogicalPlan,
+    format = 'rows_ndjson',
+  ): { readonly sent: ClientRequest; readonly answer: Promise<IncomingMessage> } {
+    const body = JSON.stringify({
+      query_id: `q-${String(++queries).padStart(32, '0')}`,
+      plan,
+      consistency: 'strict',
+      format,
+      deadline_ms: 20_000,
+    });
+    const sent = request({
+      port,
+      host: '127.0.0.1',
+      method: 'POST',
+      path: '/internal/execute',
+      headers: { authorization: `Bearer ${node.issuer.userToken(tenant)}`, 'content-type': 'application/json' },
+    });
+    const answer = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve);
+      sent.once('error', reject);
+    });
+    sent.end(body);
+    return { sent, answer };
+  }
+
+  async function becomesIdle(): Promise<void> {
+    while (node.queries.running > 0 || node.executor.running > 0) await systemClock.sleep(5);
+  }
+
+  it('wait for a reader that does not read, and stop when it leaves', async () => {
+    const { answer } = send(series(200_000_000, { kind: 'column', relation: 'r', name: 'i' }));
+    const reader = await answer;
+    assert.equal(reader.statusCode, 200);
+    reader.pause();
+    await systemClock.sleep(300);
+    assert.equal(node.queries.running, 1, 'hundreds of millions of rows wait for their reader');
+    reader.destroy();
+    await becomesIdle();
+  });
+
+  it('of a query whose caller left before the first row are not computed to the end', async () => {
+    const { sent, answer } = send(
+      series(1_000_000_000_000, { kind: 'call', function: 'count', arguments: [] }),
+      'rows_json',
+    );
+    answer.catch(() => {});
+    while (node.executor.running === 0) await systemClock.sleep(5);
+    sent.destroy();
+    await becomesIdle();
+  });
+
+  it('arrive whole however long they are', async () => {
+    const { answer } = send(series(300_000, { kind: 'column', relation: 'r', name: 'i' }));
+    let [lines, last] = [0, ''];
+    for await (const chunk of (await answer).setEncoding('utf8')) {
+      const parts = (last + String(chunk)).split('\n');
+      last = parts.pop() ?? '';
+      lines += parts.length;
+    }
+    assert.deepEqual([lines, last], [300_000, '']);
+  });
+
+  it('are refused with 429 when too many queries wait', async () => {
+    const slow = series(1_000_000_000_000, { kind: 'call', function: 'count', arguments: [] });
+    const started = [send(slow), send(slow)];
+    while (node.queries.running < 2) await systemClock.sleep(5);
+    const waiting = send(slow);
+    while (node.queries.waiting < 1) await systemClock.sleep(5);
+    const refused = await send(slow).answer;
+    assert.equal(refused.statusCode, 429);
+    assert.equal(refused.headers['retry-after'], '1');
+    refused.resume();
+    for (const { sent, answer } of [...started, waiting]) {
+      answer.catch(() => {});
+      sent.destroy();
+    }
+    await becomesIdle();
+    assert.equal(node.queries.waiting, 0);
+  });
+});
+
+function series(rows: number, value: PlanExpression): LogicalPlan {
+  return finishPlan({
+    kind: 'query',
+    body: {
+      kind: 'select',
+      projections: [{ name: 'v', value }],
+      from: { kind: 'series', start: integer(0), stop: integer(rows), inclusive: false, alias: 'r', column: 'i' },
+    },
+  });
+}
