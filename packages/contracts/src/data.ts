@@ -56,6 +56,9 @@ export const QueryStats = Type.Object(
     fresh_rows: Type.Optional(Type.Integer()),
     snapshots: Type.Optional(Type.Record(Type.String(), Type.Integer())),
     plan_cached: Type.Optional(Type.Boolean()),
+    optimized: Type.Optional(
+      Type.Boolean({ description: 'false: the plan ran as parsed, because the optimizer gave none in time' }),
+    ),
     node: Type.Optional(Type.String()),
   },
   { $id: 'QueryStats', additionalProperties: false },

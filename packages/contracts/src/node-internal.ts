@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Consistency } from './data.ts';
-import { Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
+import { BatchId, Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
 import { LogicalPlan } from './plan/index.ts';
 import { Column, SourceDefinition } from './source-schema.ts';
 import { FileStatistics } from './statistics.ts';
@@ -53,6 +53,10 @@ export const Member = Type.Object(
     log_id: Type.String(),
     state: Type.Enum([...memberStates]),
     epoch: Type.Integer({ minimum: 1 }),
+    /** Place in the order of joining: kept through crashes, new after a hand-over. Absent counts as 0. */
+    since: Type.Optional(Type.Integer({ minimum: 0 })),
+    /** When `since` was taken, by the member's own clock; milliseconds since 1970. */
+    since_ms: Type.Optional(Type.Integer({ minimum: 0 })),
   },
   { $id: 'Member', additionalProperties: false },
 );
@@ -61,6 +65,26 @@ export const JoinResponse = Type.Object(
   { pod: Type.String(), epoch: Type.Integer() },
   { $id: 'JoinResponse', additionalProperties: false },
 );
+
+/** Asks a member whether it acknowledged a batch; it waits for one that is under way. */
+export const FindBatchRequest = Type.Object(
+  { source_id: SourceId, batch_id: BatchId },
+  { $id: 'FindBatchRequest', additionalProperties: false },
+);
+export type FindBatchRequest = Static<typeof FindBatchRequest>;
+export const FindBatchResponse = Type.Object(
+  {
+    found: Type.Union([
+      Type.Object(
+        { lsn: Lsn, accepted: Type.Integer({ minimum: 0 }), durable: Type.Boolean() },
+        { additionalProperties: false },
+      ),
+      Type.Null(),
+    ]),
+  },
+  { $id: 'FindBatchResponse', additionalProperties: false },
+);
+export type FindBatchResponse = Static<typeof FindBatchResponse>;
 
 /** Drain: refuse new writes, flush and commit everything acknowledged, then mark the member drained. Repeatable; polled by the operator. */
 export const DrainRequest = Type.Object(

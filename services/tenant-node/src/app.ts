@@ -8,6 +8,7 @@ import { routeCompact } from './routes/compact.ts';
 import { routeDeleteSource } from './routes/delete-source.ts';
 import { routeDrain } from './routes/drain.ts';
 import { routeExecute } from './routes/execute.ts';
+import { routeFindBatch } from './routes/find-batch.ts';
 import { routeFlush } from './routes/flush.ts';
 import { routeFresh } from './routes/fresh.ts';
 import { routeInternalStats } from './routes/internal-stats.ts';
@@ -33,6 +34,7 @@ const routes = [
   routeExecute,
   routeCancelExecution,
   routeFresh,
+  routeFindBatch,
   routeJoin,
   routeDrain,
   routePutSource,

@@ -8,10 +8,12 @@ import type { TenantNodeConfig } from './config.ts';
 import { Drain } from './domain/drain.ts';
 import type { Engine } from './domain/engine-port.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
+import { KeyedWrites } from './domain/keyed-writes.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { createEngine } from './engine/engine.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
+import { BatchLedgerFiles } from './membership/batch-ledger-files.ts';
 import { MemberFiles } from './membership/member-files.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
@@ -29,7 +31,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const { clock, logger, metrics } = service;
   const engine = await openEngine(service, config);
   const executor = createExecutor(service, config);
-  const members = createMembership(service, config, engine.logId);
+  const ledgers = new BatchLedgerFiles(config.dataPath);
+  const calls = new PeerClient(service.client, service.identity, config.tenantId);
+  const members = createMembership(service, config, { engine, ledgers, calls });
   const feed = new FreshFeed(engine, executor, clock);
   const { observeWait } = createNodeMetrics(metrics, config.isPod);
   const queries = new QueryRunner(
@@ -41,7 +45,15 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const { tenantId, tenantName, pod } = config;
   const drain = new Drain({ engine, members, pod, logger });
   const snapshots = new SnapshotPages(engine);
-  const node = { tenantId, tenantName, pod, engine, queries, members, drain, snapshots, logger };
+  const keyedWrites = new KeyedWrites({
+    engine,
+    members,
+    calls,
+    ledgers,
+    clock,
+    retentionMs: config.logRetentionHours * 3_600_000,
+  });
+  const node = { tenantId, tenantName, pod, engine, queries, keyedWrites, members, drain, snapshots, logger };
   const { version, verifier, ring } = service;
   const server = createApp(node, { version, logger, metrics, clock, verifier, ring });
   // Streams with slow readers would hold up the closing of the server.
@@ -83,11 +95,18 @@ function createExecutor(service: ServiceProcess, config: TenantNodeConfig): Exec
   return new ExecutorPool({ session, dataKibMax, logger: service.logger }, service.clock);
 }
 
-function createMembership(service: ServiceProcess, config: TenantNodeConfig, logId: string): Membership {
+type MembershipParts = {
+  readonly engine: Engine;
+  readonly ledgers: BatchLedgerFiles;
+  readonly calls: PeerClient;
+};
+
+function createMembership(service: ServiceProcess, config: TenantNodeConfig, parts: MembershipParts): Membership {
   return new Membership({
     store: new MemberFiles(config.dataPath),
-    calls: new PeerClient(service.client, service.identity, config.tenantId),
-    self: { pod: config.pod, url: config.url, log_id: logId },
+    calls: parts.calls,
+    self: { pod: config.pod, url: config.url, log_id: parts.engine.logId },
+    onLeave: (self) => parts.ledgers.write(self, parts.engine.appliedBatches()),
     clock: service.clock,
     logger: service.logger,
   });

@@ -1,18 +1,27 @@
-import { FreshHeader, type Member, tenantNode } from '@hybridstore/contracts';
+import {
+  type FindBatchResponse,
+  FreshHeader,
+  type Member,
+  tenantNode,
+  type WriteResponse,
+} from '@hybridstore/contracts';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import type { AppendResult, AppliedBatch } from '../domain/engine-port.ts';
+import type { BatchCalls, KeyedBatch } from '../domain/keyed-writes.ts';
 import type { Peer, PeerFresh } from '../domain/peer-port.ts';
 import type { MemberCalls } from '../membership/membership.ts';
 
 const announceMsMax = 2_000;
 const freshMsMax = 10_000;
+const forwardMsMax = 60_000;
 /** A member bounds its unflushed rows far below this. */
 const freshBytesMax = 1024 * 1024 * 1024;
 const lineBreak = 0x0a;
 const checkHeader = compileValidator(FreshHeader);
 
 /** Calls to the other nodes of the tenant, with this node's service token. */
-export class PeerClient implements MemberCalls {
+export class PeerClient implements MemberCalls, BatchCalls {
   readonly #client: HttpClient;
   readonly #identity: ServiceIdentity;
   readonly #tenantId: string;
@@ -26,6 +35,24 @@ export class PeerClient implements MemberCalls {
   async announce(receiver: Member, member: Member): Promise<void> {
     const token = this.#identity.token(this.#tenantId);
     await this.#client.call(receiver.url, tenantNode.join, { token, body: member, timeoutMs: announceMsMax });
+  }
+
+  async forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult> {
+    const answer = await this.#client.call<WriteResponse>(owner.url, tenantNode.write, {
+      token: userToken,
+      body: { source_id: batch.sourceId, records: batch.records, batch_id: batch.batchId },
+      headers: { 'x-hybridstore-member': '1' },
+      timeoutMs: forwardMsMax,
+    });
+    return { lsn: answer.lsn, accepted: answer.accepted, durable: answer.durable, duplicate: answer.duplicate };
+  }
+
+  async find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined> {
+    const token = this.#identity.token(this.#tenantId);
+    const body = { source_id: sourceId, batch_id: batchId };
+    const call = { token, body, timeoutMs: announceMsMax };
+    const { found } = await this.#client.call<FindBatchResponse>(member.url, tenantNode.findBatch, call);
+    return found ?? undefined;
   }
 
   connect(member: Member): Peer {

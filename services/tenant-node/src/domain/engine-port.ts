@@ -32,6 +32,13 @@ export interface Engine {
    */
   append(batch: AppendBatch): Promise<AppendResult>;
 
+  /** What was answered to a batch id, as long as the log is kept. Undefined for a source or an id that is not known. */
+  findBatch(sourceId: string, batchId: string): AppliedBatch | undefined;
+  /** Every batch id that is remembered, for whoever takes over when this node leaves. */
+  appliedBatches(): Iterable<readonly [key: string, applied: AppliedBatch]>;
+  /** The key under which a batch id is remembered: it names one life of a source. Undefined for an unknown source. */
+  batchKey(sourceId: string, batchId: string): string | undefined;
+
   /** Newest committed version of a table. Looks for newer commits of other replicas at each call (one stat when there is none). */
   snapshot(sourceId: string, atLeastVersion?: number): Promise<TableState>;
   /** Keeps the files of a version from being deleted while a query reads them. */
@@ -113,3 +120,6 @@ export type Commit = {
   readonly added: readonly FileStatistics[];
   readonly removed: readonly string[];
 };
+
+/** What was answered to a batch id. */
+export type AppliedBatch = { readonly lsn: number; readonly accepted: number; readonly durable: boolean };

@@ -1,6 +1,7 @@
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
 import type { Engine } from './engine-port.ts';
+import type { KeyedWrites } from './keyed-writes.ts';
 import type { MemberDirectory } from './member-port.ts';
 import type { Members } from './peer-port.ts';
 import type { QueryRunner } from './query-runner.ts';
@@ -13,6 +14,7 @@ export type TenantNode = {
   readonly pod: string;
   readonly engine: Engine;
   readonly queries: QueryRunner;
+  readonly keyedWrites: KeyedWrites;
   readonly members: MemberDirectory & Members;
   readonly drain: Drain;
   readonly snapshots: SnapshotPages;

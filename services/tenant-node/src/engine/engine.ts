@@ -11,6 +11,7 @@ import { HybridStoreError, isHybridStoreError, Registry, retryLater, SingleFligh
 import type {
   AppendBatch,
   AppendResult,
+  AppliedBatch,
   Commit,
   Engine,
   FreshFrames,
@@ -228,6 +229,20 @@ class NodeEngine implements Engine {
     } finally {
       this.#arrivingBatches.delete(key);
     }
+  }
+
+  findBatch(sourceId: string, batchId: string): AppliedBatch | undefined {
+    const key = this.batchKey(sourceId, batchId);
+    return key === undefined ? undefined : this.#parts.log.batchIds.get(key);
+  }
+
+  appliedBatches(): Iterable<readonly [string, AppliedBatch]> {
+    return this.#parts.log.batchIds.entries();
+  }
+
+  batchKey(sourceId: string, batchId: string): string | undefined {
+    const table = this.#tables.get(sourceId);
+    return table && batchKey(table.key, batchId);
   }
 
   async #appendNew(table: SourceTable, batch: AppendBatch): Promise<AppendResult> {

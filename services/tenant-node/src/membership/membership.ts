@@ -32,6 +32,8 @@ export type MembershipOptions = {
   readonly store: MemberStore;
   readonly calls: MemberCalls;
   readonly self: Pick<Member, 'pod' | 'url' | 'log_id'>;
+  /** Writes down, durably, what whoever takes over must know of a member that leaves. Called before its file says so. */
+  readonly onLeave?: (self: Member) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -62,8 +64,9 @@ export class Membership implements Members, MemberDirectory {
   /** Resolves when all active members know this node. Called at start and when a drained node is wanted back. */
   async join(): Promise<void> {
     const { store, self, clock, logger } = this.#options;
-    const epoch = (store.read(self.pod)?.epoch ?? 0) + 1;
-    this.#self = { ...self, state: 'active', epoch };
+    const before = store.read(self.pod);
+    const epoch = (before?.epoch ?? 0) + 1;
+    this.#self = { ...self, state: 'active', epoch, ...this.#placeInOrder(before) };
     store.write(this.#self);
     for (const member of store.list()) this.receive(member);
     const startedMs = clock.monotonicMs();
@@ -74,6 +77,14 @@ export class Membership implements Members, MemberDirectory {
       members: this.#others().map((member) => member.pod),
       elapsed_ms: clock.monotonicMs() - startedMs,
     });
+  }
+
+  /** A member that was only away (a crash, a restart) keeps its place: what it owned it still owns. */
+  #placeInOrder(before: Member | undefined): Pick<Member, 'since' | 'since_ms'> {
+    if (before?.state === 'active' && before.since !== undefined)
+      return { since: before.since, since_ms: before.since_ms ?? 0 };
+    const places = this.#options.store.list().map((member) => member.since ?? 0);
+    return { since: Math.max(0, ...places) + 1, since_ms: this.#options.clock.now() };
   }
 
   /** What a member says of itself, or what its file says. Older statements change nothing. Returns this node's own epoch. */
@@ -97,6 +108,7 @@ export class Membership implements Members, MemberDirectory {
   async leave(): Promise<void> {
     if (!this.#self) return;
     this.#isJoined = false;
+    this.#options.onLeave?.(this.#self);
     this.#self = { ...this.#self, state: 'drained' };
     this.#options.store.write(this.#self);
     // Only to spare the others a failed call: they find the file as soon as they cannot reach this node.

@@ -4,6 +4,8 @@ import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { TenantNode } from '../domain/node.ts';
 import { requireOwnSources } from './own-tenant.ts';
 
+/** Set by a member that hands a batch to its owner. Whoever else sets it only forgoes being handed on. */
+export const forwardedHeader = 'x-hybridstore-member';
 const checkBatchId = compileValidator(BatchId);
 
 /** `POST /data/write`: acknowledged when the rows are on disk. */
@@ -15,7 +17,13 @@ export function routeWrite(server: Server, node: TenantNode): void {
     if (!node.members.isJoined)
       throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
     const batch = { sourceId: body.source_id, records: body.records };
-    const result = await node.engine.append(batchId === undefined ? batch : { ...batch, batchId });
+    const result =
+      batchId === undefined
+        ? await node.engine.append(batch)
+        : await node.keyedWrites.append(
+            { ...batch, batchId },
+            { userToken: context.caller?.token ?? '', isForwarded: request.headers[forwardedHeader] !== undefined },
+          );
     return {
       source_id: body.source_id,
       accepted: result.accepted,

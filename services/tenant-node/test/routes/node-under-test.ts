@@ -8,6 +8,7 @@ import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
 import type { Engine } from '../../src/domain/engine-port.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
 import type { MemberDirectory } from '../../src/domain/member-port.ts';
 import type { Members, Peer } from '../../src/domain/peer-port.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
@@ -90,10 +91,22 @@ export async function createNodeUnderTest(
     { ...defaultQueryLimits, ...limits },
   );
   observeQueries(metrics, queries);
+  // Alone: every id is this node's own, and nobody is asked.
+  const keyedWrites = new KeyedWrites({
+    engine,
+    members: { self: members.self, members: () => [members.self] },
+    calls: {
+      forward: () => Promise.reject(new Error('there is nobody to forward to')),
+      find: () => Promise.reject(new Error('there is nobody to ask')),
+    },
+    ledgers: { find: () => undefined },
+    clock,
+    retentionMs: 86_400_000,
+  });
   const drain = new Drain({ engine, members, pod, logger });
   const snapshots = new SnapshotPages(engine);
   const server = createApp(
-    { tenantId: tenant, tenantName: 'Acme', pod, engine, queries, members, drain, snapshots, logger },
+    { tenantId: tenant, tenantName: 'Acme', pod, engine, queries, keyedWrites, members, drain, snapshots, logger },
     { version: '0.0.0', logger, metrics, clock, verifier: new JwksTokenVerifier(issuer.jwksFile, clock) },
   );
   return {

@@ -1,5 +1,6 @@
-/** What was answered to a batch id. */
-export type AppliedBatch = { readonly lsn: number; readonly accepted: number; readonly durable: boolean };
+import type { AppliedBatch } from '../../domain/engine-port.ts';
+
+export type { AppliedBatch };
 
 /**
  * Batch ids that were acknowledged, so that a repeated batch is acknowledged again and applied once. They are rebuilt
@@ -20,6 +21,10 @@ export class BatchIds {
 
   get(key: string): AppliedBatch | undefined {
     return this.#applied.get(key);
+  }
+
+  entries(): Iterable<readonly [string, AppliedBatch]> {
+    return this.#applied.entries();
   }
 
   remember(key: string, applied: AppliedBatch): void {
