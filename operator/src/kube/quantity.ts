@@ -57,3 +57,29 @@ export function quantityToNumber(text: string): number {
   const nanos = parseQuantityNanos(text);
   return nanos === undefined ? Number.NaN : Number(nanos) / 1e9;
 }
+
+const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+const decimalSuffixes = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+const NANOS_PER_UNIT = 1_000_000_000n;
+
+/**
+ * The form in which the API server stores an amount: no fraction, the largest suffix of its family that leaves none.
+ * `1024Mi` is `1Gi`, `1000m` is `1`, `1.5Gi` is `1536Mi`. Texts that are no quantity come back as they are.
+ */
+export function canonicalQuantity(text: string): string {
+  const nanos = parseQuantityNanos(text);
+  if (nanos === undefined || /[eE][+-]?\d+$/.test(text)) return text;
+  if (nanos === 0n) return '0';
+  const isBinary = text.endsWith('i') && nanos % NANOS_PER_UNIT === 0n;
+  return isBinary ? formatIn(nanos / NANOS_PER_UNIT, 1_024n, binarySuffixes) : formatIn(nanos, 1_000n, decimalSuffixes);
+}
+
+function formatIn(amount: bigint, step: bigint, suffixes: readonly string[]): string {
+  let rest = amount;
+  let index = 0;
+  while (index < suffixes.length - 1 && rest % step === 0n) {
+    rest /= step;
+    index += 1;
+  }
+  return `${rest}${suffixes[index]}`;
+}

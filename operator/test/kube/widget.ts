@@ -38,7 +38,7 @@ const spec = {
       'x-kubernetes-validations': [
         {
           rule: '!has(self.min) || !has(self.max) || self.min <= self.max',
-          messageExpression: "'min ' + string(self.min) + ' is above max ' + string(self.max)",
+          messageExpression: "self.max == 0 ? 'min is above zero' : 'min is above max'",
           fieldPath: '.min',
         },
       ],

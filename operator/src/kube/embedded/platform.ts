@@ -113,7 +113,9 @@ async function forgetReadiness(kube: EmbeddedApiServer): Promise<void> {
   const { items } = await listAll(kube, pods);
   for (const pod of items.filter((one) => one.status?.conditions !== undefined)) {
     const conditions = pod.status?.conditions?.map((condition) =>
-      condition.type === 'Ready' || condition.type === 'ContainersReady' ? { ...condition, status: 'False' } : condition,
+      condition.type === 'Ready' || condition.type === 'ContainersReady'
+        ? { ...condition, status: 'False' }
+        : condition,
     );
     const containerStatuses = pod.status?.containerStatuses?.map((container) => ({ ...container, ready: false }));
     await kube.update(pods, { ...pod, status: { ...pod.status, conditions, containerStatuses } } as Pod, {

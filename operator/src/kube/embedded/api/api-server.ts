@@ -456,18 +456,19 @@ function assertVersion(target: Target, live: Stored<KubeObject>, wanted: string 
   throw conflict(target, 'the object has been modified; please apply your changes to the latest version and try again');
 }
 
+/** Source of the words: apiserver pkg/registry/generic/registry/store.go. */
 function assertPreconditions(target: Target, live: Stored<KubeObject>, { preconditions = {} }: DeleteOptions): void {
   const { uid, resourceVersion } = live.metadata;
   if (preconditions.uid !== undefined && preconditions.uid !== uid) {
     throw conflict(
       target,
-      `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${uid}`,
+      `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
     );
   }
   if (preconditions.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
     throw conflict(
       target,
-      `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`,
+      `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`,
     );
   }
 }

@@ -15,6 +15,7 @@ interface KindInput {
   readonly shortNames?: readonly string[];
   readonly hasStatus?: boolean;
   readonly hasGeneration?: boolean;
+  readonly countsAnnotations?: boolean;
   readonly scale?: ScalePaths;
   readonly rules?: KindRules;
 }
@@ -37,6 +38,7 @@ export function buildBuiltInKinds(): Kind[] {
     categories: allCategory.has(resource.plural) ? ['all'] : [],
     hasStatus: input.hasStatus ?? false,
     hasGeneration: input.hasGeneration ?? false,
+    countsAnnotations: input.countsAnnotations ?? false,
     printerColumns: [],
     isCustom: false,
     ...(input.scale === undefined ? {} : { scale: input.scale }),
@@ -72,9 +74,15 @@ function inputs(): KindInput[] {
       model: 'V1PersistentVolumeClaim',
       shortNames: ['pvc'],
       hasStatus: true,
-      rules: { validate: validateClaim },
+      rules: { prepare: prepareClaim, validate: validateClaim },
     },
-    { resource: kinds.resourceQuotas, model: 'V1ResourceQuota', shortNames: ['quota'], hasStatus: true },
+    {
+      resource: kinds.resourceQuotas,
+      model: 'V1ResourceQuota',
+      shortNames: ['quota'],
+      hasStatus: true,
+      rules: { prepare: prepareQuota },
+    },
     { resource: kinds.limitRanges, model: 'V1LimitRange', shortNames: ['limits'] },
     {
       resource: kinds.statefulSets,
@@ -91,8 +99,9 @@ function inputs(): KindInput[] {
       shortNames: ['deploy'],
       hasStatus: true,
       hasGeneration: true,
+      countsAnnotations: true,
       scale: replicaScale,
-      rules: { validate: validateDeployment },
+      rules: { prepare: prepareDeployment, validate: validateDeployment },
     },
     {
       resource: kinds.networkPolicies,
@@ -107,6 +116,7 @@ function inputs(): KindInput[] {
       shortNames: ['pdb'],
       hasStatus: true,
       hasGeneration: true,
+      rules: { prepare: prepareBudget },
     },
     { resource: kinds.endpointSlices, model: 'V1EndpointSlice', hasGeneration: true },
     { resource: kinds.leases, model: 'V1Lease' },
@@ -151,7 +161,23 @@ function prepareNamespace(object: KubeObject, old: KubeObject | undefined): Kube
 }
 
 function preparePod(object: KubeObject, old: KubeObject | undefined): KubeObject {
-  return old === undefined ? withFields(object, { status: { phase: 'Pending', qosClass: 'BestEffort' } }) : object;
+  const spec = withAccountAlias({ enableServiceLinks: true, ...specOf(object) });
+  return withFields(object, { spec, ...initialStatus(old, { phase: 'Pending', qosClass: 'BestEffort' }) });
+}
+
+/** `serviceAccount` is the old name of `serviceAccountName`, and still filled in. */
+function withAccountAlias(spec: Fields): Fields {
+  return spec.serviceAccountName === undefined ? spec : { ...spec, serviceAccount: spec.serviceAccountName };
+}
+
+function withTemplateAlias(spec: Fields): Fields {
+  const template = fieldsOf(spec.template);
+  return { ...spec, template: { ...template, spec: withAccountAlias(fieldsOf(template.spec)) } };
+}
+
+/** What the server reports of a new object before any controller has seen it. */
+function initialStatus(old: KubeObject | undefined, status: Fields): Fields {
+  return old === undefined ? { status } : {};
 }
 
 /** A service without `clusterIP: None` gets an address of its own; locally its name resolves to the endpoints instead. */
@@ -189,19 +215,38 @@ function preparePolicy(object: KubeObject): KubeObject {
   return withFields(object, { spec: { ...spec, policyTypes } });
 }
 
-function prepareStatefulSet(object: KubeObject): KubeObject {
-  const spec = specOf(object);
-  const strategy = fieldsOf(spec.updateStrategy);
-  const updateStrategy =
-    strategy.type === 'OnDelete'
-      ? strategy
-      : { ...strategy, rollingUpdate: { partition: 0, ...fieldsOf(strategy.rollingUpdate) } };
+function prepareStatefulSet(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  const spec = withTemplateAlias(specOf(object));
   const templates = Array.isArray(spec.volumeClaimTemplates)
     ? spec.volumeClaimTemplates.map((claim) => prepareClaimTemplate(fieldsOf(claim)))
     : undefined;
   return withFields(object, {
-    spec: { ...spec, updateStrategy, ...(templates === undefined ? {} : { volumeClaimTemplates: templates }) },
+    spec: { ...spec, ...(templates === undefined ? {} : { volumeClaimTemplates: templates }) },
+    ...initialStatus(old, { replicas: 0, availableReplicas: 0 }),
   });
+}
+
+function prepareDeployment(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  const spec = withTemplateAlias(specOf(object));
+  const strategy = fieldsOf(spec.strategy);
+  const rolling = { maxSurge: '25%', maxUnavailable: '25%', ...fieldsOf(strategy.rollingUpdate) };
+  const filled = strategy.type === 'RollingUpdate' ? { ...strategy, rollingUpdate: rolling } : strategy;
+  return withFields(object, { spec: { ...spec, strategy: filled }, ...initialStatus(old, {}) });
+}
+
+function prepareClaim(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  return withFields(object, initialStatus(old, { phase: 'Pending' }));
+}
+
+function prepareBudget(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  return withFields(
+    object,
+    initialStatus(old, { currentHealthy: 0, desiredHealthy: 0, disruptionsAllowed: 0, expectedPods: 0 }),
+  );
+}
+
+function prepareQuota(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  return withFields(object, initialStatus(old, {}));
 }
 
 function prepareClaimTemplate(claim: Fields): Fields {
@@ -263,7 +308,11 @@ const mutableStatefulSetFields = [
 ];
 
 function validateStatefulSet(object: KubeObject, old: KubeObject | undefined): FieldError[] {
-  return [...validateSelector(object), ...(old === undefined ? [] : validateStatefulSetUpdate(object, old))];
+  return [
+    ...validateSelector(object),
+    ...validateMounts(object),
+    ...(old === undefined ? [] : validateStatefulSetUpdate(object, old)),
+  ];
 }
 
 function validateStatefulSetUpdate(object: KubeObject, old: KubeObject): FieldError[] {
@@ -282,7 +331,15 @@ function validateDeployment(object: KubeObject, old: KubeObject | undefined): Fi
   const errors: FieldError[] = isMoved
     ? [{ type: 'Invalid', path: 'spec.selector', value: selector, detail: 'field is immutable' }]
     : [];
-  return [...validateSelector(object), ...errors];
+  return [...validateSelector(object), ...validateMounts(object), ...validateStrategy(object), ...errors];
+}
+
+/** A default that stays behind when the type changes is refused too: whoever changes it has to take it away. */
+function validateStrategy(object: KubeObject): FieldError[] {
+  const strategy = fieldsOf(specOf(object).strategy);
+  if (strategy.type !== 'Recreate' || strategy.rollingUpdate === undefined) return [];
+  const detail = "may not be specified when strategy `type` is 'Recreate'";
+  return [{ type: 'Forbidden', path: 'spec.strategy.rollingUpdate', detail }];
 }
 
 /** Source: pkg/apis/apps/validation `selector` does not match template `labels`. */
@@ -298,4 +355,25 @@ function validateSelector(object: KubeObject): FieldError[] {
       detail: '`selector` does not match template `labels`',
     },
   ];
+}
+
+/** Source: pkg/apis/core/validation: each mount names a volume of the pod. */
+function validateMounts(object: KubeObject): FieldError[] {
+  const { spec } = object as kinds.StatefulSet;
+  const pod = spec?.template.spec;
+  const claims = spec?.volumeClaimTemplates?.map((claim) => claim.metadata.name) ?? [];
+  const known = new Set([...claims, ...(pod?.volumes ?? []).map((volume) => volume.name)]);
+  return (pod?.containers ?? []).flatMap((container, c) =>
+    (container.volumeMounts ?? []).flatMap((mount, m): FieldError[] =>
+      known.has(mount.name)
+        ? []
+        : [
+            {
+              type: 'NotFound',
+              path: `spec.template.spec.containers[${c}].volumeMounts[${m}].name`,
+              value: mount.name,
+            },
+          ],
+    ),
+  );
 }

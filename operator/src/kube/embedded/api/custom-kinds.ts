@@ -32,6 +32,7 @@ function buildCustomKind(definition: CustomResourceDefinition, version: CustomRe
     categories: spec.names.categories ?? [],
     hasStatus: version.subresources?.status !== undefined,
     hasGeneration: true,
+    countsAnnotations: false,
     printerColumns: version.additionalPrinterColumns ?? [],
     isCustom: true,
     validateValues: compileValues(withoutMetadata(declared)),

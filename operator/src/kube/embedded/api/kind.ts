@@ -18,6 +18,8 @@ export interface Kind {
   readonly hasStatus: boolean;
   /** Counts changes outside metadata and status. */
   readonly hasGeneration: boolean;
+  /** Deployments count changes of annotations too. */
+  readonly countsAnnotations: boolean;
   readonly scale?: ScalePaths;
   readonly printerColumns: NonNullable<CustomResourceVersion['additionalPrinterColumns']>;
   readonly isCustom: boolean;

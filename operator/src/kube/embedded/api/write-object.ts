@@ -4,7 +4,7 @@
 
 import type { HybridStoreError } from '@hybridstore/runtime';
 import { kubeError, type StatusCause } from '../../errors.ts';
-import { isJsonEqual, type Json, type JsonObject } from '../../json.ts';
+import { isJsonEqual, isJsonObject, type Json, type JsonObject } from '../../json.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta, Stored } from '../../object.ts';
 import { parseApiVersion } from '../../resource.ts';
 import {
@@ -17,6 +17,7 @@ import {
   parseManagedFields,
   trackUpdate,
 } from '../apply/server-side-apply.ts';
+import { type Duplicate, describeDuplicate, findDuplicates } from '../schema/duplicates.ts';
 import { type FieldError, invalidObject } from '../schema/field-error.ts';
 import {
   findMissingFields,
@@ -42,7 +43,7 @@ type Fields = KubeObject & Readonly<Record<string, unknown>>;
 /** A new object under a given name and uid. Throws `invalid_request`. */
 export function buildCreated(request: WriteRequest, input: KubeObject, uid: string): KubeObject {
   assertShape(request.kind, input);
-  return finishCreated(request, input, uid, (object) =>
+  return finishCreated(request, decode(request.kind, input), uid, (object) =>
     trackUpdate(contextOf(request), undefined, ownable(object), []),
   );
 }
@@ -85,7 +86,7 @@ export function buildUpdated(
   input: KubeObject,
 ): KubeObject | undefined {
   assertShape(request.kind, input);
-  const object = finishUpdated(request, live, input);
+  const object = finishUpdated(request, live, decode(request.kind, input));
   const managers = trackUpdate(contextOf(request), ownable(live), ownable(object), managersOf(live));
   return settle(live, object, managers);
 }
@@ -137,8 +138,10 @@ function withGeneration(kind: Kind, live: Stored<KubeObject>, object: KubeObject
 }
 
 function desiredPart(kind: Kind, object: KubeObject): JsonObject {
-  const { metadata: _metadata, status, ...desired } = object as Fields;
-  return (kind.hasStatus || status === undefined ? desired : { ...desired, status }) as unknown as JsonObject; // stored JSON
+  const { metadata, status, ...desired } = object as Fields;
+  const { annotations = {} } = kind.countsAnnotations ? metadata : {};
+  const counted = { ...desired, annotations };
+  return (kind.hasStatus || status === undefined ? counted : { ...counted, status }) as unknown as JsonObject; // stored JSON
 }
 
 function settle(live: Stored<KubeObject>, object: KubeObject, managers: readonly ManagedSet[]): KubeObject | undefined {
@@ -152,7 +155,14 @@ function isSameObject(live: KubeObject, object: KubeObject): boolean {
   return isJsonEqual({ ...live, metadata: before }, { ...object, metadata: after });
 }
 
-function complete(kind: Kind, object: KubeObject, old: KubeObject | undefined): KubeObject {
+/** What a reader of the request makes of nulls. */
+function decode(kind: Kind, input: KubeObject): KubeObject {
+  return withoutNulls(kind.schema, input as unknown as Json) as unknown as KubeObject; // a map stays a map
+}
+
+function complete(kind: Kind, sent: KubeObject, old: KubeObject | undefined): KubeObject {
+  // Built-in kinds are typed, and their types know no null. What is null in a custom object is judged as such.
+  const object = kind.isCustom ? sent : decode(kind, sent);
   const filled = withDefaults(kind.schema, object as unknown as Json) as unknown as KubeObject; // a map stays a map
   return kind.rules?.prepare?.(filled, old) ?? filled;
 }
@@ -203,8 +213,10 @@ function readConfig({ kind, subresource }: WriteRequest, config: KubeObject): Js
   if (config.metadata.managedFields !== undefined)
     throw kubeError({ reason: 'BadRequest', message: 'metadata.managedFields must be nil' });
   const problems = findShapeProblems(kind.schema, config as unknown as Json); // sent as JSON
-  if (problems.length > 0) throw typedPatchError(kind, config, problems);
-  const owned = withoutNulls(kind.schema, ownable(config)) as JsonObject; // a map stays a map
+  const duplicates = findDuplicates(kind.schema, config as unknown as Json); // sent as JSON
+  const texts = [...problems.map(describeTypedProblem), ...duplicates.map(describeTypedDuplicate)];
+  if (texts.length > 0) throw typedPatchError(kind, config, texts);
+  const owned = ownable(config);
   const { status, ...desired } = owned;
   if (subresource === 'status') return status === undefined ? {} : { status };
   return kind.hasStatus ? desired : owned;
@@ -259,9 +271,8 @@ function undecodable({ resource }: Kind, problem: string): HybridStoreError {
 }
 
 /** The real API server says the same with status 500; a bad request it is all the same. */
-function typedPatchError({ resource }: Kind, config: KubeObject, problems: readonly ShapeProblem[]): HybridStoreError {
+function typedPatchError({ resource }: Kind, config: KubeObject, texts: readonly string[]): HybridStoreError {
   const object = `${config.metadata.namespace ?? ''}/${config.metadata.name}; ${resource.apiVersion}, Kind=${resource.kind}`;
-  const texts = problems.map(describeTypedProblem);
   const text = texts.length === 1 ? texts[0] : `errors:\n${texts.map((line) => `  ${line}`).join('\n')}`;
   return kubeError({ reason: 'BadRequest', message: `failed to create typed patch object (${object}): ${text}` });
 }
@@ -270,6 +281,15 @@ function describeTypedProblem({ kind, path, expected, actual }: ShapeProblem): s
   return kind === 'unknown-field'
     ? `.${path}: field not declared in schema`
     : `.${path}: expected ${expected}, got ${actual}`;
+}
+
+function describeTypedDuplicate({ path, key }: Duplicate): string {
+  const keys = isJsonObject(key)
+    ? Object.entries(key)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+        .join(',')
+    : `=${JSON.stringify(key)}`;
+  return `.${path}: duplicate entries for key [${keys}]`;
 }
 
 /** Source: apimachinery managedfields/internal/conflict.go. */
@@ -332,7 +352,10 @@ function validateBuiltIn(kind: Kind, object: KubeObject, old: KubeObject | undef
 
 function validateCustom(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
   const value = object as unknown as JsonObject; // stored JSON
-  const errors = kind.validateValues?.(value) ?? [];
+  const errors = [
+    ...(kind.validateValues?.(value) ?? []),
+    ...findDuplicates(kind.schema, value).map(describeDuplicate),
+  ];
   if (kind.validateRules === undefined) return errors;
   if (errors.some((error) => blockingTypes.has(error.type))) return [...errors, rulesNotChecked];
   return [...errors, ...kind.validateRules(value, old as unknown as JsonObject | undefined)]; // stored JSON

@@ -92,13 +92,16 @@ function parseChildren(fields: FieldsV1): ReadonlyMap<string, FieldSet> {
   return children;
 }
 
-/** Paths as people read them in conflict messages: `.spec.containers[name="a"].image`. */
+/**
+ * Paths as people read them in conflict messages: `.spec.containers[name="a"].image`. At each level the members come
+ * first, then what is below, as the API server tells them.
+ */
 export function formatMembers(set: FieldSet, prefix = ''): string[] {
-  const own = set.isMember ? [prefix] : [];
-  return [
-    ...own,
-    ...[...set.children].flatMap(([element, child]) => formatMembers(child, prefix + formatElement(element))),
-  ];
+  const children = [...set.children]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([element, child]) => ({ path: prefix + formatElement(element), child }));
+  const members = children.filter(({ child }) => child.isMember).map(({ path }) => path);
+  return [...members, ...children.flatMap(({ path, child }) => formatMembers(child, path))];
 }
 
 function formatElement(element: string): string {

@@ -11,6 +11,7 @@ import type { ManagedFieldsEntry } from '../../object.ts';
 import type { Schema } from '../schema/schema.ts';
 import {
   areSetsEqual,
+  buildSet,
   emptySet,
   type FieldSet,
   formatFieldsV1,
@@ -21,7 +22,14 @@ import {
   subtractSet,
   unionSets,
 } from './field-set.ts';
-import { type Comparison, compareValues, mergeValues, removeMembers, toFieldSet } from './typed-value.ts';
+import {
+  type Comparison,
+  compareValues,
+  ensureNamedFields,
+  mergeValues,
+  removeMembers,
+  toFieldSet,
+} from './typed-value.ts';
 
 export interface Manager {
   readonly manager: string;
@@ -83,17 +91,15 @@ interface PruneSets {
   readonly others: readonly ManagedSet[];
 }
 
-/** Takes out what was applied before and is wished no more, and by no other applier. */
+/** Takes out what was applied before and is wished no more, and by no other manager. */
 function prune(schema: Schema, merged: JsonObject, { last, wished, others }: PruneSets): JsonObject {
   if (isEmptySet(last)) return merged;
-  const mergedSet = toFieldSet(schema, merged);
-  const withoutLast = toFieldSet(schema, (removeMembers(schema, merged, last) ?? {}) as JsonObject); // a map stays a map
-  const applied = others
-    .filter((other) => other.operation === 'Apply')
-    .reduce((all, other) => unionSets(all, other.set), wished);
-  const restored = removeMembers(schema, merged, subtractSet(mergedSet, unionSets(withoutLast, applied))) ?? {};
-  const restoredSet = toFieldSet(schema, restored as JsonObject); // a map stays a map
-  const doomed = intersectSets(subtractSet(mergedSet, restoredSet), last);
+  const ensure = (set: FieldSet) => ensureNamedFields(schema, set);
+  const mergedSet = ensure(toFieldSet(schema, merged));
+  const withoutLast = ensure(toFieldSet(schema, removeMembers(schema, merged, ensure(last))));
+  const managed = ensure(others.reduce((all, other) => unionSets(all, other.set), wished));
+  const restored = removeMembers(schema, merged, subtractSet(mergedSet, unionSets(withoutLast, managed)));
+  const doomed = intersectSets(subtractSet(mergedSet, ensure(toFieldSet(schema, restored))), ensure(last));
   return (removeMembers(schema, merged, doomed) ?? {}) as JsonObject; // a map stays a map
 }
 
@@ -108,7 +114,22 @@ export function trackUpdate(
   const others = managers.filter((managed) => !isSameManager(managed, context.writer));
   const own = findManager(managers, context.writer)?.set ?? emptySet;
   const taken = unionSets(own, unionSets(comparison.modified, comparison.added));
-  return withManager(loseFields(others, comparison), context, subtractSet(taken, comparison.removed), managers);
+  return withManager(
+    loseFields(others, comparison),
+    context,
+    stripMetadata(subtractSet(taken, comparison.removed)),
+    managers,
+  );
+}
+
+/** That there is metadata is nobody's merit. Source: apimachinery managedfields/internal/stripmeta.go. */
+function stripMetadata(set: FieldSet): FieldSet {
+  const metadata = set.children.get('f:metadata');
+  if (metadata === undefined || !metadata.isMember) return set;
+  const children = new Map(set.children);
+  if (metadata.children.size === 0) children.delete('f:metadata');
+  else children.set('f:metadata', buildSet(false, metadata.children));
+  return buildSet(set.isMember, children);
 }
 
 function loseFields(managers: readonly ManagedSet[], { modified, added, removed }: Comparison): ManagedSet[] {
@@ -119,11 +140,17 @@ function loseFields(managers: readonly ManagedSet[], { modified, added, removed 
     .filter((managed) => !isEmptySet(managed.set));
 }
 
+/** In the order of the managers' names, as the API server tells them. */
 function findConflicts(others: readonly ManagedSet[], changed: FieldSet): FieldConflict[] {
-  return others.flatMap((manager) => {
+  return others.toSorted(byName).flatMap((manager) => {
     const both = intersectSets(manager.set, changed);
     return isEmptySet(both) ? [] : [{ manager, paths: formatMembers(both) }];
   });
+}
+
+function byName(left: Manager, right: Manager): number {
+  const [a, b] = [left, right].map(({ manager, operation }) => JSON.stringify([manager, operation]));
+  return (a ?? '') < (b ?? '') ? -1 : 1;
 }
 
 /** The entry keeps its time while its set stays the same: otherwise no write would ever change nothing. */

@@ -69,12 +69,22 @@ export function compareValues(schema: Schema, before: Json | undefined, after: J
   if (before === after) return sameComparison;
   if (before === undefined) return { ...sameComparison, added: toWholeSet(schema, after ?? null) };
   if (after === undefined) return { ...sameComparison, removed: toWholeSet(schema, before) };
-  const structure = structureOf(schema, before);
-  if (structure === 'leaf' || structure !== structureOf(schema, after)) return compareLeaves(before, after);
+  if (areLeaves(schema, before, after)) return compareLeaves(before, after);
   return compareChildren(childrenOf(schema, before), childrenOf(schema, after));
 }
 
 const sameComparison: Comparison = { added: emptySet, modified: emptySet, removed: emptySet };
+
+/** Whether two values are compared and merged as wholes. Null stands for an empty map or list beside a filled one. */
+function areLeaves(schema: Schema, left: Json, right: Json): boolean {
+  if (isEmpty(left) && isEmpty(right)) return true;
+  const structure = structureOf(schema, left ?? right);
+  return structure === 'leaf' || structure !== structureOf(schema, right ?? left);
+}
+
+function isEmpty(value: Json): boolean {
+  return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
+}
 
 function compareLeaves(before: Json, after: Json): Comparison {
   return isJsonEqual(before, after) ? sameComparison : { ...sameComparison, modified: leafSet };
@@ -109,11 +119,11 @@ function toWholeSet(schema: Schema, value: Json): FieldSet {
 
 /** `config` laid over `live`: maps are united, keyed lists and sets united item by item, everything else replaced. */
 export function mergeValues(schema: Schema, live: Json | undefined, config: Json): Json {
-  if (live === undefined) return config;
-  const structure = structureOf(schema, config);
-  if (structure === 'leaf' || structure !== structureOf(schema, live)) return config;
-  if (Array.isArray(config)) return mergeLists(schema, live as readonly Json[], config); // same structure
-  return mergeMaps(schema, live as JsonObject, config as JsonObject); // same structure
+  if (live === undefined || areLeaves(schema, live, config)) return config;
+  // Both are of one structure now, or one of them is null.
+  if (Array.isArray(config ?? live))
+    return mergeLists(schema, (live ?? []) as readonly Json[], (config ?? []) as readonly Json[]);
+  return mergeMaps(schema, (live ?? {}) as JsonObject, (config ?? {}) as JsonObject);
 }
 
 function mergeMaps(schema: Schema, live: JsonObject, config: JsonObject): JsonObject {
@@ -124,42 +134,78 @@ function mergeMaps(schema: Schema, live: JsonObject, config: JsonObject): JsonOb
   return merged;
 }
 
-/** Items keep the order of `config`; items only `live` has stay before the item they stood before. */
+/**
+ * Items of `config` keep its order. Items that only `live` has stay behind the shared item they stood behind, as far as
+ * the order of the shared items allows. Source: structured-merge-diff typed/merge.go visitListItems.
+ */
 function mergeLists(schema: Schema, live: readonly Json[], config: readonly Json[]): readonly Json[] {
-  const items = schema.items ?? anySchema;
-  const wanted = new Set(config.map((item) => elementOfItem(schema, item)));
-  const present = new Map(live.map((item) => [elementOfItem(schema, item), item]));
+  const present = indexItems(schema, live);
+  const wished = indexItems(schema, config);
+  const shared = [...wished.keys()].filter((element) => present.has(element));
   const merged: Json[] = [];
-  let position = 0;
-  const takeForeign = () => {
-    while (position < live.length && !wanted.has(elementOfItem(schema, live[position] ?? null)))
-      merged.push(live[position++] ?? null);
+  const left = [...present.keys()];
+  const taken = new Set<string>();
+  const takeWished = (element: string) => {
+    merged.push(mergeValues(schema.items ?? anySchema, present.get(element), wished.get(element) ?? null));
+    taken.add(element);
+    if (shared[0] === element) shared.shift();
   };
-  for (const item of config) {
-    takeForeign();
-    if (position < live.length) position += 1;
-    merged.push(mergeValues(items, present.get(elementOfItem(schema, item)), item));
+  for (const element of wished.keys()) {
+    takeForeign(left, element, { wished, shared, taken, take: (other) => merged.push(present.get(other) ?? null) });
+    takeWished(element);
+    if (left[0] === element) left.shift();
   }
-  for (; position < live.length; position += 1) takeForeign();
+  for (const element of left) if (!wished.has(element)) merged.push(present.get(element) ?? null);
   return merged;
 }
 
-/** The value without the members of `set`. A map or list that loses its last child goes too. */
-export function removeMembers(schema: Schema, value: Json, set: FieldSet): Json | undefined {
-  if (isEmptySet(set) || structureOf(schema, value) === 'leaf') return value;
+interface MergeState {
+  readonly wished: ReadonlyMap<string, Json>;
+  /** Items of both that are still to come, in the order of `config`. */
+  readonly shared: readonly string[];
+  readonly taken: ReadonlySet<string>;
+  readonly take: (element: string) => void;
+}
+
+/** Before the next wished item: what only `live` has, up to the next item of `live` that is wished and waited for. */
+function takeForeign(left: string[], element: string, { wished, shared, taken, take }: MergeState): void {
+  for (let next = left[0]; next !== undefined && next !== element; next = left[0]) {
+    if (!wished.has(next)) take(next);
+    else if (!taken.has(next) && (shared[0] === undefined || shared[0] === next)) return;
+    left.shift();
+  }
+}
+
+function indexItems(schema: Schema, items: readonly Json[]): ReadonlyMap<string, Json> {
+  return new Map(items.map((item) => [elementOfItem(schema, item), item]));
+}
+
+/**
+ * The value without the members of `set`. A map or list whose last child goes is null then: that is what the API server
+ * makes of it, and refuses where null is not allowed.
+ */
+export function removeMembers(schema: Schema, value: Json, set: FieldSet): Json {
+  if (isEmptySet(set) || isEmpty(value) || structureOf(schema, value) === 'leaf') return value;
   const kept = childrenOf(schema, value).flatMap((child) => {
     const under = set.children.get(child.element);
     if (under === undefined) return [child];
-    if (under.isMember) return [];
-    const rest = removeMembers(child.schema, child.value, under);
-    return rest === undefined ? [] : [{ ...child, value: rest }];
+    return under.isMember ? [] : [{ ...child, value: removeMembers(child.schema, child.value, under) }];
   });
-  return rebuild(value, kept);
-}
-
-function rebuild(value: Json, kept: readonly Child[]): Json | undefined {
-  const sizeBefore = Array.isArray(value) ? value.length : Object.keys(value as JsonObject).length; // not a leaf
-  if (kept.length === 0 && sizeBefore > 0) return undefined;
+  if (kept.length === 0) return null;
   if (Array.isArray(value)) return kept.map((child) => child.value);
   return Object.fromEntries(kept.map((child) => [child.element.slice(2), child.value]));
+}
+
+/** The set in which each declared field that leads to a member is a member too, so that no empty shell of it stays. */
+export function ensureNamedFields(schema: Schema, set: FieldSet): FieldSet {
+  if (set.children.size === 0) return set;
+  const children = new Map<string, FieldSet>();
+  for (const [element, child] of set.children) {
+    const name = element.startsWith('f:') ? element.slice(2) : undefined;
+    const below = name === undefined ? schema.items : schemaOfField(schema, name);
+    const isNamed = name !== undefined && schema.properties !== undefined && Object.hasOwn(schema.properties, name);
+    const ensured = ensureNamedFields(below ?? anySchema, child);
+    children.set(element, buildSet(ensured.isMember || isNamed, ensured.children));
+  }
+  return buildSet(set.isMember, children);
 }

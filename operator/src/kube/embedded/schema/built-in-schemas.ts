@@ -50,7 +50,8 @@ function schemaOfAttribute(model: string, attribute: AttributeType): Schema {
   if (setLists.has(path)) schema['x-kubernetes-list-type'] = 'set';
   if (atomicMaps.has(path)) schema['x-kubernetes-map-type'] = 'atomic';
   if (quantityMaps.has(path)) schema.additionalProperties = quantitySchema;
-  if (quantityFields.has(path)) return quantitySchema;
+  if (quantityFields.has(path))
+    return path in defaults ? { ...quantitySchema, default: defaults[path] ?? null } : quantitySchema;
   const fallback = defaults[path];
   return fallback === undefined ? refOrSelf(schema, attribute, keys) : { ...schema, default: fallback };
 }
@@ -192,13 +193,13 @@ const defaults: Readonly<Record<string, Json>> = {
   'V1PodSpec.dnsPolicy': 'ClusterFirst',
   'V1PodSpec.schedulerName': 'default-scheduler',
   'V1PodSpec.securityContext': {},
-  'V1PodSpec.enableServiceLinks': true,
   'V1Container.imagePullPolicy': 'IfNotPresent',
   'V1Container.resources': {},
   'V1Container.terminationMessagePath': '/dev/termination-log',
   'V1Container.terminationMessagePolicy': 'File',
   'V1ContainerPort.protocol': 'TCP',
   'V1ObjectFieldSelector.apiVersion': 'v1',
+  'V1ResourceFieldSelector.divisor': '0',
   'V1Probe.timeoutSeconds': 1,
   'V1Probe.periodSeconds': 10,
   'V1Probe.successThreshold': 1,
@@ -217,7 +218,8 @@ const defaults: Readonly<Record<string, Json>> = {
   'V1StatefulSetSpec.replicas': 1,
   'V1StatefulSetSpec.podManagementPolicy': 'OrderedReady',
   'V1StatefulSetSpec.revisionHistoryLimit': 10,
-  'V1StatefulSetSpec.updateStrategy': { type: 'RollingUpdate' },
+  'V1StatefulSetSpec.updateStrategy': { type: 'RollingUpdate', rollingUpdate: { partition: 0 } },
+  'V1RollingUpdateStatefulSetStrategy.partition': 0,
   'V1StatefulSetUpdateStrategy.type': 'RollingUpdate',
   'V1StatefulSetSpec.persistentVolumeClaimRetentionPolicy': { whenDeleted: 'Retain', whenScaled: 'Retain' },
   'V1StatefulSetPersistentVolumeClaimRetentionPolicy.whenDeleted': 'Retain',

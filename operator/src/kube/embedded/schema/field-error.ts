@@ -11,6 +11,7 @@ export type FieldErrorType =
   | 'NotSupported'
   | 'Forbidden'
   | 'Duplicate'
+  | 'NotFound'
   | 'TooLong'
   | 'TooMany'
   | 'TypeInvalid';
@@ -30,6 +31,7 @@ const titles: Readonly<Record<FieldErrorType, string>> = {
   NotSupported: 'Unsupported value',
   Forbidden: 'Forbidden',
   Duplicate: 'Duplicate value',
+  NotFound: 'Not found',
   TooLong: 'Too long',
   TooMany: 'Too many',
   TypeInvalid: 'Invalid value',

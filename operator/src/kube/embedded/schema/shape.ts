@@ -1,6 +1,7 @@
 // What can be said of an object by its structure alone: fields nobody declared, values of the wrong JSON type, defaults.
 
 import { isJsonObject, type Json, type JsonObject } from '../../json.ts';
+import { canonicalQuantity } from '../../quantity.ts';
 import { childPath, itemPath } from './field-error.ts';
 import { anySchema, type Schema, schemaOfField } from './schema.ts';
 
@@ -92,10 +93,14 @@ export function typeOf(value: Json): string {
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
 
-/** The value with defaults filled in and nulls of fields that are not nullable taken out. Shares what needs neither. */
+/**
+ * The value as it is stored: defaults where a field is absent, or null without leave, and amounts in their canonical
+ * form. Shares what needs neither.
+ */
 export function withDefaults(schema: Schema, value: Json): Json {
   if (Array.isArray(value)) return schema.items === undefined ? value : mapItems(schema.items, value);
-  return isJsonObject(value) ? fillFields(schema, value) : value;
+  if (isJsonObject(value)) return fillFields(schema, value);
+  return schema.format === 'quantity' && value !== null ? canonicalQuantity(String(value)) : value;
 }
 
 function mapItems(schema: Schema, items: readonly Json[]): readonly Json[] {
@@ -109,31 +114,28 @@ function mapItems(schema: Schema, items: readonly Json[]): readonly Json[] {
 }
 
 function fillFields(schema: Schema, value: JsonObject): JsonObject {
-  const changes: Record<string, Json | undefined> = {};
+  const changes: Record<string, Json> = {};
   for (const [name, field] of Object.entries(value)) {
     const declared = schemaOfField(schema, name);
     if (declared === undefined) continue;
-    const next = field === null && declared.nullable !== true ? declared.default : withDefaults(declared, field);
+    const next =
+      field === null && declared.nullable !== true ? (declared.default ?? null) : withDefaults(declared, field);
     if (next !== field) changes[name] = next;
   }
   for (const [name, declared] of Object.entries(schema.properties ?? {})) {
     if (declared.default !== undefined && !(name in value)) changes[name] = withDefaults(declared, declared.default);
   }
-  return Object.keys(changes).length === 0 ? value : dropUndefined({ ...value, ...changes });
+  return Object.keys(changes).length === 0 ? value : { ...value, ...changes };
 }
 
-function dropUndefined(fields: Readonly<Record<string, Json | undefined>>): JsonObject {
-  const kept = Object.entries(fields).filter((entry): entry is [string, Json] => entry[1] !== undefined);
-  return Object.fromEntries(kept);
-}
-
-/** An applied null wishes nothing, unless the field may be null. */
+/** Nulls say nothing where they are not allowed; those that a default will replace stay. */
 export function withoutNulls(schema: Schema, value: Json): Json {
   if (Array.isArray(value)) return value.map((item: Json) => withoutNulls(schema.items ?? anySchema, item));
   if (!isJsonObject(value)) return value;
   const kept = Object.entries(value).flatMap(([name, field]): [string, Json][] => {
     const declared = schemaOfField(schema, name) ?? anySchema;
-    return field === null && declared.nullable !== true ? [] : [[name, withoutNulls(declared, field)]];
+    const isIdle = field === null && declared.nullable !== true && declared.default === undefined;
+    return isIdle ? [] : [[name, withoutNulls(declared, field)]];
   });
   return Object.fromEntries(kept);
 }

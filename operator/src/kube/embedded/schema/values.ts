@@ -138,7 +138,7 @@ function describeType(path: string, expected: string | readonly string[], data: 
   return {
     type: 'TypeInvalid',
     path,
-    value: data,
+    value: actual,
     detail: `${path} in body must be of type ${type}: ${JSON.stringify(actual)}`,
   };
 }
