@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
 import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
 import type { QueryLimits } from './domain/query-runner.ts';
@@ -77,7 +77,9 @@ function readUrl(environment: Environment, pod: string): string {
 function readFolder(environment: Environment, name: string, fallback: string): string {
   const path = resolve(environment.text(name, fallback));
   try {
-    mkdirSync(path, { recursive: true });
+    createFolder(path);
+    // A file, or a link to nowhere, fails here with ENOTDIR.
+    opendirSync(path).closeSync();
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
@@ -89,6 +91,14 @@ function readFolder(environment: Environment, name: string, fallback: string): s
     );
   }
   return path;
+}
+
+/** Not mkdir's own recursion, which never ends below /proc. */
+function createFolder(path: string): void {
+  if (existsSync(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) createFolder(parent);
+  mkdirSync(path);
 }
 
 function readLimits(environment: Environment): QueryLimits {

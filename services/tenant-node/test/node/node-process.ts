@@ -102,6 +102,13 @@ export class TestNode {
     return child.exitCode;
   }
 
+  /** The exit code of a node that ends by itself. */
+  async exited(): Promise<number | null> {
+    const child = this.#process;
+    if (child?.exitCode === null) await once(child, 'exit');
+    return child?.exitCode ?? null;
+  }
+
   async close(): Promise<void> {
     await this.kill();
     await this.#agent.destroy();

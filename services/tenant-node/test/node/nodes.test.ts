@@ -3,10 +3,10 @@ import { after, before, describe, it } from 'node:test';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { type TestNode, TestTenant, tenant } from './node-process.ts';
 
-describe('two nodes of a tenant', () => {
+describe('nodes of a tenant', () => {
   const folder = createTemporaryFolder('nodes');
   const acme = new TestTenant(folder.path, 1);
-  const [first, second] = [acme.node(0), acme.node(1)];
+  const [first, second, third] = [acme.node(0), acme.node(1), acme.node(2)];
 
   before(async () => {
     for (const node of [first, second]) node.start();
@@ -22,7 +22,7 @@ describe('two nodes of a tenant', () => {
     assert.equal(added.status, 201, added.text);
   });
   after(async () => {
-    for (const node of [first, second]) await node.close();
+    for (const node of [first, second, third]) await node.close();
     folder[Symbol.dispose]();
   });
 
@@ -43,6 +43,67 @@ describe('two nodes of a tenant', () => {
     await write(first, [1_000]);
     assert.deepEqual(await countAndSum(second), [21, 1_210]);
   });
+
+  it('tell a newcomer to each other before it takes its first row', async () => {
+    third.start();
+    await third.ready();
+    await write(third, [2_000]);
+    assert.deepEqual(await countAndSum(first), [22, 3_210]);
+    assert.deepEqual(await countAndSum(second), [22, 3_210]);
+  });
+
+  it('answer 503 to strict reads while a member is away, and committed reads without it', async () => {
+    await third.kill();
+    const search = { source_id: 'events', limit: 0 };
+    const strict = await first.call('POST', '/data/search', { body: search });
+    assert.equal(strict.status, 503, strict.text);
+    assert.match(strict.text, /acme-2/);
+    const committed = await first.call('POST', '/data/search', { body: { ...search, consistency: 'committed' } });
+    assert.equal(committed.status, 200, committed.text);
+    third.start();
+    await third.ready();
+    assert.deepEqual(await countAndSum(first), [22, 3_210]);
+  });
+
+  it('lose no row when one of them drains and goes', async () => {
+    const token = acme.issuer.serviceToken('operator', tenant);
+    const drain = async () =>
+      (await third.call('POST', '/internal/drain', { token, body: {} })).body as { state: string };
+    const writes = Array.from({ length: 10 }, (_, index) => tryWrite(third, 3_000 + index));
+    let { state } = await drain();
+    while (state !== 'drained') ({ state } = await drain());
+    const acknowledged = (await Promise.all(writes)).filter((id) => id !== undefined);
+    assert.equal(await tryWrite(third, 9_999), undefined);
+    const expected = [22 + acknowledged.length, 3_210 + acknowledged.reduce((sum, id) => sum + id, 0)];
+    assert.deepEqual(await countAndSum(first), expected);
+    await third.kill();
+    assert.deepEqual(await countAndSum(first), expected);
+    assert.deepEqual(await countAndSum(second), expected);
+  });
+
+  it('take a drained member in again when it starts', async () => {
+    const before = (await countAndSum(first)) as [number, number];
+    third.start();
+    await third.ready();
+    await write(third, [1]);
+    assert.deepEqual(await countAndSum(first), [before[0] + 1, before[1] + 1]);
+    assert.deepEqual(await countAndSum(third), [before[0] + 1, before[1] + 1]);
+  });
+
+  it('end in order when they are told to, without a flush', async () => {
+    const before = await countAndSum(first);
+    assert.equal(await second.stop(), 0);
+    second.start();
+    await second.ready();
+    assert.deepEqual(await countAndSum(second), before);
+  });
+
+  it('say at the start which variable is wrong', async () => {
+    const wrong = acme.node(3);
+    wrong.start({ TENANT_ID: 'acme' });
+    assert.equal(await wrong.exited(), 1);
+    assert.match(wrong.output, /tenant-node cannot start: TENANT_ID: expected namespace\/name, found acme/);
+  });
 });
 
 async function write(node: TestNode, ids: readonly number[]): Promise<void> {
@@ -59,4 +120,12 @@ async function countAndSum(node: TestNode): Promise<unknown> {
   const answer = await node.call('POST', '/data/aggregate', { body: { source_id: 'events', aggregations } });
   assert.equal(answer.status, 200, answer.text);
   return (answer.body as { rows: unknown[][] }).rows[0];
+}
+
+/** The id if it was acknowledged; undefined when the node refused it. */
+async function tryWrite(node: TestNode, id: number): Promise<number | undefined> {
+  const records = [{ fields: { id } }];
+  const answer = await node.call('POST', '/data/write', { body: { source_id: 'events', records } });
+  assert.ok([200, 503].includes(answer.status), answer.text);
+  return answer.status === 200 ? id : undefined;
 }
