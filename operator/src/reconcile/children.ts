@@ -63,12 +63,13 @@ export class Children {
     resources: readonly Resource[],
     selection: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
     wanted: readonly Child[],
+    isCandidate: (labels: Readonly<Record<string, string>>) => boolean = () => true,
   ): Promise<void> {
     const kept = new Set(wanted.map(({ resource, object }) => describe(resource, object)));
     for (const resource of resources) {
       const found = await this.#options.view.list(resource, selection);
-      for (const object of found)
-        if (!kept.has(describe(resource, object)) && this.#isOwn(object)) await this.remove(resource, object);
+      const unwanted = found.filter((object) => !kept.has(describe(resource, object)) && this.#isOwn(object));
+      for (const object of unwanted) if (isCandidate(object.metadata.labels ?? {})) await this.remove(resource, object);
     }
   }
 

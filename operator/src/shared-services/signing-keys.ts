@@ -8,7 +8,7 @@
 
 import { hkdfSync } from 'node:crypto';
 import { type Jwk, type Jwks, jwksKeysMax, type ServiceName, tenantNodeIssuer } from '@hybridstore/contracts';
-import { deriveSigningKey, HybridStoreError, LruCache, type SigningKey } from '@hybridstore/runtime';
+import { deriveSigningKey, HybridStoreError, LruCache, type SigningKey, SingleFlight } from '@hybridstore/runtime';
 import { isAlreadyExists } from '../kube/errors.ts';
 import { type Secret, secrets } from '../kube/kinds.ts';
 import type { Kube } from '../kube/port.ts';
@@ -40,6 +40,8 @@ export class SigningKeys {
   readonly #options: SigningKeysOptions;
   readonly #secrets = new Map<string, string>();
   readonly #keys = new LruCache<string, SigningKey>(derivedKeysMax);
+  readonly #first = new SingleFlight<'ensure', void>();
+  #isReady = false;
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
@@ -50,6 +52,13 @@ export class SigningKeys {
     for (const issuer of platformIssuers) await this.#ensureSecret(signingSecretName(issuer), issuer);
     await this.#ensureSecret(tenantMasterSecretName, 'operator');
     await this.#ensureAdmin();
+  }
+
+  /** Reads or makes the secrets once; afterwards `ensure` of the shared services' pass keeps them. */
+  async ready(): Promise<void> {
+    if (this.#isReady) return;
+    await this.#first.run('ensure', () => this.ensure());
+    this.#isReady = true;
   }
 
   /** The operator's own key. The caller has called `ensure` before. */

@@ -1,0 +1,302 @@
+// The operator put together: caches, controllers, reconcilers. Knows no process and no environment, so that the embedded
+// platform starts it beside its own API server, and main.ts in a cluster.
+//
+//   Tenant            ← its own changes; children and pods by owner or label
+//   DataSource        ← its own changes; its Tenant's
+//   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
+//   shared services   ← their children; arrivals and departures of tenants, sizes of their sets
+
+import { randomBytes } from 'node:crypto';
+import { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { type Clock, type Logger, type Registry, systemClock } from '@hybridstore/runtime';
+import { CompactionPolicyReconciler } from './compaction-policy/reconciler.ts';
+import type { PrometheusConfig } from './config.ts';
+import { runControlLoop } from './controller/control-loop.ts';
+import { Controller } from './controller/controller.ts';
+import { Expectations } from './controller/expectations.ts';
+import { fenceKube } from './controller/fence.ts';
+import { Informer } from './controller/informer.ts';
+import { LeaderElection } from './controller/leader-election.ts';
+import { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
+import { DataSourceReconciler } from './data-source/reconciler.ts';
+import * as builtIn from './kube/kinds.ts';
+import { type KubeObject, keyOf, type ObjectKey } from './kube/object.ts';
+import type { Kube } from './kube/port.ts';
+import type { Resource } from './kube/resource.ts';
+import { createOperatorMetrics } from './metrics.ts';
+import { type CacheOf, createView } from './reconcile/view.ts';
+import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
+import { managedBy, sharedServiceLabel, tenantLabel } from './resources/labels.ts';
+import type { PlatformSettings } from './resources/settings.ts';
+import { PrometheusSource } from './scaling/prometheus-source.ts';
+import type { SampleSource } from './scaling/samples.ts';
+import { ScrapeSource } from './scaling/scrape-source.ts';
+import { createCatalogClient } from './shared-services/catalog-client.ts';
+import { SharedServicesReconciler, sharedServicesKey } from './shared-services/reconciler.ts';
+import { SigningKeys } from './shared-services/signing-keys.ts';
+import { createNodeClient } from './tenant/node-client.ts';
+import { TenantReconciler } from './tenant/reconciler.ts';
+import { SizeKeeper } from './tenant/size-keeper.ts';
+
+export type OperatorOptions = {
+  readonly kube: Kube;
+  readonly settings: PlatformSettings;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Calls nodes and the catalog; with the hosts file of the embedded platform where there is one. */
+  readonly client?: HttpClient;
+  readonly watchNamespaces?: readonly string[];
+  /** Undefined: this process is the only operator. */
+  readonly leaderIdentity?: string;
+  readonly ownerConfigMap?: string;
+  /** Undefined: nodes are scraped. */
+  readonly prometheus?: PrometheusConfig;
+};
+
+export type Operator = {
+  /** Reasons why it does not work yet; empty means it leads, or stands by, with its caches filled. */
+  readonly notReadyReasons: () => readonly string[];
+  /** Resolves when the operator has ended: after `stop`, or when its lease is lost. */
+  readonly ended: Promise<'stopped' | 'lost'>;
+  readonly stop: () => Promise<void>;
+};
+
+const workers = 8;
+const resyncMs = 300_000;
+export const leaseName = 'hybridstore-operator';
+
+/** Starts the operator; it works until `stop`. */
+export function startOperator(options: OperatorOptions): Operator {
+  const stopping = new AbortController();
+  let reasons: readonly string[] = ['starting'];
+  const machine = createMachineMetrics(options.metrics);
+  const lead = async (kube: Kube, signal: AbortSignal) => {
+    const loop = buildLoop({ ...options, kube }, machine);
+    const ready = Promise.all(loop.informers.map((informer) => informer.untilSynced(signal)));
+    void ready.then(
+      () => {
+        reasons = [];
+        loop.begin();
+      },
+      () => {}, // stopped before the caches were filled: the loop ends with the same reason
+    );
+    await runControlLoop(loop, signal);
+  };
+  const ended = runLed(options, machine, lead, stopping.signal, () => {
+    reasons = [];
+  });
+  ended.catch(() => {}); // the caller awaits it, or stops us
+  return {
+    notReadyReasons: () => reasons,
+    ended,
+    stop: async () => {
+      stopping.abort(new Error('the operator was stopped'));
+      await ended;
+    },
+  };
+}
+
+/** Leads at once, or after the lease is held. One that stands by is ready: it takes over without being started. */
+async function runLed(
+  options: OperatorOptions,
+  metrics: MachineMetrics,
+  lead: (kube: Kube, signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+  onStandBy: () => void,
+): Promise<'stopped' | 'lost'> {
+  const { kube, leaderIdentity, settings, logger } = options;
+  if (leaderIdentity === undefined) {
+    await lead(kube, signal);
+    return 'stopped';
+  }
+  const election = new LeaderElection({
+    kube,
+    lease: { namespace: settings.namespace, name: leaseName },
+    identity: `${leaderIdentity}-${randomBytes(4).toString('hex')}`,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    logger,
+    metrics,
+  });
+  onStandBy();
+  return await election.run((fence, term) => lead(fenceKube(kube, fence), term), signal);
+}
+
+function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
+  const { kube, settings, logger } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const informers = buildInformers({ ...options, clock, random }, machine);
+  const cacheOf: CacheOf = (resource) => informers.find((informer) => isSame(informer.resource, resource))?.cache;
+  const view = createView(kube, cacheOf);
+  const client = options.client ?? new HttpClient();
+  const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
+  let identity: ServiceIdentity | undefined;
+  const ports = {
+    client,
+    identity: () => {
+      identity ??= new ServiceIdentity(keys.operatorKey(), clock);
+      return identity;
+    },
+  };
+  const nodes = createNodeClient(ports);
+  const catalog = createCatalogClient({ ...ports, systemNamespace: settings.namespace });
+  const told = createOperatorMetrics(options.metrics);
+  const base = () => ({ kube, view, clock, logger, expectations: new Expectations(clock, cacheOf) });
+  const shared = new SharedServicesReconciler({
+    ...base(),
+    settings,
+    keys,
+    onUnready: told.noteUnready,
+    ...(options.ownerConfigMap === undefined ? {} : { ownerConfigMap: options.ownerConfigMap }),
+  });
+  const tenant = new TenantReconciler({
+    ...base(),
+    settings,
+    keys,
+    nodes,
+    catalog,
+    sizes: new SizeKeeper(chooseSource(options, client, clock), clock),
+    onDecision: told.noteDecision,
+  });
+  const source = new DataSourceReconciler({ ...base(), nodes, catalog });
+  const policy = new CompactionPolicyReconciler({ ...base(), catalog });
+  const make = (name: string, reconcile: (key: ObjectKey) => ReturnType<TenantReconciler['reconcile']>) =>
+    new Controller({
+      name,
+      reconcile,
+      clock,
+      random,
+      logger: logger.with({ controller: name }),
+      metrics: machine,
+      workers,
+    });
+  // Without the keys nobody can be called, so every pass makes sure of them first; once read they cost nothing.
+  const withKeys =
+    (reconcile: (key: ObjectKey) => ReturnType<TenantReconciler['reconcile']>) => async (key: ObjectKey) => {
+      await keys.ready();
+      return await reconcile(key);
+    };
+  const controllers = {
+    tenant: make(
+      'tenant',
+      withKeys((key) => tenant.reconcile(key)),
+    ),
+    source: make(
+      'data-source',
+      withKeys((key) => source.reconcile(key)),
+    ),
+    policy: make(
+      'compaction-policy',
+      withKeys((key) => policy.reconcile(key)),
+    ),
+    shared: make('shared-services', () => shared.reconcile()),
+  };
+  connect(informers, controllers);
+  return {
+    informers,
+    controllers: Object.values(controllers),
+    begin: () => controllers.shared.enqueue(sharedServicesKey),
+  };
+}
+
+function chooseSource(options: OperatorOptions, client: HttpClient, clock: Clock): SampleSource {
+  const { prometheus } = options;
+  return prometheus === undefined
+    ? new ScrapeSource(client, clock)
+    : new PrometheusSource({ ...prometheus, client, clock });
+}
+
+const ownKinds: readonly Resource[] = [tenants, dataSources, compactionPolicies];
+const childKinds: readonly Resource[] = [
+  builtIn.statefulSets,
+  builtIn.deployments,
+  builtIn.pods,
+  builtIn.services,
+  builtIn.configMaps,
+  builtIn.serviceAccounts,
+  builtIn.persistentVolumeClaims,
+  builtIn.networkPolicies,
+  builtIn.podDisruptionBudgets,
+  builtIn.resourceQuotas,
+  builtIn.limitRanges,
+];
+
+/** One cache a kind; of built-in kinds only what the operator made. A single watched namespace narrows them further. */
+function buildInformers(
+  options: OperatorOptions & { readonly clock: Clock; readonly random: () => number },
+  metrics: MachineMetrics,
+): readonly Informer<KubeObject>[] {
+  const { kube, clock, random, logger } = options;
+  const base = { kube, clock, random, logger, metrics };
+  const labelSelector = `app.kubernetes.io/managed-by=${managedBy}`;
+  return [
+    ...ownKinds.map((resource) => new Informer({ ...base, resource })),
+    ...childKinds.map((resource) => new Informer({ ...base, resource, selection: { labelSelector } })),
+  ];
+}
+
+type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shared', Controller>>;
+
+function connect(informers: readonly Informer<KubeObject>[], controllers: Controllers): void {
+  const { tenant, source, policy, shared } = controllers;
+  const find = (resource: Resource) => informers.filter((informer) => isSame(informer.resource, resource));
+  for (const informer of find(tenants)) {
+    tenant.watch(informer);
+    tenant.resync(informer, resyncMs);
+    shared.watch(informer, ({ type }) => (type === 'updated' ? [] : [sharedServicesKey]));
+    const dependents = (resource: Resource) => (key: ObjectKey) =>
+      find(resource).flatMap(({ cache }) =>
+        cache
+          .list(key.namespace)
+          .filter((object) => tenantRefOf(object) === key.name)
+          .map(keyOf),
+      );
+    source.watch(informer, ({ object }) => dependents(dataSources)(keyOf(object)));
+    policy.watch(informer, ({ object }) => dependents(compactionPolicies)(keyOf(object)));
+  }
+  for (const informer of find(dataSources)) {
+    source.watch(informer);
+    policy.watch(informer, ({ object }) => {
+      const sameTenant = (other: KubeObject) => tenantRefOf(other) === tenantRefOf(object);
+      return find(compactionPolicies).flatMap(({ cache }) =>
+        cache.list(object.metadata.namespace).filter(sameTenant).map(keyOf),
+      );
+    });
+  }
+  for (const informer of find(compactionPolicies)) policy.watch(informer);
+  for (const informer of informers.filter((each) => !ownKinds.some((own) => isSame(own, each.resource)))) {
+    tenant.watch(informer, ({ object }) => keyByLabel(object));
+    shared.watch(informer, ({ object }) => (isShared(object) ? [sharedServicesKey] : []));
+  }
+  for (const informer of find(builtIn.statefulSets))
+    shared.watch(informer, (change) => (hasResized(change) ? [sharedServicesKey] : []));
+}
+
+/** Children of tenants wear its name: owner references alone would miss volumes and pods. */
+function keyByLabel({ metadata }: KubeObject): readonly ObjectKey[] {
+  const name = metadata.labels?.[tenantLabel];
+  return name === undefined || metadata.namespace === undefined ? [] : [{ namespace: metadata.namespace, name }];
+}
+
+function isShared({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[sharedServiceLabel] !== undefined;
+}
+
+type SetChange = { readonly type: string; readonly object: KubeObject; readonly previous?: KubeObject };
+
+function hasResized(change: SetChange): boolean {
+  const sizeOf = (object: KubeObject | undefined) => (object as builtIn.StatefulSet | undefined)?.spec?.replicas; // only sets come here
+  return change.type !== 'updated' || sizeOf(change.object) !== sizeOf(change.previous);
+}
+
+function tenantRefOf(object: KubeObject): string | undefined {
+  return (object as KubeObject & { readonly spec?: { readonly tenantRef?: { readonly name?: string } } }).spec
+    ?.tenantRef?.name;
+}
+
+function isSame(left: Resource, right: Resource): boolean {
+  return left.apiVersion === right.apiVersion && left.plural === right.plural;
+}

@@ -1,0 +1,31 @@
+import type { CompactionPolicySpec } from '@hybridstore/contracts';
+import type { Stored } from '../kube/object.ts';
+import type { ClusterView } from '../reconcile/view.ts';
+import { dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
+import type { TenantKey } from '../resources/names.ts';
+
+export type PolicyWorld = {
+  readonly tenant: Stored<Tenant> | undefined;
+  /** Sources that the selector covers; undefined means all of the tenant. */
+  readonly sourceIds: readonly string[] | undefined;
+  /** Sources that are declared for the tenant. */
+  readonly declared: number;
+};
+
+export async function observePolicy(
+  view: ClusterView,
+  tenant: TenantKey,
+  spec: CompactionPolicySpec,
+): Promise<PolicyWorld> {
+  const all = await view.list(dataSources, { namespace: tenant.namespace });
+  const ofTenant = all.filter((source) => source.spec.tenantRef?.name === tenant.name);
+  const { sourceIds, matchLabels } = spec.sourceSelector ?? {};
+  const labelled = ofTenant.filter((source) =>
+    Object.entries(matchLabels ?? {}).every(([key, value]) => source.metadata.labels?.[key] === value),
+  );
+  return {
+    tenant: await view.get(tenants, tenant),
+    sourceIds: matchLabels === undefined ? sourceIds : labelled.map((source) => source.spec.sourceId).sort(),
+    declared: ofTenant.length,
+  };
+}

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import type { Environment, LogLevel } from '@hybridstore/runtime';
+import { HybridStoreError, logLevels, wrongVariable } from '@hybridstore/runtime';
+import { parsePlatformSettings } from './platform-settings.ts';
+import type { PlatformSettings } from './resources/settings.ts';
+
+export type OperatorConfig = {
+  readonly settings: PlatformSettings;
+  /** Namespaces that are watched; empty means all. */
+  readonly watchNamespaces: readonly string[];
+  readonly leaderElection: boolean;
+  /** Names this process in the lease. */
+  readonly identity: string;
+  /** The ConfigMap that owns the shared services; undefined leaves them without an owner. */
+  readonly ownerConfigMap: string | undefined;
+  readonly prometheus: PrometheusConfig | undefined;
+  readonly logLevel: LogLevel;
+  readonly host: string;
+  readonly port: number;
+  readonly kubeconfig: string | undefined;
+};
+
+export type PrometheusConfig = {
+  readonly url: string;
+  readonly labels: { readonly namespace: string; readonly pod: string };
+};
+
+/** Reads and checks every variable of the operator; a wrong one is refused by name. */
+export function readConfig(environment: Environment): OperatorConfig {
+  const prometheusUrl = environment.optional('PROMETHEUS_URL');
+  const logLevel = environment.choice('LOG_LEVEL', logLevels, 'info');
+  return {
+    settings: readSettings(environment, logLevel),
+    watchNamespaces: environment.list('WATCH_NAMESPACES'),
+    leaderElection: environment.boolean('LEADER_ELECTION', true),
+    identity: environment.text('POD_NAME', `operator-${process.pid}`),
+    ownerConfigMap: environment.optional('OWNER_CONFIG_MAP'),
+    prometheus:
+      prometheusUrl === undefined
+        ? undefined
+        : {
+            url: environment.url('PROMETHEUS_URL'),
+            labels: {
+              namespace: environment.text('PROMETHEUS_NAMESPACE_LABEL', 'namespace'),
+              pod: environment.text('PROMETHEUS_POD_LABEL', 'pod'),
+            },
+          },
+    logLevel,
+    host: environment.text('HOST', '0.0.0.0'),
+    port: environment.integer('PORT', { fallback: 8086, min: 0, max: 65_535 }),
+    kubeconfig: environment.optional('KUBECONFIG'),
+  };
+}
+
+/** SETTINGS_FILE is YAML or JSON (the chart's ConfigMap); what it leaves out has defaults. */
+function readSettings(environment: Environment, logLevel: LogLevel): PlatformSettings {
+  const namespace = environment.text('POD_NAMESPACE', 'hybridstore-system');
+  const path = environment.optional('SETTINGS_FILE');
+  const image = environment.optional('SERVICES_IMAGE');
+  try {
+    return parsePlatformSettings(path === undefined ? '' : readFileSync(path, 'utf8'), {
+      namespace,
+      logLevel,
+      ...(image === undefined ? {} : { image }),
+    });
+  } catch (error) {
+    if (error instanceof HybridStoreError) throw error;
+    throw wrongVariable('SETTINGS_FILE', 'a readable file', path ?? 'nothing');
+  }
+}

@@ -1,0 +1,28 @@
+import type { TenantStatus } from '@hybridstore/contracts';
+import type { SourceFacts, SourceWorld } from './observe.ts';
+
+/** What stands in the way of registering a source, or nothing. */
+export type Obstacle = { readonly reason: string; readonly message: string };
+
+export function findObstacle(world: SourceWorld, tenantName: string): Obstacle | undefined {
+  const { tenant, older } = world;
+  if (older !== undefined)
+    return { reason: 'DuplicateSource', message: `DataSource ${older.metadata.name} declares this source already` };
+  if (tenant === undefined) return { reason: 'TenantNotFound', message: `there is no Tenant ${tenantName}` };
+  if (tenant.metadata.deletionTimestamp !== undefined && tenant.spec.preventDeletion !== true)
+    return { reason: 'TenantDeleted', message: `Tenant ${tenantName} is being deleted` };
+  if (tenant.spec.hibernated) return { reason: 'TenantHibernated', message: `Tenant ${tenantName} is hibernated` };
+  if (!hasReadyNode(tenant.status))
+    return { reason: 'TenantNotReady', message: `no node of Tenant ${tenantName} is ready` };
+  return undefined;
+}
+
+/** One node is enough: the table is on the shared volume, where the others find it. */
+function hasReadyNode(status: TenantStatus | undefined): boolean {
+  return (status?.readyReplicas ?? 0) > 0;
+}
+
+/** Whether the nodes or the catalog must be told (again): a newer spec, or a table or an entry that is not there. */
+export function mustRegister(facts: SourceFacts, registered: string | undefined, wanted: string): boolean {
+  return registered !== wanted || facts.stats === undefined || facts.entry === undefined;
+}

@@ -1,0 +1,51 @@
+import type { CatalogSource, SourceStats } from '@hybridstore/contracts';
+import type { Stored } from '../kube/object.ts';
+import type { ClusterView } from '../reconcile/view.ts';
+import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
+import type { TenantKey } from '../resources/names.ts';
+import type { CatalogPort } from '../shared-services/catalog-client.ts';
+import type { NodePort } from '../tenant/node-client.ts';
+
+export type SourceWorld = {
+  readonly tenant: Stored<Tenant> | undefined;
+  /** An older DataSource of the same tenant and sourceId: it has the right to the name. */
+  readonly older: Stored<DataSource> | undefined;
+};
+
+export async function observeSource(
+  view: ClusterView,
+  source: Stored<DataSource>,
+  tenant: TenantKey,
+): Promise<SourceWorld> {
+  const siblings = await view.list(dataSources, { namespace: tenant.namespace });
+  const rivals = siblings.filter(
+    (other) =>
+      other.metadata.uid !== source.metadata.uid &&
+      other.spec.tenantRef?.name === tenant.name &&
+      other.spec.sourceId === source.spec.sourceId &&
+      isOlder(other, source),
+  );
+  return { tenant: await view.get(tenants, tenant), older: rivals[0] };
+}
+
+/** By creation, then by uid, so that of two exactly one is the older. */
+function isOlder(other: Stored<DataSource>, source: Stored<DataSource>): boolean {
+  const [a, b] = [other.metadata.creationTimestamp ?? '', source.metadata.creationTimestamp ?? ''];
+  return a === b ? other.metadata.uid < source.metadata.uid : a < b;
+}
+
+/** What the nodes and the catalog know of a source. */
+export type SourceFacts = {
+  readonly stats: SourceStats | undefined;
+  readonly entry: CatalogSource | undefined;
+};
+
+export async function readFacts(
+  nodes: NodePort,
+  catalog: CatalogPort,
+  tenant: TenantKey,
+  sourceId: string,
+): Promise<SourceFacts> {
+  const [stats, entry] = await Promise.all([nodes.sourceStats(tenant, sourceId), catalog.getSource(tenant, sourceId)]);
+  return { stats, entry };
+}

@@ -1,0 +1,28 @@
+import { DataSourceSpec, parseColumnType } from '@hybridstore/contracts';
+import { compileValidator } from '@hybridstore/http';
+import type { DataSource } from '../resources/custom-resources.ts';
+import type { Parsed } from '../tenant/parse.ts';
+
+const validator = compileValidator(DataSourceSpec);
+
+/** The rules of the definition once more, for objects that were stored past it. */
+export function parseDataSource(source: DataSource): Parsed<DataSourceSpec> {
+  const { spec } = source;
+  if (!validator.check<DataSourceSpec>(spec)) return { kind: 'invalid', problem: `spec.${validator.describe()}` };
+  const problem = findColumnProblem(spec);
+  return problem === undefined ? { kind: 'valid', spec } : { kind: 'invalid', problem };
+}
+
+function findColumnProblem(spec: DataSourceSpec): string | undefined {
+  const columns = spec.schema?.columns ?? [];
+  const badType = columns.find((column) => parseColumnType(column.type) === undefined);
+  if (badType !== undefined) return `spec.schema.columns: ${badType.name} has no known type: ${badType.type}`;
+  const folded = new Set(columns.map((column) => column.name.toLowerCase()));
+  if (folded.size < columns.length) return 'spec.schema.columns: names must differ by more than case';
+  const names = new Set(columns.map((column) => column.name));
+  for (const field of ['partitionColumns', 'indexColumns', 'primaryKey'] as const) {
+    const unknown = spec[field]?.find((name) => !names.has(name));
+    if (unknown !== undefined) return `spec.${field}: ${unknown} is not a column of the schema`;
+  }
+  return undefined;
+}

@@ -1,0 +1,9 @@
+import type { PolicyRule } from '../reconcile/rbac.ts';
+
+/** What the DataSource's reconciler may do. */
+export const dataSourceRules: readonly PolicyRule[] = [
+  { apiGroups: ['hybridstore.dev'], resources: ['datasources'], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: ['hybridstore.dev'], resources: ['datasources/status'], verbs: ['patch'] },
+  { apiGroups: ['hybridstore.dev'], resources: ['tenants'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+];

@@ -1,0 +1,57 @@
+import type { DataSourceStatus } from '@hybridstore/contracts';
+import { type Judgement, toConditions } from '../reconcile/conditions.ts';
+import type { SourceFacts } from './observe.ts';
+
+export type SourceVerdict =
+  | { readonly kind: 'registered' }
+  | { readonly kind: 'waiting' | 'refused'; readonly reason: string; readonly message: string };
+
+export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
+  if (verdict.kind === 'registered')
+    return [
+      { type: 'Ready', status: 'True', reason: 'Registered', message: 'the table exists and the catalog lists it' },
+      { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' },
+    ];
+  const { reason, message } = verdict;
+  const isRefused = verdict.kind === 'refused';
+  return [
+    { type: 'Ready', status: 'False', reason, message },
+    { type: 'Degraded', status: isRefused ? 'True' : 'False', reason, message },
+  ];
+}
+
+/** Figures of the last look stay where there is no newer one. */
+export function buildSourceStatus(
+  previous: DataSourceStatus | undefined,
+  verdict: SourceVerdict,
+  facts: SourceFacts | undefined,
+  context: { readonly generation: number; readonly nowMs: number },
+): Readonly<Record<string, unknown>> {
+  const { conditions: before, observedGeneration: _seen, ...figures } = previous ?? {};
+  return {
+    ...figures,
+    ...describeFacts(facts),
+    observedGeneration: context.generation,
+    conditions: toConditions(judgeSource(verdict), before ?? [], context),
+  };
+}
+
+function describeFacts(facts: SourceFacts | undefined): Readonly<Record<string, unknown>> {
+  const { stats, entry } = facts ?? {};
+  const { last_commit_at: committedAt } = stats ?? {};
+  const { last_compaction_at: compactedAt } = entry ?? {};
+  return {
+    ...(stats === undefined
+      ? {}
+      : {
+          schemaVersion: stats.schema_version,
+          tableVersion: stats.table_version,
+          rows: stats.rows,
+          bytes: stats.bytes,
+          files: stats.files,
+          unflushedRows: stats.unflushed_rows,
+        }),
+    ...(committedAt ? { lastCommitTime: committedAt } : {}),
+    ...(compactedAt ? { lastCompactionTime: compactedAt } : {}),
+  };
+}

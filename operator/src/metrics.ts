@@ -1,0 +1,37 @@
+import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
+import type { SizeDecision } from './scaling/decide-size.ts';
+
+/** What the operator tells of its decisions, besides what the machine tells of itself. */
+export type OperatorMetrics = {
+  readonly noteDecision: (tenant: string, decision: SizeDecision) => void;
+  readonly noteUnready: (services: readonly string[]) => void;
+};
+
+/** Label values: reasons from a closed set; tenants by their id, one series each. */
+export function createOperatorMetrics(registry: Registry): OperatorMetrics {
+  const registers = [registry];
+  const wanted = new Gauge({
+    name: 'hybridstore_tenant_wanted_nodes',
+    help: 'Nodes that the last scaling decision asks for.',
+    labelNames: ['tenant'],
+    registers,
+  });
+  const decisions = new Counter({
+    name: 'hybridstore_scaling_decisions_total',
+    help: 'Scaling decisions that were reported, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const unready = new Gauge({
+    name: 'hybridstore_shared_services_unready',
+    help: 'Shared services without all their pods ready.',
+    registers,
+  });
+  return {
+    noteDecision: (tenant, decision) => {
+      wanted.set({ tenant }, decision.target);
+      decisions.inc({ reason: decision.reason });
+    },
+    noteUnready: (services) => unready.set(services.length),
+  };
+}

@@ -1,0 +1,89 @@
+import { type Jwks, type MonitoringTarget, monitoringTargetsMax, type ServiceName } from '@hybridstore/contracts';
+import {
+  configMaps,
+  deployments,
+  networkPolicies,
+  persistentVolumeClaims,
+  type StatefulSet,
+  serviceAccounts,
+  services,
+} from '../kube/kinds.ts';
+import type { OwnerReference, Stored } from '../kube/object.ts';
+import type { Resource } from '../kube/resource.ts';
+import { type Child, child } from '../reconcile/children.ts';
+import { buildJwksConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
+import { buildDeployment, keepsState } from '../resources/deployment.ts';
+import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
+import {
+  nodeUrl,
+  type SharedServiceName,
+  sharedServiceNames,
+  sharedServiceUrl,
+  tenantIdOf,
+  tenantNames,
+} from '../resources/names.ts';
+import { buildSharedNetworkPolicy } from '../resources/network-policy.ts';
+import { buildStateClaim } from '../resources/persistent-volume-claim.ts';
+import { buildSharedService } from '../resources/service.ts';
+import { buildServiceAccount } from '../resources/service-account.ts';
+import type { PlatformSettings } from '../resources/settings.ts';
+
+export type SharedInput = {
+  readonly settings: PlatformSettings;
+  readonly jwks: Jwks;
+  readonly targets: readonly MonitoringTarget[];
+  /** What takes the shared services along when it is deleted: the operator's configuration. Empty: nothing does. */
+  readonly owners: readonly OwnerReference[];
+};
+
+/** Everything that the shared services are made of but their Secrets, in an order in which each finds what it needs. */
+export function buildSharedChildren(input: SharedInput): readonly Child[] {
+  const { settings, jwks, targets } = input;
+  return [
+    ...child(configMaps, buildJwksConfigMap(settings.namespace, jwks)),
+    ...child(configMaps, buildTargetsConfigMap(settings.namespace, targets)),
+    ...sharedServiceNames.filter((name) => settings.services[name].enabled).flatMap((name) => buildOne(name, input)),
+  ];
+}
+
+function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
+  const { namespace } = settings;
+  const labels = sharedServiceLabels(service);
+  return [
+    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
+    ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
+    ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
+    ...child(services, buildSharedService(service, namespace, owners)),
+    ...child(deployments, buildDeployment(service, settings, owners)),
+  ];
+}
+
+/** Kinds of which the platform may come to need fewer. Volumes and Secrets are never among them. */
+export const prunedKinds: readonly Resource[] = [deployments, services, networkPolicies, serviceAccounts];
+
+/** What monitoring watches: the shared services, the operator, and each node of each tenant by its own name. */
+export function buildTargets(
+  settings: PlatformSettings,
+  sets: readonly Stored<StatefulSet>[],
+): readonly MonitoringTarget[] {
+  const shared: readonly ServiceName[] = [
+    ...sharedServiceNames.filter((name) => settings.services[name].enabled),
+    'operator',
+  ];
+  const targets = [
+    ...shared.map((service) => ({ service, instance: service, url: sharedServiceUrl(service, settings.namespace) })),
+    ...sets.flatMap(nodeTargets).sort((a, b) => (a.url < b.url ? -1 : 1)),
+  ];
+  return targets.slice(0, monitoringTargetsMax);
+}
+
+function nodeTargets(set: Stored<StatefulSet>): readonly MonitoringTarget[] {
+  const name = set.metadata.labels?.[tenantLabel];
+  const { namespace } = set.metadata;
+  if (name === undefined || namespace === undefined) return [];
+  const key = { namespace, name };
+  return Array.from({ length: set.spec?.replicas ?? 0 }, (_, ordinal) => {
+    const pod = tenantNames(name).pod(ordinal);
+    return { service: 'tenant-node', instance: pod, url: nodeUrl(key, pod), tenant_id: tenantIdOf(key) };
+  });
+}

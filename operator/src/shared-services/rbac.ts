@@ -1,0 +1,20 @@
+import type { PolicyRule } from '../reconcile/rbac.ts';
+import { adminSecretName, signingSecretName, tenantMasterSecretName } from '../resources/names.ts';
+import { platformIssuers } from './signing-keys.ts';
+
+const write = ['get', 'list', 'watch', 'create', 'patch', 'delete'] as const;
+
+/** What the reconciler of the shared services may do, in the operator's namespace only. */
+export const sharedServicesRules: readonly PolicyRule[] = [
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: write },
+  { apiGroups: [''], resources: ['services', 'configmaps', 'serviceaccounts', 'persistentvolumeclaims'], verbs: write },
+  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: write },
+  {
+    apiGroups: [''],
+    resources: ['secrets'],
+    verbs: ['get'],
+    resourceNames: [...platformIssuers.map(signingSecretName), tenantMasterSecretName, adminSecretName],
+  },
+  // A name cannot bound a creation: the API server learns it only from the body.
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+];

@@ -1,0 +1,10 @@
+import type { Deployment } from '../kube/kinds.ts';
+import type { Stored } from '../kube/object.ts';
+
+/** Services whose Deployment does not have all its pods ready. There is no object to report on: logs and metrics tell. */
+export function findUnready(deployments: readonly Stored<Deployment>[]): readonly string[] {
+  return deployments
+    .filter(({ spec, status }) => (status?.readyReplicas ?? 0) < (spec?.replicas ?? 1))
+    .map((deployment) => deployment.metadata.name)
+    .sort();
+}
