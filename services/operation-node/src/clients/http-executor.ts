@@ -1,0 +1,65 @@
+import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
+import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { type Clock, type Logger, Semaphore } from '@hybridstore/runtime';
+import type { Executor, NodeAnswer, QueryCall } from '../domain/ports.ts';
+import { tenantUrl } from '../domain/tenant-url.ts';
+import { isNotSent } from '../domain/transport-failure.ts';
+import type { CircuitBreakers } from './circuit-breakers.ts';
+import { retry } from './retry.ts';
+
+export type ExecutorParts = {
+  readonly client: HttpClient;
+  readonly identity: ServiceIdentity;
+  readonly breakers: CircuitBreakers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tenantUrlTemplate: string;
+};
+
+const cancelMsMax = 2_000;
+const cancelsRunningMax = 16;
+const cancelsWaitingMax = 1_000;
+
+/** A tenant's nodes behind their Service. A plan is sent again only when connecting failed: it may be running otherwise. */
+export class HttpExecutor implements Executor {
+  readonly #parts: ExecutorParts;
+  readonly #cancelling = new Semaphore({ running: cancelsRunningMax, waiting: cancelsWaitingMax });
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+  }
+
+  async execute(tenantId: string, request: ExecuteRequest, call: QueryCall): Promise<NodeAnswer> {
+    const { breakers, clock } = this.#parts;
+    const answer = await retry(call, { clock, isSafe: isNotSent }, (attempt) =>
+      breakers.run(`nodes of ${tenantId}`, call.signal, () => this.#send(tenantId, request, attempt)),
+    );
+    return { body: answer.body, contentType: String(answer.headers['content-type'] ?? 'application/json') };
+  }
+
+  #send(tenantId: string, request: ExecuteRequest, call: QueryCall) {
+    const { client, tenantUrlTemplate } = this.#parts;
+    const accept = request.format === 'rows_ndjson' ? 'application/x-ndjson' : 'application/json';
+    return client.stream(tenantUrl(tenantUrlTemplate, tenantId), tenantNode.execute, {
+      ...call,
+      headers: { accept },
+      body: { ...request, deadline_ms: call.timeoutMs },
+    });
+  }
+
+  async cancel(tenantId: string, queryId: string): Promise<void> {
+    const { client, identity, logger, tenantUrlTemplate } = this.#parts;
+    try {
+      await this.#cancelling.run(() =>
+        client.call(tenantUrl(tenantUrlTemplate, tenantId), tenantNode.cancelExecution, {
+          token: identity.token(tenantId),
+          params: { query_id: queryId },
+          timeoutMs: cancelMsMax,
+        }),
+      );
+    } catch (error) {
+      // The broken connection tells the node as well; this only helps where it comes late.
+      logger.debug('execution_not_cancelled', { query_id: queryId, error });
+    }
+  }
+}

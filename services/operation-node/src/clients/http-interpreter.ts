@@ -1,0 +1,50 @@
+import {
+  type ParseDslRequest,
+  type ParseResponse,
+  type ParseSqlRequest,
+  queryInterpreter,
+} from '@hybridstore/contracts';
+import type { HttpClient } from '@hybridstore/http';
+import type { Clock } from '@hybridstore/runtime';
+import type { Interpreter, ParsedQuery, QueryCall, Question } from '../domain/ports.ts';
+import { isTransportFailure } from '../domain/transport-failure.ts';
+import type { CircuitBreakers } from './circuit-breakers.ts';
+import { retry } from './retry.ts';
+
+export type InterpreterParts = {
+  readonly client: HttpClient;
+  readonly breakers: CircuitBreakers;
+  readonly clock: Clock;
+  readonly url: string;
+};
+
+/** The query interpreter over HTTP. Reading a text changes nothing, so a broken connection is tried again. */
+export class HttpInterpreter implements Interpreter {
+  readonly #parts: InterpreterParts;
+
+  constructor(parts: InterpreterParts) {
+    this.#parts = parts;
+  }
+
+  async parse(question: Question, call: QueryCall): Promise<ParsedQuery> {
+    const answer = await retry(call, { clock: this.#parts.clock, isSafe: isTransportFailure }, (attempt) =>
+      this.#parts.breakers.run('query-interpreter', call.signal, () => this.#ask(question, attempt)),
+    );
+    return { plan: answer.parsed_query, planCached: answer.cached };
+  }
+
+  #ask(question: Question, call: QueryCall): Promise<ParseResponse> {
+    const endpoint = question.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
+    return this.#parts.client.call<ParseResponse>(this.#parts.url, endpoint, { ...call, body: buildBody(question) });
+  }
+}
+
+function buildBody(question: Question): ParseSqlRequest | ParseDslRequest {
+  if (question.kind === 'dsl') return { query: question.request.query };
+  const { query, dialect, parameters } = question.request;
+  return {
+    query,
+    ...(dialect === undefined ? {} : { dialect }),
+    ...(parameters === undefined ? {} : { parameters }),
+  };
+}

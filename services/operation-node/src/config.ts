@@ -1,0 +1,87 @@
+import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import type { AdmissionBounds } from './domain/admission-queue.ts';
+import type { TimeoutBounds } from './domain/deadline.ts';
+
+export type OperationConfig = {
+  readonly interpreterUrl: string;
+  readonly optimizerUrl: string;
+  readonly tenantUrlTemplate: string;
+  readonly admission: AdmissionBounds;
+  readonly timeouts: TimeoutBounds;
+  readonly optimizeMsMax: number;
+  /** Scaling variables that are set here although the operator does the scaling; they are checked and have no effect. */
+  readonly movedVariables: readonly string[];
+};
+
+const secondsMax = 3_600;
+
+/** Reads and checks every variable of this service; a wrong one is refused by name. */
+export function readConfig(environment: Environment): OperationConfig {
+  return {
+    interpreterUrl: environment.url('QUERY_INTERPRETER_URL', 'http://query-interpreter:8085'),
+    optimizerUrl: environment.url('CBO_ENGINE_URL', 'http://cbo-engine:8082'),
+    tenantUrlTemplate: readTemplate(environment),
+    admission: readAdmission(environment),
+    timeouts: readTimeouts(environment),
+    optimizeMsMax: environment.integer('OPTIMIZE_TIMEOUT_MS', { fallback: 1_000, min: 1, max: 60_000 }),
+    movedVariables: readScaling(environment),
+  };
+}
+
+function readTemplate(environment: Environment): string {
+  const name = 'TENANT_URL_TEMPLATE';
+  const template = environment.text(name, 'http://hs-{name}.{namespace}.svc:8000').replace(/\/$/, '');
+  const isWhole = template.includes('{name}') && template.includes('{namespace}');
+  const example = template.replaceAll('{name}', 'name').replaceAll('{namespace}', 'namespace');
+  if (!isWhole || !/^https?:$/.test(URL.parse(example)?.protocol ?? ''))
+    throw wrongVariable(name, 'a http URL with {name} and {namespace}', template);
+  return template;
+}
+
+function readAdmission(environment: Environment): AdmissionBounds {
+  const places = { min: 1, max: 10_000 };
+  const lengths = { min: 0, max: 100_000 };
+  return {
+    runningMax: environment.integer('MAX_CONCURRENT_QUERIES', { fallback: 64, ...places }),
+    runningPerTenantMax: environment.integer('MAX_CONCURRENT_QUERIES_PER_TENANT', { fallback: 10, ...places }),
+    waitingMax: environment.integer('QUEUE_LENGTH_MAX', { fallback: 1_000, ...lengths }),
+    waitingPerTenantMax: environment.integer('QUEUE_LENGTH_PER_TENANT_MAX', { fallback: 200, ...lengths }),
+  };
+}
+
+function readTimeouts(environment: Environment): TimeoutBounds {
+  const bounds = { min: 0.001, max: secondsMax };
+  const maxSeconds = environment.number('STATEMENT_TIMEOUT_SECONDS_MAX', { fallback: 600, ...bounds });
+  const defaultSeconds = environment.number('STATEMENT_TIMEOUT_SECONDS', { fallback: 60, ...bounds });
+  if (defaultSeconds > maxSeconds)
+    throw wrongVariable(
+      'STATEMENT_TIMEOUT_SECONDS',
+      `at most STATEMENT_TIMEOUT_SECONDS_MAX (${maxSeconds})`,
+      String(defaultSeconds),
+    );
+  return { defaultMs: defaultSeconds * 1_000, maxMs: maxSeconds * 1_000 };
+}
+
+/** Names of the scaling variables that are set, after their values and their order were checked. */
+function readScaling(environment: Environment): readonly string[] {
+  environment.boolean('AUTO_SCALING_ENABLED', true);
+  const workers = { min: 1, max: 10_000 };
+  const minWorkers = environment.integer('MIN_WORKERS', { fallback: 2, ...workers });
+  const maxWorkers = environment.integer('MAX_WORKERS', { fallback: 50, ...workers });
+  if (minWorkers > maxWorkers)
+    throw wrongVariable('MIN_WORKERS', `at most MAX_WORKERS (${maxWorkers})`, String(minWorkers));
+  const percent = { min: 1, max: 100 };
+  const up = environment.number('SCALE_UP_THRESHOLD_CPU', { fallback: 70, ...percent });
+  const down = environment.number('SCALE_DOWN_THRESHOLD_CPU', { fallback: 30, ...percent });
+  if (down >= up)
+    throw wrongVariable('SCALE_DOWN_THRESHOLD_CPU', `less than SCALE_UP_THRESHOLD_CPU (${up})`, String(down));
+  return scalingVariables.filter((name) => environment.optional(name) !== undefined);
+}
+
+const scalingVariables = [
+  'AUTO_SCALING_ENABLED',
+  'MIN_WORKERS',
+  'MAX_WORKERS',
+  'SCALE_UP_THRESHOLD_CPU',
+  'SCALE_DOWN_THRESHOLD_CPU',
+];

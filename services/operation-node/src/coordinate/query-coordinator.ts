@@ -1,0 +1,297 @@
+import type { Readable } from 'node:stream';
+import type { ExecuteRequest, LogicalPlan, QueryStats } from '@hybridstore/contracts';
+import { type Clock, HybridStoreError, type Logger, retryLater, toHybridStoreError } from '@hybridstore/runtime';
+import type { Admission, AdmissionQueue } from '../domain/admission-queue.ts';
+import { Deadline } from '../domain/deadline.ts';
+import type {
+  ExecutionReporter,
+  Executor,
+  Interpreter,
+  OptimizedQuery,
+  Optimizer,
+  Outcome,
+  ParsedQuery,
+  QueryCall,
+  Question,
+} from '../domain/ports.ts';
+import { createQueryId } from '../domain/query-id.ts';
+import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
+import type { QueryMetrics } from '../metrics.ts';
+import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
+
+export type QueryOrder = {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly token: string;
+  readonly requestId: string;
+  readonly question: Question;
+  readonly format: ExecuteRequest['format'];
+  readonly timeoutMs: number;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+};
+
+/** The answer as it comes; the query ends when `body` ends or is destroyed. */
+export type QueryAnswer = { readonly queryId: string; readonly contentType: string; readonly body: Readable };
+
+export type CoordinatorParts = {
+  readonly queue: AdmissionQueue;
+  readonly registry: QueryRegistry;
+  readonly interpreter: Interpreter;
+  readonly optimizer: Optimizer;
+  readonly executor: Executor;
+  readonly reporter: ExecutionReporter;
+  readonly metrics: QueryMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Longest wait for a better plan. */
+  readonly optimizeMsMax: number;
+};
+
+/** A better plan may cost at most this share of the time that is left. */
+const optimizeShare = 0.25;
+
+/**
+ * Leads a query from its arrival to its last byte: wait for a place, have the text parsed and the plan optimized, have a
+ * node of the tenant run it, pass the answer on. One abort signal stands behind every step: the deadline, a client that
+ * goes away and a cancellation end the step that is on and whatever runs downstream.
+ */
+export class QueryCoordinator {
+  readonly #parts: CoordinatorParts;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+  }
+
+  async ask(order: QueryOrder): Promise<QueryAnswer> {
+    const run = new QueryRun(this.#parts, order);
+    try {
+      return await run.start();
+    } catch (error) {
+      run.fail(error);
+      throw run.reasonOf(error);
+    }
+  }
+}
+
+type Planned = { readonly parsed: ParsedQuery; readonly optimized: OptimizedQuery | undefined };
+type Answered = { readonly bytes: number; readonly rows: number; readonly nodeStats: Stats };
+
+const nothingAnswered: Answered = { bytes: 0, rows: 0, nodeStats: {} };
+
+class QueryRun {
+  readonly #parts: CoordinatorParts;
+  readonly #order: QueryOrder;
+  readonly #deadline: Deadline;
+  readonly #query: ActiveQuery;
+  readonly #stopListening: () => void;
+  readonly #times = { queueMs: 0, planMs: 0, executeMs: 0 };
+  #admission: Admission | undefined;
+  #admittedMs = 0;
+  #executingSinceMs = 0;
+  #planned: Planned | undefined;
+  #hasEnded = false;
+
+  constructor(parts: CoordinatorParts, order: QueryOrder) {
+    this.#parts = parts;
+    this.#order = order;
+    this.#deadline = new Deadline(parts.clock, order.timeoutMs);
+    const leave = () => this.#deadline.end(order.signal.reason);
+    order.signal.addEventListener('abort', leave, { once: true });
+    this.#stopListening = () => order.signal.removeEventListener('abort', leave);
+    this.#query = {
+      queryId: createQueryId(),
+      tenantId: order.tenantId,
+      subject: order.subject,
+      text: describeQuestion(order.question),
+      startedAtMs: parts.clock.now(),
+      startedMs: parts.clock.monotonicMs(),
+      timeoutMs: order.timeoutMs,
+      state: 'queued',
+      cancel: (reason) => this.#deadline.end(reason),
+    };
+    parts.registry.add(this.#query);
+    if (order.signal.aborted) leave();
+  }
+
+  async start(): Promise<QueryAnswer> {
+    await this.#wait();
+    const planned = await this.#plan();
+    return this.#execute(planned);
+  }
+
+  async #wait(): Promise<void> {
+    const { queue, clock, metrics } = this.#parts;
+    this.#admission = await queue.admit(this.#order.tenantId, this.#deadline.signal);
+    this.#admittedMs = clock.monotonicMs();
+    this.#times.queueMs = this.#admittedMs - this.#query.startedMs;
+    metrics.observeStage('queue', this.#times.queueMs);
+  }
+
+  async #plan(): Promise<Planned> {
+    const { interpreter, clock, metrics } = this.#parts;
+    this.#query.state = 'planning';
+    const startedMs = clock.monotonicMs();
+    const parsed = await interpreter.parse(this.#order.question, this.#call(this.#deadline.remainingMs()));
+    metrics.observeStage('parse', clock.monotonicMs() - startedMs);
+    const optimized = await this.#optimize(parsed.plan);
+    this.#times.planMs = clock.monotonicMs() - startedMs;
+    this.#planned = { parsed, optimized };
+    return this.#planned;
+  }
+
+  /** Undefined when there is none in time: a query never fails for want of a better plan. */
+  async #optimize(plan: LogicalPlan): Promise<OptimizedQuery | undefined> {
+    const { optimizer, clock, metrics, logger, optimizeMsMax } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    const timeoutMs = Math.max(1, Math.floor(Math.min(optimizeMsMax, this.#deadline.remainingMs() * optimizeShare)));
+    try {
+      return await optimizer.optimize(plan, this.#call(timeoutMs));
+    } catch (error) {
+      this.#deadline.signal.throwIfAborted();
+      metrics.countFallback();
+      logger.info('plan_not_optimized', { query_id: this.#query.queryId, reason: toHybridStoreError(error).code });
+      return undefined;
+    } finally {
+      metrics.observeStage('optimize', clock.monotonicMs() - startedMs);
+    }
+  }
+
+  async #execute(planned: Planned): Promise<QueryAnswer> {
+    const { executor, clock } = this.#parts;
+    const remainingMs = this.#deadline.remainingMs();
+    this.#query.state = 'running';
+    this.#executingSinceMs = clock.monotonicMs();
+    const request: ExecuteRequest = {
+      query_id: this.#query.queryId,
+      plan: planned.optimized?.plan ?? planned.parsed.plan,
+      consistency: this.#order.question.request.consistency ?? 'strict',
+      format: this.#order.format,
+      deadline_ms: remainingMs,
+    };
+    const answer = await executor.execute(this.#order.tenantId, request, this.#call(remainingMs));
+    if (this.#deadline.signal.aborted) answer.body.destroy();
+    this.#deadline.signal.throwIfAborted();
+    const body = this.#pass(answer.body);
+    return { queryId: this.#query.queryId, contentType: answer.contentType, body };
+  }
+
+  /** Joins the node's bytes to the client's: what ends one ends the other, and the query. */
+  #pass(source: Readable): Readable {
+    const lines = this.#order.format === 'rows_ndjson' ? new LineStream() : undefined;
+    const answer = lines ?? new StatsMerger(() => this.#stats());
+    const breakOff = (error: unknown) => {
+      if (this.#hasEnded) return;
+      const reason = toHybridStoreError(this.reasonOf(error));
+      this.#end(this.#outcomeOf(reason), answer);
+      source.unpipe(answer);
+      source.destroy();
+      const { code, message, details } = reason;
+      const isTold = lines?.endWith({ code, message, details, request_id: this.#order.requestId }) === true;
+      if (!isTold) answer.destroy(reason);
+    };
+    source.on('error', (cause) => breakOff(brokenOff(cause)));
+    // Told to the client by whoever reads the answer; without a listener it would end the process before that.
+    answer.on('error', () => {});
+    source.once('close', () => {
+      if (!source.readableEnded) breakOff(brokenOff());
+    });
+    const stop = () => breakOff(this.#deadline.signal.reason);
+    this.#deadline.signal.addEventListener('abort', stop, { once: true });
+    answer.once('end', () => this.#end('done', answer));
+    answer.once('close', () => {
+      this.#deadline.signal.removeEventListener('abort', stop);
+      breakOff(new HybridStoreError('unavailable', 'the client went away'));
+    });
+    return source.pipe(answer);
+  }
+
+  /** The query ended before there was an answer. */
+  fail(error: unknown): void {
+    this.#end(this.#outcomeOf(this.reasonOf(error)), nothingAnswered);
+  }
+
+  /** When the query was told to end, that is why it ended, whatever broke on the way. */
+  reasonOf(error: unknown): unknown {
+    return this.#deadline.signal.aborted ? this.#deadline.signal.reason : error;
+  }
+
+  #outcomeOf(reason: unknown): Outcome {
+    const { code } = toHybridStoreError(reason);
+    if (code === 'deadline_exceeded') return 'timed_out';
+    return code === 'gone' || this.#order.signal.aborted ? 'cancelled' : 'failed';
+  }
+
+  #end(outcome: Outcome, answered: Answered): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    const { registry, clock, metrics, logger } = this.#parts;
+    const { queryId, tenantId, startedMs } = this.#query;
+    const nowMs = clock.monotonicMs();
+    registry.remove(queryId);
+    this.#deadline.clear();
+    this.#stopListening();
+    this.#admission?.release(nowMs - this.#admittedMs);
+    metrics.countQuery(outcome);
+    if (this.#query.state === 'running') this.#endExecution(outcome, answered, nowMs - this.#executingSinceMs);
+    const fields = { query_id: queryId, tenant: tenantId, outcome, elapsed_ms: round(nowMs - startedMs) };
+    logger.info('query_ended', { ...fields, answer_bytes: answered.bytes, rows: answered.rows });
+  }
+
+  #endExecution(outcome: Outcome, { rows, nodeStats }: Answered, executeMs: number): void {
+    const { reporter, executor, metrics } = this.#parts;
+    const { queryId, tenantId } = this.#query;
+    metrics.observeStage('execute', executeMs);
+    if (outcome === 'cancelled' || outcome === 'timed_out') void executor.cancel(tenantId, queryId);
+    const optimized = this.#planned?.optimized;
+    // Without a prediction there is nothing to learn from.
+    if (!optimized) return;
+    reporter.report({
+      tenant_id: tenantId,
+      query_id: queryId,
+      shape: optimized.shape,
+      predicted_ms: optimized.predictedMs,
+      // The node's own time where it tells it: ours also holds the wait for a slow reader.
+      execute_ms: readNumber(nodeStats['execute_ms'] ?? nodeStats['elapsed_ms'], executeMs),
+      rows_out: rows,
+      bytes_read: Math.floor(readNumber(nodeStats['bytes_read'], 0)),
+      outcome,
+    });
+  }
+
+  /** What only the coordinator knows of the query, at the end of its answer. */
+  #stats(): Partial<QueryStats> {
+    const nowMs = this.#parts.clock.monotonicMs();
+    return {
+      query_id: this.#query.queryId,
+      elapsed_ms: round(nowMs - this.#query.startedMs),
+      queue_ms: round(this.#times.queueMs),
+      plan_ms: round(this.#times.planMs),
+      execute_ms: round(nowMs - this.#executingSinceMs),
+      plan_cached: this.#planned?.parsed.planCached ?? false,
+      optimized: this.#planned?.optimized !== undefined,
+    };
+  }
+
+  #call(timeoutMs: number): QueryCall {
+    const { token, requestId } = this.#order;
+    return { token, requestId, timeoutMs, signal: this.#deadline.signal };
+  }
+}
+
+function describeQuestion(question: Question): string {
+  return question.kind === 'sql' ? question.request.query : JSON.stringify(question.request.query);
+}
+
+function brokenOff(cause?: unknown): HybridStoreError {
+  const { message, details } = retryLater('unavailable', 'the node broke its answer off', 1_000);
+  return new HybridStoreError('unavailable', message, details, { cause });
+}
+
+function readNumber(value: unknown, fallback: number): number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : fallback;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}

@@ -1,0 +1,51 @@
+import type { Readable } from 'node:stream';
+import type {
+  DslQueryRequest,
+  ExecuteRequest,
+  ExecutionReport,
+  LogicalPlan,
+  SqlQueryRequest,
+} from '@hybridstore/contracts';
+
+/** On whose behalf, and how long a call may take. `signal` ends it at once. */
+export type QueryCall = {
+  readonly token: string;
+  readonly requestId: string;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+};
+
+export type Question =
+  | { readonly kind: 'sql'; readonly request: SqlQueryRequest }
+  | { readonly kind: 'dsl'; readonly request: DslQueryRequest };
+
+export type ParsedQuery = { readonly plan: LogicalPlan; readonly planCached: boolean };
+
+/** Text to a checked plan. Refuses what is wrong with the text as `invalid_request`, `forbidden`, `not_found`. */
+export interface Interpreter {
+  parse(question: Question, call: QueryCall): Promise<ParsedQuery>;
+}
+
+/** `shape` and `predictedMs` go back to the cost model with what the plan really took. */
+export type OptimizedQuery = { readonly plan: LogicalPlan; readonly shape: string; readonly predictedMs: number };
+
+/** A better plan of the same meaning. Whatever it throws, the plan as parsed is good. */
+export interface Optimizer {
+  optimize(plan: LogicalPlan, call: QueryCall): Promise<OptimizedQuery>;
+}
+
+export type NodeAnswer = { readonly body: Readable; readonly contentType: string };
+
+/** The nodes of a tenant. */
+export interface Executor {
+  execute(tenantId: string, request: ExecuteRequest, call: QueryCall): Promise<NodeAnswer>;
+  /** Best effort, beside the aborted call: stops what a node may still run. */
+  cancel(tenantId: string, queryId: string): Promise<void>;
+}
+
+export type Outcome = ExecutionReport['outcome'];
+
+/** Tells the cost model how a plan went. Never fails and never waits. */
+export interface ExecutionReporter {
+  report(execution: ExecutionReport): void;
+}
