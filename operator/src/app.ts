@@ -12,12 +12,13 @@ import { type Clock, type Logger, type Registry, systemClock } from '@hybridstor
 import { CompactionPolicyReconciler } from './compaction-policy/reconciler.ts';
 import type { PrometheusConfig } from './config.ts';
 import { runControlLoop } from './controller/control-loop.ts';
-import { Controller } from './controller/controller.ts';
+import { Controller, type Reconcile } from './controller/controller.ts';
 import { Expectations } from './controller/expectations.ts';
 import { fenceKube } from './controller/fence.ts';
 import { Informer } from './controller/informer.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
+import { done } from './controller/reconcile-result.ts';
 import { DataSourceReconciler } from './data-source/reconciler.ts';
 import * as builtIn from './kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectKey } from './kube/object.ts';
@@ -163,7 +164,7 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
   });
   const source = new DataSourceReconciler({ ...base(), nodes, catalog });
   const policy = new CompactionPolicyReconciler({ ...base(), catalog });
-  const make = (name: string, reconcile: (key: ObjectKey) => ReturnType<TenantReconciler['reconcile']>) =>
+  const make = (name: string, reconcile: Reconcile) =>
     new Controller({
       name,
       reconcile,
@@ -174,11 +175,12 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
       workers,
     });
   // Without the keys nobody can be called, so every pass makes sure of them first; once read they cost nothing.
-  const withKeys =
-    (reconcile: (key: ObjectKey) => ReturnType<TenantReconciler['reconcile']>) => async (key: ObjectKey) => {
-      await keys.ready();
-      return await reconcile(key);
-    };
+  const isWatched = buildWatchTest(options.watchNamespaces ?? []);
+  const withKeys = (reconcile: Reconcile) => async (key: ObjectKey, signal: AbortSignal) => {
+    if (!isWatched(key)) return done();
+    await keys.ready();
+    return await reconcile(key, signal);
+  };
   const controllers = {
     tenant: make(
       'tenant',
@@ -200,6 +202,12 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
     controllers: Object.values(controllers),
     begin: () => controllers.shared.enqueue(sharedServicesKey),
   };
+}
+
+/** Objects of other namespaces are another operator's. */
+function buildWatchTest(namespaces: readonly string[]): (key: ObjectKey) => boolean {
+  const watched = new Set(namespaces);
+  return (key) => watched.size === 0 || watched.has(key.namespace ?? '');
 }
 
 function chooseSource(options: OperatorOptions, client: HttpClient, clock: Clock): SampleSource {

@@ -18,6 +18,8 @@ export type OperatorConfig = {
   readonly host: string;
   readonly port: number;
   readonly kubeconfig: string | undefined;
+  /** The published key set, mounted; it may not exist yet. */
+  readonly jwksFile: string | undefined;
 };
 
 export type PrometheusConfig = {
@@ -49,6 +51,7 @@ export function readConfig(environment: Environment): OperatorConfig {
     host: environment.text('HOST', '0.0.0.0'),
     port: environment.integer('PORT', { fallback: 8086, min: 0, max: 65_535 }),
     kubeconfig: environment.optional('KUBECONFIG'),
+    jwksFile: environment.optional('JWKS_FILE'),
   };
 }
 

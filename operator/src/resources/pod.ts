@@ -104,10 +104,9 @@ function buildContainer(pod: ServicePod): Container {
   };
 }
 
-/** The images hold the repository's layout at their working directory and `node` in their path. */
+/** The services image holds the built code in the repository's layout at its working directory, and `node` in its path. */
 export function buildCommand(service: ServiceName): readonly string[] {
-  const folder = service === 'operator' ? 'operator' : `services/${service}`;
-  return ['node', `${folder}/src/main.ts`];
+  return ['node', `services/${service}/src/main.js`];
 }
 
 function buildProbe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe {

@@ -1,13 +1,16 @@
 import { type TenantSpec, tenantNodeIssuer } from '@hybridstore/contracts';
 import type { PersistentVolumeClaimSpec, ResourceRequirements, StatefulSet, Volume } from '../kube/kinds.ts';
 import type { OwnerReference } from '../kube/object.ts';
+import { quantityToNumber } from '../kube/quantity.ts';
 import { tenantLabels, tenantNodeSelector } from './labels.ts';
-import { logVolumeName, nodesDomain, sharedServiceUrl, type TenantKey, tenantIdOf, tenantNames } from './names.ts';
+import { logVolumeName, nodeUrl, sharedServiceUrl, type TenantKey, tenantIdOf, tenantNames } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 
 const dataFolder = '/var/lib/hybridstore/data';
 const logFolder = '/var/lib/hybridstore/log';
+/** Below it DuckDB cannot open a table. */
+const executorMebibytesMin = 64;
 
 export type TenantInput = {
   readonly key: TenantKey;
@@ -78,17 +81,24 @@ function buildNodeVariables({ key, spec, settings }: TenantInput): Readonly<Reco
     LOG_PATH: logFolder,
     LOG_LEVEL: settings.logLevel,
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
-    NODES_DOMAIN: nodesDomain(key),
+    // The node puts its own name in: one template serves all pods.
+    NODE_URL: nodeUrl(key, '{pod}'),
     METADATA_CATALOG_URL: sharedServiceUrl('metadata-catalog', settings.namespace),
     MAX_CONCURRENT_SEARCHES: String(limits.maxConcurrentSearches),
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
-    ...(limits.memory === undefined ? {} : { EXECUTOR_MEMORY: String(limits.memory) }),
-    ...(limits.ingestBytesPerSecond === undefined
-      ? {}
-      : { INGEST_BYTES_PER_SECOND: String(limits.ingestBytesPerSecond) }),
+    DUCKDB_MEMORY_LIMIT: executorMemory(spec),
   };
+}
+
+/** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */
+function executorMemory({ limits, resources }: TenantSpec): string {
+  const bytes =
+    limits.memory === undefined
+      ? quantityToNumber(String(resources.limits.memory)) / 2
+      : quantityToNumber(String(limits.memory));
+  return `${Math.max(executorMebibytesMin, Math.floor(bytes / 1_048_576))}MiB`;
 }
 
 /** The tenant's own image, its version of the operator's repository, or what the operator runs. */

@@ -2,8 +2,8 @@
 export const nodeMetrics = {
   cpuSeconds: 'hybridstore_node_cpu_seconds_total',
   memoryBytes: 'hybridstore_node_memory_bytes',
-  queueWaitSecondsSum: 'hybridstore_node_queue_wait_seconds_sum',
-  queueWaitSecondsCount: 'hybridstore_node_queue_wait_seconds_count',
+  queueWaitSecondsSum: 'hybridstore_query_wait_seconds_sum',
+  queueWaitSecondsCount: 'hybridstore_query_wait_seconds_count',
 } as const;
 
 /** Readings of one node at one time; counters since its start. */

@@ -255,14 +255,6 @@ const Limits = Type.Object(
     memory: Type.Optional(
       Quantity({ description: 'memory of the SQL executor of a node; absent means half the limit' }),
     ),
-    ingestBytesPerSecond: Type.Optional(
-      Type.Integer({
-        minimum: 1_024,
-        maximum: 1_099_511_627_776,
-        format: 'int64',
-        description: 'bytes of records that a node accepts per second; absent means no limit',
-      }),
-    ),
   },
   { additionalProperties: false, default: {}, description: 'bounds on what the tenant may ask of a node' },
 );
