@@ -7,14 +7,14 @@ import {
 } from '@hybridstore/http';
 import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
 import { HttpTenantNodes } from './clients/http-tenant-nodes.ts';
-import { CompactionScheduler } from './compaction/compaction-scheduler.ts';
-import { Compactor } from './compaction/compactor.ts';
 import type { CatalogConfig } from './config.ts';
 import { Catalog } from './domain/catalog.ts';
 import type { CatalogStore } from './domain/catalog-store.ts';
+import { CompactionScheduler } from './domain/compaction-scheduler.ts';
+import { Compactor } from './domain/compactor.ts';
+import { RefreshLoop } from './domain/refresh-loop.ts';
 import { TableCache } from './domain/table-cache.ts';
 import { createCatalogMetrics } from './metrics.ts';
-import { RefreshLoop } from './refresh-loop.ts';
 import { routeCommitNotice } from './routes/commit-notice.ts';
 import { routeCompact } from './routes/compact.ts';
 import { routeDeletePolicy } from './routes/delete-policy.ts';

@@ -1,12 +1,6 @@
-import type { CompactionResult } from '@hybridstore/contracts';
 import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
-import type { CommitDecision } from './domain/commit-decision.ts';
+import type { CatalogMetrics } from './domain/catalog-metrics.ts';
 import type { TableCache } from './domain/table-cache.ts';
-
-export type CatalogMetrics = {
-  countNotice(decision: CommitDecision): void;
-  countCompaction(result: CompactionResult): void;
-};
 
 export function createCatalogMetrics(registry: Registry, tables: TableCache): CatalogMetrics {
   const registers = [registry];

@@ -1,15 +1,6 @@
 import { Counter, durationBucketsSeconds, Gauge, Histogram, type Registry } from '@hybridstore/runtime';
 import type { AdmissionQueue } from './domain/admission-queue.ts';
-import type { Outcome } from './domain/ports.ts';
-
-export type Stage = 'queue' | 'parse' | 'optimize' | 'execute';
-
-export type QueryMetrics = {
-  observeStage(stage: Stage, ms: number): void;
-  countQuery(outcome: Outcome): void;
-  countFallback(): void;
-  countRejection(): void;
-};
+import type { QueryMetrics } from './ports.ts';
 
 export function createQueryMetrics(registry: Registry, queue: AdmissionQueue): QueryMetrics {
   addGauges(registry, queue);

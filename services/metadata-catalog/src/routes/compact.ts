@@ -1,10 +1,10 @@
 import { type CompactionResult, type CompactRequest, metadataCatalog } from '@hybridstore/contracts';
 import { maySource, requireSource, requireTenant, type Server } from '@hybridstore/http';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
-import type { CompactionScheduler } from '../compaction/compaction-scheduler.ts';
-import type { Compactor } from '../compaction/compactor.ts';
 import type { Catalog } from '../domain/catalog.ts';
 import type { CatalogStore } from '../domain/catalog-store.ts';
+import type { CompactionScheduler } from '../domain/compaction-scheduler.ts';
+import type { Compactor } from '../domain/compactor.ts';
 
 export type CompactParts = {
   readonly catalog: Catalog;

@@ -1,7 +1,7 @@
 import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
-import type { CompactionScheduler } from '../compaction/compaction-scheduler.ts';
+import type { CompactionScheduler } from '../domain/compaction-scheduler.ts';
 import { policyParam } from './parameters.ts';
 
 export function routeGetPolicy(server: Server, scheduler: CompactionScheduler): void {

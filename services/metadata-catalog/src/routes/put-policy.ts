@@ -1,6 +1,6 @@
 import { type CompactionPolicyDefinition, metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
-import type { CompactionScheduler } from '../compaction/compaction-scheduler.ts';
+import type { CompactionScheduler } from '../domain/compaction-scheduler.ts';
 import { policyParam, requireSame } from './parameters.ts';
 
 export function routePutPolicy(server: Server, scheduler: CompactionScheduler): void {

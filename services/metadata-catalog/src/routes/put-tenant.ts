@@ -2,7 +2,7 @@ import { metadataCatalog, type TenantRegistration } from '@hybridstore/contracts
 import type { Server } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
-import type { RefreshLoop } from '../refresh-loop.ts';
+import type { RefreshLoop } from '../domain/refresh-loop.ts';
 import { requireSame, tenantParam } from './parameters.ts';
 
 /** Idempotent. A tenant that is new here, or has moved, is read from its nodes in the background. */

@@ -1,7 +1,7 @@
 import { cboEngine, type ExecutionReport } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { type Logger, Semaphore } from '@hybridstore/runtime';
-import type { ExecutionReporter } from '../domain/ports.ts';
+import type { ExecutionReporter } from '../ports.ts';
 
 export type ReporterParts = {
   readonly client: HttpClient;

@@ -1,9 +1,9 @@
 import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { type Clock, type Logger, Semaphore } from '@hybridstore/runtime';
-import type { Executor, NodeAnswer, QueryCall } from '../domain/ports.ts';
 import { tenantUrl } from '../domain/tenant-url.ts';
 import { isNotSent } from '../domain/transport-failure.ts';
+import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { retry } from './retry.ts';
 

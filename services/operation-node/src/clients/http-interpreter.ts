@@ -6,8 +6,8 @@ import {
 } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
 import type { Clock } from '@hybridstore/runtime';
-import type { Interpreter, ParsedQuery, QueryCall, Question } from '../domain/ports.ts';
 import { isTransportFailure } from '../domain/transport-failure.ts';
+import type { Interpreter, ParsedQuery, QueryCall, Question } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { retry } from './retry.ts';
 

@@ -1,6 +1,6 @@
 import { cboEngine, type LogicalPlan, type OptimizeResponse } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
-import type { OptimizedQuery, Optimizer, QueryCall } from '../domain/ports.ts';
+import type { OptimizedQuery, Optimizer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 
 export type OptimizerParts = { readonly client: HttpClient; readonly breakers: CircuitBreakers; readonly url: string };

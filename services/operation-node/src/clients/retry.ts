@@ -1,5 +1,5 @@
 import type { Clock } from '@hybridstore/runtime';
-import type { QueryCall } from '../domain/ports.ts';
+import type { QueryCall } from '../ports.ts';
 
 export type RetryOptions = {
   readonly clock: Clock;

@@ -3,7 +3,9 @@ import type { ExecuteRequest, LogicalPlan, QueryStats } from '@hybridstore/contr
 import { type Clock, HybridStoreError, type Logger, retryLater, toHybridStoreError } from '@hybridstore/runtime';
 import type { Admission, AdmissionQueue } from '../domain/admission-queue.ts';
 import { Deadline } from '../domain/deadline.ts';
+import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
 import type {
+  Coordinator,
   ExecutionReporter,
   Executor,
   Interpreter,
@@ -11,28 +13,14 @@ import type {
   Optimizer,
   Outcome,
   ParsedQuery,
+  QueryAnswer,
   QueryCall,
+  QueryMetrics,
+  QueryOrder,
   Question,
-} from '../domain/ports.ts';
-import { createQueryId } from '../domain/query-id.ts';
-import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
-import type { QueryMetrics } from '../metrics.ts';
+} from '../ports.ts';
 import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
-
-export type QueryOrder = {
-  readonly tenantId: string;
-  readonly subject: string;
-  readonly token: string;
-  readonly requestId: string;
-  readonly question: Question;
-  readonly format: ExecuteRequest['format'];
-  readonly timeoutMs: number;
-  /** Aborted when the client goes away. */
-  readonly signal: AbortSignal;
-};
-
-/** The answer as it comes; the query ends when `body` ends or is destroyed. */
-export type QueryAnswer = { readonly queryId: string; readonly contentType: string; readonly body: Readable };
+import { createQueryId } from './query-id.ts';
 
 export type CoordinatorParts = {
   readonly queue: AdmissionQueue;
@@ -56,7 +44,7 @@ const optimizeShare = 0.25;
  * node of the tenant run it, pass the answer on. One abort signal stands behind every step: the deadline, a client that
  * goes away and a cancellation end the step that is on and whatever runs downstream.
  */
-export class QueryCoordinator {
+export class QueryCoordinator implements Coordinator {
   readonly #parts: CoordinatorParts;
 
   constructor(parts: CoordinatorParts) {

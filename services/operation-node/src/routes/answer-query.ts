@@ -1,13 +1,11 @@
 import { type CallContext, requireTenant } from '@hybridstore/http';
 import { assert, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { QueryCoordinator } from '../coordinate/query-coordinator.ts';
 import { decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
-import type { Question } from '../domain/ports.ts';
-import type { QueryMetrics } from '../metrics.ts';
+import type { Coordinator, QueryMetrics, Question } from '../ports.ts';
 
 export type QueryRouteParts = {
-  readonly coordinator: QueryCoordinator;
+  readonly coordinator: Coordinator;
   readonly timeouts: TimeoutBounds;
   readonly metrics: QueryMetrics;
 };

@@ -1,15 +1,15 @@
 import type { CompactionResult, CompactTableResponse } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, isHybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
-import { type Catalog, keyOf } from '../domain/catalog.ts';
-import type { CatalogStore } from '../domain/catalog-store.ts';
+import { type Catalog, keyOf } from './catalog.ts';
+import type { CatalogStore } from './catalog-store.ts';
 import {
   batchGroups,
   type CompactionBounds,
   type CompactionGroup,
   decideCompaction,
   forcedBounds,
-} from '../domain/compaction-decision.ts';
-import type { TenantNodes } from '../domain/tenant-nodes.ts';
+} from './compaction-decision.ts';
+import type { TenantNodes } from './tenant-nodes.ts';
 
 export type CompactorOptions = {
   readonly catalog: Catalog;

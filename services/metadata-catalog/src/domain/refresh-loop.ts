@@ -1,5 +1,5 @@
 import type { Clock, Logger } from '@hybridstore/runtime';
-import type { Catalog } from './domain/catalog.ts';
+import type { Catalog } from './catalog.ts';
 
 export type RefreshLoopOptions = {
   readonly catalog: Catalog;

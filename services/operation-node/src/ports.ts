@@ -49,3 +49,32 @@ export type Outcome = ExecutionReport['outcome'];
 export interface ExecutionReporter {
   report(execution: ExecutionReport): void;
 }
+
+export type QueryOrder = {
+  readonly tenantId: string;
+  readonly subject: string;
+  readonly token: string;
+  readonly requestId: string;
+  readonly question: Question;
+  readonly format: ExecuteRequest['format'];
+  readonly timeoutMs: number;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+};
+
+/** The answer as it comes; the query ends when `body` ends or is destroyed. */
+export type QueryAnswer = { readonly queryId: string; readonly contentType: string; readonly body: Readable };
+
+/** Throws what refuses or ends the query before there is an answer. */
+export interface Coordinator {
+  ask(order: QueryOrder): Promise<QueryAnswer>;
+}
+
+export type Stage = 'queue' | 'parse' | 'optimize' | 'execute';
+
+export interface QueryMetrics {
+  observeStage(stage: Stage, ms: number): void;
+  countQuery(outcome: Outcome): void;
+  countFallback(): void;
+  countRejection(): void;
+}

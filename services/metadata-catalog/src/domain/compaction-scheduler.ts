@@ -1,14 +1,14 @@
 import type { CompactionPolicyDefinition, CompactionPolicyState, CompactionResult } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
-import type { CatalogStore, PolicyState, StoredSource } from '../domain/catalog-store.ts';
+import type { CatalogStore, PolicyState, StoredSource } from './catalog-store.ts';
 import {
   boundsOf,
   type CompactionDefaults,
   policiesInForce,
   policyOfSource,
   requireValidPolicy,
-} from '../domain/compaction-policy.ts';
-import { decideDue, decideNextRun } from '../domain/compaction-schedule.ts';
+} from './compaction-policy.ts';
+import { decideDue, decideNextRun } from './compaction-schedule.ts';
 import type { CompactionOrder, Compactor } from './compactor.ts';
 
 export type SchedulerOptions = {
