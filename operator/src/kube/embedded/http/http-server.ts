@@ -96,14 +96,20 @@ async function answer(options: HttpFrontOptions, request: IncomingMessage, respo
     await route({ options, request, response, url });
   } catch (error) {
     refuse(options.logger, response, toHybridStoreError(error));
+    // The rest of a body that nobody will read must not be taken for the next request.
+    if (!request.complete) response.once('finish', () => request.destroy());
   }
 }
 
 function refuse(logger: Logger, response: ServerResponse, error: HybridStoreError): void {
   const status = toStatus(error);
   if (error.code === 'internal') logger.error('embedded_request_failed', { error });
-  if (response.headersSent) response.destroy();
-  else sendJson(response, status.code ?? 500, status);
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  if (!response.req.complete) response.setHeader('connection', 'close');
+  sendJson(response, status.code ?? 500, status);
 }
 
 async function route(call: Call): Promise<void> {
