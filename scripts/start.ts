@@ -3,12 +3,13 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { services } from '@hybridstore/contracts';
-import { HttpClient } from '@hybridstore/http';
+import { createServer, HttpClient } from '@hybridstore/http';
 import {
   EmbeddedPlatform,
   type Kube,
   kinds,
   listAll,
+  PublishedKeysVerifier,
   startHttpFront,
   startOperator,
   writeKubeConfig,
@@ -20,10 +21,9 @@ import { exampleTenant, runExample } from './start/example.ts';
 import { lockFolder } from './start/folder-lock.ts';
 import { localCommands } from './start/local-commands.ts';
 import { readFolder } from './start/objects.ts';
-import { startOperatorServer } from './start/operator-server.ts';
 import { embeddedSettings, systemNamespace } from './start/settings.ts';
 import { Steps } from './start/steps.ts';
-import { waitForWorkloads, waitForReady } from './start/wait-until-ready.ts';
+import { waitForReady, waitForWorkloads } from './start/wait-until-ready.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readyMsMax = 120_000;
@@ -110,17 +110,18 @@ async function start(options: StartArguments, folder: string, release: () => voi
     });
     closers.push(() => operator.stop());
     const jwksFile = join(folder, 'run', 'jwks.json');
-    const server = await startOperatorServer({
-      host: platform.host,
-      port: services.operator,
+    const server = createServer({
+      service: 'operator',
+      version: '0.1.0',
       logger,
       ring,
       metrics,
       clock: systemClock,
-      jwksFile,
+      verifier: new PublishedKeysVerifier(jwksFile, systemClock),
       notReadyReasons: operator.notReadyReasons,
     });
-    closers.push(() => server.close());
+    await server.app.listen({ host: platform.host, port: services.operator });
+    closers.push(() => server.app.close());
     await steps.run('operator, shared services and tenants', () =>
       waitForWorkloads(platform.kube, sharedServices.length, readyMsMax),
     );

@@ -15,8 +15,8 @@ export type { CustomResourceDefinition } from './kube/kinds.ts';
 export type { KubeObject, ObjectKey, Stored } from './kube/object.ts';
 export { type Kube, listAll } from './kube/port.ts';
 export type { Resource } from './kube/resource.ts';
-
 export type { PlatformSettings } from './resources/settings.ts';
+export { PublishedKeysVerifier } from './token-verifier.ts';
 
 /** Kinds that the command line and the tests ask for. */
 export const kinds = {

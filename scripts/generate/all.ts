@@ -1,3 +1,4 @@
+import { renderRbacFiles } from './chart-rbac.ts';
 import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
@@ -7,6 +8,7 @@ import { buildErrorReference, buildRestReference, buildWireHashes } from './rest
 export function buildGeneratedFiles(): readonly GeneratedFile[] {
   return [
     ...renderCrdFiles(),
+    ...renderRbacFiles(),
     ...buildResourceReference(),
     ...buildRestReference(),
     buildErrorReference(),

@@ -80,7 +80,7 @@ function buildContainer(pod: ServicePod): Container {
     name: pod.service,
     image: pod.image,
     imagePullPolicy: pod.settings.pullPolicy,
-    command: buildCommand(pod.service),
+    args: [pod.service],
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
       { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
@@ -102,11 +102,6 @@ function buildContainer(pod: ServicePod): Container {
       ...pod.volumeMounts,
     ],
   };
-}
-
-/** The services image holds the built code in the repository's layout at its working directory, and `node` in its path. */
-export function buildCommand(service: ServiceName): readonly string[] {
-  return ['node', `services/${service}/src/main.js`];
 }
 
 function buildProbe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe {

@@ -1,0 +1,27 @@
+{{- define "hybridstore.labels" -}}
+app.kubernetes.io/name: hybridstore
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: hybridstore
+app.kubernetes.io/component: operator
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+{{- define "hybridstore.selector" -}}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+{{- define "hybridstore.settings" -}}
+image:
+  services: {{ .Values.image.services | quote }}
+  pullPolicy: {{ .Values.image.pullPolicy }}
+  pullSecrets: {{ toJson .Values.image.pullSecrets }}
+logLevel: {{ .Values.logLevel }}
+storage: {{ toJson .Values.storage }}
+network:
+  policies: {{ .Values.network.policies }}
+{{- range $name := list "dns" "prometheus" "gatewayClients" "tenantClients" }}
+{{- with index $.Values.network $name }}
+  {{ $name }}: {{ toJson . }}
+{{- end }}
+{{- end }}
+services: {{ toJson .Values.services }}
+{{- end -}}
