@@ -137,7 +137,6 @@ export class ChildSession {
     running.connection = connection;
     try {
       requireRunning(running);
-      await requireGate(connection, statement);
       await connection.run('BEGIN TRANSACTION READ ONLY');
       const rows = await this.#stream(connection, running, parts);
       const freshRows = parts.reduce((sum, view) => sum + countFreshRows(view), 0);
@@ -197,7 +196,10 @@ export class ChildSession {
     throw new Error('a streamed result was cut and the statement gave no error the second time');
   }
 
-  /** Names and types of a statement's outputs; they follow from its text, its parameters' types and its views' columns. */
+  /**
+   * Names and types of a statement's outputs, after the gate. Both follow from its text, its parameters' types and its
+   * views' names and columns, so a statement that is known under these has passed before.
+   */
   async #describe(
     connection: DuckDBConnection,
     statement: Statement,
@@ -210,6 +212,7 @@ export class ChildSession {
     ]);
     const known = this.#described.get(key);
     if (known) return known;
+    await requireGate(connection, statement);
     const prepared = await connection.prepare(joinWith(prefix, statement.text));
     try {
       bindParameters(prepared, statement);
