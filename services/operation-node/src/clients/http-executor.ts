@@ -5,7 +5,7 @@ import { tenantUrl } from '../domain/tenant-url.ts';
 import { isNotSent } from '../domain/transport-failure.ts';
 import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
-import { retry } from './retry.ts';
+import { callOptions, retry } from './retry.ts';
 
 export type ExecutorParts = {
   readonly client: HttpClient;
@@ -40,9 +40,10 @@ export class HttpExecutor implements Executor {
   #send(tenantId: string, request: ExecuteRequest, call: QueryCall) {
     const { client, tenantUrlTemplate } = this.#parts;
     const accept = request.format === 'rows_ndjson' ? 'application/x-ndjson' : 'application/json';
+    const options = callOptions(call);
     return client.stream(tenantUrl(tenantUrlTemplate, tenantId), tenantNode.execute, {
-      ...call,
-      headers: { accept },
+      ...options,
+      headers: { ...options.headers, accept },
       body: { ...request, deadline_ms: call.timeoutMs },
     });
   }

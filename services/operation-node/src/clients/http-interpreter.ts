@@ -9,7 +9,7 @@ import type { Clock } from '@hybridstore/runtime';
 import { isTransportFailure } from '../domain/transport-failure.ts';
 import type { Interpreter, ParsedQuery, QueryCall, Question } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
-import { retry } from './retry.ts';
+import { callOptions, retry } from './retry.ts';
 
 export type InterpreterParts = {
   readonly client: HttpClient;
@@ -35,7 +35,10 @@ export class HttpInterpreter implements Interpreter {
 
   #ask(question: Question, call: QueryCall): Promise<ParseResponse> {
     const endpoint = question.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
-    return this.#parts.client.call<ParseResponse>(this.#parts.url, endpoint, { ...call, body: buildBody(question) });
+    return this.#parts.client.call<ParseResponse>(this.#parts.url, endpoint, {
+      ...callOptions(call),
+      body: buildBody(question),
+    });
   }
 }
 

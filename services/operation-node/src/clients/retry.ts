@@ -10,6 +10,16 @@ export type RetryOptions = {
 const attemptsMax = 4;
 const firstDelayMs = 100;
 
+/** The query's own deadline stands behind the call and ends it with the right reason; the client's time-out only backs it up. */
+const backupMs = 1_000;
+
+/** Options of a call that ends with the query: the receiver is told the time that is left. */
+export function callOptions(call: QueryCall) {
+  const { token, requestId, signal, timeoutMs } = call;
+  const headers = { 'x-deadline-ms': String(timeoutMs) };
+  return { token, requestId, signal, timeoutMs: timeoutMs + backupMs, headers };
+}
+
 /** Repeats `task` after 100, 300 and 900 ms, within the call's time; each attempt gets what is left of it. */
 export async function retry<T>(
   call: QueryCall,
