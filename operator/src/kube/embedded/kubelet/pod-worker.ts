@@ -7,7 +7,7 @@ import type { Stored } from '../../object.ts';
 import { buildEnvironment, rewritePath } from './container-environment.ts';
 import { buildPodStatus } from './pod-status.ts';
 import { runProbe } from './probe.ts';
-import { removeProcessRecord, writeProcessRecord } from './process-record.ts';
+import { killProcessGroup, removeProcessRecord, writeProcessRecord } from './process-record.ts';
 import { prepareVolumes, type VolumeSources } from './volumes.ts';
 
 /** How a container becomes a local command; undefined: the image is not known here. */
@@ -106,10 +106,11 @@ export class PodWorker {
       this.#phase = 'stopping';
       this.#isReady = false;
       if (!this.#child) this.#finish();
-      else this.#child.kill(graceSeconds > 0 ? 'SIGTERM' : 'SIGKILL');
+      else if (graceSeconds > 0) this.#child.kill('SIGTERM');
+      else this.#kill();
       this.#report();
-    } else if (graceSeconds === 0) this.#child?.kill('SIGKILL');
-    const cancel = this.#options.clock.schedule(graceSeconds * 1_000, () => this.#child?.kill('SIGKILL'));
+    } else if (graceSeconds === 0) this.#kill();
+    const cancel = this.#options.clock.schedule(graceSeconds * 1_000, () => this.#kill());
     await this.#ended.promise;
     cancel();
   }
@@ -172,7 +173,13 @@ export class PodWorker {
   #spawn(file: string, args: readonly string[], environment: Readonly<Record<string, string>>): void {
     rotateLog(this.logFile);
     const log = openSync(this.logFile, 'a', 0o600);
-    const child = spawn(file, args, { cwd: this.#folder, env: environment, stdio: ['ignore', log, log] });
+    // A process group of its own: its children end with it, and a Ctrl-C at the terminal reaches the platform alone.
+    const child = spawn(file, args, {
+      cwd: this.#folder,
+      env: environment,
+      stdio: ['ignore', log, log],
+      detached: true,
+    });
     closeSync(log);
     this.#child = child;
     this.#phase = 'running';
@@ -183,9 +190,16 @@ export class PodWorker {
     child.once('error', (error) =>
       this.#options.logger.error('pod_spawn_failed', { pod: this.#pod.metadata.name, error }),
     );
-    child.once('close', (code, signal) => this.#exited(code, signal));
+    child.once('close', (code, signal) => {
+      if (child.pid !== undefined) killProcessGroup(child.pid);
+      this.#exited(code, signal);
+    });
     this.#report();
     this.#probe(0);
+  }
+
+  #kill(): void {
+    if (this.#child?.pid !== undefined) killProcessGroup(this.#child.pid);
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
@@ -227,7 +241,8 @@ export class PodWorker {
       // The process that was asked may be gone by now; its successor has probes of its own.
       if (this.#phase !== 'running' || this.#child !== child) return;
       const failed = isAlive ? 0 : failures + 1;
-      if (failed >= (livenessProbe?.failureThreshold ?? 3)) child?.kill('SIGKILL');
+      if (failed >= (livenessProbe?.failureThreshold ?? 3)) this.#kill();
+      rotateLog(this.logFile);
       this.#judge(isUp, Boolean(startupProbe));
       this.#probe(failed);
     });
@@ -289,7 +304,7 @@ function buildTermination(
   };
 }
 
-/** The log of the last starts, and as much before it. */
+/** Keeps the newest output and one part before it. The process appends, so its file may be cut under it. */
 function rotateLog(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat || stat.size < logBytesMax) return;

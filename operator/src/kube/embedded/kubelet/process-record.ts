@@ -19,8 +19,17 @@ export function removeProcessRecord(podFolder: string): void {
 export function killRecordedProcess(podFolder: string): boolean {
   const record = readRecord(podFolder);
   if (!record || readStartTicks(record.pid) !== record.startTicks) return false;
-  process.kill(record.pid, 'SIGKILL');
+  killProcessGroup(record.pid);
   return true;
+}
+
+/** Ends a pod's process and all that it started. Each pod leads a process group of its own. */
+export function killProcessGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error; // nobody is left
+  }
 }
 
 function readRecord(podFolder: string): ProcessRecord | undefined {
