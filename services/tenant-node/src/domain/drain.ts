@@ -5,7 +5,7 @@ import type { MemberDirectory } from './member-port.ts';
 
 export type DrainPorts = {
   readonly engine: Pick<Engine, 'drain' | 'undrain' | 'unflushedRows'>;
-  readonly members: Pick<MemberDirectory, 'self' | 'join' | 'leave'>;
+  readonly members: Pick<MemberDirectory, 'isJoined' | 'join' | 'leave'>;
   readonly pod: string;
   readonly logger: Logger;
 };
@@ -19,6 +19,8 @@ export class Drain {
   readonly #ports: DrainPorts;
   #state: DrainStatus['state'] = 'active';
   #error: string | undefined;
+  /** Since the engine was told to refuse writes, until it is told otherwise. */
+  #isFenced = false;
   /** The newest hand-over; an older one that wakes up has been taken back. */
   #attempt = 0;
 
@@ -35,17 +37,21 @@ export class Drain {
     if (this.#state === 'active') {
       this.#state = 'draining';
       this.#error = undefined;
+      this.#isFenced = true;
       void this.#handOver(++this.#attempt);
     }
     return this.status();
   }
 
-  /** A hand-over under way is given up, even one that is stuck; one that has ended is followed by joining again. */
+  /** A hand-over under way is given up, even one that is stuck or has failed half way. */
   async cancel(): Promise<DrainStatus> {
-    const wasDrained = this.#state === 'drained';
     this.#attempt += 1;
-    if (wasDrained) await this.#ports.members.join();
-    if (this.#state !== 'active') this.#ports.engine.undrain();
+    if (this.#isFenced) {
+      // Others may have been told that it left: it is a member again before it acknowledges anything.
+      if (!this.#ports.members.isJoined) await this.#ports.members.join();
+      this.#ports.engine.undrain();
+      this.#isFenced = false;
+    }
     this.#state = 'active';
     return this.status();
   }

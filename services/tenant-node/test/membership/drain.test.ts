@@ -16,9 +16,15 @@ function createWorld() {
     unflushedRows: () => 7,
   };
   const members = {
-    self: undefined,
-    join: async () => void done.push('joined'),
-    leave: async () => void done.push('left'),
+    isJoined: true,
+    join: async () => {
+      members.isJoined = true;
+      done.push('joined');
+    },
+    leave: async () => {
+      members.isJoined = false;
+      done.push('left');
+    },
   };
   const drain = new Drain({ engine, members, pod: 'acme-1', logger: silentLogger });
   const settle = async (error?: Error) => {
@@ -62,6 +68,14 @@ describe('a drain', () => {
     await settle();
     assert.equal((await drain.cancel()).state, 'active');
     assert.deepEqual(done, ['fence', 'committed', 'left', 'joined', 'unfence']);
+  });
+
+  it('that failed can be taken back', async () => {
+    const { drain, done, settle } = createWorld();
+    drain.begin();
+    await settle(new Error('no space left'));
+    assert.equal((await drain.cancel()).state, 'active');
+    assert.deepEqual(done, ['fence', 'unfence']);
   });
 
   it('that is stuck can be taken back, and marks nothing when it wakes up', async () => {

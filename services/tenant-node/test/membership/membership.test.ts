@@ -83,6 +83,8 @@ describe('membership', () => {
       log_id: 'log-of-acme-0',
       state: 'active',
       epoch: 1,
+      since: 1,
+      since_ms: 1_700_000_000_000,
     });
     assert.equal(first.isJoined, true);
     assert.deepEqual(podsOf(first), []);
