@@ -74,11 +74,11 @@ export class TenantReconciler {
     if (!expectations.isSatisfied(key)) return wait('CacheBehind', 100);
     const tenant = await view.get(tenants, key);
     if (tenant === undefined) return this.#forget(key);
-    const isHeld = tenant.spec.preventDeletion === true;
-    if (tenant.metadata.deletionTimestamp !== undefined && !isHeld) return await this.#delete(key, tenant);
+    const isGoing = tenant.metadata.deletionTimestamp !== undefined;
+    if (isGoing && tenant.spec.preventDeletion !== true) return await this.#delete(key, tenant);
     const parsed = parseTenant(tenant);
     if (parsed.kind === 'invalid') return await this.#refuse(tenant, 'InvalidSpec', parsed.problem);
-    const kept = hasFinalizer(tenant) || isHeld ? tenant : await addFinalizer(kube, tenants, tenant);
+    const kept = hasFinalizer(tenant) || isGoing ? tenant : await addFinalizer(kube, tenants, tenant);
     try {
       return await this.#converge(key, kept, parsed.spec);
     } catch (error) {
