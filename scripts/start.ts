@@ -49,7 +49,6 @@ async function main(): Promise<void> {
   const lock = lockFolder(folder);
   process.stdout.write(`HybridStore in ${folder}\n`);
   const running = await start(options, folder, () => lock.release());
-  stopOnSignals(running);
   const endpoints = await publish(running, options);
   if (!options.empty) await example(running.platform.kube, endpoints);
   const path = writeEndpoints(folder, endpoints);
@@ -84,6 +83,8 @@ async function start(options: StartArguments, folder: string, release: () => voi
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
+  // From here on processes run that must not outlive this one.
+  stopOnSignals(stop);
   try {
     await steps.run('ports', () => openHostPorts(platform, options.portOffset));
     const token = randomBytes(32).toString('base64url');
@@ -97,7 +98,7 @@ async function start(options: StartArguments, folder: string, release: () => voi
         platform.kubelet.readLog(namespace, name, tailLines ?? 1_000),
     });
     closers.push(() => front.close());
-    await writeKubeConfig(join(folder, 'kubeconfig'), { server: front.url, token });
+    await writeKubeConfig(join(folder, 'kubeconfig'), { server: front.url, token, certificate: front.certificate });
     await steps.run('definitions', () => applyDefinitions(platform.kube));
     await platform.start();
     const metrics = createMetrics('operator');
@@ -216,14 +217,14 @@ async function example(kube: Kube, endpoints: Endpoints): Promise<void> {
   );
 }
 
-function stopOnSignals(running: Running): void {
+function stopOnSignals(stop: () => Promise<void>): void {
   let isStopping = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       if (isStopping) process.exit(1);
       isStopping = true;
       process.stdout.write('\nstopping (once more to end at once)\n');
-      running.stop().then(
+      stop().then(
         () => process.exit(0),
         () => process.exit(1),
       );

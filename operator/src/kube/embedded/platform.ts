@@ -36,6 +36,7 @@ export class EmbeddedPlatform {
   readonly #journal: Journal;
   readonly #network: LoopbackNetwork;
   readonly #hostPorts: Server[] = [];
+  readonly #onExit = (): void => this.kubelet.killAll();
 
   private constructor(
     options: EmbeddedPlatformOptions,
@@ -87,6 +88,7 @@ export class EmbeddedPlatform {
   }
 
   start(): Promise<void> {
+    process.on('exit', this.#onExit);
     return this.controllers.start();
   }
 
@@ -102,6 +104,7 @@ export class EmbeddedPlatform {
   async stop(): Promise<void> {
     for (const server of this.#hostPorts) server.close();
     await this.kubelet.stop();
+    process.off('exit', this.#onExit);
     await this.controllers.stop();
     await this.#journal.close();
     this.#network.close();

@@ -57,6 +57,12 @@ export class Kubelet {
     await Promise.all(this.#leaving.values());
   }
 
+  /** For a platform that ends without `stop`: no process outlives it. Synchronous, as an exit handler must be. */
+  killAll(): void {
+    this.#isStopping = true;
+    for (const worker of this.#workers.values()) worker.kill();
+  }
+
   /** The last lines of a pod's output. */
   readLog(namespace: string, name: string, linesMax: number): string {
     const pod = this.#options.controllers.mirrors.pods.get(namespace, name);

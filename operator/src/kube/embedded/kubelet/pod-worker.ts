@@ -107,10 +107,10 @@ export class PodWorker {
       this.#isReady = false;
       if (!this.#child) this.#finish();
       else if (graceSeconds > 0) this.#child.kill('SIGTERM');
-      else this.#kill();
+      else this.kill();
       this.#report();
-    } else if (graceSeconds === 0) this.#kill();
-    const cancel = this.#options.clock.schedule(graceSeconds * 1_000, () => this.#kill());
+    } else if (graceSeconds === 0) this.kill();
+    const cancel = this.#options.clock.schedule(graceSeconds * 1_000, () => this.kill());
     await this.#ended.promise;
     cancel();
   }
@@ -198,7 +198,8 @@ export class PodWorker {
     this.#probe(0);
   }
 
-  #kill(): void {
+  /** Ends the process and all that it started, at once. */
+  kill(): void {
     if (this.#child?.pid !== undefined) killProcessGroup(this.#child.pid);
   }
 
@@ -241,7 +242,7 @@ export class PodWorker {
       // The process that was asked may be gone by now; its successor has probes of its own.
       if (this.#phase !== 'running' || this.#child !== child) return;
       const failed = isAlive ? 0 : failures + 1;
-      if (failed >= (livenessProbe?.failureThreshold ?? 3)) this.#kill();
+      if (failed >= (livenessProbe?.failureThreshold ?? 3)) this.kill();
       rotateLog(this.logFile);
       this.#judge(isUp, Boolean(startupProbe));
       this.#probe(failed);
