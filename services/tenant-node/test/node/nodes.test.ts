@@ -90,6 +90,13 @@ describe('nodes of a tenant', () => {
     assert.deepEqual(await countAndSum(third), [before[0] + 1, before[1] + 1]);
   });
 
+  it('tell the CPU time of all their processes', async () => {
+    const { text } = await first.call('GET', '/metrics');
+    const seconds = /^hybridstore_node_cpu_seconds_total\{service="tenant-node"\} ([\d.]+)$/m.exec(text)?.[1];
+    assert.ok(Number(seconds) > 0, text.slice(0, 500));
+    assert.match(text, /^hybridstore_node_memory_bytes\{service="tenant-node"\} \d{8,}$/m);
+  });
+
   it('end in order when they are told to, without a flush', async () => {
     const before = await countAndSum(first);
     assert.equal(await second.stop(), 0);

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { finishPlan } from '@hybridstore/plan';
+import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
+import type { Engine, SourceState, TableState } from '../../src/domain/engine-port.ts';
+import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/executor-port.ts';
+import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import { type QueryRequest, QueryRunner } from '../../src/domain/query-runner.ts';
+
+const columns = [{ name: 'id', type: 'bigint' }];
+const source: SourceState = {
+  sourceId: 'events',
+  definition: { source_id: 'events', columns },
+  columns,
+  schemaVersion: 1,
+  tableVersion: 3,
+};
+const table: TableState = {
+  sourceId: 'events',
+  directory: '/data/tables/events',
+  version: 3,
+  columns,
+  schemaVersion: 1,
+  files: [],
+  txn: new Map(),
+  committedAtMs: undefined,
+};
+const plan = finishPlan({
+  kind: 'query',
+  body: {
+    kind: 'select',
+    projections: [{ name: 'id', value: { kind: 'column', relation: 'e', name: 'id' } }],
+    from: { kind: 'scan', source: 'events', alias: 'e', columns: ['id'] },
+  },
+});
+
+/** What one try of a statement does. */
+type Try = 'answers' | 'hangs' | Error;
+
+function createWorld(tries: readonly Try[]) {
+  const clock = new FakeClock();
+  const log: string[] = [];
+  let pins = 0;
+  const left = [...tries];
+  const child: ExecutorChild = {
+    heldLsn: () => 0,
+    load: () => {},
+    forget: () => {},
+    run: () => {
+      log.push('run');
+      return createExecution(left.shift() ?? 'answers', log);
+    },
+  };
+  const executor = { acquire: async () => child, current: child, running: 1 };
+  const engine = {
+    appId: 'hybridstore/acme-0/1',
+    source: async () => source,
+    snapshot: async () => table,
+    fresh: () => ({ acknowledgedLsn: 0, committedLsn: 0, tableVersion: 3, frames: [] }),
+    pin: () => {
+      pins += 1;
+      return {
+        release: () => {
+          pins -= 1;
+        },
+      };
+    },
+  } as unknown as Engine;
+  const runner = new QueryRunner(
+    {
+      engine,
+      executor,
+      members: { peers: () => [] },
+      feed: new FreshFeed(engine, executor, clock),
+      clock,
+      logger: silentLogger,
+      node: 'acme-0',
+      observeWait: () => {},
+    },
+    { concurrentMax: 1, waitingMax: 1, statementMsMax: 60_000, resultRowsMax: 100, resultBytesMax: 1_000 },
+  );
+  return { clock, runner, log, pins: () => pins };
+}
+
+function createExecution(attempt: Try, log: string[]): Execution {
+  const started = Promise.withResolvers<readonly { name: string; type: string }[]>();
+  const ended = Promise.withResolvers<{ rows: number; freshRows: number }>();
+  for (const { promise } of [started, ended]) promise.catch(() => {});
+  const fail = (error: Error) => {
+    started.reject(error);
+    ended.reject(error);
+  };
+  if (attempt instanceof Error) fail(attempt);
+  else if (attempt === 'answers') {
+    started.resolve([{ name: 'id', type: 'bigint' }]);
+    ended.resolve({ rows: 1, freshRows: 0 });
+  }
+  return {
+    started: started.promise,
+    ended: ended.promise,
+    pieces: async function* () {
+      yield { text: Buffer.from('[1]'), rows: 1 };
+      await ended.promise;
+    },
+    cancel: (reason, graceMs) => {
+      log.push(`cancel within ${graceMs}`);
+      fail(reason);
+    },
+  };
+}
+
+let queries = 0;
+function request(more: Partial<QueryRequest> = {}): QueryRequest {
+  return {
+    queryId: `q-${++queries}`,
+    plan,
+    consistency: 'strict',
+    shape: 'array',
+    separator: ',',
+    deadlineMs: 10_000,
+    signal: new AbortController().signal,
+    ...more,
+  };
+}
+
+describe('a query', () => {
+  it('holds its files until its last row is out', async () => {
+    const { runner, pins } = createWorld(['answers']);
+    const query = await runner.start(request());
+    assert.deepEqual(query.columns, [{ name: 'id', type: 'bigint' }]);
+    await query.finished;
+    assert.deepEqual([pins(), runner.running], [0, 0]);
+    assert.deepEqual(query.stats().snapshots, { events: 3 });
+  });
+
+  it('starts again when its view is gone or its child died for another one', async () => {
+    const { runner, log, pins } = createWorld([new ViewGone(), new ExecutionLost(true), 'answers']);
+    await (await runner.start(request())).finished;
+    assert.deepEqual([log, pins()], [['run', 'run', 'run'], 0]);
+  });
+
+  it('is unavailable when it lost its child itself, or too often', async () => {
+    const guilty = createWorld([new ExecutionLost(false), 'answers']);
+    await assert.rejects(guilty.runner.start(request()), { code: 'unavailable' });
+    assert.deepEqual([guilty.log, guilty.pins()], [['run'], 0]);
+    const unlucky = createWorld([new ViewGone(), new ViewGone(), new ViewGone(), 'answers']);
+    await assert.rejects(unlucky.runner.start(request()), { code: 'unavailable' });
+    assert.equal(unlucky.log.length, 3);
+  });
+
+  it('is not run again for a fault of its own', async () => {
+    const { runner, log } = createWorld([new HybridStoreError('invalid_request', 'x'), 'answers']);
+    await assert.rejects(runner.start(request()), { code: 'invalid_request' });
+    assert.deepEqual(log, ['run']);
+  });
+
+  it('ends at its deadline, also while it waits for its turn', async () => {
+    const { clock, runner, log } = createWorld(['hangs', 'answers']);
+    const first = runner.start(request({ deadlineMs: 1_000 }));
+    const second = runner.start(request({ deadlineMs: 500 }));
+    const ends = Promise.allSettled([first, second]);
+    await clock.advance(499);
+    assert.deepEqual([runner.running, runner.waiting], [1, 1]);
+    await clock.advance(1);
+    assert.equal(runner.waiting, 0);
+    await clock.advance(500);
+    const codes = (await ends).map((end) => end.status === 'rejected' && end.reason.code);
+    assert.deepEqual(codes, ['deadline_exceeded', 'deadline_exceeded']);
+    assert.deepEqual(log, ['run', 'cancel within 200']);
+  });
+
+  it('beyond the line is refused, and one id runs once', async () => {
+    const { clock, runner } = createWorld(['hangs']);
+    const same = request();
+    const ends = Promise.allSettled([runner.start(same), runner.start(request())]);
+    await clock.advance(0);
+    await assert.rejects(runner.start(request()), { code: 'overloaded' });
+    await assert.rejects(runner.start(same), { code: 'conflict' });
+    assert.equal(runner.cancel(same.queryId), true);
+    assert.equal(runner.cancel('q-unknown'), false);
+    const [cancelled, next] = await ends;
+    assert.equal(cancelled?.status === 'rejected' && cancelled.reason.message, 'the query was cancelled');
+    assert.equal(next?.status, 'fulfilled');
+  });
+
+  it('ends with its node', async () => {
+    const { clock, runner } = createWorld(['hangs']);
+    const ends = Promise.allSettled([runner.start(request())]);
+    await clock.advance(0);
+    runner.close();
+    const [end] = await ends;
+    assert.equal(end?.status === 'rejected' && end.reason.code, 'unavailable');
+    await assert.rejects(runner.start(request()), { code: 'unavailable' });
+  });
+});
+
+describe('the feed of fresh rows', () => {
+  it('loads what is new of a source that was asked for', () => {
+    const clock = new FakeClock();
+    const log: string[] = [];
+    let acknowledgedLsn = 5;
+    let heldLsn = 0;
+    const engine = {
+      appId: 'hybridstore/acme-0/1',
+      fresh: (_: string, afterLsn: number) => ({
+        acknowledgedLsn,
+        committedLsn: 2,
+        tableVersion: 1,
+        frames: [{ lsn: acknowledgedLsn, rows: 1, schemaVersion: 1, bytes: Buffer.from(`after ${afterLsn}`) }],
+      }),
+    };
+    const child: ExecutorChild = {
+      heldLsn: () => heldLsn,
+      load: (name, range) => {
+        heldLsn = range.untilLsn;
+        log.push(`${name} ${range.afterLsn}..${range.untilLsn}`);
+      },
+      forget: (name) => void log.push(`forget ${name}`),
+      run: () => assert.fail('nothing is run'),
+    };
+    const feed = new FreshFeed(engine, { current: child }, clock);
+    feed.note('events');
+    feed.feed();
+    feed.feed();
+    acknowledgedLsn = 9;
+    feed.feed();
+    assert.deepEqual(log, ['events 2..5', 'events 5..9']);
+  });
+
+  it('lets go of a source that nobody asks for', async () => {
+    const clock = new FakeClock();
+    const log: string[] = [];
+    const engine = {
+      appId: 'hybridstore/acme-0/1',
+      fresh: () => ({ acknowledgedLsn: 1, committedLsn: 0, tableVersion: 1, frames: [] }),
+    };
+    const child: ExecutorChild = {
+      heldLsn: () => 0,
+      load: () => void log.push('load'),
+      forget: (name) => void log.push(`forget ${name}`),
+      run: () => assert.fail('nothing is run'),
+    };
+    const feed = new FreshFeed(engine, { current: child }, clock);
+    feed.note('events');
+    await clock.advance(10_000);
+    feed.feed();
+    assert.deepEqual(log, []);
+    await clock.advance(50_000);
+    feed.feed();
+    feed.feed();
+    assert.deepEqual(log, ['forget events']);
+  });
+});
