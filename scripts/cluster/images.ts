@@ -28,6 +28,9 @@ import { run } from './run.ts';
 import type { TarEntry } from './tar.ts';
 
 const NODE_PATH = 'usr/local/bin/node';
+/** A small shell, by which a node bounds the memory of its children before they become Node (`ulimit`). */
+const SHELL_SOURCE = '/bin/dash';
+const SHELL_PATH = 'bin/sh';
 const IMPORT_TIMEOUT_MS = 120_000;
 
 export interface ImageSpec {
@@ -57,13 +60,14 @@ export interface Image {
 export async function buildImage(spec: ImageSpec, archive: string): Promise<Image> {
   const source = spec.nodeBinary ?? nodeBinaryPath(REPOSITORY_FOLDER);
   const packages = spec.packages ?? [];
-  const libraries = await libraryFiles([source, ...nativeBinaries([...packages, ...spec.files])]);
+  const libraries = await libraryFiles([source, SHELL_SOURCE, ...nativeBinaries([...packages, ...spec.files])]);
   const node: TarEntry = { kind: 'copy', path: NODE_PATH, mode: 0o755, source };
+  const shell: TarEntry = { kind: 'copy', path: SHELL_PATH, mode: 0o755, source: SHELL_SOURCE };
   const user = spec.user ?? IMAGE_USER_ID;
   const reference = `${spec.name}:${spec.tag}`;
   const digest = await writeOciArchive(archive, {
     reference: `docker.io/${reference}`,
-    layers: [[...baseFiles(), ...libraries, node], packages, spec.files].filter((layer) => layer.length > 0),
+    layers: [[...baseFiles(), ...libraries, node, shell], packages, spec.files].filter((layer) => layer.length > 0),
     config: {
       entrypoint: spec.entrypoint,
       user: `${user}:${user}`,

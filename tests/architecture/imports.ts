@@ -8,7 +8,8 @@ const importPattern =
   /^\s*(?:import|export)\s(?:[^'"`;]*?\sfrom\s)?\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
 const reachPatterns: Readonly<Record<Reach, RegExp>> = {
   clock: /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bset(?:Timeout|Interval)\(/,
-  random: /\bMath\.random\(|\brandomUUID\(|\brandomBytes\(/,
+  random:
+    /\bMath\.random\(|\bcrypto\.randomUUID\(|\bimport\s*\{[^}]*\brandom(UUID|Bytes)\b[^}]*\}\s*from 'node:crypto'/,
   environment: /\bprocess\.env\b/,
 };
 
@@ -35,11 +36,16 @@ export function findViolations(file: string, text: string): Violation[] {
   const imports = importTargets(file, text)
     .filter((target) => !room.mayImport.some((pattern) => pattern.test(target)))
     .map((target) => `may not import ${target}`);
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
+  const code = withoutComments(text);
   const reaches = (room.mustNotReach ?? [])
     .filter((reach) => reachPatterns[reach].test(code))
     .map((reach) => `may not reach for the ${reach}`);
   return [...imports, ...reaches].map((reason) => ({ file, room: room.name, reason }));
+}
+
+/** A text without its comments: a comment may speak of what code may not do. */
+export function withoutComments(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '');
 }
 
 /** Source files below a folder, as paths from the repository's root. */

@@ -76,6 +76,8 @@ function serviceRooms(service: string): readonly Room[] {
 }
 
 const operator = 'operator/src';
+/** The port to Kubernetes and the plain words around it: no adapter. */
+const kubeWords = new RegExp(`^${operator}/kube/[^/]+\\.ts$`);
 
 export const rooms: readonly Room[] = [
   {
@@ -123,25 +125,13 @@ export const rooms: readonly Room[] = [
   {
     name: 'operator/resources',
     files: inside(`${operator}/resources`),
-    mayImport: [
-      contracts,
-      runtime,
-      pureNode,
-      new RegExp(`^${operator}/kube/port\\.ts$`),
-      inside(`${operator}/resources`),
-    ],
+    mayImport: [contracts, runtime, pureNode, kubeWords, inside(`${operator}/resources`)],
     mustNotReach: pureReach,
   },
   {
     name: 'operator/controller',
     files: inside(`${operator}/controller`),
-    mayImport: [
-      contracts,
-      runtime,
-      pureNode,
-      new RegExp(`^${operator}/kube/(port|resource-kinds|objects|errors)\\.ts$`),
-      inside(`${operator}/controller`),
-    ],
+    mayImport: [contracts, runtime, pureNode, kubeWords, inside(`${operator}/controller`)],
     mustNotReach: pureReach,
   },
   {
@@ -170,8 +160,10 @@ export const rooms: readonly Room[] = [
       http,
       pureNode,
       /^npm:(undici|yaml)$/,
-      new RegExp(`^${operator}/(resources|scaling|controller|tenant|data-source|compaction-policy|shared-services)/`),
-      new RegExp(`^${operator}/kube/(port|resource-kinds|objects|errors)\\.ts$`),
+      new RegExp(
+        `^${operator}/(resources|reconcile|scaling|controller|tenant|data-source|compaction-policy|shared-services)/`,
+      ),
+      kubeWords,
       new RegExp(`^${operator}/[^/]+\\.ts$`),
     ],
     mustNotReach: pureReach,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Question, questions } from '../answers.ts';
-import type { Platform } from '../platform.ts';
+import { eventually, type Platform } from '../platform.ts';
 import { dataFolder, normalize, openReference } from '../reference.ts';
 import { apply, dataSource, ready, remove, Session, tenant } from '../session.ts';
 
@@ -86,7 +86,12 @@ export function mainJob(open: () => Platform): void {
     });
 
     it('merges small files and answers the same afterwards', async () => {
-      for (let round = 0; round < 3; round += 1) await load(session, 'flights', [{ delay: 1, distance: 1, time: 0 }]);
+      for (let round = 0; round < 3; round += 1) {
+        await load(session, 'flights', [{ delay: 1, distance: 1, time: 0 }]);
+        await eventually('everything committed', async () =>
+          (await session.get('/sources/flights/stats')).body['unflushed_rows'] === 0 ? true : undefined,
+        );
+      }
       const answer = await session.post('/metadata/compact', { source_id: 'flights', force: true });
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
       const [result] = answer.body['results'] as { state: string; files_before: number; files_after: number }[];
