@@ -58,7 +58,17 @@ export const SettingsFile = Type.Object(
       ),
     ),
     services: Type.Optional(
-      Type.Record(Type.String({ pattern: `^(${sharedServiceNames.join('|')})$` }), ServiceSettings),
+      Type.Object(
+        {
+          'auth-gateway': Type.Optional(ServiceSettings),
+          'operation-node': Type.Optional(ServiceSettings),
+          'cbo-engine': Type.Optional(ServiceSettings),
+          'metadata-catalog': Type.Optional(ServiceSettings),
+          monitoring: Type.Optional(ServiceSettings),
+          'query-interpreter': Type.Optional(ServiceSettings),
+        },
+        closed,
+      ),
     ),
   },
   { ...closed, $id: 'SettingsFile' },

@@ -68,7 +68,7 @@ export function buildTenantNetworkPolicy({ key, owner, settings }: TenantInput):
       egress: [
         allowTo([own], services['tenant-node']),
         allowTo([sharedPeer('metadata-catalog', settings.namespace)], services['metadata-catalog']),
-        allowDns(settings),
+        ...allowDns(settings),
       ],
     },
   };
@@ -96,7 +96,7 @@ export function buildSharedNetworkPolicy(
       ingress: [buildSharedIngress(service, settings)],
       egress: [
         ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], services[callee])),
-        allowDns(settings),
+        ...allowDns(settings),
       ],
     },
   };
@@ -147,14 +147,14 @@ function allowTo(to: readonly NetworkPolicyPeer[], port: number): EgressRule {
   return { to, ports: [tcp(port)] };
 }
 
-function allowDns(settings: PlatformSettings): EgressRule {
-  return {
-    to: settings.network.dns,
-    ports: [
-      { port: 53, protocol: 'UDP' },
-      { port: 53, protocol: 'TCP' },
-    ],
-  };
+/** No rule at all without a peer: an empty list of peers would mean everywhere. */
+function allowDns(settings: PlatformSettings): readonly EgressRule[] {
+  const { dns } = settings.network;
+  const ports = [
+    { port: 53, protocol: 'UDP' },
+    { port: 53, protocol: 'TCP' },
+  ];
+  return dns.length === 0 ? [] : [{ to: dns, ports }];
 }
 
 function tcp(port: number) {

@@ -62,7 +62,7 @@ export function decideSize(input: SizeInput): SizeDecision {
   const measured = describeMeasured(samples.nodes, context);
   const wishes = computeWishes(context);
   const wish = chooseWish(wishes);
-  if (wish === undefined || wishes.every((each) => each.kind === 'unknown'))
+  if (wish === undefined || Object.keys(measured).length === 0)
     return keep(input, 'MetricsMissing', wishes.map((each) => each.message).join('; '), measured);
   return carryOut(input, { ...wish, isIncomplete: wish.kind === 'unknown' }, measured);
 }

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Environment } from '@hybridstore/runtime';
+import { readConfig } from '../src/config.ts';
+import { parsePlatformSettings } from '../src/platform-settings.ts';
+
+const place = { namespace: 'hybridstore-system' };
+
+test('an empty file is a whole platform of defaults', () => {
+  const settings = parsePlatformSettings('', place);
+  assert.equal(settings.image.services, 'hybridstore/services:0.1.0');
+  assert.deepEqual(settings.services['cbo-engine'], {
+    enabled: true,
+    replicas: 1,
+    stateSize: '1Gi',
+    env: {},
+    resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
+  });
+});
+
+test('numbers and booleans of YAML become the text of variables, and empty classes mean none', () => {
+  const text =
+    'storage: {logStorageClassName: ""}\nservices: {auth-gateway: {replicas: 2, env: {BCRYPT_ROUNDS: 12, X: true}, resources: {requests: {cpu: 1}}}}';
+  const settings = parsePlatformSettings(text, place);
+  assert.deepEqual(settings.storage, {});
+  assert.deepEqual(settings.services['auth-gateway'].env, { BCRYPT_ROUNDS: '12', X: 'true' });
+  assert.deepEqual(settings.services['auth-gateway'].resources.requests, { cpu: '1', memory: '128Mi' });
+});
+
+for (const [what, text, message] of [
+  ['an unknown field', 'imgae: {}', /SETTINGS_FILE: imgae/],
+  ['an unknown service', 'services: {spark: {}}', /SETTINGS_FILE: services/],
+  ['a wrong type', 'network: {policies: 1}', /network\.policies: expected boolean/],
+  ['a negative size', 'services: {monitoring: {replicas: -1}}', /services\.monitoring\.replicas/],
+  ['no YAML', '{', /expected YAML/],
+] as const) {
+  test(`${what} is refused by name`, () => {
+    assert.throws(() => parsePlatformSettings(text, place), { code: 'invalid_request', message });
+  });
+}
+
+test('the operator needs no variable, and refuses wrong ones by name', () => {
+  const config = readConfig(new Environment({ POD_NAME: 'operator-x' }));
+  assert.deepEqual(
+    [config.port, config.leaderElection, config.identity, config.prometheus],
+    [8086, true, 'operator-x', undefined],
+  );
+  assert.throws(() => readConfig(new Environment({ PROMETHEUS_URL: 'nowhere' })), { message: /^PROMETHEUS_URL/ });
+  assert.throws(() => readConfig(new Environment({ LEADER_ELECTION: 'maybe' })), { message: /^LEADER_ELECTION/ });
+  assert.throws(() => readConfig(new Environment({ SETTINGS_FILE: '/nonexistent' })), { message: /^SETTINGS_FILE/ });
+});
+
+test('Prometheus is asked with the labels that its relabelling gives', () => {
+  const { prometheus } = readConfig(
+    new Environment({ PROMETHEUS_URL: 'http://p:9090/', PROMETHEUS_POD_LABEL: 'kubernetes_pod_name' }),
+  );
+  assert.deepEqual(prometheus, {
+    url: 'http://p:9090',
+    labels: { namespace: 'namespace', pod: 'kubernetes_pod_name' },
+  });
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { buildCrds, type TenantSpec } from '@hybridstore/contracts';
+import { FakeClock } from '@hybridstore/test-kit';
+import { stringify } from 'yaml';
+import { EmbeddedApiServer } from '../../src/kube/embedded/api/api-server.ts';
+import { customResourceDefinitions } from '../../src/kube/kinds.ts';
+import type { OwnerReference } from '../../src/kube/object.ts';
+import { parsePlatformSettings } from '../../src/platform-settings.ts';
+import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
+import { buildDataClaim } from '../../src/resources/persistent-volume-claim.ts';
+import { buildSharedChildren } from '../../src/shared-services/desired-state.ts';
+import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
+
+const owner: OwnerReference = {
+  apiVersion: 'hybridstore.dev/v1alpha1',
+  kind: 'Tenant',
+  name: 'acme',
+  uid: '00000000-0000-4000-8000-000000000001',
+  controller: true,
+  blockOwnerDeletion: true,
+};
+const key = { namespace: 'default', name: 'acme' };
+const settings = parsePlatformSettings('storage: {dataStorageClassName: nfs}', { namespace: 'hybridstore-system' });
+
+/** The spec as the API server stores it: defaults filled in. */
+async function fillIn(spec: object): Promise<TenantSpec> {
+  const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+  for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
+  const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: key, spec };
+  return (await kube.create(tenants, object as Tenant)).spec;
+}
+
+/** Compares with the file of the name; `UPDATE_GOLDEN=1` writes it, and the diff is the review. */
+function assertGolden(name: string, objects: readonly unknown[]): void {
+  const path = fileURLToPath(new URL(`golden/${name}.yaml`, import.meta.url));
+  const text = objects.map((object) => stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })).join('---\n');
+  if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(path, text);
+  assert.equal(text, readFileSync(path, 'utf8'));
+}
+
+test('a tenant of defaults', async () => {
+  const input = { key, owner, settings, spec: await fillIn({}) };
+  const objects = buildTenantChildren(input, { keys: [] }, 2).map((child) => child.object);
+  assertGolden('tenant-defaults', [buildDataClaim(input), ...objects]);
+});
+
+test('a tenant that asks for everything', async () => {
+  const spec = await fillIn({
+    displayName: 'Acme Corporation',
+    autoscaling: { mode: 'Off' },
+    replicas: 3,
+    resources: { requests: { cpu: 2, memory: '4Gi' }, limits: { cpu: '2500m', memory: '8Gi' } },
+    storage: { log: { size: '20Gi', storageClassName: 'fast' }, data: { sharedVolume: { existingClaim: 'tables' } } },
+    limits: { maxConcurrentSearches: 4, statementTimeoutSeconds: 5, resultBytesMax: 1_048_576, memory: '3Gi' },
+    wal: { retentionHours: 1 },
+    quota: { cpu: 8, memory: '16Gi', storage: '100Gi', pods: 20 },
+    version: '0.2.0',
+  });
+  const input = { key, owner, settings, spec };
+  assert.equal(buildDataClaim(input), undefined);
+  assertGolden(
+    'tenant-full',
+    buildTenantChildren(input, { keys: [] }, 3).map((child) => child.object),
+  );
+});
+
+test('the shared services', () => {
+  const children = buildSharedChildren({ settings, jwks: { keys: [] }, targets: [], owners: [] });
+  assertGolden(
+    'shared-services',
+    children.map((child) => child.object),
+  );
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type ServiceName, services } from '@hybridstore/contracts';
+import { parsePlatformSettings } from '../../src/platform-settings.ts';
+import { sharedServiceLabels, tenantLabels } from '../../src/resources/labels.ts';
+import { sharedServiceNames } from '../../src/resources/names.ts';
+import { buildSharedNetworkPolicy, buildTenantNetworkPolicy } from '../../src/resources/network-policy.ts';
+import { type Endpoint, mayConnect } from './reachability.ts';
+import { tenantInput } from './tenant-set.ts';
+
+const system = 'hybridstore-system';
+const settings = parsePlatformSettings('', { namespace: system });
+const tenantKeys = [
+  { namespace: 'default', name: 'acme' },
+  { namespace: 'default', name: 'globex' },
+  { namespace: 'other', name: 'acme' },
+];
+const policies = [
+  ...tenantKeys.flatMap((key) => buildTenantNetworkPolicy(tenantInput(settings, key)) ?? []),
+  ...sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, settings, []) ?? []),
+];
+
+const node = (namespace: string, name: string): Endpoint => ({ namespace, labels: tenantLabels(name) });
+const service = (name: ServiceName): Endpoint => ({ namespace: system, labels: sharedServiceLabels(name) });
+const acme = node('default', 'acme');
+const stranger: Endpoint = { namespace: 'default', labels: { app: 'web' } };
+const prometheus: Endpoint = { namespace: 'monitoring', labels: { 'app.kubernetes.io/name': 'prometheus' } };
+const dns: Endpoint = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } };
+
+describe('nodes of a tenant', () => {
+  it('reach each other, the catalog and DNS, and nothing else', () => {
+    assert.equal(mayConnect(policies, acme, acme, 8000), true);
+    assert.equal(mayConnect(policies, acme, service('metadata-catalog'), 8083), true);
+    assert.equal(mayConnect(policies, acme, dns, 53, 'UDP'), true);
+    const others = sharedServiceNames.filter((name) => name !== 'metadata-catalog');
+    for (const name of others) assert.equal(mayConnect(policies, acme, service(name), services[name]), false, name);
+    assert.equal(mayConnect(policies, acme, stranger, 80), false);
+    assert.equal(mayConnect(policies, acme, dns, 443), false);
+  });
+
+  it('cannot reach those of another tenant, beside them or of the same name elsewhere', () => {
+    for (const other of [node('default', 'globex'), node('other', 'acme')]) {
+      assert.equal(mayConnect(policies, acme, other, 8000), false);
+      assert.equal(mayConnect(policies, other, acme, 8000), false);
+    }
+  });
+
+  it('are reached by those services that call them, on their port only', () => {
+    const callers: readonly ServiceName[] = [
+      'auth-gateway',
+      'operation-node',
+      'metadata-catalog',
+      'monitoring',
+      'operator',
+    ];
+    for (const name of callers) assert.equal(mayConnect(policies, service(name), acme, 8000), true, name);
+    for (const name of ['cbo-engine', 'query-interpreter'] as const)
+      assert.equal(mayConnect(policies, service(name), acme, 8000), false, name);
+    assert.equal(mayConnect(policies, service('auth-gateway'), acme, 22), false);
+  });
+
+  it('are reached by Prometheus, and not by other pods of their namespace', () => {
+    assert.equal(mayConnect(policies, prometheus, acme, 8000), true);
+    assert.equal(mayConnect(policies, stranger, acme, 8000), false);
+  });
+
+  it('are not reached by a pod elsewhere that wears the labels of a service', () => {
+    const impostor: Endpoint = { namespace: 'default', labels: sharedServiceLabels('operation-node') };
+    assert.equal(mayConnect(policies, impostor, acme, 8000), false);
+  });
+
+  it('are reached by the callers that the settings name', () => {
+    const open = parsePlatformSettings('network: {tenantClients: [{podSelector: {matchLabels: {app: web}}}]}', {
+      namespace: system,
+    });
+    const policy = buildTenantNetworkPolicy(tenantInput(open)) ?? assert.fail('no policy');
+    assert.equal(mayConnect([policy], stranger, acme, 8000), true);
+    assert.equal(mayConnect([policy], { ...stranger, namespace: 'other' }, acme, 8000), false);
+  });
+});
+
+describe('shared services', () => {
+  it('are reached only by those who call them', () => {
+    const expected: Readonly<Record<string, readonly ServiceName[]>> = {
+      'operation-node': ['auth-gateway', 'monitoring'],
+      'cbo-engine': ['auth-gateway', 'operation-node', 'monitoring'],
+      'query-interpreter': ['auth-gateway', 'operation-node', 'monitoring'],
+      'metadata-catalog': [
+        'auth-gateway',
+        'operation-node',
+        'cbo-engine',
+        'monitoring',
+        'query-interpreter',
+        'operator',
+      ],
+      monitoring: ['auth-gateway'],
+    };
+    for (const [callee, callers] of Object.entries(expected)) {
+      const to = service(callee as ServiceName);
+      const found = [...sharedServiceNames, 'operator' as const].filter(
+        (name) => name !== callee && mayConnect(policies, service(name), to, services[callee as ServiceName]),
+      );
+      assert.deepEqual(found.sort(), [...callers].sort(), callee);
+    }
+  });
+
+  it('leave only the gateway open to the world, and to nobody but its clients where these are named', () => {
+    assert.equal(mayConnect(policies, stranger, service('auth-gateway'), 8080), true);
+    for (const name of sharedServiceNames.filter((each) => each !== 'auth-gateway'))
+      assert.equal(mayConnect(policies, stranger, service(name), services[name]), false, name);
+    const closed = parsePlatformSettings(
+      'network: {gatewayClients: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress}}}]}',
+      { namespace: system },
+    );
+    const policy = buildSharedNetworkPolicy('auth-gateway', closed, []) ?? assert.fail('no policy');
+    assert.equal(mayConnect([policy], stranger, service('auth-gateway'), 8080), false);
+    assert.equal(mayConnect([policy], { namespace: 'ingress', labels: {} }, service('auth-gateway'), 8080), true);
+  });
+
+  it('cannot reach the world', () => {
+    const world: Endpoint = { namespace: 'anywhere', labels: {} };
+    for (const name of sharedServiceNames) assert.equal(mayConnect(policies, service(name), world, 443), false, name);
+  });
+});
+
+it('no policy is made where the settings switch them off, and no DNS peer never means every peer', () => {
+  const off = parsePlatformSettings('network: {policies: false}', { namespace: system });
+  assert.equal(buildTenantNetworkPolicy(tenantInput(off)), undefined);
+  const deaf = parsePlatformSettings('network: {dns: []}', { namespace: system });
+  const policy = buildTenantNetworkPolicy(tenantInput(deaf)) ?? assert.fail('no policy');
+  assert.equal(mayConnect([policy], acme, { namespace: 'anywhere', labels: {} }, 53, 'UDP'), false);
+});

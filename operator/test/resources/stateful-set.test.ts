@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parsePlatformSettings } from '../../src/platform-settings.ts';
+import { chooseImage } from '../../src/resources/stateful-set.ts';
+import { buildTenantSet, tenantInput } from './tenant-set.ts';
+
+const place = { namespace: 'hybridstore-system' };
+const settings = parsePlatformSettings('', place);
+
+function variable(name: string, more = {}): string | undefined {
+  const [container] = buildTenantSet(settings, more).spec?.template.spec.containers ?? [];
+  return container?.env?.find((each) => each.name === name)?.value;
+}
+
+test('nodes run the image of the operator, another version of it, or their own', () => {
+  const images = [
+    ['registry:5000/team/services:1.0.0', {}, 'registry:5000/team/services:1.0.0'],
+    ['registry:5000/team/services:1.0.0', { version: '2.0.0' }, 'registry:5000/team/services:2.0.0'],
+    ['registry:5000/team/services', { version: '2.0.0' }, 'registry:5000/team/services:2.0.0'],
+    ['services@sha256:abc', { version: '2.0.0' }, 'services:2.0.0'],
+    ['services:1.0.0', { image: 'other/image@sha256:def' }, 'other/image@sha256:def'],
+  ] as const;
+  for (const [image, more, expected] of images) {
+    const chosen = chooseImage(
+      tenantInput(settings, undefined, more).spec,
+      parsePlatformSettings('', { ...place, image }),
+    );
+    assert.equal(chosen, expected);
+  }
+});
+
+test('the executor gets half of the memory, or what the tenant says', () => {
+  assert.equal(variable('DUCKDB_MEMORY_LIMIT'), '1024MiB');
+  const resources = { requests: { cpu: 1, memory: '128Mi' }, limits: { memory: '100Mi' } };
+  assert.equal(variable('DUCKDB_MEMORY_LIMIT', { resources }), '64MiB');
+  const limits = { maxConcurrentSearches: 1, statementTimeoutSeconds: 1, resultBytesMax: 1_024, memory: '1.5Gi' };
+  assert.equal(variable('DUCKDB_MEMORY_LIMIT', { limits }), '1536MiB');
+});
+
+test('a node signs as its own tenant and finds the others by its own name', () => {
+  assert.equal(variable('SERVICE_ISSUER'), 'tenant-node.default.acme');
+  assert.equal(variable('NODE_URL'), 'http://{pod}.hs-acme-nodes.default.svc:8000');
+});
+
+test('the order of variables does not depend on who names them first', () => {
+  const [container] = buildTenantSet(settings).spec?.template.spec.containers ?? [];
+  const named = (container?.env ?? [])
+    .filter((each) => each.value !== undefined)
+    .map((each) => each.name)
+    .slice(2);
+  assert.deepEqual(named, [...named].sort());
+});

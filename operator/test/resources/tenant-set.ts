@@ -1,0 +1,40 @@
+import type { TenantSpec } from '@hybridstore/contracts';
+import type { StatefulSet } from '../../src/kube/kinds.ts';
+import type { PlatformSettings } from '../../src/resources/settings.ts';
+import { buildStatefulSet, type TenantInput } from '../../src/resources/stateful-set.ts';
+
+/** As the API server fills it in. */
+const spec: TenantSpec = {
+  autoscaling: {
+    mode: 'Auto',
+    minReplicas: 2,
+    maxReplicas: 50,
+    scaleUpThresholdCPU: 70,
+    scaleDownThresholdCPU: 30,
+    behavior: {
+      metricsIntervalSeconds: 15,
+      scaleUp: { stabilizationWindowSeconds: 0, policies: [] },
+      scaleDown: { stabilizationWindowSeconds: 300, policies: [] },
+    },
+  },
+  resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { memory: '2Gi' } },
+  storage: { log: { size: '10Gi' }, data: { sharedVolume: { size: '50Gi' } } },
+  limits: { maxConcurrentSearches: 10, statementTimeoutSeconds: 60, resultBytesMax: 1_073_741_824 },
+  wal: { retentionHours: 24, durability: 'Fsync' },
+  hibernated: false,
+  deletionPolicy: 'Retain',
+  preventDeletion: false,
+};
+
+export function tenantInput(
+  settings: PlatformSettings,
+  key: { readonly namespace: string; readonly name: string } = { namespace: 'default', name: 'acme' },
+  more: Partial<TenantSpec> = {},
+): TenantInput {
+  const owner = { apiVersion: 'hybridstore.dev/v1alpha1', kind: 'Tenant', name: key.name, uid: `uid-of-${key.name}` };
+  return { key, settings, owner, spec: { ...spec, ...more } };
+}
+
+export function buildTenantSet(settings: PlatformSettings, more: Partial<TenantSpec> = {}): StatefulSet {
+  return buildStatefulSet(tenantInput(settings, undefined, more), 2);
+}
