@@ -117,6 +117,7 @@ async function openParts(options: EngineOptions): Promise<Parts> {
 }
 
 const overloadedRetryMs = 500;
+const restartRetryMs = 10_000;
 const snapshotAttemptsMax = 20;
 const snapshotRetryMs = 50;
 const sourceIdShape = new RegExp(sourceIdPattern);
@@ -133,6 +134,8 @@ class NodeEngine implements Engine {
   readonly #loading = new SingleFlight<string, SourceTable>();
   /** Sources whose table could not be read at the start: their frames must stay in the log. */
   readonly #unreadable = new Set<string>();
+  /** Tables with frames in the log that were not there, or not readable, at the start, and their highest LSN. */
+  readonly #unreplayed = new Map<string, number>();
   readonly #schedule: FlushSchedule;
   readonly #arrivingBatches = new Map<string, Promise<AppendResult>>();
   readonly #pins = new Map<TableState, number>();
@@ -169,6 +172,9 @@ class NodeEngine implements Engine {
   async recover(): Promise<void> {
     for (const sourceId of await this.#listSources()) await this.#loadAtStart(sourceId);
     await replayLog(this.#parts.log, this.#tables, this.#options);
+    const loaded = new Set([...this.#tables.values()].map((table) => table.key));
+    for (const [key, lastLsn] of this.#parts.log.replayableTables)
+      if (!loaded.has(key)) this.#unreplayed.set(key, lastLsn);
     this.#logWriter = this.#parts.log.start(highestCommittedLsn(this.#tables.values()));
     for (const table of this.#tables.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
     this.#scheduleMaintenance();
@@ -551,8 +557,20 @@ class NodeEngine implements Engine {
     if (known?.isSameLife(snapshot)) return known;
     if (known) this.#forget(known);
     const table = new SourceTable({ log, snapshot, dataFolder: this.#options.dataFolder, appId: this.appId });
+    this.#requireReplayed(table);
     this.#tables.set(sourceId, table);
     return table;
+  }
+
+  /** A commit of newer rows would declare the rows that wait in the log committed, so such a table waits for a restart. */
+  #requireReplayed(table: SourceTable): void {
+    if ((this.#unreplayed.get(table.key) ?? 0) <= table.memory.committedLsn) return;
+    throw retryLater(
+      'unavailable',
+      `source ${table.sourceId} was not readable when this node started; its logged rows come back with a restart`,
+      restartRetryMs,
+      { source_id: table.sourceId },
+    );
   }
 
   #forget(table: SourceTable): void {

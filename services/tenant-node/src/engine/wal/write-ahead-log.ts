@@ -82,6 +82,11 @@ export class WriteAheadLog {
     }
   }
 
+  /** Tables with rows in the log as it was opened, and the highest LSN of each. */
+  get replayableTables(): ReadonlyMap<string, number> {
+    return new Map(this.#validated.segments.flatMap((segment) => [...segment.lastLsnOfTable]));
+  }
+
   /** `lsnTaken`: LSNs up to here are known from tables' commits, whatever the log says. */
   start(lsnTaken: number): LogWriter {
     const { lastLsn, reservedLsn, segments } = this.#validated;
