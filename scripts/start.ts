@@ -73,6 +73,7 @@ async function start(options: StartArguments, folder: string, release: () => voi
     folder,
     logger,
     clock: systemClock,
+    ownNames: [`operator.${systemNamespace}.svc`],
     commandOf: localCommands(root, options.watch),
     baseEnvironment: {
       PATH: process.env['PATH'] ?? '',

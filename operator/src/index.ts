@@ -8,6 +8,7 @@ import * as builtIn from './kube/kinds.ts';
 import * as custom from './resources/custom-resources.ts';
 
 export { type Operator, type OperatorOptions, startOperator } from './app.ts';
+export { EmbeddedApiServer } from './kube/embedded/api/api-server.ts';
 export { startHttpFront } from './kube/embedded/http/http-server.ts';
 export { writeKubeConfig } from './kube/embedded/http/kubeconfig.ts';
 export { EmbeddedPlatform, type EmbeddedPlatformOptions } from './kube/embedded/platform.ts';
@@ -15,6 +16,7 @@ export type { CustomResourceDefinition } from './kube/kinds.ts';
 export type { KubeObject, ObjectKey, Stored } from './kube/object.ts';
 export { type Kube, listAll } from './kube/port.ts';
 export type { Resource } from './kube/resource.ts';
+export type { CompactionPolicy, DataSource, Tenant } from './resources/custom-resources.ts';
 export type { PlatformSettings } from './resources/settings.ts';
 export { PublishedKeysVerifier } from './token-verifier.ts';
 

@@ -184,8 +184,11 @@ export async function assertExactlyOnce(session: Session, sourceId: string, ids:
       `SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS d, MIN(id) AS lo, MAX(id) AS hi, SUM(id) AS s FROM ${sourceId}`,
     ),
   );
-  const total = ids.reduce((sum, id) => sum + id, 0);
-  assert.deepEqual((rows[0] ?? []).map(Number), [ids.length, ids.length, Math.min(...ids), Math.max(...ids), total]);
+  const expected = ids.reduce(
+    (sums, id) => ({ lo: Math.min(sums.lo, id), hi: Math.max(sums.hi, id), total: sums.total + id }),
+    { lo: Number.POSITIVE_INFINITY, hi: Number.NEGATIVE_INFINITY, total: 0 },
+  );
+  assert.deepEqual((rows[0] ?? []).map(Number), [ids.length, ids.length, expected.lo, expected.hi, expected.total]);
 }
 
 export const idColumns = {

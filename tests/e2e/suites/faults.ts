@@ -4,7 +4,10 @@ import { kinds, listAll } from '@hybridstore/operator';
 import { eventually, type Platform } from '../platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove, Session, tenant } from '../session.ts';
 
-const kills = Number(process.env['HYBRIDSTORE_E2E_KILLS'] ?? 20);
+/** On a cluster; the embedded platform's nodes are killed 20 times by a test of their own. */
+const kills = Number(
+  process.env['HYBRIDSTORE_E2E_KILLS'] ?? (process.env['HYBRIDSTORE_E2E'] === 'kubernetes' ? 20 : 6),
+);
 
 /** What breaks in a cluster, and what must not be lost by it. */
 export function faults(open: () => Platform): void {

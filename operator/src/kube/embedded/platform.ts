@@ -20,6 +20,8 @@ export type EmbeddedPlatformOptions = {
   readonly folder: string;
   readonly commandOf: CommandOf;
   readonly baseEnvironment: Readonly<Record<string, string>>;
+  /** Names that lead to the platform's own servers, as a Service would in a cluster. */
+  readonly ownNames?: readonly string[];
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -54,6 +56,7 @@ export class EmbeddedPlatform {
       clock,
       logger,
       hostsFile: this.hostsFile,
+      fixedNames: Object.fromEntries((options.ownNames ?? []).map((name) => [name, [network.host]])),
       allObjects: () => kube.store.collections().flatMap((collection) => kube.store.list(collection)),
       resourceOf: (object) => resourceOf(kube, object),
       randomSuffix: () => randomBytes(4).toString('hex').slice(0, 5),

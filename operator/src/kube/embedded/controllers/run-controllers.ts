@@ -20,7 +20,7 @@ import type { Action } from './action.ts';
 import { decideDeployment, readDeploymentStatus } from './deployment.ts';
 import { type Collected, collectGarbage } from './garbage-collector.ts';
 import { Mirror } from './mirror.ts';
-import { buildServiceNames, podsBehind } from './service-names.ts';
+import { buildServiceNames, podsBehind, type ServiceNames } from './service-names.ts';
 import { decideStatefulSet, readStatefulSetStatus } from './stateful-set.ts';
 
 export type ControllersOptions = {
@@ -28,6 +28,8 @@ export type ControllersOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly hostsFile: string;
+  /** Names beside those of Services. */
+  readonly fixedNames?: ServiceNames;
   /** Every stored object of every kind, for the garbage collector. */
   readonly allObjects: () => readonly Stored<KubeObject>[];
   readonly resourceOf: (object: KubeObject) => Resource;
@@ -203,7 +205,8 @@ export class Controllers {
   }
 
   #writeNames(allPods: readonly Stored<Pod>[]): void {
-    const names = JSON.stringify(buildServiceNames(this.mirrors.services.all(), allPods));
+    const served = buildServiceNames(this.mirrors.services.all(), allPods);
+    const names = JSON.stringify({ ...this.#options.fixedNames, ...served });
     if (names === this.#names) return;
     const { hostsFile } = this.#options;
     mkdirSync(dirname(hostsFile), { recursive: true });
