@@ -2,6 +2,8 @@
 # The same layout as `node scripts/cluster/images.ts` writes without Docker.
 
 FROM node:24-bookworm-slim AS build
+# The pinned Node links libatomic, which slim images lack.
+RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 COPY packages packages
@@ -19,6 +21,7 @@ RUN mkdir -p /app/node_modules && cp -r dist/. /app/ && cp package.json scripts/
  && cp node_modules/node-linux-*/bin/node /usr/local/bin/node26
 
 FROM debian:bookworm-slim AS base
+RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 libstdc++6 && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 65532 --no-create-home --shell /usr/sbin/nologin hybridstore
 COPY --from=build /usr/local/bin/node26 /usr/local/bin/node
 WORKDIR /app
