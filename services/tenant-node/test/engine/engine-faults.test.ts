@@ -9,7 +9,7 @@ import type { Disk } from '../../src/engine/disk.ts';
 import { systemDisk } from '../../src/engine/disk.ts';
 import type { SegmentWriter } from '../../src/engine/segment/segment-writer.ts';
 import { createSegmentWriter } from '../../src/engine/segment/segment-writer.ts';
-import { createSharedWriter, openEngine } from './engine-fixture.ts';
+import { advanceUntil, createSharedWriter, openEngine } from './engine-fixture.ts';
 import { osError } from './memory-disk.ts';
 
 const root = createTemporaryFolder('faults');
@@ -76,12 +76,9 @@ test('a failed flush keeps its rows and is tried again, later each time', async 
   await engine.putSource(numbers);
   const committed = new Promise<void>((resolve) => engine.onCommit(() => resolve()));
   await engine.append({ sourceId: 'numbers', records: records(0, 5) });
-  await clock.advance(0);
-  assert.equal(engine.unflushedRows(), 5);
-  await clock.advance(500);
-  assert.equal(engine.unflushedRows(), 5);
-  await clock.advance(1_000);
-  await committed;
+  const startMs = clock.now();
+  await advanceUntil(clock, committed, 50);
+  assert.ok(clock.now() - startMs >= 500 + 1_000, 'two pauses lie between three tries, the second twice as long');
   assert.deepEqual([engine.unflushedRows(), (await engine.stats('numbers')).rows], [0, 5]);
   await engine.close();
 });
@@ -133,7 +130,7 @@ test('after a failed fdatasync the engine is not ready, acknowledges nothing, an
   await again.close();
 });
 
-test('a writer child that hangs is killed, fails its request, and is replaced', async () => {
+test('a writer child that hangs is killed, fails its request, and is replaced', async (context) => {
   const clock = new FakeClock();
   const writer = createSegmentWriter({
     disk: systemDisk,
@@ -144,12 +141,12 @@ test('a writer child that hangs is killed, fails its request, and is replaced', 
     threads: 1,
     requestMsMax: 1_000,
   });
+  context.after(() => writer.close());
   const stuck = writer.checkpoint({ columns: { a: 'integer' } }, Buffer.from('{"a":1}\n'));
   await clock.advance(1_000);
   await assert.rejects(stuck, { code: 'unavailable' });
   const parquet = await writer.checkpoint({ columns: { a: 'integer' } }, Buffer.from('{"a":1}\n'));
   assert.equal(parquet.toString('latin1', 0, 4), 'PAR1');
-  await writer.close();
 });
 
 test('a request that DuckDB refuses fails alone; the child goes on', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Logger, silentLogger, systemClock } from '@hybridstore/runtime';
+import type { FakeClock } from '@hybridstore/test-kit';
 import type { Engine } from '../../src/domain/engine-port.ts';
 import { systemDisk } from '../../src/engine/disk.ts';
 import { createEngine, type EngineOptions } from '../../src/engine/engine.ts';
@@ -31,4 +32,20 @@ export function openEngine(folder: string, over: Partial<EngineOptions> = {}): P
     ...over,
     limits: { flushIntervalMs: 3_600_000, ...over.limits },
   });
+}
+
+/**
+ * Moves time on until `event` has happened. Real disks answer when they like, so a timer may be set after any one step;
+ * how much time passes in all is therefore not exact.
+ */
+export async function advanceUntil<T>(clock: FakeClock, event: Promise<T>, stepMs: number): Promise<T> {
+  let isOver = false;
+  const over = event.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await clock.advance(stepMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return over;
 }

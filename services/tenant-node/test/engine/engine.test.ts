@@ -8,7 +8,7 @@ import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import type { Commit, Engine, TableState } from '../../src/domain/engine-port.ts';
 import { batchRows } from '../../src/engine/batch/batch-rows.ts';
 import { decodeFrame } from '../../src/engine/wal/frame.ts';
-import { createSharedWriter, openEngine } from './engine-fixture.ts';
+import { advanceUntil, createSharedWriter, openEngine } from './engine-fixture.ts';
 
 const root = createTemporaryFolder('engine');
 mkdirSync(join(root.path, 'spool'));
@@ -366,8 +366,7 @@ test('rows are flushed when they are enough, and when they are old enough', asyn
   await committed;
   committed = next();
   await engine.append({ sourceId: 'events', records: records(10, 3) });
-  await clock.advance(5_000);
-  await committed;
+  await advanceUntil(clock, committed, 1_000);
   assert.deepEqual(
     commits.map((commit) => [commit.sinceVersion, commit.state.version, commit.added[0]?.rows]),
     [

@@ -159,9 +159,7 @@ class WriterProcess implements SegmentWriter {
   }
 
   #watch(child: ChildProcess): void {
-    child.once('spawn', () => {
-      if (child.pid !== undefined) setPriority(child.pid, niceness);
-    });
+    child.once('spawn', () => this.#lowerPriority(child));
     child.stdin?.on('error', (error) => this.#options.logger.debug('segment_writer_pipe', { error }));
     // Descriptor 3 was asked for as a pipe.
     const answers = createInterface({ input: child.stdio[3] as Readable });
@@ -173,6 +171,15 @@ class WriterProcess implements SegmentWriter {
     });
     child.once('error', (error) => this.#lose(child, error.message));
     child.once('close', (code, signal) => this.#lose(child, `exit ${code ?? signal}`));
+  }
+
+  /** Queries and writes come first. A child that was killed meanwhile has no priority left to lower. */
+  #lowerPriority(child: ChildProcess): void {
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, niceness);
+    } catch (error) {
+      this.#options.logger.debug('segment_writer_priority', { error });
+    }
   }
 
   #settle(child: ChildProcess, answer: WriterAnswer): void {
