@@ -38,7 +38,7 @@ export const defaultLimits: EngineLimits = {
   flushBytes: 64 * 1024 * 1024,
   flushIntervalMs: 5_000,
   unflushedRowsMax: 400_000,
-  unflushedBytesMax: 512 * 1024 * 1024,
+  unflushedBytesMax: 256 * 1024 * 1024,
   logSegmentBytesMax: 64 * 1024 * 1024,
   logQueueBytesMax: 128 * 1024 * 1024,
   logRetentionHours: 24,

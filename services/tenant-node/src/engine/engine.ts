@@ -20,7 +20,7 @@ import type {
 } from '../domain/engine-port.ts';
 import { Scratch } from './batch/scratch.ts';
 import { compactTable } from './compaction/compact-table.ts';
-import { decideVacuum } from './compaction/vacuum-table.ts';
+import { isExpiredOrphan, judgeFile, type VacuumInput } from './compaction/vacuum-table.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import { defaultLimits, type EngineLimits, type EngineOptions } from './engine-options.ts';
@@ -637,20 +637,12 @@ class NodeEngine implements Engine {
   }
 
   async #vacuum(table: SourceTable): Promise<void> {
-    const { store, disk } = this.#parts;
-    const names = await store.list(`${tablesFolder}/${table.sourceId}`);
-    const files = await Promise.all(
-      names.map(async (name) => ({
-        name,
-        modifiedAtMs: (await store.stat(`${tablesFolder}/${table.sourceId}/${name}`))?.modifiedAtMs ?? 0,
-      })),
-    );
+    const names = await this.#parts.store.list(`${tablesFolder}/${table.sourceId}`);
     // Read after the listing: whatever was committed by then is known to be needed.
     const snapshot = await table.log.refresh();
     if (!table.isSameLife(snapshot)) return;
-    const unneeded = decideVacuum({
+    const input: VacuumInput = {
       snapshot,
-      files,
       pinned: this.#pinnedPaths(table.sourceId),
       logId: this.logId,
       nowMs: this.#options.clock.now(),
@@ -659,10 +651,22 @@ class NodeEngine implements Engine {
         this.#retainMs.get(table.key) ?? this.#limits.retainSnapshotsHours * 3_600_000,
       ),
       orphanGraceMs: this.#limits.orphanGraceMs,
-    });
-    for (const name of unneeded) await disk.remove(join(table.directory, name));
-    if (unneeded.length > 0)
-      this.#options.logger.info('files_removed', { source: table.sourceId, files: unneeded.length });
+    };
+    let removed = 0;
+    for (const name of names) if (await this.#removeIfUnneeded(table, name, input)) removed += 1;
+    if (removed > 0) this.#options.logger.info('files_removed', { source: table.sourceId, files: removed });
+  }
+
+  async #removeIfUnneeded(table: SourceTable, name: string, input: VacuumInput): Promise<boolean> {
+    const judgement = judgeFile(name, input);
+    if (judgement === 'keep') return false;
+    const path = join(table.directory, name);
+    if (judgement === 'orphan') {
+      const stat = await this.#parts.disk.stat(path);
+      if (!stat || !isExpiredOrphan({ name, modifiedAtMs: stat.modifiedAtMs }, input)) return false;
+    }
+    await this.#parts.disk.remove(path);
+    return true;
   }
 
   #pinnedPaths(sourceId: string): ReadonlySet<string> {

@@ -10,7 +10,6 @@ import type { Snapshot } from '../table-log/snapshot.ts';
  */
 export type VacuumInput = {
   readonly snapshot: Snapshot;
-  readonly files: readonly { readonly name: string; readonly modifiedAtMs: number }[];
   readonly pinned: ReadonlySet<string>;
   readonly logId: string;
   readonly nowMs: number;
@@ -20,15 +19,19 @@ export type VacuumInput = {
 
 const foreignOrphanGraceMs = 7 * 24 * 3_600_000;
 
-export function decideVacuum(input: VacuumInput): string[] {
-  return input.files.filter((file) => isUnneeded(file, input)).map((file) => file.name);
+/** What becomes of a file by its name alone; an orphan's age decides the rest (`isExpiredOrphan`). */
+export function judgeFile(name: string, input: VacuumInput): 'keep' | 'remove' | 'orphan' {
+  if (!segmentOwner(name, input.logId) || input.snapshot.files.has(name) || input.pinned.has(name)) return 'keep';
+  const tombstone = input.snapshot.tombstones.get(name);
+  if (!tombstone) return 'orphan';
+  return input.nowMs - (tombstone.deletionTimestamp ?? input.nowMs) >= input.retainMs ? 'remove' : 'keep';
 }
 
-function isUnneeded(file: VacuumInput['files'][number], input: VacuumInput): boolean {
-  const owner = segmentOwner(file.name, input.logId);
-  if (!owner || input.snapshot.files.has(file.name) || input.pinned.has(file.name)) return false;
-  const tombstone = input.snapshot.tombstones.get(file.name);
-  if (tombstone) return input.nowMs - (tombstone.deletionTimestamp ?? input.nowMs) >= input.retainMs;
-  const graceMs = owner === 'this' ? input.orphanGraceMs : Math.max(foreignOrphanGraceMs, input.orphanGraceMs);
+export function isExpiredOrphan(
+  file: { readonly name: string; readonly modifiedAtMs: number },
+  input: VacuumInput,
+): boolean {
+  const isOurs = segmentOwner(file.name, input.logId) === 'this';
+  const graceMs = isOurs ? input.orphanGraceMs : Math.max(foreignOrphanGraceMs, input.orphanGraceMs);
   return input.nowMs - file.modifiedAtMs >= graceMs;
 }

@@ -34,6 +34,7 @@ export type Decide = (snapshot: Snapshot | undefined) => readonly Action[] | und
 const attemptsMax = 200;
 const backoffStepMs = 5;
 const backoffMsMax = 100;
+const readsAtOnce = 32;
 
 export class TableLog {
   readonly #options: TableLogOptions;
@@ -154,17 +155,19 @@ export class TableLog {
           table: folder,
           version: first + index,
         });
-    const commits = await Promise.all(
-      later.map(async (version) => ({ version, actions: await this.#readCommit(version) })),
-    );
+    const commits: { readonly version: number; readonly actions: Action[] }[] = [];
+    for (let from = 0; from < later.length; from += readsAtOnce)
+      commits.push(
+        ...(await Promise.all(later.slice(from, from + readsAtOnce).map((version) => this.#readCommit(version)))),
+      );
     return applyCommits(base, commits, folder);
   }
 
-  async #readCommit(version: number): Promise<Action[]> {
+  async #readCommit(version: number): Promise<{ readonly version: number; readonly actions: Action[] }> {
     const key = this.#commitKey(version);
     const bytes = await this.#options.store.get(key);
     if (!bytes) throw new HybridStoreError('corrupt', `table log ${key} is missing`, { path: key });
-    return decodeCommit(bytes, key);
+    return { version, actions: decodeCommit(bytes, key) };
   }
 
   async #readNewestCheckpoint(): Promise<Snapshot | undefined> {
