@@ -26,7 +26,15 @@ export type ChildrenOptions = {
   readonly parent: ObjectKey;
   /** Uid of the parent object, when children are owned by one. */
   readonly parentUid?: string;
+  /** Remembered from pass to pass; see `Compared`. */
+  readonly compared?: Compared;
 };
+
+/**
+ * Desired object → observed object that was found to be equal to it. Both are never changed once made, so the very pair
+ * need not be compared again: that is what makes a pass over an unchanged world cheap.
+ */
+export type Compared = WeakMap<KubeObject, KubeObject>;
 
 export class Children {
   readonly #options: ChildrenOptions;
@@ -53,9 +61,17 @@ export class Children {
     const observed =
       (await this.#options.view.get(resource, key)) ?? (await getOrNothing(this.#options.kube, resource, key));
     if (observed !== undefined) this.#requireOwn(resource, observed);
-    if (observed !== undefined && isApplied(desired, observed)) return;
+    if (observed !== undefined && this.#isApplied(desired, observed)) return;
     const written = await this.#options.kube.apply(resource, desired, { force: true });
     this.noteWrite(resource, written);
+  }
+
+  #isApplied(desired: KubeObject, observed: KubeObject): boolean {
+    const { compared } = this.#options;
+    if (compared?.get(desired) === observed) return true;
+    const isEqual = isApplied(desired, observed);
+    if (isEqual) compared?.set(desired, observed);
+    return isEqual;
   }
 
   /** Deletes what wears the labels, is this parent's, and is not wanted any more. */

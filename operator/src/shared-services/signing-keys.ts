@@ -42,9 +42,15 @@ export class SigningKeys {
   readonly #keys = new LruCache<string, SigningKey>(derivedKeysMax);
   readonly #first = new SingleFlight<'ensure', void>();
   #isReady = false;
+  #version = 0;
 
   constructor(options: SigningKeysOptions) {
     this.#options = options;
+  }
+
+  /** Changes whenever a secret does. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Makes the secrets that are missing; one that was deleted while this process runs comes back with its old text. */
@@ -124,8 +130,10 @@ export class SigningKeys {
     const text = readSigningSecret(stored);
     if (text === undefined)
       throw new HybridStoreError('conflict', `Secret ${namespace}/${name} holds no "secret"`, { reason: 'NameTaken' });
-    if (this.#secrets.get(name) !== text) this.#keys.clear();
+    if (this.#secrets.get(name) === text) return;
     this.#secrets.set(name, text);
+    this.#keys.clear();
+    this.#version += 1;
   }
 
   async #ensureAdmin(): Promise<void> {

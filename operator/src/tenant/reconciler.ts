@@ -6,14 +6,14 @@
 // drain; a set shrinks only in the pass in which the leaving node said that it holds nothing.
 
 import type { ScalingDecision, TenantSpec, TenantStatus } from '@hybridstore/contracts';
-import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
 import { persistentVolumeClaims, secrets } from '../kube/kinds.ts';
 import { buildControllerReference, formatKey, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { formatTime } from '../kube/time.ts';
-import { Children } from '../reconcile/children.ts';
+import { type Child, Children, type Compared } from '../reconcile/children.ts';
 import { findTransitions, type Judgement } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
 import { reportStatus, tell } from '../reconcile/report.ts';
@@ -44,6 +44,15 @@ const resyncMs = 60_000;
 const handOverPollMs = 1_000;
 const catalogRetryMs = 5_000;
 
+/** Children with what they follow from, besides the settings, which a process reads once. */
+type Built = {
+  readonly spec: TenantSpec;
+  readonly size: number;
+  readonly keysVersion: number;
+  readonly children: readonly Child[];
+};
+const tenantsMax = 20_000;
+
 export type TenantReconcilerOptions = {
   readonly kube: Kube;
   readonly view: ClusterView;
@@ -61,8 +70,10 @@ export type TenantReconcilerOptions = {
 export class TenantReconciler {
   readonly #options: TenantReconcilerOptions;
   /** When the Secret of a tenant was last seen as it should be, and when the catalog took its registration. */
-  readonly #secretSeenAtMs = new Map<string, number>();
-  readonly #registeredAtMs = new Map<string, number>();
+  readonly #secretSeenAtMs = new LruCache<string, number>(tenantsMax);
+  readonly #registeredAtMs = new LruCache<string, number>(tenantsMax);
+  readonly #built = new LruCache<string, Built>(tenantsMax);
+  readonly #compared: Compared = new WeakMap();
 
   constructor(options: TenantReconcilerOptions) {
     this.#options = options;
@@ -132,7 +143,8 @@ export class TenantReconciler {
 
   #children(key: TenantKey, tenant: Stored<Tenant>): Children {
     const { kube, view, expectations } = this.#options;
-    return new Children({ kube, view, expectations, parent: key, parentUid: tenant.metadata.uid });
+    const compared = this.#compared;
+    return new Children({ kube, view, expectations, compared, parent: key, parentUid: tenant.metadata.uid });
   }
 
   /** A size that the storage class refuses must not keep the rest from converging. */
@@ -189,10 +201,21 @@ export class TenantReconciler {
 
   async #applyChildren(children: Children, input: TenantInput, tenant: Stored<Tenant>, size: number): Promise<void> {
     const { key } = input;
-    const jwks = this.#options.keys.tenantJwks({ ...key, uid: tenant.metadata.uid });
-    const wanted = buildTenantChildren(input, jwks, size);
+    const wanted = this.#build(input, tenant, size);
     await children.applyAll(wanted);
     await children.prune(prunedKinds, { namespace: key.namespace, labels: { [tenantLabel]: key.name } }, wanted);
+  }
+
+  /** The same objects as in the pass before, while nothing that they follow from has changed. */
+  #build(input: TenantInput, tenant: Stored<Tenant>, size: number): readonly Child[] {
+    const { keys } = this.#options;
+    const { uid } = tenant.metadata;
+    const { version } = keys;
+    const known = this.#built.get(uid);
+    if (known?.spec === input.spec && known.size === size && known.keysVersion === version) return known.children;
+    const children = buildTenantChildren(input, keys.tenantJwks({ ...input.key, uid }), size);
+    this.#built.set(uid, { spec: input.spec, size, keysVersion: version, children });
+    return children;
   }
 
   #describeScaling(
