@@ -122,10 +122,13 @@ export class PodWorker {
 
   #tryToStart(): void {
     const { options, missing, environment, folders } = this.#gather();
-    const command = options.commandOf(this.#container.image ?? '', [
-      ...(this.#container.command ?? []),
-      ...(this.#container.args ?? []),
-    ]);
+    const place = { address: options.address, folders };
+    // Only what the manifest says lies below a mount; the local command's own paths are of this machine.
+    const words = [...(this.#container.command ?? []), ...(this.#container.args ?? [])];
+    const command = options.commandOf(
+      this.#container.image ?? '',
+      words.map((word) => rewritePath(word, this.#container, place)),
+    );
     if (!command) {
       this.#wait('ErrImageNeverPull', `image ${this.#container.image} has no local command`);
       return;
@@ -134,12 +137,7 @@ export class PodWorker {
       this.#wait('CreateContainerConfigError', `not found: ${missing.join(', ')}`);
       return;
     }
-    const place = { address: options.address, folders };
-    this.#spawn(
-      command.file,
-      command.args.map((argument) => rewritePath(argument, this.#container, place)),
-      environment,
-    );
+    this.#spawn(command.file, command.args, environment);
   }
 
   #gather() {
