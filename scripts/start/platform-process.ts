@@ -14,6 +14,7 @@ const logTailCharacters = 8_000;
 /** `npm start` as a child process in a folder of its own and on ports of its own, for tests and benchmarks. */
 export class PlatformProcess {
   readonly #folder: string;
+  readonly dataDir: string;
   readonly #arguments: readonly string[];
   #child: ChildProcess | undefined;
   #kube: Kube | undefined;
@@ -21,12 +22,13 @@ export class PlatformProcess {
   /** `folder` gets `data/` and `start.log`. */
   constructor(folder: string, options: readonly string[]) {
     this.#folder = folder;
-    this.#arguments = [startScript, '--data-dir', join(folder, 'data'), ...options];
+    this.dataDir = join(folder, 'data');
+    this.#arguments = [startScript, '--data-dir', this.dataDir, ...options];
     process.once('exit', () => this.kill());
   }
 
   get endpoints(): Endpoints {
-    return JSON.parse(readFileSync(join(this.#folder, 'data', 'endpoints.json'), 'utf8')) as Endpoints;
+    return JSON.parse(readFileSync(join(this.dataDir, 'endpoints.json'), 'utf8')) as Endpoints;
   }
 
   get administrator(): { readonly username: string; readonly password: string } {
@@ -41,7 +43,7 @@ export class PlatformProcess {
   /** Resolves when endpoints.json is there. What the platform printed is part of the error when it is not. */
   async start(): Promise<void> {
     this.#kube = undefined;
-    const ready = join(this.#folder, 'data', 'endpoints.json');
+    const ready = join(this.dataDir, 'endpoints.json');
     rmSync(ready, { force: true });
     const log = openSync(join(this.#folder, 'start.log'), 'a');
     const child = spawn(process.execPath, this.#arguments, { stdio: ['ignore', log, log] });

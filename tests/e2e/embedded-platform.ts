@@ -15,6 +15,7 @@ export async function startEmbeddedPlatform(): Promise<Platform> {
     get kube() {
       return run.kube;
     },
+    dataDir: run.dataDir,
     get gateway() {
       return run.endpoints.gateway;
     },

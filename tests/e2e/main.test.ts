@@ -3,6 +3,7 @@ import { startClusterPlatform } from './cluster-platform.ts';
 import { startEmbeddedPlatform } from './embedded-platform.ts';
 import { faults } from './suites/faults.ts';
 import { mainJob } from './suites/main-job.ts';
+import { readmeTour } from './suites/readme-tour.ts';
 import { scaling } from './suites/scaling.ts';
 import { seedExamples } from './suites/seed-examples.ts';
 import { trust } from './suites/trust.ts';
@@ -13,6 +14,8 @@ const platform =
 process.stdout.write(`end-to-end on the ${platform.name} platform\n`);
 const open = () => platform;
 
+// First: the page shows a platform that was just started.
+if (platform.name === 'embedded') readmeTour(open);
 mainJob(open);
 trust(open);
 faults(open);

@@ -7,6 +7,8 @@ export type Platform = {
   readonly gateway: string;
   readonly systemNamespace: string;
   readonly admin: { readonly username: string; readonly password: string };
+  /** Of the embedded platform: the folder in which the command line finds it. */
+  readonly dataDir?: string;
   /** Address of one of the tenant's pods, reachable from here. */
   podUrl(namespace: string, pod: string): Promise<string>;
   /** SIGKILL without any grace. */

