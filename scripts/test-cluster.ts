@@ -26,8 +26,8 @@ import { createProgress } from './cluster/progress.ts';
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const namespace = 'hybridstore-system';
-/** Against the API server alone: with an operator, it would change the objects under the test. */
-const apiServerSuite = ['tests/cluster/api-server.test.ts'];
+/** Against the API server alone: an operator would change the objects under the test. */
+const apiServerSuites = ['tests/cluster/chart.test.ts', 'tests/cluster/api-server.test.ts'];
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
 const given = process.env['KUBECONFIG'];
 
@@ -53,7 +53,7 @@ async function main(): Promise<number> {
     const start: Spawn = (command, env) =>
       spawnInCluster(cluster, command, { spawn: { cwd: root, stdio: 'inherit', env } });
     await inCluster(cluster, ['kubectl', 'create', '-f', join(root, 'crds')]);
-    const apiServerCode = await runSuites(start, { KUBECONFIG: cluster.kubeconfigPath }, apiServerSuite);
+    const apiServerCode = await runSuites(start, { KUBECONFIG: cluster.kubeconfigPath }, apiServerSuites);
     await inCluster(cluster, ['kubectl', 'delete', '-f', join(root, 'crds')]);
     await progress('chart installed', () => install(cluster, values));
     await progress('examples applied', () => inCluster(cluster, ['kubectl', 'apply', '-f', join(root, 'examples')]));

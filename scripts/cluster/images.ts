@@ -2,10 +2,11 @@
  * The images of the product, built as OCI archives without Docker, and their import into the nodes of a local cluster.
  *
  *     node scripts/cluster/images.ts [--output DIR] [--tag TAG] [--import] [--state DIR]
+ *     node scripts/cluster/images.ts --folders DIR    (for the Dockerfile: the application of each image as plain files)
  *
  * Layers of an image, lower first: Node with its libraries, packages that cannot be bundled, the built code.
  */
-import { readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildResult, build } from '../build.ts';
@@ -25,7 +26,7 @@ import { writeOciArchive } from './oci-archive.ts';
 import { findProgram } from './prerequisites.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { run } from './run.ts';
-import type { TarEntry } from './tar.ts';
+import { type TarEntry, withParents } from './tar.ts';
 
 const NODE_PATH = 'usr/local/bin/node';
 /** A small shell, by which a node bounds the memory of its children before they become Node (`ulimit`). */
@@ -93,24 +94,39 @@ export interface ProductImageOptions {
 export async function buildProductImages(options: ProductImageOptions = {}): Promise<Image[]> {
   const progress = options.progress ?? createProgress();
   const root = options.root ?? REPOSITORY_FOLDER;
-  const built = await progress('build dist', () => build({ root }));
   const output = options.outputFolder ?? join(root, 'dist', 'images');
   const tag = options.tag ?? readVersion(root);
-  const product = { root, built, tag };
-  const services: ImageSpec = {
-    ...productImage(product, 'services', (entry) => entry.startsWith('services/')),
-    // The container's arguments name the service; the launcher becomes it.
-    entrypoint: [`/${NODE_PATH}`, '/app/launch.ts'],
-  };
-  const operator: ImageSpec = {
-    ...productImage(product, 'operator', (entry) => entry.startsWith('operator/')),
-    entrypoint: [`/${NODE_PATH}`, '/app/operator/src/main.js'],
-  };
+  const { operator, services } = await buildProduct(root, tag, progress);
   return progress('write image archives', async () => [
     await buildImage(operator, join(output, `operator-${tag}.tar`)),
     await buildImage(services, join(output, `services-${tag}.tar`)),
   ]);
 }
+
+/** Writes what the images hold above Node to `folder/operator` and `folder/services`, which must not exist. */
+export async function writeProductFolders(folder: string, progress: Progress = createProgress()): Promise<void> {
+  const images = await buildProduct(REPOSITORY_FOLDER, readVersion(REPOSITORY_FOLDER), progress);
+  for (const [name, image] of Object.entries(images))
+    writeEntries(join(folder, name), [...(image.packages ?? []), ...image.files]);
+}
+
+/** Builds the code, and says what each image holds. */
+async function buildProduct(root: string, tag: string, progress: Progress): Promise<Record<ProductImage, ImageSpec>> {
+  const product = { root, built: await progress('build dist', () => build({ root })), tag };
+  return {
+    operator: {
+      ...productImage(product, 'operator', (entry) => entry.startsWith('operator/')),
+      entrypoint: [`/${NODE_PATH}`, '/app/operator/src/main.js'],
+    },
+    services: {
+      ...productImage(product, 'services', (entry) => entry.startsWith('services/')),
+      // The container's arguments name the service; the launcher becomes it.
+      entrypoint: [`/${NODE_PATH}`, '/app/launch.ts'],
+    },
+  };
+}
+
+type ProductImage = 'operator' | 'services';
 
 interface Product {
   readonly root: string;
@@ -119,7 +135,7 @@ interface Product {
 }
 
 /** The image of the entries that `isWanted` takes, with exactly the packages that those leave outside of the bundle. */
-function productImage(product: Product, name: string, isWanted: (entry: string) => boolean) {
+function productImage(product: Product, name: ProductImage, isWanted: (entry: string) => boolean) {
   const { root, built, tag } = product;
   const entries = built.entries.filter((entry) => isWanted(entry.source));
   const requests = entries.flatMap((entry) => {
@@ -140,6 +156,20 @@ function productImage(product: Product, name: string, isWanted: (entry: string) 
       'org.opencontainers.image.licenses': 'Apache-2.0',
     },
   };
+}
+
+function writeEntries(folder: string, entries: readonly TarEntry[]): void {
+  mkdirSync(folder, { recursive: true });
+  for (const entry of withParents(entries)) {
+    const path = join(folder, entry.path);
+    if (entry.kind === 'folder') mkdirSync(path, { mode: entry.mode });
+    else if (entry.kind === 'link') symlinkSync(entry.target, path);
+    else {
+      if (entry.kind === 'file') writeFileSync(path, entry.content);
+      else copyFileSync(entry.source, path);
+      chmodSync(path, entry.mode);
+    }
+  }
 }
 
 function readVersion(root: string): string {
@@ -181,10 +211,12 @@ async function main(): Promise<void> {
     options: {
       output: { type: 'string' },
       tag: { type: 'string' },
+      folders: { type: 'string' },
       import: { type: 'boolean', default: false },
       state: { type: 'string' },
     },
   });
+  if (values.folders !== undefined) return writeProductFolders(values.folders);
   const images = await buildProductImages({
     ...(values.output === undefined ? {} : { outputFolder: values.output }),
     ...(values.tag === undefined ? {} : { tag: values.tag }),

@@ -32,7 +32,7 @@ export interface VolumeCounts {
 export const DEFAULT_VOLUME_COUNTS: VolumeCounts = { rwo: 24, net: 24, rwx: 12 };
 const VOLUMES_MAX = 500;
 
-interface VolumePlan {
+export interface VolumePlan {
   readonly name: string;
   readonly className: string;
   readonly accessModes: readonly string[];
@@ -70,12 +70,13 @@ export function volumeObjects(layout: ClusterLayout, counts: VolumeCounts): obje
     storageClass(RWO_CLASS, 'WaitForFirstConsumer', false),
     storageClass(NETWORK_CLASS, 'WaitForFirstConsumer', true),
     storageClass(RWX_CLASS, 'Immediate', false),
-    ...planVolumes(layout, counts).map((plan) => persistentVolume(layout, plan)),
+    ...planVolumes(layout, counts).map((plan) => persistentVolume(plan, volumePath(layout, plan.name))),
     ...userRole('volume-recycler', rules),
   ];
 }
 
-function storageClass(name: string, volumeBindingMode: string, isDefault: boolean): object {
+/** A class whose volumes are made beforehand. */
+export function storageClass(name: string, volumeBindingMode: string, isDefault: boolean): object {
   return {
     apiVersion: 'storage.k8s.io/v1',
     kind: 'StorageClass',
@@ -85,7 +86,8 @@ function storageClass(name: string, volumeBindingMode: string, isDefault: boolea
   };
 }
 
-function persistentVolume(layout: ClusterLayout, plan: VolumePlan): object {
+/** A folder that is at `path` on each of the plan's nodes. */
+export function persistentVolume(plan: VolumePlan, path: string): object {
   const hostnames = { key: 'kubernetes.io/hostname', operator: 'In', values: plan.nodes };
   return {
     apiVersion: 'v1',
@@ -96,7 +98,7 @@ function persistentVolume(layout: ClusterLayout, plan: VolumePlan): object {
       accessModes: plan.accessModes,
       storageClassName: plan.className,
       persistentVolumeReclaimPolicy: 'Retain',
-      local: { path: volumePath(layout, plan.name) },
+      local: { path },
       nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [hostnames] }] } },
     },
   };

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+
+const run = promisify(execFile);
+const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
+const namespace = 'chart-test';
+
+type Rule = { readonly apiGroups: string[]; readonly resources: string[]; readonly verbs: string[] };
+type Manifest = {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly rules?: readonly Rule[];
+  readonly spec?: { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
+};
+type Container = { readonly env: readonly { readonly name: string; readonly value?: string }[] };
+
+async function helm(...args: string[]): Promise<{ code: number; text: string }> {
+  try {
+    const { stdout, stderr } = await run('helm', args, { maxBuffer: 16 * 1024 * 1024 });
+    return { code: 0, text: stdout + stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number | string; stdout: string; stderr: string };
+    if (typeof code !== 'number') throw error;
+    return { code, text: stdout + stderr };
+  }
+}
+
+async function render(...sets: string[]): Promise<{ yaml: string; objects: readonly Manifest[] }> {
+  const { code, text } = await helm('template', 'hs', chart, '--namespace', namespace, ...sets.flatMap(toFlag));
+  assert.equal(code, 0, text);
+  const documents = parseAllDocuments(text);
+  for (const document of documents) assert.deepEqual(document.errors, []);
+  return {
+    yaml: text,
+    objects: documents.map((document) => document.toJS() as Manifest | null).filter((one) => !!one),
+  };
+}
+
+function toFlag(set: string): string[] {
+  return ['--set-json', set];
+}
+
+/** What the chart renders, refuses and asks for, and that the API server takes it in a namespace of restricted pods. */
+describe('the chart', () => {
+  it('passes helm lint --strict', async () => {
+    const { code, text } = await helm('lint', '--strict', chart);
+    assert.equal(code, 0, text);
+    assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
+  });
+
+  const refused: readonly [set: string, place: string][] = [
+    ['logLevel="loud"', '/logLevel'],
+    ['operator.replica=2', '/operator'],
+    ['operator.replicas=-1', '/operator/replicas'],
+    ['operator.replicas=11', '/operator/replicas'],
+    ['operator.watchNamespaces=["Not_A_Namespace"]', '/operator/watchNamespaces/0'],
+    ['image.services=""', '/image/services'],
+    ['image.pullPolicy="Sometimes"', '/image/pullPolicy'],
+    ['prometheus.url="prometheus:9090"', '/prometheus/url'],
+    ['services.unknown={"replicas":1}', '/services'],
+    ['services.auth-gateway={"replica":1}', '/services/auth-gateway'],
+    ['network.policies="yes"', '/network/policies'],
+    ['nothing=true', ''],
+  ];
+  for (const [set, place] of refused)
+    it(`refuses ${set} and names the place`, async () => {
+      const { code, text } = await helm('template', 'hs', chart, '--set-json', set);
+      assert.notEqual(code, 0);
+      assert.ok(text.includes(`at '${place}'`), text);
+    });
+
+  it('brings three definitions that an uninstall leaves, or none when told so', async () => {
+    const definitions = ({ objects }: { objects: readonly Manifest[] }) =>
+      objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
+    const brought = definitions(await render());
+    assert.equal(brought.length, 3);
+    for (const { metadata } of brought) assert.equal(metadata.annotations?.['helm.sh/resource-policy'], 'keep');
+    assert.deepEqual(definitions(await render('crds.install=false')), []);
+  });
+
+  it('gives no right to everything, and lets nobody list secrets', async () => {
+    const rules = (await render()).objects.flatMap((object) => object.rules ?? []);
+    assert.ok(rules.length > 0);
+    for (const rule of rules) {
+      assert.deepEqual(
+        [...rule.apiGroups, ...rule.resources, ...rule.verbs].filter((word) => word.includes('*')),
+        [],
+      );
+      if (rule.resources.includes('secrets'))
+        assert.deepEqual(
+          rule.verbs.filter((verb) => ['list', 'watch'].includes(verb)),
+          [],
+        );
+      assert.deepEqual(
+        rule.verbs.filter((verb) => ['escalate', 'bind', 'impersonate'].includes(verb)),
+        [],
+      );
+    }
+  });
+
+  it('hands the values to the operator', async () => {
+    const { objects } = await render('operator.watchNamespaces=["one","two"]', 'prometheus.url="http://p:9090"');
+    const env = objects
+      .filter(({ kind }) => kind === 'Deployment')
+      .flatMap(({ spec }) => spec?.template?.spec?.containers.flatMap((container) => container.env) ?? []);
+    const read = (name: string) => env.find((one) => one.name === name)?.value;
+    assert.equal(read('WATCH_NAMESPACES'), 'one,two');
+    assert.equal(read('PROMETHEUS_URL'), 'http://p:9090');
+  });
+
+  describe('at the API server', () => {
+    before(async () => {
+      await run('kubectl', ['create', 'namespace', namespace]);
+      const restricted = ['enforce', 'warn'].map((mode) => `pod-security.kubernetes.io/${mode}=restricted`);
+      await run('kubectl', ['label', 'namespace', namespace, ...restricted]);
+    });
+    after(() => run('kubectl', ['delete', 'namespace', namespace, '--wait=false']));
+
+    it('is taken whole, without a warning about its pods', async () => {
+      const { yaml, objects } = await render('crds.install=false');
+      const { stdout, stderr } = await kubectlApply(yaml);
+      assert.equal(stderr, '');
+      assert.equal(stdout.trim().split('\n').length, objects.length);
+    });
+  });
+});
+
+function kubectlApply(input: string): Promise<{ stdout: string; stderr: string }> {
+  const child = spawn('kubectl', ['apply', '--server-side', '--dry-run=server', '--namespace', namespace, '-f', '-']);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdin.end(input);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => resolve({ stdout, stderr }));
+  });
+}
