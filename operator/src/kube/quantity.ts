@@ -13,8 +13,20 @@ const decimal: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, 
 const NANO_DIGITS = 9;
 const shape = /^([+-]?)(\d*)(?:\.(\d*))?(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]?|[eE][+-]?\d{1,2})$/;
 
+/** The same few amounts are read over and over; beyond this many different ones all are forgotten. */
+const knownMax = 1_024;
+const known = new Map<string, bigint | undefined>();
+
 /** The value in billionths, rounded up as Kubernetes does; undefined when the text is no quantity. */
 export function parseQuantityNanos(text: string): bigint | undefined {
+  if (known.has(text)) return known.get(text);
+  if (known.size >= knownMax) known.clear();
+  const nanos = computeNanos(text);
+  known.set(text, nanos);
+  return nanos;
+}
+
+function computeNanos(text: string): bigint | undefined {
   const match = shape.exec(text);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', suffix = ''] = match;

@@ -118,6 +118,52 @@ describe('embedded API server', () => {
     await assert.rejects(server.list(widgets), (error) => isHybridStoreError(error, 'not_found'));
   });
 
+  it('what an update leaves as it was is not refused by a newer definition, and what it changes is', async () => {
+    await server.apply(customResourceDefinitions, widgetDefinition);
+    const key = { namespace: 'default', name: 'old' };
+    await server.create(widgets, buildWidget('old', { size: 50, limits: { min: 1, max: 9 } }));
+    const stricter = JSON.parse(
+      JSON.stringify(widgetDefinition)
+        .replace('"maximum":100', '"maximum":10')
+        .replace('self.min <= self.max', 'false'),
+    ) as typeof widgetDefinition;
+    await server.apply(customResourceDefinitions, stricter, { force: true });
+
+    const { apiVersion, kind } = widgets;
+    await server.patchStatus(widgets, { apiVersion, kind, metadata: key, status: { phase: 'Ready' } });
+    await server.mergePatch(widgets, key, { metadata: { finalizers: ['test.hybridstore.dev/tidy'] } });
+    await server.mergePatch(widgets, key, { spec: { color: 'green' } });
+    const refused = (text: string) => (error: unknown) =>
+      isHybridStoreError(error, 'invalid_request') && error.message.includes(text);
+    await assert.rejects(
+      server.mergePatch(widgets, key, { spec: { size: 51 } }),
+      refused('spec.size in body should be less than or equal to 10'),
+    );
+    await assert.rejects(
+      server.mergePatch(widgets, key, { spec: { limits: { max: 8 } } }),
+      refused('min is above max'),
+    );
+    await assert.rejects(
+      server.create(widgets, buildWidget('new', { size: 50 })),
+      refused('spec.size in body should be less than or equal to 10'),
+    );
+  });
+
+  it('a default that a newer definition brings reaches what is stored with its next write', async () => {
+    await server.apply(customResourceDefinitions, widgetDefinition);
+    const key = { namespace: 'default', name: 'old' };
+    await server.create(widgets, buildWidget('old'));
+    const newer = JSON.parse(
+      JSON.stringify(widgetDefinition)
+        .replace('"minimum":0,', '"minimum":0,"default":3,')
+        .replace('{"type":"string","maxLength":20,"x-', '{"type":"string","default":"2Mi","maxLength":20,"x-'),
+    ) as typeof widgetDefinition;
+    await server.apply(customResourceDefinitions, newer, { force: true });
+    const { apiVersion, kind } = widgets;
+    const stored = await server.patchStatus(widgets, { apiVersion, kind, metadata: key, status: { phase: 'Ready' } });
+    assert.equal(stored.spec.memory, '2Mi');
+  });
+
   it('the namespaces everybody relies on cannot be deleted', async () => {
     await assert.rejects(server.delete(namespaces, { name: 'default' }), (error) =>
       isHybridStoreError(error, 'forbidden'),

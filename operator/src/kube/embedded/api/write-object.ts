@@ -22,6 +22,7 @@ import { type FieldError, invalidObject } from '../schema/field-error.ts';
 import {
   findMissingFields,
   findShapeProblems,
+  markSettled,
   type ShapeProblem,
   withDefaults,
   withoutNulls,
@@ -119,16 +120,22 @@ function finishUpdated({ kind, subresource }: WriteRequest, live: Stored<KubeObj
 
 /** A status write changes nothing else. */
 function withStatusOf(live: Fields, input: KubeObject): KubeObject {
-  const { status: _status, ...rest } = live;
+  const { status: _status, metadata, ...rest } = live;
   const { status } = input as Fields;
-  return status === undefined ? (rest as Fields) : ({ ...rest, status } as Fields);
+  const kept = { ...rest, metadata: withoutManagers(metadata) };
+  return status === undefined ? (kept as Fields) : ({ ...kept, status } as Fields);
+}
+
+/** Who manages what is found out apart from the object, and laid on at the end. */
+function withoutManagers({ managedFields: _managers, ...metadata }: ObjectMeta): ObjectMeta {
+  return metadata;
 }
 
 /** What the system wrote stays as it is, whatever the caller sent. */
 function withSpecOf(kind: Kind, live: Stored<KubeObject>, input: KubeObject): KubeObject {
   const { status: sent, ...rest } = input as Fields;
   const status = kind.hasStatus ? (live as Fields).status : sent;
-  const metadata = { ...withoutSystemFields(input.metadata), ...systemFieldsOf(live.metadata) };
+  const metadata = { ...withoutSystemFields(input.metadata), ...withoutManagers(systemFieldsOf(live.metadata)) };
   return { ...rest, metadata, ...(status === undefined ? {} : { status }) };
 }
 
@@ -342,6 +349,7 @@ function assertValid(kind: Kind, object: KubeObject, old: KubeObject | undefined
   ];
   if (errors.length > 0)
     throw invalidObject(kind.resource, object.metadata.name ?? object.metadata.generateName ?? '', errors);
+  markSettled(kind.schema, object as unknown as JsonObject); // objects are JSON
 }
 
 function validateBuiltIn(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
@@ -352,11 +360,24 @@ function validateBuiltIn(kind: Kind, object: KubeObject, old: KubeObject | undef
 
 function validateCustom(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
   const value = object as unknown as JsonObject; // stored JSON
-  const errors = [
-    ...(kind.validateValues?.(value) ?? []),
-    ...findDuplicates(kind.schema, value).map(describeDuplicate),
-  ];
+  const all = [...(kind.validateValues?.(value) ?? []), ...findDuplicates(kind.schema, value).map(describeDuplicate)];
+  const before = old as unknown as JsonObject | undefined; // stored JSON
+  const errors = before === undefined ? all : all.filter(({ path }) => !isInUnchangedPart(path, value, before));
   if (kind.validateRules === undefined) return errors;
   if (errors.some((error) => blockingTypes.has(error.type))) return [...errors, rulesNotChecked];
-  return [...errors, ...kind.validateRules(value, old as unknown as JsonObject | undefined)]; // stored JSON
+  return [...errors, ...kind.validateRules(value, before)];
+}
+
+/**
+ * Whether the path leads to, or through, something that is as it was: an update is not refused for what it did not touch.
+ * Items of lists are not told apart. Source: KEP-4008, CRD validation ratcheting.
+ */
+function isInUnchangedPart(path: string, value: JsonObject, before: JsonObject): boolean {
+  let [after, old]: [Json | undefined, Json | undefined] = [value, before];
+  for (const name of path.split(/[.[]/)) {
+    if (!isJsonObject(after) || !isJsonObject(old)) return false;
+    [after, old] = [after[name], old[name]];
+    if (after !== undefined && old !== undefined && isJsonEqual(after, old)) return true;
+  }
+  return false;
 }

@@ -26,24 +26,42 @@ export function isEmptySet(set: FieldSet): boolean {
 export function unionSets(left: FieldSet, right: FieldSet): FieldSet {
   if (left === right || isEmptySet(right)) return left;
   if (isEmptySet(left)) return right;
-  const children = new Map(left.children);
+  let children: Map<string, FieldSet> | undefined;
   for (const [element, child] of right.children) {
-    const other = children.get(element);
-    children.set(element, other === undefined ? child : unionSets(other, child));
+    const other = left.children.get(element);
+    const both = other === undefined ? child : unionSets(other, child);
+    if (both === other) continue;
+    children ??= new Map(left.children);
+    children.set(element, both);
   }
-  return buildSet(left.isMember || right.isMember, children);
+  const isMember = left.isMember || right.isMember;
+  if (children === undefined && isMember === left.isMember) return left;
+  return buildSet(isMember, children ?? left.children);
 }
 
-/** Members of `left` that are not members of `right`; a member of `right` does not take its descendants along. */
+/**
+ * Members of `left` that are not members of `right`; a member of `right` does not take its descendants along. Gives
+ * `left` itself when nothing is taken from it.
+ */
 export function subtractSet(left: FieldSet, right: FieldSet): FieldSet {
   if (isEmptySet(right) || isEmptySet(left)) return left;
-  const children = new Map<string, FieldSet>();
-  for (const [element, child] of left.children) {
-    const other = right.children.get(element);
-    const rest = other === undefined ? child : subtractSet(child, other);
-    if (!isEmptySet(rest)) children.set(element, rest);
+  let children: Map<string, FieldSet> | undefined;
+  for (const [element, other] of right.children) {
+    const child = left.children.get(element);
+    const rest = child === undefined ? undefined : subtractSet(child, other);
+    if (rest === child) continue;
+    children ??= new Map(left.children);
+    if (rest === undefined || isEmptySet(rest)) children.delete(element);
+    else children.set(element, rest);
   }
-  return buildSet(left.isMember && !right.isMember, children);
+  const isMember = left.isMember && !right.isMember;
+  if (children === undefined && isMember === left.isMember) return left;
+  return buildSet(isMember, children ?? left.children);
+}
+
+/** Whether every member of `left` is one of `right`. */
+export function isSubset(left: FieldSet, right: FieldSet): boolean {
+  return isEmptySet(subtractSet(left, right));
 }
 
 export function intersectSets(left: FieldSet, right: FieldSet): FieldSet {
@@ -67,14 +85,22 @@ export function areSetsEqual(left: FieldSet, right: FieldSet): boolean {
   return true;
 }
 
-/** `FieldsV1` writes a member without children as `{}` and a member with children with a `.` entry. */
+const formatted = new WeakMap<FieldSet, FieldsV1>();
+
+/**
+ * `FieldsV1` writes a member without children as `{}` and a member with children with a `.` entry. Sets do not change, so
+ * each is written once: a write that leaves a manager's fields alone does not write them anew.
+ */
 export function formatFieldsV1(set: FieldSet): FieldsV1 {
+  const known = formatted.get(set);
+  if (known !== undefined) return known;
   const fields: Record<string, FieldsV1> = {};
   if (set.isMember && set.children.size > 0) fields['.'] = {};
   for (const element of [...set.children.keys()].sort()) {
     const child = set.children.get(element);
     if (child !== undefined) fields[element] = formatFieldsV1(child);
   }
+  formatted.set(set, Object.freeze(fields));
   return fields;
 }
 

@@ -18,6 +18,7 @@ import {
   formatMembers,
   intersectSets,
   isEmptySet,
+  isSubset,
   parseFieldsV1,
   subtractSet,
   unionSets,
@@ -93,7 +94,7 @@ interface PruneSets {
 
 /** Takes out what was applied before and is wished no more, and by no other manager. */
 function prune(schema: Schema, merged: JsonObject, { last, wished, others }: PruneSets): JsonObject {
-  if (isEmptySet(last)) return merged;
+  if (isSubset(last, wished)) return merged;
   const ensure = (set: FieldSet) => ensureNamedFields(schema, set);
   const mergedSet = ensure(toFieldSet(schema, merged));
   const withoutLast = ensure(toFieldSet(schema, removeMembers(schema, merged, ensure(last))));
@@ -136,7 +137,10 @@ function loseFields(managers: readonly ManagedSet[], { modified, added, removed 
   const lost = unionSets(unionSets(modified, added), removed);
   if (isEmptySet(lost)) return [...managers];
   return managers
-    .map((managed) => ({ ...managed, set: subtractSet(managed.set, lost) }))
+    .map((managed) => {
+      const set = subtractSet(managed.set, lost);
+      return set === managed.set ? managed : { ...managed, set };
+    })
     .filter((managed) => !isEmptySet(managed.set));
 }
 

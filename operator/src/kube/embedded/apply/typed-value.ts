@@ -117,9 +117,13 @@ function toWholeSet(schema: Schema, value: Json): FieldSet {
   return buildSet(true, new Map(children));
 }
 
-/** `config` laid over `live`: maps are united, keyed lists and sets united item by item, everything else replaced. */
+/**
+ * `config` laid over `live`: maps are united, keyed lists and sets united item by item, everything else replaced. What
+ * comes out as it was is the very value of `live`.
+ */
 export function mergeValues(schema: Schema, live: Json | undefined, config: Json): Json {
-  if (live === undefined || areLeaves(schema, live, config)) return config;
+  if (live === undefined) return config;
+  if (areLeaves(schema, live, config)) return isJsonEqual(live, config) ? live : config;
   // Both are of one structure now, or one of them is null.
   if (Array.isArray(config ?? live))
     return mergeLists(schema, (live ?? []) as readonly Json[], (config ?? []) as readonly Json[]);
@@ -127,11 +131,15 @@ export function mergeValues(schema: Schema, live: Json | undefined, config: Json
 }
 
 function mergeMaps(schema: Schema, live: JsonObject, config: JsonObject): JsonObject {
-  const merged: Record<string, Json> = { ...live };
-  for (const [name, value] of Object.entries(config)) {
-    merged[name] = mergeValues(schemaOfField(schema, name) ?? anySchema, live[name], value);
+  let merged: Record<string, Json> | undefined;
+  for (const name of Object.keys(config)) {
+    const before = live[name];
+    const after = mergeValues(schemaOfField(schema, name) ?? anySchema, before, config[name] ?? null);
+    if (after === before) continue;
+    merged ??= { ...live };
+    merged[name] = after;
   }
-  return merged;
+  return merged ?? live;
 }
 
 /**
@@ -156,7 +164,8 @@ function mergeLists(schema: Schema, live: readonly Json[], config: readonly Json
     if (left[0] === element) left.shift();
   }
   for (const element of left) if (!wished.has(element)) merged.push(present.get(element) ?? null);
-  return merged;
+  const isSame = merged.length === live.length && merged.every((item, index) => item === live[index]);
+  return isSame ? live : merged;
 }
 
 interface MergeState {

@@ -4,6 +4,7 @@
 import { isJsonObject, type Json } from '../../json.ts';
 import { childPath, type FieldError, itemPath } from './field-error.ts';
 import { type Schema, schemaOfField } from './schema.ts';
+import { isSettled } from './shape.ts';
 
 export interface Duplicate {
   /** The list: `spec.columns`. */
@@ -16,7 +17,7 @@ export interface Duplicate {
 /** Each repetition, in the order of the object. */
 export function findDuplicates(schema: Schema, value: Json, path = ''): Duplicate[] {
   if (Array.isArray(value)) return [...findInList(schema, value, path), ...findInItems(schema, value, path)];
-  if (!isJsonObject(value)) return [];
+  if (!isJsonObject(value) || isSettled(schema, value)) return [];
   return Object.entries(value).flatMap(([name, field]) => {
     const declared = schemaOfField(schema, name);
     return declared === undefined ? [] : findDuplicates(declared, field, childPath(path, name));

@@ -1,10 +1,11 @@
 // The CEL rules of a CRD's schema (`x-kubernetes-validations`), compiled once when the CRD is registered.
 // Source of the semantics and words: apiextensions pkg/apiserver/schema/cel/{compilation,validation,values}.go.
-// Deliberately left out: cost budgets (the real API server enforces them when the CRD is created) and ratcheting of
-// rules without `oldSelf` on unchanged fields.
+// What an update leaves as it was is not judged again but by rules with `oldSelf` (ratcheting): an object stored under an
+// older definition can still get a status, a label, a finalizer.
+// Deliberately left out: cost budgets (the real API server enforces them when the CRD is created).
 
 import type { Environment, ParseResult } from '@marcbachmann/cel-js';
-import { canonicalJson, isJsonObject, type Json, type JsonObject } from '../../json.ts';
+import { canonicalJson, isJsonEqual, isJsonObject, type Json, type JsonObject } from '../../json.ts';
 import { buildCelEnvironment } from './cel-library.ts';
 import { childPath, type FieldError, itemPath } from './field-error.ts';
 import { anySchema, type Schema, schemaOfField, type ValidationRule } from './schema.ts';
@@ -28,6 +29,8 @@ interface RuleNode {
   readonly properties: ReadonlyMap<string, RuleNode>;
   readonly items: RuleNode | undefined;
   readonly values: RuleNode | undefined;
+  /** A rule here or below asks for the former value. */
+  readonly hasTransition: boolean;
 }
 
 export function compileRules(schema: Schema): RuleValidator {
@@ -35,7 +38,7 @@ export function compileRules(schema: Schema): RuleValidator {
   if (root === undefined) return () => [];
   return (value, oldValue) => {
     const errors: FieldError[] = [];
-    visit(root, { value, oldValue, path: '' }, errors);
+    visit(root, { value, oldValue, path: '', isUnchanged: false }, errors);
     return errors;
   };
 }
@@ -52,7 +55,9 @@ function compileNode(environment: Environment, schema: Schema, path: string): Ru
   const values =
     typeof additionalProperties === 'object' ? compileNode(environment, additionalProperties, `${path}[*]`) : undefined;
   if (rules.length === 0 && properties.size === 0 && items === undefined && values === undefined) return undefined;
-  return { schema, rules, properties, items, values };
+  const below = [...properties.values(), items, values];
+  const hasTransition = rules.some((rule) => rule.usesOldSelf) || below.some((node) => node?.hasTransition === true);
+  return { schema, rules, properties, items, values, hasTransition };
 }
 
 function compileRule(environment: Environment, rule: ValidationRule, path: string): CompiledRule {
@@ -75,13 +80,18 @@ interface Place {
   readonly value: Json;
   readonly oldValue: Json | undefined;
   readonly path: string;
+  /** Something above is as it was, and so is this: only rules about the change itself are judged. */
+  readonly isUnchanged: boolean;
 }
 
 function visit(node: RuleNode, place: Place, errors: FieldError[]): void {
   if (place.value === null) return; // rules see values only
-  for (const rule of node.rules) judge(node.schema, rule, place, errors);
-  if (Array.isArray(place.value)) visitItems(node, place, place.value, errors);
-  else if (isJsonObject(place.value)) visitFields(node, place, place.value, errors);
+  const isUnchanged = place.isUnchanged || (place.oldValue !== undefined && isJsonEqual(place.value, place.oldValue));
+  if (isUnchanged && !node.hasTransition) return;
+  for (const rule of node.rules) if (!isUnchanged || rule.usesOldSelf) judge(node.schema, rule, place, errors);
+  const below = { ...place, isUnchanged };
+  if (Array.isArray(place.value)) visitItems(node, below, place.value, errors);
+  else if (isJsonObject(place.value)) visitFields(node, below, place.value, errors);
 }
 
 function visitFields(node: RuleNode, place: Place, value: JsonObject, errors: FieldError[]): void {
@@ -91,7 +101,7 @@ function visitFields(node: RuleNode, place: Place, value: JsonObject, errors: Fi
     const isKey = child === undefined && node.schema.properties?.[name] === undefined;
     const next = child ?? (isKey ? node.values : undefined);
     const path = isKey ? itemPath(place.path, name) : childPath(place.path, name);
-    if (next !== undefined) visit(next, { value: field, oldValue: old?.[name], path }, errors);
+    if (next !== undefined) visit(next, { ...place, value: field, oldValue: old?.[name], path }, errors);
   }
 }
 
@@ -101,7 +111,8 @@ function visitItems(node: RuleNode, place: Place, items: readonly Json[], errors
   if (next === undefined) return;
   const old = indexByKey(node.schema, place.oldValue);
   items.forEach((value, index) => {
-    visit(next, { value, oldValue: old.get(keyOf(node.schema, value)), path: itemPath(place.path, index) }, errors);
+    const oldValue = old.get(keyOf(node.schema, value));
+    visit(next, { ...place, value, oldValue, path: itemPath(place.path, index) }, errors);
   });
 }
 
@@ -135,7 +146,8 @@ function judge(schema: Schema, compiled: CompiledRule, place: Place, errors: Fie
 
 function buildVariables(schema: Schema, place: Place): Readonly<Record<string, unknown>> {
   const self = toCel(schema, place.value);
-  return place.oldValue === undefined ? { self } : { self, oldSelf: toCel(schema, place.oldValue) };
+  if (place.oldValue === undefined) return { self };
+  return { self, oldSelf: place.oldValue === place.value ? self : toCel(schema, place.oldValue) };
 }
 
 function describeFailure(

@@ -93,68 +93,129 @@ export function typeOf(value: Json): string {
   return Number.isInteger(value) ? 'integer' : typeof value;
 }
 
+const settled = new WeakMap<object, Schema>();
+
+/**
+ * Notes that each field of this object is complete and valid where it stands, so that a write which leaves a field as it
+ * is need not walk it again. The caller guarantees that nobody changes the object any more. A definition that changes
+ * has other schemas, and so judges everything anew.
+ */
+export function markSettled(schema: Schema, object: JsonObject): void {
+  for (const name of Object.keys(object)) {
+    const field = object[name];
+    const declared = schemaOfField(schema, name);
+    if (declared !== undefined && typeof field === 'object' && field !== null) settled.set(field, declared);
+  }
+}
+
+export function isSettled(schema: Schema, value: object): boolean {
+  return settled.get(value) === schema;
+}
+
 /**
  * The value as it is stored: defaults where a field is absent, or null without leave, and amounts in their canonical
  * form. Shares what needs neither.
  */
 export function withDefaults(schema: Schema, value: Json): Json {
-  if (Array.isArray(value)) return schema.items === undefined ? value : mapItems(schema.items, value);
+  if (Array.isArray(value)) {
+    const { items } = schema;
+    return items === undefined ? value : shareItems(value, (item) => withDefaults(items, item));
+  }
   if (isJsonObject(value)) return fillFields(schema, value);
   return schema.format === 'quantity' && value !== null ? canonicalQuantity(String(value)) : value;
 }
 
-function mapItems(schema: Schema, items: readonly Json[]): readonly Json[] {
-  let isChanged = false;
-  const filled = items.map((item) => {
-    const next = withDefaults(schema, item);
-    isChanged ||= next !== item;
-    return next;
-  });
-  return isChanged ? filled : items;
-}
-
 function fillFields(schema: Schema, value: JsonObject): JsonObject {
-  const changes: Record<string, Json> = {};
-  for (const [name, field] of Object.entries(value)) {
+  if (isSettled(schema, value)) return value;
+  let changes: Record<string, Json> | undefined;
+  for (const name of Object.keys(value)) {
     const declared = schemaOfField(schema, name);
     if (declared === undefined) continue;
+    const field = value[name] ?? null;
     const next =
       field === null && declared.nullable !== true ? (declared.default ?? null) : withDefaults(declared, field);
-    if (next !== field) changes[name] = next;
+    if (next === field) continue;
+    changes ??= { ...value };
+    changes[name] = next;
   }
-  for (const [name, declared] of Object.entries(schema.properties ?? {})) {
-    if (declared.default !== undefined && !(name in value)) changes[name] = withDefaults(declared, declared.default);
+  for (const [name, declared] of defaultsOf(schema)) {
+    if (name in value) continue;
+    changes ??= { ...value };
+    changes[name] = withDefaults(declared, declared.default ?? null);
   }
-  return Object.keys(changes).length === 0 ? value : { ...value, ...changes };
+  return changes ?? value;
 }
 
-/** Nulls say nothing where they are not allowed; those that a default will replace stay. */
+const defaultsBySchema = new WeakMap<Schema, readonly (readonly [string, Schema])[]>();
+
+/** The declared fields with a default. Schemas are never changed once they are in use. */
+function defaultsOf(schema: Schema): readonly (readonly [string, Schema])[] {
+  const known = defaultsBySchema.get(schema);
+  if (known !== undefined) return known;
+  const found = Object.entries(schema.properties ?? {}).filter(([, declared]) => declared.default !== undefined);
+  defaultsBySchema.set(schema, found);
+  return found;
+}
+
+/** Nulls say nothing where they are not allowed; those that a default will replace stay. Shares what has none. */
 export function withoutNulls(schema: Schema, value: Json): Json {
-  if (Array.isArray(value)) return value.map((item: Json) => withoutNulls(schema.items ?? anySchema, item));
-  if (!isJsonObject(value)) return value;
-  const kept = Object.entries(value).flatMap(([name, field]): [string, Json][] => {
+  if (Array.isArray(value)) {
+    const items = schema.items ?? anySchema;
+    return shareItems(value, (item) => withoutNulls(items, item));
+  }
+  if (!isJsonObject(value) || isSettled(schema, value)) return value;
+  let changes: Record<string, Json> | undefined;
+  for (const name of Object.keys(value)) {
+    const field = value[name] ?? null;
     const declared = schemaOfField(schema, name) ?? anySchema;
     const isIdle = field === null && declared.nullable !== true && declared.default === undefined;
-    return isIdle ? [] : [[name, withoutNulls(declared, field)]];
-  });
-  return Object.fromEntries(kept);
+    const next = isIdle ? undefined : withoutNulls(declared, field);
+    if (next === field) continue;
+    changes ??= { ...value };
+    if (next === undefined) delete changes[name];
+    else changes[name] = next;
+  }
+  return changes ?? value;
 }
 
 /** Paths of required fields that are absent: for built-in kinds, whose values nothing else checks. */
-export function findMissingFields(schema: Schema, value: Json, path = ''): string[] {
+export function findMissingFields(schema: Schema, value: Json): string[] {
+  const missing: string[] = [];
+  collectMissing(schema, value, '', missing);
+  return missing;
+}
+
+function collectMissing(schema: Schema, value: Json, path: string, missing: string[]): void {
   if (Array.isArray(value)) {
-    const items = schema.items;
-    return items === undefined
-      ? []
-      : value.flatMap((item: Json, index) => findMissingFields(items, item, itemPath(path, index)));
+    const { items } = schema;
+    if (items === undefined) return;
+    value.forEach((item: Json, index) => {
+      if (isContainer(item)) collectMissing(items, item, itemPath(path, index), missing);
+    });
+    return;
   }
-  if (!isJsonObject(value)) return [];
-  const missing = (schema.required ?? [])
-    .filter((name) => value[name] === undefined)
-    .map((name) => childPath(path, name));
-  const below = Object.entries(value).flatMap(([name, field]) => {
-    const declared = schemaOfField(schema, name);
-    return declared === undefined ? [] : findMissingFields(declared, field, childPath(path, name));
-  });
-  return [...missing, ...below];
+  if (!isJsonObject(value) || isSettled(schema, value)) return;
+  for (const name of schema.required ?? []) if (value[name] === undefined) missing.push(childPath(path, name));
+  for (const name of Object.keys(value)) {
+    const field = value[name] ?? null;
+    const declared = isContainer(field) ? schemaOfField(schema, name) : undefined;
+    if (declared !== undefined) collectMissing(declared, field, childPath(path, name), missing);
+  }
+}
+
+function isContainer(value: Json): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The list with each item replaced; the very list when each stayed what it was. */
+function shareItems(items: readonly Json[], replace: (item: Json) => Json): readonly Json[] {
+  let changed: Json[] | undefined;
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index] ?? null;
+    const next = replace(item);
+    if (next === item) continue;
+    changed ??= [...items];
+    changed[index] = next;
+  }
+  return changed ?? items;
 }
