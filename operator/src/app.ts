@@ -18,16 +18,17 @@ import { fenceKube } from './controller/fence.ts';
 import { Informer } from './controller/informer.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
+import type { CacheChange } from './controller/object-cache.ts';
 import { done } from './controller/reconcile-result.ts';
 import { DataSourceReconciler } from './data-source/reconciler.ts';
 import * as builtIn from './kube/kinds.ts';
-import { type KubeObject, keyOf, type ObjectKey } from './kube/object.ts';
+import { formatKey, type KubeObject, keyOf, type ObjectKey } from './kube/object.ts';
 import type { Kube } from './kube/port.ts';
-import type { Resource } from './kube/resource.ts';
+import { formatGroupResource, type Resource } from './kube/resource.ts';
 import { createOperatorMetrics } from './metrics.ts';
-import { type CacheOf, createView } from './reconcile/view.ts';
+import { type CacheOf, createView, viewIndexes } from './reconcile/view.ts';
 import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
-import { managedBy, sharedServiceLabel, tenantLabel } from './resources/labels.ts';
+import { managedBy, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
 import type { PlatformSettings } from './resources/settings.ts';
 import { PrometheusSource } from './scaling/prometheus-source.ts';
 import type { SampleSource } from './scaling/samples.ts';
@@ -59,6 +60,8 @@ export type OperatorOptions = {
 export type Operator = {
   /** Reasons why it does not work yet; empty means it leads, or stands by, with its caches filled. */
   readonly notReadyReasons: () => readonly string[];
+  /** Queues every Tenant at once, as the resync does from time to time. Gives how many; none while it does not lead. */
+  readonly lookAgain: () => number;
   /** Resolves when the operator has ended: after `stop`, or when its lease is lost. */
   readonly ended: Promise<'stopped' | 'lost'>;
   readonly stop: () => Promise<void>;
@@ -66,15 +69,19 @@ export type Operator = {
 
 const workers = 8;
 const resyncMs = 300_000;
+/** A pass over the shared services looks at every tenant: a burst of new ones needs one, not one for each. */
+const sharedGatherMs = 250;
 export const leaseName = 'hybridstore-operator';
 
 /** Starts the operator; it works until `stop`. */
 export function startOperator(options: OperatorOptions): Operator {
   const stopping = new AbortController();
   let reasons: readonly string[] = ['starting'];
+  let lookAgain = () => 0;
   const machine = createMachineMetrics(options.metrics);
   const lead = async (kube: Kube, signal: AbortSignal) => {
     const loop = buildLoop({ ...options, kube }, machine);
+    lookAgain = loop.lookAgain;
     const ready = Promise.all(loop.informers.map((informer) => informer.untilSynced(signal)));
     void ready.then(
       () => {
@@ -91,6 +98,7 @@ export function startOperator(options: OperatorOptions): Operator {
   ended.catch(() => {}); // the caller awaits it, or stops us
   return {
     notReadyReasons: () => reasons,
+    lookAgain: () => lookAgain(),
     ended,
     stop: async () => {
       stopping.abort(new Error('the operator was stopped'));
@@ -130,7 +138,8 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
   const informers = buildInformers({ ...options, clock, random }, machine);
-  const cacheOf: CacheOf = (resource) => informers.find((informer) => isSame(informer.resource, resource))?.cache;
+  const caches = new Map(informers.map((informer) => [formatGroupResource(informer.resource), informer.cache]));
+  const cacheOf: CacheOf = (resource) => caches.get(formatGroupResource(resource));
   const view = createView(kube, cacheOf);
   const client = options.client ?? new HttpClient();
   const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
@@ -201,6 +210,11 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
     informers,
     controllers: Object.values(controllers),
     begin: () => controllers.shared.enqueue(sharedServicesKey),
+    lookAgain: () => {
+      const keys = cacheOf(tenants)?.list().map(keyOf) ?? [];
+      for (const key of keys) controllers.tenant.enqueue(key);
+      return keys.length;
+    },
   };
 }
 
@@ -238,7 +252,7 @@ function buildInformers(
   metrics: MachineMetrics,
 ): readonly Informer<KubeObject>[] {
   const { kube, clock, random, logger } = options;
-  const base = { kube, clock, random, logger, metrics };
+  const base = { kube, clock, random, logger, metrics, indexes: viewIndexes };
   const labelSelector = `app.kubernetes.io/managed-by=${managedBy}`;
   return [
     ...ownKinds.map((resource) => new Informer({ ...base, resource })),
@@ -251,42 +265,37 @@ type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shared', Co
 function connect(informers: readonly Informer<KubeObject>[], controllers: Controllers): void {
   const { tenant, source, policy, shared } = controllers;
   const find = (resource: Resource) => informers.filter((informer) => isSame(informer.resource, resource));
+  const watchShared = (
+    informer: Informer<KubeObject>,
+    keysOf: (change: CacheChange<KubeObject>) => readonly ObjectKey[],
+  ) => shared.watch(informer, keysOf, { gatherMs: sharedGatherMs });
+  const dependents = (resource: Resource, key: ObjectKey) =>
+    find(resource).flatMap(({ cache }) => cache.byIndex('tenant', formatKey(key)).map(keyOf));
   for (const informer of find(tenants)) {
     tenant.watch(informer);
     tenant.resync(informer, resyncMs);
-    shared.watch(informer, ({ type }) => (type === 'updated' ? [] : [sharedServicesKey]));
-    const dependents = (resource: Resource) => (key: ObjectKey) =>
-      find(resource).flatMap(({ cache }) =>
-        cache
-          .list(key.namespace)
-          .filter((object) => tenantRefOf(object) === key.name)
-          .map(keyOf),
-      );
-    source.watch(informer, ({ object }) => dependents(dataSources)(keyOf(object)));
-    policy.watch(informer, ({ object }) => dependents(compactionPolicies)(keyOf(object)));
+    watchShared(informer, ({ type }) => (type === 'updated' ? [] : [sharedServicesKey]));
+    source.watch(informer, ({ object }) => dependents(dataSources, keyOf(object)));
+    policy.watch(informer, ({ object }) => dependents(compactionPolicies, keyOf(object)));
   }
   for (const informer of find(dataSources)) {
     source.watch(informer);
-    policy.watch(informer, ({ object }) => {
-      const sameTenant = (other: KubeObject) => tenantRefOf(other) === tenantRefOf(object);
-      return find(compactionPolicies).flatMap(({ cache }) =>
-        cache.list(object.metadata.namespace).filter(sameTenant).map(keyOf),
-      );
-    });
+    policy.watch(informer, ({ object }) => tenantKeyOf(object).flatMap((key) => dependents(compactionPolicies, key)));
   }
   for (const informer of find(compactionPolicies)) policy.watch(informer);
   for (const informer of informers.filter((each) => !ownKinds.some((own) => isSame(own, each.resource)))) {
-    tenant.watch(informer, ({ object }) => keyByLabel(object));
-    shared.watch(informer, ({ object }) => (isShared(object) ? [sharedServicesKey] : []));
+    tenant.watch(informer, ({ object }) => tenantKeyOf(object));
+    watchShared(informer, ({ object }) => (isShared(object) ? [sharedServicesKey] : []));
   }
   for (const informer of find(builtIn.statefulSets))
-    shared.watch(informer, (change) => (hasResized(change) ? [sharedServicesKey] : []));
+    watchShared(informer, (change) => (hasResized(change) ? [sharedServicesKey] : []));
 }
 
 /** Children of tenants wear its name: owner references alone would miss volumes and pods. */
-function keyByLabel({ metadata }: KubeObject): readonly ObjectKey[] {
-  const name = metadata.labels?.[tenantLabel];
-  return name === undefined || metadata.namespace === undefined ? [] : [{ namespace: metadata.namespace, name }];
+function tenantKeyOf(object: KubeObject): readonly ObjectKey[] {
+  const { namespace } = object.metadata;
+  const name = tenantNameOf(object);
+  return name === undefined || namespace === undefined ? [] : [{ namespace, name }];
 }
 
 function isShared({ metadata }: KubeObject): boolean {
@@ -298,11 +307,6 @@ type SetChange = { readonly type: string; readonly object: KubeObject; readonly 
 function hasResized(change: SetChange): boolean {
   const sizeOf = (object: KubeObject | undefined) => (object as builtIn.StatefulSet | undefined)?.spec?.replicas; // only sets come here
   return change.type !== 'updated' || sizeOf(change.object) !== sizeOf(change.previous);
-}
-
-function tenantRefOf(object: KubeObject): string | undefined {
-  return (object as KubeObject & { readonly spec?: { readonly tenantRef?: { readonly name?: string } } }).spec
-    ?.tenantRef?.name;
 }
 
 function isSame(left: Resource, right: Resource): boolean {

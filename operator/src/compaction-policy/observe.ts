@@ -17,8 +17,7 @@ export async function observePolicy(
   tenant: TenantKey,
   spec: CompactionPolicySpec,
 ): Promise<PolicyWorld> {
-  const all = await view.list(dataSources, { namespace: tenant.namespace });
-  const ofTenant = all.filter((source) => source.spec.tenantRef?.name === tenant.name);
+  const ofTenant = await view.list(dataSources, { namespace: tenant.namespace, ofTenant: tenant.name });
   const { sourceIds, matchLabels } = spec.sourceSelector ?? {};
   const labelled = ofTenant.filter((source) =>
     Object.entries(matchLabels ?? {}).every(([key, value]) => source.metadata.labels?.[key] === value),

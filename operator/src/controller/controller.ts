@@ -48,19 +48,23 @@ export class Controller {
     this.queue = new WorkQueue(options);
   }
 
-  enqueue(key: ObjectKey): void {
-    const isTaken = this.queue.add(formatKey(key));
+  enqueue(key: ObjectKey, delayMs = 0): void {
+    const isTaken = this.queue.addAfter(formatKey(key), delayMs);
     this.#options.metrics?.queueDepth.set({ controller: this.name }, this.queue.depth);
     if (!isTaken) this.#options.logger.warn('key_refused', { controller: this.name, key: formatKey(key) });
   }
 
-  /** Enqueues the keys that a change of this kind concerns; by default the changed object's own. */
+  /**
+   * Enqueues the keys that a change of this kind concerns; by default the changed object's own. With `gatherMs` that long
+   * after the first change, so that a burst of them costs one reconcile.
+   */
   watch<T extends KubeObject>(
     informer: Informer<T>,
     keysOf: (change: CacheChange<T>) => readonly ObjectKey[] = ownKey,
+    { gatherMs = 0 }: { readonly gatherMs?: number } = {},
   ): void {
     informer.onChange((change) => {
-      for (const key of keysOf(change)) this.enqueue(key);
+      for (const key of keysOf(change)) this.enqueue(key, gatherMs);
     });
   }
 

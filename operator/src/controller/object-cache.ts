@@ -10,13 +10,26 @@ export type CacheChange<T extends KubeObject> =
   | { readonly type: 'updated'; readonly object: Stored<T>; readonly previous: Stored<T> }
   | { readonly type: 'deleted'; readonly object: Stored<T> };
 
+type Index<T extends KubeObject> = {
+  readonly values: IndexFunction<T>;
+  /** Value → keys of the objects found under it. */
+  readonly keys: Map<string, Set<string>>;
+};
+
 export class ObjectCache<T extends KubeObject> {
   readonly #objects = new Map<string, Stored<T>>();
-  readonly #indexes = new Map<string, { readonly values: IndexFunction<T>; readonly keys: Map<string, Set<string>> }>();
+  readonly #indexes = new Map<string, Index<T>>();
+  readonly #byNamespace = new Map<string, Set<string>>();
+  readonly #allIndexes: Index<T>[];
   #version = '0';
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
-    for (const [name, values] of Object.entries(indexes)) this.#indexes.set(name, { values, keys: new Map() });
+    this.#allIndexes = [{ values: namespaceOf, keys: this.#byNamespace }];
+    for (const [name, values] of Object.entries(indexes)) {
+      const index = { values, keys: new Map<string, Set<string>>() };
+      this.#indexes.set(name, index);
+      this.#allIndexes.push(index);
+    }
   }
 
   /** The newest version the cache is known to reflect. */
@@ -33,16 +46,27 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   list(namespace?: string): Stored<T>[] {
-    const all = [...this.#objects.values()];
-    return namespace === undefined ? all : all.filter((object) => object.metadata.namespace === namespace);
+    return namespace === undefined ? [...this.#objects.values()] : this.#find(this.#byNamespace.get(namespace));
+  }
+
+  hasIndex(name: string): boolean {
+    return this.#indexes.has(name);
   }
 
   /** Objects of an index value, in no particular order. Throws for an index that was not declared. */
   byIndex(name: string, value: string): Stored<T>[] {
     const index = this.#indexes.get(name);
     if (index === undefined) throw new RangeError(`no index ${name}`);
-    const keys = index.keys.get(value) ?? [];
-    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
+    return this.#find(index.keys.get(value));
+  }
+
+  #find(keys: ReadonlySet<string> | undefined): Stored<T>[] {
+    const found: Stored<T>[] = [];
+    for (const key of keys ?? []) {
+      const object = this.#objects.get(key);
+      if (object !== undefined) found.push(object);
+    }
+    return found;
   }
 
   /** Takes over a whole list; gives what changed, deletions nobody told of included. */
@@ -86,7 +110,7 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   #index(key: string, object: Stored<T>): void {
-    for (const { values, keys } of this.#indexes.values()) {
+    for (const { values, keys } of this.#allIndexes) {
       for (const value of values(object)) {
         const set = keys.get(value);
         if (set === undefined) keys.set(value, new Set([key]));
@@ -96,7 +120,7 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   #unindex(key: string, object: Stored<T>): void {
-    for (const { values, keys } of this.#indexes.values()) {
+    for (const { values, keys } of this.#allIndexes) {
       for (const value of values(object)) {
         const set = keys.get(value);
         set?.delete(key);
@@ -104,6 +128,10 @@ export class ObjectCache<T extends KubeObject> {
       }
     }
   }
+}
+
+function namespaceOf({ metadata }: KubeObject): readonly string[] {
+  return metadata.namespace === undefined ? [] : [metadata.namespace];
 }
 
 /** Index values for "objects owned by": the uid of the controlling owner. */

@@ -17,11 +17,10 @@ export async function observeSource(
   source: Stored<DataSource>,
   tenant: TenantKey,
 ): Promise<SourceWorld> {
-  const siblings = await view.list(dataSources, { namespace: tenant.namespace });
+  const siblings = await view.list(dataSources, { namespace: tenant.namespace, ofTenant: tenant.name });
   const rivals = siblings.filter(
     (other) =>
       other.metadata.uid !== source.metadata.uid &&
-      other.spec.tenantRef?.name === tenant.name &&
       other.spec.sourceId === source.spec.sourceId &&
       isOlder(other, source),
   );

@@ -5,11 +5,12 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { isJsonEqual } from '../kube/json.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import { FIELD_MANAGER, type Kube } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
 import { managedBy } from '../resources/labels.ts';
-import { type ClusterView, getOrNothing } from './view.ts';
+import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';
 
 /** One wanted object with its kind. */
 export type Child = { readonly resource: Resource; readonly object: KubeObject };
@@ -68,8 +69,9 @@ export class Children {
 
   #isApplied(desired: KubeObject, observed: KubeObject): boolean {
     const { compared } = this.#options;
-    if (compared?.get(desired) === observed) return true;
-    const isEqual = isApplied(desired, observed);
+    const known = compared?.get(desired);
+    if (known === observed) return true;
+    const isEqual = (known !== undefined && differsInStatusOnly(known, observed)) || isApplied(desired, observed);
     if (isEqual) compared?.set(desired, observed);
     return isEqual;
   }
@@ -77,7 +79,7 @@ export class Children {
   /** Deletes what wears the labels, is this parent's, and is not wanted any more. */
   async prune(
     resources: readonly Resource[],
-    selection: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+    selection: ViewSelection,
     wanted: readonly Child[],
     isCandidate: (labels: Readonly<Record<string, string>>) => boolean = () => true,
   ): Promise<void> {
@@ -132,6 +134,18 @@ export class Children {
     const entries = object.metadata.managedFields ?? [];
     return entries.some((entry) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply');
   }
+}
+
+/** Whether all that a child is wished to be is as it was, and the operator still owns the same of it. */
+function differsInStatusOnly(before: KubeObject, after: KubeObject): boolean {
+  return isJsonEqual(wishedPart(before), wishedPart(after));
+}
+
+function wishedPart(object: KubeObject): Readonly<Record<string, unknown>> {
+  const { metadata, status: _status, ...wished } = object as KubeObject & { readonly status?: unknown };
+  const { resourceVersion: _version, managedFields = [], ...identity } = metadata;
+  const owned = managedFields.filter((entry) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply');
+  return { ...wished, metadata: identity, owned: owned.map((entry) => entry.fieldsV1) };
 }
 
 function describe(resource: Resource, object: KubeObject): string {

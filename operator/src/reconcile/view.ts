@@ -1,8 +1,9 @@
 import type { ObjectCache } from '../controller/object-cache.ts';
 import { isNotFound } from '../kube/errors.ts';
-import type { KubeObject, ObjectKey, Stored } from '../kube/object.ts';
+import { formatKey, type KubeObject, type ObjectKey, type Stored } from '../kube/object.ts';
 import { type Kube, listAll } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
+import { tenantNameOf } from '../resources/labels.ts';
 
 /** What a reconcile knows of the cluster. May lag behind; `Expectations` make a key wait for its own writes. */
 export interface ClusterView {
@@ -13,6 +14,8 @@ export interface ClusterView {
 
 export type ViewSelection = {
   readonly namespace?: string;
+  /** Only what belongs to this Tenant of the namespace, by its label or its `tenantRef`. */
+  readonly ofTenant?: string;
   readonly labels?: Readonly<Record<string, string>>;
 };
 
@@ -28,10 +31,23 @@ export function createView(kube: Pick<Kube, 'get' | 'list'>, cacheOf: CacheOf): 
     },
     list: async <T extends KubeObject>(resource: Resource<T>, selection: ViewSelection) => {
       const cache = cacheOf(resource);
-      const objects = cache === undefined ? await listLive(kube, resource, selection) : cache.list(selection.namespace);
-      return objects.filter((object) => hasLabels(object, selection.labels ?? {})) as readonly Stored<T>[]; // as above
+      const objects = cache === undefined ? await listLive(kube, resource, selection) : listCached(cache, selection);
+      return objects.filter((object) => isSelected(object, selection)) as readonly Stored<T>[]; // as above
     },
   };
+}
+
+/** Indexes of every cache: a pass over one tenant must not cost more for every other tenant that there is. */
+export const viewIndexes = { tenant: tenantIndexValues } as const;
+
+function tenantIndexValues(object: KubeObject): readonly string[] {
+  const name = tenantNameOf(object);
+  return name === undefined ? [] : [formatKey({ ...object.metadata, name })];
+}
+
+function listCached(cache: ObjectCache<KubeObject>, { namespace, ofTenant }: ViewSelection): Stored<KubeObject>[] {
+  if (namespace === undefined || ofTenant === undefined || !cache.hasIndex('tenant')) return cache.list(namespace);
+  return cache.byIndex('tenant', formatKey({ namespace, name: ofTenant }));
 }
 
 /** The object as the API server has it now; undefined when there is none. */
@@ -56,7 +72,9 @@ async function listLive<T extends KubeObject>(
   return (await listAll(kube, resource, namespace === undefined ? {} : { namespace })).items;
 }
 
-function hasLabels(object: KubeObject, labels: Readonly<Record<string, string>>): boolean {
-  const worn = object.metadata.labels ?? {};
-  return Object.entries(labels).every(([key, value]) => worn[key] === value);
+function isSelected(object: KubeObject, { ofTenant, labels = {} }: ViewSelection): boolean {
+  if (ofTenant !== undefined && tenantNameOf(object) !== ofTenant) return false;
+  const worn = object.metadata.labels;
+  for (const key in labels) if (worn?.[key] !== labels[key]) return false;
+  return true;
 }

@@ -1,5 +1,6 @@
 import type { ServiceName } from '@hybridstore/contracts';
 import type { Labels } from '../kube/kinds.ts';
+import type { KubeObject } from '../kube/object.ts';
 
 export const managedBy = 'hybridstore-operator';
 /** On everything made for a tenant: its value is the Tenant's name. */
@@ -21,6 +22,13 @@ export function tenantLabels(tenantName: string): Labels {
     'app.kubernetes.io/instance': tenantName,
     [tenantLabel]: tenantName,
   };
+}
+
+/** The Tenant of the object's own namespace to which it belongs: by its `tenantRef`, or by the label of a child. */
+export function tenantNameOf(object: KubeObject): string | undefined {
+  const { spec } = object as { readonly spec?: { readonly tenantRef?: { readonly name?: unknown } | null } | null }; // any kind, checked by nobody
+  const name = spec?.tenantRef?.name ?? object.metadata.labels?.[tenantLabel];
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** The part of the labels that never changes: StatefulSets and Services select by it. */

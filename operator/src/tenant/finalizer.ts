@@ -3,7 +3,6 @@ import type { Stored } from '../kube/object.ts';
 import type { Children } from '../reconcile/children.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import type { Tenant } from '../resources/custom-resources.ts';
-import { tenantLabel } from '../resources/labels.ts';
 import { type TenantKey, tenantNames } from '../resources/names.ts';
 
 /** What became of the volumes of a deleted tenant. */
@@ -22,7 +21,7 @@ export async function tidyTenant(
   tenant: Stored<Tenant>,
   key: TenantKey,
 ): Promise<VolumesOutcome> {
-  const selection = { namespace: key.namespace, labels: { [tenantLabel]: key.name } };
+  const selection = { namespace: key.namespace, ofTenant: key.name };
   const set = await view.get(statefulSets, { namespace: key.namespace, name: tenantNames(key.name).base });
   if (set !== undefined) {
     await children.remove(statefulSets, set);

@@ -9,7 +9,6 @@ import {
 import type { Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
-import { tenantLabel } from '../resources/labels.ts';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
 
 /** On a log claim whose node has handed over; the value is the time. */
@@ -38,7 +37,7 @@ export async function observeTenant(
   existingClaim: string | undefined,
 ): Promise<TenantWorld> {
   const names = tenantNames(key.name);
-  const selection = { namespace: key.namespace, labels: { [tenantLabel]: key.name } };
+  const selection = { namespace: key.namespace, ofTenant: key.name };
   const inNamespace = (name: string) => ({ namespace: key.namespace, name });
   const [statefulSet, podList, claims, dataClaim] = await Promise.all([
     view.get(statefulSets, inNamespace(names.base)),

@@ -19,7 +19,7 @@ import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finali
 import { reportStatus, tell } from '../reconcile/report.ts';
 import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
-import { tenantLabel, tenantLabels } from '../resources/labels.ts';
+import { tenantLabels } from '../resources/labels.ts';
 import { type TenantKey, tenantIdOf, tenantNames } from '../resources/names.ts';
 import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
 import { buildSigningSecret, readSigningSecret } from '../resources/secret.ts';
@@ -53,6 +53,9 @@ type Built = {
 };
 const tenantsMax = 20_000;
 
+/** Whether the catalog took a tenant, and when it is told again: changes of the tenant do not hurry a catalog that is away. */
+type Registration = { readonly isTaken: boolean; readonly againAtMs: number };
+
 export type TenantReconcilerOptions = {
   readonly kube: Kube;
   readonly view: ClusterView;
@@ -69,9 +72,9 @@ export type TenantReconcilerOptions = {
 
 export class TenantReconciler {
   readonly #options: TenantReconcilerOptions;
-  /** When the Secret of a tenant was last seen as it should be, and when the catalog took its registration. */
+  /** When the Secret of a tenant was last seen as it should be. */
   readonly #secretSeenAtMs = new LruCache<string, number>(tenantsMax);
-  readonly #registeredAtMs = new LruCache<string, number>(tenantsMax);
+  readonly #registration = new LruCache<string, Registration>(tenantsMax);
   readonly #built = new LruCache<string, Built>(tenantsMax);
   readonly #compared: Compared = new WeakMap();
 
@@ -203,7 +206,7 @@ export class TenantReconciler {
     const { key } = input;
     const wanted = this.#build(input, tenant, size);
     await children.applyAll(wanted);
-    await children.prune(prunedKinds, { namespace: key.namespace, labels: { [tenantLabel]: key.name } }, wanted);
+    await children.prune(prunedKinds, { namespace: key.namespace, ofTenant: key.name }, wanted);
   }
 
   /** The same objects as in the pass before, while nothing that they follow from has changed. */
@@ -268,17 +271,18 @@ export class TenantReconciler {
   async #register(key: TenantKey, tenant: Stored<Tenant>): Promise<boolean> {
     const { catalog, clock, logger } = this.#options;
     const { uid } = tenant.metadata;
-    const registeredAtMs = this.#registeredAtMs.get(uid);
-    if (registeredAtMs !== undefined && clock.monotonicMs() - registeredAtMs < resyncMs) return true;
-    try {
-      await catalog.putTenant(key);
-      this.#registeredAtMs.set(uid, clock.monotonicMs());
-      return true;
-    } catch (error) {
-      if (!isHybridStoreError(error)) throw error;
-      logger.info('tenant_not_registered', { tenant: tenantIdOf(key), error });
-      return false;
-    }
+    const last = this.#registration.get(uid);
+    if (last !== undefined && clock.monotonicMs() < last.againAtMs) return last.isTaken;
+    const isTaken = await catalog.putTenant(key).then(
+      () => true,
+      (error: unknown) => {
+        if (!isHybridStoreError(error)) throw error;
+        logger.info('tenant_not_registered', { tenant: tenantIdOf(key), error });
+        return false;
+      },
+    );
+    this.#registration.set(uid, { isTaken, againAtMs: clock.monotonicMs() + (isTaken ? resyncMs : catalogRetryMs) });
+    return isTaken;
   }
 
   #next(spec: TenantSpec, outcome: TenantOutcome, isRegistered: boolean): ReconcileResult {

@@ -46,6 +46,26 @@ describe('controller', () => {
     await running;
   });
 
+  it('a burst that is gathered costs one reconcile, that long after its first event', async () => {
+    const times: number[] = [];
+    const { clock, controller, stop, running } = buildController(async () => {
+      times.push(clock.now());
+      return done();
+    });
+    const startMs = clock.now();
+    for (let event = 0; event < 50; event += 1) {
+      controller.enqueue(a, 250);
+      await clock.advance(10);
+    }
+    await clock.advance(1_000);
+    assert.deepEqual(
+      times.map((time) => time - startMs),
+      [250, 500],
+    );
+    stop.abort();
+    await running;
+  });
+
   it('requeue and wait come back after their time, done does not', async () => {
     const times: number[] = [];
     const answers = [requeueAfter(1_000), wait('NodesStarting', 5_000), done()];
