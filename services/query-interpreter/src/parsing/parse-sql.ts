@@ -6,6 +6,7 @@ import { bindQuery } from '../domain/bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../domain/bind/context.ts';
 import { emptyScope } from '../domain/bind/scope.ts';
 import { refuseSql } from '../domain/sql/refusal.ts';
+import { outermostSelectList } from '../domain/sql/select-list.ts';
 import { parseText } from './parse-text.ts';
 import { compareTables, type SecondReading } from './second-reader.ts';
 
@@ -40,6 +41,7 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
     options,
     schemas,
     parameters,
+    outermost: outermostSelectList(tree, prepared.tokens),
     query: bindQuery,
     expression: bindExpression,
   });

@@ -4,7 +4,7 @@ import { Fields, kindOf, type SyntaxNode } from '../sql/syntax-tree.ts';
 import { bindFrom } from './bind-relation.ts';
 import { toCondition } from './conditions.ts';
 import type { BindContext, BoundQuery } from './context.ts';
-import { outputName } from './output-name.ts';
+import { type OutputPlace, outputName } from './output-name.ts';
 import { columnOf, relationNamed, type Scope, sameExpression, starColumns } from './scope.ts';
 import { isText, type Typed } from './types.ts';
 import { nameWindows } from './windows.ts';
@@ -23,7 +23,10 @@ type Output = { readonly name: string; readonly value: Typed; readonly isAlias: 
 export function bindSelect(fields: Fields, outer: Scope, context: BindContext): BoundSelect {
   const from = bindFrom(fields, outer, context);
   const scope: Scope = { ...from.scope, windows: nameWindows(fields.list('windows'), context) };
-  const outputs = fields.list('expressions').flatMap((item, index) => bindOutput(item, index, scope, context));
+  const texts = context.outputTexts(fields.node);
+  const outputs = fields
+    .list('expressions')
+    .flatMap((item, index) => bindOutput(item, { index, text: texts?.[index] }, scope, context));
   if (outputs.length === 0) throw fields.refuse('SELECT has no columns');
   const aliases = new Map(
     outputs.filter((output) => output.isAlias).map((output) => [output.name.toLowerCase(), output.value]),
@@ -56,13 +59,13 @@ export function bindSelect(fields: Fields, outer: Scope, context: BindContext): 
   };
 }
 
-function bindOutput(item: SyntaxNode, index: number, scope: Scope, context: BindContext): readonly Output[] {
+function bindOutput(item: SyntaxNode, place: OutputPlace, scope: Scope, context: BindContext): readonly Output[] {
   const kind = kindOf(item);
   if (kind === 'star') return bindStar(item, scope, context);
-  if (kind === 'annotated') return bindOutput(context.fields(item).required('this'), index, scope, context);
+  if (kind === 'annotated') return bindOutput(context.fields(item).required('this'), place, scope, context);
   if (kind !== 'alias') {
     const value = context.bind(item, scope);
-    return [{ name: outputName(item, index, context), value, isAlias: false }];
+    return [{ name: outputName(item, place, context), value, isAlias: false }];
   }
   const fields = context.fields(item);
   const name = fields.name('alias');
@@ -82,7 +85,10 @@ function bindStar(item: SyntaxNode, scope: Scope, context: BindContext): readonl
       .map((entry) => [String((entry['alias'] as SyntaxNode | undefined)?.['name'] ?? '').toLowerCase(), entry]),
   );
   fields.finish();
-  const columns = table === undefined ? starColumns(scope) : tableColumns(table, scope, fields, context);
+  const columns =
+    table === undefined
+      ? starColumns(scope, context.dialect !== 'duckdb')
+      : tableColumns(table, scope, fields, context);
   if (columns.length === 0) throw fields.refuse('* needs a table in FROM');
   const outputs = columns.filter(({ name }) => !excluded.has(name.toLowerCase()));
   return outputs.map(({ name, value }) => {

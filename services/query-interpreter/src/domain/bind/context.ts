@@ -2,6 +2,7 @@ import type { Dialect, ParameterScalar, PlanParameter, PlanQuery } from '@hybrid
 import type { PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../sql/prepared-text.ts';
 import { type Position, refuseSql } from '../sql/refusal.ts';
+import type { SelectList } from '../sql/select-list.ts';
 import { Fields, positionOf, type SyntaxNode } from '../sql/syntax-tree.ts';
 import type { Scope } from './scope.ts';
 import { type Typed, typed } from './types.ts';
@@ -31,6 +32,7 @@ export class BindContext {
   readonly options: SqlOptions;
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterBinder;
+  readonly #outermost: SelectList | undefined;
   readonly query: (tree: SyntaxNode, outer: Scope, context: BindContext) => BoundQuery;
   readonly expression: (node: SyntaxNode, scope: Scope, context: BindContext) => Typed;
   readonly #names = new Set<string>();
@@ -40,6 +42,7 @@ export class BindContext {
     readonly options: SqlOptions;
     readonly schemas: PlanSchemas;
     readonly parameters: ParameterBinder;
+    readonly outermost: SelectList | undefined;
     readonly query: BindContext['query'];
     readonly expression: BindContext['expression'];
   }) {
@@ -47,6 +50,7 @@ export class BindContext {
     this.options = parts.options;
     this.schemas = parts.schemas;
     this.parameters = parts.parameters;
+    this.#outermost = parts.outermost;
     this.query = parts.query;
     this.expression = parts.expression;
   }
@@ -57,6 +61,11 @@ export class BindContext {
 
   fields(node: SyntaxNode): Fields {
     return new Fields(node, this.text);
+  }
+
+  /** How the statement writes the outputs of this block; only those of the outermost one are known. */
+  outputTexts(select: SyntaxNode): readonly string[] | undefined {
+    return this.#outermost?.select === select ? this.#outermost.texts : undefined;
   }
 
   bind(node: SyntaxNode, scope: Scope): Typed {
