@@ -24,8 +24,6 @@ SELECT s.order_id, c.region FROM sales s, customers c WHERE s.customer_id = c.cu
 
 SELECT customer_id, order_id, name FROM sales JOIN customers USING (customer_id)
 
-SELECT * FROM sales JOIN customers USING (customer_id)
-
 SELECT order_id FROM sales WHERE customer_id IN (SELECT customer_id FROM customers WHERE region = 'north')
 
 SELECT order_id FROM sales WHERE customer_id NOT IN ('C1', 'C2')

@@ -99,3 +99,9 @@ SELECT count_if(active) AS n FROM sales
 SELECT bit_and(quantity) AS a, bit_or(quantity) AS o, product(quantity) AS p FROM sales
 
 SELECT greatest(1, NULL, 3) AS g, levenshtein('abc', 'abd') AS l, md5('a') AS h
+
+SELECT * FROM sales JOIN customers USING (customer_id) JOIN (SELECT region, 1 AS one FROM customers) USING (region)
+
+SELECT (1, NULL) = (1, NULL), (NULL, 1) > (3, 1), (1, 2) IN ((1, 2), (3, NULL))
+
+SELECT round(2.5::double) AS a, round(3.5::double) AS b, round(2.5) AS c

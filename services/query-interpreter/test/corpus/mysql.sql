@@ -146,3 +146,30 @@ SELECT EXTRACT(MICROSECOND FROM order_date) AS m, EXTRACT(SECOND FROM order_date
 
 SELECT true + true AS two
 = SELECT 2
+
+SELECT * FROM sales NATURAL JOIN customers
+= SELECT s.customer_id, s.* EXCLUDE (customer_id), c.* EXCLUDE (customer_id) FROM sales s JOIN customers c ON s.customer_id = c.customer_id
+
+SELECT note FROM (SELECT 'a_b' AS note UNION ALL SELECT 'axb' UNION ALL SELECT '5%' UNION ALL SELECT '50') t WHERE note LIKE 'a\_b' OR note LIKE '5\%'
+= SELECT 'a_b' UNION ALL SELECT '5%'
+
+SELECT 'a\%b' AS p, 'a\_b' AS u, 'a\\b' AS b, CHAR_LENGTH('\%') AS n
+= SELECT 'a\%b', 'a\_b', 'a\b', 2
+
+SELECT 100000 * 100000 AS a, 2147483647 + 1 AS b, quantity * 2147483647 AS c FROM sales
+= SELECT 10000000000, 2147483648, quantity::bigint * 2147483647 FROM sales
+
+SELECT order_id FROM sales WHERE (quantity, order_id) > (3, 1) ORDER BY order_id
+= SELECT order_id FROM sales WHERE quantity > 3 OR (quantity = 3 AND order_id > 1) ORDER BY order_id
+
+SELECT order_id FROM sales WHERE (customer_id, quantity) NOT IN (SELECT customer_id, quantity FROM sales WHERE order_id > 4) ORDER BY order_id
+= SELECT * FROM (VALUES (3), (4)) ORDER BY ALL
+
+SELECT ROUND(2.5) AS a, ROUND(2.5E0) AS b, ROUND(3.5E0) AS c, ROUND(1234, -2) AS d
+= SELECT 3, 2, 4, 1200
+
+SELECT order_id FROM sales ORDER BY order_id LIMIT 2, 3
+= SELECT order_id FROM sales ORDER BY order_id LIMIT 3 OFFSET 2
+
+SELECT amount <=> NULL AS a, 1 <=> 1 AS b, NULL <=> NULL AS c FROM sales
+= SELECT amount IS NULL, true, true FROM sales

@@ -131,3 +131,66 @@ SELECT sum(quantity) OVER w AS s FROM sales WINDOW w AS (ORDER BY order_id ROWS 
 
 SELECT order_id, quantity FROM sales WHERE order_id = ANY (ARRAY[1, 3])
 = SELECT order_id, quantity FROM sales WHERE order_id IN (1, 3)
+
+SELECT * FROM sales JOIN customers USING (customer_id)
+= SELECT s.customer_id, s.* EXCLUDE (customer_id), c.* EXCLUDE (customer_id) FROM sales s JOIN customers c ON s.customer_id = c.customer_id
+
+SELECT * FROM (SELECT 1 AS a, 2 AS b, 3 AS c) x NATURAL JOIN (SELECT 3 AS c, 2 AS b, 4 AS d) y
+= SELECT 2 AS b, 3 AS c, 1 AS a, 4 AS d
+
+SELECT * FROM (SELECT 1 AS a, 2 AS b) x JOIN (SELECT 1 AS a, 3 AS c) y USING (a) JOIN (SELECT 3 AS c, 4 AS d) z USING (c)
+= SELECT 3, 1, 2, 4
+
+SELECT order_id FROM sales WHERE (quantity, order_id) > (3, 1) ORDER BY order_id
+= SELECT order_id FROM sales WHERE quantity > 3 OR (quantity = 3 AND order_id > 1) ORDER BY order_id
+
+SELECT order_id FROM sales WHERE (day, order_id) >= ('2024-02-29', 5) ORDER BY order_id
+= SELECT order_id FROM sales WHERE day > '2024-02-29' OR (day = '2024-02-29' AND order_id >= 5) ORDER BY order_id
+
+SELECT (1, NULL) = (1, 2), (1, NULL) = (2, NULL), (1, NULL) <> (2, NULL), (1, NULL) IS NOT DISTINCT FROM (1, NULL)
+= SELECT null, false, true, true
+
+SELECT order_id FROM sales WHERE (customer_id, quantity) IN (('C1', 3), ('C2', NULL)) ORDER BY order_id
+= SELECT order_id FROM sales WHERE order_id IN (1, 8) ORDER BY order_id
+
+SELECT order_id FROM sales WHERE (customer_id, quantity) NOT IN (('C1', 3), ('C2', NULL)) ORDER BY order_id
+= SELECT order_id FROM sales WHERE order_id IN (3, 4, 7) ORDER BY order_id
+
+SELECT order_id, (customer_id, quantity) NOT IN (SELECT customer_id, quantity FROM sales WHERE order_id > 4) AS apart FROM sales ORDER BY order_id
+= SELECT * FROM (VALUES (1, false), (2, NULL), (3, true), (4, true), (5, NULL), (6, NULL), (7, false), (8, false)) ORDER BY ALL
+
+SELECT order_id FROM sales WHERE NOT (customer_id, quantity) IN (SELECT customer_id, quantity FROM sales WHERE order_id > 4) ORDER BY order_id
+= SELECT * FROM (VALUES (3), (4)) ORDER BY ALL
+
+SELECT count(DISTINCT (customer_id, active)) AS n FROM sales
+= SELECT count(*) FROM (SELECT DISTINCT customer_id, active FROM sales)
+
+SELECT round(2.5) AS a, round(2.5::float8) AS b, round(3.5::float8) AS c, round(0.125, 2) AS d
+= SELECT 3, 2, 4, 0.13
+
+SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY price) AS p FROM sales
+= SELECT quantile_cont(price::double, 0.25) FROM sales
+
+SELECT order_id FROM sales WHERE customer_id NOT IN (SELECT customer_id FROM sales WHERE order_id > 5)
+= SELECT order_id FROM sales WHERE false
+
+SELECT c.name, l.order_id FROM customers c LEFT JOIN LATERAL (SELECT order_id FROM sales s WHERE s.customer_id = c.customer_id ORDER BY order_id LIMIT 1) l ON true ORDER BY c.name
+= SELECT * FROM (VALUES ('Ada', 1), ('Bob', 2), ('Cyd', 4), ('Zoe', NULL)) ORDER BY ALL
+
+SELECT region, name, count(*) AS n, grouping(region, name) AS g FROM customers GROUP BY GROUPING SETS ((region), (name), ())
+= SELECT region, name, count(*), grouping(region, name) FROM customers GROUP BY GROUPING SETS ((region), (name), ())
+
+SELECT order_id, sum(quantity) OVER (ORDER BY day RANGE BETWEEN INTERVAL '40 days' PRECEDING AND CURRENT ROW) AS s FROM sales
+= SELECT order_id, sum(quantity) OVER (ORDER BY day RANGE BETWEEN INTERVAL 40 DAY PRECEDING AND CURRENT ROW) FROM sales
+
+SELECT order_id, sum(quantity) OVER (ORDER BY order_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) AS s FROM sales
+= SELECT order_id, sum(quantity) OVER (ORDER BY order_id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM sales
+
+WITH RECURSIVE t(n) AS (SELECT 1 UNION SELECT (n * 2) % 7 FROM t) SELECT n FROM t ORDER BY n
+= SELECT * FROM (VALUES (1), (2), (4)) ORDER BY ALL
+
+WITH a AS (SELECT 1 AS x) SELECT x, (WITH a AS (SELECT 2 AS x) SELECT x FROM a) AS y FROM a
+= SELECT 1, 2
+
+SELECT 0.5::float8::int AS a, 1.5::float8::int AS b, 2.5::float8::int AS c, 2.5::int AS d, 3.5::int AS e
+= SELECT 0, 2, 2, 3, 4

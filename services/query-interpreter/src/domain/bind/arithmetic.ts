@@ -37,7 +37,9 @@ function combine(place: Place, operator: 'add' | 'subtract' | 'multiply', sides:
   const [left, right] = sides;
   if (left.type === 'interval' || right.type === 'interval') return withInterval(place, operator, left, right);
   if (isTemporal(left.type) || isTemporal(right.type)) return withDates(place, operator, left, right);
-  const numbers = sides.map((side) => toNumber(side, place));
+  const [first, second] = sides.map((side) => toNumber(side, place));
+  if (!first || !second) throw place.fields.refuse(`${operator} takes two values`);
+  const numbers = place.context.dialect === 'mysql' ? [widened(first, second), second] : [first, second];
   const type = resultType(numbers.map((side) => side.type));
   return typed(
     flat(
@@ -47,6 +49,21 @@ function combine(place: Place, operator: 'add' | 'subtract' | 'multiply', sides:
     type,
   );
 }
+
+/** MySQL reckons with 64 bits; the engine takes the width of its operands, and one wide operand is enough. */
+function widened(value: Typed, other: Typed): Typed {
+  if (!isInteger(value.type) || !isInteger(other.type) || value.node.kind === 'arithmetic') return value;
+  const isNarrow = value.node.kind === 'literal' || !wideIntegers.has(value.type);
+  const isSafe = isSmallLiteral(value.node) && isSmallLiteral(other.node);
+  return isNarrow && !isSafe ? typed(cast(value.node, 'bigint'), 'bigint') : value;
+}
+
+/** Two of them come to no more than 31 bits, whatever is done with them. */
+function isSmallLiteral(node: PlanExpression): boolean {
+  return node.kind === 'literal' && Math.abs(Number(node.value)) <= 0x7fff;
+}
+
+const wideIntegers = new Set(['bigint', 'ubigint', 'hugeint']);
 
 function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[]): PlanExpression {
   const [first, ...rest] = operands;

@@ -1,11 +1,11 @@
-import type { PlanExpression } from '@hybridstore/contracts';
-import { cast, compare, isNull, likePattern, literal, not, trueLiteral } from '@hybridstore/plan';
+import type { PlanExpression, PlanQuery, SelectBody } from '@hybridstore/contracts';
+import { call, cast, column, compare, isNull, likePattern, literal, logic, not, trueLiteral } from '@hybridstore/plan';
 import { bindCall } from '../functions/bind-call.ts';
 import { bindExtract } from '../functions/date-functions.ts';
 import { type Fields, kindOf, type SyntaxNode, words } from '../sql/syntax-tree.ts';
 import { arithmetic, bitwise, divide, modulo } from './arithmetic.ts';
 import { bindColumn, bindDot, bindJsonArrow, bindSubscript } from './columns.ts';
-import { bindComparison, requireComparable } from './comparisons.ts';
+import { bindComparison, compareRows, requireComparable, rowItems } from './comparisons.ts';
 import { toCondition } from './conditions.ts';
 import type { BindContext } from './context.ts';
 import { bindCast, bindInterval, bindLiteral, bindParameter } from './literals.ts';
@@ -128,6 +128,8 @@ function bindExclusiveOr({ fields, scope, context }: Place): Typed {
 function bindNot({ fields, scope, context }: Place): Typed {
   const node = fields.required('this');
   const operand = toCondition(context.bind(node, scope), node, context);
+  if (operand.kind === 'in_query' && operand.values.length > 1 && context.dialect !== 'duckdb')
+    return rowNotInQuery(operand.values, operand.query, context);
   if ('negated' in operand) return typed({ ...operand, negated: !operand.negated }, 'boolean');
   return typed(not(operand), 'boolean');
 }
@@ -175,11 +177,27 @@ function bindIn(place: Place): Typed {
   if (items.length === 1 && only && kindOf(only) === 'subquery')
     return bindInQuery(place, { value, query: only, negated });
   if (!only) throw fields.refuse('IN takes at least one value');
+  const row = rowItems(value, place);
+  if (row) return bindRowIn(place, { row, items, negated });
   const all = [value, ...items].map((node) => context.bind(node, scope));
   requireComparable(all, fields, context);
   const [first, ...list] = unify(all).values;
   if (!first) throw fields.refuse('IN takes a value');
   return typed({ kind: 'in', value: first.node, list: list.map((item) => item.node), negated }, 'boolean');
+}
+
+/** `(a, b) IN ((1, 2), …)` is written out, since rows are compared value by value. */
+function bindRowIn(
+  place: Place,
+  parts: { readonly row: readonly Typed[]; readonly items: readonly SyntaxNode[]; readonly negated: boolean },
+): Typed {
+  const matches = parts.items.map((item) => {
+    const items = rowItems(item, place);
+    if (!items) throw place.fields.refuse('IN compares a row with rows', { expected: 'a list in parentheses' });
+    return compareRows(parts.row, items, 'eq', place).node;
+  });
+  const any = logic('or', matches);
+  return typed(parts.negated ? not(any) : any, 'boolean');
 }
 
 type InQuery = { readonly value: SyntaxNode; readonly query: SyntaxNode; readonly negated: boolean };
@@ -198,7 +216,32 @@ function bindInQuery({ fields, scope, context }: Place, parts: InQuery): Typed {
     requireComparable([bound, typed(bound.node, type)], fields, context);
     return readJsonAs(bound, type === 'unknown' ? 'string' : type).node;
   });
+  const isRow = values.length > 1 && context.dialect !== 'duckdb';
+  if (isRow && parts.negated) return rowNotInQuery(values, query, context);
   return typed({ kind: 'in_query', values, query, negated: parts.negated }, 'boolean');
+}
+
+/**
+ * `(a, b) NOT IN (…)` by its definition: false beside an equal row, open beside one that may be equal, else true. The
+ * engine leaves it open as soon as any row holds a NULL, even one that differs in another value.
+ */
+function rowNotInQuery(values: readonly PlanExpression[], query: PlanQuery, context: BindContext): Typed {
+  const alias = context.uniqueName('rows');
+  const columns = values.map((_, index) => `value_${index}`);
+  const isEqual = logic(
+    'and',
+    values.map((value, index) => compare('eq', value, column(alias, columns[index] ?? ''))),
+  );
+  const branches = [
+    { when: call('bool_or', isEqual), result: literal('boolean', false) },
+    { when: call('bool_or', isNull(isEqual)), result: literal('boolean', null) },
+  ];
+  const body: SelectBody = {
+    kind: 'select',
+    projections: [{ name: 'is_apart', value: { kind: 'case', branches, otherwise: trueLiteral } }],
+    from: { kind: 'derived', query, alias, columns },
+  };
+  return typed({ kind: 'subquery', query: { kind: 'query', body } }, 'boolean');
 }
 
 /** JSON null counts as null in a dotted path: both mean that there is no value. */

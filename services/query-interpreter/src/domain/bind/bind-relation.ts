@@ -147,11 +147,11 @@ function hidesRight(type: JoinType): boolean {
 /** USING becomes an ON of equalities; the joined column is the side that is always there, or the first of both in a full join. */
 function bindUsing(sides: Sides & { readonly using: readonly string[] }, fields: Fields): Bound {
   const { left, right, type } = sides;
-  const merged = new Map([...left.merged, ...right.merged]);
+  const own = new Map<string, Typed>();
   const conditions = sides.using.map((name): PlanExpression => {
     const ofLeft = sideColumn(name, left, fields);
     const ofRight = sideColumn(name, right, fields);
-    merged.set(name.toLowerCase(), mergedColumn(type, ofLeft, ofRight));
+    own.set(name.toLowerCase(), mergedColumn(type, ofLeft, ofRight));
     return { kind: 'comparison', operator: 'eq', left: ofLeft.node, right: ofRight.node };
   });
   const [first] = conditions;
@@ -159,6 +159,7 @@ function bindUsing(sides: Sides & { readonly using: readonly string[] }, fields:
     conditions.length === 1 && first ? first : { kind: 'logic', operator: 'and', operands: conditions };
   if (hidesRight(type))
     return append(left, { type, right: right.relation, on }, { relations: left.relations, merged: left.merged });
+  const merged = new Map([...own, ...left.merged, ...right.merged, ...own]);
   return append(
     left,
     { type, right: right.relation, on },

@@ -9,7 +9,10 @@ export type ScopeColumn = { readonly name: string; readonly ref: string; readonl
 export type ScopeRelation = { readonly name: string; readonly alias: string; readonly columns: readonly ScopeColumn[] };
 export type CommonTableScope = { readonly planName: string; readonly columns: readonly ScopeColumn[] };
 
-/** What a name can mean at one place. `merged` holds columns joined by USING; `aliases` outputs that may be named here. */
+/**
+ * What a name can mean at one place. `merged` holds columns joined by USING, those of the last join first; `aliases`
+ * outputs that may be named here.
+ */
 export type Scope = {
   readonly relations: readonly ScopeRelation[];
   readonly merged: ReadonlyMap<string, Typed>;
@@ -130,20 +133,29 @@ function unknownColumn(path: readonly PathStep[], scope: Scope, position: Positi
   });
 }
 
-/** Columns that `*` stands for, in order, each column of USING once. */
-export function starColumns(scope: Scope): readonly { readonly name: string; readonly value: Typed }[] {
-  const seen = new Set<string>();
-  return scope.relations.flatMap((relation) =>
-    relation.columns.flatMap((column) => {
-      const key = column.name.toLowerCase();
-      const merged = scope.merged.get(key);
-      if (!merged) return [{ name: column.name, value: columnOf(relation, column) }];
-      if (seen.has(key)) return [];
-      seen.add(key);
-      return [{ name: column.name, value: merged }];
+/** Columns that `*` stands for, each column of USING once: where it first stands, or before all others. */
+export function starColumns(scope: Scope, mergedFirst: boolean): readonly StarColumn[] {
+  const found = scope.relations.flatMap((relation) =>
+    relation.columns.map((column) => {
+      const merged = scope.merged.get(column.name.toLowerCase());
+      return { name: column.name, value: merged ?? columnOf(relation, column), isMerged: merged !== undefined };
     }),
   );
+  const seen = new Set<string>();
+  const once = found.filter(({ name, isMerged }) => {
+    const isNew = !isMerged || !seen.has(name.toLowerCase());
+    seen.add(name.toLowerCase());
+    return isNew;
+  });
+  if (!mergedFirst) return once;
+  const places = [...scope.merged.keys()];
+  const first = once
+    .filter(({ isMerged }) => isMerged)
+    .sort((a, b) => places.indexOf(a.name.toLowerCase()) - places.indexOf(b.name.toLowerCase()));
+  return [...first, ...once.filter(({ isMerged }) => !isMerged)];
 }
+
+export type StarColumn = { readonly name: string; readonly value: Typed };
 
 export function columnOf(relation: ScopeRelation, column: ScopeColumn): Typed {
   return typed(columnNode(relation.alias, column.ref), column.type);

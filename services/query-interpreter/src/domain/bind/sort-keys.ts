@@ -73,7 +73,7 @@ function outputPlace(value: SyntaxNode, bound: BoundBody, context: BindContext):
 
 function resolves(value: SyntaxNode, scope: Scope, context: BindContext): boolean {
   const name = context.fields(value).name('name')?.toLowerCase();
-  return starColumns(scope).some((column) => column.name.toLowerCase() === name);
+  return starColumns(scope, false).some((column) => column.name.toLowerCase() === name);
 }
 
 /** A JSON value sorts numbers by value before texts. */

@@ -3,7 +3,7 @@ import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, 
 import { textOf } from '../bind/bind-expression.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import { isNumber, isText, jsonText, type Typed, typed } from '../bind/types.ts';
+import { isDecimal, isNumber, isText, jsonText, type Typed, typed } from '../bind/types.ts';
 import { Fields, kindOf } from '../sql/syntax-tree.ts';
 import { type CallPlace, finishCall } from './bind-call.ts';
 import type { Translators } from './translators.ts';
@@ -28,7 +28,7 @@ function known(name: string, at: CallPlace) {
   return found;
 }
 
-/** COUNT(DISTINCT a, b) leaves out rows where either is null. */
+/** COUNT(DISTINCT a, b) of MySQL leaves out rows where either is null; in PostgreSQL (a, b) is a value, whatever is in it. */
 function count(at: CallPlace): Typed {
   const [node] = at.call.operands;
   const aggregate = known('count', at);
@@ -43,7 +43,8 @@ function count(at: CallPlace): Typed {
     .fields(node)
     .list('expressions')
     .map((item) => at.place.context.bind(item, at.place.scope).node);
-  const present = allOf(items.map((item) => isNull(item, true)));
+  const present =
+    at.place.context.dialect === 'postgresql' ? undefined : allOf(items.map((item) => isNull(item, true)));
   const row: PlanExpression = { kind: 'row', items };
   return finishCall(aggregate, [typed(present ? choose(present, row) : row, 'struct')], at);
 }
@@ -104,7 +105,10 @@ function percentile(name: string, at: CallPlace): Typed {
     Fields.of(key, 'ordered', at.place.context.text).required('this'),
     at.place.scope,
   );
-  return finishCall(known(name, at), [typed(sorted.value, value.type), typed(share, 'double')], at);
+  // The engine would round between two decimals to their own digits; the standard's answer is a double.
+  const isDouble = isDecimal(value.type) && name === 'quantile_cont' && at.place.context.dialect !== 'duckdb';
+  const subject = isDouble ? typed(cast(sorted.value, 'double'), 'double') : typed(sorted.value, value.type);
+  return finishCall(known(name, at), [subject, typed(share, 'double')], at);
 }
 
 function mode(at: CallPlace): Typed {

@@ -1,6 +1,6 @@
-import { arithmetic, call, cast, literal } from '@hybridstore/plan';
+import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
-import { isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
 import type { CallPlace } from './bind-call.ts';
 import { constantNumber } from './text-functions.ts';
 import type { Translators } from './translators.ts';
@@ -14,19 +14,22 @@ export const numberTranslators: Translators = {
     // A bound of digits moves the point; the engine's own trunc has none.
     trunc: truncate,
     truncate,
-    round: (at) => {
-      const value = readJsonAs(at.argument(0), 'double');
-      const digits = at.count > 1 ? [at.argument(1).node] : [];
-      return typed(
-        call('round', value.node, ...digits),
-        isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type,
-      );
-    },
+    round,
   },
   mysql: {
     div: (at) => typed(arithmetic('integer_divide', number(at, 0).node, number(at, 1).node), 'bigint'),
   },
 };
+
+/** Halves of doubles go to the even neighbour in MySQL and PostgreSQL (IEEE 754), away from zero in DuckDB; decimals always do. */
+function round(at: CallPlace): Typed {
+  const value = readJsonAs(at.argument(0), 'double');
+  if (isFloating(value.type) && at.place.context.dialect !== 'duckdb' && at.count === 1)
+    return typed(call('round_even', value.node, integer(0)), value.type);
+  const digits = at.count > 1 ? [at.argument(1).node] : [];
+  const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
+  return typed(call('round', value.node, ...digits), type);
+}
 
 /** One argument: natural in MySQL (which the parser gives as LN), decimal elsewhere. Two: base first. */
 function logarithm(at: CallPlace): Typed {

@@ -3,8 +3,9 @@ import { readTokens, type Token } from './lexer.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Three things are rewritten, because the parser would lose them: `?` becomes a
- * numbered parameter, DuckDB's `//` becomes DIV, and functions whose names the parser merges although they differ
+ * The statement as the parser gets it. Four things are rewritten, because the parser would lose them: `?` becomes a
+ * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
+ * the text, for LIKE to read), and functions whose names the parser merges although they differ
  * (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
@@ -41,6 +42,8 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: `$${questionMarks}` });
     } else if (token.text === '//' && dialect === 'duckdb') {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
+    } else if (token.kind === 'text' && dialect === 'mysql') {
+      edits.push(...keepWildcardEscapes(token));
     } else if (isCall && isMerged(token.text, dialect)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
@@ -54,6 +57,12 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
     callOf: (name) => callPosition(name, tokens, original),
   };
+}
+
+function keepWildcardEscapes(token: Token): readonly Edit[] {
+  return [...token.text.matchAll(/\\(.)/gs)]
+    .filter(([, escaped]) => escaped === '%' || escaped === '_')
+    .map(({ index }) => ({ start: token.start + index, end: token.start + index, text: '\\' }));
 }
 
 function isMerged(name: string, dialect: Dialect): boolean {
