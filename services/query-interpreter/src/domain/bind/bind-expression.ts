@@ -196,8 +196,8 @@ function bindRowIn(
     if (!items) throw place.fields.refuse('IN compares a row with rows', { expected: 'a list in parentheses' });
     return compareRows(parts.row, items, 'eq', place).node;
   });
-  const any = logic('or', matches);
-  return typed(parts.negated ? not(any) : any, 'boolean');
+  const isAmong = logic('or', matches);
+  return typed(parts.negated ? not(isAmong) : isAmong, 'boolean');
 }
 
 type InQuery = { readonly value: SyntaxNode; readonly query: SyntaxNode; readonly negated: boolean };
