@@ -26,6 +26,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { type TSchema, Type } from 'typebox';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { flattenSchema } from './flatten-schema.ts';
+import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
 import { type JsonBounds, parseJson } from './parse-json.ts';
 import { createAjv, invalidBody } from './validation.ts';
@@ -116,7 +117,10 @@ export function createServer(options: ServerOptions): Server {
       done(error as Error);
     }
   });
-  app.setErrorHandler((error, request, reply) => sendError(options.logger, error, request, reply));
+  app.setErrorHandler((error, request, reply) => {
+    lingerBehindAnswer(request.raw, options.clock);
+    return sendError(options.logger, error, request, reply);
+  });
   app.setNotFoundHandler((request, reply) =>
     sendError(
       options.logger,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { type Endpoint, may, onlyServices, publicAccess } from '@hybridstore/contracts';
 import { type CallContext, createServer, JwksTokenVerifier, type RouteHandler } from '@hybridstore/http';
@@ -119,6 +121,28 @@ describe('a route', () => {
     assert.deepEqual([text.statusCode, text.json<ErrorAnswer>().error.details['field']], [400, 'Content-Type']);
     const url = await server.app.inject('/thing%zz');
     assert.deepEqual([url.statusCode, url.json<ErrorAnswer>().error.code], [400, 'invalid_request']);
+  });
+
+  it('lets a client that closes behind its request read a refusal although its body still comes', async () => {
+    await using server = open(endpoint({ access: may('read'), body: Body }));
+    const url = new URL(await server.app.listen({ host: '127.0.0.1', port: 0 }));
+    const bytes = 8 * 1024 * 1024;
+    for (const authorization of ['', `authorization: Bearer ${server.issuer.userToken('default/acme')}\r\n`]) {
+      const socket = connect({ host: url.hostname, port: Number(url.port) });
+      const parts: Buffer[] = [];
+      socket.on('data', (part: Buffer) => parts.push(part));
+      socket.write(
+        `POST /thing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${authorization}` +
+          `content-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`,
+      );
+      // Sent only when the answer has been, so that every byte comes to a server that has refused already.
+      await once(socket, 'data');
+      socket.write(Buffer.alloc(bytes, ' '));
+      await once(socket, 'close');
+      const expected = authorization === '' ? /^HTTP\/1\.1 401 .*"unauthenticated"/s : /^HTTP\/1\.1 413 .*"too_large"/s;
+      assert.match(Buffer.concat(parts).toString(), expected);
+      assert.equal(socket.errored, null);
+    }
   });
 
   it('refuses a compressed body instead of reading it as text', async () => {
