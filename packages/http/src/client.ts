@@ -183,6 +183,19 @@ function describeFailure(
   return new HybridStoreError('unavailable', wrapped.message, wrapped.details, { cause: error });
 }
 
+/**
+ * Whether a call failed because nothing in the cluster has that name. The Service of a tenant is there as long as the tenant
+ * is, whatever becomes of its nodes, so such a tenant does not exist.
+ */
+export function isUnknownHost(error: unknown): boolean {
+  const cause = error instanceof HybridStoreError ? error.cause : error;
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOTFOUND';
+}
+
+export function unknownTenant(tenantId: string): HybridStoreError {
+  return new HybridStoreError('not_found', `tenant ${tenantId} does not exist`, { tenant_id: tenantId });
+}
+
 /** Reads a body up to a bound; beyond it the body is destroyed and `too_large` thrown. */
 export async function readAll(body: Readable, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -4,9 +4,12 @@ import { isIP, type LookupFunction } from 'node:net';
 
 const checkMs = 250;
 
+const clusterSuffix = '.svc';
+
 /**
  * Names of the embedded platform: a JSON file `{name: [address, …]}` that stands in for cluster DNS. A name in the
- * file is answered from it, in turn when there are several addresses; every other name goes to the system's resolver.
+ * file is answered from it, in turn when there are several addresses; another name of a cluster does not exist, and every
+ * other one goes to the system's resolver.
  */
 export class HostsFile {
   readonly #path: string;
@@ -28,6 +31,10 @@ export class HostsFile {
   readonly lookup: LookupFunction = (hostname, options, callback) => {
     const addresses = this.addresses(hostname);
     if (addresses === undefined) {
+      if (hostname.endsWith(clusterSuffix)) {
+        callback(Object.assign(new Error(`${hostname} does not exist`), { code: 'ENOTFOUND' }), '', 4);
+        return;
+      }
       systemLookup(
         hostname,
         options as LookupOptions,
@@ -35,8 +42,9 @@ export class HostsFile {
       );
       return;
     }
+    // As a Service of a cluster does: its name resolves, and its address refuses.
     if (addresses.length === 0) {
-      callback(Object.assign(new Error(`no ready endpoint of ${hostname}`), { code: 'ENOTFOUND' }), '', 4);
+      callback(Object.assign(new Error(`no ready endpoint of ${hostname}`), { code: 'ECONNREFUSED' }), '', 4);
       return;
     }
     this.#turn += 1;

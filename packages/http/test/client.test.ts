@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
 import { type Endpoint, publicAccess } from '@hybridstore/contracts';
-import { fillPath, HttpClient, type HttpClientOptions, readAll } from '@hybridstore/http';
+import { fillPath, HttpClient, type HttpClientOptions, isUnknownHost, readAll } from '@hybridstore/http';
+import { isHybridStoreError } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 
 const endpoint: Endpoint = {
@@ -180,7 +181,22 @@ describe('the hosts file', () => {
   it('says unavailable of a name without an address', async () => {
     using folder = createTemporaryFolder();
     const client = new HttpClient({ hostsFile: hosts(folder.path, { 'hs-acme.default.svc': [] }) });
-    await assert.rejects(client.call('http://hs-acme.default.svc:8000', endpoint, { params }), { code: 'unavailable' });
+    await assert.rejects(client.call('http://hs-acme.default.svc:8000', endpoint, { params }), (error) => {
+      assert.ok(isHybridStoreError(error, 'unavailable'));
+      assert.equal(isUnknownHost(error), false);
+      return true;
+    });
+    await client.close();
+  });
+
+  it('knows every name of the cluster: another one is no host, and the system is not asked', async () => {
+    using folder = createTemporaryFolder();
+    const client = new HttpClient({ hostsFile: hosts(folder.path, {}) });
+    await assert.rejects(client.call('http://hs-nope.default.svc:8000', endpoint, { params }), (error) => {
+      assert.ok(isHybridStoreError(error, 'unavailable'));
+      assert.equal(isUnknownHost(error), true);
+      return true;
+    });
     await client.close();
   });
 

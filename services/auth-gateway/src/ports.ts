@@ -13,6 +13,8 @@ export type ForwardCall = {
   readonly request: IncomingMessage;
   /** Name for errors and metrics. */
   readonly service: string;
+  /** Whose nodes are called, where it is a tenant's. */
+  readonly tenantId?: string | undefined;
   readonly baseUrl: string;
   readonly method: string;
   readonly path: string;

@@ -339,6 +339,18 @@ describe('forwarding', () => {
     assert.doesNotMatch(JSON.stringify(answer.body), /127\.0\.0\.1|ECONNREFUSED/);
   });
 
+  it('answers 404 for a tenant that has no Service', async () => {
+    const tenantUrlTemplate = 'http://hs-{name}.{namespace}.svc:8000';
+    await using gateway = new GatewayHarness({
+      clock: systemClock,
+      config: { addresses: { services: {}, tenantUrlTemplate } },
+    });
+    const token = await gateway.administrator('default/nowhere');
+    const answer = await gateway.call('GET', '/sources', { token });
+    assert.deepEqual([answer.status, answer.body.error?.code], [404, 'not_found']);
+    assert.equal(answer.body.error?.message, 'tenant default/nowhere does not exist');
+  });
+
   it('repeats a read whose connection broke, and never a write that may have been seen', async () => {
     let broken = 2;
     await using platform = await open((request, response) => {

@@ -54,6 +54,7 @@ export class GatewayHarness {
         clock,
         verifier: new JwksTokenVerifier(this.issuer.jwksFile, clock),
         signingKey: deriveSigningKey('auth-gateway', testSecret('auth-gateway')),
+        hostsFile: `${this.#folder.path}/hosts.json`,
       },
       config: { ...defaults, ...options.config },
       store: this.store,

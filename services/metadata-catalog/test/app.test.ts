@@ -45,6 +45,19 @@ test('registering the same tenant again reads nothing', async () => {
   assert.equal(catalog.node.listsRead, before);
 });
 
+test('a tenant that has no Service does not exist, and is not remembered', async () => {
+  await using catalog = await TestCatalog.start({ tenantUrlTemplate: 'http://hs-{name}.{namespace}.svc:8000' });
+  const token = catalog.issuer.userToken('default/nowhere');
+  for (const path of ['/metadata/sources', '/metadata/sources?source_id=events', '/metadata/sources?refresh=true']) {
+    const { status, body } = await catalog.call({ method: 'GET', path }, token);
+    assert.equal(status, 404, path);
+    assert.equal((body as ErrorBody).error.message, 'tenant default/nowhere does not exist');
+  }
+  const compaction = await catalog.call({ method: 'POST', path: '/metadata/compact' }, token, { source_id: 'events' });
+  assert.equal(compaction.status, 404);
+  assert.equal(await catalog.store.tenant('default/nowhere'), undefined);
+});
+
 test('a caller sees only the sources that his permissions name', async () => {
   await using catalog = await TestCatalog.start();
   for (const source of ['events', 'events_old', 'orders']) catalog.node.put(source);

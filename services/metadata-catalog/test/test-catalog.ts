@@ -30,7 +30,7 @@ export class TestCatalog {
   readonly folder = createTemporaryFolder('catalog');
   readonly issuer = new TestIssuer(this.folder.path, this.clock);
   readonly node = new FakeTenantNode(acme, this.issuer, this.clock);
-  readonly client = new HttpClient();
+  readonly client = new HttpClient({ hostsFile: `${this.folder.path}/hosts.json` });
   nodeUrl = '';
   app!: App;
   #store: SqliteCatalogStore | undefined;

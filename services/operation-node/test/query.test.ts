@@ -198,6 +198,18 @@ test('a node that refuses connections is tried again and then reported with a ti
   assert.equal(headers.get('retry-after'), '1');
 });
 
+test('a tenant that has no Service is not found, whatever its token says', async () => {
+  await using operation = await TestOperation.start({ tenantUrlTemplate: 'http://hs-{name}.{namespace}.svc:8000' });
+  const answer = operation.sql();
+  for (const delayMs of [100, 300, 900]) {
+    await operation.until(() => operation.services.count('optimize') === 1 && operation.clock.pending >= 2);
+    await operation.clock.advance(delayMs);
+  }
+  const { status, body } = await answer;
+  assert.equal(status, 404);
+  assert.deepEqual(errorOf(body).message, 'tenant default/acme does not exist');
+});
+
 test('after five failures in a row a service is left alone', async () => {
   await using operation = await TestOperation.start();
   operation.services.execute = (request, reply) => {

@@ -21,7 +21,7 @@ export class TestOperation {
   readonly folder = createTemporaryFolder('operation');
   readonly issuer = new TestIssuer(this.folder.path, this.clock);
   readonly services = new FakeServices(this.issuer, this.clock);
-  readonly client = new HttpClient();
+  readonly client = new HttpClient({ hostsFile: `${this.folder.path}/hosts.json` });
   readonly metrics = new Registry();
   app!: App;
   url = '';

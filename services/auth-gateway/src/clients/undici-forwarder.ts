@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { bodyBytesMax } from '@hybridstore/contracts';
-import { createAgent } from '@hybridstore/http';
+import { createAgent, isUnknownHost, unknownTenant } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { Agent, Dispatcher } from 'undici';
 import type { FailureLabel, GatewayMetrics } from '../gateway-metrics.ts';
@@ -104,6 +104,7 @@ export class UndiciForwarder implements Forwarder {
   #describe(call: ForwardCall, error: unknown): unknown {
     if (call.signal.aborted) return call.signal.reason;
     if (isHybridStoreError(error)) return error;
+    if (call.tenantId !== undefined && isUnknownHost(error)) return unknownTenant(call.tenantId);
     const reason = failureOf(error);
     this.#metrics.upstreamFailures.inc({ upstream: call.service, reason });
     if (reason === 'timeout')

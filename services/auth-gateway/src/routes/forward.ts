@@ -34,6 +34,7 @@ async function forward(
     {
       request: request.raw,
       service: endpoint.service,
+      tenantId: endpoint.service === 'tenant-node' ? resolved?.claims.tenant : undefined,
       baseUrl: upstreamAddress(gateway.addresses, endpoint.service, resolved?.claims),
       method: endpoint.method,
       path: buildPath(endpoint, request),

@@ -7,7 +7,7 @@ import {
   type TableSnapshot,
   tenantNode,
 } from '@hybridstore/contracts';
-import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant } from '@hybridstore/http';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import type { NodeAddress, NodeCall, TenantNodes, WholeTable } from '../domain/tenant-nodes.ts';
 
@@ -27,8 +27,12 @@ export class HttpTenantNodes implements TenantNodes {
   }
 
   async listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]> {
-    const answer = await this.#client.call<SourceList>(node.url, tenantNode.allSources, this.#options(node, call));
-    return answer.sources;
+    try {
+      const answer = await this.#client.call<SourceList>(node.url, tenantNode.allSources, this.#options(node, call));
+      return answer.sources;
+    } catch (error) {
+      throw isUnknownHost(error) ? unknownTenant(node.tenantId) : error;
+    }
   }
 
   /** All pages of the version that the first page names. */

@@ -51,7 +51,7 @@ export class Catalog {
     return source && describeSource(source);
   }
 
-  /** Sources of a tenant by id. A tenant that was never read is read from its nodes first. */
+  /** Sources of a tenant by id. A tenant that was never read is read from its nodes first; `not_found` when there is none. */
   async sources(tenantId: string): Promise<readonly CatalogSource[]> {
     const tenant = await this.#options.store.tenant(tenantId);
     if (tenant === undefined || tenant.lastRefreshAtMs === null) await this.refreshTenant(tenantId);
@@ -66,6 +66,7 @@ export class Catalog {
   ): Promise<CatalogSource | undefined> {
     const known = await this.#options.store.source(tenantId, sourceId);
     if (known && known.tableVersion !== null) return describeSource(known);
+    if (!(await this.#options.store.tenant(tenantId))) await this.refreshTenant(tenantId, options);
     await this.refreshTable(tenantId, sourceId, options);
     return this.source(tenantId, sourceId);
   }

@@ -16,6 +16,7 @@ export type WholeTable = Omit<TableSnapshot, 'files' | 'next_offset' | 'files_to
 
 /** The nodes of tenants as the catalog needs them. Errors are those of the node, or `unavailable`, `deadline_exceeded`. */
 export interface TenantNodes {
+  /** `not_found` when there is no such tenant. */
   listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]>;
   /** `not_found` when the tenant has no such table; `too_large` when it has more files than the catalog holds. */
   readTable(node: NodeAddress, sourceId: string, call: NodeCall): Promise<WholeTable>;

@@ -1,5 +1,5 @@
 import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
-import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant } from '@hybridstore/http';
 import { type Clock, type Logger, Semaphore } from '@hybridstore/runtime';
 import { tenantUrl } from '../domain/tenant-url.ts';
 import { isNotSent } from '../domain/transport-failure.ts';
@@ -33,7 +33,9 @@ export class HttpExecutor implements Executor {
     const { breakers, clock } = this.#parts;
     const answer = await retry(call, { clock, isSafe: isNotSent }, (attempt) =>
       breakers.run(`nodes of ${tenantId}`, call.signal, () => this.#send(tenantId, request, attempt)),
-    );
+    ).catch((error: unknown) => {
+      throw isUnknownHost(error) ? unknownTenant(tenantId) : error;
+    });
     return { body: answer.body, contentType: String(answer.headers['content-type'] ?? 'application/json') };
   }
 
