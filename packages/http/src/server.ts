@@ -28,7 +28,7 @@ import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { flattenSchema } from './flatten-schema.ts';
 import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
-import { type JsonBounds, parseJson } from './parse-json.ts';
+import { parseJson } from './parse-json.ts';
 import { createAjv, invalidBody } from './validation.ts';
 
 export type ServerOptions = {
@@ -78,7 +78,6 @@ const headersTimeoutMsDefault = 20_000;
 const requestTimeoutMsDefault = 120_000;
 const slowClientCheckMs = 5_000;
 const deadlineMsMax = 3_600_000;
-const jsonBounds: JsonBounds = { depthMax: jsonDepthMax };
 
 /** A fastify instance with the house's bounds and answers; nothing listens yet. Has /health, /ready, /metrics, /openapi.json, /internal/logs. */
 export function createServer(options: ServerOptions): Server {
@@ -110,9 +109,10 @@ export function createServer(options: ServerOptions): Server {
   // Answers are built by typed code; serializing by schema would silently drop fields that the schema lacks.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const { keepsNumbers = false } = request.routeOptions.config as RouteConfig;
     try {
-      done(null, parseJson(body as Buffer, jsonBounds));
+      done(null, parseJson(body as Buffer, { depthMax: jsonDepthMax, keepsNumbers }));
     } catch (error) {
       done(error as Error);
     }
@@ -152,6 +152,7 @@ export function createServer(options: ServerOptions): Server {
   return server;
 }
 
+type RouteConfig = Pick<Endpoint, 'keepsNumbers'>;
 type Route = { readonly endpoint: Endpoint; readonly handler: RouteHandler; readonly schema: object };
 
 function buildSchema(endpoint: Endpoint): object {
@@ -172,6 +173,7 @@ function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, hand
     method: endpoint.method,
     url: endpoint.path,
     schema,
+    config: { keepsNumbers: endpoint.keepsNumbers === true } satisfies RouteConfig,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: async (request) => {

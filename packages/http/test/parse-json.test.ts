@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseJson } from '@hybridstore/http';
+import { isExactNumber } from '@hybridstore/runtime';
 import fc from 'fast-check';
 
 const bounds = { depthMax: 8 };
 const parse = (text: string) => parseJson(Buffer.from(text), bounds);
+const parseExact = (text: string) => parseJson(Buffer.from(text), { ...bounds, keepsNumbers: true });
 
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
@@ -34,6 +36,7 @@ describe('JSON of a body', () => {
           return;
         }
         fc.pre(depthOf(expected) <= bounds.depthMax);
+        fc.pre(!/\d[\d.]{14}|\d[eE]/.test(text));
         assert.deepEqual(parse(text), expected);
       }),
       { numRuns: 500 },
@@ -58,6 +61,59 @@ describe('JSON of a body', () => {
     assert.throws(() => parse(nest(9)), { code: 'invalid_request', message: /nested deeper than 8/ });
     assert.equal(parse(JSON.stringify(`\\"${nest(1_000)}`)), `\\"${nest(1_000)}`);
     assert.throws(() => parseJson(Buffer.from('['.repeat(1_000_000)), bounds), { message: /nested deeper/ });
+  });
+
+  const plain = ['9007199254740992', '-0.0', '1e23', '1E+23', '100000000000000000000000', '0.30000000000000004'];
+  for (const text of [
+    ...plain,
+    '1.50000000000000000000',
+    '0.000000000000000000001',
+    '0e999',
+    '123456789012345',
+    '5e-324',
+  ])
+    it(`holds ${text} as a number, which means the same`, () => {
+      for (const read of [parse, parseExact]) assert.deepEqual(read(`{"a":[${text}]}`), { a: [Number(text)] });
+    });
+
+  const long = [
+    '9007199254740993',
+    '-9007199254740993',
+    '0.12345678901234567890',
+    '1e400',
+    '1e-400',
+    '12345678901.1234567',
+  ];
+  for (const text of [...long, '123456789012345678901234567890', '9.0071992547409930e15'])
+    it(`holds ${text} digit by digit where numbers are kept, and is refused elsewhere`, () => {
+      const body = `{"a":[{"b":${text}},"${text}"]}`;
+      const kept = parseExact(body) as { a: [{ b: unknown }] };
+      assert.ok(isExactNumber(kept.a[0].b));
+      assert.equal(JSON.stringify(kept), body);
+      assert.throws(() => parse(body), { code: 'invalid_request', message: /^b: the number .* send it as text$/ });
+    });
+
+  it('may hold any number of any length where numbers are kept', () => {
+    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 30 });
+    const exponent = fc.constantFrom('', 'e5', 'E+20', 'e-400');
+    fc.assert(
+      fc.property(fc.nat(), digits, exponent, (whole, fraction, power) => {
+        const text = `${whole}.${fraction}${power}`;
+        const value = parseExact(`[${text}]`) as [unknown];
+        assert.equal(isExactNumber(value[0]) ? value[0].rawJSON : text, text);
+        if (!isExactNumber(value[0])) assert.equal(value[0], Number(text));
+      }),
+    );
+  });
+
+  it('is told to be broken, not rounded, when it is both', () => {
+    for (const read of [parse, parseExact])
+      assert.throws(() => read('{"a":9007199254740993,}'), { message: /not valid JSON/ });
+    assert.throws(() => parse('[1-2-3-4-5-6-7-8-9]'), { message: /not valid JSON/ });
+  });
+
+  it('may not hold __proto__ beside a long number either', () => {
+    assert.throws(() => parseExact('{"a":9007199254740993,"__proto__":1}'), { message: /__proto__/ });
   });
 
   it('is absent when there is none', () => {

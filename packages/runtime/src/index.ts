@@ -2,6 +2,7 @@ export * from './assert.ts';
 export * from './clock.ts';
 export * from './environment.ts';
 export * from './errors.ts';
+export * from './exact-number.ts';
 export * from './log.ts';
 export * from './lru-cache.ts';
 export * from './metrics.ts';

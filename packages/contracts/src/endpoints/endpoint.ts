@@ -34,6 +34,11 @@ export type Endpoint = {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /**
+   * Numbers of the body that a 64-bit floating point number would change reach the handler as `ExactNumber`. Elsewhere
+   * such a number is refused: rounded, it would mean something else than its sender wrote.
+   */
+  readonly keepsNumbers?: boolean;
   /** Body of the success answer as JSON; absent for streams and text. */
   readonly response?: TSchema;
   readonly status?: 200 | 201 | 202;

@@ -38,6 +38,7 @@ export const tenantNode = {
     summary: 'Append records; acknowledged after they are on disk',
     access: may('write'),
     body: WriteRequest,
+    keepsNumbers: true,
     response: WriteResponse,
     viaGateway: true,
   },

@@ -57,6 +57,7 @@ export type NodeUnderTest = {
   readonly issuer: TestIssuer;
   readonly metrics: Registry;
   readonly folder: string;
+  /** Removes the folder, unless it was given. */
   close(): Promise<void>;
 };
 
@@ -64,10 +65,11 @@ export type NodeUnderTest = {
 export async function createNodeUnderTest(
   limits: Partial<QueryLimits> = {},
   clock: Clock = systemClock,
+  path?: string,
 ): Promise<NodeUnderTest> {
-  const folder = createTemporaryFolder('node');
+  const folder = path === undefined ? createTemporaryFolder('node') : { path, [Symbol.dispose]: () => {} };
   const [dataFolder, logFolder] = ['data', 'log'].map((name) => join(folder.path, name)) as [string, string];
-  for (const path of [dataFolder, logFolder]) mkdirSync(path);
+  for (const made of [dataFolder, logFolder]) mkdirSync(made, { recursive: true });
   const issuer = new TestIssuer(folder.path, clock);
   const logger = silentLogger;
   const metrics = createMetrics('tenant-node');

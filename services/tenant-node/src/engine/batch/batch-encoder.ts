@@ -1,5 +1,5 @@
 import type { Column, ColumnType } from '@hybridstore/contracts';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { assert, HybridStoreError, isExactNumber } from '@hybridstore/runtime';
 import { batchVersion, columnDescriptorBytes, hasNullsFlag, payloadHeaderBytes, validityBytes } from './batch-codec.ts';
 import { columnKind, columnKinds, storedColumnType, valueBytes } from './column-kind.ts';
 import { parseDate } from './parse-date.ts';
@@ -287,18 +287,25 @@ function integerWriter(name: string, words: Int32Array, at: number): FixedWriter
   };
 }
 
-const bigintExpected = 'an integer of 64 bits (as text beyond 9007199254740991)';
+/** The digits of a number or of a text that spells one; undefined for anything else. */
+function numberText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  return isExactNumber(value) ? value.rawJSON : undefined;
+}
+
+const bigintExpected = 'an integer of 64 bits';
 
 function bigintWriter(name: string, scratch: Scratch, valuesAt: number): FixedWriter {
   return (value, row) => {
-    if (typeof value === 'number') {
-      if (!Number.isSafeInteger(value)) throw new RefusedRecord(row, name, bigintExpected, value);
-      writeSafeInteger(scratch, valuesAt + row * 8, value);
+    if (Number.isSafeInteger(value)) {
+      // `isSafeInteger` is true of numbers only.
+      writeSafeInteger(scratch, valuesAt + row * 8, value as number);
       return;
     }
-    if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value))
-      throw new RefusedRecord(row, name, bigintExpected, value);
-    const integer = BigInt(value);
+    const text = numberText(value);
+    if (text === undefined || !/^-?\d{1,19}$/.test(text)) throw new RefusedRecord(row, name, bigintExpected, value);
+    const integer = BigInt(text);
     if (BigInt.asIntN(64, integer) !== integer) throw new RefusedRecord(row, name, bigintExpected, value);
     scratch.int64[(valuesAt >> 3) + row] = integer;
   };
@@ -319,9 +326,10 @@ const doubleWords: ReadonlyMap<unknown, number> = new Map([
 
 function doubleWriter(name: string, values: Float64Array, at: number): FixedWriter {
   return (value, row) => {
-    const number = typeof value === 'number' ? value : doubleWords.get(value);
-    // A number such as 1e999 overflows while JSON is read: it arrives as an infinity that nobody wrote.
-    if (number === undefined || (number === value && !Number.isFinite(number)))
+    const written = isExactNumber(value) ? Number(value.rawJSON) : value;
+    const number = typeof written === 'number' ? written : doubleWords.get(value);
+    // A number such as 1e999 overflows: it would become an infinity that nobody wrote.
+    if (number === undefined || (number === written && !Number.isFinite(number)))
       throw new RefusedRecord(row, name, 'a number, or "NaN", "Infinity" or "-Infinity"', value);
     values[at + row] = number;
   };
@@ -364,8 +372,8 @@ function decimalWriter(
 ): FixedWriter {
   const expected = `a number or text of at most ${type.precision} digits, ${type.scale} of them after the point`;
   return (value, row) => {
-    const text = typeof value === 'number' ? String(value) : value;
-    const unscaled = typeof text === 'string' ? parseDecimal(text, type.precision, type.scale) : undefined;
+    const text = numberText(value);
+    const unscaled = text === undefined ? undefined : parseDecimal(text, type.precision, type.scale);
     if (unscaled === undefined) throw new RefusedRecord(row, name, expected, value);
     words[at + row * 2] = BigInt.asIntN(64, unscaled);
     words[at + row * 2 + 1] = unscaled >> 64n;

@@ -3,10 +3,15 @@ import { dateTextLength, digitsAt, formatDate, parseDatePrefix } from './parse-d
 /** Whole seconds since 1970-01-01T00:00:00Z and the microseconds after them (0 to 999,999). */
 export type Instant = { readonly seconds: number; readonly micros: number };
 
+/** 0001-01-01T00:00:00Z and the second after 9999-12-31T23:59:59Z: beyond them no reader knows four digits of a year. */
+const secondsMin = -62_135_596_800;
+const secondsEnd = 253_402_300_800;
+
 /**
  * ISO 8601: `YYYY-MM-DD`, then optionally `T` or a space, `HH:MM`, `:SS`, a fraction, and `Z` or an offset. Without an
  * offset the time is UTC; a date alone is its midnight. Undefined when the text is anything else, among it a fraction
- * finer than a microsecond (it could not be kept) and leap seconds (no reader of the tables knows them).
+ * finer than a microsecond (it could not be kept), leap seconds (no reader of the tables knows them) and an offset that
+ * leads out of the years 0001 to 9999.
  */
 export function parseTimestamp(text: string): Instant | undefined {
   const days = parseDatePrefix(text);
@@ -38,7 +43,8 @@ function parseTime(text: string, days: number): Instant | undefined {
   }
   const offsetSeconds = parseOffset(text, at);
   if (offsetSeconds === undefined) return undefined;
-  return { seconds: days * 86_400 + hour * 3_600 + minute * 60 + second - offsetSeconds, micros };
+  const seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offsetSeconds;
+  return seconds >= secondsMin && seconds < secondsEnd ? { seconds, micros } : undefined;
 }
 
 function digitsEnd(text: string, from: number): number {

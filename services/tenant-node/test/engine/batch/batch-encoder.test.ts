@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Column } from '@hybridstore/contracts';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { exactNumber, isHybridStoreError } from '@hybridstore/runtime';
 import fc from 'fast-check';
 import { decodeBatch } from '../../../src/engine/batch/batch-codec.ts';
 import { BatchEncoder } from '../../../src/engine/batch/batch-encoder.ts';
-import { batchRows } from '../../../src/engine/batch/batch-rows.ts';
+import { batchRows, valueAt } from '../../../src/engine/batch/batch-rows.ts';
 import { formatDate } from '../../../src/engine/batch/parse-date.ts';
 import { parseDecimal } from '../../../src/engine/batch/parse-decimal.ts';
 import { parseTimestamp } from '../../../src/engine/batch/parse-timestamp.ts';
@@ -119,7 +119,15 @@ test('a value outside its type is refused with expected and actual', () => {
     ['integer', 2147483648, /an integer from -2147483648 to 2147483647, got 2147483648$/],
     ['integer', 1.5, /got 1.5$/],
     ['integer', '1', /got "1"$/],
-    ['bigint', 2 ** 53, /an integer of 64 bits \(as text beyond 9007199254740991\), got 9007199254740992$/],
+    ['bigint', 2 ** 63, /an integer of 64 bits, got 9223372036854776000$/],
+    ['bigint', exactNumber('9223372036854775808'), /got 9223372036854775808$/],
+    ['bigint', exactNumber('1.00000000000000001'), /got 1.00000000000000001$/],
+    ['integer', exactNumber('9007199254740993'), /got 9007199254740993$/],
+    ['double', exactNumber('1e400'), /a number, or "NaN", "Infinity" or "-Infinity", got 1e400$/],
+    ['decimal(38,2)', exactNumber('0.12345678901234567'), /38 digits, 2 of them after the point/],
+    ['string', exactNumber('9007199254740993'), /text, got 9007199254740993$/],
+    ['timestamp', '0001-01-01T00:00:00+01:00', /ISO 8601/],
+    ['timestamp', '9999-12-31T23:59:59.999999-00:01', /ISO 8601/],
     ['bigint', '9223372036854775808', /got "9223372036854775808"$/],
     ['bigint', '1e3', /got "1e3"$/],
     ['double', '1', /a number, or "NaN", "Infinity" or "-Infinity", got "1"$/],
@@ -140,6 +148,28 @@ test('a value outside its type is refused with expected and actual', () => {
     ['json', { a: '\ud800' }, /without lone UTF-16 surrogates/],
   ];
   for (const [type, value, message] of cases) assert.match(refusal({ name: 'c', type }, value), message);
+});
+
+test('numbers that a double would change keep every digit, and are rounded in a column of doubles alone', () => {
+  const columns = [
+    { name: 'long', type: 'bigint' },
+    { name: 'real', type: 'double' },
+    { name: 'price', type: 'decimal(38,10)' },
+    { name: 'doc', type: 'json' },
+  ];
+  const text = '1234567890123456789';
+  const fields = {
+    long: exactNumber(text),
+    real: exactNumber(text),
+    price: exactNumber(`${text}.0123456789`),
+    doc: { deep: [exactNumber(`${text}.5`)] },
+  };
+  const wide = new BatchEncoder({ columns, partitionColumns: [], isDocument: false });
+  const { columns: batch } = decodeBatch(wide.encode([{ fields }]));
+  assert.deepEqual(
+    batch.map((column) => valueAt(column, 0)),
+    [text, 1234567890123456800, `${text}.0123456789`, `{"deep":[${text}.5]}`],
+  );
 });
 
 test('null in a column that is not nullable is refused', () => {
