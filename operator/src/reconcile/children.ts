@@ -1,11 +1,14 @@
 // What a reconcile writes: its children, compared before they are applied, so that an unchanged world causes no write,
-// and an edited or deleted child is put right. One field manager; fields of others stay unless they stand in ours.
+// and an edited or deleted child is put right. One field manager; what others add to a child's spec or data is taken away
+// (kube/foreign.ts), their labels and annotations stay.
 
-import { HybridStoreError } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { isJsonEqual } from '../kube/json.ts';
+import { buildForeignRemoval } from '../kube/foreign.ts';
+import { canonicalJson, isJsonEqual } from '../kube/json.ts';
+import { persistentVolumeClaims } from '../kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import { FIELD_MANAGER, type Kube } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
@@ -20,7 +23,7 @@ export function child<T extends KubeObject>(resource: Resource<T>, object: T | u
 }
 
 export type ChildrenOptions = {
-  readonly kube: Pick<Kube, 'get' | 'apply' | 'delete'>;
+  readonly kube: Pick<Kube, 'get' | 'apply' | 'mergePatch' | 'delete'>;
   readonly view: ClusterView;
   readonly expectations: Expectations;
   /** Whose reconcile writes. */
@@ -29,6 +32,7 @@ export type ChildrenOptions = {
   readonly parentUid?: string;
   /** Remembered from pass to pass; see `Compared`. */
   readonly compared?: Compared;
+  readonly removals: Removals;
 };
 
 /**
@@ -36,6 +40,51 @@ export type ChildrenOptions = {
  * need not be compared again: that is what makes a pass over an unchanged world cheap.
  */
 export type Compared = WeakMap<KubeObject, KubeObject>;
+
+type Removal = NonNullable<ReturnType<typeof buildForeignRemoval>>;
+
+/** Times within the window that additions to one object are taken away; what comes after that stays. */
+const removalsMax = 5;
+const removalWindowMs = 600_000;
+const objectsMax = 20_000;
+
+type Removed = { readonly sinceMs: number; readonly count: number; readonly inVain: string | undefined };
+
+/**
+ * What was taken away lately, by uid of the object. Neither an admission hook that adds a field at each write nor a field
+ * that the API server derives (`serviceAccount` of `serviceAccountName`) may be fought for ever.
+ */
+export class Removals {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #byUid = new LruCache<string, Removed>(objectsMax);
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  mayRemove(uid: string, removal: Removal): boolean {
+    const { count, inVain } = this.#recent(uid);
+    return count < removalsMax && inVain !== canonicalJson(removal);
+  }
+
+  /** `left` is what there would be to take away still, after the API server answered. */
+  note(uid: string, removal: Removal, left: Removal | undefined): void {
+    const { sinceMs, count, inVain } = this.#recent(uid);
+    this.#byUid.set(uid, { sinceMs, count: count + 1, inVain: left === undefined ? inVain : canonicalJson(left) });
+    if (left !== undefined || count + 1 === removalsMax)
+      this.#logger.warn('foreign_fields_kept', { uid, removal: canonicalJson(left ?? removal) });
+  }
+
+  /** What was in vain stays so: that the window is over changes nothing about how the server answers. */
+  #recent(uid: string): Removed {
+    const nowMs = this.#clock.monotonicMs();
+    const known = this.#byUid.get(uid);
+    if (known !== undefined && nowMs - known.sinceMs < removalWindowMs) return known;
+    return { sinceMs: nowMs, count: 0, inVain: known?.inVain };
+  }
+}
 
 export class Children {
   readonly #options: ChildrenOptions;
@@ -63,15 +112,59 @@ export class Children {
       (await this.#options.view.get(resource, key)) ?? (await getOrNothing(this.#options.kube, resource, key));
     if (observed !== undefined) this.#requireOwn(resource, observed);
     if (observed !== undefined && this.#isApplied(desired, observed)) return;
-    const written = await this.#options.kube.apply(resource, desired, { force: true });
-    this.noteWrite(resource, written);
+    await this.#removeForeign(resource, desired, await this.#applyOne(resource, desired, observed));
   }
 
-  #isApplied(desired: KubeObject, observed: KubeObject): boolean {
+  /**
+   * What others added may be what makes the API server refuse ours (two ports of one name): then both change places in
+   * one write before. Otherwise ours comes first, since only an apply leaves the defaults of a new item to nobody.
+   */
+  async #applyOne<T extends KubeObject>(
+    resource: Resource<T>,
+    desired: T,
+    observed: Stored<T> | undefined,
+  ): Promise<Stored<T>> {
+    const { kube } = this.#options;
+    try {
+      const written = await kube.apply(resource, desired, { force: true });
+      this.noteWrite(resource, written);
+      return written;
+    } catch (error) {
+      if (observed === undefined || !isHybridStoreError(error, 'invalid_request')) throw error;
+      if (!(await this.#removeForeign(resource, desired, observed))) throw error;
+    }
+    const written = await kube.apply(resource, desired, { force: true });
+    this.noteWrite(resource, written);
+    return written;
+  }
+
+  /** Whether there was something that others had added. */
+  async #removeForeign<T extends KubeObject>(resource: Resource<T>, desired: T, observed: Stored<T>): Promise<boolean> {
+    const removal = this.#findForeign(desired, observed);
+    if (removal === undefined) return false;
+    const { resourceVersion, uid } = observed.metadata;
+    const patch = { ...removal, metadata: { resourceVersion } };
+    const written = await this.#options.kube.mergePatch(resource, keyOf(observed), patch);
+    this.noteWrite(resource, written);
+    this.#options.removals.note(uid, removal, buildForeignRemoval(desired, written));
+    return true;
+  }
+
+  #findForeign(desired: KubeObject, observed: Stored<KubeObject>): Removal | undefined {
+    if (observed.kind === persistentVolumeClaims.kind) return undefined; // its spec is the binder's, too
+    const removal = buildForeignRemoval(desired, observed);
+    return removal !== undefined && this.#options.removals.mayRemove(observed.metadata.uid, removal)
+      ? removal
+      : undefined;
+  }
+
+  #isApplied(desired: KubeObject, observed: Stored<KubeObject>): boolean {
     const { compared } = this.#options;
     const known = compared?.get(desired);
     if (known === observed) return true;
-    const isEqual = (known !== undefined && differsInStatusOnly(known, observed)) || isApplied(desired, observed);
+    const isEqual =
+      (known !== undefined && differsInStatusOnly(known, observed)) ||
+      (isApplied(desired, observed) && this.#findForeign(desired, observed) === undefined);
     if (isEqual) compared?.set(desired, observed);
     return isEqual;
   }

@@ -9,7 +9,7 @@ import { type ReconcileResult, requeueAfter, wait } from '../controller/reconcil
 import { deployments } from '../kube/kinds.ts';
 import type { ObjectKey } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
-import { Children } from '../reconcile/children.ts';
+import { Children, Removals } from '../reconcile/children.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { managedBy } from '../resources/labels.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
@@ -37,10 +37,12 @@ export type SharedServicesReconcilerOptions = {
 
 export class SharedServicesReconciler {
   readonly #options: SharedServicesReconcilerOptions;
+  readonly #removals: Removals;
   #unready = 'unknown';
 
   constructor(options: SharedServicesReconcilerOptions) {
     this.#options = options;
+    this.#removals = new Removals(options.clock, options.logger);
   }
 
   async reconcile(): Promise<ReconcileResult> {
@@ -54,7 +56,7 @@ export class SharedServicesReconciler {
       targets: buildTargets(settings, world.nodeSets),
       owners: world.owners,
     });
-    const children = new Children({ kube, view, expectations, parent: sharedServicesKey });
+    const children = new Children({ kube, view, expectations, removals: this.#removals, parent: sharedServicesKey });
     await children.applyAll(wanted);
     const labels = { 'app.kubernetes.io/managed-by': managedBy };
     await children.prune(prunedKinds, { namespace: settings.namespace, labels }, wanted, isSharedObject);

@@ -13,7 +13,7 @@ import { persistentVolumeClaims, secrets } from '../kube/kinds.ts';
 import { buildControllerReference, formatKey, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { formatTime } from '../kube/time.ts';
-import { type Child, Children, type Compared } from '../reconcile/children.ts';
+import { type Child, Children, type Compared, Removals } from '../reconcile/children.ts';
 import { findTransitions, type Judgement } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
 import { reportStatus, tell } from '../reconcile/report.ts';
@@ -77,9 +77,11 @@ export class TenantReconciler {
   readonly #registration = new LruCache<string, Registration>(tenantsMax);
   readonly #built = new LruCache<string, Built>(tenantsMax);
   readonly #compared: Compared = new WeakMap();
+  readonly #removals: Removals;
 
   constructor(options: TenantReconcilerOptions) {
     this.#options = options;
+    this.#removals = new Removals(options.clock, options.logger);
   }
 
   async reconcile(objectKey: ObjectKey): Promise<ReconcileResult> {
@@ -147,7 +149,9 @@ export class TenantReconciler {
   #children(key: TenantKey, tenant: Stored<Tenant>): Children {
     const { kube, view, expectations } = this.#options;
     const compared = this.#compared;
-    return new Children({ kube, view, expectations, compared, parent: key, parentUid: tenant.metadata.uid });
+    const removals = this.#removals;
+    const { uid: parentUid } = tenant.metadata;
+    return new Children({ kube, view, expectations, compared, removals, parent: key, parentUid });
   }
 
   /** A size that the storage class refuses must not keep the rest from converging. */

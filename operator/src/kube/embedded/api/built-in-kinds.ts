@@ -64,7 +64,7 @@ function inputs(): KindInput[] {
       model: 'V1Service',
       shortNames: ['svc'],
       hasStatus: true,
-      rules: { prepare: prepareService },
+      rules: { prepare: prepareService, validate: validateService },
     },
     { resource: kinds.configMaps, model: 'V1ConfigMap', shortNames: ['cm'], rules: { validate: validateImmutable } },
     { resource: kinds.secrets, model: 'V1Secret', rules: { prepare: prepareSecret, validate: validateImmutable } },
@@ -191,6 +191,20 @@ function prepareService(object: KubeObject, old: KubeObject | undefined): KubeOb
   return withFields(object, {
     ...status,
     spec: { ...spec, clusterIP, clusterIPs: [clusterIP], ...(ports === undefined ? {} : { ports }) },
+  });
+}
+
+/** Source: kubernetes pkg/apis/core/validation ValidateService, as far as ports go. */
+function validateService(object: KubeObject): readonly FieldError[] {
+  const spec = specOf(object);
+  const ports = Array.isArray(spec.ports) ? spec.ports.map(fieldsOf) : [];
+  if (ports.length === 0 && spec.clusterIP !== 'None' && spec.type !== 'ExternalName')
+    return [{ type: 'Required', path: 'spec.ports' }];
+  const names = ports.map(({ name }) => String(name ?? ''));
+  return names.flatMap((name, index): readonly FieldError[] => {
+    const path = `spec.ports[${index}].name`;
+    if (name === '') return ports.length > 1 ? [{ type: 'Required', path }] : [];
+    return names.indexOf(name) < index ? [{ type: 'Duplicate', path, value: name }] : [];
   });
 }
 
