@@ -170,6 +170,7 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
     catalog,
     sizes: new SizeKeeper(chooseSource(options, client, clock), clock),
     onDecision: told.noteDecision,
+    onForgotten: told.forgetTenant,
   });
   const source = new DataSourceReconciler({ ...base(), nodes, catalog });
   const policy = new CompactionPolicyReconciler({ ...base(), catalog });

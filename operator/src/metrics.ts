@@ -4,6 +4,8 @@ import type { SizeDecision } from './scaling/decide-size.ts';
 /** What the operator tells of its decisions, besides what the machine tells of itself. */
 export type OperatorMetrics = {
   readonly noteDecision: (tenant: string, decision: SizeDecision) => void;
+  /** Takes the series of a tenant that is gone away: their number is bounded by the tenants that there are. */
+  readonly forgetTenant: (tenant: string) => void;
   readonly noteUnready: (services: readonly string[]) => void;
 };
 
@@ -32,6 +34,7 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
       wanted.set({ tenant }, decision.target);
       decisions.inc({ reason: decision.reason });
     },
+    forgetTenant: (tenant) => wanted.remove({ tenant }),
     noteUnready: (services) => unready.set(services.length),
   };
 }

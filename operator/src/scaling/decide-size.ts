@@ -82,7 +82,9 @@ function carryOut(input: SizeInput, wish: ChosenWish, measured: Measured): SizeD
   const { behavior } = autoscaling;
   const wished = clamp(wish.replicas, autoscaling);
   const stable = stabilize(input.memory, current, wished, nowMs, behavior);
-  const limited = limitRate(input.memory, current, stable, nowMs, behavior);
+  // A recommendation is where the way would end: nothing changes, so no rate bounds it and no change is remembered.
+  const isCarriedOut = autoscaling.mode === 'Auto';
+  const limited = isCarriedOut ? limitRate(input.memory, current, stable, nowMs, behavior) : stable;
   const target = clamp(limited, autoscaling);
   const remembered = rememberWish(input.memory, wished, nowMs, behavior);
   const reason = nameReason({ current, wish, wished, stable, target });
@@ -93,7 +95,7 @@ function carryOut(input: SizeInput, wish: ChosenWish, measured: Measured): SizeD
     message: wish.message,
     isActive: true,
     measured,
-    memory: rememberChange(remembered, target - current, nowMs, behavior),
+    memory: isCarriedOut ? rememberChange(remembered, target - current, nowMs, behavior) : remembered,
   };
 }
 

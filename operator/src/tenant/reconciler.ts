@@ -68,6 +68,8 @@ export type TenantReconcilerOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onDecision?: (tenantId: string, decision: SizeDecision) => void;
+  /** The Tenant is gone. */
+  readonly onForgotten?: (tenantId: string) => void;
 };
 
 export class TenantReconciler {
@@ -264,11 +266,22 @@ export class TenantReconciler {
   async #announceScaling(tenant: Stored<Tenant>, outcome: TenantOutcome): Promise<void> {
     const { kube, logger, onDecision } = this.#options;
     if (outcome.scaling !== undefined) onDecision?.(tenantIdOf(outcome.key), outcome.scaling);
+    await this.#announceRecommendation(tenant, outcome);
     const { lastScaling } = outcome;
     if (lastScaling === undefined || lastScaling === tenant.status?.lastScaling) return;
     const reason = lastScaling.to > lastScaling.from ? 'ScaledUp' : 'ScalingDown';
     const note = `from ${lastScaling.from} to ${lastScaling.to} nodes: ${lastScaling.message}`;
     await tell(kube, logger, tenants, tenant, { type: 'Normal', reason, action: 'Scaled', note });
+  }
+
+  async #announceRecommendation(tenant: Stored<Tenant>, outcome: TenantOutcome): Promise<void> {
+    const { kube, logger } = this.#options;
+    const { spec, scaling, wanted } = outcome;
+    if (spec.autoscaling.mode !== 'Recommend' || scaling === undefined || !scaling.isActive) return;
+    const before = tenant.status?.recommendedReplicas ?? wanted;
+    if (scaling.target === before) return;
+    const note = `${scaling.target} nodes instead of ${wanted}: ${scaling.message}`;
+    await tell(kube, logger, tenants, tenant, { type: 'Normal', reason: 'Recommended', action: 'Measured', note });
   }
 
   /** The catalog is a cache that finds tenants by their names as well; it must not keep a tenant from serving. */
@@ -350,6 +363,7 @@ export class TenantReconciler {
 
   #forget(key: TenantKey): ReconcileResult {
     this.#options.expectations.forget(key);
+    this.#options.onForgotten?.(tenantIdOf(key));
     return done();
   }
 }

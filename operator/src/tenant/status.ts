@@ -70,13 +70,22 @@ function judgeProgressing(outcome: TenantOutcome): TenantJudgement {
       `from ${size} to ${wanted} nodes; leaving: ${pods === '' ? 'next' : pods}`,
     );
   }
-  if (findMissing(outcome).length > 0) return yes('Progressing', 'NodesStarting', `waiting for ${size} nodes`);
   const { statefulSet } = world;
+  const missing = findMissing(outcome).length;
+  if (isRollingOut(statefulSet)) {
+    const { updatedReplicas = 0 } = statefulSet?.status ?? {};
+    const message = `${updatedReplicas} of ${size} nodes are of the newer revision; ${missing} are not ready`;
+    return yes('Progressing', 'RollingOut', message);
+  }
+  if (missing > 0) return yes('Progressing', 'NodesStarting', `waiting for ${size} nodes`);
   if (statefulSet === undefined) return yes('Progressing', 'Creating', 'the nodes were just declared');
-  const { currentRevision, updateRevision } = statefulSet.status ?? {};
-  if (currentRevision !== updateRevision)
-    return yes('Progressing', 'RollingOut', 'nodes are replaced by a newer revision');
   return no('Progressing', 'Settled', `${size} nodes, as wanted`);
+}
+
+/** From the moment that the set has seen another template until the last node is made from it. */
+function isRollingOut(statefulSet: TenantWorld['statefulSet']): boolean {
+  const { currentRevision, updateRevision } = statefulSet?.status ?? {};
+  return updateRevision !== undefined && currentRevision !== updateRevision;
 }
 
 const failingReasons: ReadonlySet<string> = new Set([

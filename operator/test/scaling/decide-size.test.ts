@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Autoscaling } from '@hybridstore/contracts';
+import fc from 'fast-check';
 import { decideSize, type SizeInput } from '../../src/scaling/decide-size.ts';
 import type { NodeSample, Samples } from '../../src/scaling/samples.ts';
 import { emptyMemory, type ScalingMemory } from '../../src/scaling/stabilize.ts';
@@ -62,6 +63,12 @@ describe('the size by CPU, a dead band of 30 to 70 % around 50 %', () => {
     ['70 % is still within', 4, all(4, 70), 4, 'WithinThresholds'],
     ['30 % is still within', 4, all(4, 30), 4, 'WithinThresholds'],
     ['71 % asks for ceil(4 × 71 / 50)', 4, all(4, 71), 6, 'AboveThreshold'],
+    ['a hair above 70 % is above', 4, all(4, 70.001), 6, 'AboveThreshold'],
+    ['a hair below 30 % is below', 4, all(4, 29.999), 3, 'BelowThreshold'],
+    ['a mean of exactly 70 % is within, however it is made', 4, [100, 100, 40, 40], 4, 'WithinThresholds'],
+    ['below 30 % where the same number is needed: nobody leaves', 2, all(2, 29), 2, 'WithinThresholds'],
+    ['one node too few for the minimum comes back without any load', 1, [50], 2, 'AboveThreshold'],
+    ['one node too many for the maximum leaves whatever the load', 51, all(51, 60), 50, 'BelowThreshold'],
     ['100 % doubles', 4, all(4, 100), 8, 'AboveThreshold'],
     ['250 % of the request is believed', 2, all(2, 250), 10, 'AboveThreshold'],
     ['29 % asks for ceil(4 × 29 / 50)', 4, all(4, 29), 3, 'BelowThreshold'],
@@ -177,6 +184,25 @@ describe('memory and queue', () => {
     assert.equal(decide({ autoscaling: withQueue, current: 4, samples: waiting(900) }).target, 4);
   });
 
+  const memory = { scaleUpThreshold: 80 };
+  const queue = { scaleUpWaitMs: 200 };
+  const edges: readonly (readonly [string, Partial<Autoscaling>, Partial<NodeSample>, number])[] = [
+    ['memory at its threshold holds', { memory }, { memoryPercent: 80 }, 4],
+    ['memory a hair above grows', { memory }, { memoryPercent: 80.01 }, 5],
+    ['memory below lets CPU decide, down to what carries it', { memory }, { memoryPercent: 40, cpuPercent: 5 }, 2],
+    ['a wait at its bound holds', { queue }, { queueWaitMs: 200 }, 4],
+    ['a wait a hair above grows', { queue }, { queueWaitMs: 200.1 }, 5],
+    ['a wait of twice the bound doubles', { queue }, { queueWaitMs: 400 }, 8],
+    ['a wait of ten times the bound doubles', { queue }, { queueWaitMs: 2_000 }, 8],
+    ['no wait lets CPU decide', { queue }, { queueWaitMs: 0, cpuPercent: 5 }, 2],
+  ];
+  for (const [name, more, sample, target] of edges) {
+    it(name, () => {
+      const samples = measured(all(4, 50), 0, sample);
+      assert.equal(decide({ autoscaling: { ...immediate, ...more }, current: 4, samples }).target, target);
+    });
+  }
+
   it('a metric that the tenant does not name counts for nothing', () => {
     const samples = measured(all(4, 50), 0, { memoryPercent: 99, queueWaitMs: 99_999 });
     assert.equal(decide({ current: 4, samples }).target, 4);
@@ -257,5 +283,84 @@ describe('the way up and down', () => {
     const memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs + 100_000, replicas: 10 }] };
     const decision = decide({ autoscaling: policy, current: 10, memory, samples: measured(all(10, 10)) });
     assert.equal(decision.target, 10);
+  });
+});
+
+/** A tenant under a load in cores: its nodes share it evenly, and follow each decision at once. */
+function carry(from: number, cores: readonly number[], autoscaling = policy): number[] {
+  let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: from }] };
+  let current = from;
+  return cores.map((load, step) => {
+    const nowMs = startMs + step * 15_000;
+    const cpuPercent = (load * 100) / current;
+    const nodes = pods(current).map((pod) => ({ pod, sampledAtMs: nowMs, cpuPercent }));
+    const samples: Samples = { kind: 'measured', nodes };
+    const decision = decideSize({ autoscaling, current, readyPods: new Set(pods(current)), samples, memory, nowMs });
+    memory = decision.memory;
+    current = decision.target;
+    return current;
+  });
+}
+
+describe('a size that does not flap', () => {
+  const load = fc.integer({ min: 0, max: 3_000 }).map((hundredths) => hundredths / 100);
+  const start = fc.integer({ min: 2, max: 50 });
+  const steady = 60;
+
+  it('finds one size for a steady load, and stays there', () => {
+    fc.assert(
+      fc.property(start, load, (from, cores) => {
+        const sizes = carry(from, all(steady, cores));
+        const last = sizes.slice(steady / 2);
+        assert.ok(
+          last.every((size) => size === last[0]),
+          sizes.join(' '),
+        );
+      }),
+    );
+  });
+
+  it('never goes down and up again for a steady load, nor up and down', () => {
+    fc.assert(
+      fc.property(start, load, (from, cores) => {
+        const sizes = [from, ...carry(from, all(steady, cores))];
+        const steps = sizes.slice(1).map((size, index) => Math.sign(size - (sizes[index] ?? size)));
+        assert.ok(!(steps.includes(1) && steps.includes(-1)), sizes.join(' '));
+      }),
+    );
+  });
+
+  it('keeps its size for a load that swings around a threshold faster than the window', () => {
+    const swinging = Array.from({ length: 80 }, (_, step) => (step % 4 < 2 ? 7.1 : 2.9));
+    const sizes = carry(10, swinging);
+    assert.deepEqual(new Set(sizes.slice(1)), new Set([sizes[1]]));
+  });
+});
+
+describe('a recommendation', () => {
+  const recommend: Autoscaling = { ...policy, mode: 'Recommend' };
+
+  it('names where the way would end, at once, and again at each look', () => {
+    let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: 2 }] };
+    const targets = Array.from({ length: 8 }, (_, step) => {
+      const nowMs = startMs + step * 15_000;
+      const nodes = pods(2).map((pod) => ({ pod, sampledAtMs: nowMs, cpuPercent: 400 }));
+      const samples: Samples = { kind: 'measured', nodes };
+      const readyPods = new Set(pods(2));
+      const decision = decideSize({ autoscaling: recommend, current: 2, readyPods, samples, memory, nowMs });
+      memory = decision.memory;
+      return decision.target;
+    });
+    assert.deepEqual(targets, all(8, 16));
+  });
+
+  it('of fewer nodes waits for the window, as a change would', () => {
+    const decision = decide({
+      autoscaling: recommend,
+      current: 10,
+      memory: { ...emptyMemory, wishes: [{ atMs: startMs - 299_000, replicas: 10 }] },
+      samples: measured(all(10, 10)),
+    });
+    assert.deepEqual([decision.target, decision.wished, decision.reason], [10, 2, 'Stabilizing']);
   });
 });
