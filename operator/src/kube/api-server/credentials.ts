@@ -4,7 +4,8 @@
 
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
-import { type Clock, HybridStoreError } from '@hybridstore/runtime';
+import { delimiter } from 'node:path';
+import { type Clock, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
 import { KubeConfig } from '@kubernetes/client-node';
 
 export interface TlsOptions {
@@ -85,10 +86,44 @@ function hashTls(tls: TlsOptions): string {
   return hash.digest('hex');
 }
 
-/** The configuration of a file, of `KUBECONFIG`-like default places, or of the pod we run in. */
-export function loadKubeConfig(path?: string): KubeConfig {
+/** What client-node falls back to when it finds no configuration at all. */
+const NOWHERE = 'http://localhost:8080';
+
+/**
+ * The configuration of these files (as in KUBECONFIG: several are separated by `:`, the first that says something wins),
+ * or of the default places: KUBECONFIG, `~/.kube/config`, the service account of the pod we run in. Throws
+ * `invalid_request` when a file cannot be read, or when no place has one.
+ */
+export function loadKubeConfig(paths?: string): KubeConfig {
+  if (paths !== undefined) return loadFiles(paths.split(delimiter).filter((path) => path !== ''));
   const config = new KubeConfig();
-  if (path === undefined) config.loadFromDefault();
-  else config.loadFromFile(path);
+  config.loadFromDefault();
+  if (config.getCurrentCluster()?.server === NOWHERE)
+    throw wrongVariable('KUBECONFIG', "a kubeconfig there, in ~/.kube/config, or a pod's service account", 'none');
   return config;
+}
+
+function loadFiles(paths: readonly string[]): KubeConfig {
+  const config = new KubeConfig();
+  for (const path of paths) {
+    const one = new KubeConfig();
+    try {
+      one.loadFromFile(path);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      throw wrongVariable('KUBECONFIG', 'a readable kubeconfig file', `${path} (${reason})`);
+    }
+    one.clusters = without(one.clusters, config.clusters);
+    one.users = without(one.users, config.users);
+    one.contexts = without(one.contexts, config.contexts);
+    config.mergeConfig(one, Boolean(config.currentContext));
+  }
+  return config;
+}
+
+type Named = { readonly name: string };
+
+function without<T extends Named>(entries: readonly T[], known: readonly Named[] | undefined): T[] {
+  const names = new Set(known?.map(({ name }) => name));
+  return entries.filter(({ name }) => !names.has(name));
 }
