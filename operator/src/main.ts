@@ -1,6 +1,6 @@
-import { createServer, runMain } from '@hybridstore/http';
+import { createServer, listenAt, runMain } from '@hybridstore/http';
 import { createLogger, createMetrics, Environment, LogRing, onShutdown, systemClock } from '@hybridstore/runtime';
-import { startOperator } from './app.ts';
+import { type Operator, startOperator } from './app.ts';
 import { readConfig } from './config.ts';
 import { ApiServerKube } from './kube/api-server/api-server-kube.ts';
 import { loadKubeConfig } from './kube/api-server/credentials.ts';
@@ -14,7 +14,20 @@ async function main(): Promise<void> {
   const logger = createLogger({ service: 'operator', instance: config.identity, level: config.logLevel, ring });
   const metrics = createMetrics('operator');
   const kube = new ApiServerKube({ config: loadKubeConfig(config.kubeconfig), clock, random: Math.random });
-  const operator = startOperator({
+  let operator: Operator | undefined;
+  const server = createServer({
+    service: 'operator',
+    version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
+    logger,
+    metrics,
+    clock,
+    ring,
+    verifier: new PublishedKeysVerifier(config.jwksFile, clock),
+    notReadyReasons: () => operator?.notReadyReasons() ?? ['starting'],
+  });
+  // First of all: a process that cannot be asked must not take the lease.
+  await listenAt(server, config.host, config.port);
+  operator = startOperator({
     kube,
     settings: config.settings,
     logger,
@@ -24,21 +37,10 @@ async function main(): Promise<void> {
     ...(config.ownerConfigMap === undefined ? {} : { ownerConfigMap: config.ownerConfigMap }),
     ...(config.prometheus === undefined ? {} : { prometheus: config.prometheus }),
   });
-  const server = createServer({
-    service: 'operator',
-    version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
-    logger,
-    metrics,
-    clock,
-    ring,
-    verifier: new PublishedKeysVerifier(config.jwksFile, clock),
-    notReadyReasons: operator.notReadyReasons,
-  });
   onShutdown(logger, [
     { name: 'http', run: () => server.app.close() },
     { name: 'operator', run: operator.stop },
   ]);
-  await server.app.listen({ host: config.host, port: config.port });
   logger.info('listening', { host: config.host, port: config.port });
   // A process that lost its lease belongs to the past: another one leads, and this one starts anew as a stand-by.
   if ((await operator.ended) === 'lost') process.exit(1);

@@ -93,11 +93,7 @@ export async function listen(
 ): Promise<void> {
   const host = process.environment.text('HOST', '0.0.0.0');
   const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
-  try {
-    await server.app.listen({ host, port });
-  } catch (cause) {
-    throw describeListenFailure(cause, host, port);
-  }
+  await listenAt(server, host, port);
   onShutdown(process.logger, [
     { name: 'http', run: () => server.app.close() },
     ...phases,
@@ -105,6 +101,15 @@ export async function listen(
   ]);
   // Said last: who waits for this line may stop the process at once.
   process.logger.info('listening', { host, port });
+}
+
+/** Throws `invalid_request` that names PORT or HOST when the server cannot listen there. */
+export async function listenAt(server: Server, host: string, port: number): Promise<void> {
+  try {
+    await server.app.listen({ host, port });
+  } catch (cause) {
+    throw describeListenFailure(cause, host, port);
+  }
 }
 
 function describeListenFailure(cause: unknown, host: string, port: number): unknown {
