@@ -24,5 +24,7 @@ export type PeerFresh = {
 
 /** The other members that may hold acknowledged rows, as known at the moment of the call. */
 export interface Members {
+  /** Whether every active member knows this node, and it them; before and after, it may lack some. */
+  readonly isJoined: boolean;
   peers(): readonly Peer[];
 }

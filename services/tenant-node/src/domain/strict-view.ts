@@ -1,3 +1,4 @@
+import { retryLater } from '@hybridstore/runtime';
 import type { Engine, TableState } from './engine-port.ts';
 import type { ExecutorChild, FreshRange } from './executor-port.ts';
 import type { Members, Peer, PeerFresh } from './peer-port.ts';
@@ -25,13 +26,16 @@ export type ViewPorts = {
   readonly members: Members;
 };
 
-/** Every acknowledged row of all members exactly once; loads into `child` what it lacks. `unavailable` when a member cannot be asked. */
+/** Every acknowledged row of all members exactly once; loads into `child` what it lacks. `unavailable` when a member cannot be asked, or may not be known. */
 export async function takeStrictView(
   ports: ViewPorts,
   child: Pick<ExecutorChild, 'heldLsn' | 'load'>,
   sourceId: string,
   signal: AbortSignal,
 ): Promise<SourceView> {
+  // A node that is joining, or has left, is told of no newcomer: there may be members that it would not ask.
+  if (!ports.members.isJoined)
+    throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
   const first = await ports.engine.snapshot(sourceId);
   const answers = await Promise.all([
     askSelf(ports.engine, child, first),

@@ -44,23 +44,41 @@ export interface DiskFile {
 
 const temporaryPrefix = '.writing-';
 
-/** A finished file under `path`, replacing what was there: written aside, synced, renamed, folder synced. */
-export async function replaceFileDurably(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * A finished file under `path`, replacing what was there: written aside, synced, renamed, folder synced. False, with
+ * nothing changed, when there is no `guard`, a file of the same folder. It is looked for when the file aside is there: if
+ * the folder is moved away afterwards, that file moves along, and taking its name fails.
+ */
+export async function replaceFileDurably(
+  disk: Disk,
+  path: string,
+  bytes: Uint8Array,
+  guard?: string,
+): Promise<boolean> {
   const temporary = await writeAside(disk, path, bytes);
+  if (!(await isGuarded(disk, guard))) {
+    await disk.remove(temporary);
+    return false;
+  }
   await disk.rename(temporary, path);
   await disk.syncFolder(dirname(path));
+  return true;
 }
 
-/** Like `replaceFileDurably`, but false, with nothing changed, when the name is taken. */
-export async function createFileDurably(disk: Disk, path: string, bytes: Uint8Array): Promise<boolean> {
+/** Like `replaceFileDurably`, but false also when the name is taken. */
+export async function createFileDurably(disk: Disk, path: string, bytes: Uint8Array, guard?: string): Promise<boolean> {
   const temporary = await writeAside(disk, path, bytes);
   try {
-    if (!(await disk.link(temporary, path))) return false;
+    if (!(await isGuarded(disk, guard)) || !(await disk.link(temporary, path))) return false;
     await disk.syncFolder(dirname(path));
     return true;
   } finally {
     await disk.remove(temporary);
   }
+}
+
+async function isGuarded(disk: Disk, guard: string | undefined): Promise<boolean> {
+  return guard === undefined || (await disk.stat(guard)) !== undefined;
 }
 
 /** True for names that a crash may leave behind; nothing refers to them. */

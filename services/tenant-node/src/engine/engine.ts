@@ -39,7 +39,7 @@ import { changeTableActions, createTableActions } from './table-log/table-action
 import { TableLog } from './table-log/table-log.ts';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from './wal/frame.ts';
 import type { LogWriter } from './wal/log-writer.ts';
-import { batchKey } from './wal/segment-summary.ts';
+import { batchKey, sourceIdOfKey } from './wal/segment-summary.ts';
 import { WriteAheadLog } from './wal/write-ahead-log.ts';
 
 export { defaultLimits, type EngineLimits, type EngineOptions } from './engine-options.ts';
@@ -67,7 +67,10 @@ type Parts = {
   readonly store: ObjectStore;
   readonly log: WriteAheadLog;
   /** Set once the engine exists: the log tells it about groups and about its end. */
-  readonly wires: { onGroup: (group: { readonly bytes: number; readonly seconds: number }) => void };
+  readonly wires: {
+    onGroup: (group: { readonly bytes: number; readonly seconds: number }) => void;
+    findGone: (tables: ReadonlySet<string>) => Promise<ReadonlySet<string>>;
+  };
   readonly writer: SegmentWriter;
   readonly compactionWriter: SegmentWriter;
 };
@@ -77,7 +80,7 @@ async function openParts(options: EngineOptions): Promise<Parts> {
   const limits = { ...defaultLimits, ...options.limits };
   const disk = options.disk ?? systemDisk;
   const spoolFolder = join(options.logFolder, 'spool');
-  const wires: Parts['wires'] = { onGroup: () => {} };
+  const wires: Parts['wires'] = { onGroup: () => {}, findGone: async () => new Set() };
   const log = await WriteAheadLog.open({
     folder: options.logFolder,
     disk,
@@ -90,6 +93,7 @@ async function openParts(options: EngineOptions): Promise<Parts> {
     logBytesMax: limits.logBytesMax,
     onFailure: options.onFatal,
     onGroup: (group) => wires.onGroup(group),
+    findGone: (tables) => wires.findGone(tables),
   });
   await disk.removeFolder(spoolFolder);
   await disk.createFolder(spoolFolder);
@@ -118,6 +122,8 @@ async function openParts(options: EngineOptions): Promise<Parts> {
 
 const overloadedRetryMs = 500;
 const restartRetryMs = 10_000;
+/** Longest wait of a write for the shared volume to say that its source is still there. */
+const aliveMsMax = 1_000;
 const snapshotAttemptsMax = 20;
 const snapshotRetryMs = 50;
 const sourceIdShape = new RegExp(sourceIdPattern);
@@ -160,6 +166,7 @@ class NodeEngine implements Engine {
       logBytes: () => parts.log.bytes,
     });
     parts.wires.onGroup = (group) => this.#metrics.groupSeconds.observe(group.seconds);
+    parts.wires.findGone = (keys) => this.#findGone(keys);
     this.#schedule = new FlushSchedule({
       ...this.#limits,
       clock: this.#options.clock,
@@ -252,17 +259,54 @@ class NodeEngine implements Engine {
   }
 
   async #appendNew(table: SourceTable, batch: AppendBatch): Promise<AppendResult> {
+    // Looked at again: a drain that began since would not wait for a batch that is not counted yet.
+    this.#requireWritable();
     this.#arriving += 1;
     try {
-      const frame = this.#encode(table, batch);
-      if (frame) return await this.#logFrame(table, batch, frame);
-      // Another replica may have added the column since this one looked.
-      const newest = await this.#fresh(batch.sourceId);
-      return await this.#logFrame(newest, batch, this.#encode(newest, batch, true)!);
+      return (await this.#appendTo(table, batch)) ?? (await this.#appendToNewest(batch));
     } finally {
       this.#arriving -= 1;
       if (this.#arriving === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     }
+  }
+
+  /** Undefined when the table may be another one by now: it has no such column, or it is gone. */
+  async #appendTo(table: SourceTable, batch: AppendBatch): Promise<AppendResult | undefined> {
+    const frame = this.#encode(table, batch);
+    if (!frame) return undefined;
+    try {
+      return await this.#logFrame(table, batch, frame);
+    } catch (error) {
+      if (isHybridStoreError(error, 'not_found')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Another replica may have added the column, or have made the source anew, since this one looked. */
+  async #appendToNewest(batch: AppendBatch): Promise<AppendResult> {
+    const newest = await this.#fresh(batch.sourceId);
+    return this.#logFrame(newest, batch, this.#encode(newest, batch, true)!);
+  }
+
+  /** A store that does not answer says nothing: rows are safe in the log, and writes need no shared volume. */
+  async #findGone(keys: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const gone = new Set<string>();
+    const looked = Promise.all(
+      [...keys].map(async (key) => {
+        const table = this.#tables.get(sourceIdOfKey(key));
+        // Forgotten since it was encoded for: another look has found it gone.
+        if (table?.key !== key || !(await table.log.isAlive(table.snapshot))) gone.add(key);
+      }),
+    );
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.schedule(aliveMsMax, () => resolve(new Set()));
+      looked
+        .catch((error: unknown) => this.#options.logger.warn('table_not_looked_at', { error }))
+        .finally(() => {
+          cancel();
+          resolve(gone);
+        });
+    });
   }
 
   /** The frame without its place in the log; undefined when the records do not fit the schema that is known. */
@@ -470,9 +514,16 @@ class NodeEngine implements Engine {
   async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#arriving > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    await this.#requireAllReplayed();
     await Promise.all(
       [...this.#tables.values()].map((table) => this.#schedule.flushThrough(table, table.memory.acknowledgedLsn)),
     );
+  }
+
+  /** Logged rows of a table that could not be read at the start are in no memory that a flush could commit. */
+  async #requireAllReplayed(): Promise<void> {
+    const sourceIds = new Set([...this.#unreplayed.keys()].map(sourceIdOfKey));
+    for (const sourceId of sourceIds) await this.#find(sourceId);
   }
 
   undrain(): void {
@@ -630,7 +681,7 @@ class NodeEngine implements Engine {
   }
 
   #isCommitted(key: string, lastLsn: number): boolean {
-    const sourceId = key.slice(0, key.indexOf('/'));
+    const sourceId = sourceIdOfKey(key);
     const table = this.#tables.get(sourceId);
     if (table?.key === key) return table.memory.isCommitted(lastLsn);
     return !this.#unreadable.has(sourceId);

@@ -6,12 +6,15 @@ import { requireOwnTenant } from './own-tenant.ts';
 
 /** `POST /internal/fresh`: what this node acknowledged of a source and no table version holds yet. */
 export function routeFresh(server: Server, node: TenantNode): void {
-  server.route(tenantNode.fresh, (request, reply, context) => {
+  server.route(tenantNode.fresh, async (request, reply, context) => {
     requireOwnTenant(context, node.tenantId);
     const { source_id, after_lsn } = request.body as FreshRequest;
     // A log that is still being replayed knows less than it acknowledged.
     if (node.engine.notReadyReasons().includes('recovering'))
       throw retryLater('unavailable', 'the log is being replayed', 500);
+    // Rows of a source that was deleted and made again elsewhere are not its rows, and rows that were not replayed are
+    // rows: only the newest look at the table tells.
+    await node.engine.source(source_id);
     const all = node.engine.fresh(source_id, 0);
     const frames = all.frames.filter((frame) => frame.lsn > after_lsn).map((frame) => frame.bytes);
     const header: FreshHeader = {

@@ -203,10 +203,63 @@ test('a table that cannot be read does not keep the others from starting, and it
   writeFileSync(commit, whole);
   // Readable again, but newer rows would hide those that wait in the log.
   await assert.rejects(again.append({ sourceId: 'broken', records: records(0, 1) }), { code: 'unavailable' });
+  await assert.rejects(again.drain(), { code: 'unavailable', message: /broken .* come back with a restart/ });
   await again.close();
   const third = await openEngine(folder, { segmentWriter });
   assert.equal(third.unflushedRows(), 5);
   await third.close();
+});
+
+test('a batch that waits for its table when a drain begins is committed by it or refused, never left behind', async () => {
+  const folder = join(root.path, 'fence');
+  const [one, other] = [
+    await openEngine(folder, { segmentWriter }),
+    await openEngine(folder, { segmentWriter, pod: 'hs-acme-1' }),
+  ];
+  await one.putSource(numbers);
+  const arriving = other.append({ sourceId: 'numbers', records: records(0, 1) });
+  const refused = assert.rejects(arriving, { code: 'unavailable' });
+  await other.drain();
+  await refused;
+  assert.equal(other.unflushedRows(), 0);
+  await Promise.all([one.close(), other.close()]);
+});
+
+test('rows written after a source was made anew by another replica are rows of the new one', async () => {
+  const folder = join(root.path, 'anew');
+  const [one, other] = [
+    await openEngine(folder, { segmentWriter }),
+    await openEngine(folder, { segmentWriter, pod: 'hs-acme-1' }),
+  ];
+  await one.putSource(numbers);
+  await other.append({ sourceId: 'numbers', records: records(0, 1) });
+  await one.deleteSource('numbers');
+  await assert.rejects(other.append({ sourceId: 'numbers', records: records(1, 1) }), { code: 'not_found' });
+  await one.putSource(numbers);
+  await other.append({ sourceId: 'numbers', records: records(2, 1) });
+  await one.deleteSource('numbers');
+  await one.putSource({ source_id: 'numbers', columns: [{ name: 'word', type: 'string' }] });
+  await other.append({ sourceId: 'numbers', records: [{ fields: { word: 'new' } }] });
+  await other.flush('numbers');
+  assert.deepEqual([(await one.stats('numbers')).rows, other.unflushedRows()], [1, 0]);
+  await Promise.all([one.close(), other.close()]);
+});
+
+test('a write does not wait for a shared volume that does not answer', async () => {
+  const clock = new FakeClock();
+  let isAway = false;
+  const disk: Disk = {
+    ...systemDisk,
+    stat: (path) => (isAway && path.includes('_hybridstore.') ? new Promise(() => {}) : systemDisk.stat(path)),
+  };
+  const engine = await openEngine(join(root.path, 'hung'), { segmentWriter, disk, clock });
+  await engine.putSource(numbers);
+  await engine.append({ sourceId: 'numbers', records: records(0, 1) });
+  isAway = true;
+  const append = engine.append({ sourceId: 'numbers', records: records(1, 1) });
+  assert.equal((await advanceUntil(clock, append, 100)).durable, true);
+  isAway = false;
+  await engine.close();
 });
 
 test('two engines on one log folder: the second is refused', async () => {

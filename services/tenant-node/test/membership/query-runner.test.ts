@@ -71,7 +71,7 @@ function createWorld(tries: readonly Try[]) {
     {
       engine,
       executor,
-      members: { peers: () => [] },
+      members: { isJoined: true, peers: () => [] },
       feed: new FreshFeed(engine, executor, clock),
       clock,
       logger: silentLogger,

@@ -55,6 +55,13 @@ describe('a strict view', () => {
     await assert.rejects(node.query(), /acme-1 is away/);
   });
 
+  it('fails on a node that is not, or no longer, told of every member', async () => {
+    const node = new SimulatedNode('acme-0', new SimulatedTable(), async () => {});
+    await node.write();
+    node.isJoined = false;
+    await assert.rejects(node.query(), { code: 'unavailable', message: /not known to all members/ });
+  });
+
   it('asks a member on a new volume again from its beginning', async () => {
     const table = new SimulatedTable();
     const node = new SimulatedNode('acme-0', table, async () => {});
@@ -130,6 +137,7 @@ class SimulatedNode {
   readonly #pause: Pause;
   readonly #child = new SimulatedChild();
   others: readonly SimulatedNode[] = [];
+  isJoined = true;
   isAway = false;
   #frames: MemoryFrame[] = [];
   #acknowledgedLsn = 0;
@@ -179,7 +187,10 @@ class SimulatedNode {
   async query(): Promise<readonly string[]> {
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       const view = await takeStrictView(
-        { engine: this.#engine(), members: { peers: () => this.others.map((other) => other.#asPeer()) } },
+        {
+          engine: this.#engine(),
+          members: { isJoined: this.isJoined, peers: () => this.others.map((other) => other.#asPeer()) },
+        },
         this.#child,
         source,
         signal,

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { LogicalPlan } from '@hybridstore/contracts';
 import { finishPlan, integer } from '@hybridstore/plan';
@@ -587,6 +589,14 @@ describe('a tenant node', () => {
       assert.equal(JSON.parse(none.text.slice(0, none.text.indexOf('\n'))).frames, 0);
     });
 
+    it('give no frames of a source that was deleted by another node', async () => {
+      assert.equal((await call('/sources/add', { body: { source_id: 'passing' } })).status, 201);
+      await call('/data/write', { body: { source_id: 'passing', records: [{ fields: { a: 1 } }] } });
+      rmSync(join(node.folder, 'data/tables/passing'), { recursive: true });
+      const fresh = { body: { source_id: 'passing', after_lsn: 0 }, token: service('tenant-node') };
+      assert.equal((await call('/internal/fresh', fresh)).status, 404);
+    });
+
     it('are closed to users and to services that have no business there', async () => {
       const fresh = { body: { source_id: 'sales', after_lsn: 0 } };
       assert.equal((await call('/internal/fresh', fresh)).status, 403);
@@ -620,6 +630,14 @@ describe('a tenant node', () => {
         [503, 'unavailable', '2'],
       );
       assert.deepEqual([committed.status, committed.body.row_count, committed.body.stats.fresh_rows], [200, 1, 0]);
+    });
+
+    it('answer no strict read while members may be missing, and a committed one', async () => {
+      node.members.isJoined = false;
+      const strict = await call('/data/search', { body: { source_id: 'sales' } });
+      const committed = await call('/data/search', { body: { source_id: 'sales', consistency: 'committed' } });
+      node.members.isJoined = true;
+      assert.deepEqual([strict.status, strict.headers['retry-after'], committed.status], [503, '1', 200]);
     });
 
     it('drain and take back', async () => {

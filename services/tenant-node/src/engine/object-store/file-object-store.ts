@@ -15,8 +15,8 @@ export function createFileObjectStore(root: string, disk: Disk): ObjectStore {
       await disk.createFolder(at(prefix));
       await disk.syncFolder(dirname(at(prefix)));
     },
-    putIfAbsent: (key, bytes) => createFileDurably(disk, at(key), bytes),
-    put: (key, bytes) => replaceFileDurably(disk, at(key), bytes),
+    putIfAbsent: (key, bytes, guard) => createFileDurably(disk, at(key), bytes, guard && at(guard)),
+    put: (key, bytes, guard) => replaceFileDurably(disk, at(key), bytes, guard && at(guard)),
     async get(key) {
       try {
         return await disk.readFile(at(key));

@@ -8,13 +8,15 @@ export function createMemoryObjectStore(now: () => number = () => 0): ObjectStor
     objects.set(key, { bytes: Buffer.from(bytes), modifiedAtMs: now() });
   return {
     async createFolder() {},
-    async putIfAbsent(key, bytes) {
-      if (objects.has(key)) return false;
+    async putIfAbsent(key, bytes, guard) {
+      if (objects.has(key) || (guard !== undefined && !objects.has(guard))) return false;
       store(key, bytes);
       return true;
     },
-    async put(key, bytes) {
+    async put(key, bytes, guard) {
+      if (guard !== undefined && !objects.has(guard)) return false;
       store(key, bytes);
+      return true;
     },
     async get(key) {
       const object = objects.get(key);

@@ -5,10 +5,13 @@
 export interface ObjectStore {
   /** Must come before the first object below `prefix`. An object is never put into a folder that was deleted meanwhile. */
   createFolder(prefix: string): Promise<void>;
-  /** False, with nothing changed, when the key is taken. */
-  putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean>;
-  /** Replaces what is there; only for hints that may be stale or lost. */
-  put(key: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * False, with nothing changed, when the key is taken, or when `guard` does not exist. A guard lies in the folder of the
+   * key and stands for its life: the object is never put into another folder of the same name, made after a `deleteAll`.
+   */
+  putIfAbsent(key: string, bytes: Uint8Array, guard?: string): Promise<boolean>;
+  /** Replaces what is there, under the same guard; only for hints that may be stale or lost. */
+  put(key: string, bytes: Uint8Array, guard?: string): Promise<boolean>;
   get(key: string): Promise<Buffer | undefined>;
   /** Fewer bytes than asked for when the object ends before; `not_found` when there is none. */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;

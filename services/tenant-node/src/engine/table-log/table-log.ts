@@ -73,6 +73,11 @@ export class TableLog {
     return this.#refreshing;
   }
 
+  /** Whether the table that was read last is still there. One look at the store. */
+  async isAlive(snapshot: Snapshot): Promise<boolean> {
+    return (await this.#options.store.stat(this.#markerKey(snapshot))) !== undefined;
+  }
+
   /**
    * Commits what `decide` returns and resolves with the snapshot that holds it, or with the newest one when there was
    * nothing to do. After an error the commit may have happened: the caller decides again on a fresh snapshot.
@@ -112,7 +117,11 @@ export class TableLog {
       await this.#options.store.createFolder(`${this.#options.folder}/_delta_log`);
       await this.#options.store.putIfAbsent(this.#markerKey(next), Buffer.alloc(0));
     }
-    const isOurs = await this.#options.store.putIfAbsent(this.#commitKey(version), encodeCommit(actions));
+    const isOurs = await this.#options.store.putIfAbsent(
+      this.#commitKey(version),
+      encodeCommit(actions),
+      this.#markerKey(next),
+    );
     if (!isOurs) {
       if (!base) await this.#options.store.delete(this.#markerKey(next));
       return undefined;
@@ -123,8 +132,7 @@ export class TableLog {
   }
 
   async #read(): Promise<Snapshot | undefined> {
-    const { store } = this.#options;
-    if (this.#snapshot && !(await store.stat(this.#markerKey(this.#snapshot)))) this.#snapshot = undefined;
+    if (this.#snapshot && !(await this.isAlive(this.#snapshot))) this.#snapshot = undefined;
     const read = this.#snapshot ? await this.#readNewer(this.#snapshot) : await this.#readWhole();
     // A commit of our own may have finished meanwhile; what was read before it must not take its place.
     if (!isOlder(read, this.#snapshot)) this.#snapshot = read;
@@ -216,14 +224,16 @@ export class TableLog {
     const { store, folder, checkpointWriter } = this.#options;
     const { ndjson, size } = encodeCheckpoint(snapshot, this.#options.clock.now());
     const parquet = await checkpointWriter(ndjson);
-    await store.putIfAbsent(this.#checkpointKey(snapshot.version), parquet);
+    // The table may have been deleted and made anew meanwhile: another table must not begin with these files.
+    const guard = this.#markerKey(snapshot);
+    await store.putIfAbsent(this.#checkpointKey(snapshot.version), parquet, guard);
     const hint = {
       version: snapshot.version,
       size,
       sizeInBytes: parquet.length,
       numOfAddFiles: snapshot.files.size,
     };
-    await store.put(`${folder}/_delta_log/_last_checkpoint`, Buffer.from(JSON.stringify(hint)));
+    await store.put(`${folder}/_delta_log/_last_checkpoint`, Buffer.from(JSON.stringify(hint)), guard);
   }
 
   #commitKey(version: number): string {

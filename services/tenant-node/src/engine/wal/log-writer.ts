@@ -3,7 +3,7 @@ import { type Clock, HybridStoreError, type Logger, retryLater } from '@hybridst
 import { type Disk, type DiskFile, isDiskFull } from '../disk.ts';
 import { frameKinds, framePrefixBytes, sealFrame, writeFrameHeader } from './frame.ts';
 import { encodeSegmentHeader, segmentHeaderBytes, segmentName } from './log-segment.ts';
-import { createSummary, type SegmentSummary, summarizeFrame } from './segment-summary.ts';
+import { createSummary, type SegmentSummary, sourceIdOfKey, summarizeFrame } from './segment-summary.ts';
 
 /**
  * Group commit. Frames queue up while one write and one fdatasync are under way; then all that wait are written together,
@@ -12,6 +12,10 @@ import { createSummary, type SegmentSummary, summarizeFrame } from './segment-su
  *
  * After a failed fdatasync nothing is known about the file any more (the kernel may have dropped the dirty pages and
  * report success at the next call), so the log never acknowledges again; the process must end and replay.
+ *
+ * A source may be deleted, and made anew, by another node. So while a group is written, `findGone` looks whether each
+ * source that it is for is still the one it was encoded for; frames of one that is gone are refused. They stand in the log
+ * then, under a table tag that no table has: a replay passes over them.
  *
  * Frames of sources without a log pass through the same queue, so that LSNs are acknowledged in order, but are not
  * written. Since their LSNs must not be given out again after a crash, a reservation is logged ahead of them.
@@ -37,6 +41,8 @@ export type LogWriterOptions = {
   readonly logger: Logger;
   readonly segmentBytesMax: number;
   readonly queueBytesMax: number;
+  /** Which of these tables are no more, looked up after the call. Must not throw. */
+  readonly findGone?: ((tables: ReadonlySet<string>) => Promise<ReadonlySet<string>>) | undefined;
   /** The log cannot be trusted any more: nothing will be acknowledged, the process should end. */
   readonly onFailure: (error: Error) => void;
   readonly onGroup?:
@@ -140,15 +146,18 @@ export class LogWriter {
 
   async #commit(group: readonly LogEntry[]): Promise<void> {
     const placed = this.#place(group);
+    const looking = this.#options.findGone?.(new Set(group.map((entry) => entry.table)));
     if (placed.frames.length > 0) await this.#writeGroup(placed);
     this.#nextLsn = placed.nextLsn;
     this.#lastLoggedLsn = placed.lastLoggedLsn;
     this.#reservedLsn = Math.max(this.#reservedLsn, placed.reservedLsn);
+    const gone = await looking;
     for (const [index, entry] of group.entries()) {
       const lsn = placed.lsns[index]!;
       if (entry.isLogged && this.#active)
         summarizeFrame(this.#active.summary, { lsn, rows: entry.rows }, { table: entry.table, batch: entry.batchKey });
-      entry.acknowledge(lsn);
+      if (gone?.has(entry.table)) entry.refuse(tableGone(entry.table));
+      else entry.acknowledge(lsn);
     }
     // The group may end with a reservation, which is nobody's entry.
     if (this.#active) this.#active.summary.lastLsn = placed.lastLoggedLsn;
@@ -326,6 +335,12 @@ function markerFrame(kind: typeof frameKinds.reservation | typeof frameKinds.sea
   const frame = Buffer.alloc(framePrefixBytes('', undefined) + payloadBytes);
   writeFrameHeader(frame, { kind, sourceId: '', tableTag: 0n, schemaVersion: 0, rows: 0 });
   return frame;
+}
+
+function tableGone(table: string): HybridStoreError {
+  return new HybridStoreError('not_found', `source ${sourceIdOfKey(table)} was deleted`, {
+    source_id: sourceIdOfKey(table),
+  });
 }
 
 function logFailed(cause: Error | undefined): HybridStoreError {

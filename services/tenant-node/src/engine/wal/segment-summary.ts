@@ -30,6 +30,10 @@ export function tableKey(sourceId: string, tableTag: bigint): string {
   return `${sourceId}/${tableTag.toString(16)}`;
 }
 
+export function sourceIdOfKey(table: string): string {
+  return table.slice(0, table.indexOf('/'));
+}
+
 export function batchKey(table: string, batchId: string): string {
   return `${table}/${batchId}`;
 }

@@ -23,6 +23,7 @@ export type LogOptions = Pick<LogWriterOptions, 'folder' | 'segmentBytesMax' | '
   /** Committed segments beyond this are removed before their time, oldest first. */
   readonly logBytesMax: number;
   readonly onGroup?: LogWriterOptions['onGroup'];
+  readonly findGone?: LogWriterOptions['findGone'];
 };
 
 const logIdBytes = 16;

@@ -30,6 +30,19 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
         assert.equal((await store.get('t/a'))?.toString(), 'two');
       }));
 
+    test('a put under a guard that is gone leaves nothing', () =>
+      withStore(async (store) => {
+        await store.createFolder('t');
+        await store.put('t/guard', Buffer.alloc(0));
+        assert.equal(await store.putIfAbsent('t/a', Buffer.from('a'), 't/guard'), true);
+        assert.equal(await store.put('t/b', Buffer.from('b'), 't/guard'), true);
+        await store.deleteAll('t');
+        await store.createFolder('t');
+        assert.equal(await store.putIfAbsent('t/a', Buffer.from('a'), 't/guard'), false);
+        assert.equal(await store.put('t/b', Buffer.from('b'), 't/guard'), false);
+        assert.deepEqual(await store.list('t'), []);
+      }));
+
     test('ranges end with the object', () =>
       withStore(async (store) => {
         await store.createFolder('t');
@@ -85,4 +98,26 @@ test('an object that was put is there after a crash', async () => {
   assert.equal(await store.putIfAbsent('t/1', Buffer.from('x')), true);
   disk.crash();
   assert.equal((await store.get('t/1'))?.toString(), 'x');
+});
+
+test('a folder that is moved away between the look at the guard and the link takes the object along', async () => {
+  using root = createTemporaryFolder('store-guard');
+  let isMoved = false;
+  const plain = createFileObjectStore(root.path, systemDisk);
+  const store = createFileObjectStore(root.path, {
+    ...systemDisk,
+    stat: async (path) => {
+      const found = await systemDisk.stat(path);
+      if (!isMoved && path.endsWith('guard')) {
+        isMoved = true;
+        await plain.deleteAll('t');
+        await plain.createFolder('t');
+      }
+      return found;
+    },
+  });
+  await store.createFolder('t');
+  await store.put('t/guard', Buffer.alloc(0));
+  await assert.rejects(store.putIfAbsent('t/a', Buffer.from('a'), 't/guard'), { code: 'ENOENT' });
+  assert.deepEqual(await plain.list('t'), []);
 });

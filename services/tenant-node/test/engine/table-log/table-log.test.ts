@@ -6,13 +6,17 @@ import { createMemoryObjectStore } from '../../../src/engine/object-store/memory
 import type { ObjectStore } from '../../../src/engine/object-store/object-store.ts';
 import { type Action, encodeCommit } from '../../../src/engine/table-log/actions.ts';
 import { createTableActions } from '../../../src/engine/table-log/table-actions.ts';
-import { TableLog } from '../../../src/engine/table-log/table-log.ts';
+import { TableLog, type TableLogOptions } from '../../../src/engine/table-log/table-log.ts';
 
 const id = '11111111-2222-3333-4444-555555555555';
 const impatient: Clock = { ...systemClock, sleep: async () => {} };
 const folder = 'tables/flights';
 
-function openLog(store: ObjectStore, onConflict: () => void = () => {}): TableLog {
+function openLog(
+  store: ObjectStore,
+  onConflict: () => void = () => {},
+  checkpoints?: Pick<TableLogOptions, 'checkpointWriter' | 'commitsPerCheckpoint'>,
+): TableLog {
   return new TableLog({
     store,
     folder,
@@ -22,6 +26,7 @@ function openLog(store: ObjectStore, onConflict: () => void = () => {}): TableLo
     checkpointWriter: async () => assert.fail('no checkpoint is due'),
     commitsPerCheckpoint: 1_000_000,
     onConflict,
+    ...checkpoints,
   });
 }
 
@@ -195,4 +200,39 @@ test('an unreadable checkpoint is no harm while the commits are there', async ()
   await store.put(`${folder}/_delta_log/_last_checkpoint`, Buffer.from('{"version":1}'));
   await store.put(`${folder}/_delta_log/00000000000000000001.checkpoint.parquet`, Buffer.from('PAR1 no'));
   assert.equal((await openLog(store).refresh())?.files.size, 1);
+});
+
+test('a commit or a checkpoint of a table that was deleted meanwhile does not get into the one made anew', async () => {
+  const store = createMemoryObjectStore();
+  await createTable(store);
+  const renew = async (digit: string) => {
+    await store.deleteAll(folder);
+    await createTable(store, id.replaceAll('1', digit));
+  };
+  const ofNewTable = (digit: string) => ['00000000000000000000.json', `_hybridstore.${id.replaceAll('1', digit)}`];
+  const log = openLog(store, () => {}, {
+    commitsPerCheckpoint: 1,
+    checkpointWriter: async () => {
+      await renew('9');
+      return Buffer.from('PAR1 of the old table');
+    },
+  });
+  await log.commit(() => [add('a')]);
+  await log.settle();
+  const logged = `${folder}/_delta_log`;
+  assert.deepEqual(await store.list(logged), ofNewTable('9'));
+  // The log that still knows the old table decides anew on the new one.
+  const bases: (string | undefined)[] = [];
+  const slow: ObjectStore = {
+    ...store,
+    putIfAbsent: async (key, bytes, guard) => {
+      if (bases.length === 1) await renew('8');
+      return store.putIfAbsent(key, bytes, guard);
+    },
+  };
+  await openLog(slow).commit((base) => {
+    bases.push(base?.metadata.id.slice(0, 1));
+    return bases.length === 1 ? [add('late')] : undefined;
+  });
+  assert.deepEqual([bases, await store.list(logged)], [['9', '8'], ofNewTable('8')]);
 });
