@@ -1,7 +1,8 @@
 import type { CompactionPolicySpec } from '@hybridstore/contracts';
+import { parseDataSource } from '../data-source/parse.ts';
 import type { Stored } from '../kube/object.ts';
 import type { ClusterView } from '../reconcile/view.ts';
-import { dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
+import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 
 export type PolicyWorld = {
@@ -24,7 +25,13 @@ export async function observePolicy(
   );
   return {
     tenant: await view.get(tenants, tenant),
-    sourceIds: matchLabels === undefined ? sourceIds : labelled.map((source) => source.spec.sourceId).sort(),
+    sourceIds: matchLabels === undefined ? sourceIds : labelled.flatMap(readSourceId).sort(),
     declared: ofTenant.length,
   };
+}
+
+/** A source that is refused has no table, and must not make the catalog refuse the policy. */
+function readSourceId(source: DataSource): readonly string[] {
+  const parsed = parseDataSource(source);
+  return parsed.kind === 'valid' ? [parsed.spec.sourceId] : [];
 }

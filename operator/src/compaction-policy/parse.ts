@@ -1,12 +1,14 @@
 import { CompactionPolicySpec } from '@hybridstore/contracts';
 import { compileValidator } from '@hybridstore/http';
 import type { CompactionPolicy } from '../resources/custom-resources.ts';
-import type { Parsed } from '../tenant/parse.ts';
+import { type Parsed, parseOnce } from '../tenant/parse.ts';
 
 const validator = compileValidator(CompactionPolicySpec);
 
 /** The rules of the definition once more, for objects that were stored past it. */
-export function parsePolicy(policy: CompactionPolicy): Parsed<CompactionPolicySpec> {
+export const parsePolicy = parseOnce(readPolicy);
+
+function readPolicy(policy: CompactionPolicy): Parsed<CompactionPolicySpec> {
   const { spec } = policy;
   if (!validator.check<CompactionPolicySpec>(spec)) return { kind: 'invalid', problem: `spec.${validator.describe()}` };
   if (spec.minFileSizeMB > spec.maxFileSizeMB)

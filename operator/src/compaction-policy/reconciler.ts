@@ -11,7 +11,7 @@ import type { ObjectKey, Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { findTransitions } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { reportStatus, tell } from '../reconcile/report.ts';
+import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { type CompactionPolicy, compactionPolicies } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
@@ -111,12 +111,11 @@ export class CompactionPolicyReconciler {
   async #report(policy: Stored<CompactionPolicy>, verdict: PolicyVerdict): Promise<void> {
     const { kube, clock, logger, expectations } = this.#options;
     const context = { generation: policy.metadata.generation ?? 0, nowMs: clock.now() };
-    const written = await reportStatus(
-      kube,
-      compactionPolicies,
-      policy,
-      buildPolicyStatus(policy.status, verdict, context),
-    );
+    const status = buildPolicyStatus(policy.status, verdict, context);
+    const written =
+      verdict.kind === 'refused'
+        ? await reportRefusal(kube, logger, compactionPolicies, policy, status)
+        : await reportStatus(kube, compactionPolicies, policy, status);
     if (written === undefined) return;
     const key = { namespace: policy.metadata.namespace ?? '', name: policy.metadata.name };
     expectations.wrote(key, compactionPolicies, written);

@@ -9,9 +9,10 @@ export function findObstacle(world: SourceWorld, tenantName: string): Obstacle |
   if (older !== undefined)
     return { reason: 'DuplicateSource', message: `DataSource ${older.metadata.name} declares this source already` };
   if (tenant === undefined) return { reason: 'TenantNotFound', message: `there is no Tenant ${tenantName}` };
-  if (tenant.metadata.deletionTimestamp !== undefined && tenant.spec.preventDeletion !== true)
+  if (tenant.metadata.deletionTimestamp !== undefined && tenant.spec?.preventDeletion !== true)
     return { reason: 'TenantDeleted', message: `Tenant ${tenantName} is being deleted` };
-  if (tenant.spec.hibernated) return { reason: 'TenantHibernated', message: `Tenant ${tenantName} is hibernated` };
+  if (tenant.spec?.hibernated === true)
+    return { reason: 'TenantHibernated', message: `Tenant ${tenantName} is hibernated` };
   if (!hasReadyNode(tenant.status))
     return { reason: 'TenantNotReady', message: `no node of Tenant ${tenantName} is ready` };
   return undefined;

@@ -1,3 +1,4 @@
+import { sourceIdPattern } from '@hybridstore/contracts';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import type { Stored } from '../kube/object.ts';
 import type { DataSource } from '../resources/custom-resources.ts';
@@ -18,7 +19,8 @@ export async function tidySource(
   world: SourceWorld,
   ports: { readonly nodes: NodePort; readonly catalog: CatalogPort },
 ): Promise<SourceTidied> {
-  const { sourceId, deletionPolicy } = source.spec;
+  const { sourceId, deletionPolicy } = source.spec ?? {};
+  if (!isSourceId(sourceId)) return { reason: 'TableRetained', note: 'spec.sourceId: names no table' };
   if (world.older !== undefined) return { reason: 'TableRetained', note: `${world.older.metadata.name} declares it` };
   if (world.tenant === undefined) return { reason: 'TableRetained', note: 'its tenant is gone' };
   const isDeleted = deletionPolicy === 'Delete' && world.tenant.metadata.deletionTimestamp === undefined;
@@ -27,6 +29,10 @@ export async function tidySource(
   return isDeleted
     ? { reason: 'TableDeleted', note: `table ${sourceId} and its files are deleted` }
     : { reason: 'TableRetained', note: `table ${sourceId} and its files are kept` };
+}
+
+function isSourceId(text: unknown): text is string {
+  return typeof text === 'string' && new RegExp(sourceIdPattern).test(text);
 }
 
 /** With its tenant the whole entry goes; a catalog that is away must not hold that up. */

@@ -21,7 +21,7 @@ export async function observeSource(
   const rivals = siblings.filter(
     (other) =>
       other.metadata.uid !== source.metadata.uid &&
-      other.spec.sourceId === source.spec.sourceId &&
+      other.spec?.sourceId === source.spec?.sourceId &&
       isOlder(other, source),
   );
   return { tenant: await view.get(tenants, tenant), older: rivals[0] };

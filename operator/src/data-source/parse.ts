@@ -1,12 +1,14 @@
 import { DataSourceSpec, parseColumnType } from '@hybridstore/contracts';
 import { compileValidator } from '@hybridstore/http';
 import type { DataSource } from '../resources/custom-resources.ts';
-import type { Parsed } from '../tenant/parse.ts';
+import { type Parsed, parseOnce } from '../tenant/parse.ts';
 
 const validator = compileValidator(DataSourceSpec);
 
 /** The rules of the definition once more, for objects that were stored past it. */
-export function parseDataSource(source: DataSource): Parsed<DataSourceSpec> {
+export const parseDataSource = parseOnce(readDataSource);
+
+function readDataSource(source: DataSource): Parsed<DataSourceSpec> {
   const { spec } = source;
   if (!validator.check<DataSourceSpec>(spec)) return { kind: 'invalid', problem: `spec.${validator.describe()}` };
   const problem = findColumnProblem(spec);
@@ -23,6 +25,7 @@ function findColumnProblem(spec: DataSourceSpec): string | undefined {
   for (const field of ['partitionColumns', 'indexColumns', 'primaryKey'] as const) {
     const unknown = spec[field]?.find((name) => !names.has(name));
     if (unknown !== undefined) return `spec.${field}: ${unknown} is not a column of the schema`;
+    if (new Set(spec[field]).size < (spec[field]?.length ?? 0)) return `spec.${field}: names a column twice`;
   }
   return undefined;
 }

@@ -13,9 +13,10 @@ import type { ObjectKey, Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { findTransitions } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { reportStatus, tell } from '../reconcile/report.ts';
+import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { type DataSource, dataSources } from '../resources/custom-resources.ts';
+import { tenantNameOf } from '../resources/labels.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { CatalogPort } from '../shared-services/catalog-client.ts';
 import type { NodePort } from '../tenant/node-client.ts';
@@ -104,7 +105,7 @@ export class DataSourceReconciler {
     const world = await observeSource(view, source, tenant);
     const { reason, note } = await tidySource(source, tenant, world, this.#options);
     await tell(kube, logger, dataSources, source, { type: 'Normal', reason, action: 'Deleted', note });
-    logger.info('source_tidied', { source: source.spec.sourceId, tenant: tenant.name, reason, note });
+    logger.info('source_tidied', { source: source.spec?.sourceId, tenant: tenant.name, reason, note });
     await removeFinalizer(kube, dataSources, source);
     return done();
   }
@@ -123,7 +124,10 @@ export class DataSourceReconciler {
     const { kube, clock, logger, expectations } = this.#options;
     const context = { generation: source.metadata.generation ?? 0, nowMs: clock.now() };
     const status = buildSourceStatus(source.status, verdict, facts, context);
-    const written = await reportStatus(kube, dataSources, source, status);
+    const written =
+      verdict.kind === 'refused'
+        ? await reportRefusal(kube, logger, dataSources, source, status)
+        : await reportStatus(kube, dataSources, source, status);
     if (written === undefined) return;
     expectations.wrote(
       { namespace: source.metadata.namespace ?? '', name: source.metadata.name },
@@ -140,5 +144,5 @@ export class DataSourceReconciler {
 }
 
 function tenantOf(source: Stored<DataSource>): TenantKey {
-  return { namespace: source.metadata.namespace ?? '', name: source.spec.tenantRef?.name ?? '' };
+  return { namespace: source.metadata.namespace ?? '', name: tenantNameOf(source) ?? '' };
 }

@@ -1,6 +1,6 @@
-import type { Logger } from '@hybridstore/runtime';
+import { isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import { isApplied } from '../kube/applied.ts';
-import type { KubeObject, Stored } from '../kube/object.ts';
+import { formatKey, type KubeObject, keyOf, type Stored } from '../kube/object.ts';
 import type { EventInput, Kube, StatusPatch } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
 
@@ -20,6 +20,26 @@ export async function reportStatus<T extends KubeObject>(
   };
   if (isApplied(patch, object, { subresource: 'status' })) return undefined;
   return await kube.patchStatus(resource, patch, { force: true });
+}
+
+/**
+ * As `reportStatus`, for an object that breaks the rules. Where the API server refuses even its status (rules on the whole
+ * object, such as its name) the log has to do: trying again changes nothing.
+ */
+export async function reportRefusal<T extends KubeObject>(
+  kube: Pick<Kube, 'patchStatus'>,
+  logger: Logger,
+  resource: Resource<T>,
+  object: Stored<T>,
+  status: Readonly<Record<string, unknown>>,
+): Promise<Stored<T> | undefined> {
+  try {
+    return await reportStatus(kube, resource, object, status);
+  } catch (error) {
+    if (!isHybridStoreError(error, 'invalid_request')) throw error;
+    logger.warn('refusal_not_reported', { kind: resource.kind, object: formatKey(keyOf(object)), error });
+    return undefined;
+  }
 }
 
 export type Notice = Pick<EventInput, 'type' | 'reason' | 'action' | 'note'>;

@@ -10,18 +10,21 @@ import {
 import type { KubeObject } from '../kube/object.ts';
 import { defineResource } from '../kube/resource.ts';
 
+// A stored object may be older than its definition, or have been stored past it: nothing may be read from a spec before
+// it was parsed, but for what a deletion needs, which the object must never prevent by its shape.
+
 export interface Tenant extends KubeObject {
-  readonly spec: TenantSpec;
+  readonly spec?: TenantSpec | null;
   readonly status?: TenantStatus;
 }
 
 export interface DataSource extends KubeObject {
-  readonly spec: DataSourceSpec;
+  readonly spec?: DataSourceSpec | null;
   readonly status?: DataSourceStatus;
 }
 
 export interface CompactionPolicy extends KubeObject {
-  readonly spec: CompactionPolicySpec;
+  readonly spec?: CompactionPolicySpec | null;
   readonly status?: CompactionPolicyStatus;
 }
 

@@ -30,7 +30,7 @@ export async function tidyTenant(
   if ((await view.list(pods, selection)).length > 0) return { kind: 'waiting', reason: 'NodesStopping' };
   const claims = await view.list(persistentVolumeClaims, selection);
   const names = claims.map((claim) => claim.metadata.name).sort();
-  if (tenant.spec.deletionPolicy !== 'Delete') return { kind: 'retained', claims: names };
+  if (tenant.spec?.deletionPolicy !== 'Delete') return { kind: 'retained', claims: names };
   for (const claim of claims) await children.remove(persistentVolumeClaims, claim);
   return { kind: 'deleted', claims: names };
 }

@@ -14,7 +14,9 @@ const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
  * The rules of the definition once more, for objects that were stored under an older definition, or past it: nothing is
  * made from what nobody has checked.
  */
-export function parseTenant(tenant: Tenant): Parsed<TenantSpec> {
+export const parseTenant = parseOnce(readTenant);
+
+function readTenant(tenant: Tenant): Parsed<TenantSpec> {
   const { spec } = tenant;
   if (!namePattern.test(tenant.metadata.name ?? ''))
     return invalid('metadata.name: expected a DNS label of at most 40 characters');
@@ -28,7 +30,22 @@ export function parseTenant(tenant: Tenant): Parsed<TenantSpec> {
     return invalid('spec.replicas: may be set only where autoscaling.mode is Off');
   if (spec.version !== undefined && spec.image !== undefined)
     return invalid('spec.image: only one of version and image may be set');
+  const { existingClaim, storageClassName } = spec.storage.data.sharedVolume;
+  if (existingClaim !== undefined && storageClassName !== undefined)
+    return invalid('spec.storage.data.sharedVolume: storageClassName has no meaning beside existingClaim');
+  if (spec.quota !== undefined && Object.keys(spec.quota).length === 0)
+    return invalid('spec.quota: must name at least one of cpu, memory, storage, pods');
   return { kind: 'valid', spec };
+}
+
+/** Stored objects are frozen: what was found in one once stays true, and a look need not find it again. */
+export function parseOnce<O extends object, T>(parse: (object: O) => Parsed<T>): (object: O) => Parsed<T> {
+  const known = new WeakMap<O, Parsed<T>>();
+  return (object) => {
+    const parsed = known.get(object) ?? parse(object);
+    known.set(object, parsed);
+    return parsed;
+  };
 }
 
 function invalid(problem: string): { readonly kind: 'invalid'; readonly problem: string } {

@@ -16,7 +16,7 @@ import { formatTime } from '../kube/time.ts';
 import { type Child, Children, type Compared, Removals } from '../reconcile/children.ts';
 import { findTransitions, type Judgement } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { reportStatus, tell } from '../reconcile/report.ts';
+import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { tenantLabels } from '../resources/labels.ts';
@@ -93,7 +93,7 @@ export class TenantReconciler {
     const tenant = await view.get(tenants, key);
     if (tenant === undefined) return this.#forget(key);
     const isGoing = tenant.metadata.deletionTimestamp !== undefined;
-    if (isGoing && tenant.spec.preventDeletion !== true) return await this.#delete(key, tenant);
+    if (isGoing && tenant.spec?.preventDeletion !== true) return await this.#delete(key, tenant);
     const parsed = parseTenant(tenant);
     if (parsed.kind === 'invalid') return await this.#refuse(tenant, 'InvalidSpec', parsed.problem);
     const kept = hasFinalizer(tenant) || isGoing ? tenant : await addFinalizer(kube, tenants, tenant);
@@ -338,12 +338,8 @@ export class TenantReconciler {
   async #refuse(tenant: Stored<Tenant>, reason: string, message: string): Promise<ReconcileResult> {
     const { kube, clock, logger } = this.#options;
     const context = { generation: tenant.metadata.generation ?? 0, nowMs: clock.now() };
-    const written = await reportStatus(
-      kube,
-      tenants,
-      tenant,
-      buildRefusedStatus(tenant.status, { reason, message }, context),
-    );
+    const status = buildRefusedStatus(tenant.status, { reason, message }, context);
+    const written = await reportRefusal(kube, logger, tenants, tenant, status);
     if (written !== undefined)
       await tell(kube, logger, tenants, tenant, { type: 'Warning', reason, action: 'Refused', note: message });
     return done();

@@ -30,7 +30,9 @@ async function fillIn(spec: object): Promise<TenantSpec> {
   const kube = new EmbeddedApiServer({ clock: new FakeClock() });
   for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
   const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: key, spec };
-  return (await kube.create(tenants, object as Tenant)).spec;
+  const { spec: filled } = await kube.create(tenants, object as Tenant);
+  assert.ok(filled);
+  return filled;
 }
 
 /** Compares with the file of the name; `UPDATE_GOLDEN=1` writes it, and the diff is the review. */

@@ -250,30 +250,3 @@ describe('a Tenant that is deleted', () => {
     assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
   });
 });
-
-describe('a Tenant that slipped past the definition', () => {
-  it('is told what is wrong, and nothing is made from it', async () => {
-    const cluster = await BenchCluster.start();
-    const { items } = await cluster.api.list(tenants);
-    assert.deepEqual(items, []);
-    const stored = await cluster.applyTenant(off);
-    const bent = {
-      ...stored,
-      spec: { ...stored.spec, autoscaling: { ...stored.spec.autoscaling, minReplicas: 9, maxReplicas: 3 } },
-    };
-    const get = cluster.api.get.bind(cluster.api);
-    cluster.api.get = (async (resource: Resource, ...rest: unknown[]) =>
-      resource.kind === 'Tenant'
-        ? bent
-        : await (get as (...args: unknown[]) => Promise<unknown>)(resource, ...rest)) as typeof get;
-    cluster.restartOperator();
-    assert.deepEqual(await cluster.pass(), { kind: 'done' });
-    cluster.api.get = get;
-    assert.equal(conditionOf(await cluster.tenant(), 'Degraded'), 'True/InvalidSpec');
-    assert.deepEqual(
-      cluster.writes.map((write) => write.verb),
-      ['patchStatus'],
-    );
-    assert.equal(cluster.events[0]?.note, 'spec.autoscaling: minReplicas must not be greater than maxReplicas');
-  });
-});

@@ -361,7 +361,8 @@ function validateBuiltIn(kind: Kind, object: KubeObject, old: KubeObject | undef
 function validateCustom(kind: Kind, object: KubeObject, old: KubeObject | undefined): readonly FieldError[] {
   const value = object as unknown as JsonObject; // stored JSON
   const all = [...(kind.validateValues?.(value) ?? []), ...findDuplicates(kind.schema, value).map(describeDuplicate)];
-  const before = old as unknown as JsonObject | undefined; // stored JSON
+  // As if it had been read just now: defaults that a newer definition brings are no change by the writer.
+  const before = old && (withDefaults(kind.schema, old as unknown as Json) as JsonObject); // stored JSON; a map stays a map
   const errors = before === undefined ? all : all.filter(({ path }) => !isInUnchangedPart(path, value, before));
   if (kind.validateRules === undefined) return errors;
   if (errors.some((error) => blockingTypes.has(error.type))) return [...errors, rulesNotChecked];
