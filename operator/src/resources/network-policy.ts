@@ -4,9 +4,10 @@
 //   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
 //                  │                └──────────────┬──────────────────────────────┘ │
 //                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
-//   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog
+//   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
 //
-// Tenant nodes reach their own tenant's nodes and the catalog, nothing else: neither another tenant nor the internet.
+// Tenant nodes reach their own tenant's nodes, the catalog and the gateway, nothing else: neither another tenant nor the
+// internet.
 
 import { type ServiceName, services } from '@hybridstore/contracts';
 import type { NetworkPolicy, NetworkPolicyPeer } from '../kube/kinds.ts';
@@ -27,10 +28,10 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
     'query-interpreter',
     'tenant-node',
   ],
-  'operation-node': ['query-interpreter', 'cbo-engine', 'metadata-catalog', 'tenant-node'],
-  'query-interpreter': ['metadata-catalog'],
-  'cbo-engine': ['metadata-catalog'],
-  'metadata-catalog': ['tenant-node'],
+  'operation-node': ['auth-gateway', 'query-interpreter', 'cbo-engine', 'metadata-catalog', 'tenant-node'],
+  'query-interpreter': ['auth-gateway', 'metadata-catalog'],
+  'cbo-engine': ['auth-gateway', 'metadata-catalog'],
+  'metadata-catalog': ['auth-gateway', 'tenant-node'],
   monitoring: [
     'auth-gateway',
     'operation-node',
@@ -42,6 +43,9 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
   ],
   operator: ['metadata-catalog', 'tenant-node'],
 };
+
+/** Tenant nodes tell the catalog of commits and ask the gateway which tokens were revoked, as every service does. */
+const calledByNodes: readonly SharedServiceName[] = ['metadata-catalog', 'auth-gateway'];
 
 type Rule = NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>[number];
 type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[number];
@@ -67,7 +71,7 @@ export function buildTenantNetworkPolicy({ key, owner, settings }: TenantInput):
       ingress: [allowFrom([own, ...callers, ...prometheus, ...tenantClients], services['tenant-node'])],
       egress: [
         allowTo([own], services['tenant-node']),
-        allowTo([sharedPeer('metadata-catalog', settings.namespace)], services['metadata-catalog']),
+        ...calledByNodes.map((service) => allowTo([sharedPeer(service, settings.namespace)], services[service])),
         ...allowDns(settings),
       ],
     },
@@ -107,7 +111,7 @@ function buildSharedIngress(service: SharedServiceName, settings: PlatformSettin
   // The gateway is the public edge: without a list of clients it answers everybody.
   if (service === 'auth-gateway' && gatewayClients.length === 0) return { ports: [tcp(services[service])] };
   const callers = callersOf(service).map((caller) => sharedPeer(caller, settings.namespace));
-  const nodes = service === 'metadata-catalog' ? [anyTenantNode] : [];
+  const nodes = calledByNodes.includes(service) ? [anyTenantNode] : [];
   const clients = service === 'auth-gateway' ? gatewayClients : [];
   return allowFrom([...callers, ...nodes, ...prometheus, ...clients], services[service]);
 }

@@ -84,6 +84,7 @@ function buildNodeVariables({ key, spec, settings }: TenantInput): Readonly<Reco
     // The node puts its own name in: one template serves all pods.
     NODE_URL: nodeUrl(key, '{pod}'),
     METADATA_CATALOG_URL: sharedServiceUrl('metadata-catalog', settings.namespace),
+    AUTH_GATEWAY_URL: sharedServiceUrl('auth-gateway', settings.namespace),
     MAX_CONCURRENT_SEARCHES: String(limits.maxConcurrentSearches),
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),

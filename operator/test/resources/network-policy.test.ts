@@ -28,11 +28,12 @@ const prometheus: Endpoint = { namespace: 'monitoring', labels: { 'app.kubernete
 const dns: Endpoint = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } };
 
 describe('nodes of a tenant', () => {
-  it('reach each other, the catalog and DNS, and nothing else', () => {
+  it('reach each other, the catalog, the gateway and DNS, and nothing else', () => {
     assert.equal(mayConnect(policies, acme, acme, 8000), true);
-    assert.equal(mayConnect(policies, acme, service('metadata-catalog'), 8083), true);
+    const called: readonly ServiceName[] = ['metadata-catalog', 'auth-gateway'];
+    for (const name of called) assert.equal(mayConnect(policies, acme, service(name), services[name]), true, name);
     assert.equal(mayConnect(policies, acme, dns, 53, 'UDP'), true);
-    const others = sharedServiceNames.filter((name) => name !== 'metadata-catalog');
+    const others = sharedServiceNames.filter((name) => !called.includes(name));
     for (const name of others) assert.equal(mayConnect(policies, acme, service(name), services[name]), false, name);
     assert.equal(mayConnect(policies, acme, stranger, 80), false);
     assert.equal(mayConnect(policies, acme, dns, 443), false);
@@ -115,6 +116,11 @@ describe('shared services', () => {
     const policy = buildSharedNetworkPolicy('auth-gateway', closed, []) ?? assert.fail('no policy');
     assert.equal(mayConnect([policy], stranger, service('auth-gateway'), 8080), false);
     assert.equal(mayConnect([policy], { namespace: 'ingress', labels: {} }, service('auth-gateway'), 8080), true);
+    // They ask it for revoked tokens.
+    const others = sharedServiceNames.filter((name) => name !== 'auth-gateway');
+    const rest = policies.filter(({ metadata }) => metadata.name !== 'auth-gateway');
+    for (const caller of [acme, ...others.map(service)])
+      assert.equal(mayConnect([policy, ...rest], caller, service('auth-gateway'), 8080), true);
   });
 
   it('cannot reach the world', () => {

@@ -168,6 +168,32 @@ export const TokenClaims = Type.Object(
   { $id: 'TokenClaims', additionalProperties: false },
 );
 export type TokenClaims = Static<typeof TokenClaims>;
+/** Entries of one list of revocations; what does not fit is covered by `users_issued_until`. */
+export const revocationsMax = 4_096;
+/**
+ * Whose tokens hold no more, for services that check tokens without asking anybody: those of a subject with a lower
+ * `generation`, and those of any user that were issued up to `users_issued_until` (seconds since 1970; 0 when `revoked` is
+ * whole).
+ */
+export const Revocations = Type.Object(
+  {
+    revoked: Type.Array(
+      Type.Object(
+        { sub: TokenClaims.properties.sub, generation: Type.Integer({ minimum: 1 }) },
+        { additionalProperties: false },
+      ),
+      { maxItems: revocationsMax },
+    ),
+    users_issued_until: Type.Integer({ minimum: 0 }),
+  },
+  { $id: 'Revocations', additionalProperties: false },
+);
+export type Revocations = Static<typeof Revocations>;
+export const LoggedOut = Type.Object(
+  { user_id: Type.String(), logged_out: Type.Boolean() },
+  { $id: 'LoggedOut', additionalProperties: false },
+);
+export type LoggedOut = Static<typeof LoggedOut>;
 export const tokenAudience = 'hybridstore';
 
 const tenantNodeIssuerPrefix = 'tenant-node.';

@@ -3,6 +3,7 @@ export * from './client.ts';
 export * from './hosts-file.ts';
 export * from './openapi.ts';
 export * from './parse-json.ts';
+export * from './revocation-watch.ts';
 export * from './server.ts';
 export * from './service-process.ts';
 export * from './tokens.ts';

@@ -18,6 +18,7 @@ import {
   type Variables,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
+import { RevocationWatch } from './revocation-watch.ts';
 import type { Server } from './server.ts';
 import { JwksTokenVerifier, ServiceIdentity } from './tokens.ts';
 
@@ -34,6 +35,8 @@ export type ServiceProcess = {
   readonly signingKey: SigningKey;
   readonly identity: ServiceIdentity;
   readonly client: HttpClient;
+  /** Absent where there is no gateway to ask. */
+  readonly revocations?: RevocationWatch;
 };
 
 /** Where a service's own secret comes from: reads and checks it, naming the variable when it is missing or weak. */
@@ -52,7 +55,8 @@ export const jwtSecret: SecretSource = (environment) =>
 /**
  * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
  * (this service's own secret), SERVICE_ISSUER (the name under which it signs; the service's own unless it is a tenant's
- * node), HYBRIDSTORE_HOSTS_FILE (embedded platform only), HYBRIDSTORE_VERSION.
+ * node), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), HYBRIDSTORE_HOSTS_FILE
+ * (embedded platform only), HYBRIDSTORE_VERSION.
  */
 export function createServiceProcess(
   service: ServiceName,
@@ -69,19 +73,34 @@ export function createServiceProcess(
     ring,
   });
   const signingKey = deriveSigningKey(environment.text('SERVICE_ISSUER', service), readSecret(environment));
+  const identity = new ServiceIdentity(signingKey, clock);
+  const client = new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') });
+  const metrics = createMetrics(service);
+  const gatewayUrl = readGatewayUrl(service, environment);
+  const revocations =
+    gatewayUrl === undefined
+      ? undefined
+      : new RevocationWatch({ client, identity, clock, logger, metrics, gatewayUrl });
   return {
     service,
     version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
     environment,
     logger,
     ring,
-    metrics: createMetrics(service),
+    metrics,
     clock,
-    verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock),
+    verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock, revocations),
     signingKey,
-    identity: new ServiceIdentity(signingKey, clock),
-    client: new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') }),
+    identity,
+    client,
+    ...(revocations ? { revocations } : {}),
   };
+}
+
+/** The gateway asks its own store. */
+function readGatewayUrl(service: ServiceName, environment: Environment): string | undefined {
+  const isAbsent = service === 'auth-gateway' || environment.optional('AUTH_GATEWAY_URL') === undefined;
+  return isAbsent ? undefined : environment.url('AUTH_GATEWAY_URL');
 }
 
 /** HOST and PORT to listen on; a port in use is a start-up error that names PORT. */
@@ -94,7 +113,10 @@ export async function listen(
   const host = process.environment.text('HOST', '0.0.0.0');
   const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
   await listenAt(server, host, port);
+  const { revocations } = process;
+  revocations?.start();
   onShutdown(process.logger, [
+    ...(revocations ? [{ name: 'revocations', run: () => revocations.stop() }] : []),
     { name: 'http', run: () => server.app.close() },
     ...phases,
     { name: 'client', run: () => process.client.close() },

@@ -19,6 +19,11 @@ export interface TokenVerifier {
   verify(token: string): TokenClaims;
 }
 
+/** Says which sound tokens hold no more; throws `unauthenticated`. */
+export interface Standing {
+  requireStanding(claims: TokenClaims): void;
+}
+
 /**
  * Public keys of all issuers by key id. One algorithm (ES256), `kid` exact, and a key speaks for its own issuer only:
  * a stolen key of one service cannot make tokens of another. The file is read again when it changes (key rotation).
@@ -26,15 +31,17 @@ export interface TokenVerifier {
 export class JwksTokenVerifier implements TokenVerifier {
   readonly #path: string;
   readonly #clock: Clock;
+  readonly #standing: Standing | undefined;
   readonly #verified = new LruCache<string, TokenClaims>(cacheEntriesMax);
   #jwks: Jwks = { keys: [] };
   #keys = new Map<string, KeyObject>();
   #fileStamp = '';
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, standing?: Standing) {
     this.#path = path;
     this.#clock = clock;
+    this.#standing = standing;
     this.#refresh();
   }
 
@@ -51,6 +58,7 @@ export class JwksTokenVerifier implements TokenVerifier {
     const known = this.#verified.get(digest);
     const claims = known ?? this.#verifySignature(token);
     requireTime(claims, this.#clock.now());
+    this.#standing?.requireStanding(claims);
     if (!known) this.#verified.set(digest, claims);
     return claims;
   }

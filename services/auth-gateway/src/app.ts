@@ -11,6 +11,7 @@ import { ApiKeys } from './domain/api-keys.ts';
 import { LoginGuard } from './domain/login-guard.ts';
 import type { PasswordHasher } from './domain/password-hasher.ts';
 import type { RandomSource } from './domain/random-source.ts';
+import { RevocationList } from './domain/revocation-list.ts';
 import type { UserStore } from './domain/user-store.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import type { Forwarder, Gateway, TokenSigner } from './ports.ts';
@@ -21,8 +22,10 @@ import { addGrant } from './routes/grant.ts';
 import { addJwks } from './routes/jwks.ts';
 import { addListKeys } from './routes/list-keys.ts';
 import { addLogin } from './routes/login.ts';
+import { addLogout } from './routes/logout.ts';
 import { addPermissions } from './routes/permissions.ts';
 import { addRegister } from './routes/register.ts';
+import { addRevocations } from './routes/revocations.ts';
 import { addRevoke } from './routes/revoke.ts';
 import { addValidate } from './routes/validate.ts';
 import { Credentials } from './tokens/credentials.ts';
@@ -69,6 +72,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     accounts,
     keys,
     credentials,
+    revocations: new RevocationList(store, clock),
     signToken: createTokenSigner(parts),
     jwks: () => verifier.jwks,
     forwarder: forwarder satisfies Forwarder,
@@ -81,6 +85,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
 function addRoutes(server: Server, gateway: Gateway): void {
   addRegister(server, gateway);
   addLogin(server, gateway);
+  addLogout(server, gateway);
   addValidate(server, gateway);
   addPermissions(server, gateway);
   addGrant(server, gateway);
@@ -89,6 +94,7 @@ function addRoutes(server: Server, gateway: Gateway): void {
   addListKeys(server, gateway);
   addDeleteKey(server, gateway);
   addJwks(server, gateway);
+  addRevocations(server, gateway);
   addForwarding(server, gateway);
 }
 

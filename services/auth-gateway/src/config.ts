@@ -3,6 +3,7 @@ import { type Role, roles, type ServiceName, services, tenantIdPattern } from '@
 import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
 import { passwordCharactersMin, type RegistrationGrant } from './domain/accounts.ts';
 import { type LegacyUser, parseLegacyUsers } from './domain/legacy-users.ts';
+import { tokenHoursMax } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
 
 export type GatewayConfig = {
@@ -30,7 +31,7 @@ export function readConfig(environment: Environment): GatewayConfig {
   return {
     usersPath: environment.text('USERS_PATH', environment.text('DATA_PATH', './data')),
     tokenLifetimeSeconds: Math.round(
-      3_600 * environment.number('JWT_EXPIRATION_HOURS', { fallback: 24, min: 0.01, max: 720 }),
+      3_600 * environment.number('JWT_EXPIRATION_HOURS', { fallback: 24, min: 0.01, max: tokenHoursMax }),
     ),
     allowedOrigins: environment.list('ALLOWED_ORIGINS').map(requireOrigin),
     bcryptRoundsMax,

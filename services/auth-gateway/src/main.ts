@@ -10,7 +10,7 @@ import { SqliteUserStore } from './store/sqlite-user-store.ts';
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, jwtSecret);
   const config = readConfig(service.environment);
-  const store = new SqliteUserStore(openUsersDatabase(config.usersPath));
+  const store = new SqliteUserStore(openUsersDatabase(config.usersPath), service.clock);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const app = createApp({
     process: { ...service, hostsFile },

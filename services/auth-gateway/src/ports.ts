@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Jwks, Permission } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
+import type { RevocationList } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
 import type { Credentials, Resolved } from './tokens/credentials.ts';
@@ -51,6 +52,7 @@ export type Gateway = {
   readonly accounts: Accounts;
   readonly keys: ApiKeys;
   readonly credentials: Credentials;
+  readonly revocations: RevocationList;
   readonly signToken: TokenSigner;
   readonly jwks: () => Jwks;
   readonly forwarder: Forwarder;

@@ -44,7 +44,7 @@ export class GatewayHarness {
     this.clock = new FakeClock();
     const clock = options.clock ?? this.clock;
     this.issuer = new TestIssuer(this.#folder.path, clock);
-    this.store = new SqliteUserStore(openUsersDatabase(this.#folder.path));
+    this.store = new SqliteUserStore(openUsersDatabase(this.#folder.path), clock);
     this.app = createApp({
       process: {
         version: '0.1.0',

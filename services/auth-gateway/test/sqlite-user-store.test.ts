@@ -3,14 +3,14 @@ import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
-import { createTemporaryFolder } from '@hybridstore/test-kit';
+import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import { openUsersDatabase } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
 import { storeContract } from './store-contract.ts';
 
-storeContract('SQLite', async () => {
+storeContract('SQLite', async (clock = new FakeClock()) => {
   const folder = createTemporaryFolder();
-  const store = new SqliteUserStore(openUsersDatabase(folder.path));
+  const store = new SqliteUserStore(openUsersDatabase(folder.path), clock);
   return {
     store,
     [Symbol.asyncDispose]: async () => {
@@ -32,10 +32,10 @@ const ada = {
 describe('the file of users', () => {
   it('holds its users when it is opened again', async () => {
     using folder = createTemporaryFolder();
-    const first = new SqliteUserStore(openUsersDatabase(folder.path));
+    const first = new SqliteUserStore(openUsersDatabase(folder.path), new FakeClock());
     await first.insertUser(ada, 10);
     await first.close();
-    const second = new SqliteUserStore(openUsersDatabase(folder.path));
+    const second = new SqliteUserStore(openUsersDatabase(folder.path), new FakeClock());
     assert.equal((await second.userById('id-ada'))?.username, 'ada');
     await second.close();
   });

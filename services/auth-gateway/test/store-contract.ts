@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Clock } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
 import type { ApiKeyRecord } from '../src/domain/api-key.ts';
 import type { Grant } from '../src/domain/user.ts';
 import type { NewUser, UserStore } from '../src/domain/user-store.ts';
@@ -35,7 +37,7 @@ function key(keyId: string, userId: string, more: Partial<ApiKeyRecord> = {}): A
 }
 
 /** What every store of users must hold to; run it on each implementation. */
-export function storeContract(name: string, open: () => Promise<OpenStore>): void {
+export function storeContract(name: string, open: (clock?: Clock) => Promise<OpenStore>): void {
   describe(`${name} as a store of users`, () => {
     it('gives back what was put in, by id and by name without case', async () => {
       await using opened = await open();
@@ -144,6 +146,39 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
       );
       await assert.rejects(opened.store.insertKey(key('k3', 'id-ada'), 2), { code: 'conflict' });
       assert.equal(await opened.store.keyById('k3'), undefined);
+    });
+
+    it('lists whose tokens were ended, newest first, until they are old', async () => {
+      const clock = new FakeClock();
+      await using opened = await open(clock);
+      const { store } = opened;
+      for (const name of ['ada', 'bob', 'carl']) await store.insertUser(user(name), 10);
+      for (const [keyId, owner] of [
+        ['k1', 'id-ada'],
+        ['k2', 'id-bob'],
+        ['k3', 'id-bob'],
+      ] as const)
+        await store.insertKey(key(keyId, owner), 10);
+      const startMs = clock.now();
+      await store.endSessions('id-ada');
+      await clock.advance(1_000);
+      await store.revokeAll('id-bob');
+      await clock.advance(1_000);
+      await store.deleteKey('id-ada', 'k1');
+      await clock.advance(1_000);
+      await store.endSessions('id-ada');
+      await assert.rejects(store.endSessions('nobody'), { code: 'not_found' });
+      assert.deepEqual(await store.revocationsSince(0, 10), [
+        { sub: 'user:id-ada', generation: 2, revokedAtMs: startMs + 3_000 },
+        { sub: 'key:k1', generation: 1, revokedAtMs: startMs + 2_000 },
+        { sub: 'key:k2', generation: 1, revokedAtMs: startMs + 1_000 },
+        { sub: 'key:k3', generation: 1, revokedAtMs: startMs + 1_000 },
+        { sub: 'user:id-bob', generation: 1, revokedAtMs: startMs + 1_000 },
+      ]);
+      assert.equal((await store.revocationsSince(0, 2)).length, 2);
+      assert.equal((await store.userById('id-ada'))?.generation, 2);
+      assert.equal((await store.revocationsSince(startMs + 2_000, 10)).length, 2);
+      assert.equal((await store.revocationsSince(0, 10)).length, 2);
     });
 
     it("deletes a user's own key, and expired ones", async () => {

@@ -5,15 +5,17 @@ import {
   ApiKeyRequest,
   GrantRequest,
   Jwks,
+  LoggedOut,
   LoginRequest,
   PermissionsResponse,
   RegisterRequest,
+  Revocations,
   TokenResponse,
   User,
   ValidateRequest,
   ValidateResponse,
 } from '../auth.ts';
-import { type Endpoint, publicAccess, userAccess } from './endpoint.ts';
+import { type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
 
 const service = 'auth-gateway';
 const userParams = Type.Object(
@@ -40,6 +42,14 @@ export const authGateway = {
     access: publicAccess,
     body: LoginRequest,
     response: TokenResponse,
+  },
+  logout: {
+    service,
+    method: 'POST',
+    path: '/auth/logout',
+    summary: "End every session of the caller: none of the user's tokens holds any more, API keys do",
+    access: userAccess,
+    response: LoggedOut,
   },
   validate: {
     service,
@@ -112,5 +122,20 @@ export const authGateway = {
     summary: 'Public keys of all issuers',
     access: publicAccess,
     response: Jwks,
+  },
+  revocations: {
+    service,
+    method: 'GET',
+    path: '/internal/revocations',
+    summary: 'Whose tokens hold no more, with an ETag for If-None-Match',
+    access: onlyServices(
+      'operation-node',
+      'query-interpreter',
+      'cbo-engine',
+      'metadata-catalog',
+      'monitoring',
+      'tenant-node',
+    ),
+    response: Revocations,
   },
 } as const satisfies Record<string, Endpoint>;

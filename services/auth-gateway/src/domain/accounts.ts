@@ -79,6 +79,17 @@ export class Accounts {
     return { user, tenantId, permissions: permissionsInTenant(user, tenantId) };
   }
 
+  /** Ends every session of the caller and gives his id. `forbidden` for a key, which has none. */
+  async logout(claims: TokenClaims): Promise<string> {
+    const userId = userIdOfClaims(claims);
+    if (userId === undefined)
+      throw new HybridStoreError('forbidden', 'only a user has sessions to end; a key is deleted', {
+        subject: claims.sub,
+      });
+    await this.#options.store.endSessions(userId);
+    return userId;
+  }
+
   async permissions(claims: TokenClaims, userId: string): Promise<PermissionsResponse> {
     if (userIdOfClaims(claims) !== userId) requireAdministrator(claims);
     const user = await this.#options.store.userById(userId);

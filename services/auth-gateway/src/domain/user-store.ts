@@ -1,6 +1,9 @@
 import type { ApiKeyRecord } from './api-key.ts';
 import type { Grant, UserRecord } from './user.ts';
 
+/** Tokens of `sub` (`user:…`, `key:…`) with a generation below this one were revoked then. */
+export type Revocation = { readonly sub: string; readonly generation: number; readonly revokedAtMs: number };
+
 export type NewUser = Omit<UserRecord, 'generation'>;
 
 /**
@@ -17,6 +20,10 @@ export interface UserStore {
   addGrant(userId: string, grant: Grant): Promise<UserRecord>;
   /** Takes every grant and API key of a user and starts a new generation. `not_found` without the user. */
   revokeAll(userId: string): Promise<UserRecord>;
+  /** Starts a new generation; grants and keys stay. `not_found` without the user. */
+  endSessions(userId: string): Promise<void>;
+  /** What the changes above and `deleteKey` ended since then, newest first, at most `max` of them. Older ones are dropped. */
+  revocationsSince(timeMs: number, max: number): Promise<readonly Revocation[]>;
   /**
    * Makes this user the only platform administrator. Whoever was one before, or becomes one now, starts a new generation
    * and loses his API keys; an administrator who stays one keeps both.

@@ -35,6 +35,12 @@ const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX api_keys_by_user ON api_keys (user_id, created_at_ms);
    CREATE INDEX api_keys_by_expiry ON api_keys (expires_at_ms);`,
+  `CREATE TABLE revocations (
+     sub TEXT PRIMARY KEY,
+     generation INTEGER NOT NULL,
+     revoked_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX revocations_by_time ON revocations (revoked_at_ms);`,
 ];
 
 /**

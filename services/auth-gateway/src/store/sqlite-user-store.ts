@@ -1,17 +1,19 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Permission, Role } from '@hybridstore/contracts';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import type { ApiKeyRecord } from '../domain/api-key.ts';
 import { type Grant, nameKey, tenantOfUser, type UserRecord } from '../domain/user.ts';
-import type { NewUser, UserStore } from '../domain/user-store.ts';
+import type { NewUser, Revocation, UserStore } from '../domain/user-store.ts';
 
 /** Users in one SQLite file of one process. Statements are synchronous and short; each change is one transaction. */
 export class SqliteUserStore implements UserStore {
   readonly #database: DatabaseSync;
+  readonly #clock: Clock;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, clock: Clock) {
     this.#database = database;
+    this.#clock = clock;
   }
 
   async insertUser(user: NewUser, usersMax: number): Promise<void> {
@@ -61,9 +63,23 @@ export class SqliteUserStore implements UserStore {
     return this.#transact(() => {
       this.#requireUser(userId);
       this.#prepare('DELETE FROM grants WHERE user_id = ?').run(userId);
-      this.#endSessions(userId);
+      this.#revoke(userId);
       return this.#requireUser(userId);
     });
+  }
+
+  async endSessions(userId: string): Promise<void> {
+    this.#transact(() => {
+      this.#requireUser(userId);
+      this.#startGeneration(userId);
+    });
+  }
+
+  async revocationsSince(timeMs: number, max: number): Promise<readonly Revocation[]> {
+    this.#prepare('DELETE FROM revocations WHERE revoked_at_ms < ?').run(timeMs);
+    return this.#all<RevocationRow>('SELECT * FROM revocations ORDER BY revoked_at_ms DESC, sub LIMIT ?', max).map(
+      (row) => ({ sub: row.sub, generation: row.generation, revokedAtMs: row.revoked_at_ms }),
+    );
   }
 
   async setPlatformAdministrator(userId: string): Promise<void> {
@@ -73,7 +89,7 @@ export class SqliteUserStore implements UserStore {
         userId,
       );
       this.#requireUser(userId);
-      for (const user of changed) this.#endSessions(user.user_id);
+      for (const user of changed) this.#revoke(user.user_id);
       this.#prepare(
         'UPDATE users SET is_platform_admin = (user_id = ?1) WHERE is_platform_admin <> (user_id = ?1)',
       ).run(userId);
@@ -113,7 +129,11 @@ export class SqliteUserStore implements UserStore {
   }
 
   async deleteKey(userId: string, keyId: string): Promise<boolean> {
-    return this.#prepare('DELETE FROM api_keys WHERE user_id = ? AND key_id = ?').run(userId, keyId).changes === 1;
+    return this.#transact(() => {
+      const { changes } = this.#prepare('DELETE FROM api_keys WHERE user_id = ? AND key_id = ?').run(userId, keyId);
+      if (changes === 1) this.#noteRevocation(`key:${keyId}`, 1);
+      return changes === 1;
+    });
   }
 
   async deleteKeysExpiredBefore(timeMs: number): Promise<number> {
@@ -153,9 +173,23 @@ export class SqliteUserStore implements UserStore {
     ).run(userId, grant.tenantId, grant.role, JSON.stringify(grant.sources));
   }
 
-  #endSessions(userId: string): void {
-    this.#prepare('DELETE FROM api_keys WHERE user_id = ?').run(userId);
+  #revoke(userId: string): void {
+    const keys = this.#all<{ key_id: string }>('DELETE FROM api_keys WHERE user_id = ? RETURNING key_id', userId);
+    // Tokens of keys carry no generation, which counts as 0.
+    for (const key of keys) this.#noteRevocation(`key:${key.key_id}`, 1);
+    this.#startGeneration(userId);
+  }
+
+  #startGeneration(userId: string): void {
     this.#prepare('UPDATE users SET generation = generation + 1 WHERE user_id = ?').run(userId);
+    this.#noteRevocation(`user:${userId}`, this.#requireUser(userId).generation);
+  }
+
+  #noteRevocation(sub: string, generation: number): void {
+    this.#prepare(
+      `INSERT INTO revocations VALUES (?1, ?2, ?3)
+       ON CONFLICT (sub) DO UPDATE SET generation = ?2, revoked_at_ms = ?3`,
+    ).run(sub, generation, this.#clock.now());
   }
 
   #transact<T>(change: () => T): T {
@@ -196,6 +230,7 @@ type UserRow = {
   readonly generation: number;
   readonly created_at_ms: number;
 };
+type RevocationRow = { readonly sub: string; readonly generation: number; readonly revoked_at_ms: number };
 type GrantRow = { readonly tenant_id: string; readonly role: Role; readonly sources: string };
 type KeyRow = {
   readonly key_id: string;

@@ -1,0 +1,44 @@
+import { type Revocations, revocationsMax } from '@hybridstore/contracts';
+import type { Clock } from '@hybridstore/runtime';
+import type { UserStore } from './user-store.ts';
+
+/** The longest life that a token may have been given (JWT_EXPIRATION_HOURS): whatever was revoked before has expired. */
+export const tokenHoursMax = 720;
+/** Many services ask for the list; the store is asked once in this time. */
+const heldMs = 1_000;
+
+/**
+ * What was revoked and may still be carried around, for services that check tokens by themselves. The list has a bound:
+ * beyond it, users' tokens of the time before its oldest entry are refused altogether, and their owners log in once more.
+ */
+export class RevocationList {
+  readonly #store: UserStore;
+  readonly #clock: Clock;
+  #held: { readonly answer: Promise<Revocations>; readonly readAtMs: number } | undefined;
+
+  constructor(store: UserStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  read(): Promise<Revocations> {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#held && nowMs - this.#held.readAtMs < heldMs) return this.#held.answer;
+    const answer = this.#readStore();
+    this.#held = { answer, readAtMs: nowMs };
+    answer.catch(() => {
+      this.#held = undefined;
+    });
+    return answer;
+  }
+
+  async #readStore(): Promise<Revocations> {
+    const since = this.#clock.now() - tokenHoursMax * 3_600_000;
+    const revocations = await this.#store.revocationsSince(since, revocationsMax + 1);
+    const firstLeftOut = revocations[revocationsMax];
+    return {
+      revoked: revocations.slice(0, revocationsMax).map(({ sub, generation }) => ({ sub, generation })),
+      users_issued_until: firstLeftOut ? Math.ceil(firstLeftOut.revokedAtMs / 1_000) : 0,
+    };
+  }
+}
