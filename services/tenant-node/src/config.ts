@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, opendirSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, opendirSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
@@ -99,6 +99,13 @@ function createFolder(path: string): void {
   const parent = dirname(path);
   if (parent !== path) createFolder(parent);
   mkdirSync(path);
+  const folder = openSync(parent, 'r');
+  try {
+    // What will be synced in it is found again only if its own name is.
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
 
 function readLimits(environment: Environment): QueryLimits {

@@ -20,6 +20,7 @@ export interface Disk {
   /** Names in a folder, sorted; none when the folder is absent. */
   list(folder: string): Promise<string[]>;
   stat(path: string): Promise<FileStat | undefined>;
+  /** With its parents; the names it makes are durable. */
   createFolder(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** A second name for a file; false when the name is taken. The only way to publish a name that must not be there yet. */
@@ -146,7 +147,10 @@ export const systemDisk: Disk = {
     }
   },
   async createFolder(path) {
-    await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
+    const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
+    if (first === undefined) return;
+    // Every name that was made, from the highest folder down to `path`.
+    for (let made = path; made.length >= first.length; made = dirname(made)) await systemDisk.syncFolder(dirname(made));
   },
   rename: (from, to) => fs.promises.rename(from, to),
   async link(from, to) {

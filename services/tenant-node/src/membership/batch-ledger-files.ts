@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from '@hybridstore/contracts';
 import type { AppliedBatch } from '../domain/engine-port.ts';
@@ -36,7 +45,8 @@ export class BatchLedgerFiles implements BatchLedgers {
     const path = this.#pathOf(member.pod);
     const file = openSync(`${path}.tmp`, 'w', 0o640);
     try {
-      writeSync(file, JSON.stringify(content));
+      // Writes until all is written, where writeSync may stop half way on a disk that is nearly full.
+      writeFileSync(file, JSON.stringify(content));
       fsyncSync(file);
     } finally {
       closeSync(file);

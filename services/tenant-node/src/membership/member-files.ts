@@ -1,4 +1,13 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Member } from '@hybridstore/contracts';
 import { compileValidator } from '@hybridstore/http';
@@ -37,7 +46,8 @@ export class MemberFiles implements MemberStore {
     const temporary = `${path}.tmp-${process.pid}`;
     const file = openSync(temporary, 'w', 0o640);
     try {
-      writeSync(file, JSON.stringify(member));
+      // Writes until all is written, where writeSync may stop half way on a disk that is nearly full.
+      writeFileSync(file, JSON.stringify(member));
       fsyncSync(file);
     } finally {
       closeSync(file);

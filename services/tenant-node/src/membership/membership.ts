@@ -65,6 +65,7 @@ export class Membership implements Members, MemberDirectory {
   async join(): Promise<void> {
     const { store, self, clock, logger } = this.#options;
     const before = store.read(self.pod);
+    refuseLostLog(before, self);
     const epoch = (before?.epoch ?? 0) + 1;
     this.#self = { ...self, state: 'active', epoch, ...this.#placeInOrder(before) };
     store.write(this.#self);
@@ -172,6 +173,20 @@ export class Membership implements Members, MemberDirectory {
       },
     };
   }
+}
+
+/**
+ * A member that never handed over has rows in its log that no table may hold. On another log it would make itself known
+ * in the old one's place, and every strict answer would silently be without those rows.
+ */
+function refuseLostLog(before: Member | undefined, self: Pick<Member, 'pod' | 'log_id'>): void {
+  if (before === undefined || before.state === 'drained' || before.log_id === self.log_id) return;
+  throw new HybridStoreError(
+    'corrupt',
+    `members/${self.pod}.json: expected log ${before.log_id}, which was never handed over, found log ${self.log_id}; ` +
+      'bring its volume back, or remove the file to give up the rows that only that log holds',
+    { pod: self.pod, expected: before.log_id, actual: self.log_id },
+  );
 }
 
 const nothingHeld = { acknowledgedLsn: 0, committedLsn: 0, tableVersion: -1, unflushedRows: 0, frames: [] };

@@ -6,8 +6,9 @@ type Inode = { bytes: Buffer; synced: Buffer; writes: { at: number; bytes: Buffe
 export type DiskOperation = 'open' | 'write' | 'datasync' | 'truncate' | 'rename' | 'link' | 'remove' | 'syncFolder';
 
 /**
- * A disk that forgets: `crash` keeps only synced bytes under synced names, and as much of the rest as `tear` decides.
- * `fault` is asked before every change and may throw what an operating system would; a full disk takes part of a write.
+ * A disk that forgets: `crash` keeps only synced bytes under synced names, and as much of the rest as `tear` decides;
+ * `kill` ends the process alone, which finds again all that it wrote. After a failed sync what was to be synced is taken
+ * for clean, as a kernel does: it is read as it was written, and is lost with a crash unless it is written again. `fault` is asked before every change and may throw what an operating system would; a full disk takes part of a write.
  */
 export class MemoryDisk implements Disk {
   readonly #now: () => number;
@@ -38,6 +39,11 @@ export class MemoryDisk implements Disk {
       }
       Object.assign(inode, { bytes, synced: Buffer.from(bytes), writes: [] });
     }
+    this.kill();
+  }
+
+  /** What the process has open is closed, its operations never end. */
+  kill(): void {
     this.#locks.clear();
     this.#lives += 1;
     this.hang = () => false;
@@ -74,8 +80,15 @@ export class MemoryDisk implements Disk {
         this.#write(inode, bytes, position);
       },
       datasync: async () => {
-        await this.#before('datasync', path, life);
-        inode.synced = Buffer.from(inode.bytes);
+        try {
+          await this.#before('datasync', path, life);
+        } catch (error) {
+          inode.writes = [];
+          throw error;
+        }
+        let synced: Buffer = Buffer.from(inode.synced.subarray(0, inode.bytes.length));
+        for (const write of inode.writes) synced = patch(synced, write.at, write.bytes);
+        inode.synced = synced;
         inode.writes = [];
       },
       truncate: async (length) => {

@@ -144,6 +144,21 @@ describe('membership', () => {
     assert.deepEqual(podsOf(first), ['acme-1']);
   });
 
+  it('refuses to take the place of its own log that was never handed over', async () => {
+    const { store, create } = world();
+    await create('acme-0').join();
+    const written = store.read('acme-0')!;
+    store.write({ ...written, log_id: 'lost' });
+    await assert.rejects(create('acme-0').join(), {
+      code: 'corrupt',
+      message: /expected log lost, which was never handed over, found log log-of-acme-0/,
+    });
+    assert.equal(store.read('acme-0')?.log_id, 'lost');
+    store.write({ ...written, log_id: 'lost', state: 'drained' });
+    await create('acme-0').join();
+    assert.equal(store.read('acme-0')?.state, 'active');
+  });
+
   it('believes the later of two statements about a member', () => {
     const { create } = world();
     const first = create('acme-0');

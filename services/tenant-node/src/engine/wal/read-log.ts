@@ -22,9 +22,18 @@ export type ValidatedLog = {
   readonly reservedLsn: number;
   /** Where the last segment's good frames end, when something follows them. */
   readonly tornAt: number | undefined;
+  /** Where the last group begins in the last segment: no frame says that it was durable. */
+  readonly lastGroupAt: number;
 };
 
-type Progress = { lastLsn: number; reservedLsn: number; isFirstFrame: boolean };
+type Progress = {
+  lastLsn: number;
+  reservedLsn: number;
+  isFirstFrame: boolean;
+  /** Of the newest group: what its frames say was durable, and where it begins in its segment. */
+  durableLsn: number;
+  groupAt: number;
+};
 
 export async function validateLog(
   disk: Disk,
@@ -32,7 +41,7 @@ export async function validateLog(
   expected: { readonly logId: string; readonly batchIds: BatchIds },
 ): Promise<ValidatedLog> {
   const names = (await disk.list(folder)).filter((name) => firstLsnOfName(name) !== undefined);
-  const progress: Progress = { lastLsn: 0, reservedLsn: 0, isFirstFrame: true };
+  const progress: Progress = { lastLsn: 0, reservedLsn: 0, isFirstFrame: true, durableLsn: -1, groupAt: 0 };
   const segments: SegmentSummary[] = [];
   let tornAt: number | undefined;
   for (const [index, name] of names.entries()) {
@@ -41,7 +50,8 @@ export async function validateLog(
     segments.push(read.summary);
     tornAt = read.tornAt;
   }
-  return { segments, lastLsn: progress.lastLsn, reservedLsn: progress.reservedLsn, tornAt };
+  const { lastLsn, reservedLsn, groupAt } = progress;
+  return { segments, lastLsn, reservedLsn, tornAt, lastGroupAt: groupAt };
 }
 
 type SegmentContext = {
@@ -66,9 +76,13 @@ async function validateSegment(
   // A segment is opened after everything before it was synced; its name counts even when older segments are gone.
   context.progress.reservedLsn = Math.max(context.progress.reservedLsn, header.firstLsn - 1);
   let at = segmentHeaderBytes;
+  // A segment begins after everything before it was synced.
+  Object.assign(context.progress, { durableLsn: -1, groupAt: at });
   while (at < bytes.length) {
     const frame = readNextFrame(bytes, at, context.progress);
     if ('broken' in frame) return dropOrRefuse(bytes, { at, path, broken: frame.broken, summary, context });
+    if (frame.durableLsn !== context.progress.durableLsn)
+      Object.assign(context.progress, { durableLsn: frame.durableLsn, groupAt: at });
     acceptFrame(frame, bytes.subarray(at, at + frame.bytes), summary, context);
     at += frame.bytes;
   }

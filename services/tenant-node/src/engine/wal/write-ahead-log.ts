@@ -10,8 +10,8 @@ import { readFrames, type ValidatedLog, validateLog } from './read-log.ts';
 import type { SegmentSummary } from './segment-summary.ts';
 
 /**
- * The log of one node: `log-id`, `lock` and segments in one folder. Opening it validates everything and cuts off a torn
- * tail; the rows that no table has committed yet are then read through `replay`, and only after that `start` lets new
+ * The log of one node: `log-id`, `lock` and segments in one folder. Opening it validates everything, cuts off a torn tail
+ * and makes the last group durable; the rows that no table has committed yet are then read through `replay`, and only after that `start` lets new
  * rows in.
  */
 export type LogOptions = Pick<LogWriterOptions, 'folder' | 'segmentBytesMax' | 'queueBytesMax' | 'onFailure'> & {
@@ -63,6 +63,7 @@ export class WriteAheadLog {
       const batchIds = new BatchIds(options.batchIdsMax);
       const validated = await validateLog(disk, folder, { logId, batchIds });
       await cutTornTail(disk, folder, validated, options.logger);
+      await settleLastGroup(disk, validated);
       return new WriteAheadLog(options, { logId, batchIds, validated, lock });
     } catch (error) {
       lock.release();
@@ -119,6 +120,8 @@ export class WriteAheadLog {
       const isOld = segment.writtenAtMs < oldestKeptMs || bytes > logBytesMax;
       if (!isOld || ![...segment.lastLsnOfTable].every(([table, lastLsn]) => isCommitted(table, lastLsn))) break;
       await this.#options.disk.remove(segment.path);
+      // One by one: a crash that brings a younger one back without its elder neighbours would look like rot.
+      await this.#options.disk.syncFolder(this.#options.folder);
       this.batchIds.forget(segment.batchKeys);
       removed.add(segment.path);
       bytes -= segment.bytes;
@@ -154,6 +157,26 @@ async function logIdOfSegments(disk: Disk, folder: string, names: readonly strin
     if (!('broken' in header)) return header.logId;
   }
   return undefined;
+}
+
+/**
+ * The last process may have died between the write of its last group and the sync, or because the sync failed: the frames
+ * are read all the same, from memory that the kernel may never write out (after a failed sync it takes the pages for
+ * clean). They are about to be shown, and acknowledged again to whoever repeats their batch id. So they are written once
+ * more, which makes the pages dirty, and synced.
+ */
+async function settleLastGroup(disk: Disk, validated: ValidatedLog): Promise<void> {
+  const last: SegmentSummary | undefined = validated.segments.at(-1);
+  const from = validated.lastGroupAt;
+  if (!last || last.bytes <= from) return;
+  const group = await disk.readRange(last.path, from, last.bytes - from);
+  const file = await disk.open(last.path);
+  try {
+    await file.write(group, from);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Before anything is written, so that what was dropped once stays dropped. */

@@ -211,6 +211,56 @@ test('after a failed fdatasync nothing is acknowledged any more, and the owner i
   assert.deepEqual(await reopened(disk), ['1 good']);
 });
 
+for (const [what, prepare] of [
+  [
+    'the process was killed before the sync',
+    (disk: MemoryDisk) => (disk.hang = (operation) => operation === 'datasync'),
+  ],
+  [
+    'the sync failed',
+    (disk: MemoryDisk) => (disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined)),
+  ],
+] as const)
+  test(`frames that are read again are durable from then on, also when ${what}`, async () => {
+    const disk = new MemoryDisk();
+    const { writer } = await started(disk);
+    await append(writer, 'synced');
+    prepare(disk);
+    const outcome = append(writer, 'not synced', { batchId: 'b' }).catch(() => {});
+    await turn();
+    disk.kill();
+    disk.fault = () => undefined;
+    void outcome;
+    const again = await WriteAheadLog.open(options(disk));
+    assert.deepEqual(await replayed(again), ['1 synced', '2 not synced']);
+    // The batch is acknowledged again to whoever repeats it, so it must not vanish any more.
+    assert.equal(again.batchIds.get(batchKey(table, 'b'))?.lsn, 2);
+    disk.crash();
+    assert.deepEqual(await reopened(disk), ['1 synced', '2 not synced']);
+  });
+
+test('a log whose last group cannot be made durable does not open', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  await append(writer, 'one');
+  disk.kill();
+  disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined);
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'EIO' });
+  disk.fault = () => undefined;
+  assert.deepEqual(await reopened(disk), ['1 one']);
+});
+
+test('old segments go durably one after the other, so that no gap comes back', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100, logBytesMax: 0 });
+  for (const text of ['a', 'b', 'c', 'd']) await append(writer, text);
+  let removals = 0;
+  disk.fault = (operation) => (operation === 'remove' && ++removals === 3 ? osError('EIO') : undefined);
+  await assert.rejects(log.removeOld(() => true));
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['3 c', '4 d']);
+});
+
 test('a full disk refuses the group, leaves no trace of it, and takes the next one when there is room', async () => {
   const disk = new MemoryDisk();
   const { writer } = await started(disk);
