@@ -14,9 +14,21 @@ test('every definition fits into an annotation, as kubectl apply needs', () => {
   }
 });
 
-test('the corpus holds at least 40 invalid objects', () => {
-  assert.ok(readCorpus().filter((each) => each.expect !== undefined).length >= 40);
+test('the corpus holds at least 100 invalid objects, and one for each rule of each definition', () => {
+  const expected = readCorpus().flatMap((each) => each.expect ?? []);
+  assert.ok(expected.length >= 100, `${expected.length} objects`);
+  const messages = buildCrds().flatMap((crd) => findRules(crd.spec.versions[0]?.schema.openAPIV3Schema as SchemaNode));
+  assert.ok(messages.length > 0);
+  const untested = messages.filter((message) => !expected.some((words) => message.includes(words)));
+  assert.deepEqual(untested, []);
 });
+
+/** Messages of the rules here and below. */
+function findRules(node: SchemaNode): readonly string[] {
+  const below = [...Object.values(node.properties ?? {}), ...(node.items === undefined ? [] : [node.items])];
+  const own = (node['x-kubernetes-validations'] ?? []).map((rule) => rule.message);
+  return [...own, ...below.flatMap(findRules)];
+}
 
 test('the embedded API server accepts every valid object and refuses every invalid one with its message', async () => {
   const kube = new EmbeddedApiServer({ clock: new FakeClock() });
@@ -39,6 +51,7 @@ type SchemaNode = {
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+  readonly 'x-kubernetes-validations'?: readonly { readonly message: string }[];
 };
 
 function findUndescribed(node: SchemaNode, path: string): readonly string[] {
