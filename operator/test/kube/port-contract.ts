@@ -519,10 +519,13 @@ function describeEvent(
   return `${event.type} ${event.object.metadata.name} ${event.object.data?.n ?? ''}`.trim();
 }
 
+/** A minute: bounds a hang, nothing is measured by it. */
+const servedTriesMax = 600;
+
 /** A real server serves a new definition some moments after it accepted it. */
 async function untilServed(kube: Kube, namespace: string): Promise<void> {
   const { setTimeout: pause } = await import('node:timers/promises');
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < servedTriesMax; attempt += 1) {
     try {
       await kube.list(widgets, { namespace });
       return;

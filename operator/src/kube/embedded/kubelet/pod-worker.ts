@@ -26,6 +26,8 @@ export type PodWorkerOptions = {
   readonly baseEnvironment: Readonly<Record<string, string>>;
   /** Restarts that earlier platforms on this folder counted. */
   readonly restartCount: number;
+  /** Bytes of output at which a log is cut; at most twice as many are kept, and what comes between two looks. */
+  readonly logBytesMax?: number;
   readonly report: (status: PodStatus) => void;
 };
 
@@ -35,7 +37,7 @@ const backoffMsMax = 30_000;
 const settledMs = 60_000;
 /** Before its first success a probe is tried more often than declared: nobody likes to wait for a start. */
 const startProbeMs = 100;
-const logBytesMax = 16 * 1024 * 1024;
+const logBytesMaxDefault = 16 * 1024 * 1024;
 const missingRetryMs = 200;
 
 type Phase = 'waiting' | 'running' | 'backing-off' | 'stopping' | 'ended';
@@ -169,7 +171,7 @@ export class PodWorker {
   }
 
   #spawn(file: string, args: readonly string[], environment: Readonly<Record<string, string>>): void {
-    rotateLog(this.logFile);
+    this.#boundLog();
     const log = openSync(this.logFile, 'a', 0o600);
     // A process group of its own: its children end with it, and a Ctrl-C at the terminal reaches the platform alone.
     const child = spawn(file, args, {
@@ -241,10 +243,20 @@ export class PodWorker {
       if (this.#phase !== 'running' || this.#child !== child) return;
       const failed = isAlive ? 0 : failures + 1;
       if (failed >= (livenessProbe?.failureThreshold ?? 3)) this.kill();
-      rotateLog(this.logFile);
+      this.#boundLog();
       this.#judge(isUp, Boolean(startupProbe));
       this.#probe(failed);
     });
+  }
+
+  /** Keeps the newest output and one part before it. The process appends, so its file may be cut under it. */
+  #boundLog(): void {
+    const { logBytesMax = logBytesMaxDefault, logger } = this.#options;
+    const bytes = statSync(this.logFile, { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes < logBytesMax) return;
+    copyFileSync(this.logFile, `${this.logFile}.1`);
+    truncateSync(this.logFile);
+    logger.debug('pod_log_cut', { pod: this.name, bytes });
   }
 
   #judge(isUp: boolean, hasStartupProbe: boolean): void {
@@ -301,12 +313,4 @@ function buildTermination(
     startedAt: time(startedAtMs),
     finishedAt: time(nowMs),
   };
-}
-
-/** Keeps the newest output and one part before it. The process appends, so its file may be cut under it. */
-function rotateLog(path: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat || stat.size < logBytesMax) return;
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path);
 }
