@@ -14,6 +14,12 @@ import { customResourceDefinitions } from '../../src/kube/kinds.ts';
 import { buildWidget, widgetDefinition, widgets } from './widget.ts';
 
 /** What the tests look at in answers of the server. */
+interface OpenApiSchema {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, OpenApiSchema>>;
+  readonly 'x-kubernetes-group-version-kind'?: readonly object[];
+}
+
 interface Document {
   readonly kind: string;
   readonly type: string;
@@ -29,6 +35,7 @@ interface Document {
   readonly object: { readonly code: number };
   readonly columnDefinitions: readonly { readonly name: string }[];
   readonly rows: readonly { readonly cells: readonly unknown[] }[];
+  readonly components: { readonly schemas: Readonly<Record<string, OpenApiSchema>> };
 }
 
 describe('HTTP front of the embedded API server', () => {
@@ -106,11 +113,22 @@ describe('HTTP front of the embedded API server', () => {
     assert.ok(document?.patch.parameters.some((parameter) => parameter.name === 'fieldValidation'));
   });
 
+  it('the OpenAPI document explains the fields of custom kinds', async () => {
+    const { components } = (await call('/openapi/v3/apis/test.hybridstore.dev/v1')).json();
+    const schema = components.schemas['dev.hybridstore.test.v1.Widget'];
+    assert.deepEqual(schema?.['x-kubernetes-group-version-kind'], [
+      { group: 'test.hybridstore.dev', version: 'v1', kind: 'Widget' },
+    ]);
+    assert.equal(schema?.properties?.['spec']?.properties?.['size']?.type, 'integer');
+    assert.deepEqual((await call('/openapi/v3/api/v1')).json().components.schemas, {});
+  });
+
   it('bad requests get a Status that says what is wrong, never a stack trace', async () => {
     const collection = '/apis/test.hybridstore.dev/v1/namespaces/default/widgets';
     const rows: [string, Parameters<typeof call>[1], number, RegExp][] = [
       ['/nowhere', {}, 404, /could not find the requested resource/],
       ['/apis/none.dev/v1/things', {}, 404, /could not find the requested resource/],
+      ['/api/v1/namespaces/default/pods/a/exec', { method: 'POST' }, 404, /could not find the requested resource/],
       [collection, { method: 'POST', body: '{not json' }, 400, /error decoding the body/],
       [collection, { method: 'POST', body: '[]' }, 400, /expected an object/],
       [collection, { method: 'POST', body: '{}' }, 400, /metadata/],

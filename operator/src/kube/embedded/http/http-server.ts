@@ -182,6 +182,9 @@ async function list({ options, response, request, url }: Call, path: ResourcePat
 }
 
 async function create(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
+  // Subresources that are created (`exec`, `portforward`, `eviction`, `binding`, `token`) need a real cluster.
+  if (path.name !== undefined)
+    throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
   const object = withNamespace(path, kind, await readObject(call));
   return sendJson(call.response, 201, await call.options.api.create(kind.resource, object, readWriteOptions(call)));
 }

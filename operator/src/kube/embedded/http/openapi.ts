@@ -1,5 +1,6 @@
 // As much of the OpenAPI v3 document as kubectl needs: it looks there whether the server checks unknown fields itself
-// (the parameter `fieldValidation` of PATCH), and sends the object unchecked if so. Schemas are left out.
+// (the parameter `fieldValidation` of PATCH), and sends the object unchecked if so; and it explains fields from the schemas
+// of custom kinds. Those of built-in kinds are left out.
 
 import { parseApiVersion } from '../../resource.ts';
 import type { Kind } from '../api/kind.ts';
@@ -19,7 +20,26 @@ export function readOpenApi(path: string, kinds: readonly Kind[]): object | unde
     openapi: '3.0.0',
     info: { title: 'hybridstore embedded API server', version: 'v1' },
     paths: Object.fromEntries(served.map((kind) => [objectPathOf(kind), { patch: describePatch(kind) }])),
-    components: { schemas: {} },
+    components: {
+      schemas: Object.fromEntries(
+        served.filter(({ isCustom }) => isCustom).map((kind) => [schemaNameOf(kind), describeSchema(kind)]),
+      ),
+    },
+  };
+}
+
+/** `dev.hybridstore.v1alpha1.Tenant`: the group backwards, as the API server names the schemas of custom kinds. */
+function schemaNameOf({ resource }: Kind): string {
+  const { group, version } = parseApiVersion(resource.apiVersion);
+  return [...group.split('.').reverse(), version, resource.kind].join('.');
+}
+
+function describeSchema(kind: Kind): object {
+  const text = { type: 'string' };
+  return {
+    ...kind.schema,
+    properties: { apiVersion: text, kind: text, metadata: { type: 'object' }, ...kind.schema.properties },
+    'x-kubernetes-group-version-kind': [groupVersionKind(kind)],
   };
 }
 
@@ -37,8 +57,12 @@ function objectPathOf(kind: Kind): string {
   return `/${rootOf(kind)}${scope}/${kind.resource.plural}/{name}`;
 }
 
-function describePatch({ resource }: Kind): object {
+function groupVersionKind({ resource }: Kind): object {
   const { group, version } = parseApiVersion(resource.apiVersion);
+  return { group, version, kind: resource.kind };
+}
+
+function describePatch(kind: Kind): object {
   const parameters = ['dryRun', 'fieldManager', 'fieldValidation', 'force'].map((name) => ({
     name,
     in: 'query',
@@ -47,6 +71,6 @@ function describePatch({ resource }: Kind): object {
   return {
     parameters,
     responses: { 200: { description: 'OK' } },
-    'x-kubernetes-group-version-kind': { group, version, kind: resource.kind },
+    'x-kubernetes-group-version-kind': groupVersionKind(kind),
   };
 }

@@ -123,7 +123,7 @@ export class PodWorker {
   }
 
   #tryToStart(): void {
-    const { options, missing, environment, folders } = this.#gather();
+    const { options, missingVolumes, missingValues, environment, folders } = this.#gather();
     const place = { address: options.address, folders };
     // Only what the manifest says lies below a mount; the local command's own paths are of this machine.
     const words = [...(this.#container.command ?? []), ...(this.#container.args ?? [])];
@@ -135,8 +135,12 @@ export class PodWorker {
       this.#wait('ErrImageNeverPull', `image ${this.#container.image} has no local command`);
       return;
     }
-    if (missing.length > 0) {
-      this.#wait('CreateContainerConfigError', `not found: ${missing.join(', ')}`);
+    if (missingVolumes.length > 0) {
+      this.#wait('ContainerCreating', `waiting for ${missingVolumes.join(', ')}`);
+      return;
+    }
+    if (missingValues.length > 0) {
+      this.#wait('CreateContainerConfigError', `not found: ${missingValues.join(', ')}`);
       return;
     }
     this.#spawn(command.file, command.args, environment);
@@ -158,7 +162,7 @@ export class PodWorker {
       HOST: options.address,
       HYBRIDSTORE_HOSTS_FILE: options.hostsFile,
     };
-    return { options, missing: [...volumes.missing, ...missing], environment, folders: volumes.byName };
+    return { options, missingVolumes: volumes.missing, missingValues: missing, environment, folders: volumes.byName };
   }
 
   /** Something that the pod needs is not there yet: look again soon, as the kubelet does. */
