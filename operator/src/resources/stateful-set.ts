@@ -89,8 +89,18 @@ function buildNodeVariables({ key, spec, settings }: TenantInput): Readonly<Reco
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
+    LOG_BYTES_MAX: String(committedLogBytes(spec)),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
   };
+}
+
+const logBytesDefault = 2 * 1024 ** 3;
+/** The rest of the volume is for rows that are not committed yet, and for what the writers spill. */
+const committedLogShare = 0.5;
+
+/** Committed segments that are kept for their time must not fill a small volume. */
+function committedLogBytes({ storage }: TenantSpec): number {
+  return Math.min(logBytesDefault, Math.floor(quantityToNumber(String(storage.log.size)) * committedLogShare));
 }
 
 /** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
 import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
+import { defaultLimits, type EngineLimits } from './domain/engine-limits.ts';
 import type { QueryLimits } from './domain/query-runner.ts';
 
 export type TenantNodeConfig = {
@@ -15,7 +16,7 @@ export type TenantNodeConfig = {
   readonly dataPath: string;
   /** This node's own volume. */
   readonly logPath: string;
-  readonly logRetentionHours: number;
+  readonly engine: EngineLimits;
   readonly catalogUrl: string | undefined;
   readonly limits: QueryLimits;
   readonly executor: {
@@ -36,6 +37,7 @@ const executorBytesOver = 2 * gibibyte;
 export function readConfig(environment: Environment): TenantNodeConfig {
   const pod = environment.text('POD_NAME', 'tenant-node-0');
   const memoryLimit = readMemoryLimit(environment);
+  const limits = readLimits(environment);
   return {
     tenantId: readTenantId(environment),
     tenantName: environment.text('TENANT_NAME', 'Default Tenant'),
@@ -43,9 +45,9 @@ export function readConfig(environment: Environment): TenantNodeConfig {
     url: readUrl(environment, pod),
     dataPath: readFolder(environment, 'DATA_PATH', './data'),
     logPath: readFolder(environment, 'LOG_PATH', './log'),
-    logRetentionHours: environment.number('WAL_RETENTION_HOURS', { fallback: 24, min: 0, max: 87_600 }),
+    engine: readEngineLimits(environment, limits.statementMsMax),
     catalogUrl: environment.optional('METADATA_CATALOG_URL') && environment.url('METADATA_CATALOG_URL'),
-    limits: readLimits(environment),
+    limits,
     executor: {
       memoryLimit: memoryLimit.text,
       threads: environment.integer('EXECUTOR_THREADS', { fallback: availableParallelism(), min: 1, max: 256 }),
@@ -116,6 +118,50 @@ function readLimits(environment: Environment): QueryLimits {
     resultRowsMax: environment.integer('RESULT_ROWS_MAX', { fallback: 10_000_000, min: 1, max: 1_000_000_000 }),
     resultBytesMax: environment.integer('RESULT_BYTES_MAX', { fallback: gibibyte, min: 1, max: 1024 * gibibyte }),
   };
+}
+
+type WholeNumber = { readonly limit: keyof EngineLimits; readonly min: number; readonly max: number };
+
+/** Variables of the engine that are whole numbers; their defaults are those of the engine. */
+const engineVariables: Readonly<Record<string, WholeNumber>> = {
+  FLUSH_INTERVAL_MS: { limit: 'flushIntervalMs', min: 10, max: 3_600_000 },
+  FLUSH_ROWS: { limit: 'flushRows', min: 1, max: 10_000_000 },
+  FLUSH_BYTES: { limit: 'flushBytes', min: 1_024, max: gibibyte },
+  UNFLUSHED_ROWS_MAX: { limit: 'unflushedRowsMax', min: 1, max: 10_000_000 },
+  UNFLUSHED_BYTES_MAX: { limit: 'unflushedBytesMax', min: 1_024, max: 4 * gibibyte },
+  LOG_SEGMENT_BYTES_MAX: { limit: 'logSegmentBytesMax', min: 4_096, max: gibibyte },
+  LOG_QUEUE_BYTES_MAX: { limit: 'logQueueBytesMax', min: 4_096, max: gibibyte },
+  LOG_BYTES_MAX: { limit: 'logBytesMax', min: 4_096, max: 1024 * gibibyte },
+  BATCH_IDS_MAX: { limit: 'batchIdsMax', min: 1, max: 10_000_000 },
+  COMMITS_PER_CHECKPOINT: { limit: 'commitsPerCheckpoint', min: 1, max: 10_000 },
+  WRITER_MEMORY_BYTES_MAX: { limit: 'writerMemoryBytesMax', min: 64 * 1024 ** 2, max: 64 * gibibyte },
+  RETAIN_SNAPSHOTS_HOURS: { limit: 'retainSnapshotsHours', min: 0, max: 87_600 },
+};
+
+/** A query on another node may have begun just before a file was replaced. */
+const replacedFileMsOver = 60_000;
+
+function readEngineLimits(environment: Environment, statementMsMax: number): EngineLimits {
+  const limits: Record<keyof EngineLimits, number> = { ...defaultLimits };
+  for (const [name, { limit, min, max }] of Object.entries(engineVariables))
+    limits[limit] = environment.integer(name, { fallback: defaultLimits[limit], min, max });
+  requireAtLeast(limits, 'UNFLUSHED_ROWS_MAX', 'FLUSH_ROWS');
+  requireAtLeast(limits, 'UNFLUSHED_BYTES_MAX', 'FLUSH_BYTES');
+  return {
+    ...limits,
+    logRetentionHours: environment.number('WAL_RETENTION_HOURS', {
+      fallback: defaultLimits.logRetentionHours,
+      min: 0,
+      max: 87_600,
+    }),
+    replacedFileGraceMs: Math.max(defaultLimits.replacedFileGraceMs, statementMsMax + replacedFileMsOver),
+  };
+}
+
+/** Writes would be refused before a flush is due. */
+function requireAtLeast(limits: EngineLimits, name: string, other: string): void {
+  const [value, least] = [limits[engineVariables[name]!.limit], limits[engineVariables[other]!.limit]];
+  if (value < least) throw wrongVariable(name, `at least ${other}, which is ${least}`, String(value));
 }
 
 const memoryUnits: Readonly<Record<string, number>> = {

@@ -51,7 +51,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     calls,
     ledgers,
     clock,
-    retentionMs: config.logRetentionHours * 3_600_000,
+    retentionMs: config.engine.logRetentionHours * 3_600_000,
   });
   const node = { tenantId, tenantName, pod, engine, queries, keyedWrites, members, drain, snapshots, logger };
   const { version, verifier, ring } = service;
@@ -80,7 +80,7 @@ async function openEngine(service: ServiceProcess, config: TenantNodeConfig): Pr
     clock: service.clock,
     logger: service.logger,
     metrics: service.metrics,
-    limits: { logRetentionHours: config.logRetentionHours },
+    limits: config.engine,
     onFatal: (error) => {
       // What is acknowledged is on disk; only a new process may say again what that is.
       service.logger.error('log_failed', { error });

@@ -8,6 +8,7 @@ import {
   sourceIdPattern,
 } from '@hybridstore/contracts';
 import { HybridStoreError, isHybridStoreError, Registry, retryLater, SingleFlight } from '@hybridstore/runtime';
+import { defaultLimits, type EngineLimits } from '../domain/engine-limits.ts';
 import type {
   AppendBatch,
   AppendResult,
@@ -23,7 +24,7 @@ import { compactTable } from './compaction/compact-table.ts';
 import { isExpiredOrphan, judgeFile, type VacuumInput } from './compaction/vacuum-table.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
-import { defaultLimits, type EngineLimits, type EngineOptions } from './engine-options.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { FlushSchedule } from './memtable/flush-schedule.ts';
 import { type FlushOutcome, flushTable } from './memtable/flush-table.ts';
 import { createFileObjectStore } from './object-store/file-object-store.ts';
@@ -41,8 +42,6 @@ import { frameKinds, framePrefixBytes, writeFrameHeader } from './wal/frame.ts';
 import type { LogWriter } from './wal/log-writer.ts';
 import { batchKey, sourceIdOfKey } from './wal/segment-summary.ts';
 import { WriteAheadLog } from './wal/write-ahead-log.ts';
-
-export { defaultLimits, type EngineLimits, type EngineOptions } from './engine-options.ts';
 
 /**
  * Opens the log, reads every table, makes fresh rows of what no table has, and is then ready. Errors: `conflict` when

@@ -3,7 +3,8 @@ import { type Logger, silentLogger, systemClock } from '@hybridstore/runtime';
 import type { FakeClock } from '@hybridstore/test-kit';
 import type { Engine } from '../../src/domain/engine-port.ts';
 import { systemDisk } from '../../src/engine/disk.ts';
-import { createEngine, type EngineOptions } from '../../src/engine/engine.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/engine-options.ts';
 import { createSegmentWriter, type SegmentWriter } from '../../src/engine/segment/segment-writer.ts';
 
 /** A writer child that the engines of one test file share; close it at the end. */

@@ -5,6 +5,7 @@ import { after, describe, it } from 'node:test';
 import { Environment, type Variables } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { readConfig } from '../../src/config.ts';
+import { defaultLimits } from '../../src/domain/engine-limits.ts';
 
 describe('the configuration', () => {
   const folder = createTemporaryFolder('config');
@@ -16,7 +17,7 @@ describe('the configuration', () => {
     const config = read({});
     assert.equal(config.tenantId, 'default/default-tenant');
     assert.equal(config.tenantName, 'Default Tenant');
-    assert.equal(config.logRetentionHours, 24);
+    assert.deepEqual(config.engine, defaultLimits);
     assert.equal(config.limits.concurrentMax, 10);
     assert.equal(config.limits.statementMsMax, 60_000);
     assert.equal(config.catalogUrl, undefined);
@@ -34,6 +35,30 @@ describe('the configuration', () => {
     assert.equal(read({ EXECUTOR_ULIMIT: 'false' }).executor.dataKibMax, undefined);
   });
 
+  it('hands every variable of the engine to it', () => {
+    const variables = {
+      FLUSH_INTERVAL_MS: ['flushIntervalMs', 250],
+      FLUSH_ROWS: ['flushRows', 10],
+      FLUSH_BYTES: ['flushBytes', 2_048],
+      UNFLUSHED_ROWS_MAX: ['unflushedRowsMax', 500_000],
+      UNFLUSHED_BYTES_MAX: ['unflushedBytesMax', 300_000_000],
+      LOG_SEGMENT_BYTES_MAX: ['logSegmentBytesMax', 8_192],
+      LOG_QUEUE_BYTES_MAX: ['logQueueBytesMax', 8_192],
+      LOG_BYTES_MAX: ['logBytesMax', 65_536],
+      BATCH_IDS_MAX: ['batchIdsMax', 7],
+      COMMITS_PER_CHECKPOINT: ['commitsPerCheckpoint', 3],
+      WRITER_MEMORY_BYTES_MAX: ['writerMemoryBytesMax', 100_000_000],
+      RETAIN_SNAPSHOTS_HOURS: ['retainSnapshotsHours', 2],
+      WAL_RETENTION_HOURS: ['logRetentionHours', 0.5],
+    } as const;
+    for (const [name, [limit, value]] of Object.entries(variables))
+      assert.deepEqual(read({ [name]: String(value) }).engine, { ...defaultLimits, [limit]: value }, name);
+  });
+
+  it('keeps replaced files for longer than any statement runs', () => {
+    assert.equal(read({ STATEMENT_TIMEOUT_SECONDS: '3600' }).engine.replacedFileGraceMs, 3_660_000);
+  });
+
   const file = join(folder.path, 'file');
   writeFileSync(file, '');
   const wrong: readonly (readonly [string, string])[] = [
@@ -44,6 +69,13 @@ describe('the configuration', () => {
     ['MAX_CONCURRENT_SEARCHES', '0'],
     ['MAX_CONCURRENT_SEARCHES', 'many'],
     ['WAL_RETENTION_HOURS', '-1'],
+    ['FLUSH_INTERVAL_MS', '5'],
+    ['FLUSH_INTERVAL_MS', '1e9'],
+    ['FLUSH_ROWS', '1.5'],
+    ['FLUSH_BYTES', 'much'],
+    ['UNFLUSHED_ROWS_MAX', '99999'],
+    ['UNFLUSHED_BYTES_MAX', '1024'],
+    ['LOG_BYTES_MAX', '0'],
     ['STATEMENT_TIMEOUT_SECONDS', '0'],
     ['DUCKDB_MEMORY_LIMIT', '1 potato'],
     ['DUCKDB_MEMORY_LIMIT', '80%'],

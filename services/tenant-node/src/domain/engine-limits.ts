@@ -1,0 +1,53 @@
+/** Bounds and times of an engine. Bytes and milliseconds, unless the name says otherwise. */
+export type EngineLimits = {
+  /** A flush starts when a source has this many unflushed rows or bytes, or a row this old. */
+  readonly flushRows: number;
+  readonly flushBytes: number;
+  readonly flushIntervalMs: number;
+  /** Beyond these, appends are `overloaded` until a flush has made room; per source, and for the node. */
+  readonly unflushedRowsMax: number;
+  readonly unflushedBytesMax: number;
+  readonly logSegmentBytesMax: number;
+  readonly logQueueBytesMax: number;
+  readonly logRetentionHours: number;
+  /** Committed log segments beyond this go before their time: they bound how long a restart reads. */
+  readonly logBytesMax: number;
+  readonly batchIdsMax: number;
+  readonly commitsPerCheckpoint: number;
+  readonly writerMemoryBytesMax: number;
+  readonly writerThreads: number;
+  readonly flushMsMax: number;
+  readonly compactionMsMax: number;
+  /** How long replaced files stay when no compaction has said otherwise. */
+  readonly retainSnapshotsHours: number;
+  /** Replaced files stay at least this long, for queries on other replicas, whose pins this one does not know. */
+  readonly replacedFileGraceMs: number;
+  /** Files of our names that no commit mentions may belong to a flush under way until they are this old. */
+  readonly orphanGraceMs: number;
+  /** How often old log segments are looked for, and how often files that nobody needs. */
+  readonly maintenanceIntervalMs: number;
+  readonly vacuumIntervalMs: number;
+};
+
+export const defaultLimits: EngineLimits = {
+  flushRows: 100_000,
+  flushBytes: 64 * 1024 * 1024,
+  flushIntervalMs: 5_000,
+  unflushedRowsMax: 400_000,
+  unflushedBytesMax: 256 * 1024 * 1024,
+  logSegmentBytesMax: 64 * 1024 * 1024,
+  logQueueBytesMax: 128 * 1024 * 1024,
+  logRetentionHours: 24,
+  logBytesMax: 2 * 1024 * 1024 * 1024,
+  batchIdsMax: 500_000,
+  commitsPerCheckpoint: 20,
+  writerMemoryBytesMax: 512 * 1024 * 1024,
+  writerThreads: 1,
+  flushMsMax: 120_000,
+  compactionMsMax: 1_800_000,
+  retainSnapshotsHours: 24,
+  replacedFileGraceMs: 15 * 60_000,
+  orphanGraceMs: 60 * 60_000,
+  maintenanceIntervalMs: 60_000,
+  vacuumIntervalMs: 600_000,
+};
