@@ -188,13 +188,21 @@ export class Crash extends Error {}
 
 const writeVerbs = ['create', 'update', 'apply', 'patchStatus', 'mergePatch', 'delete'] as const;
 
-/** The port with a record of its writes; dies right after the write of the given number. */
-export function recordWrites(
-  kube: Kube,
-  writes: Write[],
-  events: EventInput[],
-  crashAfter = Number.POSITIVE_INFINITY,
-): Kube {
+/** What goes wrong with the write of the given number, counted from 1: the process dies right after it, or it is refused. */
+export type Fault = { readonly at: number; readonly kind: 'crash' | 'conflict' | 'unavailable' };
+
+/** The port with a record of its writes, and with one fault. */
+export function recordWrites(kube: Kube, writes: Write[], events: EventInput[], fault?: Fault): Kube {
+  let isOver = false;
+  const mayFail = (kind: Fault['kind']) => {
+    if (isOver || fault?.kind !== kind) return;
+    const isNow = kind === 'crash' ? writes.length >= fault.at : writes.length + 1 >= fault.at;
+    if (!isNow) return;
+    isOver = kind !== 'crash'; // who is dead writes nothing any more
+    throw kind === 'crash'
+      ? new Crash(`after write ${writes.length}`)
+      : new HybridStoreError(kind, `write ${fault.at} failed`);
+  };
   const recorded = Object.fromEntries(
     writeVerbs.map((verb) => [
       verb,
@@ -203,10 +211,12 @@ export function recordWrites(
         subject: KubeObject & { readonly name?: string },
         ...rest: unknown[]
       ) => {
+        mayFail('conflict');
+        mayFail('unavailable');
         const write = kube[verb].bind(kube) as (...args: unknown[]) => Promise<unknown>; // arguments are handed on as they came
         const answer = await write(resource, subject, ...rest);
         writes.push({ verb, kind: resource.kind, name: subject.name ?? subject.metadata?.name ?? '' });
-        if (writes.length >= crashAfter) throw new Crash(`after write ${writes.length}`);
+        mayFail('crash');
         return answer;
       },
     ]),
@@ -253,9 +263,9 @@ export class BenchCluster {
   }
 
   /** A new process: everything that the old one remembered is lost. */
-  restartOperator(crashAfter?: number): void {
+  restartOperator(fault?: Fault): void {
     const { clock, nodes, catalog } = this;
-    const kube = recordWrites(this.api, this.writes, this.events, crashAfter);
+    const kube = recordWrites(this.api, this.writes, this.events, fault);
     const cacheOf = () => undefined;
     const base = () => ({
       kube,

@@ -47,7 +47,7 @@ describe('the shared services', () => {
     const writes = straight.writes.length;
     for (let crashAfter = 1; crashAfter <= writes; crashAfter += 3) {
       const cluster = await BenchCluster.start();
-      cluster.restartOperator(crashAfter);
+      cluster.restartOperator({ at: crashAfter, kind: 'crash' });
       await assert.rejects(cluster.shared.reconcile(), Crash);
       cluster.restartOperator();
       await cluster.shared.reconcile();

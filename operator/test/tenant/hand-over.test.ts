@@ -104,7 +104,7 @@ describe('three nodes that become two', () => {
       const cluster = await startWith(3);
       await cluster.applyTenant(off(2));
       cluster.writes.length = 0;
-      cluster.restartOperator(crashAfter);
+      cluster.restartOperator({ at: crashAfter, kind: 'crash' });
       await cluster.keys.ensure();
       await assert.rejects(cluster.settle(), Crash);
       cluster.restartOperator();

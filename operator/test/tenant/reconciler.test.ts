@@ -105,7 +105,7 @@ describe('a Tenant', () => {
     for (let crashAfter = 1; crashAfter <= writes; crashAfter += 1) {
       const cluster = await BenchCluster.start();
       await cluster.applyTenant(off);
-      cluster.restartOperator(crashAfter);
+      cluster.restartOperator({ at: crashAfter, kind: 'crash' });
       await cluster.keys.ensure();
       await assert.rejects(cluster.settle(), Crash, `write ${crashAfter} of ${writes}`);
       cluster.restartOperator();
