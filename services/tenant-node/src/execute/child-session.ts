@@ -1,4 +1,4 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, DuckDBTypeId } from '@duckdb/node-api';
 import { LruCache } from '@hybridstore/runtime';
 import type { FreshRange } from '../domain/executor-port.ts';
 import { decodeFrames } from '../engine/wal/frame.ts';
@@ -215,11 +215,13 @@ export class ChildSession {
     await requireGate(connection, statement);
     const prepared = await connection.prepare(joinWith(prefix, statement.text));
     try {
-      bindParameters(prepared, statement);
-      const columns = Array.from({ length: prepared.columnCount }, (_, index) => ({
-        name: prepared.columnName(index),
-        type: prepared.columnType(index),
-      }));
+      const isOpen = prepared.columnCount === 1 && prepared.columnTypeId(0) === DuckDBTypeId.INVALID;
+      const columns = isOpen
+        ? await describeWithValues(connection, statement, prefix)
+        : Array.from({ length: prepared.columnCount }, (_, index) => ({
+            name: prepared.columnName(index),
+            type: prepared.columnType(index),
+          }));
       this.#described.set(key, columns);
       return columns;
     } finally {
@@ -340,6 +342,22 @@ function joinWith(prefix: string, statement: string): string {
   if (!own || prefix === '') return `${prefix}${statement}`;
   const views = prefix.slice('WITH '.length).trimEnd();
   return `WITH ${own[1] ?? ''}${views}, ${statement.slice(own[0].length)}`;
+}
+
+/** While a parameter's type follows from nothing but its value, the engine shows one column of no type: it is asked again with the values. */
+async function describeWithValues(
+  connection: DuckDBConnection,
+  statement: Statement,
+  prefix: string,
+): Promise<readonly OutputColumn[]> {
+  const prepared = await connection.prepare(joinWith(prefix, `SELECT * FROM (${statement.text}) LIMIT 0`));
+  try {
+    bindParameters(prepared, statement);
+    const result = await prepared.run();
+    return result.columnNames().map((name, index) => ({ name, type: result.columnType(index) }));
+  } finally {
+    prepared.destroySync();
+  }
 }
 
 /** Text and whole numbers keep their exact form; the statement casts them to the type it wants. */

@@ -130,6 +130,19 @@ describe('the executor', () => {
     ]);
   });
 
+  it('answers a statement whose types follow from nothing but its parameters', async () => {
+    const child = await pool.acquire(never);
+    const ask = (text: string) => read(child.run(statement({ text, parameters: [{ type: 'string', value: 'a' }] })));
+    const answer = await ask('WITH t AS (SELECT $1 AS x) SELECT x, 1 AS one, coalesce($1, x) AS y FROM t');
+    assert.deepEqual(answer.columns, [
+      { name: 'x', type: 'string' },
+      { name: 'one', type: 'integer' },
+      { name: 'y', type: 'string' },
+    ]);
+    assert.deepEqual(answer.rows, [['a', 1, 'a']]);
+    await assert.rejects(ask('SELECT -$1'), { code: 'invalid_request' });
+  });
+
   it('binds parameters and keeps the order of a large result', async () => {
     const child = await pool.acquire(never);
     const answer = await read(
