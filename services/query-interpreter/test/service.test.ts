@@ -124,6 +124,64 @@ describe('POST /parse/sql', () => {
     assert.match(unused.body.error.message, /does not use 2/);
   });
 
+  test('a text that is no value of what it meets is refused by its parameter, from the cache too', async () => {
+    const { post, parse } = open();
+    const refusals: readonly [string, object, RegExp][] = [
+      [
+        'SELECT order_id FROM sales WHERE order_id > ?',
+        ['x'],
+        /^parameter 1: expected a whole number of 64 bits, found "x"$/,
+      ],
+      ['SELECT order_id FROM sales WHERE order_id IN (1, ?)', ['1.5'], /^parameter 1: expected a whole number/],
+      [
+        'SELECT order_id FROM sales WHERE order_id = ?',
+        ['9223372036854775808'],
+        /^parameter 1: expected a whole number/,
+      ],
+      [
+        'SELECT order_id FROM sales WHERE amount BETWEEN ? AND ?',
+        ['1', 'y'],
+        /^parameter 2: expected a number, found "y"$/,
+      ],
+      [
+        'SELECT order_id FROM sales WHERE order_date >= :day',
+        { day: '2024-02-30' },
+        /^parameter :day: expected a time, .*found "2024-02-30"$/,
+      ],
+      ['SELECT order_id FROM sales WHERE active = ?', ['maybe'], /^parameter 1: expected true or false/],
+      ['SELECT ? + 1', ['one'], /^parameter 1: expected a number/],
+      ['SELECT abs(?), -?', ['1', 'one'], /^parameter 2: expected a number/],
+      ['SELECT cast(? AS date)', ['soon'], /^parameter 1: expected a date, YYYY-MM-DD, found "soon"$/],
+      ['SELECT order_date + INTERVAL ? DAY FROM sales', ['two'], /^parameter 1: expected a whole number/],
+    ];
+    for (const [query, parameters, message] of refusals) {
+      const { status, body } = await post('/parse/sql', { query, parameters });
+      assert.equal(status, 400, query);
+      assert.match(body.error.message, message, query);
+      assert.equal(body.error.details['field'], 'parameters', query);
+    }
+    const query = 'SELECT order_id FROM sales WHERE order_id > ?';
+    assert.equal((await parse({ query, parameters: ['5'] })).cached, false);
+    assert.equal((await parse({ query, parameters: ['7'] })).cached, true);
+    assert.match((await post('/parse/sql', { query, parameters: ['x'] })).body.error.message, /found "x"$/);
+  });
+
+  test('a text parameter beside a text stays one, and so does one of several uses', async () => {
+    const { parse } = open();
+    const types = async (query: string, parameters: object) => {
+      const answer = await parse({ query, parameters });
+      return answer.parsed_query.parameters.map((parameter) => parameter.type);
+    };
+    assert.deepEqual(await types("SELECT order_id FROM sales WHERE customer_id = ? AND ? <> 'a'", ['7', '7']), [
+      'string',
+      'string',
+    ]);
+    assert.deepEqual(await types('SELECT order_id FROM sales WHERE order_id = :a OR customer_id = :a', { a: '7' }), [
+      'string',
+    ]);
+    assert.deepEqual(await types('SELECT order_id FROM sales WHERE order_id = ?', ['7']), ['bigint']);
+  });
+
   test('an unknown column is answered with its place and the nearest name', async () => {
     const { post } = open();
     const { status, body } = await post('/parse/sql', { query: 'SELECT order_id\nFROM sales\nWHERE amuont > 5' });

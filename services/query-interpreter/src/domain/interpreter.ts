@@ -22,6 +22,7 @@ import {
 } from '@hybridstore/plan';
 import { HybridStoreError, LruCache } from '@hybridstore/runtime';
 import { type ParameterValues, parameterType } from './bind/context.ts';
+import { requireReadable } from './bind/parameter-values.ts';
 import type { ParseOutcome, SqlParser } from './ports.ts';
 import type { SchemaCaller, SchemaSource, Schemas } from './schema-source.ts';
 import { normalizeText, readTokens } from './sql/lexer.ts';
@@ -161,6 +162,7 @@ function withValues({ plan, parameterKeys }: ParseOutcome, values: ParameterValu
     type,
     value: byKey[parameterKeys[index] ?? index] ?? null,
   }));
+  requireReadable(parameters, parameterKeys);
   return deepFreeze({ ...plan, parameters });
 }
 

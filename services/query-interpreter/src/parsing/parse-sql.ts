@@ -4,6 +4,7 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import { bindExpression } from '../domain/bind/bind-expression.ts';
 import { bindQuery } from '../domain/bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../domain/bind/context.ts';
+import { requireReadable } from '../domain/bind/parameter-values.ts';
 import { emptyScope } from '../domain/bind/scope.ts';
 import { refuseSql } from '../domain/sql/refusal.ts';
 import { outermostSelectList } from '../domain/sql/select-list.ts';
@@ -47,6 +48,7 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   });
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
+  requireReadable(parameters.list, parameters.keys);
   const plan = finishPlan(bound.query, parameters.list);
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const secondReading = compareTables({ text, dialect: options.dialect }, ours);

@@ -2,6 +2,7 @@ import type { ArithmeticOperator, PlanExpression } from '@hybridstore/contracts'
 import { call, cast, choose, compare, integer, arithmetic as operation, text } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../sql/syntax-tree.ts';
 import type { Place } from './bind-expression.ts';
+import { isBoundText } from './parameter-values.ts';
 import {
   isDecimal,
   isFloating,
@@ -76,6 +77,7 @@ function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[])
 export function toNumber(value: Typed, { fields, context }: Place): Typed {
   if (value.type === 'json') return readJsonAs(value, 'double');
   if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
+  if (isBoundText(value)) return context.parameters.read(value, 'double');
   if (value.type === 'literal' && value.node.kind === 'literal') return numberOfText(value, String(value.node.value));
   if (value.type === 'string' && context.options.isStrict)
     throw fields.refuse('arithmetic with a text; cast it to a number', { expected: 'a number', actual: 'string' });

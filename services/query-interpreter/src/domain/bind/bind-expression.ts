@@ -139,7 +139,7 @@ function bindNegation(place: Place): Typed {
   const { node } = value;
   if (node.kind === 'literal' && typeof node.value === 'number' && node.value >= 0)
     return typed(literal(node.type, -node.value), value.type);
-  const number = readJsonAs(value, 'double');
+  const number = readJsonAs(place.context.parameters.read(value, 'double'), 'double');
   return typed({ kind: 'arithmetic', operator: 'negate', operands: [number.node] }, number.type);
 }
 
@@ -161,7 +161,7 @@ function bindBetween(place: Place): Typed {
   const negated = fields.flag('not');
   if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');
   requireComparable(bound, fields, context);
-  const [value, low, high] = unify(bound).values;
+  const [value, low, high] = unify(context.meet(bound)).values;
   if (!value || !low || !high) throw fields.refuse('BETWEEN takes two bounds');
   return typed({ kind: 'between', value: value.node, low: low.node, high: high.node, negated }, 'boolean');
 }
@@ -181,7 +181,7 @@ function bindIn(place: Place): Typed {
   if (row) return bindRowIn(place, { row, items, negated });
   const all = [value, ...items].map((node) => context.bind(node, scope));
   requireComparable(all, fields, context);
-  const [first, ...list] = unify(all).values;
+  const [first, ...list] = unify(context.meet(all)).values;
   if (!first) throw fields.refuse('IN takes a value');
   return typed({ kind: 'in', value: first.node, list: list.map((item) => item.node), negated }, 'boolean');
 }
@@ -328,7 +328,7 @@ function bindWhen(
   const bound = context.bind(when, scope);
   if (!operand) return toCondition(bound, when, context);
   requireComparable([operand, bound], fields, context);
-  const [left, right] = unify([operand, bound]).values;
+  const [left, right] = unify(context.meet([operand, bound])).values;
   return compare('eq', left?.node ?? operand.node, right?.node ?? bound.node);
 }
 

@@ -72,8 +72,9 @@ function compareInOrder(
   return rest;
 }
 
-function compareTyped(sides: readonly Typed[], operator: ComparisonOperator, { fields, context }: Place): Typed {
-  requireComparable(sides, fields, context);
+function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: Place): Typed {
+  requireComparable(values, fields, context);
+  const sides = context.meet(values);
   const [left, right] = sides;
   if (left?.type === 'json' && right?.type === 'json') return compareDocuments(left, right, operator);
   const [first, second] = unify(sides).values;

@@ -2,6 +2,7 @@ import type { PlanExpression } from '@hybridstore/contracts';
 import { compare, integer } from '@hybridstore/plan';
 import type { SyntaxNode } from '../sql/syntax-tree.ts';
 import type { BindContext } from './context.ts';
+import { isBoundText } from './parameter-values.ts';
 import { isNumber, readJsonAs, type Typed } from './types.ts';
 
 /**
@@ -13,8 +14,8 @@ export function toCondition(value: Typed, node: SyntaxNode, context: BindContext
   if (isNumber(value.type) && context.dialect === 'mysql') return compare('ne', value.node, integer(0));
   const isWrong =
     value.type === 'string' || value.type === 'literal' || (isNumber(value.type) && context.dialect === 'postgresql');
-  const isBoundText = value.node.kind === 'parameter' && value.type === 'literal';
-  if (!isWrong || isBoundText || (context.dialect === 'duckdb' && value.type !== 'string') || !context.options.isStrict)
+  if (isBoundText(value)) return context.parameters.read(value, 'boolean').node;
+  if (!isWrong || (context.dialect === 'duckdb' && value.type !== 'string') || !context.options.isStrict)
     return value.node;
   const hint = context.dialect === 'mysql' ? '; || means OR in MySQL, CONCAT() joins texts' : '';
   throw context

@@ -4,6 +4,7 @@ import type { PreparedText } from '../sql/prepared-text.ts';
 import { type Position, refuseSql } from '../sql/refusal.ts';
 import type { SelectList } from '../sql/select-list.ts';
 import { Fields, positionOf, type SyntaxNode } from '../sql/syntax-tree.ts';
+import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { type Typed, typed } from './types.ts';
 
@@ -72,6 +73,12 @@ export class BindContext {
     return this.expression(node, scope, this);
   }
 
+  /** Values that meet each other: a bound text among them takes the type of the others. */
+  meet(values: readonly Typed[]): readonly Typed[] {
+    const type = typeBeside(values.map((value) => value.type));
+    return type === undefined ? values : values.map((value) => this.parameters.read(value, type));
+  }
+
   position(node: unknown): Position | undefined {
     return positionOf(node, this.text);
   }
@@ -90,14 +97,27 @@ export class BindContext {
 export class ParameterBinder {
   readonly #values: ParameterValues;
   readonly #list: PlanParameter[] = [];
+  readonly #uses: number[] = [];
+  readonly #types = new Map<number, string>();
   readonly keys: (string | number)[] = [];
 
   constructor(values: ParameterValues) {
     this.#values = values;
   }
 
+  /** A text has the type that it is read as, where the statement uses it only once. */
   get list(): readonly PlanParameter[] {
-    return this.#list;
+    return this.#list.map(({ type, value }, index) => ({
+      type: (this.#uses[index] === 1 ? this.#types.get(index) : undefined) ?? type,
+      value,
+    }));
+  }
+
+  /** A bound text is to be read as a value of this type from here on; every other value stays as it is. */
+  read(value: Typed, type: string): Typed {
+    if (value.node.kind !== 'parameter' || !isBoundText(value)) return value;
+    this.#types.set(value.node.index, type);
+    return typed(value.node, type);
   }
 
   /** A text takes the type of what it meets, like a text in the statement. */
@@ -112,6 +132,7 @@ export class ParameterBinder {
       this.keys.push(key);
       this.#list.push({ type, value });
     }
+    this.#uses[index] = (this.#uses[index] ?? 0) + 1;
     const seen = value === null ? 'null' : type === 'string' ? 'literal' : type;
     return typed({ kind: 'parameter', index }, seen);
   }
@@ -133,10 +154,6 @@ export class ParameterBinder {
     const named = this.#values as Readonly<Record<string, ParameterScalar>>; // the other arm of the union
     return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
   }
-}
-
-function describeKey(key: string | number): string {
-  return typeof key === 'number' ? String(key + 1) : `:${key}`;
 }
 
 export function parameterType(value: ParameterScalar): string {

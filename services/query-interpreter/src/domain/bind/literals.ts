@@ -5,6 +5,7 @@ import { Fields, isNode, kindOf, type SyntaxNode } from '../sql/syntax-tree.ts';
 import type { Place } from './bind-expression.ts';
 import { textOf } from './bind-expression.ts';
 import type { BindContext } from './context.ts';
+import { typeBeside } from './parameter-values.ts';
 import { jsonText, readJsonAs, type Typed, typed } from './types.ts';
 
 export function bindLiteral({ fields, context }: Place): Typed {
@@ -94,7 +95,8 @@ export function bindInterval({ fields, scope, context }: Place): Typed {
   if (parts.text('type') !== 'simple' || !isUnit(name))
     throw fields.refuse('this unit of INTERVAL is not supported', { expected: intervalUnits });
   parts.finish();
-  return typed({ kind: 'interval', value: amount(context.bind(value, scope)), unit: name }, 'interval');
+  const count = context.parameters.read(context.bind(value, scope), 'bigint');
+  return typed({ kind: 'interval', value: amount(count), unit: name }, 'interval');
 }
 
 function isUnit(name: string): name is IntervalUnit {
@@ -166,7 +168,8 @@ export function bindCast({ fields, scope, context }: Place, isTry: boolean): Typ
   const value = context.bind(fields.required('this'), scope);
   const target = castTarget(fields.required('to'), fields, context);
   for (const name of ['format', 'default', 'action']) fields.value(name);
-  return castTo(value, target, isTry);
+  const type = isTry ? undefined : typeBeside([target.type]);
+  return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
 }
 
 export function castTo(value: Typed, target: CastTarget, isTry = false): Typed {

@@ -12,6 +12,7 @@ import {
 } from '@hybridstore/plan';
 import type { Place } from '../bind/bind-expression.ts';
 import { toCondition } from '../bind/conditions.ts';
+import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
   isDecimal,
@@ -267,6 +268,7 @@ function readArgument(known: PlanFunction, value: Typed, at: CallPlace): Typed {
     if (known.name.startsWith('json_') || documentFunctions.has(known.name)) return value;
     return typed(jsonText(value), 'string');
   }
+  if (isNumeric && isBoundText(value)) return at.place.context.parameters.read(value, 'double');
   if (value.type === 'boolean' && isNumeric && at.place.context.dialect !== 'postgresql')
     return typed(cast(value.node, 'integer'), 'integer');
   return value;
