@@ -18,6 +18,7 @@ import { systemClock } from '@hybridstore/runtime';
 import { loadRows } from '../cli/src/load/load-rows.ts';
 import { prepareRow } from '../cli/src/load/prepare-row.ts';
 import { readRows } from '../cli/src/load/read-file.ts';
+import type { ReadRow } from '../cli/src/load/row.ts';
 import { PlatformProcess, randomPortOffset } from '../scripts/start/platform-process.ts';
 import { waitForReady } from '../scripts/start/wait-until-ready.ts';
 import { readLiveFiles } from './live-files.ts';
@@ -106,8 +107,8 @@ export async function query(): Promise<Report> {
 
 async function load(client: HttpClient, gateway: string, token: string): Promise<void> {
   const startedMs = performance.now();
-  const rows = await loadRows(
-    prepared(),
+  const { acknowledged } = await loadRows(
+    firstRows(),
     (batch, key) =>
       client.call<WriteResponse>(gateway, tenantNode.write, {
         token,
@@ -119,20 +120,23 @@ async function load(client: HttpClient, gateway: string, token: string): Promise
       rowsPerBatch: 10_000,
       bytesPerBatchMax: 8 * 1024 * 1024,
       parallel: 4,
+      loadId: 'bench-flights',
+      rejectedMax: 0,
+      prepare: (fields) => prepareRow(fields, undefined, false),
       sleep: (delayMs) => systemClock.sleep(delayMs),
       onProgress: () => {},
     },
   );
   process.stderr.write(
-    `${rows.toLocaleString('en')} rows loaded in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
+    `${acknowledged.toLocaleString('en')} rows loaded in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
   );
 }
 
-async function* prepared(): AsyncGenerator<{ fields: Record<string, unknown>; bytesRead: number }> {
+async function* firstRows(): AsyncGenerator<ReadRow> {
   let rows = 0;
   for await (const row of readRows(flights, 'parquet')) {
     if (rows++ === rowsMax) return;
-    yield { fields: prepareRow(row.fields, undefined, false), bytesRead: row.bytesRead };
+    yield row;
   }
 }
 

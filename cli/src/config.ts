@@ -11,7 +11,6 @@ export type GlobalFlags = {
   readonly token?: string;
   readonly username?: string;
   readonly passwordFile?: string;
-  readonly output?: 'table' | 'json' | 'ndjson' | 'csv' | 'yaml';
 };
 
 /** Written by `npm start` into its data folder when everything is up. */
@@ -31,7 +30,8 @@ export type Settings = {
   readonly tenant: string | undefined;
   readonly token: string | undefined;
   readonly credentialsFile: string | undefined;
-  readonly isCluster: boolean;
+  /** Where the shared services of a cluster are. */
+  readonly systemNamespace: string;
 };
 
 export const dataDirDefault = 'hybridstore-data';
@@ -52,18 +52,24 @@ export function readSettings(flags: GlobalFlags, variables: NodeJS.ProcessEnv = 
     gateway: flags.gateway ?? variables['HYBRIDSTORE_GATEWAY'] ?? endpoints?.gateway,
     tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'] ?? onlyTenant(endpoints),
     token: flags.token ?? variables['HYBRIDSTORE_TOKEN'],
-    credentialsFile: flags.passwordFile ?? endpoints?.admin_credentials,
-    isCluster: endpoints === undefined && Boolean(kubeconfig),
+    credentialsFile: endpoints?.admin_credentials,
+    systemNamespace: variables['HYBRIDSTORE_NAMESPACE'] ?? systemNamespaceDefault,
   };
-}
-
-export function systemNamespace(variables: NodeJS.ProcessEnv = process.env): string {
-  return variables['HYBRIDSTORE_NAMESPACE'] ?? systemNamespaceDefault;
 }
 
 function readEndpoints(dataDir: string): Endpoints | undefined {
   const path = join(dataDir, 'endpoints.json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Endpoints) : undefined;
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Endpoints;
+  } catch (cause) {
+    throw new HybridStoreError(
+      'invalid_request',
+      `${path}: expected what npm start writes there, found something unreadable`,
+      { path },
+      { cause },
+    );
+  }
 }
 
 function onlyTenant(endpoints: Endpoints | undefined): string | undefined {
@@ -74,6 +80,6 @@ function onlyTenant(endpoints: Endpoints | undefined): string | undefined {
 export function noPlatform(): HybridStoreError {
   return new HybridStoreError(
     'invalid_request',
-    `no platform found: start one with npm start, name its folder with --data-dir, or a cluster with KUBECONFIG`,
+    'no platform found: start one with npm start, name its folder with --data-dir, or a cluster with KUBECONFIG',
   );
 }

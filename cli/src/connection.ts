@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import type { TokenResponse } from '@hybridstore/contracts';
 import { authGateway, bodyBytesMax, type Endpoint } from '@hybridstore/contracts';
 import { type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
-import { connectKube, type Kube, kinds } from '@hybridstore/operator';
+import { connectKube, kinds } from '@hybridstore/operator';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { noPlatform, type Settings, systemNamespace } from './config.ts';
+import { noPlatform, type Settings } from './config.ts';
 import { type ForwardedPort, forwardPort } from './port-forward.ts';
+import { usageError } from './usage-error.ts';
 
 /** Credentials of a person, as the file of the platform's administrator holds them. */
 type Credentials = { readonly username: string; readonly password: string };
@@ -14,7 +15,7 @@ type Credentials = { readonly username: string; readonly password: string };
 export class Connection {
   readonly settings: Settings;
   readonly #client = new HttpClient();
-  #kube: Kube | undefined;
+  #kube: ReturnType<typeof connectKube> | undefined;
   #forwarded: ForwardedPort | undefined;
   #token: string | undefined;
 
@@ -22,9 +23,9 @@ export class Connection {
     this.settings = settings;
   }
 
-  kube(): Kube {
+  kube(): ReturnType<typeof connectKube> {
     if (this.settings.kubeconfig === undefined) throw noPlatform();
-    this.#kube ??= connectKube({ kubeconfig: this.settings.kubeconfig });
+    this.#kube ??= connectTo(this.settings.kubeconfig);
     return this.#kube;
   }
 
@@ -33,7 +34,7 @@ export class Connection {
     if (this.settings.gateway !== undefined) return this.settings.gateway;
     if (this.settings.kubeconfig === undefined) throw noPlatform();
     this.#forwarded ??= await forwardPort(this.settings.kubeconfig, {
-      namespace: systemNamespace(),
+      namespace: this.settings.systemNamespace,
       service: 'auth-gateway',
       port: 8080,
     });
@@ -64,31 +65,70 @@ export class Connection {
 
   async close(): Promise<void> {
     await this.#client.close();
+    await this.#kube?.close();
     await this.#forwarded?.close();
   }
 
   async #credentials(): Promise<Credentials> {
     const { flags, credentialsFile, kubeconfig } = this.settings;
     if (flags.username !== undefined) return { username: flags.username, password: readPassword(flags.passwordFile) };
-    if (credentialsFile !== undefined) return JSON.parse(readFileSync(credentialsFile, 'utf8')) as Credentials;
+    if (flags.passwordFile !== undefined)
+      throw usageError('--password-file', 'expected --username beside it, found none');
+    if (credentialsFile !== undefined) return readCredentials(credentialsFile);
     if (kubeconfig === undefined) throw noPlatform();
     return this.#administratorOfCluster();
   }
 
   async #administratorOfCluster(): Promise<Credentials> {
-    const secret = await this.kube().get(kinds.secret, { namespace: systemNamespace(), name: 'hybridstore-admin' });
+    const secret = await this.kube().get(kinds.secret, {
+      namespace: this.settings.systemNamespace,
+      name: 'hybridstore-admin',
+    });
     const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
     return { username: read('username'), password: read('password') };
   }
 }
 
-function readPassword(file: string | undefined): string {
-  if (file === undefined)
+function connectTo(kubeconfig: string): ReturnType<typeof connectKube> {
+  try {
+    return connectKube({ kubeconfig });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : 'unreadable';
     throw new HybridStoreError(
       'invalid_request',
-      '--password-file: expected the file that holds the password of --username',
+      `--kubeconfig: expected a readable kubeconfig, found ${kubeconfig} (${reason})`,
+      { field: '--kubeconfig' },
+      { cause },
     );
-  return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  }
+}
+
+function readCredentials(path: string): Credentials {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Credentials;
+  } catch (cause) {
+    throw new HybridStoreError(
+      'invalid_request',
+      `${path}: expected username and password as JSON, found something unreadable`,
+      { path },
+      { cause },
+    );
+  }
+}
+
+function readPassword(file: string | undefined): string {
+  if (file === undefined)
+    throw usageError('--password-file', 'expected the file that holds the password of --username, found none');
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw new HybridStoreError(
+      'invalid_request',
+      `--password-file: expected a readable file, found ${file}`,
+      {},
+      { cause },
+    );
+  }
 }
 
 /** Room for a batch's envelope below the gateway's body bound. */

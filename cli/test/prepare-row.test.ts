@@ -53,18 +53,27 @@ describe('preparing a row', () => {
     const row = {
       bigint: 2n ** 60n,
       integer: 5n,
-      timestamp: new Date(0),
-      date: new Date(0),
       double: Number.NaN,
-      nested: { list: [1n, { deep: new Date(0) }], bytes: new Uint8Array([1, 2]) },
+      bytes: new Uint8Array([1, 2]),
+      nested: { list: [1n] },
     };
     assert.deepEqual(prepareRow(row, columns, false), {
       bigint: '1152921504606846976',
       integer: 5,
-      timestamp: '1970-01-01T00:00:00.000Z',
-      date: '1970-01-01',
-      double: null,
-      nested: { list: [1, { deep: '1970-01-01T00:00:00.000Z' }], bytes: 'AQI=' },
+      double: 'NaN',
+      bytes: 'AQI=',
+      nested: { list: [1] },
     });
+  });
+
+  it('has no form for what is not finite in a document', () => {
+    assert.deepEqual(prepareRow({ double: Number.POSITIVE_INFINITY }, undefined, false), { double: null });
+  });
+
+  it('takes a midnight for its day where the column is one, and no other time', () => {
+    assert.deepEqual(
+      ['2024-01-15T00:00:00Z', '2024-01-15T00:00:01Z'].map((date) => prepareRow({ date }, columns, false)),
+      [{ date: '2024-01-15' }, { date: '2024-01-15T00:00:01Z' }],
+    );
   });
 });

@@ -14,40 +14,55 @@ async function read(text: string, format: Format): Promise<unknown[]> {
   const path = join(folder, `file.${format}`);
   writeFileSync(path, text);
   const all: unknown[] = [];
-  for await (const row of readRows(path, format)) all.push(row.fields);
+  for await (const row of readRows(path, format))
+    all.push(row.fields ?? `${row.unit} ${row.position}: ${row.rejection}`);
   return all;
 }
 
 describe('reading files', () => {
   it('takes the format from the flag, else from the ending', () => {
     assert.deepEqual(
-      [chooseFormat('a/b.JSONL', undefined), chooseFormat('x.txt', 'csv'), chooseFormat('q.geojson', undefined)],
-      ['ndjson', 'csv', 'json'],
+      [
+        chooseFormat('a/b.JSONL', undefined),
+        chooseFormat('x.txt', 'csv'),
+        chooseFormat('q.geojson', undefined),
+        chooseFormat('f.feather', undefined),
+      ],
+      ['ndjson', 'csv', 'json', 'arrow'],
     );
     assert.throws(
       () => chooseFormat('x.xml', undefined),
-      /--format: expected one of json, ndjson, csv, parquet, found xml/,
+      /--format: expected one of json, ndjson, csv, parquet, arrow, found xml/,
     );
     assert.throws(() => chooseFormat('x', 'constructor'), /found constructor/);
+    assert.throws(() => chooseFormat('a.csv/x', undefined), /found a file without an ending/);
   });
 
   it('reads arrays, GeoJSON features and single objects', async () => {
     assert.deepEqual(await read('[{"a":1},{"a":2}]', 'json'), [{ a: 1 }, { a: 2 }]);
     assert.deepEqual(await read('\uFEFF{"type":"FeatureCollection","features":[{"id":"x"}]}', 'json'), [{ id: 'x' }]);
     assert.deepEqual(await read('{"a":1}', 'json'), [{ a: 1 }]);
-    await assert.rejects(() => read('[1]', 'json'), /item 0: expected an object/);
+    assert.deepEqual(await read('[1, {}]', 'json'), ['item 1: expected an object, found a number', {}]);
     await assert.rejects(() => read('[{]', 'json'), /not valid JSON/);
   });
 
   it('reads NDJSON and names the line that breaks', async () => {
     assert.deepEqual(await read('{"a":1}\r\n\n{"a":"ü"}', 'ndjson'), [{ a: 1 }, { a: 'ü' }]);
-    await assert.rejects(() => read('{"a":1}\n[]\n', 'ndjson'), /line 2: expected an object/);
-    await assert.rejects(() => read('{"a":1}\n{"a"', 'ndjson'), /line 2: not valid JSON/);
+    const [first, broken, list, last] = await read('\uFEFF{"a":1}\n\n{"a"\n[]\n{"a":2}', 'ndjson');
+    assert.deepEqual([first, list, last], [{ a: 1 }, 'line 4: expected an object, found an array', { a: 2 }]);
+    assert.match(String(broken), /^line 3: not valid JSON/);
   });
 
-  it('reads CSV with quotes and line breaks, and refuses ragged lines', async () => {
+  it('reads CSV with quotes and line breaks, and names ragged lines', async () => {
     assert.deepEqual(await read('a,b\n1,"x, ""y""\nz"\n', 'csv'), [{ a: '1', b: 'x, "y"\nz' }]);
-    await assert.rejects(() => read('a,b\n1\n', 'csv'), /expect 2, got 1|Invalid Record Length/);
+    assert.deepEqual(await read('a,b\n1\n2,3\n4,5,6\n', 'csv'), [
+      'line 2: expected 2 values as in the header, found 1',
+      { a: '2', b: '3' },
+      'line 4: expected 2 values as in the header, found 3',
+    ]);
+    await assert.rejects(() => read('a,b\n1,"x\n', 'csv'), /Quote Not Closed/);
+    await assert.rejects(() => read('a,b,a\n1,2,3\n', 'csv'), /header: .* found a twice \(column 3\)/);
+    await assert.rejects(() => read('a,,b\n1,2,3\n', 'csv'), /header: .* found an empty one \(column 2\)/);
   });
 
   it('reads a real Parquet file in parts', async () => {
@@ -60,11 +75,22 @@ describe('reading files', () => {
     }
     assert.deepEqual(
       [rows, first],
+      [25_000, { date: '2001-01-01T00:01:00Z', delay: 33n, distance: 2176n, origin: 'LAS', destination: 'PHL' }],
+    );
+    await assert.rejects(() => read('no parquet', 'parquet'), /not readable as Parquet/);
+  });
+
+  it('keeps every digit of decimals and timestamps out of Parquet, packed with LZ4', async () => {
+    const rows = await Array.fromAsync(
+      readRows(fileURLToPath(new URL('data/exact.parquet', import.meta.url)), 'parquet'),
+    );
+    assert.deepEqual(
+      rows.map((row) => row.fields),
       [
-        25_000,
-        { date: new Date('2001-01-01T00:01:00Z'), delay: 33n, distance: 2176n, origin: 'LAS', destination: 'PHL' },
+        { small: '0.30', large: '12345678901234567890.12', at: '2024-01-15T10:00:00.123456Z', day: '2024-01-15' },
+        { small: null, large: null, at: null, day: null },
+        { small: '-0.05', large: '-0.05', at: '1969-12-31T23:59:59.999999Z', day: '1969-12-31' },
       ],
     );
-    await assert.rejects(() => read('no parquet', 'parquet'), /not a readable Parquet file/);
   });
 });

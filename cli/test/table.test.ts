@@ -39,4 +39,8 @@ describe('printing rows', () => {
       'name,n\r\n"a ""b"", c",1\r\n,2',
     );
   });
+
+  it('lets no control character of a value reach the terminal', () => {
+    assert.equal(formatTable(columns, [['a\u001b[31m\nb\u0007', 1]]), 'name       n\na·[31m b·  1');
+  });
 });

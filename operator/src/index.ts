@@ -11,6 +11,7 @@ export { type Operator, type OperatorOptions, startOperator } from './app.ts';
 export { EmbeddedApiServer } from './kube/embedded/api/api-server.ts';
 export { startHttpFront } from './kube/embedded/http/http-server.ts';
 export { writeKubeConfig } from './kube/embedded/http/kubeconfig.ts';
+export { readJsonPath } from './kube/embedded/http/table.ts';
 export { EmbeddedPlatform, type EmbeddedPlatformOptions } from './kube/embedded/platform.ts';
 export type { CustomResourceDefinition } from './kube/kinds.ts';
 export type { KubeObject, ObjectKey, Stored } from './kube/object.ts';

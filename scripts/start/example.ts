@@ -105,7 +105,7 @@ async function load(
 ): Promise<void> {
   const progress = startProgress(source, readFileSync(path).length, process.stderr);
   const startedMs = performance.now();
-  const rows = await loadRows(
+  const { acknowledged } = await loadRows(
     readRows(path, 'json'),
     // The load id is fixed: an example that was cut off goes on where it was.
     (batch, key) =>
@@ -120,13 +120,14 @@ async function load(
       bytesPerBatchMax: 4 * 1024 * 1024,
       parallel: 4,
       loadId: `example-${source}`,
+      rejectedMax: 0,
       sleep: (delayMs) => systemClock.sleep(delayMs),
       onProgress: (bytes, done) => progress.update(bytes, done),
     },
   );
   progress.end();
   write(
-    `${source}: ${rows.toLocaleString('en')} rows acknowledged in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
+    `${source}: ${acknowledged.toLocaleString('en')} rows acknowledged in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
   );
 }
 

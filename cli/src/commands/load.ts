@@ -1,93 +1,119 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type SourceList, tenantNode, type WriteResponse } from '@hybridstore/contracts';
+import { type Column, type SourceList, tenantNode, type WriteResponse } from '@hybridstore/contracts';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
-import { loadRows } from '../load/load-rows.ts';
+import type { Io } from '../io.ts';
+import { buildLoadId } from '../load/load-id.ts';
+import { formatPlace, type LoadResult, loadRows } from '../load/load-rows.ts';
 import { prepareRow } from '../load/prepare-row.ts';
 import { chooseFormat, readRows } from '../load/read-file.ts';
 import { startProgress } from '../output/progress.ts';
+import { usageError } from '../usage-error.ts';
 
 export type LoadFlags = {
   readonly source?: string;
   readonly format?: string;
-  readonly batch: string;
-  readonly parallel: string;
+  readonly batch: number;
+  readonly parallel: number;
+  readonly rejectedMax: number;
   readonly loadId?: string;
 };
 
-const rowsPerBatchMax = 50_000;
-const parallelMax = 32;
+export const rowsPerBatchMax = 50_000;
+export const parallelMax = 32;
+export const rejectedRowsMax = 10_000;
+const writeMsMax = 120_000;
 
-export async function load(connection: Connection, path: string, flags: LoadFlags): Promise<void> {
+/**
+ * Appends the rows of a file to a source. Batches have ids made from the content of the file, so that a load that broke
+ * off is simply started again. Rows that do not fit are told by their place in the file; the others are loaded.
+ */
+export async function load(connection: Connection, path: string, flags: LoadFlags, io: Io): Promise<void> {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isFile()) throw new HybridStoreError('invalid_request', `${path}: expected a file`, { field: 'FILE' });
+  if (!stat?.isFile())
+    throw usageError('FILE', `expected a file, found ${stat ? 'something else' : 'nothing'} at ${path}`);
   const format = chooseFormat(path, flags.format);
-  const source_id =
-    flags.source ??
-    basename(path)
-      .replace(/\.[^.]+$/, '')
-      .toLowerCase()
-      .replaceAll(/[^a-z0-9_]/g, '_');
-  const columns = await readColumns(connection, source_id);
-  const progress = startProgress(source_id, stat.size, process.stderr);
-  const startedMs = performance.now();
+  const sourceId = flags.source ?? sourceNamedBy(path);
+  const columns = await readColumns(connection, sourceId);
+  const loadId = flags.loadId ?? (await buildLoadId(path, { format, rowsPerBatch: flags.batch }));
+  const progress = startProgress(sourceId, stat.size, io.stderr);
+  const startedMs = systemClock.monotonicMs();
   try {
-    const rows = await loadRows(
-      prepared(readRows(path, format), columns, format === 'csv'),
+    const result = await loadRows(
+      readRows(path, format),
       (batch, key) =>
         connection.call<WriteResponse>(tenantNode.write, {
-          body: { source_id, records: batch.records },
+          body: { source_id: sourceId, records: batch.records },
           headers: { 'idempotency-key': key },
-          timeoutMs: 120_000,
+          timeoutMs: writeMsMax,
         }),
       {
-        rowsPerBatch: readCount('--batch', flags.batch, rowsPerBatchMax),
+        rowsPerBatch: flags.batch,
         bytesPerBatchMax: batchBytesMax,
-        parallel: readCount('--parallel', flags.parallel, parallelMax),
+        parallel: flags.parallel,
+        loadId,
+        rejectedMax: flags.rejectedMax,
+        prepare: (fields) => prepareRow(fields, columns, format === 'csv'),
         sleep: (delayMs) => systemClock.sleep(delayMs),
         onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
-        ...(flags.loadId === undefined ? {} : { loadId: flags.loadId }),
+        onRejected: (row) => progress.log(`${path}: ${formatPlace(row)}: rejected: ${row.reason}\n`),
+        signal: io.signal,
       },
     );
-    progress.update(stat.size, rows);
+    if (!result.isInterrupted) progress.update(stat.size, result.acknowledged);
     progress.end();
-    const seconds = (performance.now() - startedMs) / 1_000;
-    process.stdout.write(`${source_id}: ${rows.toLocaleString('en')} rows acknowledged in ${seconds.toFixed(1)} s\n`);
+    const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
+    io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
+    judge(result);
   } finally {
     progress.end();
   }
 }
 
-type Rows = ReturnType<typeof readRows>;
-
-async function* prepared(
-  rows: Rows,
-  columns: Parameters<typeof prepareRow>[1],
-  isText: boolean,
-): AsyncGenerator<{ fields: Record<string, unknown>; bytesRead: number }> {
-  for await (const row of rows) yield { fields: prepareRow(row.fields, columns, isText), bytesRead: row.bytesRead };
+function describeResult({ acknowledged, duplicates, rejected }: LoadResult): string {
+  const count = (rows: number) => rows.toLocaleString('en');
+  return [
+    `${count(acknowledged)} rows acknowledged`,
+    ...(duplicates === 0
+      ? []
+      : [`${count(duplicates)} of them already there from a load of the same file (--load-id NEW loads them again)`]),
+    ...(rejected === 0 ? [] : [`${count(rejected)} rejected`]),
+  ].join(', ');
 }
 
-async function readColumns(connection: Connection, sourceId: string): Promise<Parameters<typeof prepareRow>[1]> {
+/** A script that goes on after a load must not take half of one for all of it. */
+function judge({ rejected, isInterrupted }: LoadResult): void {
+  if (isInterrupted)
+    throw new HybridStoreError(
+      'invalid_request',
+      'interrupted; the same command goes on where this one was, and no row is loaded twice',
+    );
+  if (rejected > 0)
+    throw new HybridStoreError(
+      'invalid_request',
+      `${rejected} ${rejected === 1 ? 'row was' : 'rows were'} rejected; correct and load what was left out by itself`,
+    );
+}
+
+function sourceNamedBy(path: string): string {
+  return basename(path)
+    .replace(/\.[^.]+$/, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]/g, '_');
+}
+
+/** The declared columns of a source; undefined for one that takes whole documents. */
+async function readColumns(connection: Connection, sourceId: string): Promise<ReadonlyMap<string, Column> | undefined> {
   const { sources } = await connection.call<SourceList>(tenantNode.listSources);
   const source = sources.find((candidate) => candidate.source_id === sourceId);
-  if (!source)
-    throw new HybridStoreError(
-      'not_found',
-      `source ${sourceId} does not exist; the tenant has ${sources.map((one) => one.source_id).join(', ') || 'none'}`,
-      { field: '--source' },
-    );
+  if (!source) {
+    const known = sources.map((one) => one.source_id).join(', ') || 'none';
+    throw new HybridStoreError('not_found', `--source: expected a source of the tenant (${known}), found ${sourceId}`, {
+      field: '--source',
+    });
+  }
   return source.definition.columns === undefined
     ? undefined
     : new Map(source.columns.map((column) => [column.name, column]));
-}
-
-function readCount(flag: string, text: string, max: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > max)
-    throw new HybridStoreError('invalid_request', `${flag}: expected an integer from 1 to ${max}, found ${text}`, {
-      field: flag,
-    });
-  return value;
 }

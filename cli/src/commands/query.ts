@@ -2,60 +2,83 @@ import { readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { operationNode, type QueryResponse } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
-import colors from 'picocolors';
 import type { Connection } from '../connection.ts';
+import { type Io, paintFor, readStdin } from '../io.ts';
 import { formatCsv, formatTable } from '../output/table.ts';
+import { usageError } from '../usage-error.ts';
+
+export const queryFormats = ['table', 'json', 'ndjson', 'csv'] as const;
+export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
+export const consistencies = ['strict', 'committed'] as const;
+export const querySecondsMax = 3_600;
+const querySecondsDefault = 300;
 
 export type QueryFlags = {
-  readonly dialect?: string;
+  readonly format: (typeof queryFormats)[number];
+  readonly dialect?: (typeof dialects)[number];
   readonly dsl?: boolean;
   readonly param?: readonly string[];
   readonly file?: string;
-  readonly consistency?: string;
-  readonly timeout?: string;
+  readonly consistency?: (typeof consistencies)[number];
+  readonly timeout?: number;
 };
 
 /** SQL (or the JSON DSL with --dsl) from the argument, a file, or standard input. */
-export async function query(connection: Connection, text: string | undefined, flags: QueryFlags): Promise<void> {
-  const statement = readStatement(text, flags);
+export async function query(
+  connection: Connection,
+  text: string | undefined,
+  flags: QueryFlags,
+  io: Io,
+): Promise<void> {
+  if (flags.dsl)
+    for (const [flag, value] of [['--dialect', flags.dialect] as const, ['--param', flags.param] as const])
+      if (value !== undefined) throw usageError(flag, 'expected with SQL only, found beside --dsl');
+  const statement = await readStatement(text, flags, io);
   const endpoint = flags.dsl ? operationNode.queryDsl : operationNode.querySql;
-  const timeoutSeconds = flags.timeout === undefined ? undefined : Number(flags.timeout);
   const body = {
     query: flags.dsl ? parseDsl(statement) : statement,
-    ...(flags.dialect && !flags.dsl ? { dialect: flags.dialect } : {}),
-    ...(flags.param && !flags.dsl ? { parameters: flags.param.map(parseParameter) } : {}),
+    ...(flags.dialect ? { dialect: flags.dialect } : {}),
+    ...(flags.param ? { parameters: flags.param.map(parseParameter) } : {}),
     ...(flags.consistency ? { consistency: flags.consistency } : {}),
-    ...(timeoutSeconds === undefined ? {} : { timeout_seconds: timeoutSeconds }),
+    ...(flags.timeout === undefined ? {} : { timeout_seconds: flags.timeout }),
   };
-  const timeoutMs = (timeoutSeconds ?? 300) * 1_000 + 5_000;
-  if (connection.settings.flags.output === 'ndjson') {
+  const timeoutMs = (flags.timeout ?? querySecondsDefault) * 1_000 + 5_000;
+  if (flags.format === 'ndjson') {
     const answer = await connection.stream(endpoint, { body, timeoutMs, headers: { accept: 'application/x-ndjson' } });
-    await pipeline(answer.body, process.stdout, { end: false });
+    await pipeline(answer.body, io.stdout, { end: false });
     return;
   }
-  print(
-    await connection.call<QueryResponse>(endpoint, { body, timeoutMs }),
-    connection.settings.flags.output ?? 'table',
-  );
+  print(await connection.call<QueryResponse>(endpoint, { body, timeoutMs }), flags.format, io);
 }
 
-function print(answer: QueryResponse, output: string): void {
-  if (output === 'json') process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-  else if (output === 'csv') process.stdout.write(`${formatCsv(answer.columns, answer.rows)}\r\n`);
+function print(answer: QueryResponse, format: 'table' | 'json' | 'csv', io: Io): void {
+  if (format === 'json') io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+  else if (format === 'csv') io.stdout.write(`${formatCsv(answer.columns, answer.rows)}\r\n`);
   else {
-    process.stdout.write(`${formatTable(answer.columns, answer.rows)}\n`);
-    process.stderr.write(
-      colors.dim(
-        `${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
-      ),
+    io.stdout.write(`${formatTable(answer.columns, answer.rows, paintFor(io.stdout, io.variables))}\n`);
+    const rows = `${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'}`;
+    io.stderr.write(
+      `${paintFor(io.stderr, io.variables).dim(`${rows} in ${answer.stats.elapsed_ms.toFixed(1)} ms`)}\n`,
     );
   }
 }
 
-function readStatement(text: string | undefined, flags: QueryFlags): string {
-  if (flags.file !== undefined) return readFileSync(flags.file, 'utf8');
-  if (text !== undefined && text !== '-') return text;
-  return readFileSync(0, 'utf8');
+async function readStatement(text: string | undefined, flags: QueryFlags, io: Io): Promise<string> {
+  if (flags.file !== undefined && text !== undefined)
+    throw usageError('--file', 'expected no text beside it, found both');
+  const isPiped = text === '-' || (text === undefined && flags.file === undefined && io.stdin.isTTY !== true);
+  const statement = flags.file !== undefined ? readStatementFile(flags.file) : isPiped ? await readStdin(io) : text;
+  if (statement === undefined || statement.trim() === '')
+    throw usageError('TEXT', 'expected a query as the argument, in --file or on standard input, found none');
+  return statement;
+}
+
+function readStatementFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new HybridStoreError('invalid_request', `--file: expected a readable file, found ${path}`, {}, { cause });
+  }
 }
 
 function parseDsl(text: string): unknown {
@@ -71,7 +94,9 @@ function parseDsl(text: string): unknown {
   }
 }
 
-/** JSON scalars are what they look like; everything else is text. */
+/** JSON scalars are what they look like; everything else is text. Digits beyond 2^53 keep their text, which the platform reads exactly. */
 function parseParameter(text: string): unknown {
-  return /^(-?\d+(\.\d+)?([eE][-+]?\d+)?|true|false|null)$/.test(text) ? JSON.parse(text) : text;
+  if (!/^(-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?|true|false|null)$/.test(text)) return text;
+  const value: unknown = JSON.parse(text);
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? text : value;
 }

@@ -1,36 +1,47 @@
 import { type HealthAll, monitoring, type TenantStats, tenantNode } from '@hybridstore/contracts';
-import colors from 'picocolors';
+import { HybridStoreError } from '@hybridstore/runtime';
 import type { Connection } from '../connection.ts';
+import { type Io, type Paint, paintFor } from '../io.ts';
 import { formatTable } from '../output/table.ts';
+
+export type StatusFlags = { readonly output: 'table' | 'json' };
 
 const text = (name: string) => ({ name, type: 'string' });
 const number = (name: string) => ({ name, type: 'bigint' });
 
-/** Health of all services, and the tenant's sources with their sizes. */
-export async function status(connection: Connection): Promise<void> {
+/** Health of all services, and the tenant's sources with their sizes. Fails when a service is not healthy. */
+export async function status(connection: Connection, flags: StatusFlags, io: Io): Promise<void> {
   const health = await connection.call<HealthAll>(monitoring.healthAll);
   const stats =
     connection.settings.tenant === undefined ? undefined : await connection.call<TenantStats>(tenantNode.tenantStats);
-  if (connection.settings.flags.output === 'json') {
-    process.stdout.write(`${JSON.stringify({ health, tenant: stats }, null, 2)}\n`);
-    return;
+  if (flags.output === 'json') io.stdout.write(`${JSON.stringify({ health, tenant: stats ?? null }, null, 2)}\n`);
+  else {
+    const paint = paintFor(io.stdout, io.variables);
+    io.stdout.write(`${formatHealth(health, paint)}\n`);
+    if (stats) io.stdout.write(`\n${formatTenant(stats, paint)}\n`);
   }
-  const paint = (state: string) => (state === 'healthy' ? colors.green(state) : colors.red(state));
-  const services = health.services.map((service) => [
-    service.service,
-    service.instance,
-    paint(service.status),
-    service.reasons.join('; '),
-  ]);
-  process.stdout.write(`${formatTable(['SERVICE', 'INSTANCE', 'STATUS', 'REASONS'].map(text), services)}\n`);
-  if (stats) printTenant(stats);
-  if (health.status !== 'healthy') process.exitCode = 1;
+  const ill = health.services.filter((service) => service.status !== 'healthy');
+  if (ill.length > 0)
+    throw new HybridStoreError(
+      'conflict',
+      `${ill.length} of ${health.services.length} services are not healthy: ${ill.map((one) => one.instance).join(', ')}`,
+    );
 }
 
-function printTenant(stats: TenantStats): void {
-  process.stdout.write(
-    `\n${colors.bold(stats.tenant_id)}  ${stats.members.filter((member) => member.state === 'active').length} active nodes\n`,
-  );
+function formatHealth(health: HealthAll, paint: Paint): string {
+  const stateOf = (state: string) => (state === 'healthy' ? paint.green(state) : paint.red(state));
+  const rows = health.services.map((service) => [
+    service.service,
+    service.instance,
+    stateOf(service.status),
+    service.reasons.join('; '),
+  ]);
+  return formatTable(['SERVICE', 'INSTANCE', 'STATUS', 'REASONS'].map(text), rows, paint);
+}
+
+function formatTenant(stats: TenantStats, paint: Paint): string {
+  const active = stats.members.filter((member) => member.state === 'active').length;
+  const columns = [text('SOURCE'), ...['ROWS', 'UNFLUSHED', 'FILES', 'BYTES', 'VERSION'].map(number)];
   const rows = stats.sources.map((source) => [
     source.source_id,
     source.rows,
@@ -39,7 +50,6 @@ function printTenant(stats: TenantStats): void {
     source.bytes,
     source.table_version,
   ]);
-  process.stdout.write(
-    `${formatTable([text('SOURCE'), number('ROWS'), number('UNFLUSHED'), number('FILES'), number('BYTES'), number('VERSION')], rows)}\n`,
-  );
+  const title = `${paint.bold(stats.tenant_id)}  ${active} active ${active === 1 ? 'node' : 'nodes'}`;
+  return rows.length === 0 ? `${title}\nno sources` : `${title}\n${formatTable(columns, rows, paint)}`;
 }

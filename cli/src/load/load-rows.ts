@@ -1,43 +1,74 @@
-import { randomUUID } from 'node:crypto';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import type { Fields, Place, ReadRow } from './row.ts';
 
 export type Batch = {
   readonly number: number;
-  readonly records: readonly { readonly fields: Readonly<Record<string, unknown>> }[];
+  readonly records: readonly { readonly fields: Fields }[];
   readonly bytesRead: number;
 };
-export type SendBatch = (batch: Batch, idempotencyKey: string) => Promise<{ readonly accepted: number }>;
+export type SendBatch = (
+  batch: Batch,
+  idempotencyKey: string,
+) => Promise<{ readonly accepted: number; readonly duplicate?: boolean }>;
+
+/** A row that was left out, and what it lacks. */
+export type RejectedRow = Place & { readonly reason: string };
 
 export type LoadOptions = {
   readonly rowsPerBatch: number;
   readonly bytesPerBatchMax: number;
   readonly parallel: number;
-  /** Batches of one load id are applied once, however often they are sent. */
-  readonly loadId?: string;
+  /** Names the batches together with their number, so that each is applied once, however often it is sent. */
+  readonly loadId: string;
+  /** Rows that may be left out before the load ends. */
+  readonly rejectedMax: number;
+  /** The form of a row on the wire. Batches are cut before it, so that their cuts depend on the file alone. */
+  readonly prepare?: (fields: Fields) => Fields;
   readonly sleep: (delayMs: number) => Promise<void>;
   readonly onProgress: (bytesRead: number, rows: number) => void;
+  readonly onRejected?: (row: RejectedRow) => void;
+  /** No batch is begun after it aborts; those under way are waited for. */
+  readonly signal?: AbortSignal;
 };
+
+/** `acknowledged` counts rows; `duplicates` those among them that an earlier load had brought already. */
+export type LoadResult = {
+  readonly acknowledged: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+  readonly isInterrupted: boolean;
+};
+
+type CutBatch = Batch & { readonly places: readonly Place[] };
 
 const attemptsMax = 12;
 const backoffMsMax = 10_000;
 
 /**
  * Sends rows in batches, some at once, each repeated with the same Idempotency-Key while the platform asks to come
- * back later. Gives the number of acknowledged rows; the first refusal ends the load.
+ * back later. A row that the platform (or the reader) refuses is left out and told, up to `rejectedMax`; the platform
+ * takes a batch whole or not at all, so the rest of it goes again. Any other refusal ends the load.
  */
 export async function loadRows(
-  rows: AsyncIterable<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytesRead: number }>,
+  rows: AsyncIterable<ReadRow>,
   send: SendBatch,
   options: LoadOptions,
-): Promise<number> {
-  const loadId = options.loadId ?? randomUUID();
+): Promise<LoadResult> {
   const inFlight = new Set<Promise<void>>();
   let acknowledged = 0;
+  let duplicates = 0;
+  let rejected = 0;
   let failure: unknown;
-  for await (const batch of batches(rows, options)) {
-    const flight: Promise<void> = sendUntilAcknowledged(batch, `${loadId}.${batch.number}`, send, options)
-      .then((accepted) => {
-        acknowledged += accepted;
+  const reject = (row: RejectedRow, cause?: unknown) => {
+    rejected += 1;
+    if (rejected > options.rejectedMax) throw tooManyRejected(row, options.rejectedMax, cause);
+    options.onRejected?.(row);
+  };
+  for await (const batch of batches(rows, options, reject)) {
+    const flight: Promise<void> = sendWithoutRejected(batch, send, options, reject)
+      .then((answer) => {
+        acknowledged += answer.accepted;
+        if (answer.duplicate === true) duplicates += answer.accepted;
         options.onProgress(batch.bytesRead, acknowledged);
       })
       .catch((error: unknown) => {
@@ -46,22 +77,71 @@ export async function loadRows(
       .finally(() => inFlight.delete(flight));
     inFlight.add(flight);
     if (inFlight.size >= options.parallel) await Promise.race(inFlight);
-    if (failure !== undefined) break;
+    if (failure !== undefined || options.signal?.aborted) break;
   }
   await Promise.all(inFlight);
   if (failure !== undefined) throw failure;
-  return acknowledged;
+  return { acknowledged, duplicates, rejected, isInterrupted: options.signal?.aborted === true };
 }
 
-async function sendUntilAcknowledged(
-  batch: Batch,
-  key: string,
+/** `line 7`, as messages name a row. */
+export function formatPlace(place: Place): string {
+  return `${place.unit} ${place.position}`;
+}
+
+function tooManyRejected(row: RejectedRow, rejectedMax: number, cause: unknown): HybridStoreError {
+  const first = rejectedMax === 0 ? '' : `more than ${rejectedMax} rows were rejected, the last: `;
+  return new HybridStoreError(
+    'invalid_request',
+    `${first}${formatPlace(row)}: ${row.reason}`,
+    { position: row.position, rejected_max: rejectedMax },
+    { cause },
+  );
+}
+
+type Answer = Awaited<ReturnType<SendBatch>>;
+type Reject = (row: RejectedRow, cause?: unknown) => void;
+
+/** A refused batch was not applied, so what remains of it may keep its key. */
+async function sendWithoutRejected(
+  batch: CutBatch,
   send: SendBatch,
   options: LoadOptions,
-): Promise<number> {
+  reject: Reject,
+): Promise<Answer> {
+  let { records, places } = batch;
+  while (records.length > 0) {
+    try {
+      return await sendUntilAnswered({ ...batch, records }, send, options);
+    } catch (error) {
+      const index = rejectedIndex(error, records.length);
+      const place = index === undefined ? undefined : places[index];
+      if (index === undefined || place === undefined) throw error;
+      reject({ ...place, reason: describeRejection(error as HybridStoreError) }, error);
+      records = records.toSpliced(index, 1);
+      places = places.toSpliced(index, 1);
+    }
+  }
+  return { accepted: 0 };
+}
+
+/** The place in the batch of the record that the platform names in its refusal. */
+function rejectedIndex(error: unknown, records: number): number | undefined {
+  if (!isHybridStoreError(error, 'invalid_request')) return undefined;
+  const { index, field } = error.details;
+  const named = typeof index === 'number' ? index : Number(/^records[[./](\d+)/.exec(String(field))?.[1] ?? Number.NaN);
+  return Number.isInteger(named) && named >= 0 && named < records ? named : undefined;
+}
+
+/** Without the record's number in the request, which says nothing to who wrote the file. */
+function describeRejection(error: HybridStoreError): string {
+  return error.message.replace(/^records[[./]\d+\]?[./]?(fields[./])?/, '');
+}
+
+async function sendUntilAnswered(batch: Batch, send: SendBatch, options: LoadOptions): Promise<Answer> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await send(batch, key)).accepted;
+      return await send(batch, `${options.loadId}.${batch.number}`);
     } catch (error) {
       const mayRepeat =
         isHybridStoreError(error, 'overloaded') ||
@@ -74,24 +154,41 @@ async function sendUntilAcknowledged(
   }
 }
 
-async function* batches(
-  rows: AsyncIterable<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytesRead: number }>,
-  options: LoadOptions,
-): AsyncGenerator<Batch> {
-  let records: { fields: Readonly<Record<string, unknown>> }[] = [];
+async function* batches(rows: AsyncIterable<ReadRow>, options: LoadOptions, reject: Reject): AsyncGenerator<CutBatch> {
+  const { prepare = (fields: Fields) => fields } = options;
+  let records: { fields: Fields }[] = [];
+  let places: Place[] = [];
   let bytes = 0;
   let number = 0;
   let bytesRead = 0;
   for await (const row of rows) {
-    const size = JSON.stringify(row.fields).length;
+    bytesRead = row.bytesRead;
+    if (row.fields === undefined) {
+      reject({ unit: row.unit, position: row.position, reason: row.rejection });
+      continue;
+    }
+    const size = estimateBytes(row.fields);
     if (records.length > 0 && (records.length >= options.rowsPerBatch || bytes + size > options.bytesPerBatchMax)) {
-      yield { number: number++, records, bytesRead };
+      yield { number: number++, records, places, bytesRead };
       records = [];
+      places = [];
       bytes = 0;
     }
-    records.push({ fields: row.fields });
+    records.push({ fields: prepare(row.fields) });
+    places.push({ unit: row.unit, position: row.position });
     bytes += size;
-    bytesRead = row.bytesRead;
   }
-  if (records.length > 0) yield { number, records, bytesRead };
+  if (records.length > 0) yield { number, records, places, bytesRead };
+}
+
+const numberBytes = 20;
+
+/** Near the bytes of a value as JSON; never far below them, and the same for the same file. */
+function estimateBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value) + 3;
+  if (value instanceof Uint8Array) return Math.ceil((value.length * 4) / 3) + 3;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return numberBytes;
+  let bytes = 2;
+  for (const [name, item] of Object.entries(value)) bytes += name.length + 4 + estimateBytes(item);
+  return bytes;
 }

@@ -1,5 +1,8 @@
 import { type Column, parseColumnType } from '@hybridstore/contracts';
-import type { Fields } from './read-file.ts';
+import type { Fields } from './row.ts';
+
+/** A file that knows timestamps only holds its days like this. */
+const midnight = /^\d{4}-\d\d-\d\dT00:00:00Z$/;
 
 /**
  * A row as `/data/write` takes it. Text from CSV gets the type of its column (an empty cell is null, a number is
@@ -19,7 +22,7 @@ export function prepareRow(
 }
 
 function typedText(text: string, column: Column | undefined): unknown {
-  const kind = column ? parseColumnType(column.type)?.kind : undefined;
+  const kind = kindOf(column);
   if (kind === undefined || kind === 'string') return text;
   if (text === '') return null;
   if (kind === 'boolean') return /^(true|t|1|yes)$/i.test(text) ? true : /^(false|f|0|no)$/i.test(text) ? false : text;
@@ -29,14 +32,16 @@ function typedText(text: string, column: Column | undefined): unknown {
   return text;
 }
 
+function kindOf(column: Column | undefined): string | undefined {
+  return column === undefined ? undefined : parseColumnType(column.type)?.kind;
+}
+
 function prepareValue(value: unknown, column: Column | undefined): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
-  if (value instanceof Date)
-    return column && parseColumnType(column.type)?.kind === 'date'
-      ? value.toISOString().slice(0, 10)
-      : value.toISOString();
+  if (typeof value === 'string' && midnight.test(value) && kindOf(column) === 'date') return value.slice(0, 10);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (typeof value === 'number' && !Number.isFinite(value)) return null;
+  // A double column takes these as words; a document has no form for them.
+  if (typeof value === 'number' && !Number.isFinite(value)) return kindOf(column) === 'double' ? String(value) : null;
   if (Array.isArray(value)) return value.map((item) => prepareValue(item, undefined));
   if (typeof value === 'object' && value !== null) return prepareRow(value as Fields, undefined, false);
   return value;

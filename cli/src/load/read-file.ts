@@ -1,22 +1,16 @@
-import { HybridStoreError } from '@hybridstore/runtime';
-import { readCsv } from './read-csv.ts';
-import { readJson } from './read-json.ts';
-import { readNdjson } from './read-ndjson.ts';
-import { readParquet } from './read-parquet.ts';
+import { usageError } from '../usage-error.ts';
+import type { Reader, ReadRow } from './row.ts';
 
-export type Fields = Readonly<Record<string, unknown>>;
-/** One row and how many bytes of the file were read when it came. */
-export type ReadRow = { readonly fields: Fields; readonly bytesRead: number };
-export type Reader = (path: string) => AsyncIterable<ReadRow>;
-
-export const formats = ['json', 'ndjson', 'csv', 'parquet'] as const;
+export const formats = ['json', 'ndjson', 'csv', 'parquet', 'arrow'] as const;
 export type Format = (typeof formats)[number];
 
-const readers: Readonly<Record<Format, Reader>> = {
-  json: readJson,
-  ndjson: readNdjson,
-  csv: readCsv,
-  parquet: readParquet,
+/** Loaded when asked for: the columnar readers bring large libraries. */
+const readers: Readonly<Record<Format, () => Promise<Reader>>> = {
+  json: async () => (await import('./read-json.ts')).readJson,
+  ndjson: async () => (await import('./read-ndjson.ts')).readNdjson,
+  csv: async () => (await import('./read-csv.ts')).readCsv,
+  parquet: async () => (await import('./read-parquet.ts')).readParquet,
+  arrow: async () => (await import('./read-arrow.ts')).readArrow,
 };
 const endings: Readonly<Record<string, Format>> = {
   json: 'json',
@@ -25,21 +19,21 @@ const endings: Readonly<Record<string, Format>> = {
   jsonl: 'ndjson',
   csv: 'csv',
   parquet: 'parquet',
+  arrow: 'arrow',
+  arrows: 'arrow',
+  feather: 'arrow',
 };
 
 /** Format by flag or by the file's ending. */
 export function chooseFormat(path: string, flag: string | undefined): Format {
-  const name = flag ?? path.split('.').at(-1)?.toLowerCase() ?? '';
+  const name = flag ?? /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   const format = Object.hasOwn(endings, name) ? endings[name] : undefined;
   if (!format)
-    throw new HybridStoreError(
-      'invalid_request',
-      `--format: expected one of ${formats.join(', ')}, found ${name || 'nothing'}`,
-      { field: '--format' },
-    );
+    throw usageError('--format', `expected one of ${formats.join(', ')}, found ${name || 'a file without an ending'}`);
   return format;
 }
 
-export function readRows(path: string, format: Format): AsyncIterable<ReadRow> {
-  return readers[format](path);
+export async function* readRows(path: string, format: Format): AsyncGenerator<ReadRow> {
+  const read = await readers[format]();
+  yield* read(path);
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { HybridStoreError } from '@hybridstore/runtime';
-import type { ReadRow } from './read-file.ts';
+import { describeKind } from './read-json.ts';
+import type { ReadRow } from './row.ts';
 
 /** One object a line; empty lines are passed over. */
 export async function* readNdjson(path: string): AsyncGenerator<ReadRow> {
@@ -10,28 +10,23 @@ export async function* readNdjson(path: string): AsyncGenerator<ReadRow> {
     crlfDelay: Number.POSITIVE_INFINITY,
   });
   let bytesRead = 0;
-  let number = 0;
+  let position = 0;
   for await (const line of lines) {
-    number += 1;
+    position += 1;
     bytesRead += Buffer.byteLength(line) + 1;
     if (line.trim() === '') continue;
-    yield { fields: parseLine(path, number, line), bytesRead };
+    yield { unit: 'line', position, bytesRead, ...parseLine(position === 1 ? line.replace(/^\uFEFF/, '') : line) };
   }
 }
 
-function parseLine(path: string, number: number, line: string): Record<string, unknown> {
+function parseLine(line: string): { readonly fields: Record<string, unknown> } | { readonly rejection: string } {
   let value: unknown;
   try {
     value = JSON.parse(line);
-  } catch (cause) {
-    throw new HybridStoreError(
-      'invalid_request',
-      `${path}: line ${number}: not valid JSON (${cause instanceof Error ? cause.message : 'unreadable'})`,
-      { line: number },
-      { cause },
-    );
+  } catch (error) {
+    return { rejection: `not valid JSON (${error instanceof Error ? error.message : 'unreadable'})` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new HybridStoreError('invalid_request', `${path}: line ${number}: expected an object`, { line: number });
-  return value as Record<string, unknown>;
+    return { rejection: `expected an object, found ${describeKind(value)}` };
+  return { fields: value as Record<string, unknown> };
 }
