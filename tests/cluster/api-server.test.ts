@@ -3,11 +3,14 @@ import { describe, it } from 'node:test';
 import { connectKube } from '@hybridstore/operator';
 import { runCorpus } from '../../operator/test/crds/corpus.ts';
 import { describeKubeContract } from '../../operator/test/kube/port-contract.ts';
+import { describeChildren } from '../../operator/test/reconcile/children-contract.ts';
 
 const kubeconfig = process.env['KUBECONFIG'];
 assert.ok(kubeconfig, 'KUBECONFIG: expected the path of a kubeconfig');
 
 describeKubeContract('a real API server', async () => ({ kube: connectKube({ kubeconfig }), close: async () => {} }));
+
+describeChildren('a real API server', async () => ({ kube: connectKube({ kubeconfig }) }));
 
 describe('the real API server', () => {
   it('takes every valid object of the corpus and refuses every invalid one with the expected message', async () => {

@@ -1,0 +1,210 @@
+// What comes of a child that somebody changed, on any API server: the embedded one, and a real one in the cluster suite.
+// The operator is not running; its passes are made here, by its own code, over children without nodes.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { isHybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
+import { Expectations } from '../../src/controller/expectations.ts';
+import * as kinds from '../../src/kube/kinds.ts';
+import type { KubeObject, Stored } from '../../src/kube/object.ts';
+import type { Kube } from '../../src/kube/port.ts';
+import type { Resource } from '../../src/kube/resource.ts';
+import { parsePlatformSettings } from '../../src/platform-settings.ts';
+import { type Child, Children, child, Removals } from '../../src/reconcile/children.ts';
+import { createView } from '../../src/reconcile/view.ts';
+import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
+import { tenantInput } from '../resources/tenant-set.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+const vandal = { fieldManager: 'vandal' };
+
+/** Declares the suite. Each run works in its own namespace and removes it. */
+export function describeChildren(name: string, open: () => Promise<{ readonly kube: Kube }>): void {
+  describe(`children on ${name}`, () => {
+    const namespace = `children-${process.pid}-${Math.floor(performance.now())}`;
+    const settings = parsePlatformSettings('', { namespace });
+    const quota = { pods: 10, cpu: '40' };
+    let kube: Kube;
+    let writes = 0;
+    let wanted: readonly Child[];
+    let removals: Removals;
+
+    before(async () => {
+      ({ kube } = await open());
+      await kube.create(kinds.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+      removals = new Removals(systemClock, silentLogger);
+      wanted = buildTenantChildren(
+        tenantInput(settings, { namespace, name: 'acme' }, { quota }),
+        { keys: [] },
+        0,
+      ).flatMap(({ resource, object }) => child(resource, withoutOwner(object)));
+      await pass();
+    });
+    after(() => kube.delete(kinds.namespaces, { name: namespace }));
+
+    /** There is no such owner: a real garbage collector would take its children away. */
+    function withoutOwner(object: KubeObject): KubeObject {
+      const { ownerReferences: _owners, ...metadata } = object.metadata;
+      return { ...object, metadata };
+    }
+
+    async function pass(): Promise<void> {
+      const none = () => undefined;
+      const view = createView(kube, none);
+      const parent = { namespace, name: 'acme' };
+      const children = new Children({
+        kube,
+        view,
+        removals,
+        parent,
+        expectations: new Expectations(systemClock, none),
+      });
+      await children.applyAll(wanted);
+      writes = children.writes;
+    }
+
+    const read = async (resource: Resource, name: string) => await kube.get(resource, { namespace, name });
+
+    function contentOf(object: Stored<KubeObject>): unknown {
+      const { status: _status, metadata, ...content } = object as Stored<KubeObject> & { readonly status?: unknown };
+      return { ...content, labels: metadata.labels };
+    }
+
+    /** Controllers write statuses, and a set's or a quota's version moves under the hand. */
+    async function edit(resource: Resource, name: string, patch: Fields): Promise<void> {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          await kube.mergePatch(resource, { namespace, name }, patch, vandal);
+          return;
+        } catch (error) {
+          if (tries >= 5 || !isHybridStoreError(error, 'conflict')) throw error;
+        }
+      }
+    }
+
+    async function passUntilWritten(): Promise<void> {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          return await pass();
+        } catch (error) {
+          if (tries >= 5 || !isHybridStoreError(error, 'conflict')) throw error;
+        }
+      }
+    }
+
+    it('of every kind are made, and then cause no write', async () => {
+      for (let count = 0; count < 2; count += 1) {
+        await pass();
+        assert.equal(writes, 0);
+      }
+    });
+
+    const containers = async () => {
+      const set = (await read(kinds.statefulSets, 'hs-acme')) as Stored<kinds.StatefulSet>;
+      return set.spec?.template.spec.containers ?? [];
+    };
+    const inPod = (fields: Fields) => ({ spec: { template: { spec: fields } } });
+    const http = { name: 'http', port: 8000, targetPort: 'http', protocol: 'TCP' };
+    const inFirst = async (change: (first: kinds.Container) => Fields) => {
+      const [first, ...others] = await containers();
+      return inPod({ containers: first === undefined ? [] : [{ ...first, ...change(first) }, ...others] });
+    };
+    const edits: readonly (readonly [string, Resource, string, () => Promise<Fields>])[] = [
+      [
+        'a port beside ours',
+        kinds.services,
+        'hs-acme',
+        async () => ({ spec: { ports: [http, { name: 'x', port: 1 }] } }),
+      ],
+      ['our port edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, port: 9000 }] } })],
+      ['its target edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, targetPort: 1 }] } })],
+      [
+        'our port edited where there is no address',
+        kinds.services,
+        'hs-acme-nodes',
+        async () => ({ spec: { ports: [{ ...http, port: 9000 }] } }),
+      ],
+      ['another selector', kinds.services, 'hs-acme', async () => ({ spec: { selector: { app: 'other' } } })],
+      ['an address from outside', kinds.services, 'hs-acme', async () => ({ spec: { externalIPs: ['203.0.113.7'] } })],
+      ['another type', kinds.services, 'hs-acme', async () => ({ spec: { type: 'NodePort' } })],
+      ['the network of the host', kinds.statefulSets, 'hs-acme', async () => inPod({ hostNetwork: true })],
+      [
+        'another account',
+        kinds.statefulSets,
+        'hs-acme',
+        async () => inPod({ serviceAccountName: 'default', serviceAccount: 'default' }),
+      ],
+      [
+        'a container beside ours',
+        kinds.statefulSets,
+        'hs-acme',
+        async () => inPod({ containers: [...(await containers()), { name: 'miner', image: 'miner:1' }] }),
+      ],
+      ['another image', kinds.statefulSets, 'hs-acme', () => inFirst(() => ({ image: 'other:1' }))],
+      [
+        'a variable more',
+        kinds.statefulSets,
+        'hs-acme',
+        () => inFirst(({ env = [] }) => ({ env: [...env, { name: 'NODE_OPTIONS', value: '--inspect' }] })),
+      ],
+      [
+        'a variable edited',
+        kinds.statefulSets,
+        'hs-acme',
+        () =>
+          inFirst(({ env = [] }) => ({
+            env: env.map((each, index) => (index === 1 ? { name: each.name, value: 'edited' } : each)),
+          })),
+      ],
+      [
+        'the pace of a probe',
+        kinds.statefulSets,
+        'hs-acme',
+        () => inFirst(({ readinessProbe }) => ({ readinessProbe: { ...readinessProbe, periodSeconds: 77 } })),
+      ],
+      [
+        'a right to write',
+        kinds.statefulSets,
+        'hs-acme',
+        () =>
+          inFirst(({ securityContext }) => ({
+            securityContext: { ...securityContext, readOnlyRootFilesystem: false },
+          })),
+      ],
+      ['a file', kinds.configMaps, 'hs-acme', async () => ({ data: { 'evil.json': '{}' } })],
+      ['other keys', kinds.configMaps, 'hs-acme', async () => ({ data: { 'jwks.json': '{}' } })],
+      ['an amount', kinds.resourceQuotas, 'hs-acme', async () => ({ spec: { hard: { services: '0' } } })],
+      [
+        'a limit',
+        kinds.limitRanges,
+        'hs-acme',
+        async () => ({ spec: { limits: [{ type: 'Pod', max: { cpu: '1' } }] } }),
+      ],
+      ['everybody', kinds.networkPolicies, 'hs-acme', async () => ({ spec: { ingress: [{}] } })],
+      ['a budget of none', kinds.podDisruptionBudgets, 'hs-acme', async () => ({ spec: { maxUnavailable: 9 } })],
+      ['a token', kinds.serviceAccounts, 'hs-acme', async () => ({ automountServiceAccountToken: true })],
+    ];
+    for (const [what, resource, object, build] of edits) {
+      it(`${resource.kind} ${object} is put right in one pass: ${what}`, async () => {
+        removals = new Removals(systemClock, silentLogger);
+        const old = await read(resource, object);
+        await edit(resource, object, await build());
+        assert.notDeepEqual(contentOf(await read(resource, object)), contentOf(old), 'the edit changed nothing');
+        await passUntilWritten();
+        assert.ok(writes > 0);
+        assert.deepEqual(contentOf(await read(resource, object)), contentOf(old));
+        await pass();
+        assert.equal(writes, 0, 'the next pass');
+      });
+    }
+
+    it('are made again when they are deleted', async () => {
+      for (const { resource, object } of wanted)
+        await kube.delete(resource, { namespace, name: object.metadata.name ?? '' });
+      await pass();
+      assert.equal(writes, wanted.length);
+      await pass();
+      assert.equal(writes, 0);
+    });
+  });
+}
