@@ -112,6 +112,7 @@ export function createServer(options: ServerOptions): Server {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const { keepsNumbers = false } = request.routeOptions.config as RouteConfig;
     try {
+      refuseEncoding(request.headers['content-encoding']);
       done(null, parseJson(body as Buffer, { depthMax: jsonDepthMax, keepsNumbers }));
     } catch (error) {
       done(error as Error);
@@ -150,6 +151,16 @@ export function createServer(options: ServerOptions): Server {
   };
   addStandardRoutes(server, options, served);
   return server;
+}
+
+/** Bodies are read as they come: what a small one would unpack to has no bound. */
+function refuseEncoding(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new HybridStoreError('invalid_request', `Content-Encoding: expected none, found ${encoding.slice(0, 40)}`, {
+    field: 'Content-Encoding',
+    expected: 'identity',
+    actual: encoding.slice(0, 40),
+  });
 }
 
 type RouteConfig = Pick<Endpoint, 'keepsNumbers'>;
@@ -256,7 +267,7 @@ function readRequestId(header: string | string[] | undefined): string {
 
 /** Maps every error to HTTP, here and nowhere else. No stack and no cause leaves the process. */
 export function sendError(logger: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = toHybridStoreError(fromFastify(thrown));
+  const error = toHybridStoreError(isCutOff(thrown, request) ? cutOff() : fromFastify(thrown));
   const status = errorStatus[error.code];
   if (status >= 500 && error.code !== 'unavailable' && error.code !== 'deadline_exceeded') {
     logger.error('request_failed', {
@@ -319,6 +330,15 @@ function describeClientError(code: string | undefined): {
     default:
       return { status: '400 Bad Request', code: 'invalid_request', message: 'not a valid HTTP/1.1 request' };
   }
+}
+
+/** The client left before its body had ended. Nobody reads the answer; it must not count, or be told, as a fault of ours. */
+function isCutOff(thrown: unknown, request: FastifyRequest): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET' && !request.raw.complete;
+}
+
+function cutOff(): HybridStoreError {
+  return new HybridStoreError('invalid_request', 'body: the client left before its end', { field: 'body' });
 }
 
 /** Fastify's own refusals, by their codes. */

@@ -147,8 +147,31 @@ describe('a route', () => {
 
   it('refuses a compressed body instead of reading it as text', async () => {
     await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
-    const answer = await server.post(Buffer.from([0x1f, 0x8b, 8, 0, 0]), { 'content-encoding': 'gzip' });
-    assert.equal(answer.statusCode, 400);
+    for (const encoding of ['gzip', 'br', 'zorp']) {
+      const answer = await server.post('{"count": 3}', { 'content-encoding': encoding });
+      assert.deepEqual([answer.statusCode, answer.json<ErrorAnswer>().error.details['actual']], [400, encoding]);
+    }
+  });
+
+  it('takes a body that is encoded as itself', async () => {
+    await using server = open(endpoint({ body: Body }));
+    assert.equal((await server.post('{"count": 3}', { 'content-encoding': 'identity' })).statusCode, 200);
+  });
+
+  it('holds no fault of ours in a client that leaves before its body ends', async () => {
+    await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+    const status = new Promise<number>((resolve) => {
+      // The hook comes before the answer is made.
+      server.app.addHook('onError', async (_request, reply) => {
+        setImmediate(() => resolve(reply.statusCode));
+      });
+    });
+    const url = new URL(await server.app.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    socket.write('POST /thing HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{"co');
+    await once(socket, 'connect');
+    setImmediate(() => socket.destroy());
+    assert.equal(await status, 400);
   });
 
   it('asks for access before it reads a body', async () => {

@@ -40,8 +40,7 @@ export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
 function requireBounds(plan: LogicalPlan): void {
   let nodes = 0;
   const measure = (value: unknown, depth: number): void => {
-    // The engine's text ends at a NUL, and what is bound must be what is printed elsewhere.
-    if (typeof value === 'string' && value.includes('\0')) throw new PlanError('plan: a text holds a NUL character');
+    if (typeof value === 'string') requireText(value);
     if (typeof value !== 'object' || value === null) return;
     nodes += 1;
     if (depth > planDepthMax) throw new PlanError(`plan: nested deeper than ${planDepthMax} levels`, { field: 'plan' });
@@ -49,6 +48,13 @@ function requireBounds(plan: LogicalPlan): void {
     for (const child of Object.values(value)) measure(child, depth + 1);
   };
   measure(plan, 1);
+}
+
+/** What is bound must be what is printed elsewhere. */
+function requireText(value: string): void {
+  // The engine's text ends at a NUL, and a lone surrogate would reach it as another character.
+  if (value.includes('\0')) throw new PlanError('plan: a text holds a NUL character');
+  if (!value.isWellFormed()) throw new PlanError('plan: a text holds a lone UTF-16 surrogate');
 }
 
 function requireUniqueNames(query: PlanQuery): void {

@@ -9,6 +9,7 @@ import type {
 } from '@hybridstore/contracts';
 import { call, cast, column, integer, text, tryCast } from '../nodes.ts';
 import type { ParameterList } from '../parameter-list.ts';
+import { PlanError } from '../plan-error.ts';
 import { fieldSortKeys } from './aggregate.ts';
 import { absentField, type Field, type FieldScope, findField, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
@@ -31,6 +32,9 @@ export function compileSearchQuery(
   scopes: readonly FieldScope[],
   parameters: ParameterList,
 ): PlanQuery {
+  const twice = spec.columns?.find((path, index) => spec.columns?.indexOf(path) !== index);
+  if (twice !== undefined)
+    throw new PlanError(`columns: expected each field once, found ${twice} twice`, { field: 'columns', actual: twice });
   const [only] = scopes;
   if (scopes.length === 1 && only) return searchOne(spec, only, parameters);
   const resolve = (path: string, scope: FieldScope): Field => {

@@ -39,7 +39,7 @@ export function routeWrite(server: Server, node: TenantNode): void {
 function readBatchId(header: string | string[] | undefined, field: string | undefined): string | undefined {
   if (header === undefined) return field;
   if (!checkBatchId.check<string>(header))
-    throw new HybridStoreError('invalid_request', `Idempotency-Key: ${checkBatchId.describe()}`, {
+    throw new HybridStoreError('invalid_request', 'Idempotency-Key: expected 1 to 128 of A-Z a-z 0-9 . _ : -', {
       field: 'Idempotency-Key',
       expected: '1 to 128 of A-Z a-z 0-9 . _ : -',
     });

@@ -20,6 +20,8 @@ export type FieldRecord = { readonly fields: Readonly<Record<string, unknown>> }
 /** UTF-8 bytes of one text or JSON value. */
 export const textBytesMax = 8 * 1024 * 1024;
 const actualTextMax = 80;
+/** Longer than any column's name, so that those are told whole. */
+const shownNameMax = 128;
 /** Text up to this length is copied by a loop, which is cheaper than a call into the runtime. */
 const loopCopyLengthMax = 48;
 
@@ -205,10 +207,11 @@ class RefusedRecord extends HybridStoreError {
 
   constructor(row: number, field: string, expected: string, actual: unknown) {
     const text = describeActual(actual);
-    super('invalid_request', `records[${row}].fields.${field}: expected ${expected}, got ${text}`, {
-      field: `records[${row}].fields.${field}`,
+    const name = cutText(field, shownNameMax);
+    super('invalid_request', `records[${row}].fields.${name}: expected ${expected}, got ${text}`, {
+      field: `records[${row}].fields.${name}`,
       index: row,
-      column: field,
+      column: name,
       expected,
       actual: text,
     });
@@ -223,8 +226,11 @@ class RefusedRecord extends HybridStoreError {
 }
 
 function describeActual(value: unknown): string {
-  const text = (JSON.stringify(value) ?? 'nothing').toWellFormed();
-  return text.length > actualTextMax ? `${text.slice(0, actualTextMax).toWellFormed()}…` : text;
+  return cutText(JSON.stringify(value) ?? 'nothing', actualTextMax);
+}
+
+function cutText(text: string, lengthMax: number): string {
+  return text.length > lengthMax ? `${text.slice(0, lengthMax).toWellFormed()}…` : text.toWellFormed();
 }
 
 /** Columns may be called `constructor` or `toString`: what a record merely inherits is not its value. */
