@@ -229,6 +229,32 @@ describe('an object that slipped past its definition', () => {
     assert.deepEqual([...cluster.catalog.policies.values()][0]?.source_ids, ['orders']);
   });
 
+  it('with a status of another shape is judged as if it had none', async () => {
+    await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
+    await cluster.settle();
+    await cluster.applySource();
+    await cluster.applyPolicy();
+    const names = { Tenant: acme.name, DataSource: 'orders', CompactionPolicy: 'hourly' } as const;
+    const shapes = [
+      null,
+      7,
+      [],
+      { conditions: 7 },
+      { conditions: [{ type: 'Ready' }], leaving: {}, desiredReplicas: 'two' },
+    ];
+    for (const kind of kindNames) {
+      const resource = resources[kind] ?? tenants;
+      await reconcile(kind, names[kind]);
+      for (const status of shapes) {
+        const stored = await cluster.api.get(resource, { namespace: 'default', name: names[kind] });
+        const { managedFields: _managers, ...metadata } = stored.metadata;
+        cluster.api.store.put(collectionOf(resource), { ...stored, metadata, status } as KubeObject);
+        await reconcile(kind, names[kind]);
+        assert.equal((await readReady(kind, names[kind]))?.status, 'True', `${kind} ${JSON.stringify(status)}`);
+      }
+    }
+  });
+
   it('is told once: a second look writes nothing, and no look asks to be repeated', async () => {
     const stored = await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
     slip('Tenant', acme.name, {

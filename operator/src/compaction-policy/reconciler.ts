@@ -2,7 +2,12 @@
 //
 //   observe → gone? → deleting? → finalizer → obstacle? → build → put where it differs → report
 
-import type { CompactionPolicyDefinition, CompactionPolicySpec, CompactionPolicyState } from '@hybridstore/contracts';
+import {
+  type CompactionPolicyDefinition,
+  type CompactionPolicySpec,
+  type CompactionPolicyState,
+  CompactionPolicyStatus,
+} from '@hybridstore/contracts';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
@@ -11,6 +16,7 @@ import type { ObjectKey, Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { findTransitions } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
+import { createStatusReader } from '../reconcile/known-status.ts';
 import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { type CompactionPolicy, compactionPolicies } from '../resources/custom-resources.ts';
@@ -36,6 +42,8 @@ export type CompactionPolicyReconcilerOptions = {
   readonly logger: Logger;
 };
 
+const readStatus = createStatusReader<CompactionPolicy>(CompactionPolicyStatus);
+
 export class CompactionPolicyReconciler {
   readonly #options: CompactionPolicyReconcilerOptions;
   /** Uid → definition that the catalog took from this process. */
@@ -48,8 +56,9 @@ export class CompactionPolicyReconciler {
   async reconcile(key: ObjectKey): Promise<ReconcileResult> {
     const { kube, view, expectations, catalog } = this.#options;
     if (!expectations.isSatisfied(key)) return wait('CacheBehind', 100);
-    const policy = await view.get(compactionPolicies, key);
-    if (policy === undefined) return done();
+    const stored = await view.get(compactionPolicies, key);
+    if (stored === undefined) return done();
+    const policy = readStatus(stored);
     if (policy.metadata.deletionTimestamp !== undefined) {
       if (!hasFinalizer(policy)) return done();
       await tidyPolicy(key, catalog);

@@ -5,7 +5,7 @@
 // The truth of a table is its log on the tenant's volume; so a catalog that lost its entry, or a table that somebody
 // dropped, is declared again at the next look.
 
-import type { DataSourceSpec } from '@hybridstore/contracts';
+import { type DataSourceSpec, DataSourceStatus } from '@hybridstore/contracts';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
@@ -13,6 +13,7 @@ import type { ObjectKey, Stored } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
 import { findTransitions } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
+import { createStatusReader } from '../reconcile/known-status.ts';
 import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { type DataSource, dataSources } from '../resources/custom-resources.ts';
@@ -43,6 +44,8 @@ export type DataSourceReconcilerOptions = {
   readonly logger: Logger;
 };
 
+const readStatus = createStatusReader<DataSource>(DataSourceStatus);
+
 export class DataSourceReconciler {
   readonly #options: DataSourceReconcilerOptions;
   /** Uid → generation that nodes and catalog were told. Lost with the process: telling twice changes nothing. */
@@ -55,8 +58,9 @@ export class DataSourceReconciler {
   async reconcile(key: ObjectKey): Promise<ReconcileResult> {
     const { kube, view, expectations } = this.#options;
     if (!expectations.isSatisfied(key)) return wait('CacheBehind', 100);
-    const source = await view.get(dataSources, key);
-    if (source === undefined) return done();
+    const stored = await view.get(dataSources, key);
+    if (stored === undefined) return done();
+    const source = readStatus(stored);
     if (source.metadata.deletionTimestamp !== undefined) return await this.#delete(source);
     const parsed = parseDataSource(source);
     if (parsed.kind === 'invalid') {

@@ -5,7 +5,7 @@
 // Writes are few and ordered: what a node needs comes before the node; a mark in the status comes before the request to
 // drain; a set shrinks only in the pass in which the leaving node said that it holds nothing.
 
-import type { ScalingDecision, TenantSpec, TenantStatus } from '@hybridstore/contracts';
+import { type ScalingDecision, type TenantSpec, TenantStatus } from '@hybridstore/contracts';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
@@ -16,6 +16,7 @@ import { formatTime } from '../kube/time.ts';
 import { type Child, Children, type Compared, Removals } from '../reconcile/children.ts';
 import { findTransitions, type Judgement } from '../reconcile/conditions.ts';
 import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
+import { createStatusReader } from '../reconcile/known-status.ts';
 import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
 import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
@@ -72,6 +73,8 @@ export type TenantReconcilerOptions = {
   readonly onForgotten?: (tenantId: string) => void;
 };
 
+const readStatus = createStatusReader<Tenant>(TenantStatus);
+
 export class TenantReconciler {
   readonly #options: TenantReconcilerOptions;
   /** When the Secret of a tenant was last seen as it should be. */
@@ -90,8 +93,9 @@ export class TenantReconciler {
     const { kube, view, expectations } = this.#options;
     const key: TenantKey = { namespace: objectKey.namespace ?? '', name: objectKey.name };
     if (!expectations.isSatisfied(key)) return wait('CacheBehind', 100);
-    const tenant = await view.get(tenants, key);
-    if (tenant === undefined) return this.#forget(key);
+    const stored = await view.get(tenants, key);
+    if (stored === undefined) return this.#forget(key);
+    const tenant = readStatus(stored);
     const isGoing = tenant.metadata.deletionTimestamp !== undefined;
     if (isGoing && tenant.spec?.preventDeletion !== true) return await this.#delete(key, tenant);
     const parsed = parseTenant(tenant);

@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { EmbeddedApiServer } from '../../src/kube/embedded/api/api-server.ts';
+import { WATCH_EVENTS_MAX } from '../../src/kube/embedded/api/watch-stream.ts';
 import { configMaps, customResourceDefinitions, namespaces, pods } from '../../src/kube/kinds.ts';
 import { buildWidget, widgetDefinition, widgets } from './widget.ts';
 
@@ -26,6 +27,18 @@ describe('embedded API server', () => {
     assert.deepEqual(await iterator.next(), { done: false, value: { type: 'BOOKMARK', resourceVersion: '3' } });
     assert.deepEqual(await iterator.next(), { done: true, value: undefined });
     assert.equal(clock.pending, 0, 'no timer is left behind');
+  });
+
+  it('a reader that is too far behind is cut off, and gets no more than the bound', async () => {
+    const watch = server.watch(configMaps, { resourceVersion: '0' })[Symbol.asyncIterator]();
+    const waiting = watch.next();
+    const stored = await server.create(configMaps, configMap('busy'));
+    await waiting;
+    for (let change = 0; change <= WATCH_EVENTS_MAX + 10; change += 1)
+      server.store.put('v1/configmaps', { ...stored, metadata: { ...stored.metadata } });
+    let seen = 0;
+    for (let event = await watch.next(); event.done !== true; event = await watch.next()) seen += 1;
+    assert.equal(seen, WATCH_EVENTS_MAX + 1);
   });
 
   it('history is a window: what fell out of it is gone, what is in it is told', async () => {
