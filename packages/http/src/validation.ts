@@ -12,7 +12,8 @@ export function createAjv(options: { readonly coerceTypes?: boolean } = {}): Ajv
     removeAdditional: false,
     useDefaults: false,
     strict: false,
-    discriminator: false,
+    // Errors carry the value and the schema they are about, by which those of a union's other forms are told apart.
+    verbose: true,
   });
   addFormatsModule.default(ajv);
   return ajv;
@@ -29,7 +30,7 @@ export function compileValidator(schema: TSchema): Validator {
   const validate = createAjv().compile(flattenSchema(schema));
   return {
     check: <T>(value: unknown): value is T => validate(value) === true,
-    describe: () => (validate.errors?.[0] ? describeIssue(validate.errors[0]).message : ''),
+    describe: () => (validate.errors?.[0] ? issuesOf(validate.errors, 'body')[0].message : ''),
     errors: () => validate.errors ?? [],
   };
 }
@@ -68,10 +69,36 @@ function expectation(error: ErrorObject): string {
   }
 }
 
+/**
+ * What is wrong, the innermost first: a union that fits nothing reports an error of each of its forms, and only the form
+ * whose `kind` the value has was meant.
+ */
+function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue, ...Issue[]] {
+  const meant = errors.filter((error) => error.keyword !== 'anyOf' && !isOfAnotherKind(error));
+  const [first, ...rest] = meant
+    .map((error) => ({ issue: describeIssue(error, root), depth: error.instancePath.split('/').length }))
+    .sort((a, b) => b.depth - a.depth)
+    .map(({ issue }) => issue);
+  if (first) return [first, ...rest];
+  const union = errors.findLast((error) => error.keyword === 'anyOf');
+  const [only] = errors;
+  if (!union && only) return [describeIssue(only, root)];
+  const field = union ? describeIssue(union, root).field : root;
+  const expected = 'is none of the forms that are allowed here';
+  return [{ field, expected, message: `${field}: ${expected}` }];
+}
+
+function isOfAnotherKind({ keyword, instancePath, data, parentSchema }: ErrorObject): boolean {
+  if (keyword === 'const' && instancePath.endsWith('/kind')) return true;
+  const kind = (parentSchema?.['properties'] as { readonly kind?: { readonly const?: unknown } } | undefined)?.kind;
+  if (kind?.const === undefined) return false;
+  return typeof data !== 'object' || data === null || !('kind' in data) || data.kind !== kind.const;
+}
+
 /** `invalid_request` (400) for the first schema error, with every field that is wrong in `details`. */
 export function invalidBody(errors: readonly ErrorObject[], root = 'body'): HybridStoreError {
-  const issues = errors.map((error) => describeIssue(error, root));
-  const first = issues[0] ?? { field: root, expected: 'a valid value', message: `${root} is not valid` };
+  const issues = issuesOf(errors, root);
+  const [first] = issues;
   return new HybridStoreError('invalid_request', first.message, {
     field: first.field,
     expected: first.expected,

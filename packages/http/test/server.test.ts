@@ -104,6 +104,31 @@ describe('a route', () => {
     assert.equal((await server.post('{"count": "1"}')).statusCode, 400);
   });
 
+  it('names what is wrong inside the form of a union that was meant', async () => {
+    const Leaf = Type.Object({ kind: Type.Literal('leaf'), size: Type.Integer() }, { additionalProperties: false });
+    const List = Type.Object(
+      { kind: Type.Literal('list'), items: Type.Array(Leaf, { maxItems: 2 }) },
+      { additionalProperties: false },
+    );
+    await using server = open(
+      endpoint({ body: Type.Object({ tree: Type.Union([Leaf, List]) }, { additionalProperties: false }) }),
+    );
+    const message = async (tree: unknown) =>
+      (await server.post(JSON.stringify({ tree }))).json<ErrorAnswer>().error.message;
+    const leaf = { kind: 'leaf', size: 1 };
+    assert.equal(await message({ kind: 'leaf' }), 'tree.size: is required');
+    assert.equal(
+      await message({ kind: 'list', items: [leaf, leaf, leaf] }),
+      'tree.items: must NOT have more than 2 items',
+    );
+    assert.equal(
+      await message({ kind: 'list', items: [{ ...leaf, size: 'x' }] }),
+      'tree.items.0.size: expected integer',
+    );
+    assert.equal(await message({ kind: 'bush', items: [] }), 'tree: is none of the forms that are allowed here');
+    assert.equal(await message('leaf'), 'tree: is none of the forms that are allowed here');
+  });
+
   it('turns texts of path and query into their types', async () => {
     const query = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false });
     const described = endpoint({ method: 'GET', query });
