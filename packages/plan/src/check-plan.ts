@@ -7,6 +7,7 @@ import {
   planNodesMax,
   type QueryBody,
 } from '@hybridstore/contracts';
+import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
 import { functionNamed } from './functions.ts';
 import { PlanError } from './plan-error.ts';
@@ -30,6 +31,8 @@ export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
   walkQuery(plan.query, {
     expression: (node) => {
       if (node.kind === 'parameter') requireParameter(plan, node.index);
+      // Refuses what is no value of the literal's type.
+      if (node.kind === 'literal') printDuckdbExpression(node);
       if (node.kind === 'call') requireFunction(node.function, node.arguments.length);
     },
   });

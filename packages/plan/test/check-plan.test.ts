@@ -56,6 +56,11 @@ describe('checkPlan', () => {
       /secrets does not exist/,
     ],
     [
+      'a literal that is no value of its type',
+      finishPlan(select({ kind: 'literal', type: 'bigint', value: '1); SELECT 2; --' })),
+      /is not a number of its type/,
+    ],
+    [
       'an alias used twice',
       finishPlan(select(id, { kind: 'join', first: scan('e'), steps: [{ type: 'cross', right: scan('E') }] })),
       /used twice/,

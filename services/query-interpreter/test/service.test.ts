@@ -153,6 +153,7 @@ describe('POST /parse/sql', () => {
       ['SELECT abs(?), -?', ['1', 'one'], /^parameter 2: expected a number/],
       ['SELECT cast(? AS date)', ['soon'], /^parameter 1: expected a date, YYYY-MM-DD, found "soon"$/],
       ['SELECT order_date + INTERVAL ? DAY FROM sales', ['two'], /^parameter 1: expected a whole number/],
+      ['SELECT order_id FROM sales LIMIT ?', [-1], /^parameter 1: expected a whole number from 0, found -1$/],
     ];
     for (const [query, parameters, message] of refusals) {
       const { status, body } = await post('/parse/sql', { query, parameters });
@@ -344,6 +345,14 @@ describe('POST /transform/query', () => {
       [
         'a parameter without a value',
         edit(parsed_query, ['query', 'body', 'projections', 0, 'value'], { kind: 'parameter', index: 3 }),
+      ],
+      [
+        'a literal that is no number',
+        edit(parsed_query, ['query', 'body', 'projections', 0, 'value'], {
+          kind: 'literal',
+          type: 'bigint',
+          value: '1); SELECT 2; --',
+        }),
       ],
       ['a text', 'SELECT 1'],
       ['the placeholder of the documentation', '<parsed_query_from_previous_step>'],

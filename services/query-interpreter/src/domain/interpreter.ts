@@ -91,10 +91,11 @@ export class Interpreter {
     const result = await this.#withSchemas(call, async (schemas) =>
       refusingBadPlans('parsed_query', () => {
         checkPlan(request.parsed_query, schemas.byId);
-        return optimizePlan(request.parsed_query, this.#allowed(stepsOfLevel(level)));
+        const improved = optimizePlan(request.parsed_query, this.#allowed(stepsOfLevel(level)));
+        return { ...improved, sql: printDuckdb(improved.plan).sql };
       }),
     );
-    const execution = { plan: result.plan, sql: printDuckdb(result.plan).sql, tree: printTree(result.plan) };
+    const execution = { plan: result.plan, sql: result.sql, tree: printTree(result.plan) };
     return { execution_plan: execution, optimization_level: level, steps: result.steps.map((step) => ({ ...step })) };
   }
 

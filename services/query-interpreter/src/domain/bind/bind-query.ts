@@ -113,7 +113,7 @@ function bindCount(node: SyntaxNode, context: BindContext): PlanExpression {
   const value = bound.node;
   if (value.kind === 'literal' && bound.type === 'bigint' && Number(value.value) >= 0)
     return integer(Number(value.value));
-  if (value.kind === 'parameter' && bound.type === 'bigint') return value;
+  if (value.kind === 'parameter' && bound.type === 'bigint') return context.parameters.count(value);
   throw context.fields(node).refuse('LIMIT and OFFSET take a whole number', { expected: 'a whole number from 0' });
 }
 

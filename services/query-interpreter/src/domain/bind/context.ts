@@ -1,4 +1,4 @@
-import type { Dialect, ParameterScalar, PlanParameter, PlanQuery } from '@hybridstore/contracts';
+import type { Dialect, ParameterNode, ParameterScalar, PlanParameter, PlanQuery } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../sql/prepared-text.ts';
 import { type Position, refuseSql } from '../sql/refusal.ts';
@@ -111,6 +111,12 @@ export class ParameterBinder {
       type: (this.#uses[index] === 1 ? this.#types.get(index) : undefined) ?? type,
       value,
     }));
+  }
+
+  /** A bound number has to be a count of rows. */
+  count(node: ParameterNode): ParameterNode {
+    this.#types.set(node.index, 'ubigint');
+    return node;
   }
 
   /** A bound text is to be read as a value of this type from here on; every other value stays as it is. */

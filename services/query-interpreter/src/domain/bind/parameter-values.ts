@@ -11,6 +11,7 @@ type Reading = { readonly expected: string; readonly takes: (text: string) => bo
 /** What a bound text has to look like to be a value of a type; the engine's own conversions take these and more. */
 const readings: Readonly<Record<string, Reading>> = {
   bigint: { expected: 'a whole number of 64 bits', takes: (text) => /^[+-]?\d+$/.test(text) && fitsBigint(text) },
+  ubigint: { expected: 'a whole number from 0', takes: (text) => /^\d+$/.test(text) },
   double: { expected: 'a number', takes: (text) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) },
   boolean: { expected: 'true or false', takes: (text) => booleans.has(text.toLowerCase()) },
   date: { expected: 'a date, YYYY-MM-DD', takes: isMoment },
@@ -41,13 +42,13 @@ export function isBoundText(value: Typed): boolean {
   return value.node.kind === 'parameter' && value.type === 'literal';
 }
 
-/** Refuses a text that is no value of its parameter's type, naming the parameter as the caller does. */
+/** Refuses a value that is none of its parameter's type, naming the parameter as the caller does. */
 export function requireReadable(parameters: readonly PlanParameter[], keys: readonly (string | number)[]): void {
   for (const [index, { type, value }] of parameters.entries()) {
-    const reading = typeof value === 'string' ? readings[type] : undefined;
+    const reading = value !== null && typeof value !== 'boolean' ? readings[type] : undefined;
     if (!reading || reading.takes(String(value).trim())) continue;
     const name = describeKey(keys[index] ?? index);
-    const actual = String(value).slice(0, shownCharactersMax);
+    const actual = typeof value === 'string' ? value.slice(0, shownCharactersMax) : value;
     throw refuseSql(`parameter ${name}: expected ${reading.expected}, found ${JSON.stringify(actual)}`, undefined, {
       field: 'parameters',
       parameter: name,
