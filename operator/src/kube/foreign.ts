@@ -14,8 +14,11 @@ import { FIELD_MANAGER } from './port.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** A JSON merge patch. */
+export type ForeignRemoval = Fields;
+
 /** The merge patch that takes the foreign fields away, and lays ours in their place; undefined when there are none. */
-export function buildForeignRemoval(desired: KubeObject, observed: KubeObject): Fields | undefined {
+export function buildForeignRemoval(desired: KubeObject, observed: KubeObject): ForeignRemoval | undefined {
   const entries = (observed.metadata.managedFields ?? []).filter(isJudged);
   const cleaned = entries.reduce<unknown>((rest, { fieldsV1, manager }) => {
     const record = onlyWished(fieldsV1, desired as unknown as Fields);

@@ -2,17 +2,18 @@
 // and an edited or deleted child is put right. One field manager; what others add to a child's spec or data is taken away
 // (kube/foreign.ts), their labels and annotations stay.
 
-import { type Clock, HybridStoreError, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { buildForeignRemoval } from '../kube/foreign.ts';
-import { canonicalJson, isJsonEqual } from '../kube/json.ts';
+import { buildForeignRemoval, type ForeignRemoval } from '../kube/foreign.ts';
+import { isJsonEqual } from '../kube/json.ts';
 import { persistentVolumeClaims } from '../kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import { FIELD_MANAGER, type Kube } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
 import { managedBy } from '../resources/labels.ts';
+import type { Removals } from './removals.ts';
 import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';
 
 /** One wanted object with its kind. */
@@ -40,51 +41,6 @@ export type ChildrenOptions = {
  * need not be compared again: that is what makes a pass over an unchanged world cheap.
  */
 export type Compared = WeakMap<KubeObject, KubeObject>;
-
-type Removal = NonNullable<ReturnType<typeof buildForeignRemoval>>;
-
-/** Times within the window that additions to one object are taken away; what comes after that stays. */
-const removalsMax = 5;
-const removalWindowMs = 600_000;
-const objectsMax = 20_000;
-
-type Removed = { readonly sinceMs: number; readonly count: number; readonly inVain: string | undefined };
-
-/**
- * What was taken away lately, by uid of the object. Neither an admission hook that adds a field at each write nor a field
- * that the API server derives (`serviceAccount` of `serviceAccountName`) may be fought for ever.
- */
-export class Removals {
-  readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #byUid = new LruCache<string, Removed>(objectsMax);
-
-  constructor(clock: Clock, logger: Logger) {
-    this.#clock = clock;
-    this.#logger = logger;
-  }
-
-  mayRemove(uid: string, removal: Removal): boolean {
-    const { count, inVain } = this.#recent(uid);
-    return count < removalsMax && inVain !== canonicalJson(removal);
-  }
-
-  /** `left` is what there would be to take away still, after the API server answered. */
-  note(uid: string, removal: Removal, left: Removal | undefined): void {
-    const { sinceMs, count, inVain } = this.#recent(uid);
-    this.#byUid.set(uid, { sinceMs, count: count + 1, inVain: left === undefined ? inVain : canonicalJson(left) });
-    if (left !== undefined || count + 1 === removalsMax)
-      this.#logger.warn('foreign_fields_kept', { uid, removal: canonicalJson(left ?? removal) });
-  }
-
-  /** What was in vain stays so: that the window is over changes nothing about how the server answers. */
-  #recent(uid: string): Removed {
-    const nowMs = this.#clock.monotonicMs();
-    const known = this.#byUid.get(uid);
-    if (known !== undefined && nowMs - known.sinceMs < removalWindowMs) return known;
-    return { sinceMs: nowMs, count: 0, inVain: known?.inVain };
-  }
-}
 
 export class Children {
   readonly #options: ChildrenOptions;
@@ -150,7 +106,7 @@ export class Children {
     return true;
   }
 
-  #findForeign(desired: KubeObject, observed: Stored<KubeObject>): Removal | undefined {
+  #findForeign(desired: KubeObject, observed: Stored<KubeObject>): ForeignRemoval | undefined {
     if (observed.kind === persistentVolumeClaims.kind) return undefined; // its spec is the binder's, too
     const removal = buildForeignRemoval(desired, observed);
     return removal !== undefined && this.#options.removals.mayRemove(observed.metadata.uid, removal)

@@ -9,7 +9,8 @@ import { type ReconcileResult, requeueAfter, wait } from '../controller/reconcil
 import { deployments } from '../kube/kinds.ts';
 import type { ObjectKey } from '../kube/object.ts';
 import type { Kube } from '../kube/port.ts';
-import { Children, Removals } from '../reconcile/children.ts';
+import { Children } from '../reconcile/children.ts';
+import { Removals } from '../reconcile/removals.ts';
 import type { ClusterView } from '../reconcile/view.ts';
 import { managedBy } from '../resources/labels.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
