@@ -23,13 +23,10 @@ export const usage = `usage: npm start -- [options]
 
 export function parseArguments(argv: readonly string[]): StartArguments {
   const { values } = readOptions(argv);
-  const portOffset = Number(values['port-offset'] ?? 0);
+  // An empty text would be the number 0.
+  const portOffset = Number(values['port-offset']?.trim() === '' ? Number.NaN : (values['port-offset'] ?? 0));
   if (!Number.isInteger(portOffset) || portOffset < 0 || portOffset > portOffsetMax) {
-    throw new HybridStoreError(
-      'invalid_request',
-      `--port-offset: expected an integer from 0 to ${portOffsetMax}, found ${values['port-offset']}`,
-      { field: '--port-offset' },
-    );
+    throw usageError(`--port-offset: expected an integer from 0 to ${portOffsetMax}, found ${values['port-offset']}`);
   }
   return {
     once: values.once ?? false,
@@ -41,25 +38,30 @@ export function parseArguments(argv: readonly string[]): StartArguments {
   };
 }
 
+const knownOptions = {
+  once: { type: 'boolean' },
+  empty: { type: 'boolean' },
+  watch: { type: 'boolean' },
+  help: { type: 'boolean' },
+  'data-dir': { type: 'string' },
+  'port-offset': { type: 'string' },
+} as const;
+
 function readOptions(argv: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...argv],
-      options: {
-        once: { type: 'boolean' },
-        empty: { type: 'boolean' },
-        watch: { type: 'boolean' },
-        help: { type: 'boolean' },
-        'data-dir': { type: 'string' },
-        'port-offset': { type: 'string' },
-      },
-    });
+    return parseArgs({ args: [...argv], options: knownOptions });
   } catch (cause) {
-    throw new HybridStoreError(
-      'invalid_request',
-      cause instanceof Error ? cause.message : 'the arguments cannot be read',
-      {},
-      { cause },
-    );
+    const reason = cause instanceof Error ? cause.message : 'the arguments cannot be read';
+    const known = Object.keys(knownOptions).map((name) => `--${name}`);
+    throw usageError(`${reason.split('. ')[0]}; expected ${known.join(', ')}`, cause);
   }
+}
+
+function usageError(message: string, cause?: unknown): HybridStoreError {
+  return new HybridStoreError('invalid_request', message, { is_usage: true }, { cause });
+}
+
+/** Whether the command line is what is wrong: exit code 2. */
+export function isUsageError(error: unknown): boolean {
+  return error instanceof HybridStoreError && error.details['is_usage'] === true;
 }

@@ -1,37 +1,53 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { HybridStoreError } from '@hybridstore/runtime';
 
-/** Makes the data folder this process's own. Two platforms on one folder would write the same logs. */
-export function lockFolder(folder: string): { release(): void } {
-  makeWritable(folder);
-  const path = join(folder, 'platform.pid');
-  const holder = readHolder(path);
+/** Throws `conflict` when a running platform has the folder. Two on one folder would write the same logs. */
+export function requireFreeFolder(folder: string): void {
+  const holder = readHolder(pathOf(folder));
   if (holder !== undefined && isPlatform(holder)) {
     throw new HybridStoreError(
       'conflict',
-      `--data-dir: ${folder} is in use by process ${holder}; end it, or choose another folder`,
+      `--data-dir: expected a folder of its own, found ${folder} in use by process ${holder}; end it, or choose another folder`,
       { folder, pid: holder },
     );
   }
-  writeFileSync(path, String(process.pid));
-  return { release: () => rmSync(path, { force: true }) };
+}
+
+/** Makes the data folder this process's own. Whatever keeps it from being written is said before anything else is begun. */
+export function lockFolder(folder: string): { release(): void } {
+  requireFreeFolder(folder);
+  makeWritable(folder);
+  writeFileSync(pathOf(folder), String(process.pid));
+  return { release: () => rmSync(pathOf(folder), { force: true }) };
+}
+
+function pathOf(folder: string): string {
+  return join(folder, 'platform.pid');
 }
 
 function makeWritable(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK | constants.X_OK);
     writeFileSync(join(folder, '.writable'), '');
     rmSync(join(folder, '.writable'));
   } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? ` (${cause.code})` : '';
     throw new HybridStoreError(
       'invalid_request',
-      `--data-dir: expected a writable folder, found ${folder}`,
+      `--data-dir: expected a writable folder, found ${folder}${reason}`,
       { folder },
       { cause },
     );
   }
+}
+
+/** Node's own recursive mkdir does not end below /proc, where a folder that is there cannot hold another. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 function readHolder(path: string): number | undefined {

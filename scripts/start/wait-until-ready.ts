@@ -1,5 +1,6 @@
 import { type Kube, type KubeObject, kinds, listAll, type Resource } from '@hybridstore/operator';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
+import type { FailedPods } from './failed-pods.ts';
 
 const stepMs = 50;
 
@@ -15,9 +16,17 @@ type Conditions = {
   };
 };
 
-/** Waits until every Deployment and StatefulSet has its pods ready, of at least `countMin` Deployments. */
-export async function waitForWorkloads(kube: Kube, countMin: number, timeoutMs: number): Promise<void> {
+export type WorkloadWait = {
+  /** Deployments that there will be at least. */
+  readonly countMin: number;
+  readonly timeoutMs: number;
+  readonly failed: Pick<FailedPods, 'check'>;
+};
+
+/** Waits until every Deployment and StatefulSet has its pods ready. Throws at once when a pod says that it cannot start. */
+export async function waitForWorkloads(kube: Kube, { countMin, timeoutMs, failed }: WorkloadWait): Promise<void> {
   await poll(timeoutMs, async () => {
+    await failed.check();
     const deployments = (await listAll(kube, kinds.deployment)).items;
     const sets = (await listAll(kube, kinds.statefulSet)).items;
     const waiting = [...deployments, ...sets].filter(

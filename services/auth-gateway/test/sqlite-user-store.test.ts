@@ -61,7 +61,10 @@ describe('the file of users', () => {
     using folder = createTemporaryFolder();
     const path = join(folder.path, 'users.sqlite');
     writeFileSync(path, 'this is no database, but it is long enough to be taken for one'.repeat(20));
-    assert.throws(() => openUsersDatabase(folder.path), { message: /^USERS_PATH: / });
+    assert.throws(() => openUsersDatabase(folder.path), {
+      code: 'corrupt',
+      message: /^USERS_PATH: expected the database of the users, found .*users\.sqlite damaged; put a copy of it there/,
+    });
     using other = createTemporaryFolder();
     const newer = new DatabaseSync(join(other.path, 'users.sqlite'));
     newer.exec('PRAGMA user_version = 99');

@@ -57,6 +57,7 @@ export function openUsersDatabase(folder: string): DatabaseSync {
     migrate(database);
     return database;
   } catch (cause) {
+    if (isDamage(cause)) throw damaged(join(folder, 'users.sqlite'), cause);
     const found = cause instanceof Error && 'code' in cause ? `${folder} (${String(cause.code)})` : folder;
     throw new HybridStoreError(
       'invalid_request',
@@ -65,6 +66,23 @@ export function openUsersDatabase(folder: string): DatabaseSync {
       { cause },
     );
   }
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB. Source: sqlite3.h. */
+const damageCodes: readonly unknown[] = [11, 26];
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && damageCodes.includes(error.errcode);
+}
+
+/** Users are nowhere else: an empty file in the place of a damaged one would be a silent loss. */
+function damaged(path: string, cause: unknown): HybridStoreError {
+  return new HybridStoreError(
+    'corrupt',
+    `USERS_PATH: expected the database of the users, found ${path} damaged; put a copy of it there, or move it away to begin without users`,
+    { variable: 'USERS_PATH', path },
+    { cause },
+  );
 }
 
 function migrate(database: DatabaseSync): void {
