@@ -49,6 +49,22 @@ describe("a process's own secret", () => {
     await process.client.close();
   });
 
+  it('asks the gateway for revoked tokens where AUTH_GATEWAY_URL names one, which the gateway itself does not', async () => {
+    using folder = createTemporaryFolder();
+    const variables = {
+      SERVICE_SECRET_FILE: files(folder.path).strong,
+      JWKS_FILE: new TestIssuer(folder.path, new FakeClock()).jwksFile,
+    };
+    const open = async (service: 'monitoring' | 'auth-gateway', gatewayUrl: string) => {
+      const process = createServiceProcess(service, { ...variables, AUTH_GATEWAY_URL: gatewayUrl });
+      await process.client.close();
+      return process.revocations !== undefined;
+    };
+    assert.deepEqual([await open('monitoring', 'http://gateway:8080'), await open('monitoring', '')], [true, false]);
+    assert.equal(await open('auth-gateway', 'http://gateway:8080'), false);
+    await assert.rejects(open('monitoring', 'gateway:8080'), { message: /^AUTH_GATEWAY_URL: expected a http URL/ });
+  });
+
   it('is asked for before anything else is opened, as is every other variable', () => {
     assert.throws(() => createServiceProcess('monitoring', { LOG_LEVEL: 'loud' }), { message: /^LOG_LEVEL: / });
     assert.throws(() => createServiceProcess('monitoring', {}), { message: /^SERVICE_SECRET_FILE: / });

@@ -57,7 +57,8 @@ export class Environment {
 
   url(name: string, fallback?: string): string {
     const text = this.text(name, fallback);
-    if (!URL.canParse(text)) throw wrongVariable(name, 'a URL', text);
+    // `host:8080` is a URL too, whose scheme is `host:`.
+    if (!/^https?:$/.test(URL.parse(text)?.protocol ?? '')) throw wrongVariable(name, 'a http URL', text);
     return text.replace(/\/$/, '');
   }
 

@@ -21,6 +21,30 @@ test('without variables the documented defaults hold', () => {
   });
 });
 
+const settings: readonly [string, string, (config: ReturnType<typeof readConfig>) => unknown, unknown][] = [
+  ['QUERY_INTERPRETER_URL', 'http://other:1/', (config) => config.interpreterUrl, 'http://other:1'],
+  ['CBO_ENGINE_URL', 'https://other:2', (config) => config.optimizerUrl, 'https://other:2'],
+  [
+    'TENANT_URL_TEMPLATE',
+    'http://{name}-{namespace}:3',
+    (config) => config.tenantUrlTemplate,
+    'http://{name}-{namespace}:3',
+  ],
+  ['MAX_CONCURRENT_QUERIES', '7', (config) => config.admission.runningMax, 7],
+  ['MAX_CONCURRENT_QUERIES_PER_TENANT', '3', (config) => config.admission.runningPerTenantMax, 3],
+  ['QUEUE_LENGTH_MAX', '0', (config) => config.admission.waitingMax, 0],
+  ['QUEUE_LENGTH_PER_TENANT_MAX', '9', (config) => config.admission.waitingPerTenantMax, 9],
+  ['STATEMENT_TIMEOUT_SECONDS', '0.5', (config) => config.timeouts.defaultMs, 500],
+  ['STATEMENT_TIMEOUT_SECONDS_MAX', '120', (config) => config.timeouts.maxMs, 120_000],
+  ['OPTIMIZE_TIMEOUT_MS', '250', (config) => config.optimizeMsMax, 250],
+  ['SCALE_UP_THRESHOLD_CPU', '80', (config) => config.movedVariables, ['SCALE_UP_THRESHOLD_CPU']],
+];
+
+for (const [name, value, read, expected] of settings)
+  test(`${name}=${value} is taken`, () => {
+    assert.deepEqual(read(readConfig(new Environment({ [name]: value }))), expected);
+  });
+
 const wrong: readonly [string, Record<string, string>][] = [
   ['AUTO_SCALING_ENABLED', { AUTO_SCALING_ENABLED: 'sometimes' }],
   ['MIN_WORKERS', { MIN_WORKERS: '0' }],
@@ -32,6 +56,11 @@ const wrong: readonly [string, Record<string, string>][] = [
   ['QUEUE_LENGTH_MAX', { QUEUE_LENGTH_MAX: '-1' }],
   ['STATEMENT_TIMEOUT_SECONDS', { STATEMENT_TIMEOUT_SECONDS: '0' }],
   ['STATEMENT_TIMEOUT_SECONDS', { STATEMENT_TIMEOUT_SECONDS: '900' }],
+  ['STATEMENT_TIMEOUT_SECONDS_MAX', { STATEMENT_TIMEOUT_SECONDS_MAX: '3601' }],
+  ['MAX_CONCURRENT_QUERIES_PER_TENANT', { MAX_CONCURRENT_QUERIES_PER_TENANT: '0' }],
+  ['QUEUE_LENGTH_PER_TENANT_MAX', { QUEUE_LENGTH_PER_TENANT_MAX: '1e9' }],
+  ['OPTIMIZE_TIMEOUT_MS', { OPTIMIZE_TIMEOUT_MS: '0' }],
+  ['CBO_ENGINE_URL', { CBO_ENGINE_URL: 'cbo-engine:8082' }],
   ['QUERY_INTERPRETER_URL', { QUERY_INTERPRETER_URL: 'nowhere' }],
   ['TENANT_URL_TEMPLATE', { TENANT_URL_TEMPLATE: 'http://tenant:8000' }],
 ];
