@@ -1,5 +1,4 @@
 import type { TenantSpec, TenantStatus } from '@hybridstore/contracts';
-import { ordinalOf } from '../resources/names.ts';
 import { clamp } from '../scaling/decide-size.ts';
 import { drainedAnnotation, type TenantWorld } from './observe.ts';
 
@@ -28,12 +27,6 @@ export function startingSize(world: TenantWorld, wanted: number): number {
     ([, claim]) => claim.metadata.annotations?.[drainedAnnotation] === undefined,
   );
   return Math.max(wanted, ...withRows.map(([ordinal]) => ordinal + 1));
-}
-
-/** Ordinals that the status marks as leaving. */
-export function markedOrdinals(tenantName: string, status: TenantStatus | undefined): ReadonlySet<number> {
-  const ordinals = (status?.leaving ?? []).flatMap((leaving) => ordinalOf(tenantName, leaving.pod) ?? []);
-  return new Set(ordinals);
 }
 
 /** Nodes whose log volume was never bound, so that no write can have been acknowledged by them. */

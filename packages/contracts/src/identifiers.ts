@@ -12,7 +12,6 @@ export const SourceId = Type.String({ pattern: sourceIdPattern });
 export const columnNamePattern = '^[A-Za-z_][A-Za-z0-9_]{0,127}$';
 export const ColumnName = Type.String({ pattern: columnNamePattern });
 
-export const RequestId = Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9._:-]+$' });
 export const QueryId = Type.String({ pattern: '^q-[0-9a-f]{32}$' });
 /** Chosen by the client; the same id within the log's retention is acknowledged again and applied once. */
 export const BatchId = Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9._:-]+$' });

@@ -41,10 +41,6 @@ export function walkExpression(expression: PlanExpression, visitor: PlanVisitor)
   new Walker(visitor).expression(expression);
 }
 
-export function walkRelation(relation: PlanRelation, visitor: PlanVisitor): void {
-  new Walker(visitor).relation(relation);
-}
-
 /** Every scan of a query in the order of the text, subqueries included. */
 export function listScans(query: PlanQuery): readonly ScanRelation[] {
   const scans: ScanRelation[] = [];

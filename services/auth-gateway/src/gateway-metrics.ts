@@ -1,6 +1,5 @@
 import { Counter, type Registry } from '@hybridstore/runtime';
 
-export type LoginResultLabel = 'ok' | 'refused' | 'locked';
 export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
 
 /** Everything this service counts beside the request durations of every server. */

@@ -1,4 +1,4 @@
-import type { PlanExpression, PlanQuery, PlanRelation, QueryBody } from '@hybridstore/contracts';
+import type { PlanExpression, PlanQuery, PlanRelation } from '@hybridstore/contracts';
 import { isAggregateFunction } from '../functions.ts';
 import { PlanTransformer } from '../plan-transformer.ts';
 
@@ -67,11 +67,6 @@ export function protectedAliases(relation: PlanRelation): ReadonlySet<string> {
 export function ownAliases(relation: PlanRelation): readonly string[] {
   if (relation.kind !== 'join') return [relation.alias];
   return [...ownAliases(relation.first), ...relation.steps.flatMap((step) => ownAliases(step.right))];
-}
-
-/** Output expressions of a select, undefined for any other body. */
-export function outputsOf(body: QueryBody): readonly PlanExpression[] | undefined {
-  return body.kind === 'select' ? body.projections.map(({ value }) => value) : undefined;
 }
 
 /** Replaces columns of one relation by expressions. */

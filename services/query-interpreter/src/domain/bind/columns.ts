@@ -1,5 +1,4 @@
 import type { PlanExpression } from '@hybridstore/contracts';
-import { call } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../sql/syntax-tree.ts';
 import type { Place } from './bind-expression.ts';
 import { type PathStep, readInto, resolvePath } from './scope.ts';
@@ -139,10 +138,4 @@ function dollarSteps(content: string, place: Place): readonly PathStep[] {
 
 function toStep(part: string): PathStep {
   return /^\d{1,7}$/.test(part) ? Number(part) : part;
-}
-
-/** The path itself, as text, for functions that take one. */
-export function pathCall(name: string, base: Typed, steps: readonly PathStep[]): PlanExpression {
-  const path: PlanExpression = { kind: 'json_path', value: base.node, path: steps, as: 'json' };
-  return call(name, steps.length === 0 ? base.node : path);
 }

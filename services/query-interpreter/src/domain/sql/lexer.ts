@@ -12,8 +12,6 @@ export type Token = {
   readonly end: number;
 };
 
-export const tokensMax = 65_536;
-
 export function readTokens(text: string, dialect: Dialect): readonly Token[] {
   const tokens: Token[] = [];
   let at = 0;

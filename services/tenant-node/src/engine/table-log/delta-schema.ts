@@ -34,13 +34,3 @@ export function encodeDeltaSchema(columns: readonly Column[]): string {
   });
   return JSON.stringify({ type: 'struct', fields });
 }
-
-/** Names of the fields of a `schemaString`; none when it is no struct. */
-export function deltaFieldNames(schemaString: string): string[] {
-  const schema: unknown = JSON.parse(schemaString);
-  if (typeof schema !== 'object' || schema === null || !('fields' in schema) || !Array.isArray(schema.fields))
-    return [];
-  return schema.fields.map((field: unknown) =>
-    typeof field === 'object' && field !== null && 'name' in field ? String(field.name) : '',
-  );
-}
