@@ -33,7 +33,10 @@ describe('a start of the operator', { concurrency: true }, () => {
       JSON.stringify({ clusters: [cluster], users, contexts: [context], 'current-context': 'it' }),
     );
   });
-  after(() => new Promise((resolve) => server.close(resolve)));
+  after(async () => {
+    folder[Symbol.dispose]();
+    await new Promise((resolve) => server.close(resolve));
+  });
 
   const refused: readonly [what: string, variables: () => Record<string, string>, expected: RegExp][] = [
     ['without a cluster', () => ({}), /KUBECONFIG: expected a kubeconfig there, .*, found none/],

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { kinds, listAll } from '@hybridstore/operator';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
 import {
@@ -19,11 +22,18 @@ import {
 
 const run = promisify(execFile);
 const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
+const commandLine = new URL('../../cli/bin/hybridstore.js', import.meta.url).pathname;
 const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
 const prometheus = process.env['PROMETHEUS_URL'] ?? 'http://prometheus.monitoring.svc:9090';
 
 async function kubectl(...args: string[]): Promise<string> {
   return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** Both streams of the command line, as somebody at a terminal would read them. */
+async function hybridstore(...args: string[]): Promise<string> {
+  const { stdout, stderr } = await run(process.execPath, [commandLine, '--tenant', 'default/wandering', ...args]);
+  return stderr + stdout;
 }
 
 async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<void> {
@@ -33,6 +43,7 @@ async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<voi
 
 /** What only a real cluster can show: eviction, rollouts, helm, Prometheus, kubectl. */
 describe('operations on a cluster', () => {
+  const folder = createTemporaryFolder();
   const objects = [tenant('wandering', { replicas: 2 }), dataSource('wandering', 'ledger', idColumns)];
   let platform: Platform;
   let session: Session;
@@ -45,12 +56,27 @@ describe('operations on a cluster', () => {
     session = await Session.open(platform, 'default/wandering');
     acknowledged = await ingest(session, 'ledger', { from: 0, batches: 20, rowsPerBatch: 50, key: 'before' });
   });
-  after(() => remove(platform, ...objects.toReversed()));
+  after(async () => {
+    folder[Symbol.dispose]();
+    await remove(platform, ...objects.toReversed());
+  });
 
   it('shows tenants, sources and policies in kubectl with their columns', async () => {
     assert.match(await kubectl('get', 'tenants', '-n', 'default'), /NAME\s+.*READY/);
     assert.match(await kubectl('get', 'hybridstore', '-A'), /wandering/);
     assert.match(await kubectl('describe', 'tenant', 'wandering', '-n', 'default'), /Type:\s+Ready/);
+  });
+
+  it('answers the command line, which finds its way by KUBECONFIG alone', async () => {
+    const file = join(folder.path, 'rows.ndjson');
+    const ids = Array.from({ length: 200 }, (_, index) => 500_000 + index);
+    writeFileSync(file, ids.map((id) => JSON.stringify({ id, note: 'by hand' })).join('\n'));
+    assert.match(await hybridstore('get', 'tenants'), /^NAME.*\n(?:.*\n)*wandering\s+True/);
+    assert.match(await hybridstore('load', file, '--source', 'ledger'), /200 rows/);
+    acknowledged = [...acknowledged, ...ids];
+    const count = 'SELECT COUNT(*) AS n FROM ledger';
+    assert.equal(await hybridstore('query', count, '--format', 'csv'), `n\n${acknowledged.length}\n`);
+    assert.match(await hybridstore('status'), /tenant-node\s+hs-wandering-0\s+healthy/);
   });
 
   it('follows kubectl scale, up and down, and keeps every row', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { loadKubeConfig } from '../../src/kube/api-server/credentials.ts';
 
@@ -10,6 +10,7 @@ describe('the configuration of the API server', () => {
   const variables = ['KUBECONFIG', 'HOME'] as const;
   const saved = Object.fromEntries(variables.map((name) => [name, process.env[name]]));
 
+  after(() => folder[Symbol.dispose]());
   beforeEach(() => {
     delete process.env['KUBECONFIG'];
     process.env['HOME'] = folder.path;
