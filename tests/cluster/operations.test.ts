@@ -75,7 +75,7 @@ describe('operations on a cluster', () => {
     assert.match(await hybridstore('load', file, '--source', 'ledger'), /200 rows/);
     acknowledged = [...acknowledged, ...ids];
     const count = 'SELECT COUNT(*) AS n FROM ledger';
-    assert.equal(await hybridstore('query', count, '--format', 'csv'), `n\n${acknowledged.length}\n`);
+    assert.equal(await hybridstore('query', count, '--format', 'csv'), `n\r\n${acknowledged.length}\r\n`);
     assert.match(await hybridstore('status'), /tenant-node\s+hs-wandering-0\s+healthy/);
   });
 
