@@ -3,16 +3,30 @@ import { DuckDBInstance } from '@duckdb/node-api';
 
 export const dataFolder = fileURLToPath(new URL('../../node_modules/vega-datasets/data', import.meta.url));
 
+export type Reference = {
+  readonly ask: (sql: string) => Promise<unknown[][]>;
+  /** From here on `flights_file` and `movies_file` are the first rows of their files only. */
+  readonly limitTo: (rows: { readonly flights: number; readonly movies: number }) => Promise<void>;
+};
+
 /** DuckDB straight on the package's files: the independent second opinion. */
-export async function openReference(): Promise<(sql: string) => Promise<unknown[][]>> {
+export async function openReference(): Promise<Reference> {
   const connection = await (await DuckDBInstance.create()).connect();
   await connection.run(
-    `create table flights_file as select delay::bigint as delay, distance::bigint as distance, time::double as time from read_json('${dataFolder}/flights-200k.json')`,
+    `create table flights_rows as select row_number() over () as place, delay::bigint as delay, distance::bigint as distance, time::double as time from read_json('${dataFolder}/flights-200k.json')`,
   );
   await connection.run(
-    `create table movies_file as select json as doc from read_json_objects('${dataFolder}/movies.json', format = 'array')`,
+    `create table movies_rows as select row_number() over () as place, json as doc from read_json_objects('${dataFolder}/movies.json', format = 'array')`,
   );
-  return async (sql) => (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][];
+  return {
+    ask: async (sql) => (await connection.runAndReadAll(sql)).getRowsJson() as unknown[][],
+    limitTo: async ({ flights, movies }) => {
+      for (const [name, rows] of Object.entries({ flights, movies }))
+        await connection.run(
+          `create or replace view ${name}_file as select * exclude (place) from ${name}_rows where place <= ${rows}`,
+        );
+    },
+  };
 }
 
 /** Both sides write big integers and decimals as text, and sums may differ in the last bit of a double. */
