@@ -176,6 +176,7 @@ class NodeEngine implements Engine {
   }
 
   async recover(): Promise<void> {
+    await this.#requireDataVolume();
     for (const sourceId of await this.#listSources()) await this.#loadAtStart(sourceId);
     await replayLog(this.#parts.log, this.#tables, this.#options);
     const loaded = new Set([...this.#tables.values()].map((table) => table.key));
@@ -185,6 +186,18 @@ class NodeEngine implements Engine {
     for (const table of this.#tables.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
     this.#scheduleMaintenance();
     if (!this.#options.segmentWriter) this.#parts.writer.start();
+  }
+
+  /**
+   * A log with rows has seen tables; they may all be deleted, but their folder stays. Without it, another volume is
+   * mounted, or none: every logged row would be taken for one of a deleted source, and its segment removed in time.
+   */
+  async #requireDataVolume(): Promise<void> {
+    const folder = join(this.#options.dataFolder, tablesFolder);
+    if (this.#parts.log.replayableTables.size === 0 || (await this.#parts.disk.stat(folder))) return;
+    throw new HybridStoreError('corrupt', `${folder} is missing, and the log holds rows: is the data volume mounted?`, {
+      path: folder,
+    });
   }
 
   // Sources
@@ -233,7 +246,7 @@ class NodeEngine implements Engine {
     for (let arriving = this.#arrivingBatches.get(key); arriving; arriving = this.#arrivingBatches.get(key))
       await arriving.catch(() => {});
     const applied = this.#parts.log.batchIds.get(key);
-    if (applied) return { ...applied, duplicate: true };
+    if (applied) return this.#acknowledgeAgain(table, batch, applied);
     const arriving = this.#appendNew(table, batch);
     this.#arrivingBatches.set(key, arriving);
     try {
@@ -241,6 +254,13 @@ class NodeEngine implements Engine {
     } finally {
       this.#arrivingBatches.delete(key);
     }
+  }
+
+  /** What was applied to a source that is gone by now says nothing about the one that bears its name. */
+  async #acknowledgeAgain(table: SourceTable, batch: AppendBatch, applied: AppliedBatch): Promise<AppendResult> {
+    if (await table.log.isAlive(table.snapshot)) return { ...applied, duplicate: true };
+    await this.#fresh(batch.sourceId);
+    return this.append(batch);
   }
 
   findBatch(sourceId: string, batchId: string): AppliedBatch | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { SourceDefinition } from '@hybridstore/contracts';
@@ -243,6 +243,46 @@ test('rows written after a source was made anew by another replica are rows of t
   await other.flush('numbers');
   assert.deepEqual([(await one.stats('numbers')).rows, other.unflushedRows()], [1, 0]);
   await Promise.all([one.close(), other.close()]);
+});
+
+test('a batch id of a source that was made anew by another replica is applied to the new one', async () => {
+  const folder = join(root.path, 'again');
+  const [one, other] = [
+    await openEngine(folder, { segmentWriter }),
+    await openEngine(folder, { segmentWriter, pod: 'hs-acme-1' }),
+  ];
+  await one.putSource(numbers);
+  const batch = { sourceId: 'numbers', records: records(0, 1), batchId: 'b' };
+  await other.append(batch);
+  assert.equal((await other.append(batch)).duplicate, true);
+  await one.deleteSource('numbers');
+  await one.putSource(numbers);
+  assert.deepEqual(
+    [(await other.append(batch)).duplicate, (await other.append(batch)).duplicate, other.unflushedRows()],
+    [false, true, 1],
+  );
+  await one.deleteSource('numbers');
+  await assert.rejects(other.append(batch), { code: 'not_found' });
+  await Promise.all([one.close(), other.close()]);
+});
+
+test('a log with rows does not start without the data volume, and has them when it is back', async () => {
+  const folder = join(root.path, 'unmounted');
+  const engine = await openEngine(folder, { segmentWriter });
+  await engine.putSource(numbers);
+  await engine.append({ sourceId: 'numbers', records: records(0, 3) });
+  await engine.close();
+  renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
+  mkdirSync(join(folder, 'data'));
+  await assert.rejects(openEngine(folder, { segmentWriter }), { code: 'corrupt', message: /data volume mounted\?$/ });
+  rmdirSync(join(folder, 'data'));
+  renameSync(join(folder, 'elsewhere'), join(folder, 'data'));
+  const again = await openEngine(folder, { segmentWriter });
+  assert.equal(again.unflushedRows(), 3);
+  await again.deleteSource('numbers');
+  await again.close();
+  // Every source is deleted, and the log still holds their rows: nothing is wrong.
+  await (await openEngine(folder, { segmentWriter })).close();
 });
 
 test('a write does not wait for a shared volume that does not answer', async () => {
