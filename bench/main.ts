@@ -1,26 +1,30 @@
-import { describeMachine, formatReport, type Report } from './report.ts';
+import { HybridStoreError } from '@hybridstore/runtime';
+import { parseBenchArguments } from './arguments.ts';
+import { describeMachine, formatOutput, type Report } from './report.ts';
+
+// `npm run bench -- NAME [--json]`: measures, prints both sides and the goals, and with --json the report as the last line.
 
 type Benchmark = () => Promise<Report>;
 
-const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
-  ingest: async () => (await import('./ingest.ts')).ingest,
-  query: async () => (await import('./query.ts')).query,
-  reconcile: async () => (await import('./reconcile.ts')).reconcile,
-};
+const benchmarks = {
+  ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
+  query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
+  reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
+} as const;
+const names = ['ingest', 'query', 'reconcile'] as const satisfies readonly (keyof typeof benchmarks)[];
 
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const [name = ''] = names;
-const load = Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
-if (!load || names.length !== 1) {
-  process.stderr.write(
-    `usage: npm run bench -- NAME [--json]   with NAME one of ${Object.keys(benchmarks).join(', ')}\n`,
-  );
-  process.exit(2);
+async function main(): Promise<void> {
+  const { name, json } = parseBenchArguments(process.argv.slice(2), names);
+  process.stderr.write(`${name} on ${describeMachine()}\n`);
+  const run = await benchmarks[name]();
+  process.stdout.write(formatOutput(await run(), { json }));
 }
 
-process.stderr.write(`${name} on ${describeMachine()}\n`);
-const run = await load();
-const report = await run();
-process.stdout.write(`${formatReport(report)}\n`);
-if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(report)}\n`);
-process.exit(0);
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    const isUsage = error instanceof HybridStoreError && error.code === 'invalid_request';
+    process.stderr.write(`${isUsage ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(isUsage ? 2 : 1);
+  },
+);

@@ -25,21 +25,36 @@ export function buildReport(name: string, goals: readonly Goal[], sides: readonl
   return { name, ok: goals.every((goal) => goal.ok), goals, sides, machine: describeMachine() };
 }
 
-/** Both sides, the goals and the ratios, for people. */
+/** What a benchmark prints: the report for people and, with `json`, as one line at the end. */
+export function formatOutput(report: Report, { json }: { readonly json: boolean }): string {
+  return `${formatReport(report)}\n${json ? `${JSON.stringify(report)}\n` : ''}`;
+}
+
+/** Both sides and the goals, for people: names, then figures in one column, right-aligned where they are numbers. */
 export function formatReport(report: Report): string {
   const lines = [`# ${report.name}`, report.machine, ''];
-  for (const side of report.sides) {
-    lines.push(
-      side.name,
-      ...Object.entries(side.figures).map(([name, value]) => `  ${name.padEnd(44)} ${formatFigure(value)}`),
-      '',
-    );
-  }
+  for (const side of report.sides) lines.push(side.name, ...formatFigures(side), '');
+  const widths = ['what', 'got'].map((key) =>
+    Math.max(...report.goals.map((goal) => goal[key as 'what' | 'got'].length)),
+  );
+  const [what = 0, got = 0] = widths;
   lines.push(
-    'goals',
-    ...report.goals.map((goal) => `  ${goal.ok ? 'met   ' : 'missed'}  ${goal.what}: ${goal.got} (goal: ${goal.goal})`),
+    report.ok ? 'goals: all met' : 'goals: not all met',
+    ...report.goals.map(
+      (goal) =>
+        `  ${goal.ok ? 'met   ' : 'missed'}  ${goal.what.padEnd(what)}  ${goal.got.padEnd(got)}  (goal: ${goal.goal})`,
+    ),
   );
   return lines.join('\n');
+}
+
+function formatFigures({ figures }: Side): string[] {
+  const rows = Object.entries(figures).map(([name, value]) => ({ name, text: formatFigure(value), value }));
+  const names = Math.max(...rows.map((row) => row.name.length));
+  const texts = Math.max(...rows.filter((row) => typeof row.value === 'number').map((row) => row.text.length), 0);
+  return rows.map(
+    ({ name, text, value }) => `  ${name.padEnd(names)}  ${typeof value === 'number' ? text.padStart(texts) : text}`,
+  );
 }
 
 function formatFigure(value: number | string): string {
