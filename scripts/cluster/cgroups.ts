@@ -71,11 +71,6 @@ export function listPids(layout: ClusterLayout): number[] {
   return walk(join(trackingTree(), layout.cgroup)).flatMap((folder) => readPids(folder));
 }
 
-/** Pids of the pods of one node. */
-export function listPodPids(nodeCgroup: string): number[] {
-  return walk(join(trackingTree(), nodeCgroup)).flatMap((folder) => readPids(folder));
-}
-
 /** Removes the cgroups, children first. Their processes have to be gone. */
 export function removeCgroups(layout: ClusterLayout): void {
   for (const tree of listTrees()) {

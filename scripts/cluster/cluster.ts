@@ -10,7 +10,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { binariesFolder, cacheFolder, prepareBinaries, withFileLock } from './binaries.ts';
+import { cacheFolder, prepareBinaries, withFileLock } from './binaries.ts';
 import { createCertificates } from './certificates.ts';
 import { createCgroups, listPids, removeCgroups } from './cgroups.ts';
 import { startControlPlane } from './control-plane.ts';
@@ -26,7 +26,7 @@ import { checkMachine, installPrograms } from './prerequisites.ts';
 import { isAlive, type ProcessRecord, readLogTail, readProcessFile, startProcess } from './processes.ts';
 import { abortable, createProgress, type Progress } from './progress.ts';
 import { PROMETHEUS_PROCESSES } from './prometheus.ts';
-import type { RunOptions, RunResult } from './run.ts';
+import type { RunOptions } from './run.ts';
 import { run } from './run.ts';
 import { createVolumeFolders, DEFAULT_VOLUME_COUNTS, type VolumeCounts, volumeObjects } from './volumes.ts';
 
@@ -238,25 +238,10 @@ export function kubeconfigPath(cluster: Cluster): string {
   return cluster.kubeconfigPath;
 }
 
-/** Names of the nodes, the control plane's first. */
-export function nodeNames(cluster: Cluster): string[] {
-  return cluster.nodes.map((node) => node.name);
-}
-
 /** Runs a command inside (first node's network, cluster DNS, KUBECONFIG); its output, or an error if it fails. */
 export function inCluster(cluster: Cluster, command: readonly string[], options: RunOptions = {}): Promise<string> {
   const [program = '', ...args] = command;
   return runInside(cluster, program, args, options);
-}
-
-/** As `inCluster`, but a failure is a result too. */
-export function tryInCluster(
-  cluster: Cluster,
-  command: readonly string[],
-  options: RunOptions = {},
-): Promise<RunResult> {
-  const [program = '', ...args] = command;
-  return tryRunInside(cluster, program, args, options);
 }
 
 /** Starts a command inside, in the network of the named node (default: the first), without waiting for its end. */
@@ -285,9 +270,4 @@ function lostNode(cluster: Cluster, name: string): NodeLayout {
   const node = findNode(cluster, name);
   if (node === cluster.nodes[0]) throw new Error(`${name} carries the control plane; cut ${cluster.nodes[1].name}`);
   return node;
-}
-
-/** Folder of the programs of the cluster: kubectl, helm and the components. */
-export function programFolder(): string {
-  return binariesFolder();
 }

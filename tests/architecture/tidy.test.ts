@@ -86,4 +86,18 @@ describe('the repository', () => {
       [],
     );
   });
+
+  it('exports nothing that is named nowhere but where it is defined', () => {
+    const texts = own.map((file) => ({ file, text: withoutComments(readSource(root, file)) }));
+    const uses = new Map<string, number>();
+    for (const { text } of texts)
+      for (const [word] of text.matchAll(/[A-Za-z_]\w*/g)) uses.set(word, (uses.get(word) ?? 0) + 1);
+    const exported = /^export (?:async |abstract )?(?:function\*?|const|let|class|type|interface) (\w+)/gm;
+    const dead = texts.flatMap(({ file, text }) =>
+      [...text.matchAll(exported)]
+        .filter(([, name = '']) => uses.get(name) === 1)
+        .map(([, name]) => `${file}: ${name}`),
+    );
+    assert.deepEqual(dead, []);
+  });
 });

@@ -133,8 +133,3 @@ export class ObjectCache<T extends KubeObject> {
 function namespaceOf({ metadata }: KubeObject): readonly string[] {
   return metadata.namespace === undefined ? [] : [metadata.namespace];
 }
-
-/** Index values for "objects owned by": the uid of the controlling owner. */
-export function controllerUidOf(object: KubeObject): readonly string[] {
-  return (object.metadata.ownerReferences ?? []).filter((owner) => owner.controller === true).map((owner) => owner.uid);
-}

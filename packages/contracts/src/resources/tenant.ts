@@ -13,7 +13,6 @@ import {
 export const replicasMax = 100;
 
 export const autoscalingModes = ['Auto', 'Recommend', 'Off'] as const;
-export type AutoscalingMode = (typeof autoscalingModes)[number];
 
 const ScalingPolicy = Type.Object(
   {
