@@ -174,9 +174,17 @@ describe('pricing', () => {
       bytes_matched: 2_000_000,
       rows_total: 1_000_000,
       rows_matched: 100_000,
-      rows_estimated: 100_000 * (30 / 364),
+      // The files that were left out held none of the rows: the share of the whole table, not of what is read.
+      rows_estimated: 1_000_000 * (30 / 364),
     });
     assert.deepEqual(body.optimized_plan, plan);
+  });
+
+  it('expects no more rows than the files that may match hold', async () => {
+    const { post } = open();
+    const plan = select(scan('orders', ['day']), compare('lt', column('or', 'day'), integer(300)));
+    const { body } = await post('/optimize/query', { query_plan: plan });
+    assert.deepEqual([body.cost.scans[0]?.rows_matched, body.cost.scans[0]?.rows_estimated], [100_000, 100_000]);
   });
 
   it('asks more for more rows, for a join, for a sort', async () => {

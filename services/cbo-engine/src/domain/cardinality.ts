@@ -168,13 +168,16 @@ class Estimator {
   #scan(scan: Extract<PlanRelation, { kind: 'scan' }>, pushed: readonly PlanExpression[]): Estimate {
     const facts = this.#scans.get(scan.alias);
     const columns = new Map([...(facts?.columns ?? [])].map(([name, column]) => [`${scan.alias}.${name}`, column]));
-    const total = facts?.rows ?? unknownRows;
+    const matched = facts?.rows ?? unknownRows;
+    const total = facts?.rowsTotal ?? unknownRows;
     const own = pushed.filter((condition) => speaksOnlyOf(condition, scan.alias));
     const share =
       own.length === 0 ? 1 : this.#share({ kind: 'logic', operator: 'and', operands: own }, { rows: total, columns });
-    this.work.scanned += total * Math.max(1, scan.columns.length);
-    this.rowsByAlias.set(scan.alias, total * share);
-    return { rows: total * share, columns };
+    // The files that were left out held rows that do not match, so the share counts for the table, not for what is read.
+    const rows = Math.min(matched, total * share);
+    this.work.scanned += matched * Math.max(1, scan.columns.length);
+    this.rowsByAlias.set(scan.alias, rows);
+    return { rows, columns };
   }
 
   #join(left: Estimate, step: JoinStep, pushed: readonly PlanExpression[]): Estimate {

@@ -8,14 +8,16 @@ export type ColumnFacts = {
   readonly max: number | undefined;
 };
 
+/** `rows` of the files that may match, `rowsTotal` of the table, which is what the facts of its columns are about. */
 export type ScanFacts = {
   readonly rows: number;
+  readonly rowsTotal: number;
   readonly bytes: number;
   readonly columns: ReadonlyMap<string, ColumnFacts>;
 };
 
-/** Distinct values of a column nobody has counted: a tenth of the rows, as PostgreSQL guesses for want of better. */
-const unknownDistinctFraction = 0.1;
+/** Distinct values of a column nobody has counted, as PostgreSQL guesses (DEFAULT_NUM_DISTINCT in selfuncs.h). */
+const unknownDistinct = 200;
 const bytesPerColumnGuess = 16;
 
 export function readScanFacts(statistics: ScanStatistics): ScanFacts {
@@ -25,6 +27,7 @@ export function readScanFacts(statistics: ScanStatistics): ScanFacts {
   );
   return {
     rows,
+    rowsTotal: statistics.rows + statistics.unflushed_rows,
     bytes: statistics.matched_bytes + statistics.unflushed_rows * bytesPerColumnGuess * Math.max(1, columns.length),
     columns: new Map(columns),
   };
@@ -32,7 +35,7 @@ export function readScanFacts(statistics: ScanStatistics): ScanFacts {
 
 function readColumnFacts(column: ScanStatistics['columns'][string], rows: number): ColumnFacts {
   return {
-    distinct: Math.max(1, column.distinct ?? rows * unknownDistinctFraction),
+    distinct: Math.max(1, column.distinct ?? Math.min(rows, unknownDistinct)),
     nullFraction: rows > 0 && column.nulls !== null ? Math.min(1, column.nulls / rows) : 0,
     min: readPlace(column.min),
     max: readPlace(column.max),
