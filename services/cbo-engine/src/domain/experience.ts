@@ -1,8 +1,9 @@
 import type { ExecutionReport, ExecutionStats } from '@hybridstore/contracts';
 import { LruCache } from '@hybridstore/runtime';
 
-const shapesMax = 10_000;
 const tenantsMax = 10_000;
+/** Each tenant's own, so that one with many shapes makes no other forget. */
+const shapesPerTenantMax = 256;
 const samplesPerTenantMax = 1_000;
 /** One sample moves the estimate by this share: a changed machine is believed after some ten executions. */
 const learningRate = 0.2;
@@ -15,12 +16,12 @@ type TenantSamples = {
   readonly outcomes: Map<string, number>;
   executions: number;
   readonly done: { readonly ms: number; readonly error: number }[];
+  readonly factors: LruCache<string, number>;
 };
 
 /** What executions taught: a factor for each shape of plan, and how good the predictions were for each tenant. Bounded; kept in memory only. */
 export class Experience {
   readonly #isLearning: boolean;
-  readonly #factors = new LruCache<string, number>(shapesMax);
   readonly #tenants = new LruCache<string, TenantSamples>(tenantsMax);
 
   constructor(isLearning: boolean) {
@@ -29,7 +30,7 @@ export class Experience {
 
   /** By what the analytic time of a shape is multiplied. Tenants do not learn from each other. */
   factor(tenantId: string, shape: string): number {
-    return this.#isLearning ? (this.#factors.get(`${tenantId}|${shape}`) ?? 1) : 1;
+    return this.#isLearning ? (this.#tenants.get(tenantId)?.factors.get(shape) ?? 1) : 1;
   }
 
   record(report: ExecutionReport): void {
@@ -37,6 +38,7 @@ export class Experience {
       outcomes: new Map(),
       executions: 0,
       done: [],
+      factors: new LruCache(shapesPerTenantMax),
     };
     this.#tenants.set(report.tenant_id, samples);
     samples.executions += 1;
@@ -46,14 +48,7 @@ export class Experience {
     const ratio = Math.max(msSmallest, report.execute_ms) / report.predicted_ms;
     samples.done.push({ ms: report.execute_ms, error: Math.max(ratio, 1 / ratio) });
     if (samples.done.length > samplesPerTenantMax) samples.done.shift();
-    this.#learn(`${report.tenant_id}|${report.shape}`, ratio);
-  }
-
-  /** The prediction already held the factor of its time, so the ratio corrects the factor itself; averaged as logarithms, twice and half weigh the same. */
-  #learn(key: string, ratio: number): void {
-    const before = Math.log(this.#factors.get(key) ?? 1);
-    const next = Math.exp(before + learningRate * Math.log(ratio));
-    this.#factors.set(key, Math.min(factorMax, Math.max(1 / factorMax, next)));
+    learn(samples.factors, report.shape, ratio);
   }
 
   stats(tenantId: string): ExecutionStats {
@@ -63,10 +58,17 @@ export class Experience {
       outcomes: Object.fromEntries(samples?.outcomes ?? []),
       execute_ms: quantiles((samples?.done ?? []).map((one) => one.ms)),
       q_error: quantiles((samples?.done ?? []).map((one) => one.error)),
-      shapes: this.#factors.size,
+      shapes: samples?.factors.size ?? 0,
       learning_enabled: this.#isLearning,
     };
   }
+}
+
+/** The prediction already held the factor of its time, so the ratio corrects the factor itself; averaged as logarithms, twice and half weigh the same. */
+function learn(factors: LruCache<string, number>, shape: string, ratio: number): void {
+  const before = Math.log(factors.get(shape) ?? 1);
+  const next = Math.exp(before + learningRate * Math.log(ratio));
+  factors.set(shape, Math.min(factorMax, Math.max(1 / factorMax, next)));
 }
 
 function quantiles(values: readonly number[]): ExecutionStats['q_error'] {
