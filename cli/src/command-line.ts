@@ -152,7 +152,10 @@ const addDataCommands: Adder = (program, io, run) => {
       count('--rejected-max <rows>', 'rows that may be left out before the load ends', 100, rejectedRowsMax, 0),
     )
     .option('--load-id <id>', 'batches of one id are applied once (default: made from the content of the file)')
-    .addHelpText('after', '\nA load that broke off is repeated with the same command: no row is loaded twice.')
+    .addHelpText(
+      'after',
+      '\nA load that broke off is repeated with the same command. No row is loaded twice while the nodes keep their logs (24 hours by default).',
+    )
     .action((file: string, flags: LoadFlags) =>
       run((connection) => load(connection, file, flags, io), { endsItself: true }),
     );

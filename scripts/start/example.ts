@@ -11,6 +11,7 @@ import {
 } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
+import { paintFor } from '../../cli/src/io.ts';
 import { loadRows } from '../../cli/src/load/load-rows.ts';
 import { readRows } from '../../cli/src/load/read-file.ts';
 import { startProgress } from '../../cli/src/output/progress.ts';
@@ -148,6 +149,6 @@ async function ask(
         body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
       });
   write(
-    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows)}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
+    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
   );
 }
