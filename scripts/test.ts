@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 // `npm test`: unit, architecture and embedded end-to-end tests. Arguments narrow it down: `npm test -- services/tenant-node`.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const everything = ['packages', 'operator', 'services', 'cli', 'scripts', 'bench', 'tests/architecture', 'tests/e2e'];
-const concurrency = 2;
+const concurrency = 3;
 const fileMsMax = 600_000;
 /** These take a minute each. Begun first, none of them is left to run alone at the end while a core idles. */
 const longest = ['tests/e2e/main.test.ts', 'services/tenant-node/test/node/'];

@@ -25,7 +25,7 @@ export class Connection {
 
   kube(): ReturnType<typeof connectKube> {
     if (this.settings.kubeconfig === undefined) throw noPlatform();
-    this.#kube ??= connectTo(this.settings.kubeconfig);
+    this.#kube ??= connectKube({ kubeconfig: this.settings.kubeconfig });
     return this.#kube;
   }
 
@@ -86,20 +86,6 @@ export class Connection {
     });
     const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
     return { username: read('username'), password: read('password') };
-  }
-}
-
-function connectTo(kubeconfig: string): ReturnType<typeof connectKube> {
-  try {
-    return connectKube({ kubeconfig });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : 'unreadable';
-    throw new HybridStoreError(
-      'invalid_request',
-      `--kubeconfig: expected a readable kubeconfig, found ${kubeconfig} (${reason})`,
-      { field: '--kubeconfig' },
-      { cause },
-    );
   }
 }
 

@@ -155,7 +155,10 @@ describe('finding the platform', () => {
       /^error: .*endpoints\.json: expected what npm start writes there, found something unreadable\n$/,
     );
     const missing = await run(['get', 'pods', '--kubeconfig', '/nowhere']);
-    assert.match(missing.err, /^error: --kubeconfig: expected a readable kubeconfig, found \/nowhere \(ENOENT.*\)\n$/);
+    assert.match(
+      missing.err,
+      /^error: KUBECONFIG: expected a readable kubeconfig file, found \/nowhere \(ENOENT.*\)\n$/,
+    );
     assert.deepEqual([damaged.code, missing.code], [1, 1]);
   });
 
