@@ -1,4 +1,4 @@
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isExactNumber } from '@hybridstore/runtime';
 import { Ajv, type ErrorObject } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import type { TSchema } from 'typebox';
@@ -35,7 +35,13 @@ export function compileValidator(schema: TSchema): Validator {
   };
 }
 
-export type Issue = { readonly field: string; readonly expected: string; readonly message: string };
+/** `actual` is absent where it would say nothing: of an unknown field. */
+export type Issue = {
+  readonly field: string;
+  readonly expected: string;
+  readonly actual?: string;
+  readonly message: string;
+};
 
 /** One schema error in the words of this house. `field` is a dotted path, `body` for the whole. */
 export function describeIssue(error: ErrorObject, root = 'body'): Issue {
@@ -47,26 +53,66 @@ export function describeIssue(error: ErrorObject, root = 'body'): Issue {
   const parameters: Record<string, unknown> = error.params;
   const extra = parameters['additionalProperty'] ?? parameters['missingProperty'];
   const field = [base, typeof extra === 'string' ? extra : ''].filter((part) => part !== '').join('.') || root;
-  const expected = expectation(error);
-  return { field, expected, message: `${field}: ${expected}` };
+  const { expected, actual, text } = judge(error);
+  return { field, expected, ...(actual === undefined ? {} : { actual }), message: `${field}: ${text}` };
 }
 
-function expectation(error: ErrorObject): string {
+type Judgement = { readonly expected: string; readonly actual?: string; readonly text: string };
+
+function judge(error: ErrorObject): Judgement {
   const parameters: Record<string, unknown> = error.params;
   switch (error.keyword) {
     case 'additionalProperties':
-      return 'is not a known field';
+      return { expected: nameFields(error), text: 'is not a known field' };
     case 'required':
-      return 'is required';
+      return { expected: 'a value', actual: 'nothing', text: 'is required' };
     case 'enum':
-      return `expected one of ${JSON.stringify(parameters['allowedValues'])}`;
+      return compare(`one of ${JSON.stringify(parameters['allowedValues'])}`, describeValue(error.data));
     case 'const':
-      return `expected ${JSON.stringify(parameters['allowedValue'])}`;
+      return compare(JSON.stringify(parameters['allowedValue']), describeValue(error.data));
     case 'type':
-      return `expected ${String(parameters['type'])}`;
-    default:
-      return error.message ?? error.keyword;
+      return compare(String(parameters['type']), describeKind(error.data));
+    default: {
+      const [expected, actual] = [error.message ?? error.keyword, describeSize(error.data)];
+      return { expected, actual, text: `${expected}, found ${actual}` };
+    }
   }
+}
+
+function compare(expected: string, actual: string): Judgement {
+  return { expected, actual, text: `expected ${expected}, found ${actual}` };
+}
+
+const fieldsShownMax = 20;
+
+function nameFields(error: ErrorObject): string {
+  const names = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
+  if (names.length === 0) return 'no field';
+  return `one of ${names.slice(0, fieldsShownMax).join(', ')}${names.length > fieldsShownMax ? ', …' : ''}`;
+}
+
+/** The kind of a value, never the value: a password may stand where a number should. */
+function describeKind(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return isExactNumber(value) ? 'number' : typeof value;
+}
+
+const textShownMax = 40;
+
+/** A value of a closed set, which is no secret. */
+function describeValue(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length <= textShownMax ? value : `${value.slice(0, textShownMax)}…`);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : describeKind(value);
+}
+
+/** What a bound speaks of: a number itself, of anything else how much of it there is. */
+function describeSize(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (typeof value === 'string') return `${value.length} characters`;
+  if (Array.isArray(value)) return `${value.length} items`;
+  return describeKind(value);
 }
 
 /**
@@ -102,6 +148,7 @@ export function invalidBody(errors: readonly ErrorObject[], root = 'body'): Hybr
   return new HybridStoreError('invalid_request', first.message, {
     field: first.field,
     expected: first.expected,
+    ...(first.actual === undefined ? {} : { actual: first.actual }),
     issues: issues.slice(0, 20),
   });
 }

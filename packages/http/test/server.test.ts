@@ -80,11 +80,11 @@ describe('a route', () => {
   });
 
   const bodies: readonly [string, string, Record<string, unknown>][] = [
-    ['an unknown field', '{"count": 1, "color": 2}', { field: 'color' }],
-    ['a wrong type, without turning it', '{"count": "1"}', { field: 'count', expected: 'expected integer' }],
-    ['a missing field', '{}', { field: 'count', expected: 'is required' }],
-    ['a value out of bounds', '{"count": 11}', { field: 'count' }],
-    ['null', 'null', { field: 'body' }],
+    ['an unknown field', '{"count": 1, "color": 2}', { field: 'color', expected: 'one of count', actual: undefined }],
+    ['a wrong type, without turning it', '{"count": "1"}', { field: 'count', expected: 'integer', actual: 'string' }],
+    ['a missing field', '{}', { field: 'count', expected: 'a value', actual: 'nothing' }],
+    ['a value out of bounds', '{"count": 11}', { field: 'count', expected: 'must be <= 10', actual: '11' }],
+    ['null', 'null', { field: 'body', expected: 'object', actual: 'null' }],
   ];
   for (const [what, body, details] of bodies) {
     it(`refuses ${what} and names the field`, async () => {
@@ -119,11 +119,11 @@ describe('a route', () => {
     assert.equal(await message({ kind: 'leaf' }), 'tree.size: is required');
     assert.equal(
       await message({ kind: 'list', items: [leaf, leaf, leaf] }),
-      'tree.items: must NOT have more than 2 items',
+      'tree.items: must NOT have more than 2 items, found 3 items',
     );
     assert.equal(
       await message({ kind: 'list', items: [{ ...leaf, size: 'x' }] }),
-      'tree.items.0.size: expected integer',
+      'tree.items.0.size: expected integer, found string',
     );
     assert.equal(await message({ kind: 'bush', items: [] }), 'tree: is none of the forms that are allowed here');
     assert.equal(await message('leaf'), 'tree: is none of the forms that are allowed here');
