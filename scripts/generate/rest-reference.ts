@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type Access, type Endpoint, endpoints, errorStatus, services } from '@hybridstore/contracts';
+import {
+  type Access,
+  type Endpoint,
+  ErrorBody,
+  endpoints,
+  errorStatus,
+  logTail,
+  services,
+} from '@hybridstore/contracts';
 import { buildOpenApi } from '@hybridstore/http';
 import type { GeneratedFile } from './generated-file.ts';
 
@@ -7,24 +15,26 @@ const version = '0.1.0';
 
 /** OpenAPI and one reference page for each service, from the endpoint table. */
 export function buildRestReference(): GeneratedFile[] {
-  return Object.entries(endpoints).flatMap(([service, table]) => {
-    const list = Object.values(table);
+  return Object.keys(services).flatMap((service) => {
+    const list = Object.values(endpoints[service] ?? {});
+    const openApi = buildOpenApi(service, version, [logTail, ...list]) as OpenApi;
     return [
-      {
-        path: `docs/reference/openapi/${service}.json`,
-        text: `${JSON.stringify(buildOpenApi(service, version, list), null, 2)}\n`,
-      },
-      { path: `docs/reference/rest/${service}.md`, text: buildServicePage(service, list) },
+      { path: `docs/reference/openapi/${service}.json`, text: `${JSON.stringify(openApi, null, 2)}\n` },
+      { path: `docs/reference/rest/${service}.md`, text: buildServicePage(service, list, openApi.components.schemas) },
     ];
   });
 }
 
-function buildServicePage(service: string, list: readonly Endpoint[]): string {
+type OpenApi = { readonly components: { readonly schemas: Schemas } };
+/** By name; what refers to one of them has its name at the end of `$ref`. */
+type Schemas = Readonly<Record<string, Shape>>;
+
+function buildServicePage(service: string, list: readonly Endpoint[], schemas: Schemas): string {
   const port = Object.entries(services).find(([name]) => name === service)?.[1];
   const head = [
     `# REST: ${service}`,
     '',
-    `Port ${port}. Besides: \`GET /health\` (live), \`GET /ready\`, \`GET /metrics\` (Prometheus), \`GET /openapi.json\`.`,
+    `Port ${port}. Besides: \`GET /health\` (live), \`GET /ready\`, \`GET /metrics\` (Prometheus), \`GET /openapi.json\`, \`GET /internal/logs\` (monitoring only).`,
     '',
   ];
   const sections = list.flatMap((endpoint) => [
@@ -35,7 +45,32 @@ function buildServicePage(service: string, list: readonly Endpoint[]): string {
     ...describeBody(endpoint),
     ...describeAnswer(endpoint),
   ]);
-  return [...head, ...sections].join('\n');
+  return [...head, ...sections, ...describeTypes(list, schemas)].join('\n');
+}
+
+/** What the tables above call by name: the fields of an object, or the forms of a union. Requests and answers stand at their endpoint. */
+function describeTypes(list: readonly Endpoint[], schemas: Schemas): string[] {
+  const own = new Set(list.flatMap(({ body, response }) => [nameOf(body), nameOf(response)]));
+  const types = Object.entries(schemas).filter(([name]) => !own.has(name) && !besides.has(name));
+  if (types.length === 0) return [];
+  return ['## Types', '', ...types.toSorted().flatMap(([name, shape]) => [`### ${name}`, '', ...describeNamed(shape)])];
+}
+
+/** Of the log endpoint and of errors, which have their own page. */
+const besides: ReadonlySet<string> = new Set(['LogTail', 'LogEntry', 'ErrorBody']);
+
+function nameOf(schema: object | undefined): string | undefined {
+  return (schema as Shape | undefined)?.$id;
+}
+
+function describeNamed(shape: Shape): string[] {
+  if (shape.anyOf) return [...shape.anyOf.map((form) => `- ${describeType(form)}`), ''];
+  if (!shape.properties) return [`${describeType(shape)}.`, ''];
+  const rows = Object.entries(shape.properties).map(
+    ([name, property]) =>
+      `| \`${name}\` | ${describeType(property)} | ${describeRest(property, isRequired(shape, name))} |`,
+  );
+  return ['| field | type | |', '| --- | --- | --- |', ...rows, ''];
 }
 
 function describeAccess(access: Access): string {
@@ -72,31 +107,55 @@ type Shape = {
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly maxItems?: number;
   readonly $id?: string;
   readonly $ref?: string;
 };
 
 function describeFields(place: string, schema: object | undefined): string[] {
   const shape = (schema ?? {}) as Shape;
-  return Object.entries(shape.properties ?? {}).map(([name, property]) => {
-    const isRequired = place === 'path' || (shape.required ?? []).includes(name);
-    return `| \`${name}\` | ${place} | ${describeType(property)} | ${[isRequired ? 'required' : '', property.description ?? ''].filter((text) => text !== '').join('; ')} |`;
-  });
+  return Object.entries(shape.properties ?? {}).map(
+    ([name, property]) =>
+      `| \`${name}\` | ${place} | ${describeType(property)} | ${describeRest(property, place === 'path' || isRequired(shape, name))} |`,
+  );
+}
+
+function isRequired(shape: Shape, name: string): boolean {
+  return (shape.required ?? []).includes(name);
+}
+
+function describeRest(property: Shape, required: boolean): string {
+  return [required ? 'required' : '', property.description ?? ''].filter((text) => text !== '').join('; ');
 }
 
 function describeType(shape: Shape): string {
   if (shape.enum) return shape.enum.map((value) => `\`${String(value)}\``).join(', ');
   if (shape.const !== undefined) return `\`${String(shape.const)}\``;
   if (shape.$id) return shape.$id;
+  if (shape.$ref) return shape.$ref.slice(shape.$ref.lastIndexOf('/') + 1);
   if (shape.anyOf) return [...new Set(shape.anyOf.map(describeType))].join(' or ');
-  if (shape.type === 'array') return `array of ${describeType(shape.items ?? {})}`;
+  if (shape.type === 'array') return `array of ${describeType(shape.items ?? {})}${describeBounds(shape)}`;
+  if (shape.properties) return describeObject(shape);
+  return `${String(shape.type ?? 'any')}${describeBounds(shape)}`;
+}
+
+/** Without a name: its fields in one line, `?` behind those that may be absent. */
+function describeObject(shape: Shape): string {
+  const fields = Object.entries(shape.properties ?? {}).map(
+    ([name, property]) => `${name}${isRequired(shape, name) ? '' : '?'}: ${describeType(property)}`,
+  );
+  return `{ ${fields.join('; ')} }`;
+}
+
+function describeBounds(shape: Shape): string {
   const bounds = [
     shape.minimum === undefined ? '' : `≥ ${shape.minimum}`,
     shape.maximum === undefined ? '' : `≤ ${shape.maximum}`,
-  ]
-    .filter((text) => text !== '')
-    .join(', ');
-  return `${String(shape.type ?? shape.$ref ?? 'any')}${bounds === '' ? '' : ` (${bounds})`}`;
+    shape.maxLength === undefined ? '' : `≤ ${shape.maxLength} characters`,
+    shape.maxItems === undefined ? '' : `≤ ${shape.maxItems}`,
+  ].filter((text) => text !== '');
+  return bounds.length === 0 ? '' : ` (${bounds.join(', ')})`;
 }
 
 function describeAnswer(endpoint: Endpoint): string[] {
@@ -144,27 +203,25 @@ export function buildErrorReference(): GeneratedFile {
 
 /** A hash of every schema that crosses a process, by endpoint: a diff here is a change of the wire. */
 export function buildWireHashes(): GeneratedFile {
-  const entries = Object.entries(endpoints).flatMap(([service, table]) =>
-    Object.values(table).map(
-      (endpoint) =>
-        [
-          `${service} ${endpoint.method} ${endpoint.path}`,
-          hash([
-            endpoint.params,
-            endpoint.query,
-            endpoint.body,
-            endpoint.response,
-            endpoint.status,
-            endpoint.produces,
-            endpoint.access,
-          ]),
-        ] as const,
+  const entries = [
+    ['every error', hash(ErrorBody)] as const,
+    hashEndpoint('every service', logTail),
+    ...Object.entries(endpoints).flatMap(([service, table]) =>
+      Object.values(table).map((endpoint) => hashEndpoint(service, endpoint)),
     ),
-  );
+  ];
   return {
     path: 'packages/contracts/wire-hashes.json',
     text: `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`,
   };
+}
+
+function hashEndpoint(service: string, endpoint: Endpoint): readonly [string, string] {
+  const { params, query, body, response, status, produces, access } = endpoint;
+  return [
+    `${service} ${endpoint.method} ${endpoint.path}`,
+    hash([params, query, body, response, status, produces, access]),
+  ];
 }
 
 function hash(value: unknown): string {

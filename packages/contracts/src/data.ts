@@ -14,7 +14,12 @@ export const WriteRequest = Type.Object(
   {
     source_id: SourceId,
     records: Type.Array(Record, { minItems: 1, maxItems: recordsPerWriteMax }),
-    batch_id: Type.Optional(BatchId),
+    batch_id: Type.Optional(
+      Type.String({
+        ...BatchId,
+        description: 'also as the header Idempotency-Key; a repeated batch is acknowledged again and applied once',
+      }),
+    ),
   },
   { $id: 'WriteRequest', additionalProperties: false },
 );

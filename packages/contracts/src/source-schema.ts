@@ -67,9 +67,15 @@ export const SourceDefinition = Type.Object(
     source_id: SourceId,
     name: Type.Optional(Type.String({ maxLength: 256 })),
     columns: Type.Optional(Type.Array(Column, { minItems: 1, maxItems: columnsMax })),
-    partition_columns: Type.Optional(Type.Array(ColumnName, { maxItems: 8 })),
-    index_columns: Type.Optional(Type.Array(ColumnName, { maxItems: 16 })),
-    primary_key: Type.Optional(Type.Array(ColumnName, { maxItems: 8 })),
+    partition_columns: Type.Optional(
+      Type.Array(ColumnName, { maxItems: 8, description: 'columns by whose values files are split' }),
+    ),
+    index_columns: Type.Optional(
+      Type.Array(ColumnName, { maxItems: 16, description: 'columns by which the rows of a file are sorted' }),
+    ),
+    primary_key: Type.Optional(
+      Type.Array(ColumnName, { maxItems: 8, description: 'used for estimates: a repeated key is kept' }),
+    ),
     compression: Type.Optional(Type.Enum([...compressions])),
     max_file_size_mb: Type.Optional(Type.Integer({ minimum: 1, maximum: 4096 })),
     wal_enabled: Type.Optional(Type.Boolean()),

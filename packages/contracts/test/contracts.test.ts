@@ -53,7 +53,28 @@ describe('column types', () => {
   });
 });
 
+/** Every schema below one, itself included. */
+function* schemasIn(node: unknown): Generator<Record<string, unknown>> {
+  if (typeof node !== 'object' || node === null) return;
+  if (!Array.isArray(node)) yield node as Record<string, unknown>;
+  for (const value of Object.values(node)) yield* schemasIn(value);
+}
+
 describe('endpoints', () => {
+  it('give one meaning to each name of a schema, and every answer in JSON a schema', () => {
+    const meanings = new Map<string, unknown>();
+    for (const { endpoint } of all)
+      for (const schema of schemasIn([endpoint.params, endpoint.query, endpoint.body, endpoint.response])) {
+        const name = schema['$id'];
+        if (typeof name !== 'string') continue;
+        assert.deepEqual(schema, meanings.get(name) ?? schema, name);
+        meanings.set(name, schema);
+      }
+    assert.ok(meanings.size > 50, `only ${meanings.size} names`);
+    const silent = all.filter(({ endpoint }) => !endpoint.response && !endpoint.produces);
+    assert.deepEqual(silent, []);
+  });
+
   it('have one place each: no two share method and path within a service', () => {
     const places = all.map(({ service, endpoint }) => `${service} ${endpoint.method} ${endpoint.path}`);
     assert.deepEqual(

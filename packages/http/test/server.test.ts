@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { type Endpoint, may, onlyServices, publicAccess } from '@hybridstore/contracts';
-import { type CallContext, createServer, JwksTokenVerifier, type RouteHandler } from '@hybridstore/http';
+import { buildOpenApi, type CallContext, createServer, JwksTokenVerifier, type RouteHandler } from '@hybridstore/http';
 import { createMetrics, HybridStoreError, LogRing, retryLater, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { Type } from 'typebox';
@@ -331,6 +331,22 @@ describe('every server', () => {
       paths: Record<string, { post: { requestBody: { required: boolean } } }>;
     }>();
     assert.equal(openapi.paths['/thing']?.post.requestBody.required, false);
+  });
+
+  it('describes a schema that holds itself once, by references that lead somewhere', () => {
+    const Tree = Type.Cyclic(
+      { Tree: Type.Object({ size: Type.Integer(), parts: Type.Array(Type.Ref('Tree')) }) },
+      'Tree',
+    );
+    const Leaf = Type.Object({ size: Type.Integer() }, { $id: 'Leaf' });
+    const described = endpoint({ body: Type.Object({ tree: Tree, leaf: Leaf }), response: Type.Array(Leaf) });
+    const openapi = buildOpenApi('cbo-engine', '1', [described]);
+    const { components } = openapi as { components: { schemas: Record<string, unknown> } };
+    assert.deepEqual(Object.keys(components.schemas), ['Tree', 'Leaf', 'ErrorBody']);
+    const text = JSON.stringify(openapi);
+    assert.doesNotMatch(text, /\$id|\$defs/);
+    for (const [, path = ''] of text.matchAll(/"\$ref":"([^"]+)"/g))
+      assert.ok(Object.hasOwn(components.schemas, path.replace('#/components/schemas/', '')), path);
   });
 
   it('shows its log to monitoring, by pages', async () => {

@@ -96,8 +96,12 @@ export const DataSourceSpec = Type.Object(
     displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'name for people' })),
     schema: Type.Optional(DeclaredSchema),
     partitionColumns: Type.Optional(columnList('columns by whose values files are split; cannot be changed', 8)),
-    indexColumns: Type.Optional(columnList('columns that are looked up by value', 16)),
-    primaryKey: Type.Optional(columnList('columns that identify a record; cannot be changed', 8)),
+    indexColumns: Type.Optional(
+      columnList('columns by which the rows of a file are sorted, so that a search by value reads little of it', 16),
+    ),
+    primaryKey: Type.Optional(
+      columnList('columns that identify a record, used for estimates: a repeated key is kept; cannot be changed', 8),
+    ),
     compression: Type.Enum([...compressions], { default: 'snappy', description: 'codec of newly written files' }),
     maxFileSizeMB: Type.Integer({
       minimum: 1,
