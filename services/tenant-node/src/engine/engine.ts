@@ -193,10 +193,11 @@ class NodeEngine implements Engine {
    * mounted, or none: every logged row would be taken for one of a deleted source, and its segment removed in time.
    */
   async #requireDataVolume(): Promise<void> {
-    const folder = join(this.#options.dataFolder, tablesFolder);
-    if (this.#parts.log.replayableTables.size === 0 || (await this.#parts.disk.stat(folder))) return;
-    throw new HybridStoreError('corrupt', `${folder} is missing, and the log holds rows: is the data volume mounted?`, {
-      path: folder,
+    const { log, store } = this.#parts;
+    if (log.replayableTables.size === 0 || (await store.hasFolder(tablesFolder))) return;
+    const path = join(this.#options.dataFolder, tablesFolder);
+    throw new HybridStoreError('corrupt', `${path} is missing, and the log holds rows: is the data volume mounted?`, {
+      path,
     });
   }
 
@@ -660,7 +661,10 @@ class NodeEngine implements Engine {
   }
 
   async #listSources(): Promise<string[]> {
-    return (await this.#parts.store.list(tablesFolder)).filter((name) => sourceIdShape.test(name));
+    const names = (await this.#parts.store.list(tablesFolder)).filter((name) => sourceIdShape.test(name));
+    if (names.length === 0 && this.#tables.size > 0 && !(await this.#parts.store.hasFolder(tablesFolder)))
+      throw retryLater('unavailable', 'the volume of the tables is away', restartRetryMs);
+    return names;
   }
 
   async #loadAtStart(sourceId: string): Promise<void> {

@@ -285,6 +285,27 @@ test('a log with rows does not start without the data volume, and has them when 
   await (await openEngine(folder, { segmentWriter })).close();
 });
 
+test('a data volume that goes away takes no source for deleted, and no acknowledged row with it', async () => {
+  const folder = join(root.path, 'away');
+  const engine = await openEngine(folder, { segmentWriter });
+  await engine.putSource(numbers);
+  await engine.append({ sourceId: 'numbers', records: records(0, 2) });
+  renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
+  mkdirSync(join(folder, 'data'));
+  await engine.append({ sourceId: 'numbers', records: records(2, 1) });
+  const refused = { code: 'unavailable', message: /volume of the tables is away/ };
+  await assert.rejects(engine.snapshot('numbers'), refused);
+  await assert.rejects(engine.flush('numbers'), refused);
+  await assert.rejects(engine.sources(), refused);
+  await assert.rejects(engine.drain(), refused);
+  rmdirSync(join(folder, 'data'));
+  renameSync(join(folder, 'elsewhere'), join(folder, 'data'));
+  engine.undrain();
+  await engine.flush('numbers');
+  assert.deepEqual([(await engine.stats('numbers')).rows, engine.unflushedRows()], [3, 0]);
+  await engine.close();
+});
+
 test('a write does not wait for a shared volume that does not answer', async () => {
   const clock = new FakeClock();
   let isAway = false;

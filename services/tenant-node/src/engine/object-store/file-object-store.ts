@@ -35,6 +35,7 @@ export function createFileObjectStore(root: string, disk: Disk): ObjectStore {
       }
     },
     stat: (key) => disk.stat(at(key)),
+    hasFolder: async (prefix) => (await disk.stat(at(prefix))) !== undefined,
     list: async (prefix) => (await disk.list(at(prefix))).filter((name) => !isTemporaryName(name)),
     delete: (key) => disk.remove(at(key)),
     async deleteAll(prefix) {

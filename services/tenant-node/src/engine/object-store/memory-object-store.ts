@@ -31,6 +31,9 @@ export function createMemoryObjectStore(now: () => number = () => 0): ObjectStor
       const object = objects.get(key);
       return object && { bytes: object.bytes.length, modifiedAtMs: object.modifiedAtMs };
     },
+    async hasFolder() {
+      return true;
+    },
     async list(prefix) {
       const below = [...objects.keys()].filter((key) => key.startsWith(`${prefix}/`));
       return [...new Set(below.map((key) => key.slice(prefix.length + 1).split('/')[0]!))].sort();

@@ -16,6 +16,8 @@ export interface ObjectStore {
   /** Fewer bytes than asked for when the object ends before; `not_found` when there is none. */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
   stat(key: string): Promise<ObjectStat | undefined>;
+  /** False when nothing was ever put below `prefix`, or when the store itself is away: what it lacks was not deleted then. */
+  hasFolder(prefix: string): Promise<boolean>;
   /** Names directly below `prefix` (without it), sorted, objects and folders alike. */
   list(prefix: string): Promise<string[]>;
   /** Succeeds when there is none. */

@@ -1,4 +1,5 @@
-import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
+import { dirname } from 'node:path';
+import { type Clock, HybridStoreError, type Logger, retryLater } from '@hybridstore/runtime';
 import type { ObjectStore } from '../object-store/object-store.ts';
 import { type Action, decodeCommit, encodeCommit } from './actions.ts';
 import { type CheckpointWriter, encodeCheckpoint, readCheckpoint } from './checkpoint.ts';
@@ -35,6 +36,7 @@ const attemptsMax = 200;
 const backoffStepMs = 5;
 const backoffMsMax = 100;
 const readsAtOnce = 32;
+const awayRetryMs = 1_000;
 
 export class TableLog {
   readonly #options: TableLogOptions;
@@ -73,9 +75,15 @@ export class TableLog {
     return this.#refreshing;
   }
 
-  /** Whether the table that was read last is still there. One look at the store. */
+  /**
+   * Whether the table of a snapshot is still there: one look at the store. `unavailable` when the store is away, as a
+   * volume that is not mounted any more is: a table that is taken for deleted loses its fresh rows.
+   */
   async isAlive(snapshot: Snapshot): Promise<boolean> {
-    return (await this.#options.store.stat(this.#markerKey(snapshot))) !== undefined;
+    const { store, folder } = this.#options;
+    if (await store.stat(this.#markerKey(snapshot))) return true;
+    if (await store.hasFolder(dirname(folder))) return false;
+    throw retryLater('unavailable', `${folder}: the volume of the tables is away`, awayRetryMs, { table: folder });
   }
 
   /**
