@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sharedServiceNames } from '@hybridstore/operator';
 import {
   type Cluster,
   describeCluster,
@@ -120,21 +121,13 @@ async function install(cluster: Cluster, values: string): Promise<void> {
     { timeoutMs: 130_000 },
   );
   // The operator makes the shared services: they are there a moment after it is.
-  const services = [
-    'auth-gateway',
-    'operation-node',
-    'cbo-engine',
-    'metadata-catalog',
-    'monitoring',
-    'query-interpreter',
-  ];
-  for (const service of services)
+  for (const service of sharedServiceNames)
     await inCluster(
       cluster,
       ['sh', '-c', `until kubectl -n ${namespace} get deployment ${service} 2>/dev/null; do sleep 0.2; done`],
       { timeoutMs: 60_000 },
     );
-  for (const service of services)
+  for (const service of sharedServiceNames)
     await inCluster(
       cluster,
       ['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'],

@@ -247,7 +247,7 @@ const childKinds: readonly Resource[] = [
   builtIn.limitRanges,
 ];
 
-/** One cache a kind; of built-in kinds only what the operator made. A single watched namespace narrows them further. */
+/** One cache a kind; of built-in kinds only what the operator made. */
 function buildInformers(
   options: OperatorOptions & { readonly clock: Clock; readonly random: () => number },
   metrics: MachineMetrics,

@@ -18,7 +18,7 @@ export type { KubeObject, ObjectKey, Stored } from './kube/object.ts';
 export { type Kube, listAll } from './kube/port.ts';
 export type { Resource } from './kube/resource.ts';
 export type { CompactionPolicy, DataSource, Tenant } from './resources/custom-resources.ts';
-export { signingSecretName } from './resources/names.ts';
+export { sharedServiceNames, signingSecretName } from './resources/names.ts';
 export { buildSigningSecret, readSigningSecret } from './resources/secret.ts';
 export type { PlatformSettings } from './resources/settings.ts';
 export { PublishedKeysVerifier } from './token-verifier.ts';

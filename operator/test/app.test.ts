@@ -6,12 +6,12 @@ import { buildCrds } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { createMetrics, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
-import { type Operator, startOperator } from '../src/app.ts';
+import { type Operator, type OperatorOptions, startOperator } from '../src/app.ts';
 import { RENEW_DEADLINE_MS } from '../src/controller/leader-election.ts';
 import { EmbeddedApiServer } from '../src/kube/embedded/api/api-server.ts';
 import { kubeError } from '../src/kube/errors.ts';
 import { customResourceDefinitions, namespaces, services, statefulSets } from '../src/kube/kinds.ts';
-import type { KubeObject } from '../src/kube/object.ts';
+import type { KubeObject, ObjectKey, Stored } from '../src/kube/object.ts';
 import type { Kube, WatchEvent, WatchOptions } from '../src/kube/port.ts';
 import type { Resource } from '../src/kube/resource.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
@@ -21,218 +21,154 @@ import { type Tenant, tenants } from '../src/resources/custom-resources.ts';
 const system = 'hybridstore-system';
 const turnsMax = 400;
 
-async function startCluster(clock: FakeClock): Promise<EmbeddedApiServer> {
-  const kube = new EmbeddedApiServer({ clock });
-  for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
-  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: system } });
-  await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'other' } });
-  return kube;
-}
+/** A cluster of fake time with our kinds, in which nobody answers for the catalog and the nodes. */
+class World {
+  readonly clock = new FakeClock();
+  readonly kube = new EmbeddedApiServer({ clock: this.clock });
+  readonly #folder = createTemporaryFolder();
+  readonly #client: HttpClient;
+  readonly #operators: Operator[] = [];
 
-/** Nobody answers for the catalog and the nodes here: names lead to no address. */
-function deafClient(folder: string): HttpClient {
-  const hostsFile = join(folder, 'hosts.json');
-  writeFileSync(hostsFile, JSON.stringify({ [`metadata-catalog.${system}.svc`]: [] }));
-  return new HttpClient({ hostsFile });
-}
-
-async function applyTenant(kube: EmbeddedApiServer, name: string, namespace = 'default'): Promise<void> {
-  const spec = { autoscaling: { mode: 'Off' }, replicas: 1 };
-  const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: { namespace, name }, spec };
-  await kube.apply(tenants, object as unknown as Tenant, { fieldManager: 'test' });
-}
-
-/** Turns of the event loop and of the clock until the probe holds. */
-async function until(clock: FakeClock, what: string, probe: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < turnsMax; turn += 1) {
-    if (await probe()) return;
-    await clock.advance(50);
+  constructor() {
+    // The catalog's name leads to no address.
+    const hostsFile = join(this.#folder.path, 'hosts.json');
+    writeFileSync(hostsFile, JSON.stringify({ [`metadata-catalog.${system}.svc`]: [] }));
+    this.#client = new HttpClient({ hostsFile });
   }
-  assert.fail(`${what}: not within ${turnsMax} turns`);
-}
 
-async function stop(clock: FakeClock, ...operators: readonly Operator[]): Promise<void> {
-  const stopped = Promise.all(operators.map((operator) => operator.stop()));
-  await clock.advance(20_000);
-  await stopped;
-}
+  static async begin(): Promise<World> {
+    const world = new World();
+    for (const crd of buildCrds()) await world.kube.apply(customResourceDefinitions, crd);
+    for (const name of [system, 'other'])
+      await world.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    return world;
+  }
 
-describe('the operator', () => {
-  it('makes the platform and a tenant by its own watches, and repairs what is deleted', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
+  start(options: Partial<OperatorOptions> = {}): Operator {
     const operator = startOperator({
-      kube,
-      settings,
-      clock,
-      client,
+      kube: this.kube,
+      settings: parsePlatformSettings('', { namespace: system }),
+      clock: this.clock,
+      client: this.#client,
       logger: silentLogger,
       metrics: createMetrics('operator'),
       random: () => 0.5,
+      ...options,
     });
+    this.#operators.push(operator);
+    return operator;
+  }
+
+  async applyTenant(namespace = 'default'): Promise<void> {
+    const spec = { autoscaling: { mode: 'Off' }, replicas: 1 };
+    const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: { namespace, name: 'acme' }, spec };
+    await this.kube.apply(tenants, object as unknown as Tenant, { fieldManager: 'test' });
+  }
+
+  /** Turns of the event loop and of the clock until the object is there (and another one than `before`). */
+  async untilMade<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, before?: Stored<T>): Promise<void> {
+    for (let turn = 0; turn < turnsMax; turn += 1) {
+      const now = await getOrNothing(this.kube, resource, key);
+      if (now !== undefined && now.metadata.uid !== before?.metadata.uid) return;
+      await this.clock.advance(50);
+    }
+    assert.fail(`${resource.plural}/${key.name}: not within ${turnsMax} turns`);
+  }
+
+  async stop(...operators: readonly Operator[]): Promise<void> {
+    const stopped = Promise.all(operators.map((operator) => operator.stop()));
+    await this.clock.advance(20_000);
+    await stopped;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(...this.#operators);
+    await this.#client.close();
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+describe('the operator', () => {
+  const sharedService = { namespace: system, name: 'query-interpreter' };
+  const nodes = { namespace: 'default', name: 'hs-acme' };
+
+  it('makes the platform and a tenant by its own watches, and repairs what is deleted', async () => {
+    await using world = await World.begin();
+    const operator = world.start();
     assert.deepEqual(operator.notReadyReasons(), ['starting']);
-    await until(
-      clock,
-      'shared services',
-      async () => (await getOrNothing(kube, services, { namespace: system, name: 'query-interpreter' })) !== undefined,
-    );
+    await world.untilMade(services, sharedService);
     assert.deepEqual(operator.notReadyReasons(), []);
-    await applyTenant(kube, 'acme');
-    const key = { namespace: 'default', name: 'hs-acme' };
-    await until(clock, 'nodes', async () => (await getOrNothing(kube, statefulSets, key)) !== undefined);
-    const before = await kube.get(services, key);
-    await kube.delete(services, key);
-    await until(clock, 'Service again', async () => {
-      const now = await getOrNothing(kube, services, key);
-      return now !== undefined && now.metadata.uid !== before.metadata.uid;
-    });
-    await stop(clock, operator);
-    await client.close();
+    await world.applyTenant();
+    await world.untilMade(statefulSets, nodes);
+    const before = await world.kube.get(services, nodes);
+    await world.kube.delete(services, nodes);
+    await world.untilMade(services, nodes, before);
   });
 
   it('leaves namespaces alone that it is not told to watch', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
-    const operator = startOperator({
-      kube,
-      settings,
-      clock,
-      client,
-      logger: silentLogger,
-      metrics: createMetrics('operator'),
-      watchNamespaces: ['default'],
-    });
-    await applyTenant(kube, 'acme', 'other');
-    await applyTenant(kube, 'acme');
-    await until(
-      clock,
-      'nodes',
-      async () => (await getOrNothing(kube, statefulSets, { namespace: 'default', name: 'hs-acme' })) !== undefined,
-    );
-    assert.equal(await getOrNothing(kube, statefulSets, { namespace: 'other', name: 'hs-acme' }), undefined);
-    await stop(clock, operator);
-    await client.close();
+    await using world = await World.begin();
+    world.start({ watchNamespaces: ['default'] });
+    await world.applyTenant('other');
+    await world.applyTenant();
+    await world.untilMade(statefulSets, nodes);
+    assert.equal(await getOrNothing(world.kube, statefulSets, { ...nodes, namespace: 'other' }), undefined);
   });
 
   it('of two only one acts, and the other goes on when the first ends', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
-    const start = (leaderIdentity: string) =>
-      startOperator({
-        kube,
-        settings,
-        clock,
-        client,
-        logger: silentLogger,
-        metrics: createMetrics('operator'),
-        leaderIdentity,
-      });
-    const first = start('first');
-    await until(
-      clock,
-      'shared services',
-      async () => (await getOrNothing(kube, services, { namespace: system, name: 'query-interpreter' })) !== undefined,
-    );
-    const second = start('second');
-    await clock.advance(1_000);
+    await using world = await World.begin();
+    const first = world.start({ leaderIdentity: 'first' });
+    await world.untilMade(services, sharedService);
+    const second = world.start({ leaderIdentity: 'second' });
+    await world.clock.advance(1_000);
     assert.deepEqual(second.notReadyReasons(), []);
-    await stop(clock, first);
-    await applyTenant(kube, 'acme');
-    await until(
-      clock,
-      'nodes',
-      async () => (await getOrNothing(kube, statefulSets, { namespace: 'default', name: 'hs-acme' })) !== undefined,
-    );
-    await stop(clock, second);
-    await client.close();
+    await world.stop(first);
+    await world.applyTenant();
+    await world.untilMade(statefulSets, nodes);
   });
 
   it('that cannot renew its lease ends and writes nothing more, and the other goes on', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
-    const line = new Line(kube);
-    const base = { settings, clock, client, logger: silentLogger };
-    const first = startOperator({
-      ...base,
-      kube: line.port,
-      metrics: createMetrics('operator'),
-      leaderIdentity: 'first',
-    });
-    const isMade = async () =>
-      (await getOrNothing(kube, services, { namespace: system, name: 'query-interpreter' })) !== undefined;
-    await until(clock, 'shared services', isMade);
-    const second = startOperator({ ...base, kube, metrics: createMetrics('operator'), leaderIdentity: 'second' });
+    await using world = await World.begin();
+    const line = new Line(world.kube);
+    const first = world.start({ kube: line.port, leaderIdentity: 'first' });
+    await world.untilMade(services, sharedService);
+    world.start({ leaderIdentity: 'second' });
     line.refuse = (verb) => verb === 'update';
-    await clock.advance(RENEW_DEADLINE_MS);
+    await world.clock.advance(RENEW_DEADLINE_MS);
     assert.equal(await first.ended, 'lost');
     const { writes } = line;
-    await applyTenant(kube, 'acme');
-    const key = { namespace: 'default', name: 'hs-acme' };
-    await until(clock, 'nodes', async () => (await getOrNothing(kube, statefulSets, key)) !== undefined);
+    await world.applyTenant();
+    await world.untilMade(statefulSets, nodes);
     assert.equal(line.writes, writes);
-    await stop(clock, second);
-    await client.close();
   });
 
   it('lists again when its watches have expired, and repairs what was deleted unseen', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
-    const line = new Line(kube);
-    const metrics = createMetrics('operator');
-    const operator = startOperator({ settings, clock, client, logger: silentLogger, kube: line.port, metrics });
-    await applyTenant(kube, 'acme');
-    const key = { namespace: 'default', name: 'hs-acme' };
-    await until(clock, 'nodes', async () => (await getOrNothing(kube, statefulSets, key)) !== undefined);
-    await clock.advance(1_000);
+    await using world = await World.begin();
+    const line = new Line(world.kube);
+    world.start({ kube: line.port });
+    await world.applyTenant();
+    await world.untilMade(statefulSets, nodes);
+    await world.clock.advance(1_000);
+    const before = await world.kube.get(services, nodes);
     line.expire();
-    await kube.delete(services, key);
-    await until(clock, 'Service again', async () => (await getOrNothing(kube, services, key)) !== undefined);
-    await stop(clock, operator);
-    await client.close();
+    await world.kube.delete(services, nodes);
+    await world.untilMade(services, nodes, before);
   });
 
   it('waits out a storm of conflicts instead of joining it, and converges after it', async () => {
-    using folder = createTemporaryFolder();
-    const clock = new FakeClock();
-    const kube = await startCluster(clock);
-    const client = deafClient(folder.path);
-    const settings = parsePlatformSettings('', { namespace: system });
-    const line = new Line(kube);
-    const metrics = createMetrics('operator');
-    const operator = startOperator({ settings, clock, client, logger: silentLogger, kube: line.port, metrics });
-    await until(
-      clock,
-      'shared services',
-      async () => (await getOrNothing(kube, services, { namespace: system, name: 'query-interpreter' })) !== undefined,
-    );
-    await clock.advance(5_000);
+    await using world = await World.begin();
+    const line = new Line(world.kube);
+    world.start({ kube: line.port });
+    await world.untilMade(services, sharedService);
+    await world.clock.advance(5_000);
     line.refuse = () => true;
     line.refused = 0;
-    await applyTenant(kube, 'acme');
-    await clock.advance(60_000);
+    await world.applyTenant();
+    await world.clock.advance(60_000);
     // Of the tenant and of the shared services, which need its key: each waits 0.1 s, 0.2 s, … up to a minute.
     assert.ok(line.refused >= 10 && line.refused <= 30, `${line.refused} tries`);
     line.refuse = () => false;
-    const key = { namespace: 'default', name: 'hs-acme' };
-    await clock.advance(60_000);
-    await until(clock, 'nodes', async () => (await getOrNothing(kube, statefulSets, key)) !== undefined);
-    await stop(clock, operator);
-    await client.close();
+    await world.clock.advance(60_000);
+    await world.untilMade(statefulSets, nodes);
   });
 });
 

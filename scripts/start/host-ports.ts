@@ -1,21 +1,12 @@
 import { createServer } from 'node:net';
 import { services } from '@hybridstore/contracts';
-import type { EmbeddedPlatform } from '@hybridstore/operator';
+import { type EmbeddedPlatform, sharedServiceNames } from '@hybridstore/operator';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { systemNamespace } from './settings.ts';
 
-export const sharedServices = [
-  'auth-gateway',
-  'operation-node',
-  'cbo-engine',
-  'metadata-catalog',
-  'monitoring',
-  'query-interpreter',
-] as const;
-
 /** The ports that people type. Port 8000 is the first tenant's. */
 export function hostPorts(offset: number): readonly number[] {
-  return [...sharedServices, 'operator' as const, 'tenant-node' as const].map((name) => services[name] + offset);
+  return [...sharedServiceNames, 'operator' as const, 'tenant-node' as const].map((name) => services[name] + offset);
 }
 
 /** Throws `conflict` naming the first port that somebody listens on, before anything is begun. */
@@ -39,7 +30,7 @@ function isFree(port: number): Promise<boolean> {
 
 /** Leads each of those ports to the pods behind it, whichever they are at the time. */
 export async function openHostPorts(platform: EmbeddedPlatform, offset: number): Promise<void> {
-  for (const name of sharedServices)
+  for (const name of sharedServiceNames)
     await platform.listenOnHost(services[name] + offset, () =>
       addressesOf(platform, systemNamespace, name, services[name]),
     );

@@ -8,6 +8,7 @@ import {
   type Kube,
   kinds,
   PublishedKeysVerifier,
+  sharedServiceNames,
   startHttpFront,
   startOperator,
   writeKubeConfig,
@@ -16,7 +17,7 @@ import { createLogger, createMetrics, LogRing, systemClock } from '@hybridstore/
 import { exampleTenant } from './example.ts';
 import { FailedPods } from './failed-pods.ts';
 import { provideJwtSecret } from './gateway-secret.ts';
-import { openHostPorts, sharedServices } from './host-ports.ts';
+import { openHostPorts } from './host-ports.ts';
 import { localCommands } from './local-commands.ts';
 import { readFolder } from './objects.ts';
 import { embeddedSettings, systemNamespace } from './settings.ts';
@@ -80,7 +81,7 @@ export class LocalPlatform {
       embedded.kubelet.readLog(namespace, name, logTailLines),
     );
     await steps.run('operator, shared services and tenants', () =>
-      waitForWorkloads(embedded.kube, { countMin: sharedServices.length, timeoutMs: readyMsMax, failed }),
+      waitForWorkloads(embedded.kube, { countMin: sharedServiceNames.length, timeoutMs: readyMsMax, failed }),
     );
     await writeKeys(embedded.kube, jwksFileIn(folder));
     if (!options.isEmpty)

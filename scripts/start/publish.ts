@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { services } from '@hybridstore/contracts';
-import { type EmbeddedPlatform, type Kube, kinds, listAll } from '@hybridstore/operator';
+import { type EmbeddedPlatform, type Kube, kinds, listAll, sharedServiceNames } from '@hybridstore/operator';
 import type { Endpoints } from './endpoints-file.ts';
-import { sharedServices } from './host-ports.ts';
 import { systemNamespace } from './settings.ts';
 
 export type Administrator = { readonly username: string; readonly password: string };
@@ -33,7 +32,9 @@ export async function describeEndpoints(
   });
   return {
     gateway: url(services['auth-gateway']),
-    services: Object.fromEntries([...sharedServices, 'operator' as const].map((name) => [name, url(services[name])])),
+    services: Object.fromEntries(
+      [...sharedServiceNames, 'operator' as const].map((name) => [name, url(services[name])]),
+    ),
     tenants: Object.fromEntries(tenants),
     kubeconfig: join(folder, 'kubeconfig'),
     admin_credentials: credentials,

@@ -13,10 +13,10 @@ const image = 'hybridstore/services:0.1.0';
 
 describe('images as local commands', () => {
   it('run the service that the first argument names, and no other image', () => {
-    const commandOf = localCommands('/root', false);
+    const commandOf = localCommands('/repository', false);
     assert.deepEqual(commandOf(image, ['tenant-node', '--flag']), {
       file: process.execPath,
-      args: ['/root/services/tenant-node/src/main.ts', '--flag'],
+      args: ['/repository/services/tenant-node/src/main.ts', '--flag'],
     });
     assert.deepEqual([commandOf(image, []), commandOf('busybox', ['tenant-node'])], [undefined, undefined]);
   });
