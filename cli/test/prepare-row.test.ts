@@ -70,6 +70,11 @@ describe('preparing a row', () => {
     assert.deepEqual(prepareRow({ double: Number.POSITIVE_INFINITY }, undefined, false), { double: null });
   });
 
+  it('leaves it to the server to refuse what is not finite where a column cannot keep it', () => {
+    const row = { integer: Number.NaN, decimal: Number.NEGATIVE_INFINITY };
+    assert.deepEqual(prepareRow(row, columns, false), { integer: 'NaN', decimal: '-Infinity' });
+  });
+
   it('takes a midnight for its day where the column is one, and no other time', () => {
     assert.deepEqual(
       ['2024-01-15T00:00:00Z', '2024-01-15T00:00:01Z'].map((date) => prepareRow({ date }, columns, false)),

@@ -36,12 +36,16 @@ function kindOf(column: Column | undefined): string | undefined {
   return column === undefined ? undefined : parseColumnType(column.type)?.kind;
 }
 
+function isDocument(column: Column | undefined): boolean {
+  return column === undefined || kindOf(column) === 'json';
+}
+
 function prepareValue(value: unknown, column: Column | undefined): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   if (typeof value === 'string' && midnight.test(value) && kindOf(column) === 'date') return value.slice(0, 10);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  // A double column takes these as words; a document has no form for them.
-  if (typeof value === 'number' && !Number.isFinite(value)) return kindOf(column) === 'double' ? String(value) : null;
+  // A double column takes these as words, and a column of another type refuses them by name; a document has no form for them.
+  if (typeof value === 'number' && !Number.isFinite(value)) return isDocument(column) ? null : String(value);
   if (Array.isArray(value)) return value.map((item) => prepareValue(item, undefined));
   if (typeof value === 'object' && value !== null) return prepareRow(value as Fields, undefined, false);
   return value;

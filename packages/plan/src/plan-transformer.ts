@@ -15,7 +15,8 @@ import { assertNever } from './assert-never.ts';
 
 /**
  * Rebuilds a plan bottom-up. A rewrite overrides the one method of its node and calls `super` for the children; a walk
- * overrides a method, looks, and returns what it got. Order of visits: `with`, `from`, then the rest as SQL evaluates it.
+ * overrides a method, looks, and returns what it got. Order of visits: `with` and `from` before what uses their names,
+ * the rest clause by clause as it is written.
  */
 export class PlanTransformer {
   plan(plan: LogicalPlan): LogicalPlan {
