@@ -72,6 +72,8 @@ function judge(error: ErrorObject): Judgement {
       return compare(JSON.stringify(parameters['allowedValue']), describeValue(error.data));
     case 'type':
       return compare(String(parameters['type']), describeKind(error.data));
+    case 'pattern':
+      return compare(`text like ${String(parameters['pattern'])}`, describeValue(error.data));
     default: {
       const [expected, actual] = [error.message ?? error.keyword, describeSize(error.data)];
       return { expected, actual, text: `${expected}, found ${actual}` };
@@ -100,7 +102,7 @@ function describeKind(value: unknown): string {
 
 const textShownMax = 40;
 
-/** A value of a closed set, which is no secret. */
+/** A value of a closed set or a name, which is no secret. */
 function describeValue(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length <= textShownMax ? value : `${value.slice(0, textShownMax)}…`);
@@ -117,7 +119,7 @@ function describeSize(value: unknown): string {
 
 /**
  * What is wrong, the innermost first: a union that fits nothing reports an error of each of its forms, and only the form
- * whose `kind` the value has was meant.
+ * whose tag the value has was meant.
  */
 function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue, ...Issue[]] {
   const meant = errors.filter((error) => error.keyword !== 'anyOf' && !isOfAnotherKind(error));
@@ -134,11 +136,22 @@ function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue
   return [{ field, expected, message: `${field}: ${expected}` }];
 }
 
-function isOfAnotherKind({ keyword, instancePath, data, parentSchema }: ErrorObject): boolean {
-  if (keyword === 'const' && instancePath.endsWith('/kind')) return true;
-  const kind = (parentSchema?.['properties'] as { readonly kind?: { readonly const?: unknown } } | undefined)?.kind;
-  if (kind?.const === undefined) return false;
-  return typeof data !== 'object' || data === null || !('kind' in data) || data.kind !== kind.const;
+/** Fields that say which form of a union an object means. */
+const tags = ['kind', 'query_type'] as const;
+
+function isOfAnotherKind(error: ErrorObject): boolean {
+  const properties = error.parentSchema?.['properties'] as
+    | { readonly [field: string]: { readonly const?: unknown } | undefined }
+    | undefined;
+  return tags.some((tag) => {
+    if (error.keyword === 'const' && error.instancePath.endsWith(`/${tag}`)) return true;
+    const wanted = properties?.[tag]?.const;
+    return wanted !== undefined && tagOf(error.data, tag) !== wanted;
+  });
+}
+
+function tagOf(value: unknown, tag: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[tag] : undefined;
 }
 
 /** `invalid_request` (400) for the first schema error, with every field that is wrong in `details`. */

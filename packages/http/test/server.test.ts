@@ -129,6 +129,21 @@ describe('a route', () => {
     assert.equal(await message('leaf'), 'tree: is none of the forms that are allowed here');
   });
 
+  it('tells the forms of a query apart by their query_type, and shows a name that is none', async () => {
+    const Filter = Type.Object({ query_type: Type.Literal('filter'), source: Type.String() });
+    const Search = Type.Object({ query_type: Type.Literal('search'), sources: Type.Array(Type.String()) });
+    const Name = Type.String({ pattern: '^[a-z]+$' });
+    const body = Type.Object({ query: Type.Union([Filter, Search]), name: Type.Optional(Name) });
+    await using server = open(endpoint({ body }));
+    const message = async (value: unknown) =>
+      (await server.post(JSON.stringify(value))).json<ErrorAnswer>().error.message;
+    assert.equal(await message({ query: { query_type: 'search', source: 'a' } }), 'query.sources: is required');
+    assert.equal(
+      await message({ query: { query_type: 'filter', source: 'a' }, name: 'A1' }),
+      'name: expected text like ^[a-z]+$, found "A1"',
+    );
+  });
+
   it('turns texts of path and query into their types', async () => {
     const query = Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1 })) }, { additionalProperties: false });
     const described = endpoint({ method: 'GET', query });
