@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { endpoints, services } from '@hybridstore/contracts';
+import { kinds, listAll } from '@hybridstore/operator';
 import { call, type Platform } from '../platform.ts';
 
 /** The first calls that a newcomer makes: a user of the example tenant, no administrator. */
@@ -50,9 +53,72 @@ export function seedExamples(open: () => Platform): void {
       }
     });
 
-    it('see the health of all services and their logs', async () => {
+    it('see the health of all services and the logs of their own nodes', async () => {
       const health = await call(`${open().gateway}/health/all`);
       assert.equal(health.body['status'], 'healthy', JSON.stringify(health.body));
+      const logs = await call(`${open().gateway}/logs/tenant-node?limit=10`, undefined, { token });
+      assert.deepEqual([logs.status, logs.body['service']], [200, 'tenant-node'], JSON.stringify(logs.body));
+      assert.ok((logs.body['entries'] as unknown[]).length > 0);
+      assert.equal((await call(`${open().gateway}/logs/operation-node`, undefined, { token })).status, 403);
+    });
+
+    it('read as administrator what every service logged, in its own words', async () => {
+      const login = await call(`${open().gateway}/auth/login`, open().admin);
+      const administrator = { token: String(login.body['access_token']) };
+      for (const service of Object.keys(services)) {
+        const { status, body } = await call(`${open().gateway}/logs/${service}?limit=5`, undefined, administrator);
+        assert.equal(status, 200, JSON.stringify(body));
+        const entries = body['entries'] as { service: string; event: string }[];
+        assert.ok(entries.length > 0, service);
+        for (const entry of entries) assert.equal(entry.service, service);
+      }
+    });
+
+    it('find in /openapi.json of each service what its reference page says', async () => {
+      for (const [service, port] of Object.entries(services)) {
+        const address = await addressOf(open(), service);
+        // The operator is no pod of the embedded platform.
+        if (address === undefined) continue;
+        const served = await call(`http://${address}:${port}/openapi.json`);
+        const described = readFileSync(
+          new URL(`../../../docs/reference/openapi/${service}.json`, import.meta.url),
+          'utf8',
+        );
+        const [own, page] = [operationsIn(served.body), operationsIn(JSON.parse(described))];
+        // Served where GRAFANA_ENABLED says so.
+        page.delete('get /grafana/dashboard.json');
+        for (const [place, operation] of page) assert.deepEqual(own.get(place), operation, `${service} ${place}`);
+        const more = [...own.keys()].filter((place) => !page.has(place));
+        assert.deepEqual(more.sort(), service === 'auth-gateway' ? forwarded() : [], service);
+      }
     });
   });
+}
+
+async function addressOf(platform: Platform, service: string): Promise<string | undefined> {
+  const isTenantNode = service === 'tenant-node';
+  const { items } = await listAll(platform.kube, kinds.pod, {
+    namespace: isTenantNode ? 'default' : platform.systemNamespace,
+  });
+  const pod = items.find(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === service);
+  return pod?.status?.podIP;
+}
+
+/** By `method path`. */
+function operationsIn(openApi: object): Map<string, unknown> {
+  const { paths } = openApi as { readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+  return new Map(
+    Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation] as const),
+    ),
+  );
+}
+
+/** What the gateway hands on, sorted. */
+function forwarded(): string[] {
+  return Object.values(endpoints)
+    .flatMap((table) => Object.values(table))
+    .filter((endpoint) => endpoint.viaGateway)
+    .map(({ method, path }) => `${method.toLowerCase()} ${path.replaceAll(/:([a-z_]+)/g, '{$1}')}`)
+    .sort();
 }
