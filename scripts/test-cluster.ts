@@ -22,8 +22,8 @@ import { createProgress } from './cluster/progress.ts';
 
 /**
  * `npm run test:cluster`: the end-to-end suite and what only a cluster can show, on a real Kubernetes API server with
- * real kubelets. With KUBECONFIG set, on that cluster (whose nodes have the images); else on the local cluster, which
- * is booted, filled and taken down again. `--keep` leaves it running.
+ * real kubelets. With KUBECONFIG set, on that cluster, where the chart is installed (docs/operating/local-cluster.md says
+ * what else it needs); else on the local cluster, which is booted, filled and taken down again. `--keep` leaves it running.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const namespace = 'hybridstore-system';
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
     return runSuites(
       (command, env) =>
         spawn(command[0] ?? '', command.slice(1), { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }),
-      { HYBRIDSTORE_CHART_VALUES: '' },
+      {},
     );
   const progress = createProgress();
   const cluster = await startCluster({ progress });
