@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CompactionPolicyState, CompactResponse, ErrorBody, ScanStatistics } from '@hybridstore/contracts';
+import { HybridStoreError } from '@hybridstore/runtime';
 import { acme, TestCatalog, testPolicy } from './test-catalog.ts';
 import { mebibyte, testFile } from './test-files.ts';
 
@@ -50,6 +51,38 @@ test('small files are merged now and the catalog shows the merged table', async 
   const source = await catalog.app.catalog.source(acme, 'events');
   assert.deepEqual([source?.files, source?.rows, source?.table_version], [2, 40, 1]);
   assert.equal(source?.last_compaction_at, '2023-11-14T22:13:20.000Z');
+});
+
+test('an order sees commits of which no notice has come', async () => {
+  await using catalog = await TestCatalog.start();
+  const table = catalog.node.put('events', { files: small(1) });
+  await catalog.registerTenant();
+  table.files = small(3);
+  table.version = 1;
+  const { body } = await catalog.call(compact, catalog.issuer.userToken(acme), { source_id: 'events' });
+  assert.deepEqual(
+    resultsOf(body).map((result) => [result.state, result.files_before, result.files_after]),
+    [['done', 3, 1]],
+  );
+});
+
+test('an order for a table that its node does not show fails with the reason, and leaves the others to be merged', async () => {
+  await using catalog = await TestCatalog.start();
+  catalog.node.put('dark', { files: small(2) });
+  catalog.node.put('events', { files: small(2) });
+  await catalog.registerTenant();
+  catalog.node.beforeSnapshot = (sourceId) => {
+    if (sourceId === 'dark') throw new HybridStoreError('unavailable', 'the volume is away');
+  };
+  const { status, body } = await catalog.call(compact, catalog.issuer.userToken(acme), {});
+  assert.equal(status, 200);
+  assert.deepEqual(
+    resultsOf(body).map((result) => [result.source_id, result.state, result.error]),
+    [
+      ['dark', 'failed', 'unavailable: the volume is away'],
+      ['events', 'done', undefined],
+    ],
+  );
 });
 
 test('a dry run tells what would be merged and merges nothing', async () => {

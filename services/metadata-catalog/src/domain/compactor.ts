@@ -161,7 +161,7 @@ function addMerged(sum: Merged, response: CompactTableResponse): Merged {
 }
 
 /** With what was merged before the failure. */
-function failedResult(order: CompactionOrder, error: unknown, merged: Merged = nothing): CompactionResult {
+export function failedResult(order: CompactionOrder, error: unknown, merged: Merged = nothing): CompactionResult {
   const message = error instanceof HybridStoreError ? `${error.code}: ${error.message}` : 'internal error';
   return { source_id: order.sourceId, state: 'failed', ...merged, error: message.slice(0, 1_000) };
 }

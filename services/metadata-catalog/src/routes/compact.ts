@@ -4,7 +4,7 @@ import { assert, HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
 import type { CatalogStore } from '../domain/catalog-store.ts';
 import type { CompactionScheduler } from '../domain/compaction-scheduler.ts';
-import type { Compactor } from '../domain/compactor.ts';
+import { type Compactor, failedResult } from '../domain/compactor.ts';
 
 export type CompactParts = {
   readonly catalog: Catalog;
@@ -47,5 +47,11 @@ async function compactOne(
   // Dropped since it was listed.
   if (!source) return [];
   const order = await parts.scheduler.orderFor(source, body.force === true);
+  try {
+    // Who asks now means the table as it is now; the notices of commits, which are best effort, may be on their way.
+    await parts.catalog.refreshTable(tenantId, sourceId);
+  } catch (error) {
+    return [failedResult(order, error)];
+  }
   return [body.dry_run === true ? await parts.compactor.plan(order) : await parts.compactor.compact(order)];
 }
