@@ -9,6 +9,7 @@ import {
   services,
 } from '@hybridstore/contracts';
 import { buildOpenApi } from '@hybridstore/http';
+import { Type } from 'typebox';
 import type { GeneratedFile } from './generated-file.ts';
 
 const version = '0.1.0';
@@ -216,12 +217,18 @@ export function buildWireHashes(): GeneratedFile {
   };
 }
 
-function hashEndpoint(service: string, endpoint: Endpoint): readonly [string, string] {
+/** Its name in the file, and what its callers depend on: schemas, status, content types, who may call. */
+export function hashEndpoint(service: string, endpoint: Endpoint): readonly [string, string] {
   const { params, query, body, response, status, produces, access } = endpoint;
   return [
     `${service} ${endpoint.method} ${endpoint.path}`,
-    hash([params, query, body, response, status, produces, access]),
+    // That a body may be left out is no part of its schema.
+    hash([params, query, body, response, status, produces, access, ...(isOptional(body) ? ['optional'] : [])]),
   ];
+}
+
+function isOptional(body: Endpoint['body']): boolean {
+  return body !== undefined && Type.IsOptional(body);
 }
 
 function hash(value: unknown): string {

@@ -6,6 +6,10 @@ export { matchesPattern };
 /** Who calls, as proved by the token. `service` is the name of a service (`tenant-node` for the nodes of any tenant). */
 export type Caller = { readonly claims: TokenClaims; readonly token: string; readonly service: string | undefined };
 
+/**
+ * The caller of a verified token. Throws `unauthenticated` where the signer may not speak for the subject: a service for
+ * another one, anybody but the gateway for a user, a tenant's node for another tenant.
+ */
 export function callerOf(claims: TokenClaims, token: string): Caller {
   const subject = claims.sub.startsWith('service:') ? claims.sub.slice('service:'.length) : undefined;
   if (subject !== undefined && subject !== claims.iss)
@@ -42,6 +46,7 @@ function hasAction(caller: Caller, action: Action): boolean {
   return (caller.claims.permissions ?? []).some((permission) => permission.actions.includes(action));
 }
 
+/** Whether a permission of the token holds the action on that very source; no permission means no. */
 export function maySource(claims: TokenClaims, action: Action, sourceId: string): boolean {
   return (claims.permissions ?? []).some(
     (permission) =>

@@ -88,6 +88,7 @@ export class Environment {
   }
 }
 
+/** The error of a variable. It shows `actual`, so a secret's own value must not be given. */
 export function wrongVariable(name: string, expected: string, actual: string): HybridStoreError {
   return new HybridStoreError('invalid_request', `${name}: expected ${expected}, found ${actual}`, {
     variable: name,

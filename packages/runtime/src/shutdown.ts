@@ -20,6 +20,7 @@ export function onShutdown(logger: Logger, phases: readonly Phase[]): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void close(signal));
 }
 
+/** All phases in order, whatever fails; true when none did. Nothing here bounds their time: `onShutdown` does. */
 export async function runPhases(logger: Logger, phases: readonly Phase[]): Promise<boolean> {
   let isClean = true;
   for (const phase of phases) {

@@ -19,6 +19,10 @@ const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
 const secretBytesMin = 32;
 const distinctBytesMin = 12;
 
+/**
+ * The P-256 key of an issuer: 48 bytes of HKDF-SHA-256 (RFC 5869) reduced to a scalar in [1, order - 1]; the 16 bytes more
+ * than the order has make the bias negligible (FIPS 186-5, A.2.1). The same secret gives each issuer another key.
+ */
 export function deriveSigningKey(issuer: string, secret: string): SigningKey {
   const wide = Buffer.from(hkdfSync('sha256', secret, 'hybridstore-signing-key', issuer, 48));
   const scalar = (BigInt(`0x${wide.toString('hex')}`) % (order - 1n)) + 1n;
@@ -52,6 +56,7 @@ function thumbprint(jwk: {
   return createHash('sha256').update(canonical).digest('base64url').slice(0, 16);
 }
 
+/** A key object to verify with: jsonwebtoken parses a PEM or a Buffer anew for each token. */
 export function publicKeyOf(jwk: Jwk): KeyObject {
   return createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }, format: 'jwk' });
 }

@@ -41,6 +41,10 @@ export function resolveField(path: string, scope: FieldScope): Field {
   );
 }
 
+/**
+ * What a path of the DSL means: a column of that name, else a path into the JSON column that its first step names, else,
+ * in a schema-less source, a path into the document. Undefined when it is none of them.
+ */
 export function findField(path: string, scope: FieldScope): Field | undefined {
   const exact = findColumn(path, scope.columns);
   if (exact && exact.type !== 'json')

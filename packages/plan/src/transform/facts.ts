@@ -14,6 +14,7 @@ export type ExpressionFacts = {
   readonly aliases: ReadonlySet<string>;
 };
 
+/** Of the expression itself, not of the queries inside it. */
 export function factsOf(expression: PlanExpression): ExpressionFacts {
   const facts = { hasAggregate: false, hasWindow: false, hasSubquery: false, isVolatile: false };
   const aliases = new Set<string>();
