@@ -16,13 +16,15 @@ type Shape = {
   readonly 'x-kubernetes-validations'?: readonly { readonly message?: string; readonly rule: string }[];
 };
 
-/** One page for each custom resource: its fields with types and defaults, its rules in their own words. */
+/** One page for each custom resource: its fields with types and defaults, its rules in their own words, its status. */
 export function buildResourceReference(): readonly GeneratedFile[] {
   return buildCrds().map((crd) => {
     const { names, versions } = crd.spec;
     const schema = versions[0]?.schema.openAPIV3Schema as Shape | undefined;
     const spec = schema?.properties?.['spec'] ?? {};
+    const status = schema?.properties?.['status'] ?? {};
     const rules = collectRules(schema ?? {}, '');
+    const columns = versions[0]?.additionalPrinterColumns ?? [];
     const text = [
       `# ${names.kind}`,
       '',
@@ -38,9 +40,21 @@ export function buildResourceReference(): readonly GeneratedFile[] {
       '',
       ...rules.map((rule) => `- ${rule}`),
       '',
+      '## Status',
+      '',
+      `\`kubectl get ${names.plural}\` shows ${columns.map(describeColumn).join(', ')}.`,
+      '',
+      '| field of status | type | | |',
+      '| --- | --- | --- | --- |',
+      ...describeFields(status, ''),
+      '',
     ];
     return { path: `docs/reference/resources/${names.singular}.md`, text: text.join('\n') };
   });
+}
+
+function describeColumn(column: { readonly name: string; readonly priority?: number }): string {
+  return (column.priority ?? 0) === 0 ? column.name : `${column.name} (with \`-o wide\`)`;
 }
 
 function describeFields(shape: Shape, prefix: string): string[] {
@@ -50,12 +64,17 @@ function describeFields(shape: Shape, prefix: string): string[] {
     const notes = [isRequired ? 'required' : '', oneLine(field.description ?? '')]
       .filter((note) => note !== '')
       .join('; ');
-    const row = `| \`${path}\` | ${describeType(field)} | ${field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``} | ${notes} |`;
+    const row = `| \`${path}\` | ${describeType(field)} | ${describeDefault(field)} | ${notes} |`;
     const inner = field.items?.properties
       ? describeFields(field.items, `${path}[].`)
       : describeFields(field, `${path}.`);
     return [row, ...inner];
   });
+}
+
+/** Of an object the rows of its fields say it. */
+function describeDefault(field: Shape): string {
+  return field.default === undefined || field.properties ? '' : `\`${JSON.stringify(field.default)}\``;
 }
 
 function describeType(field: Shape): string {
