@@ -79,8 +79,8 @@ export function startOperator(options: OperatorOptions): Operator {
   let reasons: readonly string[] = ['starting'];
   let lookAgain = () => 0;
   const machine = createMachineMetrics(options.metrics);
-  const lead = async (kube: Kube, signal: AbortSignal) => {
-    const loop = buildLoop({ ...options, kube }, machine);
+  const lead: Lead = async (kube, signal, assertLeads) => {
+    const loop = buildLoop({ ...options, kube }, machine, assertLeads);
     lookAgain = loop.lookAgain;
     const ready = Promise.all(loop.informers.map((informer) => informer.untilSynced(signal)));
     void ready.then(
@@ -107,17 +107,20 @@ export function startOperator(options: OperatorOptions): Operator {
   };
 }
 
+/** `kube` and `assertLeads` throw once the lease may be another's. */
+type Lead = (kube: Kube, signal: AbortSignal, assertLeads: () => void) => Promise<void>;
+
 /** Leads at once, or after the lease is held. One that stands by is ready: it takes over without being started. */
 async function runLed(
   options: OperatorOptions,
   metrics: MachineMetrics,
-  lead: (kube: Kube, signal: AbortSignal) => Promise<void>,
+  lead: Lead,
   signal: AbortSignal,
   onStandBy: () => void,
 ): Promise<'stopped' | 'lost'> {
   const { kube, leaderIdentity, settings, logger } = options;
   if (leaderIdentity === undefined) {
-    await lead(kube, signal);
+    await lead(kube, signal, () => {});
     return 'stopped';
   }
   const election = new LeaderElection({
@@ -130,10 +133,10 @@ async function runLed(
     metrics,
   });
   onStandBy();
-  return await election.run((fence, term) => lead(fenceKube(kube, fence), term), signal);
+  return await election.run((fence, term) => lead(fenceKube(kube, fence), term, () => fence.assertHeld()), signal);
 }
 
-function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
+function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLeads: () => void) {
   const { kube, settings, logger } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
@@ -146,7 +149,9 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics) {
   let identity: ServiceIdentity | undefined;
   const ports = {
     client,
+    // Each call to a node or to the catalog asks for a token: a leader of before must not have a node hand over that stays.
     identity: () => {
+      assertLeads();
       identity ??= new ServiceIdentity(keys.operatorKey(), clock);
       return identity;
     },

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { buildCrds } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
-import { createMetrics, silentLogger } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import { createMetrics, HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
 import { type Operator, type OperatorOptions, startOperator } from '../src/app.ts';
 import { RENEW_DEADLINE_MS } from '../src/controller/leader-election.ts';
 import { EmbeddedApiServer } from '../src/kube/embedded/api/api-server.ts';
@@ -21,20 +19,22 @@ import { type Tenant, tenants } from '../src/resources/custom-resources.ts';
 const system = 'hybridstore-system';
 const turnsMax = 400;
 
+/** The catalog and the nodes are away. */
+class AbsentServices extends HttpClient {
+  calls = 0;
+
+  override async call<T>(origin: string): Promise<T> {
+    this.calls += 1;
+    throw new HybridStoreError('unavailable', `${origin} cannot be reached`);
+  }
+}
+
 /** A cluster of fake time with our kinds, in which nobody answers for the catalog and the nodes. */
 class World {
   readonly clock = new FakeClock();
   readonly kube = new EmbeddedApiServer({ clock: this.clock });
-  readonly #folder = createTemporaryFolder();
-  readonly #client: HttpClient;
+  readonly client = new AbsentServices();
   readonly #operators: Operator[] = [];
-
-  constructor() {
-    // The catalog's name leads to no address.
-    const hostsFile = join(this.#folder.path, 'hosts.json');
-    writeFileSync(hostsFile, JSON.stringify({ [`metadata-catalog.${system}.svc`]: [] }));
-    this.#client = new HttpClient({ hostsFile });
-  }
 
   static async begin(): Promise<World> {
     const world = new World();
@@ -49,7 +49,7 @@ class World {
       kube: this.kube,
       settings: parsePlatformSettings('', { namespace: system }),
       clock: this.clock,
-      client: this.#client,
+      client: this.client,
       logger: silentLogger,
       metrics: createMetrics('operator'),
       random: () => 0.5,
@@ -83,8 +83,7 @@ class World {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop(...this.#operators);
-    await this.#client.close();
-    this.#folder[Symbol.dispose]();
+    await this.client.close();
   }
 }
 
@@ -141,6 +140,27 @@ describe('the operator', () => {
     assert.equal(line.writes, writes);
   });
 
+  it('that lost its lease in the middle of a pass calls neither the catalog nor a node to its end', async () => {
+    await using world = await World.begin();
+    const line = new Line(world.kube);
+    const first = world.start({ kube: line.port, leaderIdentity: 'first' });
+    await world.untilMade(services, sharedService);
+    const held = line.hold('patchStatus');
+    await world.applyTenant();
+    // The pass has made all children and reports; the catalog would be told next.
+    await world.untilMade(statefulSets, nodes);
+    await held.reached;
+    line.refuse = (verb) => verb === 'update';
+    await world.clock.advance(RENEW_DEADLINE_MS);
+    const before = world.client.calls;
+    held.release();
+    assert.equal(await first.ended, 'lost');
+    assert.equal(world.client.calls, before);
+    world.start({ leaderIdentity: 'second' });
+    await world.clock.advance(60_000);
+    assert.ok(world.client.calls > before);
+  });
+
   it('lists again when its watches have expired, and repairs what was deleted unseen', async () => {
     await using world = await World.begin();
     const line = new Line(world.kube);
@@ -182,6 +202,7 @@ class Line {
   writes = 0;
   readonly port: Kube;
   #watches = new AbortController();
+  #held: { readonly verb: WriteVerb; readonly reach: () => void; readonly until: Promise<void> } | undefined;
 
   constructor(kube: EmbeddedApiServer) {
     const guarded = Object.fromEntries(
@@ -193,6 +214,10 @@ class Line {
             throw kubeError({ reason: 'Conflict', message: 'somebody wrote first' });
           }
           this.writes += 1;
+          if (verb === this.#held?.verb) {
+            this.#held.reach();
+            await this.#held.until;
+          }
           return await (kube[verb].bind(kube) as (...all: unknown[]) => Promise<unknown>)(...args); // handed on as they came
         },
       ]),
@@ -200,6 +225,14 @@ class Line {
     const watch: Kube['watch'] = (resource, options) => this.#watch(kube, resource, options);
     const reads = { get: kube.get.bind(kube), list: kube.list.bind(kube), createEvent: kube.createEvent.bind(kube) };
     this.port = { ...reads, watch, ...guarded } as unknown as Kube; // every method of the port is there
+  }
+
+  /** The next writes of this verb are on their way until they are released. */
+  hold(verb: WriteVerb): { readonly reached: Promise<void>; readonly release: () => void } {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#held = { verb, reach: reached.resolve, until: released.promise };
+    return { reached: reached.promise, release: released.resolve };
   }
 
   /** Every watch that is open ends with 410. */
