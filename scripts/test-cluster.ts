@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sharedServiceNames } from '@hybridstore/operator';
 import {
-  type Cluster,
   describeCluster,
   importImages,
   inCluster,
@@ -18,29 +17,44 @@ import {
   stopPrometheus,
 } from './cluster/cluster.ts';
 import { buildProductImages } from './cluster/images.ts';
-import { createProgress } from './cluster/progress.ts';
+import { tryRunInside } from './cluster/inside.ts';
+import { createProgress, type Progress } from './cluster/progress.ts';
+import { type RunOptions, type RunResult, run, tryRun } from './cluster/run.ts';
 
 /**
  * `npm run test:cluster`: the end-to-end suite and what only a cluster can show, on a real Kubernetes API server with
- * real kubelets. With KUBECONFIG set, on that cluster, where the chart is installed (docs/operating/local-cluster.md says
- * what else it needs); else on the local cluster, which is booted, filled and taken down again. `--keep` leaves it running.
+ * real kubelets. With KUBECONFIG set, on that cluster (docs/operating/local-cluster.md says what it needs); else on the
+ * local one, which is booted, filled and taken down again. What it installs it takes away; `--keep` leaves it.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const namespace = 'hybridstore-system';
 /** Against the API server alone: an operator would change the objects under the test. */
 const apiServerSuites = ['tests/cluster/chart.test.ts', 'tests/cluster/api-server.test.ts'];
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
-const given = process.env['KUBECONFIG'];
+const isKept = process.argv.includes('--keep');
+
+/** A cluster as the steps below see it. Commands find kubectl and helm, and KUBECONFIG names the cluster. */
+type Place = {
+  readonly run: (command: readonly string[], options?: RunOptions) => Promise<string>;
+  readonly tryRun: (command: readonly string[], options?: RunOptions) => Promise<RunResult>;
+  readonly spawn: (command: readonly string[], env: Readonly<Record<string, string>>) => ChildProcess;
+};
 
 async function main(): Promise<number> {
-  if (given)
-    return runSuites(
-      (command, env) =>
-        spawn(command[0] ?? '', command.slice(1), { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }),
-      {},
-    );
+  return process.env['KUBECONFIG'] ? testGivenCluster() : testLocalCluster();
+}
+
+async function testLocalCluster(): Promise<number> {
   const progress = createProgress();
   const cluster = await startCluster({ progress });
+  const place: Place = {
+    run: (command, options) => inCluster(cluster, command, options),
+    tryRun: ([command = '', ...args], options) => tryRunInside(cluster, command, args, options),
+    spawn: (command, env) =>
+      spawnInCluster(cluster, command, {
+        spawn: { cwd: root, stdio: 'inherit', env: { KUBECONFIG: cluster.kubeconfigPath, ...env } },
+      }),
+  };
   try {
     const images = await buildProductImages({ progress });
     await progress('images on both nodes', () =>
@@ -50,39 +64,82 @@ async function main(): Promise<number> {
       ),
     );
     await progress('Prometheus', () => startPrometheus(cluster));
-    const values = writeValues();
-    const start: Spawn = (command, env) =>
-      spawnInCluster(cluster, command, { spawn: { cwd: root, stdio: 'inherit', env } });
-    await inCluster(cluster, ['kubectl', 'create', '-f', join(root, 'crds')]);
-    const apiServerCode = await runSuites(start, { KUBECONFIG: cluster.kubeconfigPath }, apiServerSuites);
-    await inCluster(cluster, ['kubectl', 'delete', '-f', join(root, 'crds')]);
-    await progress('chart installed', () => install(cluster, values));
-    await progress('examples applied', () => inCluster(cluster, ['kubectl', 'apply', '-f', join(root, 'examples')]));
-    await progress('example tenant Ready', () =>
-      inCluster(cluster, ['kubectl', 'wait', '--for=condition=Ready', 'tenant/acme', '--timeout=60s'], {
-        timeoutMs: 70_000,
-      }),
-    );
-    const code = await runSuites(start, {
-      HYBRIDSTORE_CHART_VALUES: values,
+    const env = {
+      HYBRIDSTORE_CHART_VALUES: writeValues(),
       HYBRIDSTORE_E2E_LOG_CLASS: NETWORK_CLASS,
       HYBRIDSTORE_E2E_DATA_CLASS: RWX_CLASS,
-      KUBECONFIG: cluster.kubeconfigPath,
       PROMETHEUS_URL,
-    });
-    if (code !== 0) process.stderr.write(await describeCluster(cluster));
-    return code || apiServerCode;
-  } catch (error) {
-    process.stderr.write(
-      `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n${await describeCluster(cluster)}`,
-    );
-    return 1;
+    };
+    return await explained(place, () => test(place, progress, env));
   } finally {
-    if (!process.argv.includes('--keep')) {
+    if (!isKept) {
       await stopPrometheus(cluster);
       await stopCluster(cluster);
     }
   }
+}
+
+async function testGivenCluster(): Promise<number> {
+  const progress = createProgress();
+  const place: Place = {
+    run: ([command = '', ...args], options) => run(command, args, options),
+    tryRun: ([command = '', ...args], options) => tryRun(command, args, options),
+    spawn: ([command = '', ...args], env) =>
+      spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }),
+  };
+  const installed = await place.tryRun(['helm', 'status', 'hybridstore', '--namespace', namespace]);
+  if (installed.code === 0) {
+    process.stdout.write('hybridstore is installed already: suites that need a cluster without it are left out\n');
+    return explained(place, () => runSuites(place, {}, suites));
+  }
+  try {
+    const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
+    return await explained(place, () => test(place, progress, { HYBRIDSTORE_CHART_VALUES: values }));
+  } finally {
+    if (!isKept) await progress('all of it taken away', () => takeAway(place));
+  }
+}
+
+/** The whole way, from a cluster that knows nothing of us. */
+async function test(
+  place: Place,
+  progress: Progress,
+  env: Readonly<Record<string, string>> & { readonly HYBRIDSTORE_CHART_VALUES: string },
+): Promise<number> {
+  await place.run(['kubectl', 'create', '-f', join(root, 'crds')]);
+  const apiServerCode = await runSuites(place, {}, apiServerSuites);
+  await place.run(['kubectl', 'delete', '-f', join(root, 'crds')]);
+  await progress('chart installed', () => install(place, env.HYBRIDSTORE_CHART_VALUES));
+  await progress('examples applied', () => place.run(['kubectl', 'apply', '-f', join(root, 'examples')]));
+  await progress('example tenant Ready', () =>
+    place.run(['kubectl', 'wait', '--for=condition=Ready', 'tenant/acme', '--timeout=60s'], { timeoutMs: 70_000 }),
+  );
+  return (await runSuites(place, env, suites)) || apiServerCode;
+}
+
+/** What fails, by an error or by a code, is followed by the objects, events and logs of the cluster. */
+async function explained(place: Place, work: () => Promise<number>): Promise<number> {
+  let code = 1;
+  try {
+    code = await work();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  }
+  if (code !== 0)
+    process.stderr.write(await describeCluster((args, options) => place.tryRun(['kubectl', ...args], options)));
+  return code;
+}
+
+/** With the volumes that deleted tenants keep, and with the definitions, which an uninstall leaves. */
+async function takeAway(place: Place): Promise<void> {
+  const ignore = ['--ignore-not-found', '--timeout=120s'];
+  for (const kind of ['compactionpolicies', 'datasources', 'tenants'])
+    await place.tryRun(['kubectl', 'delete', kind, '--all', '--all-namespaces', ...ignore]);
+  await place.tryRun(['helm', 'uninstall', 'hybridstore', '--namespace', namespace, '--wait']);
+  await place.tryRun(['kubectl', 'delete', '-f', join(root, 'crds'), ...ignore]);
+  const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
+  await place.tryRun(['kubectl', 'delete', 'persistentvolumeclaims', ...ours, ...ignore]);
+  await place.tryRun(['kubectl', 'delete', 'namespace', namespace, ...ignore]);
 }
 
 function writeValues(): string {
@@ -101,52 +158,30 @@ function writeValues(): string {
   return path;
 }
 
-async function install(cluster: Cluster, values: string): Promise<void> {
-  await inCluster(
-    cluster,
-    [
-      'helm',
-      'install',
-      'hybridstore',
-      join(root, 'charts', 'hybridstore'),
-      '--namespace',
-      namespace,
-      '--create-namespace',
-      '--values',
-      values,
-      '--wait',
-      '--timeout',
-      '120s',
-    ],
-    { timeoutMs: 130_000 },
-  );
+async function install(place: Place, values: string): Promise<void> {
+  const release = ['hybridstore', join(root, 'charts', 'hybridstore'), '--namespace', namespace, '--create-namespace'];
+  const settings = values === '' ? [] : ['--values', values];
+  await place.run(['helm', 'install', ...release, ...settings, '--wait', '--timeout', '120s'], { timeoutMs: 130_000 });
   // The operator makes the shared services: they are there a moment after it is.
   for (const service of sharedServiceNames)
-    await inCluster(
-      cluster,
+    await place.run(
       ['sh', '-c', `until kubectl -n ${namespace} get deployment ${service} 2>/dev/null; do sleep 0.2; done`],
       { timeoutMs: 60_000 },
     );
   for (const service of sharedServiceNames)
-    await inCluster(
-      cluster,
-      ['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'],
-      { timeoutMs: 130_000 },
-    );
+    await place.run(['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'], {
+      timeoutMs: 130_000,
+    });
 }
-
-type Spawn = (command: readonly string[], env: Readonly<Record<string, string>>) => ReturnType<typeof spawn>;
 
 /** One file after the other: they share the cluster. Every file runs, and the first failure's code is the result. */
 async function runSuites(
-  start: Spawn,
+  place: Place,
   env: Readonly<Record<string, string>>,
-  files: readonly string[] = suites,
+  files: readonly string[],
 ): Promise<number> {
-  const child = start([process.execPath, '--test', '--test-concurrency=1', '--test-timeout=1200000', ...files], {
-    HYBRIDSTORE_E2E: 'kubernetes',
-    ...env,
-  });
+  const command = [process.execPath, '--test', '--test-concurrency=1', '--test-timeout=1200000', ...files];
+  const child = place.spawn(command, { HYBRIDSTORE_E2E: 'kubernetes', ...env });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 

@@ -29,6 +29,7 @@ import {
 } from './cluster.ts';
 import { packageClosure, packageFiles } from './image-files.ts';
 import { buildImage, type ImageSpec } from './images.ts';
+import { tryRunInside } from './inside.ts';
 import { REPOSITORY_FOLDER } from './layout.ts';
 import { createProgress } from './progress.ts';
 import { NAMESPACE, smokeObjects } from './smoke/objects.ts';
@@ -225,7 +226,7 @@ async function runRound(stateFolder: string): Promise<void> {
     await progress('a node is drained and comes back', () => checkDrain(cluster));
     await progress('released volumes are empty and free', () => checkRecycling(cluster));
   } catch (error) {
-    console.error(await describeCluster(cluster));
+    console.error(await describeCluster((args, options) => tryRunInside(cluster, 'kubectl', args, options)));
     throw error;
   } finally {
     await progress('down', () => stopCluster(cluster));
