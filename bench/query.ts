@@ -140,17 +140,20 @@ async function* firstRows(): AsyncGenerator<ReadRow> {
   }
 }
 
+const settledPauseMs = 200;
+const settledLooksMax = 600;
+
 /** The files of the table once everything is committed: read from the Delta log itself. */
 async function settledFiles(client: HttpClient, gateway: string, token: string, folder: string): Promise<string[]> {
-  for (;;) {
+  for (let look = 0; look < settledLooksMax; look += 1) {
     const stats = await client.call<SourceStats>(gateway, tenantNode.sourceStats, {
       token,
       params: { source_id: 'flights' },
     });
-    if (stats.unflushed_rows === 0) break;
-    await systemClock.sleep(200);
+    if (stats.unflushed_rows === 0) return readLiveFiles(join(folder, 'data'));
+    await systemClock.sleep(settledPauseMs);
   }
-  return readLiveFiles(join(folder, 'data'));
+  throw new Error(`rows are still in memory after ${(settledLooksMax * settledPauseMs) / 1_000} s`);
 }
 
 async function openRaw(files: readonly string[]): Promise<DuckDBConnection> {

@@ -14,19 +14,19 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
   const registers = [registry];
   const wanted = new Gauge({
     name: 'hybridstore_tenant_wanted_nodes',
-    help: 'Nodes that the last scaling decision asks for.',
+    help: 'Nodes that the last scaling decision asks for',
     labelNames: ['tenant'],
     registers,
   });
   const decisions = new Counter({
     name: 'hybridstore_scaling_decisions_total',
-    help: 'Scaling decisions that were reported, by reason.',
+    help: 'Scaling decisions that were reported, by reason',
     labelNames: ['reason'],
     registers,
   });
   const unready = new Gauge({
     name: 'hybridstore_shared_services_unready',
-    help: 'Shared services without all their pods ready.',
+    help: 'Shared services without all their pods ready',
     registers,
   });
   return {

@@ -14,32 +14,32 @@ export function createMachineMetrics(registry: Registry): MachineMetrics {
   return {
     queueDepth: new Gauge({
       name: 'hybridstore_controller_queue_depth',
-      help: 'Keys that wait for a worker.',
+      help: 'Keys that wait for a worker',
       labelNames: ['controller'],
       registers,
     }),
     reconcileSeconds: new Histogram({
       name: 'hybridstore_controller_reconcile_seconds',
-      help: 'Time of one reconcile by its result.',
+      help: 'Time of one reconcile by its result',
       labelNames: ['controller', 'result'],
       buckets: durationBucketsSeconds,
       registers,
     }),
     retries: new Counter({
       name: 'hybridstore_controller_retries_total',
-      help: 'Reconciles that failed and are tried again, by error code.',
+      help: 'Reconciles that failed and are tried again, by error code',
       labelNames: ['controller', 'code'],
       registers,
     }),
     watchRestarts: new Counter({
       name: 'hybridstore_controller_watch_restarts_total',
-      help: 'Watches that ended and were resumed or listed anew, by reason.',
+      help: 'Watches that ended and were resumed or listed anew, by reason',
       labelNames: ['resource', 'reason'],
       registers,
     }),
     isLeader: new Gauge({
       name: 'hybridstore_controller_is_leader',
-      help: '1 while this process holds the lease.',
+      help: '1 while this process holds the lease',
       labelNames: ['lease'],
       registers,
     }),
