@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  type CompactTableRequest,
-  type CompactTableResponse,
-  type SourceDefinition,
-  type SourceStats,
-  sourceIdPattern,
-} from '@hybridstore/contracts';
-import { HybridStoreError, isHybridStoreError, Registry, retryLater, SingleFlight } from '@hybridstore/runtime';
+import type { CompactTableRequest, CompactTableResponse, SourceDefinition, SourceStats } from '@hybridstore/contracts';
+import { HybridStoreError, isHybridStoreError, Registry, retryLater } from '@hybridstore/runtime';
 import { defaultLimits, type EngineLimits } from '../domain/engine-limits.ts';
 import type {
   AppendBatch,
@@ -21,7 +15,7 @@ import type {
 } from '../domain/engine-port.ts';
 import { Scratch } from './batch/scratch.ts';
 import { compactTable } from './compaction/compact-table.ts';
-import { isExpiredOrphan, judgeFile, type VacuumInput } from './compaction/vacuum-table.ts';
+import { FileVacuum } from './compaction/file-vacuum.ts';
 import { type Disk, systemDisk } from './disk.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -32,15 +26,14 @@ import type { ObjectStore } from './object-store/object-store.ts';
 import { highestCommittedLsn, replayLog } from './recovery/replay-log.ts';
 import { segmentPrefix } from './segment/file-names.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment/segment-writer.ts';
-import { SourceTable, tablesFolder } from './source-table.ts';
+import { type SourceTable, tablesFolder } from './source-table.ts';
+import { SourceTables } from './source-tables.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
-import type { Snapshot } from './table-log/snapshot.ts';
 import { checkDefinition, evolveDefinition } from './table-log/source-definition.ts';
 import { changeTableActions, createTableActions } from './table-log/table-actions.ts';
-import { TableLog } from './table-log/table-log.ts';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from './wal/frame.ts';
 import type { LogWriter } from './wal/log-writer.ts';
-import { batchKey, sourceIdOfKey } from './wal/segment-summary.ts';
+import { batchKey } from './wal/segment-summary.ts';
 import { WriteAheadLog } from './wal/write-ahead-log.ts';
 
 /**
@@ -120,12 +113,8 @@ async function openParts(options: EngineOptions): Promise<Parts> {
 }
 
 const overloadedRetryMs = 500;
-const restartRetryMs = 10_000;
-/** Longest wait of a write for the shared volume to say that its source is still there. */
-const aliveMsMax = 1_000;
 const snapshotAttemptsMax = 20;
 const snapshotRetryMs = 50;
-const sourceIdShape = new RegExp(sourceIdPattern);
 
 class NodeEngine implements Engine {
   readonly logId: string;
@@ -135,16 +124,10 @@ class NodeEngine implements Engine {
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
   readonly #scratch = new Scratch();
-  readonly #tables = new Map<string, SourceTable>();
-  readonly #loading = new SingleFlight<string, SourceTable>();
-  /** Sources whose table could not be read at the start: their frames must stay in the log. */
-  readonly #unreadable = new Set<string>();
-  /** Tables with frames in the log that were not there, or not readable, at the start, and their highest LSN. */
-  readonly #unreplayed = new Map<string, number>();
+  readonly #tables: SourceTables;
+  readonly #vacuum: FileVacuum;
   readonly #schedule: FlushSchedule;
   readonly #arrivingBatches = new Map<string, Promise<AppendResult>>();
-  readonly #pins = new Map<TableState, number>();
-  readonly #retainMs = new Map<string, number>();
   readonly #listeners: ((commit: Commit) => void)[] = [];
   #logWriter: LogWriter | undefined;
   #arriving = 0;
@@ -165,25 +148,38 @@ class NodeEngine implements Engine {
       logBytes: () => parts.log.bytes,
     });
     parts.wires.onGroup = (group) => this.#metrics.groupSeconds.observe(group.seconds);
-    parts.wires.findGone = (keys) => this.#findGone(keys);
+    parts.wires.findGone = (keys) => this.#tables.findGone(keys);
     this.#schedule = new FlushSchedule({
       ...this.#limits,
       clock: this.#options.clock,
       logger: this.#options.logger,
       flush: (table) => this.#flushOnce(table),
-      onGone: (table) => this.#forget(table),
+      onGone: (table) => this.#tables.forget(table),
     });
+    const { clock, logger, dataFolder } = this.#options;
+    const { store, disk } = parts;
+    this.#tables = new SourceTables({
+      store,
+      dataFolder,
+      appId: this.appId,
+      clock,
+      logger,
+      random: this.#options.random ?? Math.random,
+      checkpointWriter: (ndjson) => parts.writer.checkpoint({ columns: checkpointColumns }, ndjson),
+      commitsPerCheckpoint: this.#limits.commitsPerCheckpoint,
+      onConflict: () => this.#metrics.commitConflicts.inc(),
+      onForgotten: (table) => this.#schedule.forget(table),
+    });
+    this.#vacuum = new FileVacuum({ disk, store, clock, logger, logId: this.logId, limits: this.#limits });
   }
 
   async recover(): Promise<void> {
     await this.#requireDataVolume();
-    for (const sourceId of await this.#listSources()) await this.#loadAtStart(sourceId);
-    await replayLog(this.#parts.log, this.#tables, this.#options);
-    const loaded = new Set([...this.#tables.values()].map((table) => table.key));
-    for (const [key, lastLsn] of this.#parts.log.replayableTables)
-      if (!loaded.has(key)) this.#unreplayed.set(key, lastLsn);
-    this.#logWriter = this.#parts.log.start(highestCommittedLsn(this.#tables.values()));
-    for (const table of this.#tables.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
+    await this.#tables.readAll();
+    await replayLog(this.#parts.log, this.#tables.known, this.#options);
+    this.#tables.noteReplayed(this.#parts.log.replayableTables);
+    this.#logWriter = this.#parts.log.start(highestCommittedLsn(this.#tables.known.values()));
+    for (const table of this.#tables.known.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
     this.#scheduleMaintenance();
     if (!this.#options.segmentWriter) this.#parts.writer.start();
   }
@@ -204,18 +200,18 @@ class NodeEngine implements Engine {
   // Sources
 
   async sources(): Promise<readonly SourceState[]> {
-    const ids = await this.#listSources();
-    const found = await Promise.all(ids.map((id) => this.#find(id)));
+    const ids = await this.#tables.list();
+    const found = await Promise.all(ids.map((id) => this.#tables.find(id)));
     return found.flatMap((table) => (table ? [table.sourceState] : []));
   }
 
   async source(sourceId: string): Promise<SourceState> {
-    return (await this.#fresh(sourceId)).sourceState;
+    return (await this.#tables.fresh(sourceId)).sourceState;
   }
 
   async putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
     const wanted = checkDefinition(definition);
-    const { sourceId, log } = this.#logOf(wanted.source_id);
+    const log = this.#tables.logOf(wanted.source_id);
     let created = false;
     const snapshot = await log.commit((base) => {
       created = base === undefined;
@@ -224,15 +220,14 @@ class NodeEngine implements Engine {
       const next = evolveDefinition(base.definition, wanted);
       return next && changeTableActions(base, next, nowMs);
     });
-    const table = this.#adopt(sourceId, log, snapshot!);
+    const table = this.#tables.adopt(wanted.source_id, log, snapshot!);
     return { created, state: table.sourceState };
   }
 
   async deleteSource(sourceId: string): Promise<boolean> {
-    const table = await this.#find(sourceId);
+    const table = await this.#tables.find(sourceId);
     if (!table) return false;
-    await this.#parts.store.deleteAll(`${tablesFolder}/${sourceId}`);
-    this.#forget(table);
+    await this.#tables.delete(table);
     return true;
   }
 
@@ -240,7 +235,7 @@ class NodeEngine implements Engine {
 
   async append(batch: AppendBatch): Promise<AppendResult> {
     this.#requireWritable();
-    const table = this.#tables.get(batch.sourceId) ?? (await this.#fresh(batch.sourceId));
+    const table = this.#tables.known.get(batch.sourceId) ?? (await this.#tables.fresh(batch.sourceId));
     if (batch.batchId === undefined) return this.#appendNew(table, batch);
     const key = batchKey(table.key, batch.batchId);
     // A first try that is under way decides; when it fails, this one is the first. No await between looking and entering.
@@ -260,7 +255,7 @@ class NodeEngine implements Engine {
   /** What was applied to a source that is gone by now says nothing about the one that bears its name. */
   async #acknowledgeAgain(table: SourceTable, batch: AppendBatch, applied: AppliedBatch): Promise<AppendResult> {
     if (await table.log.isAlive(table.snapshot)) return { ...applied, duplicate: true };
-    await this.#fresh(batch.sourceId);
+    await this.#tables.fresh(batch.sourceId);
     return this.append(batch);
   }
 
@@ -274,7 +269,7 @@ class NodeEngine implements Engine {
   }
 
   batchKey(sourceId: string, batchId: string): string | undefined {
-    const table = this.#tables.get(sourceId);
+    const table = this.#tables.known.get(sourceId);
     return table && batchKey(table.key, batchId);
   }
 
@@ -304,29 +299,8 @@ class NodeEngine implements Engine {
 
   /** Another replica may have added the column, or have made the source anew, since this one looked. */
   async #appendToNewest(batch: AppendBatch): Promise<AppendResult> {
-    const newest = await this.#fresh(batch.sourceId);
+    const newest = await this.#tables.fresh(batch.sourceId);
     return this.#logFrame(newest, batch, this.#encode(newest, batch, true)!);
-  }
-
-  /** A store that does not answer says nothing: rows are safe in the log, and writes need no shared volume. */
-  async #findGone(keys: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-    const gone = new Set<string>();
-    const looked = Promise.all(
-      [...keys].map(async (key) => {
-        const table = this.#tables.get(sourceIdOfKey(key));
-        // Forgotten since it was encoded for: another look has found it gone.
-        if (table?.key !== key || !(await table.log.isAlive(table.snapshot))) gone.add(key);
-      }),
-    );
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.schedule(aliveMsMax, () => resolve(new Set()));
-      looked
-        .catch((error: unknown) => this.#options.logger.warn('table_not_looked_at', { error }))
-        .finally(() => {
-          cancel();
-          resolve(gone);
-        });
-    });
   }
 
   /** The frame without its place in the log; undefined when the records do not fit the schema that is known. */
@@ -411,7 +385,7 @@ class NodeEngine implements Engine {
 
   #bytesAhead(): number {
     let bytes = 0;
-    for (const table of this.#tables.values()) bytes += table.memory.bytesAhead;
+    for (const table of this.#tables.known.values()) bytes += table.memory.bytesAhead;
     return bytes;
   }
 
@@ -419,7 +393,7 @@ class NodeEngine implements Engine {
 
   async snapshot(sourceId: string, atLeastVersion = 0): Promise<TableState> {
     for (let attempt = 1; attempt <= snapshotAttemptsMax; attempt += 1) {
-      const table = await this.#fresh(sourceId);
+      const table = await this.#tables.fresh(sourceId);
       if (table.snapshot.version >= atLeastVersion) return table.tableState(table.snapshot);
       await this.#options.clock.sleep(snapshotRetryMs);
     }
@@ -427,27 +401,17 @@ class NodeEngine implements Engine {
   }
 
   pin(state: TableState): { release(): void } {
-    this.#pins.set(state, (this.#pins.get(state) ?? 0) + 1);
-    let isReleased = false;
-    return {
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        const left = (this.#pins.get(state) ?? 1) - 1;
-        if (left === 0) this.#pins.delete(state);
-        else this.#pins.set(state, left);
-      },
-    };
+    return this.#vacuum.pin(state);
   }
 
   fresh(sourceId: string, afterLsn: number): FreshFrames {
-    const table = this.#tables.get(sourceId);
+    const table = this.#tables.known.get(sourceId);
     if (table) return table.memory.fresh(afterLsn);
     return { acknowledgedLsn: afterLsn, committedLsn: afterLsn, tableVersion: -1, frames: [] };
   }
 
   async stats(sourceId: string): Promise<SourceStats> {
-    const table = await this.#fresh(sourceId);
+    const table = await this.#tables.fresh(sourceId);
     const { snapshot } = table;
     const files = [...snapshot.files.values()].map((file) => file.statistics);
     return {
@@ -464,14 +428,14 @@ class NodeEngine implements Engine {
 
   unflushedRows(): number {
     let rows = 0;
-    for (const table of this.#tables.values()) rows += table.memory.rows;
+    for (const table of this.#tables.known.values()) rows += table.memory.rows;
     return rows;
   }
 
   // Flush and compaction
 
   async flush(sourceId: string): Promise<{ readonly rows: number; readonly tableVersion: number }> {
-    const table = await this.#fresh(sourceId);
+    const table = await this.#tables.fresh(sourceId);
     const rows = await this.#schedule.flushThrough(table, table.memory.acknowledgedLsn);
     return { rows, tableVersion: table.snapshot.version };
   }
@@ -501,8 +465,8 @@ class NodeEngine implements Engine {
   }
 
   async compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse> {
-    const table = await this.#fresh(sourceId);
-    this.#retainMs.set(table.key, request.retain_snapshots_hours * 3_600_000);
+    const table = await this.#tables.fresh(sourceId);
+    this.#vacuum.retain(table, request.retain_snapshots_hours * 3_600_000);
     const pin = this.pin(table.tableState(table.snapshot));
     try {
       return await compactTable(table, request, {
@@ -517,7 +481,7 @@ class NodeEngine implements Engine {
       });
     } finally {
       pin.release();
-      await this.#vacuum(table);
+      await this.#vacuum.clean(table);
     }
   }
 
@@ -534,16 +498,10 @@ class NodeEngine implements Engine {
   async drain(): Promise<void> {
     this.#isDraining = true;
     if (this.#arriving > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    await this.#requireAllReplayed();
+    await this.#tables.requireAllReplayed();
     await Promise.all(
-      [...this.#tables.values()].map((table) => this.#schedule.flushThrough(table, table.memory.acknowledgedLsn)),
+      [...this.#tables.known.values()].map((table) => this.#schedule.flushThrough(table, table.memory.acknowledgedLsn)),
     );
-  }
-
-  /** Logged rows of a table that could not be read at the start are in no memory that a flush could commit. */
-  async #requireAllReplayed(): Promise<void> {
-    const sourceIds = new Set([...this.#unreplayed.keys()].map(sourceIdOfKey));
-    for (const sourceId of sourceIds) await this.#find(sourceId);
   }
 
   undrain(): void {
@@ -568,7 +526,7 @@ class NodeEngine implements Engine {
   async #closeOnce(): Promise<void> {
     this.#cancelMaintenance();
     if (this.#arriving > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
-    for (const table of this.#tables.values())
+    for (const table of this.#tables.known.values())
       if (table.definition.wal_enabled === false)
         await this.#schedule.flushThrough(table, table.memory.acknowledgedLsn).catch((error: unknown) =>
           this.#options.logger.error('unlogged_rows_lost', {
@@ -578,102 +536,11 @@ class NodeEngine implements Engine {
           }),
         );
     await this.#schedule.close();
-    await Promise.allSettled([...this.#tables.values()].map((table) => table.log.settle()));
+    await Promise.allSettled([...this.#tables.known.values()].map((table) => table.log.settle()));
     await this.#parts.log.close();
     if (this.#options.segmentWriter) return;
     await this.#parts.writer.close();
     await this.#parts.compactionWriter.close();
-  }
-
-  // Tables
-
-  #logOf(sourceId: string): { readonly sourceId: string; readonly log: TableLog } {
-    if (!sourceIdShape.test(sourceId)) throw unknownSource(sourceId);
-    const known = this.#tables.get(sourceId);
-    if (known) return { sourceId, log: known.log };
-    const { clock, logger } = this.#options;
-    const log = new TableLog({
-      store: this.#parts.store,
-      folder: `${tablesFolder}/${sourceId}`,
-      clock,
-      logger,
-      random: this.#options.random ?? Math.random,
-      checkpointWriter: (ndjson) => this.#parts.writer.checkpoint({ columns: checkpointColumns }, ndjson),
-      commitsPerCheckpoint: this.#limits.commitsPerCheckpoint,
-      onConflict: () => this.#metrics.commitConflicts.inc(),
-    });
-    return { sourceId, log };
-  }
-
-  /** The table at its newest version; a source that was deleted and created again gets a new table here. */
-  async #fresh(sourceId: string): Promise<SourceTable> {
-    const known = this.#tables.get(sourceId);
-    if (!known) return this.#loading.run(sourceId, () => this.#load(sourceId));
-    const snapshot = await known.log.refresh();
-    if (known.isSameLife(snapshot)) return known;
-    this.#forget(known);
-    if (!snapshot) throw unknownSource(sourceId);
-    return this.#adopt(sourceId, known.log, snapshot);
-  }
-
-  async #load(sourceId: string): Promise<SourceTable> {
-    const { log } = this.#logOf(sourceId);
-    const snapshot = await log.refresh();
-    if (!snapshot) throw unknownSource(sourceId);
-    return this.#adopt(sourceId, log, snapshot);
-  }
-
-  #adopt(sourceId: string, log: TableLog, snapshot: Snapshot): SourceTable {
-    const known = this.#tables.get(sourceId);
-    if (known?.isSameLife(snapshot)) return known;
-    if (known) this.#forget(known);
-    const table = new SourceTable({ log, snapshot, dataFolder: this.#options.dataFolder, appId: this.appId });
-    this.#requireReplayed(table);
-    this.#tables.set(sourceId, table);
-    return table;
-  }
-
-  /** A commit of newer rows would declare the rows that wait in the log committed, so such a table waits for a restart. */
-  #requireReplayed(table: SourceTable): void {
-    if ((this.#unreplayed.get(table.key) ?? 0) <= table.memory.committedLsn) return;
-    throw retryLater(
-      'unavailable',
-      `source ${table.sourceId} was not readable when this node started; its logged rows come back with a restart`,
-      restartRetryMs,
-      { source_id: table.sourceId },
-    );
-  }
-
-  #forget(table: SourceTable): void {
-    if (this.#tables.get(table.sourceId) !== table) return;
-    this.#tables.delete(table.sourceId);
-    this.#schedule.forget(table);
-    this.#options.logger.info('source_forgotten', { source: table.sourceId, unflushedRows: table.memory.rows });
-  }
-
-  async #find(sourceId: string): Promise<SourceTable | undefined> {
-    try {
-      return await this.#fresh(sourceId);
-    } catch (error) {
-      if (isHybridStoreError(error, 'not_found')) return undefined;
-      throw error;
-    }
-  }
-
-  async #listSources(): Promise<string[]> {
-    const names = (await this.#parts.store.list(tablesFolder)).filter((name) => sourceIdShape.test(name));
-    if (names.length === 0 && this.#tables.size > 0 && !(await this.#parts.store.hasFolder(tablesFolder)))
-      throw retryLater('unavailable', 'the volume of the tables is away', restartRetryMs);
-    return names;
-  }
-
-  async #loadAtStart(sourceId: string): Promise<void> {
-    try {
-      await this.#find(sourceId);
-    } catch (error) {
-      this.#unreadable.add(sourceId);
-      this.#options.logger.error('table_unreadable', { source: sourceId, error });
-    }
   }
 
   // Maintenance
@@ -689,66 +556,17 @@ class NodeEngine implements Engine {
   }
 
   async #maintain(): Promise<void> {
-    await this.#parts.log.removeOld((key, lastLsn) => this.#isCommitted(key, lastLsn));
+    await this.#parts.log.removeOld((key, lastLsn) => this.#tables.isCommitted(key, lastLsn));
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs < this.#nextVacuumMs) return;
     this.#nextVacuumMs = nowMs + this.#limits.vacuumIntervalMs;
-    for (const table of [...this.#tables.values()]) await this.#vacuum(table);
+    for (const table of [...this.#tables.known.values()]) await this.#vacuum.clean(table);
   }
 
   /** The log volume is full: what the tables hold need not be kept for its time. */
   #reclaimLog(): void {
     this.#parts.log
-      .removeOld((key, lastLsn) => this.#isCommitted(key, lastLsn), 0)
+      .removeOld((key, lastLsn) => this.#tables.isCommitted(key, lastLsn), 0)
       .catch((error: unknown) => this.#options.logger.warn('log_reclaim_failed', { error }));
   }
-
-  #isCommitted(key: string, lastLsn: number): boolean {
-    const sourceId = sourceIdOfKey(key);
-    const table = this.#tables.get(sourceId);
-    if (table?.key === key) return table.memory.isCommitted(lastLsn);
-    return !this.#unreadable.has(sourceId);
-  }
-
-  async #vacuum(table: SourceTable): Promise<void> {
-    const names = await this.#parts.store.list(`${tablesFolder}/${table.sourceId}`);
-    // Read after the listing: whatever was committed by then is known to be needed.
-    const snapshot = await table.log.refresh();
-    if (!table.isSameLife(snapshot)) return;
-    const input: VacuumInput = {
-      snapshot,
-      pinned: this.#pinnedPaths(table.sourceId),
-      logId: this.logId,
-      nowMs: this.#options.clock.now(),
-      retainMs: Math.max(
-        this.#limits.replacedFileGraceMs,
-        this.#retainMs.get(table.key) ?? this.#limits.retainSnapshotsHours * 3_600_000,
-      ),
-      orphanGraceMs: this.#limits.orphanGraceMs,
-    };
-    let removed = 0;
-    for (const name of names) if (await this.#removeIfUnneeded(table, name, input)) removed += 1;
-    if (removed > 0) this.#options.logger.info('files_removed', { source: table.sourceId, files: removed });
-  }
-
-  async #removeIfUnneeded(table: SourceTable, name: string, input: VacuumInput): Promise<boolean> {
-    const judgement = judgeFile(name, input);
-    if (judgement === 'keep') return false;
-    const path = join(table.directory, name);
-    if (judgement === 'orphan') {
-      const stat = await this.#parts.disk.stat(path);
-      if (!stat || !isExpiredOrphan({ name, modifiedAtMs: stat.modifiedAtMs }, input)) return false;
-    }
-    await this.#parts.disk.remove(path);
-    return true;
-  }
-
-  #pinnedPaths(sourceId: string): ReadonlySet<string> {
-    const states = [...this.#pins.keys()].filter((state) => state.sourceId === sourceId);
-    return new Set(states.flatMap((state) => state.files.map((file) => file.path)));
-  }
-}
-
-function unknownSource(sourceId: string): HybridStoreError {
-  return new HybridStoreError('not_found', `source ${sourceId} does not exist`, { source_id: sourceId });
 }
