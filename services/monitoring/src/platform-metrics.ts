@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
+import { statusClasses } from './domain/figures.ts';
 import type { HealthBoard } from './domain/health-board.ts';
-import { type PlatformFigures, type ServiceFigures, serviceLabel, statusClasses } from './domain/platform-figures.ts';
+import { type PlatformFigures, type ServiceFigures, serviceLabel } from './domain/platform-figures.ts';
 
 const healthStates = ['healthy', 'not_ready', 'unreachable'] as const;
 

@@ -1,7 +1,7 @@
 import type { MonitoringTarget } from '@hybridstore/contracts';
 import { createAgent, readAll } from '@hybridstore/http';
 import { retryLater } from '@hybridstore/runtime';
-import type { Figures } from '../domain/platform-figures.ts';
+import type { Figures } from '../domain/figures.ts';
 import type { Scraper } from '../domain/ports.ts';
 import { readFigures } from '../domain/prometheus-text.ts';
 

@@ -1,16 +1,7 @@
 import { type MonitoringTarget, services } from '@hybridstore/contracts';
 import { type Clock, type Logger, Semaphore } from '@hybridstore/runtime';
+import { type Figures, type StatusClass, statusClasses } from './figures.ts';
 import { instanceKeyOf, type Scraper, type Targets } from './ports.ts';
-
-export const statusClasses = ['2xx', '3xx', '4xx', '5xx'] as const;
-export type StatusClass = (typeof statusClasses)[number];
-
-/** What one process says of itself; counters begin at 0 when it starts. */
-export type Figures = {
-  readonly requests: Readonly<Record<StatusClass, number>>;
-  readonly cpuSeconds: number;
-  readonly residentBytes: number;
-};
 
 /** The processes of one service together. The counters only rise, whatever restarts or leaves. */
 export type ServiceFigures = {

@@ -1,5 +1,5 @@
 import type { LogEntry, LogTail, MonitoringTarget } from '@hybridstore/contracts';
-import type { Figures } from './platform-figures.ts';
+import type { Figures } from './figures.ts';
 
 /** Processes to watch, as the operator last wrote them. */
 export interface Targets {

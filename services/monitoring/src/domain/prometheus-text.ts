@@ -1,4 +1,4 @@
-import { type Figures, statusClasses } from './platform-figures.ts';
+import { type Figures, statusClasses } from './figures.ts';
 
 const requestsName = 'hybridstore_http_request_duration_seconds_count';
 const cpuName = 'process_cpu_seconds_total';
