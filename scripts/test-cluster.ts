@@ -31,6 +31,7 @@ const namespace = 'hybridstore-system';
 /** Against the API server alone: an operator would change the objects under the test. */
 const apiServerSuites = ['tests/cluster/chart.test.ts', 'tests/cluster/api-server.test.ts'];
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
+const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
 const isKept = process.argv.includes('--keep');
 
 /** A cluster as the steps below see it. Commands find kubectl and helm, and KUBECONFIG names the cluster. */
@@ -92,12 +93,29 @@ async function testGivenCluster(): Promise<number> {
     process.stdout.write('hybridstore is installed already: suites that need a cluster without it are left out\n');
     return explained(place, () => runSuites(place, {}, suites));
   }
+  const kept = await findKept(place);
+  if (kept.length > 0) {
+    process.stderr.write(`expected a cluster without HybridStore, found ${kept.join(', ')}; nothing was done\n`);
+    return 1;
+  }
   try {
     const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
     return await explained(place, () => test(place, progress, { HYBRIDSTORE_CHART_VALUES: values }));
   } finally {
     if (!isKept) await progress('all of it taken away', () => takeAway(place));
   }
+}
+
+/** What an uninstall leaves: definitions with their tenants, keys and users, volumes. It is somebody's, and must not be taken away at the end. */
+async function findKept(place: Place): Promise<readonly string[]> {
+  const find = (...what: readonly string[]) =>
+    place.run(['kubectl', 'get', ...what, '--ignore-not-found', '--output', 'name']);
+  const found = [
+    await find('customresourcedefinitions', 'tenants.hybridstore.dev'),
+    await find('namespaces', namespace),
+    await find('persistentvolumeclaims', ...ours),
+  ];
+  return found.join('').split('\n').filter(Boolean);
 }
 
 /** The whole way, from a cluster that knows nothing of us. */
@@ -132,14 +150,17 @@ async function explained(place: Place, work: () => Promise<number>): Promise<num
 
 /** With the volumes that deleted tenants keep, and with the definitions, which an uninstall leaves. */
 async function takeAway(place: Place): Promise<void> {
+  const remove = async (...command: readonly string[]) => {
+    const { code, stderr } = await place.tryRun(command);
+    if (code !== 0) process.stderr.write(`not taken away: ${command.join(' ')} ended with ${code}: ${stderr}`);
+  };
   const ignore = ['--ignore-not-found', '--timeout=120s'];
   for (const kind of ['compactionpolicies', 'datasources', 'tenants'])
-    await place.tryRun(['kubectl', 'delete', kind, '--all', '--all-namespaces', ...ignore]);
-  await place.tryRun(['helm', 'uninstall', 'hybridstore', '--namespace', namespace, '--wait']);
-  await place.tryRun(['kubectl', 'delete', '-f', join(root, 'crds'), ...ignore]);
-  const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
-  await place.tryRun(['kubectl', 'delete', 'persistentvolumeclaims', ...ours, ...ignore]);
-  await place.tryRun(['kubectl', 'delete', 'namespace', namespace, ...ignore]);
+    await remove('kubectl', 'delete', kind, '--all', '--all-namespaces', ...ignore);
+  await remove('helm', 'uninstall', 'hybridstore', '--namespace', namespace, '--wait');
+  await remove('kubectl', 'delete', '-f', join(root, 'crds'), ...ignore);
+  await remove('kubectl', 'delete', 'persistentvolumeclaims', ...ours, ...ignore);
+  await remove('kubectl', 'delete', 'namespace', namespace, ...ignore);
 }
 
 function writeValues(): string {

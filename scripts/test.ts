@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 // `npm test`: unit, architecture and embedded end-to-end tests. Arguments narrow it down: `npm test -- services/tenant-node`.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const everything = ['packages', 'operator', 'services', 'cli', 'scripts', 'bench', 'tests/architecture', 'tests/e2e'];
+/** Of two cores: files wait for disks and children as often as they compute. */
 const concurrency = 3;
 const fileMsMax = 600_000;
 /** These take a minute each. Begun first, none of them is left to run alone at the end while a core idles. */

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HybridStoreError } from '@hybridstore/runtime';
+import { readJsonFile } from './read-json-file.ts';
 
 /** Flags that every command takes; each has a variable beside it. */
 export type GlobalFlags = {
@@ -60,16 +61,7 @@ export function readSettings(flags: GlobalFlags, variables: NodeJS.ProcessEnv = 
 function readEndpoints(dataDir: string): Endpoints | undefined {
   const path = join(dataDir, 'endpoints.json');
   if (!existsSync(path)) return undefined;
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Endpoints;
-  } catch (cause) {
-    throw new HybridStoreError(
-      'invalid_request',
-      `${path}: expected what npm start writes there, found something unreadable`,
-      { path },
-      { cause },
-    );
-  }
+  return readJsonFile(path, 'what npm start writes there') as Endpoints;
 }
 
 function onlyTenant(endpoints: Endpoints | undefined): string | undefined {

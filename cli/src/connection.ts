@@ -6,6 +6,7 @@ import { connectKube, kinds } from '@hybridstore/operator';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { noPlatform, type Settings } from './config.ts';
 import { type ForwardedPort, forwardPort } from './port-forward.ts';
+import { readJsonFile } from './read-json-file.ts';
 import { usageError } from './usage-error.ts';
 
 /** Credentials of a person, as the file of the platform's administrator holds them. */
@@ -74,7 +75,8 @@ export class Connection {
     if (flags.username !== undefined) return { username: flags.username, password: readPassword(flags.passwordFile) };
     if (flags.passwordFile !== undefined)
       throw usageError('--password-file', 'expected --username beside it, found none');
-    if (credentialsFile !== undefined) return readCredentials(credentialsFile);
+    if (credentialsFile !== undefined)
+      return readJsonFile(credentialsFile, 'username and password as JSON') as Credentials;
     if (kubeconfig === undefined) throw noPlatform();
     return this.#administratorOfCluster();
   }
@@ -86,19 +88,6 @@ export class Connection {
     });
     const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
     return { username: read('username'), password: read('password') };
-  }
-}
-
-function readCredentials(path: string): Credentials {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Credentials;
-  } catch (cause) {
-    throw new HybridStoreError(
-      'invalid_request',
-      `${path}: expected username and password as JSON, found something unreadable`,
-      { path },
-      { cause },
-    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Kube, type KubeObject, listAll, type Resource } from '@hybridstore/operator';
-import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { stringify } from 'yaml';
 import type { Connection } from '../connection.ts';
 import { type Io, paintFor } from '../io.ts';
@@ -98,13 +98,17 @@ type Watching = {
   readonly io: Io;
 };
 
+/** A server that ends each watch at once must not be asked without a pause. */
+const rewatchMs = 1_000;
+
 /** Prints objects as they change until the user interrupts. The server ends a watch now and then: it goes on where it was. */
 async function watch(kube: Kube, resource: Resource, watching: Watching): Promise<void> {
   const { selection, isAsked, flags, io } = watching;
   const lines = new WatchLines(resource, watching.objects, flags, io);
   let { resourceVersion } = watching;
-  while (!io.signal.aborted) {
+  for (let isFirst = true; !io.signal.aborted; isFirst = false) {
     try {
+      if (!isFirst) await systemClock.sleep(rewatchMs, io.signal);
       for await (const event of kube.watch(resource, { ...selection, resourceVersion, signal: io.signal })) {
         resourceVersion = event.type === 'BOOKMARK' ? event.resourceVersion : event.object.metadata.resourceVersion;
         if (event.type !== 'BOOKMARK' && isAsked(event.object)) lines.write(event.object, event.type === 'DELETED');

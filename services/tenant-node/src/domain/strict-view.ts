@@ -26,7 +26,10 @@ export type ViewPorts = {
   readonly members: Members;
 };
 
-/** Every acknowledged row of all members exactly once; loads into `child` what it lacks. `unavailable` when a member cannot be asked, or may not be known. */
+/**
+ * Every acknowledged row of all members exactly once; loads into `child` what it lacks. `unavailable` when a member cannot
+ * be asked, or may not be known.
+ */
 export async function takeStrictView(
   ports: ViewPorts,
   child: Pick<ExecutorChild, 'heldLsn' | 'load'>,

@@ -5,8 +5,8 @@ import { type Position, positionAt, refuseSql } from './refusal.ts';
 /**
  * The statement as the parser gets it. Four things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
- * the text, for LIKE to read), and functions whose names the parser merges although they differ
- * (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
+ * the text, for LIKE to read), and functions whose names the parser merges although they differ (`LENGTH` counts bytes in
+ * MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;

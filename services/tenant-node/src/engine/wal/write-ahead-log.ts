@@ -11,8 +11,8 @@ import type { SegmentSummary } from './segment-summary.ts';
 
 /**
  * The log of one node: `log-id`, `lock` and segments in one folder. Opening it validates everything, cuts off a torn tail
- * and makes the last group durable; the rows that no table has committed yet are then read through `replay`, and only after that `start` lets new
- * rows in.
+ * and makes the last group durable; the rows that no table has committed yet are then read through `replay`, and only
+ * after that `start` lets new rows in.
  */
 export type LogOptions = Pick<LogWriterOptions, 'folder' | 'segmentBytesMax' | 'queueBytesMax' | 'onFailure'> & {
   readonly disk: Disk;
