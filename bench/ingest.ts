@@ -125,11 +125,11 @@ function report(
   );
 }
 
-type Node = {
+interface Node {
   load(rowsPerRequest: number, seconds: number): Promise<Measured>;
   countRows(): Promise<number>;
   stop(): Promise<void>;
-};
+}
 
 async function startNode(): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-ingest-'));

@@ -12,8 +12,9 @@ import {
   tenantNode,
   type WriteResponse,
 } from '@hybridstore/contracts';
+import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import { HttpClient } from '@hybridstore/http';
-import { type KubeObject, kinds, type Resource } from '@hybridstore/operator';
+import { dataSources, tenants } from '@hybridstore/operator';
 import { systemClock } from '@hybridstore/runtime';
 import { loadRows } from '../cli/src/load/load-rows.ts';
 import { prepareRow } from '../cli/src/load/prepare-row.ts';
@@ -86,8 +87,8 @@ export async function query(): Promise<Report> {
   try {
     await platform.start();
     const objects: readonly { readonly resource: Resource; readonly object: KubeObject }[] = [
-      { resource: kinds.tenant, object: tenant },
-      { resource: kinds.dataSource, object: source },
+      { resource: tenants, object: tenant },
+      { resource: dataSources, object: source },
     ];
     for (const { resource, object } of objects) await platform.kube.apply(resource, object, { fieldManager: 'bench' });
     await waitForReady(platform.kube, objects, 60_000);

@@ -3,22 +3,22 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HttpClient } from '@hybridstore/http';
 import {
   type CustomResourceDefinition,
-  EmbeddedApiServer,
-  kinds,
+  customResourceDefinitions,
   listAll,
-  type Operator,
-  startOperator,
-  type Tenant,
-} from '@hybridstore/operator';
+  namespaces,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
+import { HttpClient } from '@hybridstore/http';
+import { type Operator, startOperator, type Tenant, tenants } from '@hybridstore/operator';
 import { createMetrics, silentLogger, systemClock } from '@hybridstore/runtime';
 import { parse } from 'yaml';
 import { embeddedSettings, systemNamespace } from '../scripts/start/settings.ts';
 import { buildReport, type Report } from './report.ts';
 
-const tenants = 1_000;
+const tenantCount = 1_000;
 const rounds = 20;
 const touchRounds = 3;
 const edits = 200;
@@ -36,12 +36,12 @@ export async function reconcile(): Promise<Report> {
   const kube = new EmbeddedApiServer({ clock: systemClock });
   for (const name of readdirSync(join(root, 'crds'))) {
     await kube.create(
-      kinds.customResourceDefinition,
+      customResourceDefinitions,
       parse(readFileSync(join(root, 'crds', name), 'utf8')) as CustomResourceDefinition,
     );
   }
   for (const name of [systemNamespace, 'default'])
-    await kube.apply(kinds.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    await kube.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   const metrics = createMetrics('operator');
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-reconcile-'));
   const hostsFile = join(folder, 'hosts.json');
@@ -76,12 +76,12 @@ function buildTenant(index: number): Tenant {
 async function createTenants(kube: EmbeddedApiServer): Promise<Omit<Looks, 'writes'>> {
   const startedMs = performance.now();
   return await measure(async () => {
-    for (let index = 0; index < tenants; index += 1) await kube.create(kinds.tenant, buildTenant(index));
+    for (let index = 0; index < tenantCount; index += 1) await kube.create(tenants, buildTenant(index));
     for (;;) {
-      const sets = (await listAll(kube, kinds.statefulSet)).items.length;
-      if (sets === tenants) return tenants;
+      const sets = (await listAll(kube, statefulSets)).items.length;
+      if (sets === tenantCount) return tenantCount;
       if (performance.now() - startedMs > createdMsMax)
-        throw new Error(`${sets} of ${tenants} tenants have their StatefulSet after ${createdMsMax} ms`);
+        throw new Error(`${sets} of ${tenantCount} tenants have their StatefulSet after ${createdMsMax} ms`);
       await systemClock.sleep(5);
     }
   });
@@ -109,7 +109,7 @@ async function lookAtAll(kube: EmbeddedApiServer, operator: Operator, metrics: M
     for (let round = 0; round < rounds; round += 1) {
       const target = (await countReconciles(metrics)) + operator.lookAgain();
       while ((await countReconciles(metrics)) < target) await systemClock.sleep(1);
-      count += tenants;
+      count += tenantCount;
     }
     return count;
   });
@@ -123,30 +123,30 @@ async function touchAll(kube: EmbeddedApiServer, metrics: Metrics): Promise<Look
   const looks = await measure(async () => {
     const before = await countReconciles(metrics);
     for (let round = 0; round < touchRounds; round += 1) {
-      const target = (await countReconciles(metrics)) + tenants;
-      for (let index = 0; index < tenants; index += 1) await touch(kube, index, round + 1);
+      const target = (await countReconciles(metrics)) + tenantCount;
+      for (let index = 0; index < tenantCount; index += 1) await touch(kube, index, round + 1);
       while ((await countReconciles(metrics)) < target) await systemClock.sleep(1);
     }
     return (await countReconciles(metrics)) - before;
   });
-  return { ...looks, writes: kube.store.revision - revision - touchRounds * tenants };
+  return { ...looks, writes: kube.store.revision - revision - touchRounds * tenantCount };
 }
 
 async function touch(kube: EmbeddedApiServer, index: number, collisionCount: number): Promise<void> {
   const metadata = { namespace: 'default', name: `hs-t${index}` };
   const patch = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, status: { replicas: 0, collisionCount } };
-  await kube.patchStatus(kinds.statefulSet, patch, { fieldManager: 'bench', force: true });
+  await kube.patchStatus(statefulSets, patch, { fieldManager: 'bench', force: true });
 }
 
 /** Milliseconds from the edit of a Tenant to its StatefulSet showing it, one edit after the other. */
 async function editSome(kube: EmbeddedApiServer): Promise<readonly number[]> {
   const stopping = new AbortController();
-  const { resourceVersion } = await kube.list(kinds.statefulSet);
-  const changes = kube.watch(kinds.statefulSet, { resourceVersion, signal: stopping.signal })[Symbol.asyncIterator]();
+  const { resourceVersion } = await kube.list(statefulSets);
+  const changes = kube.watch(statefulSets, { resourceVersion, signal: stopping.signal })[Symbol.asyncIterator]();
   const delays: number[] = [];
   for (let index = 0; index < edits; index += 1) {
     const startedMs = performance.now();
-    await kube.mergePatch(kinds.tenant, { namespace: 'default', name: `t${index}` }, { spec: { replicas: 3 } });
+    await kube.mergePatch(tenants, { namespace: 'default', name: `t${index}` }, { spec: { replicas: 3 } });
     for (;;) {
       const { value } = await changes.next();
       if (value === undefined) throw new Error('the watch of StatefulSets ended');
@@ -216,7 +216,7 @@ function report(created: Omit<Looks, 'writes'>, looks: Looks, touched: Looks, de
     ],
     [
       {
-        name: `HybridStore operator, ${tenants} tenants, API server in the same process`,
+        name: `HybridStore operator, ${tenantCount} tenants, API server in the same process`,
         figures: {
           'new tenants/s': created.perSecond,
           'new tenants per CPU second': created.perCpuSecond,

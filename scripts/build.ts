@@ -1,10 +1,38 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build as bundle, formatMessages, type Metafile, type Plugin } from 'esbuild';
+
+/** Packages that load files of their own folder: addons, or WebAssembly. */
+const externalPackages = [
+  '@duckdb/node-api',
+  '@duckdb/node-bindings',
+  '@node-rs/argon2',
+  '@polyglot-sql/sdk',
+  'bcrypt',
+];
+/** Each of these has to have a `src/main.ts`; a missing one is an error, never an image without it. */
+const workspaceFolders = ['services/*', 'operator', 'cli'];
+/** Packages have programs too: children and workers of those who use them. */
+const programFolders = [...workspaceFolders, 'packages/*'];
+const entryPattern = 'src/**/*main.ts';
+
+/** CommonJS packages inside an ES module still ask for these names. */
+const bundleBanner = [
+  "import { createRequire as $createRequire } from 'node:module';",
+  'const require = $createRequire(import.meta.url);',
+  'const __filename = import.meta.filename;',
+  'const __dirname = import.meta.dirname;',
+].join(' ');
+
 /**
  * Bundles the services, the operator and the command line into `dist/`, one file per entry at the same relative place:
  * `services/tenant-node/src/execute/child-main.ts` becomes `dist/services/tenant-node/src/execute/child-main.js`.
  *
  *     node scripts/build.ts
  *
- * Entries are all `*main.ts` files below `services/X/src` and `operator/src`, and `cli/src/main.ts`. Code that starts
+ * Entries are all `*main.ts` files below the `src` of a service, the operator, the command line and a package. Code that starts
  * another entry computes its path from `import.meta.url` with its own extension:
  *
  *     new URL(`./child-main${extname(import.meta.filename)}`, import.meta.url)
@@ -14,52 +42,28 @@
  *
  * Packages with native addons or WebAssembly stay outside; `BuiltEntry.externals` names those that an entry loads.
  */
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build as bundle, formatMessages, type Metafile, type Plugin } from 'esbuild';
-
-/** Packages that load files of their own folder: addons, or WebAssembly. */
-const EXTERNAL_PACKAGES = [
-  '@duckdb/node-api',
-  '@duckdb/node-bindings',
-  '@node-rs/argon2',
-  '@polyglot-sql/sdk',
-  'bcrypt',
-];
-/** Each of these has to have a `src/main.ts`; a missing one is an error, never an image without it. */
-const WORKSPACES = ['services/*', 'operator', 'cli'];
-const ENTRY_PATTERN = 'src/**/*main.ts';
-
-/** CommonJS packages inside an ES module still ask for these names. */
-const BANNER = [
-  "import { createRequire as $createRequire } from 'node:module';",
-  'const require = $createRequire(import.meta.url);',
-  'const __filename = import.meta.filename;',
-  'const __dirname = import.meta.dirname;',
-].join(' ');
-
-export interface BuildOptions {
+export type BuildOptions = {
   /** The repository, or a folder of the same shape. */
   readonly root: string;
   /** Default: `dist` in the root. */
   readonly output?: string;
-}
+};
 
-export interface BuiltEntry {
+export type BuiltEntry = {
   /** Source file, relative to the root. */
   readonly source: string;
   /** Files that belong to it, relative to the output folder: the bundle, its map, and files read by it. */
   readonly outputs: readonly string[];
   /** Packages it loads from node_modules. */
   readonly externals: readonly string[];
-}
+  /** Our own packages of which it holds a part: `packages/engine`, sorted. */
+  readonly packages: readonly string[];
+};
 
-export interface BuildResult {
+export type BuildResult = {
   readonly folder: string;
   readonly entries: readonly BuiltEntry[];
-}
+};
 
 /** Builds everything anew. Entries that fail and workspaces without a main are named together, after the rest was built. */
 export async function build(options: BuildOptions): Promise<BuildResult> {
@@ -81,8 +85,8 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   return { folder, entries: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])) };
 }
 
-function listWorkspaces(root: string): string[] {
-  return globSync(WORKSPACES, { cwd: root })
+function listWorkspaces(root: string, folders: readonly string[] = workspaceFolders): string[] {
+  return globSync([...folders], { cwd: root })
     .filter((workspace) => existsSync(join(root, workspace, 'package.json')))
     .map(toSlashes)
     .sort();
@@ -94,18 +98,18 @@ function hasMain(root: string, workspace: string): boolean {
 
 /** Source files of all entries, relative to the root, sorted. */
 export function listEntries(root: string): string[] {
-  const patterns = listWorkspaces(root).map((workspace) => `${workspace}/${ENTRY_PATTERN}`);
+  const patterns = listWorkspaces(root, programFolders).map((workspace) => `${workspace}/${entryPattern}`);
   return globSync(patterns, { cwd: root })
     .map(toSlashes)
     .filter((path) => /(?:^|[/-])main\.ts$/.test(path))
     .sort();
 }
 
-interface EntryOptions {
+type EntryOptions = {
   readonly root: string;
   readonly folder: string;
   readonly source: string;
-}
+};
 
 async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
   const target = options.source.replace(/\.ts$/, '.js');
@@ -119,8 +123,8 @@ async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
     platform: 'node',
     target: 'esnext',
     mainFields: ['module', 'main'],
-    external: EXTERNAL_PACKAGES,
-    banner: { js: BANNER },
+    external: externalPackages,
+    banner: { js: bundleBanner },
     sourcemap: 'linked',
     sourcesContent: false,
     keepNames: true,
@@ -134,6 +138,7 @@ async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
     source: options.source,
     outputs: [target, `${target}.map`, ...assets.values()],
     externals: listExternals(result.metafile),
+    packages: listPackages(result.metafile),
   };
 }
 
@@ -201,7 +206,24 @@ function listExternals(metafile: Metafile): string[] {
   const names = imports
     .filter((item) => item.external)
     .map((item) => item.path.split('/', item.path.startsWith('@') ? 2 : 1).join('/'));
-  return EXTERNAL_PACKAGES.filter((name) => names.includes(name));
+  return externalPackages.filter((name) => names.includes(name));
+}
+
+/** A bundle that holds code of a package may start that package's programs. */
+function listPackages(metafile: Metafile): string[] {
+  const folders = Object.keys(metafile.inputs).map((path) => /^packages\/[^/]+(?=\/)/.exec(path)?.[0]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+}
+
+/** The entries of one image: those that are wanted, and the programs of the packages that they hold. */
+export function selectEntries(
+  entries: readonly BuiltEntry[],
+  isWanted: (source: string) => boolean,
+): readonly BuiltEntry[] {
+  const wanted = entries.filter((entry) => isWanted(entry.source));
+  const packages = new Set(wanted.flatMap((entry) => entry.packages));
+  const programs = entries.filter(({ source }) => packages.has(source.split('/', 2).join('/')));
+  return [...wanted, ...programs];
 }
 
 function toSlashes(path: string): string {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { persistentVolume, RWX_CLASS, storageClass } from './cluster/volumes.ts';
+import { persistentVolume, rwxClass, storageClass } from './cluster/volumes.ts';
 
 /**
  * `npm run kind:up`, for people who have Docker, kind, kubectl and helm: a cluster, both images, the chart, the examples.
@@ -44,9 +44,9 @@ function makeSharedVolumes(): object[] {
     mkdirSync(join(hostFolder, name), { recursive: true });
     chmodSync(join(hostFolder, name), 0o777);
   }
-  const plan = { className: RWX_CLASS, accessModes: ['ReadWriteMany'], nodes };
+  const plan = { className: rwxClass, accessModes: ['ReadWriteMany'], nodes };
   return [
-    storageClass(RWX_CLASS, 'Immediate', false),
+    storageClass(rwxClass, 'Immediate', false),
     ...names.map((name) => persistentVolume({ ...plan, name }, `${nodeFolder}/${name}`)),
   ];
 }
@@ -61,7 +61,7 @@ try {
   run('kubectl', [...kubectl, 'apply', '--server-side', '-f', '-'], JSON.stringify(list));
   const release = ['upgrade', '--install', 'hybridstore', 'charts/hybridstore', '--kube-context', context];
   const namespace = ['--namespace', 'hybridstore-system', '--create-namespace'];
-  run('helm', [...release, ...namespace, '--set', `storage.dataStorageClassName=${RWX_CLASS}`, '--wait']);
+  run('helm', [...release, ...namespace, '--set', `storage.dataStorageClassName=${rwxClass}`, '--wait']);
   run('kubectl', [...kubectl, 'apply', '-f', 'examples/']);
   run('kubectl', [...kubectl, 'wait', '--for=condition=Ready', 'tenant/acme', '--timeout=180s']);
   process.stdout.write(

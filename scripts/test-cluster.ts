@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sharedServiceNames } from '@hybridstore/operator';
 import {
+  clusterPrometheusUrl,
   describeCluster,
   importImages,
   inCluster,
-  NETWORK_CLASS,
-  PROMETHEUS_URL,
-  RWX_CLASS,
+  networkClass,
+  rwxClass,
   spawnInCluster,
   startCluster,
   startPrometheus,
@@ -67,9 +67,9 @@ async function testLocalCluster(): Promise<number> {
     await progress('Prometheus', () => startPrometheus(cluster));
     const env = {
       HYBRIDSTORE_CHART_VALUES: writeValues(),
-      HYBRIDSTORE_E2E_LOG_CLASS: NETWORK_CLASS,
-      HYBRIDSTORE_E2E_DATA_CLASS: RWX_CLASS,
-      PROMETHEUS_URL,
+      HYBRIDSTORE_E2E_LOG_CLASS: networkClass,
+      HYBRIDSTORE_E2E_DATA_CLASS: rwxClass,
+      clusterPrometheusUrl,
     };
     return await explained(place, () => test(place, progress, env));
   } finally {
@@ -169,11 +169,11 @@ function writeValues(): string {
   const values = {
     image: { pullPolicy: 'Never' },
     storage: {
-      logStorageClassName: NETWORK_CLASS,
-      dataStorageClassName: RWX_CLASS,
-      stateStorageClassName: NETWORK_CLASS,
+      logStorageClassName: networkClass,
+      dataStorageClassName: rwxClass,
+      stateStorageClassName: networkClass,
     },
-    prometheus: { url: PROMETHEUS_URL },
+    prometheus: { url: clusterPrometheusUrl },
   };
   writeFileSync(path, JSON.stringify(values));
   return path;

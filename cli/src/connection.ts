@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { TokenResponse } from '@hybridstore/contracts';
 import { authGateway, bodyBytesMax, type Endpoint } from '@hybridstore/contracts';
+import { connectKube, secrets } from '@hybridstore/controller-runtime';
 import { type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
-import { connectKube, kinds } from '@hybridstore/operator';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { noPlatform, type Settings } from './config.ts';
 import { type ForwardedPort, forwardPort } from './port-forward.ts';
@@ -82,7 +82,7 @@ export class Connection {
   }
 
   async #administratorOfCluster(): Promise<Credentials> {
-    const secret = await this.kube().get(kinds.secret, {
+    const secret = await this.kube().get(secrets, {
       namespace: this.settings.systemNamespace,
       name: 'hybridstore-admin',
     });

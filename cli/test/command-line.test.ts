@@ -5,8 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { authGateway, buildCrds, monitoring, operationNode, tenantNode } from '@hybridstore/contracts';
-import { EmbeddedApiServer, type KubeObject, kinds, startHttpFront, writeKubeConfig } from '@hybridstore/operator';
+import {
+  authGateway,
+  buildCrds,
+  dataSourceResource,
+  monitoring,
+  operationNode,
+  tenantNode,
+  tenantResource,
+} from '@hybridstore/contracts';
+import { customResourceDefinitions, type KubeObject, namespaces } from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer, startHttpFront, writeKubeConfig } from '@hybridstore/embedded-kubernetes';
 import { silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { exitCodes, runCommandLine } from '../src/command-line.ts';
@@ -37,8 +46,8 @@ before(async () => {
   const server = { server: front.url, token: 'secret', certificate: front.certificate };
   await writeKubeConfig(join(dataDir, 'kubeconfig'), server);
   for (const definition of buildCrds())
-    await api.apply(kinds.customResourceDefinition, definition as Parameters<typeof api.apply>[1], { force: true });
-  await api.apply(kinds.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+    await api.apply(customResourceDefinitions, definition as Parameters<typeof api.apply>[1], { force: true });
+  await api.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
 });
 after(async () => {
   await stopApi();
@@ -237,7 +246,7 @@ describe('resources', () => {
   });
 
   it('keep fields of others unless they are taken over', async () => {
-    await api.apply<KubeObject>(kinds.tenant, tenantOf('shared', 'Theirs'), { fieldManager: 'somebody' });
+    await api.apply<KubeObject>(tenantResource, tenantOf('shared', 'Theirs'), { fieldManager: 'somebody' });
     const path = file('shared.yaml', tenantYaml.replace('acme', 'shared'));
     const refused = await run(['apply', '-f', path]);
     assert.match(refused.err, /conflict with "somebody".*displayName \(--force-conflicts takes the fields over\)/);
@@ -247,7 +256,7 @@ describe('resources', () => {
 
   it('are waited for, and told about when they do not become Ready in time', async () => {
     const ready = run(['apply', '-f', '-', '--wait'], { stdin: sourceYaml('one') });
-    await api.patchStatus(kinds.dataSource, {
+    await api.patchStatus(dataSourceResource, {
       apiVersion: 'hybridstore.dev/v1alpha1',
       kind: 'DataSource',
       metadata: { name: 'one', namespace: 'default' },

@@ -1,32 +1,33 @@
-// The operator put together: caches, controllers, reconcilers. Knows no process and no environment, so that the embedded
-// platform starts it beside its own API server, and main.ts in a cluster.
-//
-//   Tenant            ← its own changes; children and pods by owner or label
-//   DataSource        ← its own changes; its Tenant's
-//   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
-//   shared services   ← their children; arrivals and departures of tenants, sizes of their sets
-
 import { randomBytes } from 'node:crypto';
+import type { CacheChange, Kube } from '@hybridstore/controller-runtime';
+import {
+  buildViewIndexes,
+  kinds as builtIn,
+  type CacheOf,
+  Controller,
+  createMachineMetrics,
+  createView,
+  done,
+  Expectations,
+  fenceKube,
+  formatGroupResource,
+  formatKey,
+  Informer,
+  type KubeObject,
+  keyOf,
+  LeaderElection,
+  type MachineMetrics,
+  type ObjectKey,
+  type Reconcile,
+  type Resource,
+  runControlLoop,
+} from '@hybridstore/controller-runtime';
 import { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { type Clock, type Logger, type Registry, systemClock } from '@hybridstore/runtime';
 import { CompactionPolicyReconciler } from './compaction-policy/reconciler.ts';
 import type { PrometheusConfig } from './config.ts';
-import { runControlLoop } from './controller/control-loop.ts';
-import { Controller, type Reconcile } from './controller/controller.ts';
-import { Expectations } from './controller/expectations.ts';
-import { fenceKube } from './controller/fence.ts';
-import { Informer } from './controller/informer.ts';
-import { LeaderElection } from './controller/leader-election.ts';
-import { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
-import type { CacheChange } from './controller/object-cache.ts';
-import { done } from './controller/reconcile-result.ts';
 import { DataSourceReconciler } from './data-source/reconciler.ts';
-import * as builtIn from './kube/kinds.ts';
-import { formatKey, type KubeObject, keyOf, type ObjectKey } from './kube/object.ts';
-import type { Kube } from './kube/port.ts';
-import { formatGroupResource, type Resource } from './kube/resource.ts';
 import { createOperatorMetrics } from './metrics.ts';
-import { type CacheOf, createView, viewIndexes } from './reconcile/view.ts';
 import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
 import { managedBy, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
 import type { PlatformSettings } from './resources/settings.ts';
@@ -40,6 +41,15 @@ import { createNodeClient } from './tenant/node-client.ts';
 import { TenantReconciler } from './tenant/reconciler.ts';
 import { SizeKeeper } from './tenant/size-keeper.ts';
 
+/**
+ * The operator put together: caches, controllers, reconcilers. Knows no process and no environment, so that the embedded
+ * platform starts it beside its own API server, and main.ts in a cluster.
+ *
+ *   Tenant            ← its own changes; children and pods by owner or label
+ *   DataSource        ← its own changes; its Tenant's
+ *   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
+ *   shared services   ← their children; arrivals and departures of tenants, sizes of their sets
+ */
 export type OperatorOptions = {
   readonly kube: Kube;
   readonly settings: PlatformSettings;
@@ -143,7 +153,7 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
   const informers = buildInformers({ ...options, clock, random }, machine);
   const caches = new Map(informers.map((informer) => [formatGroupResource(informer.resource), informer.cache]));
   const cacheOf: CacheOf = (resource) => caches.get(formatGroupResource(resource));
-  const view = createView(kube, cacheOf);
+  const view = createView(kube, cacheOf, tenantNameOf);
   const client = options.client ?? new HttpClient();
   const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
   let identity: ServiceIdentity | undefined;
@@ -258,7 +268,7 @@ function buildInformers(
   metrics: MachineMetrics,
 ): readonly Informer<KubeObject>[] {
   const { kube, clock, random, logger } = options;
-  const base = { kube, clock, random, logger, metrics, indexes: viewIndexes };
+  const base = { kube, clock, random, logger, metrics, indexes: buildViewIndexes(tenantNameOf) };
   const labelSelector = `app.kubernetes.io/managed-by=${managedBy}`;
   return [
     ...ownKinds.map((resource) => new Informer({ ...base, resource })),

@@ -1,9 +1,8 @@
+import { ApiServerKube, loadKubeConfig } from '@hybridstore/controller-runtime';
 import { createServer, listenAt, runMain } from '@hybridstore/http';
 import { createLogger, createMetrics, Environment, LogRing, onShutdown, systemClock } from '@hybridstore/runtime';
 import { type Operator, startOperator } from './app.ts';
 import { readConfig } from './config.ts';
-import { ApiServerKube } from './kube/api-server/api-server-kube.ts';
-import { loadKubeConfig } from './kube/api-server/credentials.ts';
 import { PublishedKeysVerifier } from './token-verifier.ts';
 
 async function main(): Promise<void> {

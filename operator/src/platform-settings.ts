@@ -1,8 +1,8 @@
+import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
-import type { NetworkPolicyPeer } from './kube/kinds.ts';
 import { type SharedServiceName, sharedServiceNames } from './resources/names.ts';
 import type { PlatformSettings, SharedServiceSettings } from './resources/settings.ts';
 

@@ -1,19 +1,30 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { buildCrds } from '@hybridstore/contracts';
+import type {
+  Kube,
+  KubeObject,
+  ObjectKey,
+  Resource,
+  Stored,
+  WatchEvent,
+  WatchOptions,
+} from '@hybridstore/controller-runtime';
+import {
+  customResourceDefinitions,
+  getOrNothing,
+  kubeError,
+  namespaces,
+  renewDeadlineMs,
+  services,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { HttpClient } from '@hybridstore/http';
 import { createMetrics, HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { type Operator, type OperatorOptions, startOperator } from '../src/app.ts';
-import { RENEW_DEADLINE_MS } from '../src/controller/leader-election.ts';
-import { EmbeddedApiServer } from '../src/kube/embedded/api/api-server.ts';
-import { kubeError } from '../src/kube/errors.ts';
-import { customResourceDefinitions, namespaces, services, statefulSets } from '../src/kube/kinds.ts';
-import type { KubeObject, ObjectKey, Stored } from '../src/kube/object.ts';
-import type { Kube, WatchEvent, WatchOptions } from '../src/kube/port.ts';
-import type { Resource } from '../src/kube/resource.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
-import { getOrNothing } from '../src/reconcile/view.ts';
 import { type Tenant, tenants } from '../src/resources/custom-resources.ts';
 
 const system = 'hybridstore-system';
@@ -132,7 +143,7 @@ describe('the operator', () => {
     await world.untilMade(services, sharedService);
     world.start({ leaderIdentity: 'second' });
     line.refuse = (verb) => verb === 'update';
-    await world.clock.advance(RENEW_DEADLINE_MS);
+    await world.clock.advance(renewDeadlineMs);
     assert.equal(await first.ended, 'lost');
     const { writes } = line;
     await world.applyTenant();
@@ -151,7 +162,7 @@ describe('the operator', () => {
     await world.untilMade(statefulSets, nodes);
     await held.reached;
     line.refuse = (verb) => verb === 'update';
-    await world.clock.advance(RENEW_DEADLINE_MS);
+    await world.clock.advance(renewDeadlineMs);
     const before = world.client.calls;
     held.release();
     assert.equal(await first.ended, 'lost');

@@ -1,30 +1,26 @@
-// An API server in memory with our definitions, a stand-in for what Kubernetes and the nodes do, and reconcilers under a
-// clock that only tests move. Reads are live, so a pass sees what the pass before has written.
-
 import {
   buildCrds,
   type CompactionPolicyDefinition,
   type DrainStatus,
   type SourceDefinition,
 } from '@hybridstore/contracts';
-import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
-import { FakeClock } from '@hybridstore/test-kit';
-import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.ts';
-import { Expectations } from '../src/controller/expectations.ts';
-import type { ReconcileResult } from '../src/controller/reconcile-result.ts';
-import { DataSourceReconciler } from '../src/data-source/reconciler.ts';
-import { EmbeddedApiServer } from '../src/kube/embedded/api/api-server.ts';
+import type { EventInput, Kube, KubeObject, ReconcileResult, Stored } from '@hybridstore/controller-runtime';
 import {
+  createView,
   customResourceDefinitions,
+  Expectations,
+  getOrNothing,
   namespaces,
   persistentVolumeClaims,
   pods,
   statefulSets,
-} from '../src/kube/kinds.ts';
-import type { KubeObject, Stored } from '../src/kube/object.ts';
-import type { EventInput, Kube } from '../src/kube/port.ts';
+} from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
+import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
+import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.ts';
+import { DataSourceReconciler } from '../src/data-source/reconciler.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
-import { createView, getOrNothing } from '../src/reconcile/view.ts';
 import {
   type CompactionPolicy,
   compactionPolicies,
@@ -33,7 +29,7 @@ import {
   type Tenant,
   tenants,
 } from '../src/resources/custom-resources.ts';
-import { tenantLabels } from '../src/resources/labels.ts';
+import { tenantLabels, tenantNameOf } from '../src/resources/labels.ts';
 import { tenantNames } from '../src/resources/names.ts';
 import type { Samples } from '../src/scaling/samples.ts';
 import type { CatalogPort } from '../src/shared-services/catalog-client.ts';
@@ -43,6 +39,10 @@ import type { NodePort } from '../src/tenant/node-client.ts';
 import { TenantReconciler } from '../src/tenant/reconciler.ts';
 import { SizeKeeper } from '../src/tenant/size-keeper.ts';
 
+/**
+ * An API server in memory with our definitions, a stand-in for what Kubernetes and the nodes do, and reconcilers under a
+ * clock that only tests move. Reads are live, so a pass sees what the pass before has written.
+ */
 export const acme = { namespace: 'default', name: 'acme' } as const;
 export const systemNamespace = 'hybridstore-system';
 export const settings = parsePlatformSettings('', { namespace: systemNamespace });
@@ -270,7 +270,7 @@ export class BenchCluster {
     const base = () => ({
       kube,
       clock,
-      view: createView(kube, cacheOf),
+      view: createView(kube, cacheOf, tenantNameOf),
       expectations: new Expectations(clock, cacheOf),
       logger: silentLogger,
     });

@@ -1,15 +1,14 @@
-// Whatever somebody does to an object that the operator made, the next pass puts it right: each object is deleted, each of
-// its fields is edited on its own, and things are added to it.
-
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import type { FieldsV1, KubeObject, ObjectKey, Resource, Stored } from '@hybridstore/controller-runtime';
+import { defaultFieldManager, kinds } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import * as kinds from '../src/kube/kinds.ts';
-import type { FieldsV1, KubeObject, ObjectKey, Stored } from '../src/kube/object.ts';
-import { FIELD_MANAGER } from '../src/kube/port.ts';
-import type { Resource } from '../src/kube/resource.ts';
 import { acme, BenchCluster, systemNamespace } from './bench-cluster.ts';
 
+/**
+ * Whatever somebody does to an object that the operator made, the next pass puts it right: each object is deleted, each of
+ * its fields is edited on its own, and things are added to it.
+ */
 type Path = readonly (string | number)[];
 type Place = { readonly resource: Resource; readonly key: ObjectKey };
 
@@ -56,7 +55,7 @@ function keyOf({ metadata }: Stored<KubeObject>): ObjectKey {
 
 function appliedFields(object: KubeObject): FieldsV1 | undefined {
   const entries = object.metadata.managedFields ?? [];
-  return entries.find((entry) => entry.manager === FIELD_MANAGER && entry.operation === 'Apply')?.fieldsV1;
+  return entries.find((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply')?.fieldsV1;
 }
 
 /** What the operator answers for. */

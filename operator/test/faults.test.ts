@@ -1,13 +1,14 @@
-// Whatever goes wrong with any single write, the world ends the same as if nothing had: the process dies right after it,
-// or it is refused because somebody wrote first, or because the API server is away.
-
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { services, statefulSets } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { services, statefulSets } from '../src/kube/kinds.ts';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
 import { acme, BenchCluster, Crash, type Fault } from './bench-cluster.ts';
 
+/**
+ * Whatever goes wrong with any single write, the world ends the same as if nothing had: the process dies right after it,
+ * or it is refused because somebody wrote first, or because the API server is away.
+ */
 const roundsMax = 60;
 const source = { namespace: 'default', name: 'orders' };
 const policy = { namespace: 'default', name: 'hourly' };

@@ -1,21 +1,18 @@
-// Objects that the definitions refuse and that are stored all the same: under an older definition, or past it. They are put
-// into the store as they are. Each is told what is wrong with it, nothing is made from it, and nobody else is troubled.
-
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import type { KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
+import { done, finalizerName, getOrNothing, statefulSets } from '@hybridstore/controller-runtime';
+import { collectionOf } from '@hybridstore/embedded-kubernetes';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { done } from '../src/controller/reconcile-result.ts';
-import { collectionOf } from '../src/kube/embedded/api/kind.ts';
-import { statefulSets } from '../src/kube/kinds.ts';
-import type { KubeObject, Stored } from '../src/kube/object.ts';
-import type { Resource } from '../src/kube/resource.ts';
-import { finalizerName } from '../src/reconcile/finalizers.ts';
-import { getOrNothing } from '../src/reconcile/view.ts';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
 import { tenantLabel } from '../src/resources/labels.ts';
 import { acme, BenchCluster, conditionOf } from './bench-cluster.ts';
 import { readCorpus } from './crds/corpus.ts';
 
+/**
+ * Objects that the definitions refuse and that are stored all the same: under an older definition, or past it. They are put
+ * into the store as they are. Each is told what is wrong with it, nothing is made from it, and nobody else is troubled.
+ */
 type Fields = Readonly<Record<string, unknown>>;
 
 const resources: Readonly<Record<string, Resource>> = {

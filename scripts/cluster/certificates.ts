@@ -1,29 +1,29 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { apiServiceAddress, type ClusterLayout } from './layout.ts';
+import { run } from './run.ts';
+
+const validDays = 365;
+
 /**
  * The certificates of a cluster: one authority, and a client or server certificate for each component. Kubernetes takes
  * the user from the subject (CN = user, O = group). EC keys: made in milliseconds.
  */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { API_SERVICE_ADDRESS, type ClusterLayout } from './layout.ts';
-import { run } from './run.ts';
-
-const VALID_DAYS = 365;
-
-export interface CertificateSpec {
+export type CertificateSpec = {
   /** Name of the files NAME.crt and NAME.key. */
   readonly name: string;
   readonly user: string;
   readonly group?: string;
   /** Entries of subjectAltName (`DNS:…`, `IP:…`); a server certificate needs at least one. */
   readonly hosts?: readonly string[];
-}
+};
 
 /** Every certificate below the authority's. */
 export function listCertificates(layout: ClusterLayout): CertificateSpec[] {
   const apiNames = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost'];
   const apiServerHosts = [
     ...[...apiNames, 'kubernetes.default.svc.cluster.local'].map((name) => `DNS:${name}`),
-    ...[API_SERVICE_ADDRESS, layout.nodes[0].address, '127.0.0.1'].map((address) => `IP:${address}`),
+    ...[apiServiceAddress, layout.nodes[0].address, '127.0.0.1'].map((address) => `IP:${address}`),
   ];
   return [
     { name: 'apiserver', user: 'kube-apiserver', hosts: apiServerHosts },
@@ -49,18 +49,18 @@ export async function createCertificates(layout: ClusterLayout): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   await run('openssl', authorityArguments(folder));
   const tokenKey = join(folder, 'service-account.key');
-  await run('openssl', ['genpkey', ...EC_KEY, '-out', tokenKey]);
+  await run('openssl', ['genpkey', ...ecKey, '-out', tokenKey]);
   await run('openssl', ['pkey', '-in', tokenKey, '-pubout', '-out', join(folder, 'service-account.pub')]);
   await Promise.all(listCertificates(layout).map((spec) => run('openssl', certificateArguments(folder, spec))));
 }
 
-const EC_KEY = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc'];
+const ecKey = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc'];
 
 function authorityArguments(folder: string): string[] {
   const extensions = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
   return [
-    ...['req', '-x509', ...NEW_KEY, '-days', String(VALID_DAYS), '-subj', '/CN=local-cluster', ...extensions],
+    ...['req', '-x509', ...newKey, '-days', String(validDays), '-subj', '/CN=local-cluster', ...extensions],
     ...['-keyout', join(folder, 'ca.key'), '-out', join(folder, 'ca.crt')],
   ];
 }
@@ -75,8 +75,8 @@ export function certificateArguments(folder: string, spec: CertificateSpec): str
     ...(spec.hosts === undefined ? [] : ['-addext', `subjectAltName=${spec.hosts.join(',')}`]),
   ];
   return [
-    ...['req', '-x509', '-CA', join(folder, 'ca.crt'), '-CAkey', join(folder, 'ca.key'), ...NEW_KEY],
-    ...['-days', String(VALID_DAYS), '-subj', subject, ...extensions],
+    ...['req', '-x509', '-CA', join(folder, 'ca.crt'), '-CAkey', join(folder, 'ca.key'), ...newKey],
+    ...['-days', String(validDays), '-subj', subject, ...extensions],
     ...['-keyout', join(folder, `${spec.name}.key`), '-out', join(folder, `${spec.name}.crt`)],
   ];
 }

@@ -1,3 +1,29 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ClusterLayout } from './layout.ts';
+
+const mountFolder = '/sys/fs/cgroup';
+const v2Controllers = ['cpuset', 'cpu', 'io', 'memory', 'pids'];
+
+/** The trees of this machine: the folders in which a cgroup path exists once each. */
+function listTrees(): string[] {
+  if (isVersion2()) return [mountFolder];
+  return readdirSync(mountFolder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(mountFolder, entry.name));
+}
+
+function isVersion2(): boolean {
+  return existsSync(join(mountFolder, 'cgroup.controllers'));
+}
+
+/** The tree whose membership names the processes of the cluster. */
+function trackingTree(): string {
+  const tree = isVersion2() ? mountFolder : join(mountFolder, 'pids');
+  if (!existsSync(tree)) throw new Error(`expected a cgroup tree at ${tree}; mount cgroups (v1 with pids, or v2)`);
+  return tree;
+}
+
 /**
  * The cgroups of a cluster. They have two purposes: the kubelets need a parent for their pods, and the kernel keeps the
  * list of all processes of the cluster for us: what a process of the cluster forks is born into the same cgroup, so
@@ -5,34 +31,9 @@
  *
  * With cgroup v1 each controller is its own tree (and runc uses an empty v2 tree beside them when there is one); only one
  * of them (`pids`) is used for the list. With cgroup v2 there is a single tree.
+ *
+ * Makes the cluster's cgroups in every tree: one for its own processes, one as the parent of each node's pods.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { ClusterLayout } from './layout.ts';
-
-const MOUNT_FOLDER = '/sys/fs/cgroup';
-const V2_CONTROLLERS = ['cpuset', 'cpu', 'io', 'memory', 'pids'];
-
-/** The trees of this machine: the folders in which a cgroup path exists once each. */
-function listTrees(): string[] {
-  if (isVersion2()) return [MOUNT_FOLDER];
-  return readdirSync(MOUNT_FOLDER, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(MOUNT_FOLDER, entry.name));
-}
-
-function isVersion2(): boolean {
-  return existsSync(join(MOUNT_FOLDER, 'cgroup.controllers'));
-}
-
-/** The tree whose membership names the processes of the cluster. */
-function trackingTree(): string {
-  const tree = isVersion2() ? MOUNT_FOLDER : join(MOUNT_FOLDER, 'pids');
-  if (!existsSync(tree)) throw new Error(`expected a cgroup tree at ${tree}; mount cgroups (v1 with pids, or v2)`);
-  return tree;
-}
-
-/** Makes the cluster's cgroups in every tree: one for its own processes, one as the parent of each node's pods. */
 export function createCgroups(layout: ClusterLayout): void {
   for (const tree of listTrees()) {
     for (const cgroup of [layout.cgroup, layout.systemCgroup, ...layout.nodes.map((node) => node.cgroup)]) {
@@ -54,9 +55,9 @@ function inheritCpuset(tree: string, cgroup: string): void {
 
 /** In v2 a parent hands controllers down by name; the machine's root may already have done so. */
 function delegateControllers(layout: ClusterLayout): void {
-  for (const folder of [MOUNT_FOLDER, join(MOUNT_FOLDER, layout.cgroup)]) {
+  for (const folder of [mountFolder, join(mountFolder, layout.cgroup)]) {
     const available = readFileSync(join(folder, 'cgroup.controllers'), 'utf8').split(/\s+/);
-    const wanted = V2_CONTROLLERS.filter((controller) => available.includes(controller));
+    const wanted = v2Controllers.filter((controller) => available.includes(controller));
     writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((controller) => `+${controller}`).join(' '));
   }
 }

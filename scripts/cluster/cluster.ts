@@ -1,13 +1,3 @@
-/**
- * The local cluster, for tests and commands: start it, stop it, run something inside, lose a node.
- *
- * ```ts
- * const cluster = await startCluster();
- * await importImages(cluster, [archive]);
- * await inCluster(cluster, ['kubectl', 'get', 'nodes']);
- * await stopCluster(cluster);
- * ```
- */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheFolder, prepareBinaries, withFileLock } from './binaries.ts';
@@ -25,44 +15,54 @@ import { createdFoldersFile, prepareNode, startContainerd, startKubelet, startKu
 import { checkMachine, installPrograms } from './prerequisites.ts';
 import { isAlive, type ProcessRecord, readLogTail, readProcessFile, startProcess } from './processes.ts';
 import { abortable, createProgress, type Progress } from './progress.ts';
-import { PROMETHEUS_PROCESSES } from './prometheus.ts';
+import { prometheusProcesses } from './prometheus.ts';
 import type { RunOptions } from './run.ts';
 import { run } from './run.ts';
-import { createVolumeFolders, DEFAULT_VOLUME_COUNTS, type VolumeCounts, volumeObjects } from './volumes.ts';
+import { createVolumeFolders, defaultVolumeCounts, type VolumeCounts, volumeObjects } from './volumes.ts';
 
 export { describeCluster } from './diagnostics.ts';
 export { buildImage, buildProductImages, type Image, importImages } from './images.ts';
 export { applyObjects, insideEnvironment, spawnInside } from './inside.ts';
+/**
+ * The local cluster, for tests and commands: start it, stop it, run something inside, lose a node.
+ *
+ * ```ts
+ * const cluster = await startCluster();
+ * await importImages(cluster, [archive]);
+ * await inCluster(cluster, ['kubectl', 'get', 'nodes']);
+ * await stopCluster(cluster);
+ * ```
+ */
 export type { ClusterLayout, NodeLayout } from './layout.ts';
 export { layoutCluster } from './layout.ts';
-export { fetchInside, PROMETHEUS_URL, queryPrometheus, startPrometheus, stopPrometheus } from './prometheus.ts';
-export { NETWORK_CLASS, RWO_CLASS, RWX_CLASS } from './volumes.ts';
+export { clusterPrometheusUrl, fetchInside, queryPrometheus, startPrometheus, stopPrometheus } from './prometheus.ts';
+export { networkClass, rwoClass, rwxClass } from './volumes.ts';
 
 /** A cluster is its layout: everything else is on disk and in the kernel, so any process can work with it. */
 export type Cluster = ClusterLayout;
 
-export interface StartOptions {
+export type StartOptions = {
   /** Default `.hybridstore/cluster` in the repository. */
   readonly stateFolder?: string;
   readonly volumes?: VolumeCounts;
   readonly progress?: Progress;
   /** Gives up the boot; what was started is ended before the call rejects. */
   readonly signal?: AbortSignal;
-}
+};
 
-const READY_TIMEOUT_MS = 90_000;
-const POLL_MS = 250;
-const END_ROUNDS_MAX = 100;
-const END_POLL_MS = 50;
+const readyTimeoutMs = 90_000;
+const pollMs = 250;
+const endRoundsMax = 100;
+const endPollMs = 50;
 /** Paths go into command lines and configuration files of several syntaxes; none of these needs quoting in any. */
-const PLAIN_PATH = /^[\w./+-]+$/;
+const plainPath = /^[\w./+-]+$/;
 
 /** Boots the cluster, or gives the one that already runs there. A boot that fails leaves only its logs behind. */
 export async function startCluster(options: StartOptions = {}): Promise<Cluster> {
   const progress = abortable(options.progress ?? createProgress(), options.signal);
   checkMachine();
   const layout = layoutCluster(options.stateFolder);
-  if (!PLAIN_PATH.test(layout.stateFolder)) {
+  if (!plainPath.test(layout.stateFolder)) {
     throw new Error(`expected a state folder of letters, digits and ./+-_ only, got ${layout.stateFolder}`);
   }
   await installPrograms(progress);
@@ -72,7 +72,7 @@ export async function startCluster(options: StartOptions = {}): Promise<Cluster>
     await tearDown(layout);
     rmSync(layout.logFolder, { recursive: true, force: true });
     try {
-      await boot(layout, options.volumes ?? DEFAULT_VOLUME_COUNTS, progress);
+      await boot(layout, options.volumes ?? defaultVolumeCounts, progress);
     } catch (error) {
       await tearDown(layout);
       throw error;
@@ -102,7 +102,7 @@ export async function isRunning(cluster: Cluster): Promise<boolean> {
 /** The last record of each name; Prometheus is no part of the cluster's own health. */
 function latestRecords(layout: ClusterLayout): ProcessRecord[] {
   const byName = new Map(readProcessFile(layout.processFile).map((record) => [record.name, record]));
-  for (const name of PROMETHEUS_PROCESSES) byName.delete(name);
+  for (const name of prometheusProcesses) byName.delete(name);
   return [...byName.values()];
 }
 
@@ -151,7 +151,7 @@ function startRecycler(layout: ClusterLayout): void {
 }
 
 async function waitForNodes(layout: ClusterLayout): Promise<void> {
-  const deadline = performance.now() + READY_TIMEOUT_MS;
+  const deadline = performance.now() + readyTimeoutMs;
   const names = layout.nodes.map((node) => node.name);
   const isReady = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}';
   for (;;) {
@@ -162,9 +162,9 @@ async function waitForNodes(layout: ClusterLayout): Promise<void> {
     if (waiting.length === 0) return;
     if (performance.now() > deadline) {
       const logs = waiting.map((name) => readLogTail(layout, `${name}-kubelet`)).join('\n');
-      throw new Error(`expected Ready nodes within ${READY_TIMEOUT_MS / 1000} s, got ${result.stdout}\n${logs}`);
+      throw new Error(`expected Ready nodes within ${readyTimeoutMs / 1000} s, got ${result.stdout}\n${logs}`);
     }
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 
@@ -193,11 +193,11 @@ async function tearDown(layout: ClusterLayout): Promise<void> {
 
 /** A killed process may have forked just before, so the list is read again until it is empty. */
 async function endAllProcesses(layout: ClusterLayout): Promise<void> {
-  for (let round = 0; round < END_ROUNDS_MAX; round += 1) {
+  for (let round = 0; round < endRoundsMax; round += 1) {
     const pids = listPids(layout);
     if (pids.length === 0) return;
     for (const pid of pids) killNow(pid);
-    await delay(END_POLL_MS);
+    await delay(endPollMs);
   }
   throw new Error(`these processes do not end: ${listPids(layout).join(' ')}`);
 }
@@ -250,10 +250,10 @@ export function spawnInCluster(cluster: Cluster, command: readonly string[], opt
   return spawnInside(cluster, node, command, options.spawn ?? {});
 }
 
-export interface SpawnInOptions {
+export type SpawnInOptions = {
   readonly node?: string;
   readonly spawn?: Parameters<typeof spawnInside>[3];
-}
+};
 
 /** Takes the second node off the network: its kubelet and pods run on, but nobody reaches them. */
 export async function cutNode(cluster: Cluster, name: string): Promise<void> {

@@ -1,28 +1,31 @@
-/** etcd, API server, controller manager and scheduler: what each is told, and the order in which they start. */
 import { join } from 'node:path';
 import { binariesFolder } from './binaries.ts';
 import { tryRunInside } from './inside.ts';
 import { componentKubeconfig } from './kubeconfig.ts';
-import { API_SERVER_PORT, type ClusterLayout, POD_CIDR, SERVICE_CIDR } from './layout.ts';
+import { apiServerPort, type ClusterLayout, clusterPodCidr, serviceCidr } from './layout.ts';
 import { startProcess, waitForComponent } from './processes.ts';
 import type { Progress } from './progress.ts';
 
-const ETCD_URL = 'http://127.0.0.1:2379';
-const ETCD_PEER_URL = 'http://127.0.0.1:2380';
-const API_SERVER_TIMEOUT_MS = 60_000;
+const etcdUrl = 'http://127.0.0.1:2379';
+const etcdPeerUrl = 'http://127.0.0.1:2380';
+const apiServerTimeoutMs = 60_000;
 /** A lost node is noticed and its pods are replaced in seconds rather than minutes: tests wait for it. */
-const NODE_GRACE_SECONDS = 16;
-const UNREACHABLE_TOLERATION_SECONDS = 5;
+const nodeGraceSeconds = 16;
+const unreachableTolerationSeconds = 5;
 
-/** etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away. */
+/**
+ * etcd, API server, controller manager and scheduler: what each is told, and the order in which they start.
+ *
+ * etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away.
+ */
 export function etcdArguments(layout: ClusterLayout): string[] {
   return [
     `--data-dir=${layout.etcdFolder}`,
-    `--listen-client-urls=${ETCD_URL}`,
-    `--advertise-client-urls=${ETCD_URL}`,
-    `--listen-peer-urls=${ETCD_PEER_URL}`,
-    `--initial-advertise-peer-urls=${ETCD_PEER_URL}`,
-    `--initial-cluster=default=${ETCD_PEER_URL}`,
+    `--listen-client-urls=${etcdUrl}`,
+    `--advertise-client-urls=${etcdUrl}`,
+    `--listen-peer-urls=${etcdPeerUrl}`,
+    `--initial-advertise-peer-urls=${etcdPeerUrl}`,
+    `--initial-cluster=default=${etcdPeerUrl}`,
     '--unsafe-no-fsync',
   ];
 }
@@ -30,10 +33,10 @@ export function etcdArguments(layout: ClusterLayout): string[] {
 export function apiServerArguments(layout: ClusterLayout): string[] {
   const file = (name: string) => join(layout.certificateFolder, name);
   return [
-    `--etcd-servers=${ETCD_URL}`,
+    `--etcd-servers=${etcdUrl}`,
     `--advertise-address=${layout.nodes[0].address}`,
-    `--secure-port=${API_SERVER_PORT}`,
-    `--service-cluster-ip-range=${SERVICE_CIDR}`,
+    `--secure-port=${apiServerPort}`,
+    `--service-cluster-ip-range=${serviceCidr}`,
     `--client-ca-file=${file('ca.crt')}`,
     `--tls-cert-file=${file('apiserver.crt')}`,
     `--tls-private-key-file=${file('apiserver.key')}`,
@@ -48,8 +51,8 @@ export function apiServerArguments(layout: ClusterLayout): string[] {
     '--authorization-mode=Node,RBAC',
     '--enable-admission-plugins=NodeRestriction',
     '--allow-privileged=true',
-    `--default-not-ready-toleration-seconds=${UNREACHABLE_TOLERATION_SECONDS}`,
-    `--default-unreachable-toleration-seconds=${UNREACHABLE_TOLERATION_SECONDS}`,
+    `--default-not-ready-toleration-seconds=${unreachableTolerationSeconds}`,
+    `--default-unreachable-toleration-seconds=${unreachableTolerationSeconds}`,
     '--profiling=false',
   ];
 }
@@ -65,8 +68,8 @@ export function controllerManagerArguments(layout: ClusterLayout): string[] {
     `--service-account-private-key-file=${file('service-account.key')}`,
     `--cluster-signing-cert-file=${file('ca.crt')}`,
     `--cluster-signing-key-file=${file('ca.key')}`,
-    `--cluster-cidr=${POD_CIDR}`,
-    `--node-monitor-grace-period=${NODE_GRACE_SECONDS}s`,
+    `--cluster-cidr=${clusterPodCidr}`,
+    `--node-monitor-grace-period=${nodeGraceSeconds}s`,
     '--profiling=false',
   ];
 }
@@ -92,7 +95,7 @@ export async function startControlPlane(layout: ClusterLayout, progress: Progres
     waitForComponent(layout, {
       record,
       what: 'an "ok" from /readyz',
-      timeoutMs: API_SERVER_TIMEOUT_MS,
+      timeoutMs: apiServerTimeoutMs,
       probe: () => isApiServerReady(layout),
     }),
   );

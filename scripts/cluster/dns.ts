@@ -1,33 +1,33 @@
-/**
- * The cluster's DNS: CoreDNS as a process of the first node, behind the usual `kube-dns` service. Not a pod, so it needs
- * no image, is there before the first pod, and survives every drain.
- */
-
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { binariesFolder } from './binaries.ts';
 import { tryRunInside } from './inside.ts';
 import { componentKubeconfig } from './kubeconfig.ts';
-import { API_SERVICE_ADDRESS, CLUSTER_DOMAIN, type ClusterLayout, DNS_SERVICE_ADDRESS } from './layout.ts';
+import { apiServiceAddress, type ClusterLayout, dnsServiceAddress, serviceDomain } from './layout.ts';
 import { type ProcessRecord, startProcess, waitForComponent } from './processes.ts';
 import { serviceToProcess, userRole } from './service-objects.ts';
 
-const DNS_TIMEOUT_MS = 60_000;
+const dnsTimeoutMs = 60_000;
 /** Pods come and go quickly here; a resolver may not keep an address longer than this. */
-const TTL_SECONDS = 2;
+const ttlSeconds = 2;
 
-/** Names of the cluster are answered, all others do not exist: nothing leads out. */
+/**
+ * The cluster's DNS: CoreDNS as a process of the first node, behind the usual `kube-dns` service. Not a pod, so it needs
+ * no image, is there before the first pod, and survives every drain.
+ *
+ * Names of the cluster are answered, all others do not exist: nothing leads out.
+ */
 export function corefile(layout: ClusterLayout): string {
   const address = layout.nodes[0].address;
-  return `${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+  return `${serviceDomain} in-addr.arpa ip6.arpa {
   bind ${address}
   errors
   ready 127.0.0.1:8181
   loadbalance
-  kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+  kubernetes ${serviceDomain} in-addr.arpa ip6.arpa {
     kubeconfig ${componentKubeconfig(layout, 'coredns')} local
     pods verified
-    ttl ${TTL_SECONDS}
+    ttl ${ttlSeconds}
   }
 }
 . {
@@ -42,8 +42,8 @@ export function corefile(layout: ClusterLayout): string {
 
 /** Resolver of commands that run inside the cluster; a pod's looks the same, with its own namespace in front. */
 export function resolverText(): string {
-  const search = ['default.svc', 'svc', ''].map((prefix) => [prefix, CLUSTER_DOMAIN].filter(Boolean).join('.'));
-  return `nameserver ${DNS_SERVICE_ADDRESS}\nsearch ${search.join(' ')}\noptions ndots:5 timeout:2\n`;
+  const search = ['default.svc', 'svc', ''].map((prefix) => [prefix, serviceDomain].filter(Boolean).join('.'));
+  return `nameserver ${dnsServiceAddress}\nsearch ${search.join(' ')}\noptions ndots:5 timeout:2\n`;
 }
 
 export function dnsObjects(layout: ClusterLayout): object[] {
@@ -56,7 +56,7 @@ export function dnsObjects(layout: ClusterLayout): object[] {
     ...serviceToProcess({
       name: 'kube-dns',
       namespace: 'kube-system',
-      clusterIp: DNS_SERVICE_ADDRESS,
+      clusterIp: dnsServiceAddress,
       address: layout.nodes[0].address,
       ports: [
         { name: 'dns', protocol: 'UDP', port: 53 },
@@ -86,14 +86,14 @@ export function startDns(layout: ClusterLayout): ProcessRecord {
 export async function waitForDns(layout: ClusterLayout, record: ProcessRecord): Promise<void> {
   await waitForComponent(layout, {
     record,
-    what: `${API_SERVICE_ADDRESS} as the address of kubernetes.default`,
-    timeoutMs: DNS_TIMEOUT_MS,
+    what: `${apiServiceAddress} as the address of kubernetes.default`,
+    timeoutMs: dnsTimeoutMs,
     probe: async () => {
       // A question that came too early is lost without an answer: ask again soon rather than wait for it.
       const env = { RES_OPTIONS: 'timeout:1 attempts:1' };
-      const name = `kubernetes.default.svc.${CLUSTER_DOMAIN}.`;
+      const name = `kubernetes.default.svc.${serviceDomain}.`;
       const result = await tryRunInside(layout, 'getent', ['ahostsv4', name], { env });
-      return result.stdout.startsWith(API_SERVICE_ADDRESS);
+      return result.stdout.startsWith(apiServiceAddress);
     },
   });
 }

@@ -1,11 +1,11 @@
+import { parseArgs } from 'node:util';
+import { layoutCluster, stopCluster } from './cluster.ts';
+
 /**
  *     node scripts/cluster/down.ts [--state DIR]
  *
  * Ends the local cluster and removes its state; the logs stay. Does nothing when there is none.
  */
-import { parseArgs } from 'node:util';
-import { layoutCluster, stopCluster } from './cluster.ts';
-
 const { values } = parseArgs({ options: { state: { type: 'string' } } });
 
 try {

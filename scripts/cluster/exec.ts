@@ -1,17 +1,18 @@
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { layoutCluster, spawnInCluster } from './cluster.ts';
+
+const usageText = 'usage: node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]';
+const exitUsage = 64;
+
 /**
  *     node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]
  *
  * Runs a command inside the cluster: in a node's network, with the cluster's DNS, KUBECONFIG, kubectl and helm. Options
  * come before the command. Ends with the command's own exit code.
+ *
+ * Splits our options from the command; the command's own options stay untouched.
  */
-import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
-import { layoutCluster, spawnInCluster } from './cluster.ts';
-
-const USAGE = 'usage: node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]';
-const EXIT_USAGE = 64;
-
-/** Splits our options from the command; the command's own options stay untouched. */
 export function parseCommand(args: readonly string[]): { state?: string; node?: string; command: string[] } {
   const options: { state?: string; node?: string } = {};
   let rest = [...args];
@@ -28,8 +29,8 @@ export function parseCommand(args: readonly string[]): { state?: string; node?: 
 function main(): void {
   const { state, node, command } = parseCommand(process.argv.slice(2));
   if (command.length === 0) {
-    console.error(USAGE);
-    process.exitCode = EXIT_USAGE;
+    console.error(usageText);
+    process.exitCode = exitUsage;
     return;
   }
   const cluster = layoutCluster(state);

@@ -1,17 +1,20 @@
-/** What goes into an image: the Node binary, the shared libraries that it and the native addons need, packages, folders. */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { run } from './run.ts';
 import type { TarEntry } from './tar.ts';
 
-/** User and group of every container; has to be a number for the "restricted" pod security standard. */
-export const IMAGE_USER_ID = 65532;
-const PACKAGES_MAX = 200;
+/**
+ * What goes into an image: the Node binary, the shared libraries that it and the native addons need, packages, folders.
+ *
+ * User and group of every container; has to be a number for the "restricted" pod security standard.
+ */
+export const imageUserId = 65532;
+const packagesMax = 200;
 
 /** Base of every image: accounts, resolver order, a place for temporary files. No shell, no certificates. */
 export function baseFiles(): TarEntry[] {
-  const id = IMAGE_USER_ID;
+  const id = imageUserId;
   const text = (path: string, content: string): TarEntry => ({
     kind: 'file',
     path,
@@ -65,18 +68,18 @@ export function folderFiles(
     });
 }
 
-export interface InstalledPackage {
+export type InstalledPackage = {
   readonly name: string;
   readonly folder: string;
   /** Place below the repository, for example `node_modules/bcrypt`; kept, so that resolution stays what it was. */
   readonly place: string;
-}
+};
 
 /** A package as some folder of the repository would load it. */
-export interface PackageRequest {
+export type PackageRequest = {
   readonly name: string;
   readonly from: string;
-}
+};
 
 /**
  * The requested packages and everything they depend on in production, as npm installed them below `root`. Optional
@@ -91,7 +94,7 @@ export function packageClosure(root: string, requests: readonly PackageRequest[]
       throw new Error(`package ${name}, needed by ${from}, is not installed; run npm ci`);
     }
     if (found.has(folder)) return;
-    if (found.size >= PACKAGES_MAX) throw new Error(`more than ${PACKAGES_MAX} packages outside the bundles`);
+    if (found.size >= packagesMax) throw new Error(`more than ${packagesMax} packages outside the bundles`);
     found.set(folder, { name, folder, place: relative(realpathSync(root), folder) });
     const manifest = readManifest(folder);
     for (const dependency of Object.keys(manifest.dependencies ?? {})) visit(dependency, folder, false);
@@ -108,10 +111,10 @@ function findPackage(name: string, from: string): string | undefined {
   return place === undefined ? undefined : realpathSync(place);
 }
 
-interface Manifest {
+type Manifest = {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
-}
+};
 
 function readManifest(folder: string): Manifest {
   // npm has read the same file before installing it.

@@ -1,3 +1,31 @@
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type BuildResult, build, selectEntries } from '../build.ts';
+import {
+  baseFiles,
+  folderFiles,
+  imageUserId,
+  libraryFiles,
+  nativeBinaries,
+  nodeBinaryPath,
+  packageClosure,
+  packageFiles,
+} from './image-files.ts';
+import { type ClusterLayout, layoutCluster, type NodeLayout, repositoryFolder } from './layout.ts';
+import { containerdSocket, pauseImage } from './node.ts';
+import { writeOciArchive } from './oci-archive.ts';
+import { findProgram } from './prerequisites.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { run } from './run.ts';
+import { type TarEntry, withParents } from './tar.ts';
+
+const nodePath = 'usr/local/bin/node';
+/** A small shell, by which a node bounds the memory of its children before they become Node (`ulimit`). */
+const shellSource = '/bin/dash';
+const shellPath = 'bin/sh';
+const importTimeoutMs = 120_000;
+
 /**
  * The images of the product, built as OCI archives without Docker, and their import into the nodes of a local cluster.
  *
@@ -6,35 +34,7 @@
  *
  * Layers of an image, lower first: Node with its libraries, packages that cannot be bundled, the built code.
  */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type BuildResult, build } from '../build.ts';
-import {
-  baseFiles,
-  folderFiles,
-  IMAGE_USER_ID,
-  libraryFiles,
-  nativeBinaries,
-  nodeBinaryPath,
-  packageClosure,
-  packageFiles,
-} from './image-files.ts';
-import { type ClusterLayout, layoutCluster, type NodeLayout, REPOSITORY_FOLDER } from './layout.ts';
-import { containerdSocket, PAUSE_IMAGE } from './node.ts';
-import { writeOciArchive } from './oci-archive.ts';
-import { findProgram } from './prerequisites.ts';
-import { createProgress, type Progress } from './progress.ts';
-import { run } from './run.ts';
-import { type TarEntry, withParents } from './tar.ts';
-
-const NODE_PATH = 'usr/local/bin/node';
-/** A small shell, by which a node bounds the memory of its children before they become Node (`ulimit`). */
-const SHELL_SOURCE = '/bin/dash';
-const SHELL_PATH = 'bin/sh';
-const IMPORT_TIMEOUT_MS = 120_000;
-
-export interface ImageSpec {
+export type ImageSpec = {
   /** Short name, for example `hybridstore/operator`; the registry docker.io is understood, as Kubernetes does. */
   readonly name: string;
   readonly tag: string;
@@ -47,24 +47,24 @@ export interface ImageSpec {
   readonly nodeBinary?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly user?: number;
-}
+};
 
-export interface Image {
+export type Image = {
   /** As written in a pod: `hybridstore/operator:0.1.0`. */
   readonly reference: string;
   readonly archive: string;
   /** `sha256:…` of the manifest: equal input, equal digest. */
   readonly digest: string;
-}
+};
 
 /** Builds one image with Node in it and writes its archive to `archive`. */
 export async function buildImage(spec: ImageSpec, archive: string): Promise<Image> {
-  const source = spec.nodeBinary ?? nodeBinaryPath(REPOSITORY_FOLDER);
+  const source = spec.nodeBinary ?? nodeBinaryPath(repositoryFolder);
   const packages = spec.packages ?? [];
-  const libraries = await libraryFiles([source, SHELL_SOURCE, ...nativeBinaries([...packages, ...spec.files])]);
-  const node: TarEntry = { kind: 'copy', path: NODE_PATH, mode: 0o755, source };
-  const shell: TarEntry = { kind: 'copy', path: SHELL_PATH, mode: 0o755, source: SHELL_SOURCE };
-  const user = spec.user ?? IMAGE_USER_ID;
+  const libraries = await libraryFiles([source, shellSource, ...nativeBinaries([...packages, ...spec.files])]);
+  const node: TarEntry = { kind: 'copy', path: nodePath, mode: 0o755, source };
+  const shell: TarEntry = { kind: 'copy', path: shellPath, mode: 0o755, source: shellSource };
+  const user = spec.user ?? imageUserId;
   const reference = `${spec.name}:${spec.tag}`;
   const digest = await writeOciArchive(archive, {
     reference: `docker.io/${reference}`,
@@ -80,7 +80,7 @@ export async function buildImage(spec: ImageSpec, archive: string): Promise<Imag
   return { reference, archive, digest };
 }
 
-export interface ProductImageOptions {
+export type ProductImageOptions = {
   /** Default: this repository. */
   readonly root?: string;
   /** Folder for the archives; default `dist/images`. */
@@ -88,12 +88,12 @@ export interface ProductImageOptions {
   /** Default: the version in package.json. */
   readonly tag?: string;
   readonly progress?: Progress;
-}
+};
 
 /** Builds the code and from it both images: `hybridstore/operator` and `hybridstore/services`. */
 export async function buildProductImages(options: ProductImageOptions = {}): Promise<Image[]> {
   const progress = options.progress ?? createProgress();
-  const root = options.root ?? REPOSITORY_FOLDER;
+  const root = options.root ?? repositoryFolder;
   const output = options.outputFolder ?? join(root, 'dist', 'images');
   const tag = options.tag ?? readVersion(root);
   const { operator, services } = await buildProduct(root, tag, progress);
@@ -105,7 +105,7 @@ export async function buildProductImages(options: ProductImageOptions = {}): Pro
 
 /** Writes what the images hold above Node to `folder/operator` and `folder/services`, which must not exist. */
 export async function writeProductFolders(folder: string, progress: Progress = createProgress()): Promise<void> {
-  const images = await buildProduct(REPOSITORY_FOLDER, readVersion(REPOSITORY_FOLDER), progress);
+  const images = await buildProduct(repositoryFolder, readVersion(repositoryFolder), progress);
   for (const [name, image] of Object.entries(images))
     writeEntries(join(folder, name), [...(image.packages ?? []), ...image.files]);
 }
@@ -116,28 +116,28 @@ async function buildProduct(root: string, tag: string, progress: Progress): Prom
   return {
     operator: {
       ...productImage(product, 'operator', (entry) => entry.startsWith('operator/')),
-      entrypoint: [`/${NODE_PATH}`, '/app/operator/src/main.js'],
+      entrypoint: [`/${nodePath}`, '/app/operator/src/main.js'],
     },
     services: {
       ...productImage(product, 'services', (entry) => entry.startsWith('services/')),
       // The container's arguments name the service; the launcher becomes it.
-      entrypoint: [`/${NODE_PATH}`, '/app/launch.ts'],
+      entrypoint: [`/${nodePath}`, '/app/launch.ts'],
     },
   };
 }
 
 type ProductImage = 'operator' | 'services';
 
-interface Product {
+type Product = {
   readonly root: string;
   readonly built: BuildResult;
   readonly tag: string;
-}
+};
 
 /** The image of the entries that `isWanted` takes, with exactly the packages that those leave outside of the bundle. */
 function productImage(product: Product, name: ProductImage, isWanted: (entry: string) => boolean) {
   const { root, built, tag } = product;
-  const entries = built.entries.filter((entry) => isWanted(entry.source));
+  const entries = selectEntries(built.entries, isWanted);
   const requests = entries.flatMap((entry) => {
     const from = dirname(join(root, entry.source));
     return entry.externals.map((name) => ({ name, from }));
@@ -187,7 +187,7 @@ export async function importImages(
     nodes.map(async (node) => {
       for (const archive of archives) {
         const args = ['-a', containerdSocket(node), '-n', 'k8s.io', 'images', 'import', archive];
-        await run('ctr', args, { timeoutMs: IMPORT_TIMEOUT_MS });
+        await run('ctr', args, { timeoutMs: importTimeoutMs });
       }
     }),
   );
@@ -199,7 +199,7 @@ export async function buildPauseImage(layout: ClusterLayout): Promise<string> {
   if (source === undefined) throw new Error('catatonit is not installed');
   const archive = join(layout.stateFolder, 'pause.tar');
   await writeOciArchive(archive, {
-    reference: `docker.io/${PAUSE_IMAGE}`,
+    reference: `docker.io/${pauseImage}`,
     layers: [[{ kind: 'copy', path: 'pause', mode: 0o755, source }]],
     config: { entrypoint: ['/pause', '-P'], user: '65535:65535', workingFolder: '/', environment: {}, labels: {} },
   });

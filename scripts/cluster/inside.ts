@@ -1,7 +1,3 @@
-/**
- * Commands inside the cluster: in a node's network namespace, with the cluster's DNS as resolver, kubectl and helm first
- * on PATH and KUBECONFIG set. Outside of it neither the API server nor a pod can be reached.
- */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { binariesFolder } from './binaries.ts';
@@ -9,9 +5,14 @@ import type { ClusterLayout, NodeLayout } from './layout.ts';
 import { type RunOptions, type RunResult, run, tryRun } from './run.ts';
 
 /** Programs that Debian keeps where a user's PATH does not look. */
-const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Arguments of `nsenter` that run a command inside. The resolver file is bound in a mount namespace of its own. */
+/**
+ * Commands inside the cluster: in a node's network namespace, with the cluster's DNS as resolver, kubectl and helm first
+ * on PATH and KUBECONFIG set. Outside of it neither the API server nor a pod can be reached.
+ *
+ * Arguments of `nsenter` that run a command inside. The resolver file is bound in a mount namespace of its own.
+ */
 export function insideArguments(layout: ClusterLayout, node: NodeLayout, command: readonly string[]): string[] {
   const bindResolver = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
   return [
@@ -23,7 +24,7 @@ export function insideArguments(layout: ClusterLayout, node: NodeLayout, command
 
 /** Variables of a command inside; what kubectl and helm keep goes with the cluster. The Node that runs this script is the `node` it finds. */
 export function insideEnvironment(layout: ClusterLayout, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const path = [binariesFolder(), dirname(process.execPath), process.env.PATH, SYSTEM_PATH].filter(Boolean).join(':');
+  const path = [binariesFolder(), dirname(process.execPath), process.env.PATH, systemPath].filter(Boolean).join(':');
   const caches = {
     KUBECACHEDIR: join(layout.runFolder, 'kubectl'),
     HELM_CACHE_HOME: join(layout.runFolder, 'helm', 'cache'),

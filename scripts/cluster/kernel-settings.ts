@@ -1,13 +1,9 @@
-/**
- * Settings of the machine's kernel that a kubelet changes when it starts. They belong to no namespace, so they are noted
- * before the first kubelet runs and put back when the cluster goes.
- */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterLayout } from './layout.ts';
 
 /** Below /proc/sys; from the kubelet's `setupKernelTunables`. */
-const CHANGED_BY_KUBELET = [
+const changedByKubelet = [
   'vm/overcommit_memory',
   'vm/panic_on_oom',
   'kernel/panic',
@@ -16,12 +12,16 @@ const CHANGED_BY_KUBELET = [
   'kernel/keys/root_maxbytes',
 ];
 
+/**
+ * Settings of the machine's kernel that a kubelet changes when it starts. They belong to no namespace, so they are noted
+ * before the first kubelet runs and put back when the cluster goes.
+ */
 export function kernelSettingsFile(layout: ClusterLayout): string {
   return join(layout.stateFolder, 'kernel-settings.json');
 }
 
 export function saveKernelSettings(layout: ClusterLayout, root = '/proc/sys'): void {
-  const present = CHANGED_BY_KUBELET.filter((name) => existsSync(join(root, name)));
+  const present = changedByKubelet.filter((name) => existsSync(join(root, name)));
   const values = present.map((name) => [name, readFileSync(join(root, name), 'utf8').trim()]);
   writeFileSync(kernelSettingsFile(layout), JSON.stringify(Object.fromEntries(values)));
 }

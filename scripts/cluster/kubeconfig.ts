@@ -1,13 +1,15 @@
-/** Kubeconfig files: how each component and each user reaches the API server. JSON, which every reader takes as YAML. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterLayout } from './layout.ts';
 
-export interface Credentials {
+/**
+ * Kubeconfig files: how each component and each user reaches the API server. JSON, which every reader takes as YAML.
+ */
+export type Credentials = {
   readonly authority: string;
   readonly certificate: string;
   readonly key: string;
-}
+};
 
 /** PEM texts of the certificate `name` and of the authority. */
 export function readCredentials(layout: ClusterLayout, name: string): Credentials {

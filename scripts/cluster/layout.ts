@@ -1,3 +1,7 @@
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
 /**
  * Where everything of a local cluster lies: a pure function of its state folder. Two clusters with different state
  * folders share nothing: the id below goes into the names of network namespaces, cgroups and run folders.
@@ -7,22 +11,18 @@
  *   pods 10.211.1.0/24                           pods 10.211.2.0/24
  *                services 10.212.0.0/16, DNS 10.212.0.10
  */
-import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+export const repositoryFolder = fileURLToPath(new URL('../..', import.meta.url));
+export const defaultStateFolder = join(repositoryFolder, '.hybridstore', 'cluster');
 
-export const REPOSITORY_FOLDER = fileURLToPath(new URL('../..', import.meta.url));
-export const DEFAULT_STATE_FOLDER = join(REPOSITORY_FOLDER, '.hybridstore', 'cluster');
-
-export const API_SERVER_PORT = 6443;
-export const POD_CIDR = '10.211.0.0/16';
-export const SERVICE_CIDR = '10.212.0.0/16';
+export const apiServerPort = 6443;
+export const clusterPodCidr = '10.211.0.0/16';
+export const serviceCidr = '10.212.0.0/16';
 /** First address of the service range: `kubernetes.default.svc`. */
-export const API_SERVICE_ADDRESS = '10.212.0.1';
-export const DNS_SERVICE_ADDRESS = '10.212.0.10';
-export const CLUSTER_DOMAIN = 'cluster.local';
+export const apiServiceAddress = '10.212.0.1';
+export const dnsServiceAddress = '10.212.0.10';
+export const serviceDomain = 'cluster.local';
 
-export interface NodeLayout {
+export type NodeLayout = {
   readonly name: string;
   /** Name of its network namespace, as `ip netns` knows it. */
   readonly namespace: string;
@@ -34,9 +34,9 @@ export interface NodeLayout {
   readonly runFolder: string;
   /** Parent of all the cgroups of the node's pods, relative to a cgroup mount. */
   readonly cgroup: string;
-}
+};
 
-export interface ClusterLayout {
+export type ClusterLayout = {
   readonly id: string;
   readonly stateFolder: string;
   readonly logFolder: string;
@@ -56,10 +56,10 @@ export interface ClusterLayout {
   readonly systemCgroup: string;
   readonly apiServerUrl: string;
   readonly nodes: readonly [NodeLayout, NodeLayout];
-}
+};
 
 /** Layout of the cluster whose state is in `stateFolder` (made absolute). Touches no file. */
-export function layoutCluster(stateFolder: string = DEFAULT_STATE_FOLDER): ClusterLayout {
+export function layoutCluster(stateFolder: string = defaultStateFolder): ClusterLayout {
   const state = resolve(stateFolder);
   const id = createHash('sha256').update(state).digest('hex').slice(0, 6);
   const runFolder = `/run/hybridstore-cluster-${id}`;
@@ -89,7 +89,7 @@ export function layoutCluster(stateFolder: string = DEFAULT_STATE_FOLDER): Clust
     corefilePath: join(state, 'Corefile'),
     cgroup,
     systemCgroup: `${cgroup}/system`,
-    apiServerUrl: `https://${nodes[0].address}:${API_SERVER_PORT}`,
+    apiServerUrl: `https://${nodes[0].address}:${apiServerPort}`,
     nodes,
   };
 }

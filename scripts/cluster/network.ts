@@ -1,30 +1,30 @@
+import { existsSync } from 'node:fs';
+import { type ClusterLayout, type NodeLayout, serviceCidr } from './layout.ts';
+import { run, tryRun } from './run.ts';
+
+/** Name of each node's end of the veth pair. */
+const linkName = 'uplink';
+
 /**
  * The network of a cluster: one namespace per node, joined by a veth pair. Nothing leads out: what is neither a node,
  * a pod nor a service is answered with "unreachable" at once instead of after a time-out.
  */
-import { existsSync } from 'node:fs';
-import { type ClusterLayout, type NodeLayout, SERVICE_CIDR } from './layout.ts';
-import { run, tryRun } from './run.ts';
-
-/** Name of each node's end of the veth pair. */
-const LINK = 'uplink';
-
 export async function createNetwork(layout: ClusterLayout): Promise<void> {
   const [first, second] = layout.nodes;
   for (const node of layout.nodes) await run('ip', ['netns', 'add', node.namespace]);
-  const pair = ['type', 'veth', 'peer', 'name', LINK, 'netns', second.namespace];
-  await run('ip', ['link', 'add', LINK, 'netns', first.namespace, ...pair]);
+  const pair = ['type', 'veth', 'peer', 'name', linkName, 'netns', second.namespace];
+  await run('ip', ['link', 'add', linkName, 'netns', first.namespace, ...pair]);
   await Promise.all([setUpNode(first, second), setUpNode(second, first)]);
 }
 
 async function setUpNode(node: NodeLayout, peer: NodeLayout): Promise<void> {
   const lines = [
     'link set lo up',
-    `addr add ${node.address}/24 dev ${LINK}`,
-    `link set ${LINK} up`,
+    `addr add ${node.address}/24 dev ${linkName}`,
+    `link set ${linkName} up`,
     `route add ${peer.podCidr} via ${peer.address}`,
     // kube-proxy rewrites service addresses in the OUTPUT chain, which a packet reaches only when it has some route.
-    `route add ${SERVICE_CIDR} dev ${LINK} src ${node.address}`,
+    `route add ${serviceCidr} dev ${linkName} src ${node.address}`,
     'route add unreachable default',
   ];
   await run('ip', ['-n', node.namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` });
@@ -32,11 +32,11 @@ async function setUpNode(node: NodeLayout, peer: NodeLayout): Promise<void> {
   await run('nsenter', [`--net=/run/netns/${node.namespace}`, 'sh', '-c', settings]);
 }
 
-const CUT_RULES: readonly (readonly string[])[] = [
-  ['PREROUTING', '-i', LINK, '-j', 'DROP'],
-  ['OUTPUT', '-o', LINK, '-j', 'DROP'],
+const isolationRules: readonly (readonly string[])[] = [
+  ['PREROUTING', '-i', linkName, '-j', 'DROP'],
+  ['OUTPUT', '-o', linkName, '-j', 'DROP'],
 ];
-const FORWARD_CUT_RULE = ['POSTROUTING', '-o', LINK, '-j', 'DROP'];
+const forwardCutRule = ['POSTROUTING', '-o', linkName, '-j', 'DROP'];
 
 /** All packets between this node and the other are dropped from now on, those of open connections too. Idempotent. */
 export async function cutLink(node: NodeLayout): Promise<void> {
@@ -56,7 +56,7 @@ export async function healLink(node: NodeLayout): Promise<void> {
 
 /** In `raw`, packets fall before connection tracking; what is forwarded from pods is seen only in `mangle`. */
 function cutRules(): [string, readonly string[]][] {
-  return [...CUT_RULES.map((rule): [string, readonly string[]] => ['raw', rule]), ['mangle', FORWARD_CUT_RULE]];
+  return [...isolationRules.map((rule): [string, readonly string[]] => ['raw', rule]), ['mangle', forwardCutRule]];
 }
 
 function iptables(node: NodeLayout, table: string, action: string, rule: readonly string[]): string[] {

@@ -1,19 +1,19 @@
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { binariesFolder } from './binaries.ts';
+import { componentKubeconfig } from './kubeconfig.ts';
+import { type ClusterLayout, clusterPodCidr, dnsServiceAddress, type NodeLayout, serviceDomain } from './layout.ts';
+import { type ProcessRecord, startProcess, waitForComponent } from './processes.ts';
+import { tryRun } from './run.ts';
+
 /**
  * One node: containerd, kubelet and kube-proxy in a network namespace and a mount namespace of their own. In the latter,
  * the places that these programs and their plugins have compiled in (/var/lib/kubelet, /run/containerd, …) are folders
  * of this node, so two nodes do not meet, and when the node's last process ends the kernel takes all its mounts away.
  */
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { binariesFolder } from './binaries.ts';
-import { componentKubeconfig } from './kubeconfig.ts';
-import { CLUSTER_DOMAIN, type ClusterLayout, DNS_SERVICE_ADDRESS, type NodeLayout, POD_CIDR } from './layout.ts';
-import { type ProcessRecord, startProcess, waitForComponent } from './processes.ts';
-import { tryRun } from './run.ts';
-
-export const PAUSE_IMAGE = 'local-cluster/pause:1';
-const CONTAINERD_TIMEOUT_MS = 30_000;
-const CNI_PLUGIN_FOLDER = '/usr/lib/cni';
+export const pauseImage = 'local-cluster/pause:1';
+const containerdTimeoutMs = 30_000;
+const cniPluginFolder = '/usr/lib/cni';
 
 /** Folders of the machine that each node sees as its own, and where they really are. */
 function nodeMounts(node: NodeLayout): readonly (readonly [source: string, target: string])[] {
@@ -50,7 +50,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   path = "/var/lib/containerd/opt"
 
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "docker.io/${PAUSE_IMAGE}"
+  sandbox_image = "docker.io/${pauseImage}"
   # Without CAP_SYS_RESOURCE runc cannot lower the OOM score, and every sandbox would die.
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
@@ -60,7 +60,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "${CNI_PLUGIN_FOLDER}"
+    bin_dir = "${cniPluginFolder}"
     conf_dir = "${join(node.folder, 'cni-config')}"
 `;
 }
@@ -107,8 +107,8 @@ export function kubeletConfig(layout: ClusterLayout, node: NodeLayout): string {
     failCgroupV1: false,
     failSwapOn: false,
     resolvConf: '',
-    clusterDNS: [DNS_SERVICE_ADDRESS],
-    clusterDomain: CLUSTER_DOMAIN,
+    clusterDNS: [dnsServiceAddress],
+    clusterDomain: serviceDomain,
     // A developer's disk is often nearly full; pods must not be evicted for it.
     evictionHard: { 'memory.available': '50Mi', 'nodefs.available': '1%', 'imagefs.available': '1%' },
     imageGCHighThresholdPercent: 100,
@@ -130,7 +130,7 @@ export function kubeProxyConfig(layout: ClusterLayout, node: NodeLayout): string
     healthzBindAddress: '127.0.0.1:10256',
     metricsBindAddress: '127.0.0.1:10249',
     clientConnection: { kubeconfig: componentKubeconfig(layout, 'kube-proxy') },
-    clusterCIDR: POD_CIDR,
+    clusterCIDR: clusterPodCidr,
     hostnameOverride: node.name,
     mode: 'iptables',
     iptables: { minSyncPeriod: '100ms' },
@@ -181,7 +181,7 @@ export async function startContainerd(layout: ClusterLayout, node: NodeLayout): 
   await waitForComponent(layout, {
     record,
     what: 'an answer on its socket',
-    timeoutMs: CONTAINERD_TIMEOUT_MS,
+    timeoutMs: containerdTimeoutMs,
     probe: async () => (await tryRun('ctr', ['-a', containerdSocket(node), 'version'])).code === 0,
   });
   return record;

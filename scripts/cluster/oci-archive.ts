@@ -1,8 +1,3 @@
-/**
- * OCI image archives without a container engine: a tar of `oci-layout`, `index.json` and blobs, as `ctr images import`,
- * `docker load` and `skopeo` read it. The same layers and settings give the same bytes, so the digest says whether
- * anything changed. Formats: OCI Image Format Specification 1.0 (image-layout, manifest, config).
- */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
@@ -10,10 +5,15 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type TarEntry, writeTar } from './tar.ts';
 
-const MEDIA_TYPE = 'application/vnd.oci.image';
-const EPOCH = '1970-01-01T00:00:00Z';
+const mediaTypePrefix = 'application/vnd.oci.image';
+const unixEpoch = '1970-01-01T00:00:00Z';
 
-export interface OciImage {
+/**
+ * OCI image archives without a container engine: a tar of `oci-layout`, `index.json` and blobs, as `ctr images import`,
+ * `docker load` and `skopeo` read it. The same layers and settings give the same bytes, so the digest says whether
+ * anything changed. Formats: OCI Image Format Specification 1.0 (image-layout, manifest, config).
+ */
+export type OciImage = {
   /** Full reference, for example `docker.io/hybridstore/operator:0.1.0`. */
   readonly reference: string;
   /** Lower layers first; each is one tar. */
@@ -25,13 +25,13 @@ export interface OciImage {
     readonly environment: Readonly<Record<string, string>>;
     readonly labels: Readonly<Record<string, string>>;
   };
-}
+};
 
-interface Blob {
+type Blob = {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
-}
+};
 
 /** Writes the archive to `path` (whole or not at all) and gives the digest of the image's manifest, `sha256:…`. */
 export async function writeOciArchive(path: string, image: OciImage): Promise<string> {
@@ -41,8 +41,8 @@ export async function writeOciArchive(path: string, image: OciImage): Promise<st
     const blobs = new Map<string, TarEntry>();
     const layers: Blob[] = [];
     for (const entries of image.layers) layers.push(await writeLayer(folder, entries, blobs));
-    const config = addJson(blobs, `${MEDIA_TYPE}.config.v1+json`, imageConfig(image, layers));
-    const manifestType = `${MEDIA_TYPE}.manifest.v1+json`;
+    const config = addJson(blobs, `${mediaTypePrefix}.config.v1+json`, imageConfig(image, layers));
+    const manifestType = `${mediaTypePrefix}.manifest.v1+json`;
     const manifest = addJson(blobs, manifestType, { schemaVersion: 2, mediaType: manifestType, config, layers });
     const archive = [...blobs.values(), ...layoutFiles(image.reference, manifest)];
     await pipeline(writeTar(archive), createWriteStream(join(folder, 'archive')));
@@ -66,7 +66,7 @@ async function writeLayer(folder: string, entries: readonly TarEntry[], blobs: M
   await pipeline(hashed(), createWriteStream(source, { highWaterMark: 1 << 20 }));
   const digest = hash.digest('hex');
   blobs.set(digest, { kind: 'copy', path: blobPath(digest), mode: 0o644, source });
-  return { mediaType: `${MEDIA_TYPE}.layer.v1.tar`, digest: `sha256:${digest}`, size: (await stat(source)).size };
+  return { mediaType: `${mediaTypePrefix}.layer.v1.tar`, digest: `sha256:${digest}`, size: (await stat(source)).size };
 }
 
 function addJson(blobs: Map<string, TarEntry>, mediaType: string, value: object): Blob {
@@ -84,7 +84,7 @@ function blobPath(digest: string): string {
 function imageConfig(image: OciImage, layers: readonly Blob[]): object {
   const { entrypoint, user, workingFolder, environment, labels } = image.config;
   return {
-    created: EPOCH,
+    created: unixEpoch,
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     os: 'linux',
     config: {
@@ -95,7 +95,7 @@ function imageConfig(image: OciImage, layers: readonly Blob[]): object {
       Labels: labels,
     },
     rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
-    history: layers.map(() => ({ created: EPOCH, created_by: 'hybridstore' })),
+    history: layers.map(() => ({ created: unixEpoch, created_by: 'hybridstore' })),
   };
 }
 
@@ -106,7 +106,7 @@ function layoutFiles(reference: string, manifest: Blob): TarEntry[] {
   };
   const index = {
     schemaVersion: 2,
-    mediaType: `${MEDIA_TYPE}.index.v1+json`,
+    mediaType: `${mediaTypePrefix}.index.v1+json`,
     manifests: [{ ...manifest, annotations }],
   };
   const file = (path: string, value: object): TarEntry => ({

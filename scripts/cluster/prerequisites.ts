@@ -1,11 +1,10 @@
-/** What the machine has to give: Linux, root, cgroups, and programs that Debian packages. */
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
 /** A program (a name on PATH or an absolute path) and the Debian 12 package that holds it. */
-const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] = [
+const requiredPrograms: readonly (readonly [program: string, debianPackage: string])[] = [
   ['containerd', 'containerd'],
   ['runc', 'runc'],
   ['/usr/lib/cni/ptp', 'containernetworking-plugins'],
@@ -23,11 +22,15 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['ldd', 'libc-bin'],
 ];
 
-const INSTALL_TIMEOUT_MS = 600_000;
-const POLICY_FILE = '/usr/sbin/policy-rc.d';
-const POLICY_TEXT = '#!/bin/sh\n# hybridstore: packages that are being installed must not start daemons.\nexit 101\n';
+const installTimeoutMs = 600_000;
+const policyFile = '/usr/sbin/policy-rc.d';
+const policyText = '#!/bin/sh\n# hybridstore: packages that are being installed must not start daemons.\nexit 101\n';
 
-/** Fails with one sentence that says what is missing, before anything is changed. */
+/**
+ * What the machine has to give: Linux, root, cgroups, and programs that Debian packages.
+ *
+ * Fails with one sentence that says what is missing, before anything is changed.
+ */
 export function checkMachine(): void {
   if (process.platform !== 'linux') throw new Error(`the local cluster needs Linux, this is ${process.platform}`);
   if (process.getuid?.() !== 0) throw new Error('the local cluster needs root (namespaces, cgroups, mounts): use sudo');
@@ -36,7 +39,7 @@ export function checkMachine(): void {
 
 /** Installs the Debian packages of the programs that are missing. Nothing to do when all are there. */
 export async function installPrograms(progress: Progress): Promise<void> {
-  const missing = missingPackages(PROGRAMS, (program) => findProgram(program) !== undefined);
+  const missing = missingPackages(requiredPrograms, (program) => findProgram(program) !== undefined);
   if (missing.length === 0) return;
   if (findProgram('apt-get') === undefined) {
     throw new Error(`install these by hand, this machine has no apt-get: ${missing.join(' ')}`);
@@ -70,18 +73,18 @@ function isExecutable(path: string): boolean {
 
 async function aptInstall(packages: readonly string[]): Promise<void> {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const options = { env, timeoutMs: INSTALL_TIMEOUT_MS };
+  const options = { env, timeoutMs: installTimeoutMs };
   await run('apt-get', ['update', '-q'], options);
   await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], options);
 }
 
 /** Debian asks policy-rc.d whether an installed daemon may start. Another policy of the machine is left alone. */
 async function withoutDaemons(work: () => Promise<void>): Promise<void> {
-  if (existsSync(POLICY_FILE) && readFileSync(POLICY_FILE, 'utf8') !== POLICY_TEXT) return work();
-  writeFileSync(POLICY_FILE, POLICY_TEXT, { mode: 0o755 });
+  if (existsSync(policyFile) && readFileSync(policyFile, 'utf8') !== policyText) return work();
+  writeFileSync(policyFile, policyText, { mode: 0o755 });
   try {
     await work();
   } finally {
-    rmSync(POLICY_FILE);
+    rmSync(policyFile);
   }
 }

@@ -1,23 +1,23 @@
-/**
- * The book of the processes that a cluster started. A pid alone does not name a process: the kernel gives it out again.
- * So each record also holds the start time in ticks since boot, and a record whose ticks differ is a dead process.
- */
 import { spawn } from 'node:child_process';
 import { appendFileSync, closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemProcessFile } from './cgroups.ts';
 import { type ClusterLayout, logFileOf, type NodeLayout } from './layout.ts';
 
-const LOG_TAIL_LINES = 25;
-const POLL_MS = 50;
+const logTailLines = 25;
+const pollMs = 50;
 
-export interface ProcessRecord {
+/**
+ * The book of the processes that a cluster started. A pid alone does not name a process: the kernel gives it out again.
+ * So each record also holds the start time in ticks since boot, and a record whose ticks differ is a dead process.
+ */
+export type ProcessRecord = {
   readonly name: string;
   readonly pid: number;
   readonly startTicks: string;
-}
+};
 
-export interface ProcessSpec {
+export type ProcessSpec = {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -26,7 +26,7 @@ export interface ProcessSpec {
   readonly node: NodeLayout;
   /** Process whose mount namespace it shares; without it, the machine's own. */
   readonly mountsOf?: ProcessRecord;
-}
+};
 
 /** Start time of a process in clock ticks (field 22 of /proc/PID/stat); undefined for a dead process or a zombie. */
 export function readStartTicks(pid: number): string | undefined {
@@ -94,7 +94,7 @@ export async function endProcess(record: ProcessRecord, graceMs: number): Promis
   const deadline = performance.now() + graceMs;
   while (isAlive(record)) {
     if (performance.now() > deadline) process.kill(record.pid, 'SIGKILL');
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 
@@ -109,17 +109,17 @@ export class ComponentError extends Error {
 export function readLogTail(layout: ClusterLayout, name: string): string {
   const path = logFileOf(layout, name);
   if (!existsSync(path)) return `(no log at ${path})`;
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-logTailLines);
   return [`--- last lines of ${path}`, ...lines].join('\n');
 }
 
-export interface WaitOptions {
+export type WaitOptions = {
   readonly record: ProcessRecord;
   readonly what: string;
   readonly timeoutMs: number;
   /** True when the component does its job. A thrown error counts as "not yet" and is shown when time is up. */
   readonly probe: () => Promise<boolean>;
-}
+};
 
 /** Waits until a component answers; fails at once when its process ended. */
 export async function waitForComponent(layout: ClusterLayout, options: WaitOptions): Promise<void> {
@@ -136,6 +136,6 @@ export async function waitForComponent(layout: ClusterLayout, options: WaitOptio
       const reason = `expected ${options.what} within ${options.timeoutMs / 1000} s; ${lastError}`;
       throw new ComponentError(layout, options.record.name, reason);
     }
-    await delay(POLL_MS * 2);
+    await delay(pollMs * 2);
   }
 }

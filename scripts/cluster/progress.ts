@@ -1,8 +1,7 @@
-/** Steps with their seconds on standard error, so that standard output stays free for results. */
-
 /** A step that is still running says so this often: a build takes minutes and must not look hung. */
-const HEARTBEAT_MS = 30_000;
+const heartbeatMs = 30_000;
 
+/** Steps with their seconds on standard error, so that standard output stays free for results. */
 export type Progress = <T>(step: string, work: () => Promise<T>) => Promise<T>;
 
 /** Prints a line when a step begins to take long, and one with its duration when it ends. */
@@ -10,7 +9,7 @@ export function createProgress(write: (line: string) => void = (line) => process
   return async (step, work) => {
     const startedAt = performance.now();
     const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
-    const heartbeat = setInterval(() => write(`${seconds()} s  … ${step}`), HEARTBEAT_MS);
+    const heartbeat = setInterval(() => write(`${seconds()} s  … ${step}`), heartbeatMs);
     try {
       const result = await work();
       write(`${seconds()} s  ${step}`);

@@ -1,20 +1,14 @@
-/**
- * A process beside Prometheus: writes the pods to scrape into a file that Prometheus watches, once a second. Debian's
- * Prometheus is built without discovery by the Kubernetes API; the rules are those usual with it.
- *
- * Run by `startPrometheus` as `node prometheus-targets.ts STATE_FOLDER`.
- */
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiCall, createApiCall } from './api-call.ts';
 import { type ClusterLayout, layoutCluster } from './layout.ts';
 
-const INTERVAL_MS = 1_000;
-const SELECTOR = 'app.kubernetes.io/part-of=hybridstore';
+const intervalMs = 1_000;
+const smokeSelector = 'app.kubernetes.io/part-of=hybridstore';
 
 /** The part of a Pod that decides. */
-interface Pod {
+type Pod = {
   readonly metadata: {
     readonly name: string;
     readonly namespace: string;
@@ -24,13 +18,20 @@ interface Pod {
   };
   readonly spec: { readonly nodeName?: string };
   readonly status: { readonly phase: string; readonly podIP?: string };
-}
+};
 
-/** One group of Prometheus's file_sd format. */
-export interface TargetGroup {
+/**
+ * A process beside Prometheus: writes the pods to scrape into a file that Prometheus watches, once a second. Debian's
+ * Prometheus is built without discovery by the Kubernetes API; the rules are those usual with it.
+ *
+ * Run by `startPrometheus` as `node prometheus-targets.ts STATE_FOLDER`.
+ *
+ * One group of Prometheus's file_sd format.
+ */
+export type TargetGroup = {
   readonly targets: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
-}
+};
 
 export function targetsFile(layout: ClusterLayout): string {
   return join(layout.prometheusFolder, 'targets.json');
@@ -56,7 +57,7 @@ function labelNames(labels: Readonly<Record<string, string>>): Record<string, st
 
 /** Writes the file when the pods changed; gives what it now holds. */
 async function refresh(layout: ClusterLayout, call: ApiCall, previous: string): Promise<string> {
-  const path = `/api/v1/pods?labelSelector=${encodeURIComponent(SELECTOR)}`;
+  const path = `/api/v1/pods?labelSelector=${encodeURIComponent(smokeSelector)}`;
   // The API server is the only one to answer, and its lists have this shape.
   const list = (await call('GET', path)) as { items: readonly Pod[] };
   const text = JSON.stringify(listTargets(list.items));
@@ -78,7 +79,7 @@ async function main(stateFolder: string): Promise<never> {
       // The API server may be away: the last targets stay, and the next round tries again.
       console.error(error);
     }
-    await delay(INTERVAL_MS);
+    await delay(intervalMs);
   }
 }
 

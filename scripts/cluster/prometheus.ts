@@ -1,10 +1,3 @@
-/**
- * Debian's Prometheus as a process of the first node. It scrapes the pods labelled
- * `app.kubernetes.io/part-of=hybridstore` and annotated `prometheus.io/scrape: "true"`, at the port of
- * `prometheus.io/port` and the path of `prometheus.io/path` (default /metrics); `prometheus-targets.ts` finds them.
- * Every sample carries `namespace`, `pod`, `node` and the pod's labels. Pods reach it at
- * `http://prometheus.monitoring.svc:9090`.
- */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { applyObjects, tryRunInside } from './inside.ts';
@@ -13,23 +6,31 @@ import { endProcess, findProcess, startProcess, waitForComponent } from './proce
 import { targetsFile } from './prometheus-targets.ts';
 import { serviceToProcess, userRole } from './service-objects.ts';
 
-const NAME = 'prometheus';
-const TARGETS = 'prometheus-targets';
-/** They come and go while the cluster runs. */
-export const PROMETHEUS_PROCESSES = [NAME, TARGETS];
-const PORT = 9090;
-const START_TIMEOUT_MS = 30_000;
-const END_GRACE_MS = 5_000;
+const prometheusName = 'prometheus';
+const targetsName = 'prometheus-targets';
+/**
+ * Debian's Prometheus as a process of the first node. It scrapes the pods labelled
+ * `app.kubernetes.io/part-of=hybridstore` and annotated `prometheus.io/scrape: "true"`, at the port of
+ * `prometheus.io/port` and the path of `prometheus.io/path` (default /metrics); `prometheus-targets.ts` finds them.
+ * Every sample carries `namespace`, `pod`, `node` and the pod's labels. Pods reach it at
+ * `http://prometheus.monitoring.svc:9090`.
+ *
+ * They come and go while the cluster runs.
+ */
+export const prometheusProcesses = [prometheusName, targetsName];
+const prometheusPort = 9090;
+const startTimeoutMs = 30_000;
+const endGraceMs = 5_000;
 
-export interface PrometheusOptions {
+export type PrometheusOptions = {
   /** Seconds between two scrapes of a pod; default 2. */
   readonly scrapeIntervalSeconds?: number;
   /** Rule groups in Prometheus's own shape, for recording and alerting rules. */
   readonly ruleGroups?: readonly object[];
-}
+};
 
 /** Address of Prometheus inside the cluster. */
-export const PROMETHEUS_URL = `http://prometheus.monitoring.svc:${PORT}`;
+export const clusterPrometheusUrl = `http://prometheus.monitoring.svc:${prometheusPort}`;
 
 /** The configuration file; JSON is YAML. */
 export function prometheusConfig(layout: ClusterLayout, options: PrometheusOptions = {}): string {
@@ -50,12 +51,12 @@ export function prometheusConfig(layout: ClusterLayout, options: PrometheusOptio
 function prometheusObjects(layout: ClusterLayout): object[] {
   return [
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'monitoring' } },
-    ...userRole(NAME, [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }]),
+    ...userRole(prometheusName, [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }]),
     ...serviceToProcess({
-      name: NAME,
+      name: prometheusName,
       namespace: 'monitoring',
       address: layout.nodes[0].address,
-      ports: [{ name: 'http', protocol: 'TCP', port: PORT }],
+      ports: [{ name: 'http', protocol: 'TCP', port: prometheusPort }],
     }),
   ];
 }
@@ -69,41 +70,41 @@ export async function startPrometheus(layout: ClusterLayout, options: Prometheus
   writeFileSync(configFile, prometheusConfig(layout, options));
   writeFileSync(join(layout.prometheusFolder, 'rules.json'), JSON.stringify({ groups: options.ruleGroups ?? [] }));
   await applyObjects(layout, prometheusObjects(layout));
-  const address = `${layout.nodes[0].address}:${PORT}`;
+  const address = `${layout.nodes[0].address}:${prometheusPort}`;
   const data = `--storage.tsdb.path=${join(layout.prometheusFolder, 'data')}`;
   const record = startProcess(layout, {
-    name: NAME,
+    name: prometheusName,
     command: 'prometheus',
     args: [`--config.file=${configFile}`, data, `--web.listen-address=${address}`, '--web.enable-lifecycle'],
     node: layout.nodes[0],
   });
   const script = new URL('./prometheus-targets.ts', import.meta.url).pathname;
   const targetArguments = [script, layout.stateFolder];
-  startProcess(layout, { name: TARGETS, command: process.execPath, args: targetArguments, node: layout.nodes[0] });
+  startProcess(layout, { name: targetsName, command: process.execPath, args: targetArguments, node: layout.nodes[0] });
   await waitForComponent(layout, {
     record,
-    what: `an answer at ${PROMETHEUS_URL}`,
-    timeoutMs: START_TIMEOUT_MS,
+    what: `an answer at ${clusterPrometheusUrl}`,
+    timeoutMs: startTimeoutMs,
     probe: async () => (await queryReady(layout)).includes('Ready'),
   });
-  return PROMETHEUS_URL;
+  return clusterPrometheusUrl;
 }
 
 /** Ends Prometheus when it runs. */
 export async function stopPrometheus(layout: ClusterLayout): Promise<void> {
-  for (const name of PROMETHEUS_PROCESSES) {
+  for (const name of prometheusProcesses) {
     const record = findProcess(layout, name);
-    if (record !== undefined) await endProcess(record, END_GRACE_MS);
+    if (record !== undefined) await endProcess(record, endGraceMs);
   }
 }
 
 async function queryReady(layout: ClusterLayout): Promise<string> {
-  return (await fetchInside(layout, `${PROMETHEUS_URL}/-/ready`)).trim();
+  return (await fetchInside(layout, `${clusterPrometheusUrl}/-/ready`)).trim();
 }
 
 /** Value of an instant PromQL query: Prometheus's own `data.result`. */
 export async function queryPrometheus(layout: ClusterLayout, query: string): Promise<readonly object[]> {
-  const text = await fetchInside(layout, `${PROMETHEUS_URL}/api/v1/query?query=${encodeURIComponent(query)}`);
+  const text = await fetchInside(layout, `${clusterPrometheusUrl}/api/v1/query?query=${encodeURIComponent(query)}`);
   // Prometheus's documented answer; `status` is checked before the rest is used.
   const answer = JSON.parse(text) as { status: string; error?: string; data: { result: readonly object[] } };
   if (answer.status !== 'success') throw new Error(`Prometheus refused ${query}: ${answer.error}`);

@@ -1,16 +1,16 @@
-/** Runs one command to its end and gives what it printed. The only place of these scripts that collects output. */
 import { spawn } from 'node:child_process';
 
 /** More than this of one stream is cut from its front: the end of a log tells more than its start. */
-const OUTPUT_CHARS_MAX = 8_000_000;
+const outputCharsMax = 8_000_000;
 
-export interface RunResult {
+/** Runs one command to its end and gives what it printed. The only place of these scripts that collects output. */
+export type RunResult = {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-}
+};
 
-export interface RunOptions {
+export type RunOptions = {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
@@ -18,7 +18,7 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Called with each piece of output as it comes (both streams). */
   readonly onOutput?: (text: string) => void;
-}
+};
 
 /** Result of a command, whatever its exit code. Rejects only when it could not be started. */
 export function tryRun(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
@@ -33,7 +33,7 @@ export function tryRun(command: string, args: readonly string[], options: RunOpt
       const stream = child[name];
       stream?.setEncoding('utf8');
       stream?.on('data', (text: string) => {
-        output[name] = (output[name] + text).slice(-OUTPUT_CHARS_MAX);
+        output[name] = (output[name] + text).slice(-outputCharsMax);
         options.onOutput?.(text);
       });
     }

@@ -1,6 +1,5 @@
 /** Kubernetes objects that several parts of the local cluster need. */
-
-export interface ProcessService {
+export type ProcessService = {
   readonly name: string;
   readonly namespace: string;
   /** Fixed service address; without it, one is given out. */
@@ -8,7 +7,7 @@ export interface ProcessService {
   /** Address on which the process listens. */
   readonly address: string;
   readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP'; readonly port: number }[];
-}
+};
 
 /** A service whose endpoint is a process of a node instead of pods: no selector, and an endpoint slice made by hand. */
 export function serviceToProcess(service: ProcessService): object[] {

@@ -1,9 +1,3 @@
-/**
- * Proves that the local cluster is one: boots it from nothing, deploys a small StatefulSet with an image of the image
- * builder, and checks what the end-to-end tests will lean on. Ends the cluster and checks that nothing is left.
- *
- *     node scripts/cluster/smoke.ts [--rounds N] [--state DIR]
- */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +7,7 @@ import { listPids } from './cgroups.ts';
 import {
   applyObjects,
   type Cluster,
+  clusterPrometheusUrl,
   cutNode,
   describeCluster,
   fetchInside,
@@ -20,7 +15,6 @@ import {
   importImages,
   inCluster,
   layoutCluster,
-  PROMETHEUS_URL,
   queryPrometheus,
   startCluster,
   startPrometheus,
@@ -30,18 +24,24 @@ import {
 import { packageClosure, packageFiles } from './image-files.ts';
 import { buildImage, type ImageSpec } from './images.ts';
 import { tryRunInside } from './inside.ts';
-import { REPOSITORY_FOLDER } from './layout.ts';
+import { repositoryFolder } from './layout.ts';
 import { createProgress } from './progress.ts';
-import { NAMESPACE, smokeObjects } from './smoke/objects.ts';
+import { smokeNamespace, smokeObjects } from './smoke/objects.ts';
 import { listVolume } from './volumes.ts';
 
-const WAIT_MS = 90_000;
-const POLL_MS = 250;
+/**
+ * Proves that the local cluster is one: boots it from nothing, deploys a small StatefulSet with an image of the image
+ * builder, and checks what the end-to-end tests will lean on. Ends the cluster and checks that nothing is left.
+ *
+ *     node scripts/cluster/smoke.ts [--rounds N] [--state DIR]
+ */
+const waitMs = 90_000;
+const pollMs = 250;
 /** Enough tries that missing one of two pods by chance does not happen (2⁻³⁹). */
-const SERVICE_TRIES = 40;
+const serviceTries = 40;
 
 /** Packages outside of the bundles, and the workspaces that ask for them. */
-const NATIVE_PACKAGES = [
+const nativePackages = [
   ['@duckdb/node-api', 'services/tenant-node'],
   ['@node-rs/argon2', 'services/auth-gateway'],
   ['bcrypt', 'services/auth-gateway'],
@@ -52,19 +52,19 @@ const progress = createProgress();
 
 /** Waits until the check passes; its last failure is the error. */
 async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + WAIT_MS;
+  const deadline = performance.now() + waitMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
       if (performance.now() > deadline) throw error;
     }
-    await delay(POLL_MS);
+    await delay(pollMs);
   }
 }
 
 function kubectl(cluster: Cluster, ...args: string[]): Promise<string> {
-  return inCluster(cluster, ['kubectl', '-n', NAMESPACE, ...args]);
+  return inCluster(cluster, ['kubectl', '-n', smokeNamespace, ...args]);
 }
 
 /** Runs a script (an ES module) in a pod with the pod's own Node. */
@@ -75,12 +75,12 @@ function inPod(cluster: Cluster, pod: string, script: string): Promise<string> {
 /** Like the services image: the launcher becomes the service that the first argument names, packages lie beside it. */
 function smokeImage(): ImageSpec {
   const source = (path: string) => new URL(path, import.meta.url).pathname;
-  const requests = NATIVE_PACKAGES.map(([name, workspace]) => ({ name, from: join(REPOSITORY_FOLDER, workspace) }));
+  const requests = nativePackages.map(([name, workspace]) => ({ name, from: join(repositoryFolder, workspace) }));
   return {
     name: 'hybridstore/smoke',
     tag: '1',
     entrypoint: ['/usr/local/bin/node', '/app/launch.ts'],
-    packages: packageFiles(packageClosure(REPOSITORY_FOLDER, requests)),
+    packages: packageFiles(packageClosure(repositoryFolder, requests)),
     files: [
       { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: source('./image/launch.ts') },
       { kind: 'copy', path: 'app/services/smoke/src/main.js', mode: 0o644, source: source('./smoke/server.js') },
@@ -137,7 +137,7 @@ async function checkDns(cluster: Cluster): Promise<void> {
 /** Both pods answer behind one service address: to a pod (also when it is sent to itself) and to a process outside. */
 async function checkService(cluster: Cluster): Promise<void> {
   const script = `const seen = new Set();
-    for (let i = 0; i < ${SERVICE_TRIES}; i += 1) {
+    for (let i = 0; i < ${serviceTries}; i += 1) {
       const response = await fetch('http://smoke.smoke.svc:8080/', { headers: { connection: 'close' } });
       seen.add(await response.text());
     }
@@ -159,7 +159,7 @@ async function checkPrometheus(cluster: Cluster): Promise<void> {
   await eventually(async () => {
     assert.equal((await queryPrometheus(cluster, 'smoke_requests_total')).length, 2);
   });
-  const url = `${PROMETHEUS_URL}/api/v1/query?query=up`;
+  const url = `${clusterPrometheusUrl}/api/v1/query?query=up`;
   const script = `console.log((await (await fetch('${url}')).json()).data.result.length)`;
   assert.equal(await inPod(cluster, 'smoke-1', script), '2\n');
   await stopPrometheus(cluster);
@@ -195,7 +195,7 @@ async function checkDrain(cluster: Cluster): Promise<void> {
 
 async function checkRecycling(cluster: Cluster): Promise<void> {
   const volume = await kubectl(cluster, 'get', 'pvc', 'shared', '-o', 'jsonpath={.spec.volumeName}');
-  await inCluster(cluster, ['kubectl', 'delete', 'namespace', NAMESPACE, '--timeout=60s']);
+  await inCluster(cluster, ['kubectl', 'delete', 'namespace', smokeNamespace, '--timeout=60s']);
   await eventually(async () => {
     const phases = await inCluster(cluster, ['kubectl', 'get', 'pv', '-o', 'jsonpath={.items[*].status.phase}']);
     assert.deepEqual([...new Set(phases.split(' '))], ['Available']);
@@ -235,7 +235,7 @@ async function runRound(stateFolder: string): Promise<void> {
 }
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '1' }, state: { type: 'string' } } });
-const { stateFolder } = layoutCluster(values.state ?? join(REPOSITORY_FOLDER, '.hybridstore', 'cluster-smoke'));
+const { stateFolder } = layoutCluster(values.state ?? join(repositoryFolder, '.hybridstore', 'cluster-smoke'));
 for (let round = 1; round <= Number(values.rounds); round += 1) {
   await progress(`round ${round} of ${values.rounds}`, () => runRound(stateFolder));
 }

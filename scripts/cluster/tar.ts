@@ -1,13 +1,13 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+
+const blockBytes = 512;
+const nameBytesMax = 100;
+
 /**
  * Writes tar streams (POSIX ustar with pax records for long paths) that depend on nothing but their entries: sorted
  * paths, owner root, time zero. Format: IEEE Std 1003.1-2017, "pax Interchange Format".
  */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-
-const BLOCK_BYTES = 512;
-const NAME_BYTES_MAX = 100;
-
 export type TarEntry =
   | { readonly kind: 'folder'; readonly path: string; readonly mode: number }
   | { readonly kind: 'link'; readonly path: string; readonly target: string }
@@ -18,7 +18,7 @@ export type TarEntry =
 /** Bytes of a tar archive. Folders that an entry lies in and that are not listed are added with mode 0755. */
 export async function* writeTar(entries: readonly TarEntry[]): AsyncGenerator<Buffer> {
   for (const entry of withParents(entries)) yield* writeEntry(entry);
-  yield Buffer.alloc(2 * BLOCK_BYTES);
+  yield Buffer.alloc(2 * blockBytes);
 }
 
 /** The entries and their missing parents in the order of the archive. Two entries of one path are a mistake. */
@@ -71,19 +71,19 @@ async function* writeCopy(entry: TarEntry & { kind: 'copy' }): AsyncGenerator<Bu
   yield padding(size);
 }
 
-interface Header {
+type Header = {
   readonly path: string;
   readonly mode: number;
   readonly type: '0' | '2' | '5' | 'x';
   readonly size: number;
   readonly target?: string;
-}
+};
 
 function* writeHeader(header: Header): Generator<Buffer> {
   const target = header.target ?? '';
   const records = [
-    ...(Buffer.byteLength(header.path) > NAME_BYTES_MAX ? [paxRecord('path', header.path)] : []),
-    ...(Buffer.byteLength(target) > NAME_BYTES_MAX ? [paxRecord('linkpath', target)] : []),
+    ...(Buffer.byteLength(header.path) > nameBytesMax ? [paxRecord('path', header.path)] : []),
+    ...(Buffer.byteLength(target) > nameBytesMax ? [paxRecord('linkpath', target)] : []),
   ];
   if (records.length > 0) {
     const content = Buffer.from(records.join(''));
@@ -104,7 +104,7 @@ export function paxRecord(key: string, value: string): string {
 }
 
 function headerBlock(header: Header): Buffer {
-  const block = Buffer.alloc(BLOCK_BYTES);
+  const block = Buffer.alloc(blockBytes);
   const octal = (value: number, offset: number, digits: number) =>
     block.write(value.toString(8).padStart(digits, '0'), offset);
   block.write(truncate(header.path), 0);
@@ -128,9 +128,9 @@ function headerBlock(header: Header): Buffer {
 
 /** What a reader without pax would see; bytes, because a cut may not split what the field holds. */
 function truncate(text: string): string {
-  return Buffer.byteLength(text) <= NAME_BYTES_MAX ? text : 'long-path';
+  return Buffer.byteLength(text) <= nameBytesMax ? text : 'long-path';
 }
 
 function padding(size: number): Buffer {
-  return Buffer.alloc((BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES);
+  return Buffer.alloc((blockBytes - (size % blockBytes)) % blockBytes);
 }

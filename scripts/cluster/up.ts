@@ -1,12 +1,12 @@
+import { parseArgs } from 'node:util';
+import { startCluster } from './cluster.ts';
+import { defaultVolumeCounts } from './volumes.ts';
+
 /**
  *     node scripts/cluster/up.ts [--state DIR] [--rwo N] [--net N] [--rwx N]
  *
  * Boots the local cluster and prints how to use it. Runs in the background until `cluster:down`.
  */
-import { parseArgs } from 'node:util';
-import { startCluster } from './cluster.ts';
-import { DEFAULT_VOLUME_COUNTS } from './volumes.ts';
-
 const { values } = parseArgs({
   options: { state: { type: 'string' }, rwo: { type: 'string' }, net: { type: 'string' }, rwx: { type: 'string' } },
 });
@@ -21,9 +21,9 @@ try {
     signal: interrupted.signal,
     ...(values.state === undefined ? {} : { stateFolder: values.state }),
     volumes: {
-      rwo: Number(values.rwo ?? DEFAULT_VOLUME_COUNTS.rwo),
-      net: Number(values.net ?? DEFAULT_VOLUME_COUNTS.net),
-      rwx: Number(values.rwx ?? DEFAULT_VOLUME_COUNTS.rwx),
+      rwo: Number(values.rwo ?? defaultVolumeCounts.rwo),
+      net: Number(values.net ?? defaultVolumeCounts.net),
+      rwx: Number(values.rwx ?? defaultVolumeCounts.rwx),
     },
   });
   const state = values.state === undefined ? '' : ` --state ${values.state}`;

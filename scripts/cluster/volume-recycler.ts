@@ -1,24 +1,25 @@
-/**
- * A process of the cluster: empties every Released volume and makes it Available again. It looks once a second, because
- * a missed watch event would cost a test its volume, and a list of some dozens of volumes costs nothing.
- *
- * Run by `startCluster` as `node volume-recycler.ts STATE_FOLDER`.
- */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ApiCall, createApiCall } from './api-call.ts';
 import { layoutCluster } from './layout.ts';
 import { emptyVolumeFolder } from './volumes.ts';
 
-const INTERVAL_MS = 1_000;
+const intervalMs = 1_000;
 
 /** The part of a PersistentVolume that decides. */
-interface Volume {
+type Volume = {
   readonly metadata: { readonly name: string; readonly resourceVersion: string };
   readonly spec: { readonly local?: { readonly path: string } };
   readonly status: { readonly phase: string };
-}
+};
 
-/** Recycles the volumes that are Released now; gives their names. */
+/**
+ * A process of the cluster: empties every Released volume and makes it Available again. It looks once a second, because
+ * a missed watch event would cost a test its volume, and a list of some dozens of volumes costs nothing.
+ *
+ * Run by `startCluster` as `node volume-recycler.ts STATE_FOLDER`.
+ *
+ * Recycles the volumes that are Released now; gives their names.
+ */
 export async function recycleReleased(call: ApiCall, emptyFolder: (path: string) => void): Promise<string[]> {
   // The API server is the only one to answer, and its lists have this shape.
   const list = (await call('GET', '/api/v1/persistentvolumes')) as { items: readonly Volume[] };
@@ -44,7 +45,7 @@ async function main(stateFolder: string): Promise<never> {
       // The API server may be away or another writer quicker; the next round sees the volume again.
       console.error(error);
     }
-    await delay(INTERVAL_MS);
+    await delay(intervalMs);
   }
 }
 

@@ -1,3 +1,8 @@
+import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { ClusterLayout } from './layout.ts';
+import { userRole } from './service-objects.ts';
+
 /**
  * Persistent volumes made beforehand: `local` ones, because fsGroup does not apply to hostPath ones. Three classes:
  *
@@ -7,43 +12,38 @@
  *
  * A claim that is deleted leaves its volume Released; the recycler empties the folder and makes it Available again.
  */
-import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import type { ClusterLayout } from './layout.ts';
-import { userRole } from './service-objects.ts';
-
-export const RWO_CLASS = 'local-rwo';
-export const NETWORK_CLASS = 'network-rwo';
-export const RWX_CLASS = 'shared-rwx';
+export const rwoClass = 'local-rwo';
+export const networkClass = 'network-rwo';
+export const rwxClass = 'shared-rwx';
 /** Claims may ask for up to this; nothing holds a volume to its size. */
-const CAPACITY = '20Gi';
+const volumeCapacity = '20Gi';
 /** Pods of any user write here even without fsGroup. */
-const FOLDER_MODE = 0o777;
+const folderMode = 0o777;
 
-export interface VolumeCounts {
+export type VolumeCounts = {
   /** Of `local-rwo` in all, spread evenly over the nodes. */
   readonly rwo: number;
   /** Of `network-rwo`. */
   readonly net: number;
   /** Of `shared-rwx`. */
   readonly rwx: number;
-}
+};
 
-export const DEFAULT_VOLUME_COUNTS: VolumeCounts = { rwo: 24, net: 24, rwx: 12 };
-const VOLUMES_MAX = 500;
+export const defaultVolumeCounts: VolumeCounts = { rwo: 24, net: 24, rwx: 12 };
+const volumesMax = 500;
 
-export interface VolumePlan {
+export type VolumePlan = {
   readonly name: string;
   readonly className: string;
   readonly accessModes: readonly string[];
   readonly nodes: readonly string[];
-}
+};
 
 /** Which volumes there are, by name. */
 export function planVolumes(layout: ClusterLayout, counts: VolumeCounts): VolumePlan[] {
   for (const count of [counts.rwo, counts.net, counts.rwx]) {
-    if (!Number.isInteger(count) || count < 0 || count > VOLUMES_MAX) {
-      throw new Error(`expected 0 to ${VOLUMES_MAX} volumes of a class, got ${count}`);
+    if (!Number.isInteger(count) || count < 0 || count > volumesMax) {
+      throw new Error(`expected 0 to ${volumesMax} volumes of a class, got ${count}`);
     }
   }
   const nodes = layout.nodes.map((node) => node.name);
@@ -52,13 +52,13 @@ export function planVolumes(layout: ClusterLayout, counts: VolumeCounts): Volume
   const make = (count: number, plan: (index: number) => VolumePlan) => Array.from({ length: count }, (_, i) => plan(i));
   const rwo = make(counts.rwo, (index) => {
     const node = nodes[index % nodes.length]!; // The remainder of a division by the length is an index.
-    return { name: `rwo-${number(index)}`, className: RWO_CLASS, accessModes: once, nodes: [node] };
+    return { name: `rwo-${number(index)}`, className: rwoClass, accessModes: once, nodes: [node] };
   });
   const net = make(counts.net, (index) => {
-    return { name: `net-${number(index)}`, className: NETWORK_CLASS, accessModes: once, nodes };
+    return { name: `net-${number(index)}`, className: networkClass, accessModes: once, nodes };
   });
   const rwx = make(counts.rwx, (index) => {
-    return { name: `rwx-${number(index)}`, className: RWX_CLASS, accessModes: ['ReadWriteMany', ...once], nodes };
+    return { name: `rwx-${number(index)}`, className: rwxClass, accessModes: ['ReadWriteMany', ...once], nodes };
   });
   return [...rwo, ...net, ...rwx];
 }
@@ -67,9 +67,9 @@ export function planVolumes(layout: ClusterLayout, counts: VolumeCounts): Volume
 export function volumeObjects(layout: ClusterLayout, counts: VolumeCounts): object[] {
   const rules = [{ apiGroups: [''], resources: ['persistentvolumes'], verbs: ['get', 'list', 'watch', 'patch'] }];
   return [
-    storageClass(RWO_CLASS, 'WaitForFirstConsumer', false),
-    storageClass(NETWORK_CLASS, 'WaitForFirstConsumer', true),
-    storageClass(RWX_CLASS, 'Immediate', false),
+    storageClass(rwoClass, 'WaitForFirstConsumer', false),
+    storageClass(networkClass, 'WaitForFirstConsumer', true),
+    storageClass(rwxClass, 'Immediate', false),
     ...planVolumes(layout, counts).map((plan) => persistentVolume(plan, volumePath(layout, plan.name))),
     ...userRole('volume-recycler', rules),
   ];
@@ -94,7 +94,7 @@ export function persistentVolume(plan: VolumePlan, path: string): object {
     kind: 'PersistentVolume',
     metadata: { name: plan.name },
     spec: {
-      capacity: { storage: CAPACITY },
+      capacity: { storage: volumeCapacity },
       accessModes: plan.accessModes,
       storageClassName: plan.className,
       persistentVolumeReclaimPolicy: 'Retain',
@@ -120,7 +120,7 @@ export function emptyVolumeFolder(layout: ClusterLayout, path: string): void {
     throw new Error(`expected a volume below ${layout.volumeFolder}, got ${path}`);
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true });
-  chmodSync(path, FOLDER_MODE);
+  chmodSync(path, folderMode);
 }
 
 /** Files and folders directly in a volume; for tests that look at what a pod wrote. */

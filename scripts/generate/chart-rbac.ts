@@ -1,7 +1,7 @@
+import type { PolicyRule } from '@hybridstore/controller-runtime';
 import { stringify } from 'yaml';
 import { compactionPolicyRules } from '../../operator/src/compaction-policy/rbac.ts';
 import { dataSourceRules } from '../../operator/src/data-source/rbac.ts';
-import type { PolicyRule } from '../../operator/src/reconcile/rbac.ts';
 import { sharedServicesRules } from '../../operator/src/shared-services/rbac.ts';
 import { tenantRules } from '../../operator/src/tenant/rbac.ts';
 import type { GeneratedFile } from './generated-file.ts';

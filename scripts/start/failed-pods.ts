@@ -1,4 +1,4 @@
-import { type Kube, kinds, listAll } from '@hybridstore/operator';
+import { type Kube, listAll, pods } from '@hybridstore/controller-runtime';
 import { HybridStoreError } from '@hybridstore/runtime';
 
 /** The last lines that a pod printed. */
@@ -23,7 +23,7 @@ export class FailedPods {
 
   /** Throws `corrupt` with a pod's own words once it was started in vain too often. */
   async check(): Promise<void> {
-    for (const pod of (await listAll(this.#kube, kinds.pod)).items) {
+    for (const pod of (await listAll(this.#kube, pods)).items) {
       const count = pod.status?.containerStatuses?.[0]?.restartCount ?? 0;
       const before = this.#seen.get(pod.metadata.uid) ?? { count, restarts: 0 };
       const restarts = before.restarts + (count > before.count ? 1 : 0);

@@ -1,4 +1,5 @@
-import { buildSigningSecret, type Kube, kinds, readSigningSecret, signingSecretName } from '@hybridstore/operator';
+import { type Kube, secrets } from '@hybridstore/controller-runtime';
+import { buildSigningSecret, readSigningSecret, signingSecretName } from '@hybridstore/operator';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { systemNamespace } from './settings.ts';
 
@@ -7,10 +8,10 @@ export async function provideJwtSecret(kube: Kube, secret: string): Promise<void
   const name = signingSecretName('auth-gateway');
   const key = { namespace: systemNamespace, name };
   try {
-    await kube.create(kinds.secret, buildSigningSecret({ ...key, labels: {}, owners: [], secret }));
+    await kube.create(secrets, buildSigningSecret({ ...key, labels: {}, owners: [], secret }));
   } catch (error) {
     if (!isHybridStoreError(error, 'conflict')) throw error;
-    if (readSigningSecret(await kube.get(kinds.secret, key)) === secret) return;
+    if (readSigningSecret(await kube.get(secrets, key)) === secret) return;
     throw new HybridStoreError(
       'conflict',
       'JWT_SECRET: expected the secret that the data folder was begun with, found another; unset it, or choose another --data-dir',

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { services } from '@hybridstore/contracts';
-import { type EmbeddedPlatform, sharedServiceNames } from '@hybridstore/operator';
+import type { EmbeddedPlatform } from '@hybridstore/embedded-kubernetes';
+import { sharedServiceNames } from '@hybridstore/operator';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { systemNamespace } from './settings.ts';
 

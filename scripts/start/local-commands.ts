@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { EmbeddedPlatformOptions } from '@hybridstore/operator';
+import type { EmbeddedPlatformOptions } from '@hybridstore/embedded-kubernetes';
 
 /** Packages whose code runs in services. */
 const sharedPackages = ['contracts', 'http', 'plan', 'runtime'];

@@ -1,14 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type KubeObject, kinds, type Resource } from '@hybridstore/operator';
+import { customResourceDefinitions, type KubeObject, namespaces, type Resource } from '@hybridstore/controller-runtime';
+import { compactionPolicies, dataSources, tenants } from '@hybridstore/operator';
 import { parseAllDocuments } from 'yaml';
 
 const resources: Readonly<Record<string, Resource>> = {
-  Tenant: kinds.tenant,
-  DataSource: kinds.dataSource,
-  CompactionPolicy: kinds.compactionPolicy,
-  CustomResourceDefinition: kinds.customResourceDefinition,
-  Namespace: kinds.namespace,
+  Tenant: tenants,
+  DataSource: dataSources,
+  CompactionPolicy: compactionPolicies,
+  CustomResourceDefinition: customResourceDefinitions,
+  Namespace: namespaces,
 };
 
 /** Every object of the YAML files of a folder, with where it belongs. */

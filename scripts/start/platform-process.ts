@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { connectKube, type Kube } from '@hybridstore/operator';
+import { connectKube, type Kube } from '@hybridstore/controller-runtime';
 import type { Endpoints } from './endpoints-file.ts';
 
 const startScript = fileURLToPath(new URL('../start.ts', import.meta.url));

@@ -2,17 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { services } from '@hybridstore/contracts';
+import { configMaps, type Kube, namespaces } from '@hybridstore/controller-runtime';
+import { EmbeddedPlatform, startHttpFront, writeKubeConfig } from '@hybridstore/embedded-kubernetes';
 import { createServer, HttpClient } from '@hybridstore/http';
-import {
-  EmbeddedPlatform,
-  type Kube,
-  kinds,
-  PublishedKeysVerifier,
-  sharedServiceNames,
-  startHttpFront,
-  startOperator,
-  writeKubeConfig,
-} from '@hybridstore/operator';
+import { PublishedKeysVerifier, sharedServiceNames, startOperator } from '@hybridstore/operator';
 import { createLogger, createMetrics, LogRing, systemClock } from '@hybridstore/runtime';
 import { exampleTenant } from './example.ts';
 import { FailedPods } from './failed-pods.ts';
@@ -152,12 +145,12 @@ async function applyDefinitions(kube: Kube, root: string): Promise<void> {
   for (const { resource, object } of readFolder(join(root, 'crds')))
     await kube.apply(resource, object, { force: true });
   for (const name of [systemNamespace, 'default'])
-    await kube.apply(kinds.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    await kube.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
 }
 
 /** Public keys of all issuers, for the operator's own server. */
 async function writeKeys(kube: Kube, path: string): Promise<void> {
-  const { data } = await kube.get(kinds.configMap, { namespace: systemNamespace, name: 'hybridstore-jwks' });
+  const { data } = await kube.get(configMaps, { namespace: systemNamespace, name: 'hybridstore-jwks' });
   writeFileSync(path, data?.['jwks.json'] ?? '');
 }
 

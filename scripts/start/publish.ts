@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { services } from '@hybridstore/contracts';
-import { type EmbeddedPlatform, type Kube, kinds, listAll, sharedServiceNames } from '@hybridstore/operator';
+import { type Kube, listAll, secrets } from '@hybridstore/controller-runtime';
+import type { EmbeddedPlatform } from '@hybridstore/embedded-kubernetes';
+import { sharedServiceNames, tenants } from '@hybridstore/operator';
 import type { Endpoints } from './endpoints-file.ts';
 import { systemNamespace } from './settings.ts';
 
@@ -9,7 +11,7 @@ export type Administrator = { readonly username: string; readonly password: stri
 
 /** Name and password that the operator made for the administrator. */
 export async function readAdministrator(kube: Kube): Promise<Administrator> {
-  const { data } = await kube.get(kinds.secret, { namespace: systemNamespace, name: 'hybridstore-admin' });
+  const { data } = await kube.get(secrets, { namespace: systemNamespace, name: 'hybridstore-admin' });
   const read = (key: string) => Buffer.from(data?.[key] ?? '', 'base64').toString('utf8');
   return { username: read('username'), password: read('password') };
 }
@@ -23,8 +25,8 @@ export async function describeEndpoints(
   const credentials = join(folder, 'admin.json');
   const administrator = await readAdministrator(platform.kube);
   writeFileSync(credentials, `${JSON.stringify(administrator)}\n`, { mode: 0o600 });
-  const { items } = await listAll(platform.kube, kinds.tenant);
-  const tenants = items.map(({ metadata }) => {
+  const { items } = await listAll(platform.kube, tenants);
+  const endpoints = items.map(({ metadata }) => {
     const nodes = platform.controllers
       .addressesOf(metadata.namespace ?? 'default', `hs-${metadata.name}`)
       .map((host) => `http://${host}:${services['tenant-node']}`);
@@ -35,7 +37,7 @@ export async function describeEndpoints(
     services: Object.fromEntries(
       [...sharedServiceNames, 'operator' as const].map((name) => [name, url(services[name])]),
     ),
-    tenants: Object.fromEntries(tenants),
+    tenants: Object.fromEntries(endpoints),
     kubeconfig: join(folder, 'kubeconfig'),
     admin_credentials: credentials,
   };

@@ -1,4 +1,11 @@
-import { type Kube, type KubeObject, kinds, listAll, type Resource } from '@hybridstore/operator';
+import {
+  deployments,
+  type Kube,
+  type KubeObject,
+  listAll,
+  type Resource,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import type { FailedPods } from './failed-pods.ts';
 
@@ -27,15 +34,15 @@ export type WorkloadWait = {
 export async function waitForWorkloads(kube: Kube, { countMin, timeoutMs, failed }: WorkloadWait): Promise<void> {
   await poll(timeoutMs, async () => {
     await failed.check();
-    const deployments = (await listAll(kube, kinds.deployment)).items;
-    const sets = (await listAll(kube, kinds.statefulSet)).items;
-    const waiting = [...deployments, ...sets].filter(
+    const made = (await listAll(kube, deployments)).items;
+    const sets = (await listAll(kube, statefulSets)).items;
+    const waiting = [...made, ...sets].filter(
       (one) =>
         (one.status?.readyReplicas ?? 0) < (one.spec?.replicas ?? 1) ||
         one.status?.observedGeneration !== one.metadata.generation,
     );
-    if (deployments.length >= countMin && waiting.length === 0) return undefined;
-    return `${deployments.length} of ${countMin} services made; not ready: ${waiting.map((one) => one.metadata.name).join(', ') || 'none'}`;
+    if (made.length >= countMin && waiting.length === 0) return undefined;
+    return `${made.length} of ${countMin} services made; not ready: ${waiting.map((one) => one.metadata.name).join(', ') || 'none'}`;
   });
 }
 

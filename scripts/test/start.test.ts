@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { EmbeddedApiServer, kinds } from '@hybridstore/operator';
+import { namespaces, pods, secrets } from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { FakeClock } from '@hybridstore/test-kit';
 import { isUsageError, parseArguments, usage } from '../start/arguments.ts';
 import { FailedPods } from '../start/failed-pods.ts';
@@ -176,9 +177,9 @@ describe('JWT_SECRET', () => {
 
   it('becomes the secret of the gateway, and may not change under a folder that has one', async () => {
     const kube = new EmbeddedApiServer({ clock: new FakeClock() });
-    await kube.apply(kinds.namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } });
+    await kube.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } });
     await provideJwtSecret(kube, strong);
-    const stored = await kube.get(kinds.secret, { namespace: systemNamespace, name: 'auth-gateway-signing-key' });
+    const stored = await kube.get(secrets, { namespace: systemNamespace, name: 'auth-gateway-signing-key' });
     assert.equal(Buffer.from(stored.data?.['secret'] ?? '', 'base64').toString(), strong);
     await provideJwtSecret(kube, strong);
     await assert.rejects(
@@ -192,9 +193,9 @@ describe('a service that cannot start', () => {
   it('ends the start with its own words after two tries, and earlier runs do not count', async () => {
     const kube = new EmbeddedApiServer({ clock: new FakeClock() });
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'gateway', namespace: 'default' } };
-    await kube.create(kinds.pod, { ...pod, spec: { containers: [{ name: 'main', image: 'x' }] } });
+    await kube.create(pods, { ...pod, spec: { containers: [{ name: 'main', image: 'x' }] } });
     const restartedTo = (restartCount: number) =>
-      kube.patchStatus(kinds.pod, {
+      kube.patchStatus(pods, {
         ...pod,
         status: { containerStatuses: [{ name: 'main', restartCount, ready: false, image: 'x', imageID: 'x' }] },
       });

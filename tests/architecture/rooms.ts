@@ -1,5 +1,5 @@
 /**
- * The rooms of this house: which files stand in each, and what each may import. A file belongs to the first room whose
+ * The rooms of the code base: which files stand in each, and what each may import. A file belongs to the first room whose
  * pattern matches it. A wall is moved here, in the same commit as its ADR, or not at all.
  *
  * Import targets are written as `npm:<package>`, `node:<module>`, `@hybridstore/<package>` or a path in the repository.
@@ -8,21 +8,194 @@ export type Room = {
   readonly name: string;
   readonly files: RegExp;
   readonly mayImport: readonly RegExp[];
-  /** Globals that the room must take as arguments instead: `clock` (Date.now, timers), `random`, `environment` (process.env). */
+  /** Globals that the room must take as arguments instead. */
   readonly mustNotReach?: readonly Reach[];
 };
+/** `clock`: Date.now and timers; `environment`: process.env. */
 export type Reach = 'clock' | 'random' | 'environment';
 
-const contracts = /^@hybridstore\/contracts$/;
-const plan = /^@hybridstore\/plan$/;
-const runtime = /^@hybridstore\/runtime$/;
-const http = /^@hybridstore\/http$/;
-const node = /^node:/;
-const pureNode = /^node:(assert|buffer|crypto|util|path|zlib)(\/|$)/;
-const anyNpm = /^npm:/;
 const pureReach: readonly Reach[] = ['clock', 'random', 'environment'];
 const noEnvironment: readonly Reach[] = ['environment'];
+
 const inside = (folder: string): RegExp => new RegExp(`^${folder}/`);
+const file = (path: string): RegExp => new RegExp(`^${path.replaceAll('.', '\\.')}$`);
+/** The front door of packages of ours, and of one of them its second door: `sql/dsl`. */
+const our = (...names: readonly string[]): RegExp => new RegExp(`^@hybridstore/(${names.join('|')})$`);
+const npm = (...names: readonly string[]): RegExp => new RegExp(`^npm:(${names.join('|')})$`);
+const node = (...names: readonly string[]): RegExp => new RegExp(`^node:(${names.join('|')})(/|$)`);
+
+/** Modules of Node that compute: none of them reaches outside the process. */
+const pureNode = node('assert', 'buffer', 'crypto', 'util', 'path', 'zlib');
+const anyNode = /^node:/;
+const anyNpm = /^npm:/;
+
+const contracts = 'packages/contracts/src';
+const runtime = 'packages/runtime/src';
+const plan = 'packages/plan/src';
+const http = 'packages/http/src';
+const engine = 'packages/engine/src';
+const sql = 'packages/sql/src';
+const controllerRuntime = 'packages/controller-runtime/src';
+const embedded = 'packages/embedded-kubernetes/src';
+const operator = 'operator/src';
+
+const packageRooms: readonly Room[] = [
+  {
+    name: 'contracts',
+    files: inside(contracts),
+    mayImport: [npm('typebox', 'ajv', 'ajv-formats'), inside(contracts)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'runtime/disk',
+    files: file(`${runtime}/disk.ts`),
+    mayImport: [node('fs', 'path', 'crypto', 'sqlite'), inside(runtime)],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
+    name: 'runtime',
+    files: inside(runtime),
+    mayImport: [our('contracts'), anyNode, npm('pino', 'prom-client'), inside(runtime)],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'plan',
+    files: inside(plan),
+    mayImport: [our('contracts'), inside(plan)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'http',
+    files: inside(http),
+    mayImport: [
+      our('contracts', 'runtime'),
+      anyNode,
+      npm('fastify', '@fastify/cors', 'undici', 'ajv', 'ajv-formats', 'jsonwebtoken', 'typebox'),
+      inside(http),
+    ],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'engine/segment',
+    files: inside(`${engine}/segment`),
+    mayImport: [our('contracts', 'runtime'), anyNode, npm('@duckdb/node-api'), inside(engine)],
+  },
+  {
+    name: 'engine',
+    files: inside(engine),
+    mayImport: [
+      our('contracts', 'runtime'),
+      pureNode,
+      npm('@duckdb/node-api', '@duckdb/node-bindings', 'hyparquet'),
+      inside(engine),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
+    name: 'sql/parsing',
+    files: inside(`${sql}/parsing`),
+    mayImport: [
+      our('contracts', 'runtime', 'plan'),
+      node('worker_threads'),
+      npm('@polyglot-sql/sdk', 'node-sql-parser'),
+      inside(sql),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'sql/dsl',
+    files: inside(`${sql}/dsl`),
+    mayImport: [our('contracts', 'plan'), inside(`${sql}/dsl`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'sql',
+    files: inside(sql),
+    mayImport: [our('contracts', 'runtime', 'plan'), inside(sql)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'controller-runtime/api-server',
+    files: inside(`${controllerRuntime}/kube/api-server`),
+    mayImport: [our('runtime'), anyNode, npm('@kubernetes/client-node', 'undici'), inside(`${controllerRuntime}/kube`)],
+  },
+  {
+    name: 'controller-runtime',
+    files: inside(controllerRuntime),
+    mayImport: [our('runtime'), pureNode, npm('jsonpath-plus'), inside(controllerRuntime)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/kubelet',
+    files: inside(`${embedded}/kubelet`),
+    mayImport: [our('controller-runtime', 'runtime'), anyNode, inside(embedded)],
+  },
+  {
+    name: 'embedded-kubernetes',
+    files: inside(embedded),
+    mayImport: [
+      our('controller-runtime', 'runtime', 'http'),
+      anyNode,
+      npm('@kubernetes/client-node', '@marcbachmann/cel-js', 'ajv', 'ajv-formats', 'yaml'),
+      inside(embedded),
+    ],
+  },
+  {
+    name: 'test-kit',
+    files: inside('packages/test-kit/src'),
+    mayImport: [our('contracts', 'runtime', 'http'), anyNode, inside('packages/test-kit/src')],
+  },
+];
+
+const kindFolders = ['tenant', 'data-source', 'compaction-policy', 'shared-services'];
+
+const operatorRooms: readonly Room[] = [
+  {
+    name: 'operator/decisions',
+    files: new RegExp(`^${operator}/.*/decide[^/]*\\.ts$`),
+    mayImport: [
+      our('contracts', 'runtime'),
+      new RegExp(`^${operator}/scaling/`),
+      new RegExp(`^${operator}/[a-z-]+/(decide[a-z-]*|observe|parse)\\.ts$`),
+      inside(`${operator}/resources`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'operator/scaling',
+    files: inside(`${operator}/scaling`),
+    mayImport: [our('contracts', 'runtime', 'http'), npm('undici'), inside(`${operator}/scaling`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'operator/resources',
+    files: inside(`${operator}/resources`),
+    mayImport: [our('contracts', 'runtime', 'controller-runtime'), pureNode, inside(`${operator}/resources`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'operator/kinds',
+    files: new RegExp(`^${operator}/(${kindFolders.join('|')})/`),
+    mayImport: [
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
+      pureNode,
+      npm('undici', 'yaml'),
+      new RegExp(`^${operator}/(resources|scaling|${kindFolders.join('|')})/`),
+      new RegExp(`^${operator}/[^/]+\\.ts$`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'operator/main',
+    files: new RegExp(`^${operator}/[^/]+\\.ts$`),
+    mayImport: [
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
+      anyNode,
+      npm('typebox', 'undici', 'yaml'),
+      inside(operator),
+    ],
+  },
+];
 
 const serviceNames = [
   'auth-gateway',
@@ -34,146 +207,260 @@ const serviceNames = [
   'query-interpreter',
 ];
 
-/** Every service has the same rooms; what a service owns besides (engine, store, clients …) may use any library. */
-function serviceRooms(service: string): readonly Room[] {
+/** Every service has the same rooms for its shell; a domain folder knows no transport, no file and no clock. */
+function shellRooms(service: string): readonly Room[] {
   const src = `services/${service}/src`;
   const own = (...folders: readonly string[]) => folders.map((folder) => inside(`${src}/${folder}`));
-  const shared = [contracts, plan, runtime];
+  const words = our('contracts', 'plan', 'runtime');
+  const parts = our('engine', 'sql', 'sql/dsl');
+  const topLevel = new RegExp(`^${src}/(app|config|ports|[a-z-]*metrics)\\.ts$`);
   return [
     {
       name: `${service}/domain`,
       files: inside(`${src}/domain`),
-      mayImport: [...shared, pureNode, /^npm:croner$/, ...own('domain')],
+      mayImport: [words, parts, pureNode, npm('croner'), ...own('domain')],
       mustNotReach: pureReach,
     },
     {
       name: `${service}/routes`,
       files: inside(`${src}/routes`),
       mayImport: [
-        ...shared,
-        http,
-        /^npm:(fastify|typebox)$/,
+        words,
+        our('http', 'engine', 'sql/dsl'),
+        npm('fastify', 'typebox'),
         pureNode,
-        /^node:stream/,
+        node('stream'),
         ...own('routes', 'domain'),
-        new RegExp(`^${src}/(app|config|ports)\\.ts$`),
+        topLevel,
       ],
       mustNotReach: noEnvironment,
     },
-    { name: `${service}/main`, files: new RegExp(`^${src}/main\\.ts$`), mayImport: [/./] },
     {
-      name: `${service}/config`,
-      files: new RegExp(`^${src}/config\\.ts$`),
-      mayImport: [contracts, runtime, http, node, ...own('domain')],
+      name: `${service}/clients`,
+      files: inside(`${src}/clients`),
+      mayImport: [
+        words,
+        our('http', 'engine'),
+        anyNode,
+        npm('undici', 'fastify', 'cockatiel', '@fastify/reply-from'),
+        ...own('clients', 'domain', 'membership'),
+        topLevel,
+      ],
+      mustNotReach: noEnvironment,
     },
     {
-      name: `${service}/rest`,
-      files: inside(src),
-      mayImport: [...shared, http, node, anyNpm, inside(src)],
+      name: `${service}/main`,
+      files: file(`${src}/main.ts`),
+      mayImport: [words, parts, our('http'), anyNode, inside(src)],
+    },
+    {
+      name: `${service}/config`,
+      files: file(`${src}/config.ts`),
+      mayImport: [words, parts, our('http'), anyNode, ...own('domain')],
+    },
+    {
+      name: `${service}/app`,
+      files: new RegExp(`^${src}/(app|ports|[a-z-]*metrics|start-[a-z-]+)\\.ts$`),
+      mayImport: [words, parts, our('http'), anyNode, npm('fastify', '@fastify/cors'), inside(src)],
       mustNotReach: noEnvironment,
     },
   ];
 }
 
-const operator = 'operator/src';
-/** The port to Kubernetes and the plain words around it: no adapter. */
-const kubeWords = new RegExp(`^${operator}/kube/[^/]+\\.ts$`);
+const gateway = 'services/auth-gateway/src';
+const tenantNode = 'services/tenant-node/src';
+const operationNode = 'services/operation-node/src';
+
+/** What a service owns besides its shell. */
+const ownRooms: readonly Room[] = [
+  {
+    name: 'auth-gateway/passwords',
+    files: inside(`${gateway}/engine`),
+    mayImport: [our('runtime'), node('crypto'), npm('@node-rs/argon2', 'bcrypt'), inside(`${gateway}/domain`)],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'auth-gateway/tokens',
+    files: inside(`${gateway}/tokens`),
+    mayImport: [
+      our('contracts', 'runtime', 'http'),
+      pureNode,
+      npm('jsonwebtoken'),
+      inside(`${gateway}/(domain|tokens)`),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  ...['auth-gateway', 'metadata-catalog', 'monitoring'].map((service) => ({
+    name: `${service}/store`,
+    files: inside(`services/${service}/src/store`),
+    mayImport: [
+      our('contracts', 'plan', 'runtime', 'http'),
+      anyNode,
+      inside(`services/${service}/src/(store|domain)`),
+      file(`services/${service}/src/ports.ts`),
+    ],
+    mustNotReach: noEnvironment,
+  })),
+  {
+    name: 'operation-node/coordinate',
+    files: inside(`${operationNode}/coordinate`),
+    mayImport: [
+      our('contracts', 'runtime', 'http'),
+      pureNode,
+      node('stream'),
+      inside(`${operationNode}/(coordinate|domain)`),
+      file(`${operationNode}/ports.ts`),
+      file(`${operationNode}/metrics.ts`),
+    ],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'tenant-node/membership',
+    files: inside(`${tenantNode}/membership`),
+    mayImport: [
+      our('contracts', 'runtime', 'engine', 'http'),
+      node('path', 'crypto', 'fs'),
+      inside(`${tenantNode}/(membership|domain)`),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
+    name: 'tenant-node/execute',
+    files: inside(`${tenantNode}/execute`),
+    mayImport: [
+      our('contracts', 'runtime', 'plan', 'engine', 'engine/duckdb'),
+      anyNode,
+      npm('@duckdb/node-api'),
+      inside(`${tenantNode}/(execute|domain)`),
+    ],
+    mustNotReach: ['random', 'environment'],
+  },
+  {
+    name: 'tenant-node/metrics',
+    files: inside(`${tenantNode}/metrics`),
+    mayImport: [
+      our('contracts', 'runtime'),
+      node('fs', 'os', 'v8', 'path', 'perf_hooks'),
+      inside(`${tenantNode}/(metrics|domain)`),
+    ],
+    mustNotReach: noEnvironment,
+  },
+];
+
+const cliRooms: readonly Room[] = [
+  {
+    name: 'cli/load',
+    files: inside('cli/src/load'),
+    mayImport: [
+      our('contracts', 'runtime', 'http'),
+      anyNode,
+      npm('apache-arrow', 'csv-parse', 'hyparquet', 'hyparquet-compressors', 'lossless-json'),
+      inside('cli/src/load'),
+      /^cli\/src\/(io|usage-error|read-json-file)\.ts$/,
+      file('cli/src/output/progress.ts'),
+    ],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'cli/output',
+    files: inside('cli/src/output'),
+    mayImport: [
+      our('contracts', 'runtime', 'controller-runtime'),
+      pureNode,
+      npm('cli-table3', 'cli-progress', 'picocolors', 'yaml'),
+      inside('cli/src/output'),
+      file('cli/src/io.ts'),
+    ],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'cli/resources',
+    files: inside('cli/src/resources'),
+    mayImport: [
+      our('contracts', 'runtime', 'controller-runtime'),
+      anyNode,
+      npm('yaml'),
+      inside('cli/src/resources'),
+      /^cli\/src\/(io|usage-error)\.ts$/,
+    ],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'cli/commands',
+    files: inside('cli/src/commands'),
+    mayImport: [our('contracts', 'runtime', 'http', 'controller-runtime'), anyNode, anyNpm, inside('cli/src')],
+    mustNotReach: noEnvironment,
+  },
+  {
+    name: 'cli/main',
+    files: /^cli\/src\/[^/]+\.ts$/,
+    mayImport: [our('contracts', 'runtime', 'http', 'controller-runtime'), anyNode, anyNpm, inside('cli/src')],
+  },
+];
+
+/** Scripts put the parts together by their front doors; a service is a program to them, never a module. */
+const frontDoors = our('contracts', 'runtime', 'http', 'controller-runtime', 'embedded-kubernetes', 'operator');
+const scriptRooms: readonly Room[] = [
+  {
+    name: 'scripts/start',
+    files: /^scripts\/(start\.ts$|start\/)/,
+    mayImport: [
+      frontDoors,
+      anyNode,
+      npm('yaml', 'picocolors', 'cli-progress'),
+      inside('scripts/start'),
+      inside('cli/src/(load|output)'),
+      file('cli/src/io.ts'),
+    ],
+  },
+  {
+    name: 'scripts/cluster',
+    files: /^scripts\/(cluster|kind-up\.ts$)/,
+    mayImport: [
+      our('contracts'),
+      anyNode,
+      npm('yaml', 'tar-stream', '@node-rs/argon2', '@polyglot-sql/sdk', 'bcrypt'),
+      inside('scripts/cluster'),
+      file('scripts/build.ts'),
+    ],
+  },
+  {
+    name: 'scripts/generate',
+    files: /^scripts\/(generate\.ts$|generate\/)/,
+    mayImport: [
+      our('contracts', 'http', 'runtime', 'controller-runtime'),
+      anyNode,
+      npm('yaml', 'typebox'),
+      inside('scripts/generate'),
+      // The chart's permissions stand beside the code that needs them.
+      new RegExp(`^${operator}/[a-z-]+/rbac\\.ts$`),
+    ],
+  },
+  {
+    name: 'scripts',
+    files: /^scripts\/[^/]+\.ts$/,
+    mayImport: [our('contracts', 'operator'), anyNode, npm('esbuild'), /^scripts\//],
+  },
+  {
+    name: 'bench',
+    files: /^bench\/[^/]+\.ts$/,
+    mayImport: [
+      frontDoors,
+      our('test-kit'),
+      anyNode,
+      npm('@duckdb/node-api', 'undici', 'cli-table3', 'yaml'),
+      /^bench\//,
+      inside('scripts/start'),
+      inside('cli/src/load'),
+    ],
+  },
+];
 
 export const rooms: readonly Room[] = [
-  {
-    name: 'contracts',
-    files: inside('packages/contracts/src'),
-    mayImport: [/^npm:(typebox|ajv|ajv-formats)$/, inside('packages/contracts/src')],
-    mustNotReach: pureReach,
-  },
-  {
-    name: 'plan',
-    files: inside('packages/plan/src'),
-    mayImport: [contracts, inside('packages/plan/src')],
-    mustNotReach: pureReach,
-  },
-  {
-    name: 'runtime',
-    files: inside('packages/runtime/src'),
-    mayImport: [contracts, node, /^npm:(pino|prom-client)$/, inside('packages/runtime/src')],
-    mustNotReach: noEnvironment,
-  },
-  {
-    name: 'http',
-    files: inside('packages/http/src'),
-    mayImport: [
-      contracts,
-      runtime,
-      node,
-      /^npm:(fastify|@fastify\/cors|undici|ajv|ajv-formats|jsonwebtoken|typebox)$/,
-      inside('packages/http/src'),
-    ],
-    mustNotReach: noEnvironment,
-  },
-  {
-    name: 'test-kit',
-    files: inside('packages/test-kit/src'),
-    mayImport: [contracts, runtime, http, node, inside('packages/test-kit/src')],
-  },
-
-  {
-    name: 'operator/scaling',
-    files: inside(`${operator}/scaling`),
-    mayImport: [contracts, runtime, http, /^npm:undici$/, inside(`${operator}/scaling`)],
-    mustNotReach: pureReach,
-  },
-  {
-    name: 'operator/resources',
-    files: inside(`${operator}/resources`),
-    mayImport: [contracts, runtime, pureNode, kubeWords, inside(`${operator}/resources`)],
-    mustNotReach: pureReach,
-  },
-  {
-    name: 'operator/controller',
-    files: inside(`${operator}/controller`),
-    mayImport: [contracts, runtime, pureNode, kubeWords, inside(`${operator}/controller`)],
-    mustNotReach: pureReach,
-  },
-  {
-    name: 'operator/kube',
-    files: inside(`${operator}/kube`),
-    mayImport: [
-      contracts,
-      runtime,
-      http,
-      node,
-      /^npm:(@kubernetes\/client-node|undici|yaml|ajv|ajv-formats|@marcbachmann\/cel-js)$/,
-      inside(`${operator}/kube`),
-    ],
-  },
-  {
-    name: 'operator/main',
-    files: new RegExp(`^${operator}/[^/]+\\.ts$`),
-    mayImport: [contracts, runtime, http, node, anyNpm, inside(operator)],
-  },
-  {
-    name: 'operator/kinds',
-    files: inside(operator),
-    mayImport: [
-      contracts,
-      runtime,
-      http,
-      pureNode,
-      /^npm:(undici|yaml)$/,
-      new RegExp(
-        `^${operator}/(resources|reconcile|scaling|controller|tenant|data-source|compaction-policy|shared-services)/`,
-      ),
-      kubeWords,
-      new RegExp(`^${operator}/[^/]+\\.ts$`),
-    ],
-    mustNotReach: pureReach,
-  },
-
-  ...serviceNames.flatMap(serviceRooms),
-
-  {
-    name: 'cli',
-    files: inside('cli/src'),
-    mayImport: [contracts, runtime, http, /^@hybridstore\/operator$/, node, anyNpm, inside('cli/src')],
-  },
+  ...packageRooms,
+  ...operatorRooms,
+  ...serviceNames.flatMap(shellRooms),
+  ...ownRooms,
+  ...cliRooms,
+  ...scriptRooms,
 ];

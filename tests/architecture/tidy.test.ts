@@ -13,6 +13,20 @@ function offenders(files: readonly string[], pattern: RegExp): string[] {
   return files.filter((file) => pattern.test(withoutComments(readSource(root, file))));
 }
 
+const method = /^ {2}(?:readonly )?[\w$]+\??(?:<[^>\n]*>)?\(/m;
+
+/** Interfaces without a method, and types of objects with one. */
+function misnamedShapes(text: string): string[] {
+  const shapes = text.matchAll(/^(?:export )?(interface|type) (\w+)[^\n;]*?\{\n([\s\S]*?)^\}/gm);
+  return [...shapes]
+    .filter(([whole, word, , body = '']) =>
+      word === 'interface'
+        ? !method.test(body)
+        : /^(?:export )?type \w+(<[^=]*>)? = \{\n/.test(whole) && method.test(body),
+    )
+    .map(([, , name = '']) => name);
+}
+
 describe('the repository', () => {
   it('has no skipped, focused or unfinished test', () => {
     const tests = own.filter((file) => file.endsWith('.test.ts') && !file.startsWith('tests/architecture/'));
@@ -29,6 +43,24 @@ describe('the repository', () => {
       names.filter((name) => /^(utils|helpers|common|manager|misc)\.ts$/.test(name)),
       [],
     );
+  });
+
+  it('opens no file with a comment: the first exported thing carries the idea', () => {
+    const opened = own.filter((file) =>
+      /^(\/\/|\/\*(?:(?!\*\/)[\s\S])*\*\/\n+(import|\n))/.test(readSource(root, file)),
+    );
+    assert.deepEqual(opened, []);
+  });
+
+  it('says `interface` for behaviour and `type` for data', () => {
+    assert.deepEqual(
+      own.flatMap((file) => misnamedShapes(readSource(root, file)).map((name) => `${file}: ${name}`)),
+      [],
+    );
+  });
+
+  it('writes constants in camelCase', () => {
+    assert.deepEqual(offenders(own, /^(export )?const [A-Z][A-Z0-9_]+\b/m), []);
   });
 
   it('starts every service in at most 40 lines', () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { connectKube, kinds } from '@hybridstore/operator';
+import { connectKube, customResourceDefinitions } from '@hybridstore/controller-runtime';
 import { runCorpus } from '../../operator/test/crds/corpus.ts';
-import { describeKubeContract } from '../../operator/test/kube/port-contract.ts';
-import { widgetDefinition } from '../../operator/test/kube/widget.ts';
 import { describeChildren } from '../../operator/test/reconcile/children-contract.ts';
+import { describeKubeContract } from '../../packages/controller-runtime/test/kube/port-contract.ts';
+import { widgetDefinition } from '../../packages/controller-runtime/test/kube/widget.ts';
 
 const kubeconfig = process.env['KUBECONFIG'];
 assert.ok(kubeconfig, 'KUBECONFIG: expected the path of a kubeconfig');
@@ -15,7 +15,7 @@ assert.ok(name);
 
 describeKubeContract('a real API server', async () => ({
   kube,
-  close: () => kube.delete(kinds.customResourceDefinition, { name }),
+  close: () => kube.delete(customResourceDefinitions, { name }),
 }));
 
 describeChildren('a real API server', async () => ({ kube }));

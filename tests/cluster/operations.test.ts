@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { kinds, listAll } from '@hybridstore/operator';
+import { listAll, pods, statefulSets } from '@hybridstore/controller-runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
@@ -84,7 +84,7 @@ describe('operations on a cluster', () => {
     await eventually(
       'three nodes',
       async () =>
-        (await platform.kube.get(kinds.statefulSet, { namespace: 'default', name: 'hs-wandering' })).status
+        (await platform.kube.get(statefulSets, { namespace: 'default', name: 'hs-wandering' })).status
           ?.readyReplicas === 3
           ? true
           : undefined,
@@ -94,8 +94,7 @@ describe('operations on a cluster', () => {
     await eventually(
       'two nodes',
       async () =>
-        (await platform.kube.get(kinds.statefulSet, { namespace: 'default', name: 'hs-wandering' })).status
-          ?.replicas === 2
+        (await platform.kube.get(statefulSets, { namespace: 'default', name: 'hs-wandering' })).status?.replicas === 2
           ? true
           : undefined,
       120_000,
@@ -117,7 +116,7 @@ describe('operations on a cluster', () => {
       ]);
       assert.equal(stderr, '', namespace);
     }
-    const { items } = await listAll(platform.kube, kinds.pod, {
+    const { items } = await listAll(platform.kube, pods, {
       labelSelector: 'app.kubernetes.io/part-of=hybridstore',
     });
     assert.ok(items.length >= 8);
@@ -149,7 +148,7 @@ describe('operations on a cluster', () => {
   });
 
   it('loses nothing when one of the two nodes is drained, and comes back', { timeout: 400_000 }, async () => {
-    const pod = await platform.kube.get(kinds.pod, { namespace: 'default', name: 'hs-wandering-0' });
+    const pod = await platform.kube.get(pods, { namespace: 'default', name: 'hs-wandering-0' });
     const node = pod.spec.nodeName ?? '';
     let isDone = false;
     const writing = ingest(session, 'ledger', {
@@ -164,7 +163,7 @@ describe('operations on a cluster', () => {
     await eventually(
       'all pods elsewhere',
       async () => {
-        const { items } = await listAll(platform.kube, kinds.pod, {
+        const { items } = await listAll(platform.kube, pods, {
           namespace: 'default',
           labelSelector: 'app.kubernetes.io/instance=wandering',
         });
@@ -186,28 +185,28 @@ describe('operations on a cluster', () => {
   });
 
   it('restarts no pod when the chart is upgraded with nothing changed', async () => {
-    const pods = async () =>
-      (await listAll(platform.kube, kinds.pod, { labelSelector: 'app.kubernetes.io/part-of=hybridstore' })).items
+    const describePods = async () =>
+      (await listAll(platform.kube, pods, { labelSelector: 'app.kubernetes.io/part-of=hybridstore' })).items
         .map(
           (pod) =>
             `${pod.metadata.namespace}/${pod.metadata.name} ${pod.metadata.uid} ${pod.status?.containerStatuses?.[0]?.restartCount}`,
         )
         .sort();
-    const before = await pods();
+    const before = await describePods();
     await helm('upgrade', platform.systemNamespace);
     await ready(platform, ...objects);
-    assert.deepEqual(await pods(), before);
+    assert.deepEqual(await describePods(), before);
   });
 
   it('keeps tenants, users and keys over an uninstall, and finds them again after the next install', async () => {
     const readPods = async () =>
-      (await listAll(platform.kube, kinds.pod, { labelSelector: 'app.kubernetes.io/instance=wandering' })).items
+      (await listAll(platform.kube, pods, { labelSelector: 'app.kubernetes.io/instance=wandering' })).items
         .map(({ metadata }) => metadata.uid)
         .sort();
     const before = await readPods();
     await run('helm', ['uninstall', 'hybridstore', '--namespace', platform.systemNamespace, '--wait']);
     await eventually('shared services gone', async () => {
-      const { items } = await listAll(platform.kube, kinds.pod, { namespace: platform.systemNamespace });
+      const { items } = await listAll(platform.kube, pods, { namespace: platform.systemNamespace });
       return items.length === 0 ? true : undefined;
     });
     assert.match(await kubectl('get', 'tenants', '-n', 'default'), /wandering/);

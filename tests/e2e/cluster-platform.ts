@@ -1,4 +1,4 @@
-import { connectKube, kinds, listAll } from '@hybridstore/operator';
+import { connectKube, listAll, pods, secrets, services } from '@hybridstore/controller-runtime';
 import { eventually, type Platform } from './platform.ts';
 
 /**
@@ -12,11 +12,11 @@ export async function startClusterPlatform(): Promise<Platform> {
   const gateway =
     process.env['HYBRIDSTORE_GATEWAY'] ??
     (await eventually('gateway Service', async () => {
-      const { spec } = await kube.get(kinds.service, { namespace: systemNamespace, name: 'auth-gateway' });
+      const { spec } = await kube.get(services, { namespace: systemNamespace, name: 'auth-gateway' });
       return spec?.clusterIP ? `http://${spec.clusterIP}:8080` : undefined;
     }));
   const secret = await eventually('administrator', () =>
-    kube.get(kinds.secret, { namespace: systemNamespace, name: 'hybridstore-admin' }),
+    kube.get(secrets, { namespace: systemNamespace, name: 'hybridstore-admin' }),
   );
   const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
   await eventually(
@@ -26,7 +26,7 @@ export async function startClusterPlatform(): Promise<Platform> {
   );
   const operatorPods = async () =>
     (
-      await listAll(kube, kinds.pod, {
+      await listAll(kube, pods, {
         namespace: systemNamespace,
         labelSelector: 'app.kubernetes.io/component=operator',
       })
@@ -37,13 +37,13 @@ export async function startClusterPlatform(): Promise<Platform> {
     gateway,
     systemNamespace,
     admin: { username: read('username'), password: read('password') },
-    podUrl: async (namespace, name) => `http://${(await kube.get(kinds.pod, { namespace, name })).status?.podIP}:8000`,
-    killPod: (namespace, name) => kube.delete(kinds.pod, { namespace, name }, { gracePeriodSeconds: 0 }),
+    podUrl: async (namespace, name) => `http://${(await kube.get(pods, { namespace, name })).status?.podIP}:8000`,
+    killPod: (namespace, name) => kube.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }),
     killOperator: async () => {
       const before = (await operatorPods()).map((pod) => pod.metadata.uid);
       for (const pod of await operatorPods())
         await kube.delete(
-          kinds.pod,
+          pods,
           { namespace: systemNamespace, name: pod.metadata.name ?? '' },
           { gracePeriodSeconds: 0 },
         );

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { kinds } from '@hybridstore/operator';
+import { pods } from '@hybridstore/controller-runtime';
 import { PlatformProcess, randomPortOffset } from '../../scripts/start/platform-process.ts';
 import type { Platform } from './platform.ts';
 
@@ -22,9 +22,8 @@ export async function startEmbeddedPlatform(): Promise<Platform> {
     get admin() {
       return run.administrator;
     },
-    podUrl: async (namespace, name) =>
-      `http://${(await run.kube.get(kinds.pod, { namespace, name })).status?.podIP}:8000`,
-    killPod: (namespace, name) => run.kube.delete(kinds.pod, { namespace, name }, { gracePeriodSeconds: 0 }),
+    podUrl: async (namespace, name) => `http://${(await run.kube.get(pods, { namespace, name })).status?.podIP}:8000`,
+    killPod: (namespace, name) => run.kube.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }),
     // One process holds the API server, the pods' keeper and the operator: all of them die and come back.
     killOperator: async () => {
       run.kill();

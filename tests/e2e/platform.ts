@@ -1,7 +1,7 @@
-import type { Kube } from '@hybridstore/operator';
+import type { Kube } from '@hybridstore/controller-runtime';
 
 /** A running platform under test. The suites know this and nothing of where it runs. */
-export type Platform = {
+export interface Platform {
   readonly name: 'embedded' | 'kubernetes';
   readonly kube: Kube;
   readonly gateway: string;
@@ -18,7 +18,7 @@ export type Platform = {
   /** Everything stops and starts again on the same data. */
   restart?(): Promise<void>;
   stop(): Promise<void>;
-};
+}
 
 export type Answer = { readonly status: number; readonly body: Body; readonly headers: Headers };
 type Body = Record<string, unknown> & {

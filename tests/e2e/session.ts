@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { kinds, type Resource } from '@hybridstore/operator';
+import type { Resource } from '@hybridstore/controller-runtime';
+import { compactionPolicies, dataSources, tenants } from '@hybridstore/operator';
 import { stringify } from 'yaml';
 import { type Answer, call, eventually, type Platform } from './platform.ts';
 
@@ -50,9 +51,9 @@ export function dataSource(tenantName: string, sourceId: string, spec: object = 
 }
 
 const resources: Readonly<Record<'Tenant' | 'DataSource' | 'CompactionPolicy', Resource>> = {
-  Tenant: kinds.tenant,
-  DataSource: kinds.dataSource,
-  CompactionPolicy: kinds.compactionPolicy,
+  Tenant: tenants,
+  DataSource: dataSources,
+  CompactionPolicy: compactionPolicies,
 };
 type Manifest = {
   readonly apiVersion: string;

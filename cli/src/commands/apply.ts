@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Kube, KubeObject } from '@hybridstore/operator';
+import type { Kube, KubeObject } from '@hybridstore/controller-runtime';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { Connection } from '../connection.ts';
 import { type Io, paintFor } from '../io.ts';

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@hybridstore/operator';
+import type { KubeObject } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import type { Connection } from '../connection.ts';
 import type { Io } from '../io.ts';

@@ -1,4 +1,4 @@
-import { type Kube, type KubeObject, listAll, type Resource } from '@hybridstore/operator';
+import { type Kube, type KubeObject, listAll, type Resource } from '@hybridstore/controller-runtime';
 import { HybridStoreError, isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { stringify } from 'yaml';
 import type { Connection } from '../connection.ts';

@@ -1,8 +1,10 @@
-// Values of columnar files as text that loses no digit: JavaScript's Date ends at milliseconds, its numbers at 2^53.
-
 const millisPerDay = 86_400_000;
 
-/** Units since 1970-01-01T00:00:00Z as ISO 8601 with as many digits of a fraction as there are; as a bare number when no calendar reaches that far. */
+/**
+ * Values of columnar files as text that loses no digit: JavaScript's Date ends at milliseconds, its numbers at 2^53.
+ *
+ * Units since 1970-01-01T00:00:00Z as ISO 8601 with as many digits of a fraction as there are; as a bare number when no calendar reaches that far.
+ */
 export function formatInstant(units: bigint, unitsPerSecond: bigint): string {
   const fraction = modulo(units, unitsPerSecond);
   const seconds = (units - fraction) / unitsPerSecond;

@@ -1,16 +1,18 @@
-// LZ4, in which Feather files come by default. Node has none of its own.
-//
-//   magic · flags · block size · [content size] · [dictionary id] · header checksum · blocks… · 0 · [content checksum]
-//   block = length (high bit: stored as it is) · bytes · [checksum]
-//
-// Source: the LZ4 frame format 1.6 and the LZ4 block format. Checksums are passed over: the record batch around the frame
-// names its length, and values are checked again when they are written. Dictionaries of a frame are refused.
-
 const magic = 0x18_4d_22_04;
 const matchBytesMin = 4;
 const contentBytesMax = 2 ** 31;
 
-/** The content of one frame. Throws RangeError when it is cut off or not a frame. */
+/**
+ * LZ4, in which Feather files come by default. Node has none of its own.
+ *
+ *   magic · flags · block size · [content size] · [dictionary id] · header checksum · blocks… · 0 · [content checksum]
+ *   block = length (high bit: stored as it is) · bytes · [checksum]
+ *
+ * Source: the LZ4 frame format 1.6 and the LZ4 block format. Checksums are passed over: the record batch around the frame
+ * names its length, and values are checked again when they are written. Dictionaries of a frame are refused.
+ *
+ * The content of one frame. Throws RangeError when it is cut off or not a frame.
+ */
 export function decodeLz4Frame(frame: Uint8Array): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 7 || view.getUint32(0, true) !== magic) throw new RangeError('not an LZ4 frame');

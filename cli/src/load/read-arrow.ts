@@ -1,6 +1,3 @@
-// Arrow IPC: the file format (`.arrow`, Feather version 2) and the stream format (`.arrows`), a record batch at a time.
-// A column becomes a function from row to JSON value once per batch, so that the choice by type is not made per cell.
-
 import { type FileHandle, open } from 'node:fs/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import { HybridStoreError } from '@hybridstore/runtime';
@@ -33,7 +30,12 @@ const unitsPerSecond: Readonly<Record<TimeUnit, bigint>> = {
   [TimeUnit.NANOSECOND]: 1_000_000_000n,
 };
 
-/** Rows of an Arrow IPC file or stream. A type that JSON has no form for is refused before the first row, with its column. */
+/**
+ * Arrow IPC: the file format (`.arrow`, Feather version 2) and the stream format (`.arrows`), a record batch at a time.
+ * A column becomes a function from row to JSON value once per batch, so that the choice by type is not made per cell.
+ *
+ * Rows of an Arrow IPC file or stream. A type that JSON has no form for is refused before the first row, with its column.
+ */
 export async function* readArrow(path: string): AsyncGenerator<ReadRow> {
   const file = await open(path);
   try {

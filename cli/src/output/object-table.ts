@@ -1,5 +1,5 @@
 import { buildCrds } from '@hybridstore/contracts';
-import { type KubeObject, type Resource, readJsonPath } from '@hybridstore/operator';
+import { type KubeObject, type Resource, readJsonPath } from '@hybridstore/controller-runtime';
 import { type Paint, plain } from '../io.ts';
 import { formatCells } from './table.ts';
 

@@ -1,13 +1,13 @@
 import cliProgress from 'cli-progress';
 import type { Io } from '../io.ts';
 
-export type Progress = {
+export interface Progress {
   /** `done` and `total` in bytes read from the file; `rows` acknowledged so far. */
   update(done: number, rows: number): void;
   /** A line above the bar. */
   log(line: string): void;
   end(): void;
-};
+}
 
 const lineIntervalMs = 5_000;
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '@hybridstore/operator';
+import type { KubeObject } from '@hybridstore/controller-runtime';
 
 export type Condition = {
   readonly type: string;

@@ -1,12 +1,13 @@
-import { kinds, type Resource } from '@hybridstore/operator';
+import { compactionPolicyResource, dataSourceResource, tenantResource } from '@hybridstore/contracts';
+import { events, pods, type Resource } from '@hybridstore/controller-runtime';
 import { usageError } from '../usage-error.ts';
 
 const named: readonly { readonly resource: Resource; readonly names: readonly string[] }[] = [
-  { resource: kinds.tenant, names: ['tenants', 'tenant', 'hst'] },
-  { resource: kinds.dataSource, names: ['datasources', 'datasource', 'hsds'] },
-  { resource: kinds.compactionPolicy, names: ['compactionpolicies', 'compactionpolicy', 'hscp'] },
-  { resource: kinds.pod, names: ['pods', 'pod', 'po'] },
-  { resource: kinds.event, names: ['events', 'event', 'ev'] },
+  { resource: tenantResource, names: ['tenants', 'tenant', 'hst'] },
+  { resource: dataSourceResource, names: ['datasources', 'datasource', 'hsds'] },
+  { resource: compactionPolicyResource, names: ['compactionpolicies', 'compactionpolicy', 'hscp'] },
+  { resource: pods, names: ['pods', 'pod', 'po'] },
+  { resource: events, names: ['events', 'event', 'ev'] },
 ];
 const byName: ReadonlyMap<string, Resource> = new Map(
   named.flatMap(({ resource, names }) => names.map((name) => [name, resource] as const)),

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KubeObject } from '@hybridstore/operator';
+import type { KubeObject } from '@hybridstore/controller-runtime';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { parseAllDocuments } from 'yaml';
 import { type Io, readStdin } from '../io.ts';

@@ -1,4 +1,4 @@
-import type { Kube, KubeObject } from '@hybridstore/operator';
+import type { Kube, KubeObject } from '@hybridstore/controller-runtime';
 import { HybridStoreError, isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { readCondition } from './condition.ts';
 import { resourceOf } from './kind-names.ts';

@@ -1,5 +1,5 @@
 import type { CompactionPolicyDefinition, CompactionPolicySpec } from '@hybridstore/contracts';
-import type { ObjectKey } from '../kube/object.ts';
+import type { ObjectKey } from '@hybridstore/controller-runtime';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { coversNothing } from './decide.ts';
 import type { PolicyWorld } from './observe.ts';

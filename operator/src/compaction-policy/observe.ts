@@ -1,7 +1,6 @@
 import type { CompactionPolicySpec } from '@hybridstore/contracts';
+import type { ClusterView, Stored } from '@hybridstore/controller-runtime';
 import { parseDataSource } from '../data-source/parse.ts';
-import type { Stored } from '../kube/object.ts';
-import type { ClusterView } from '../reconcile/view.ts';
 import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 
@@ -18,7 +17,7 @@ export async function observePolicy(
   tenant: TenantKey,
   spec: CompactionPolicySpec,
 ): Promise<PolicyWorld> {
-  const ofTenant = await view.list(dataSources, { namespace: tenant.namespace, ofTenant: tenant.name });
+  const ofTenant = await view.list(dataSources, { namespace: tenant.namespace, ofParent: tenant.name });
   const { sourceIds, matchLabels } = spec.sourceSelector ?? {};
   const labelled = ofTenant.filter((source) =>
     Object.entries(matchLabels ?? {}).every(([key, value]) => source.metadata.labels?.[key] === value),

@@ -1,4 +1,4 @@
-import type { PolicyRule } from '../reconcile/rbac.ts';
+import type { PolicyRule } from '@hybridstore/controller-runtime';
 
 /** What the CompactionPolicy's reconciler may do. */
 export const compactionPolicyRules: readonly PolicyRule[] = [

@@ -1,24 +1,27 @@
-// A pass over one CompactionPolicy: it is told to the catalog, which runs it, and the last run is shown in the status.
-//
-//   observe → gone? → deleting? → finalizer → obstacle? → build → put where it differs → report
-
 import {
   type CompactionPolicyDefinition,
   type CompactionPolicySpec,
   type CompactionPolicyState,
   CompactionPolicyStatus,
 } from '@hybridstore/contracts';
+import type { ClusterView, Expectations, Kube, ObjectKey, Stored } from '@hybridstore/controller-runtime';
+import {
+  addFinalizer,
+  canonicalJson,
+  createStatusReader,
+  done,
+  findTransitions,
+  hasFinalizer,
+  type ReconcileResult,
+  removeFinalizer,
+  reportRefusal,
+  reportStatus,
+  requeueAfter,
+  tell,
+  wait,
+} from '@hybridstore/controller-runtime';
+import { compileValidator } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
-import type { Expectations } from '../controller/expectations.ts';
-import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
-import { canonicalJson } from '../kube/json.ts';
-import type { ObjectKey, Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { findTransitions } from '../reconcile/conditions.ts';
-import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { createStatusReader } from '../reconcile/known-status.ts';
-import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
-import type { ClusterView } from '../reconcile/view.ts';
 import { type CompactionPolicy, compactionPolicies } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { CatalogPort } from '../shared-services/catalog-client.ts';
@@ -33,6 +36,11 @@ const resyncMs = 30_000;
 const obstacleMs = 5_000;
 const policiesMax = 50_000;
 
+/**
+ * A pass over one CompactionPolicy: it is told to the catalog, which runs it, and the last run is shown in the status.
+ *
+ *   observe → gone? → deleting? → finalizer → obstacle? → build → put where it differs → report
+ */
 export type CompactionPolicyReconcilerOptions = {
   readonly kube: Kube;
   readonly view: ClusterView;
@@ -42,7 +50,7 @@ export type CompactionPolicyReconcilerOptions = {
   readonly logger: Logger;
 };
 
-const readStatus = createStatusReader<CompactionPolicy>(CompactionPolicyStatus);
+const readStatus = createStatusReader<CompactionPolicy>(compileValidator(CompactionPolicyStatus).check);
 
 export class CompactionPolicyReconciler {
   readonly #options: CompactionPolicyReconcilerOptions;

@@ -1,5 +1,5 @@
 import type { CompactionPolicyState, CompactionPolicyStatus } from '@hybridstore/contracts';
-import { type Judgement, toConditions } from '../reconcile/conditions.ts';
+import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 
 export type PolicyVerdict =
   | { readonly kind: 'active'; readonly state: CompactionPolicyState; readonly sources: number }

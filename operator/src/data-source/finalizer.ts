@@ -1,6 +1,6 @@
 import { sourceIdPattern } from '@hybridstore/contracts';
+import type { Stored } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import type { Stored } from '../kube/object.ts';
 import type { DataSource } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { CatalogPort } from '../shared-services/catalog-client.ts';

@@ -1,6 +1,5 @@
 import type { CatalogSource, SourceStats } from '@hybridstore/contracts';
-import type { Stored } from '../kube/object.ts';
-import type { ClusterView } from '../reconcile/view.ts';
+import type { ClusterView, Stored } from '@hybridstore/controller-runtime';
 import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { CatalogPort } from '../shared-services/catalog-client.ts';
@@ -17,7 +16,7 @@ export async function observeSource(
   source: Stored<DataSource>,
   tenant: TenantKey,
 ): Promise<SourceWorld> {
-  const siblings = await view.list(dataSources, { namespace: tenant.namespace, ofTenant: tenant.name });
+  const siblings = await view.list(dataSources, { namespace: tenant.namespace, ofParent: tenant.name });
   const rivals = siblings.filter(
     (other) =>
       other.metadata.uid !== source.metadata.uid &&

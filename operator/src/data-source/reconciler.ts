@@ -1,21 +1,21 @@
-// A pass over one DataSource: its table is declared to the tenant's nodes, which create or widen it, and to the catalog.
-//
-//   observe → gone? → deleting? → finalizer → obstacle? → facts → register where they differ → report
-//
-// The truth of a table is its log on the tenant's volume; so a catalog that lost its entry, or a table that somebody
-// dropped, is declared again at the next look.
-
 import { type DataSourceSpec, DataSourceStatus } from '@hybridstore/contracts';
+import type { ClusterView, Expectations, Kube, ObjectKey, Stored } from '@hybridstore/controller-runtime';
+import {
+  addFinalizer,
+  createStatusReader,
+  done,
+  findTransitions,
+  hasFinalizer,
+  type ReconcileResult,
+  removeFinalizer,
+  reportRefusal,
+  reportStatus,
+  requeueAfter,
+  tell,
+  wait,
+} from '@hybridstore/controller-runtime';
+import { compileValidator } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
-import type { Expectations } from '../controller/expectations.ts';
-import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
-import type { ObjectKey, Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { findTransitions } from '../reconcile/conditions.ts';
-import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { createStatusReader } from '../reconcile/known-status.ts';
-import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
-import type { ClusterView } from '../reconcile/view.ts';
 import { type DataSource, dataSources } from '../resources/custom-resources.ts';
 import { tenantNameOf } from '../resources/labels.ts';
 import type { TenantKey } from '../resources/names.ts';
@@ -34,6 +34,14 @@ const resyncMs = 30_000;
 const obstacleMs = 5_000;
 const sourcesMax = 200_000;
 
+/**
+ * A pass over one DataSource: its table is declared to the tenant's nodes, which create or widen it, and to the catalog.
+ *
+ *   observe → gone? → deleting? → finalizer → obstacle? → facts → register where they differ → report
+ *
+ * The truth of a table is its log on the tenant's volume; so a catalog that lost its entry, or a table that somebody
+ * dropped, is declared again at the next look.
+ */
 export type DataSourceReconcilerOptions = {
   readonly kube: Kube;
   readonly view: ClusterView;
@@ -44,7 +52,7 @@ export type DataSourceReconcilerOptions = {
   readonly logger: Logger;
 };
 
-const readStatus = createStatusReader<DataSource>(DataSourceStatus);
+const readStatus = createStatusReader<DataSource>(compileValidator(DataSourceStatus).check);
 
 export class DataSourceReconciler {
   readonly #options: DataSourceReconcilerOptions;

@@ -1,5 +1,5 @@
 import type { DataSourceStatus } from '@hybridstore/contracts';
-import { type Judgement, toConditions } from '../reconcile/conditions.ts';
+import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 import type { SourceFacts } from './observe.ts';
 
 export type SourceVerdict =

@@ -1,5 +1,5 @@
 import type { Jwks, MonitoringTarget } from '@hybridstore/contracts';
-import type { ConfigMap } from '../kube/kinds.ts';
+import type { ConfigMap } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, tenantLabels } from './labels.ts';
 import { jwksConfigMapName, targetsConfigMapName, tenantNames } from './names.ts';
 import { jwksKey } from './pod.ts';

@@ -1,37 +1,34 @@
 import {
   type CompactionPolicySpec,
   type CompactionPolicyStatus,
+  compactionPolicyResource,
   type DataSourceSpec,
   type DataSourceStatus,
-  resourceApiVersion,
+  dataSourceResource,
   type TenantSpec,
   type TenantStatus,
+  tenantResource,
 } from '@hybridstore/contracts';
-import type { KubeObject } from '../kube/object.ts';
-import { defineResource } from '../kube/resource.ts';
+import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 
 // A stored object may be older than its definition, or have been stored past it: nothing may be read from a spec before
 // it was parsed, but for what a deletion needs, which the object must never prevent by its shape.
 
-export interface Tenant extends KubeObject {
+export type Tenant = KubeObject & {
   readonly spec?: TenantSpec | null;
   readonly status?: TenantStatus;
-}
+};
 
-export interface DataSource extends KubeObject {
+export type DataSource = KubeObject & {
   readonly spec?: DataSourceSpec | null;
   readonly status?: DataSourceStatus;
-}
+};
 
-export interface CompactionPolicy extends KubeObject {
+export type CompactionPolicy = KubeObject & {
   readonly spec?: CompactionPolicySpec | null;
   readonly status?: CompactionPolicyStatus;
-}
+};
 
-export const tenants = defineResource<Tenant>(resourceApiVersion, 'Tenant', 'tenants');
-export const dataSources = defineResource<DataSource>(resourceApiVersion, 'DataSource', 'datasources');
-export const compactionPolicies = defineResource<CompactionPolicy>(
-  resourceApiVersion,
-  'CompactionPolicy',
-  'compactionpolicies',
-);
+export const tenants: Resource<Tenant> = tenantResource;
+export const dataSources: Resource<DataSource> = dataSourceResource;
+export const compactionPolicies: Resource<CompactionPolicy> = compactionPolicyResource;

@@ -1,5 +1,4 @@
-import type { Deployment } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
+import type { Deployment, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import {
   adminSecretName,

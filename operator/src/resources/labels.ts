@@ -1,6 +1,5 @@
 import type { ServiceName } from '@hybridstore/contracts';
-import type { Labels } from '../kube/kinds.ts';
-import type { KubeObject } from '../kube/object.ts';
+import type { KubeObject, Labels } from '@hybridstore/controller-runtime';
 
 export const managedBy = 'hybridstore-operator';
 /** On everything made for a tenant: its value is the Tenant's name. */

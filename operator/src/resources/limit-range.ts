@@ -1,4 +1,4 @@
-import type { LimitRange } from '../kube/kinds.ts';
+import type { LimitRange } from '@hybridstore/controller-runtime';
 import { tenantLabels } from './labels.ts';
 import { tenantNames } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';

@@ -1,17 +1,5 @@
-// Who may open a connection to whom. Each policy selects the pods of one service or one tenant, in both directions, so
-// whatever is not listed is refused.
-//
-//   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
-//                  │                └──────────────┬──────────────────────────────┘ │
-//                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
-//   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
-//
-// Tenant nodes reach their own tenant's nodes, the catalog and the gateway, nothing else: neither another tenant nor the
-// internet.
-
 import { type ServiceName, services } from '@hybridstore/contracts';
-import type { NetworkPolicy, NetworkPolicyPeer } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
+import type { NetworkPolicy, NetworkPolicyPeer, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
 import { type SharedServiceName, tenantNames } from './names.ts';
 import { ownedBy } from './service.ts';
@@ -50,7 +38,20 @@ const calledByNodes: readonly SharedServiceName[] = ['metadata-catalog', 'auth-g
 type Rule = NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>[number];
 type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[number];
 
-/** For the nodes of one tenant. */
+/**
+ * Who may open a connection to whom. Each policy selects the pods of one service or one tenant, in both directions, so
+ * whatever is not listed is refused.
+ *
+ *   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
+ *                  │                └──────────────┬──────────────────────────────┘ │
+ *                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
+ *   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
+ *
+ * Tenant nodes reach their own tenant's nodes, the catalog and the gateway, nothing else: neither another tenant nor the
+ * internet.
+ *
+ * For the nodes of one tenant.
+ */
 export function buildTenantNetworkPolicy({ key, owner, settings }: TenantInput): NetworkPolicy | undefined {
   if (!settings.network.policies) return undefined;
   const own: NetworkPolicyPeer = { podSelector: { matchLabels: tenantNodeSelector(key.name) } };

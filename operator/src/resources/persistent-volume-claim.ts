@@ -1,4 +1,4 @@
-import type { PersistentVolumeClaim } from '../kube/kinds.ts';
+import type { PersistentVolumeClaim } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, tenantLabels } from './labels.ts';
 import { type SharedServiceName, stateClaimName, tenantNames } from './names.ts';
 import type { PlatformSettings } from './settings.ts';

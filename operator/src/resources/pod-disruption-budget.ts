@@ -1,4 +1,4 @@
-import type { PodDisruptionBudget } from '../kube/kinds.ts';
+import type { PodDisruptionBudget } from '@hybridstore/controller-runtime';
 import { tenantLabels, tenantNodeSelector } from './labels.ts';
 import { tenantNames } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';

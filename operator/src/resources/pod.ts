@@ -8,7 +8,7 @@ import type {
   ResourceRequirements,
   Volume,
   VolumeMount,
-} from '../kube/kinds.ts';
+} from '@hybridstore/controller-runtime';
 import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
 import type { ImageSettings } from './settings.ts';
 

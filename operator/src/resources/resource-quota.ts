@@ -1,4 +1,4 @@
-import type { ResourceQuota } from '../kube/kinds.ts';
+import type { ResourceQuota } from '@hybridstore/controller-runtime';
 import { tenantLabels } from './labels.ts';
 import { tenantNames } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';

@@ -1,5 +1,4 @@
-import type { Labels, Secret } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
+import type { Labels, OwnerReference, Secret } from '@hybridstore/controller-runtime';
 import { adminSecretName, adminUsername } from './names.ts';
 import { secretKey } from './pod.ts';
 import { ownedBy } from './service.ts';

@@ -1,5 +1,4 @@
-import type { Labels, ServiceAccount } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
+import type { Labels, OwnerReference, ServiceAccount } from '@hybridstore/controller-runtime';
 import { ownedBy } from './service.ts';
 
 /** An account without rights and without a mounted token: it only keeps pods apart. */

@@ -1,6 +1,5 @@
 import { services } from '@hybridstore/contracts';
-import type { Service } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
+import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
 import { type SharedServiceName, tenantNames, tenantNodePort } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';

@@ -1,4 +1,4 @@
-import type { NetworkPolicyPeer, ResourceRequirements } from '../kube/kinds.ts';
+import type { NetworkPolicyPeer, ResourceRequirements } from '@hybridstore/controller-runtime';
 import type { SharedServiceName } from './names.ts';
 
 /** What the operator is told about the platform (Helm values, or the embedded start). Read once; see config.ts. */

@@ -1,7 +1,12 @@
 import { type TenantSpec, tenantNodeIssuer } from '@hybridstore/contracts';
-import type { PersistentVolumeClaimSpec, ResourceRequirements, StatefulSet, Volume } from '../kube/kinds.ts';
-import type { OwnerReference } from '../kube/object.ts';
-import { quantityToNumber } from '../kube/quantity.ts';
+import type {
+  OwnerReference,
+  PersistentVolumeClaimSpec,
+  ResourceRequirements,
+  StatefulSet,
+  Volume,
+} from '@hybridstore/controller-runtime';
+import { quantityToNumber } from '@hybridstore/controller-runtime';
 import { tenantLabels, tenantNodeSelector } from './labels.ts';
 import { logVolumeName, nodeUrl, sharedServiceUrl, type TenantKey, tenantIdOf, tenantNames } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';

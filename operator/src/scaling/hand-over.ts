@@ -1,18 +1,19 @@
-// Scale-in is a hand-over, not a deletion:
-//
-//   wanted < size ──→ mark the highest node as leaving (status) ──→ ask it to drain, again and again ──→ drained
-//        │                                                                                                 │
-//        └── demand rises: take the request back, forget the mark            size − 1, one node at a time ─┘
-//
-// Invariants, each with a test of its name:
-//   only the highest node leaves           (a StatefulSet removes no other)
-//   a mark comes before the request        (an operator that dies in between finds the mark and goes on)
-//   the size drops by one, after a report of this very pass that says drained
-//   an unreachable node never leaves, except one whose volume was never bound: it cannot hold a row
-//   rising demand cancels
-//
-// Deliberately left out: any force. A drain that does not end is shown to people (`isStalled`), who decide.
-
+/**
+ * Scale-in is a hand-over, not a deletion:
+ *
+ *   wanted < size ──→ mark the highest node as leaving (status) ──→ ask it to drain, again and again ──→ drained
+ *        │                                                                                                 │
+ *        └── demand rises: take the request back, forget the mark            size − 1, one node at a time ─┘
+ *
+ * Invariants, each with a test of its name:
+ *   only the highest node leaves           (a StatefulSet removes no other)
+ *   a mark comes before the request        (an operator that dies in between finds the mark and goes on)
+ *   the size drops by one, after a report of this very pass that says drained
+ *   an unreachable node never leaves, except one whose volume was never bound: it cannot hold a row
+ *   rising demand cancels
+ *
+ * Deliberately left out: any force. A drain that does not end is shown to people (`isStalled`), who decide.
+ */
 export type NodeReport =
   | { readonly kind: 'draining'; readonly unflushedRows: number; readonly error?: string }
   | { readonly kind: 'drained' }

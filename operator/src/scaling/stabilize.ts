@@ -1,9 +1,11 @@
-// How a wish becomes a size: the behaviour of the horizontal pod autoscaler (Kubernetes, pkg/controller/podautoscaler,
-// `stabilizeRecommendationWithBehaviors` and `convertDesiredReplicasWithBehaviorRate`), on a clock that never goes back.
-
 import type { ScalingBehavior, ScalingPolicy } from '@hybridstore/contracts';
 
-/** What is remembered of a tenant between two decisions. Times are monotonic. */
+/**
+ * How a wish becomes a size: the behaviour of the horizontal pod autoscaler (Kubernetes, pkg/controller/podautoscaler,
+ * `stabilizeRecommendationWithBehaviors` and `convertDesiredReplicasWithBehaviorRate`), on a clock that never goes back.
+ *
+ * What is remembered of a tenant between two decisions. Times are monotonic.
+ */
 export type ScalingMemory = {
   readonly wishes: readonly { readonly atMs: number; readonly replicas: number }[];
   readonly changes: readonly { readonly atMs: number; readonly by: number }[];

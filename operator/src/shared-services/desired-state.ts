@@ -1,5 +1,8 @@
 import { type Jwks, type MonitoringTarget, monitoringTargetsMax, type ServiceName } from '@hybridstore/contracts';
+import type { OwnerReference, Resource, Stored } from '@hybridstore/controller-runtime';
 import {
+  type Child,
+  child,
   configMaps,
   deployments,
   networkPolicies,
@@ -7,10 +10,7 @@ import {
   type StatefulSet,
   serviceAccounts,
   services,
-} from '../kube/kinds.ts';
-import type { OwnerReference, Stored } from '../kube/object.ts';
-import type { Resource } from '../kube/resource.ts';
-import { type Child, child } from '../reconcile/children.ts';
+} from '@hybridstore/controller-runtime';
 import { buildJwksConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
 import { buildDeployment, keepsState } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';

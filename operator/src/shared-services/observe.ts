@@ -1,7 +1,11 @@
-import { configMaps, type StatefulSet, statefulSets } from '../kube/kinds.ts';
-import type { OwnerReference, Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
+import type { Kube, OwnerReference, Stored } from '@hybridstore/controller-runtime';
+import {
+  type ClusterView,
+  configMaps,
+  getOrNothing,
+  type StatefulSet,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
 import { tenants } from '../resources/custom-resources.ts';
 import { managedBy, tenantLabel } from '../resources/labels.ts';
 import type { TenantIdentity } from './signing-keys.ts';

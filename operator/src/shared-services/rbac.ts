@@ -1,4 +1,4 @@
-import type { PolicyRule } from '../reconcile/rbac.ts';
+import type { PolicyRule } from '@hybridstore/controller-runtime';
 import { adminSecretName, signingSecretName, tenantMasterSecretName } from '../resources/names.ts';
 import { platformIssuers } from './signing-keys.ts';
 

@@ -1,17 +1,13 @@
-// A pass over the shared services. They have no object of their own: the wish is the operator's configuration, so there
-// is one key for all of them.
-//
-//   keys (made once) → observe → build → apply → prune → report
-
+import type { ClusterView, Expectations, Kube, ObjectKey } from '@hybridstore/controller-runtime';
+import {
+  Children,
+  deployments,
+  type ReconcileResult,
+  Removals,
+  requeueAfter,
+  wait,
+} from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
-import type { Expectations } from '../controller/expectations.ts';
-import { type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
-import { deployments } from '../kube/kinds.ts';
-import type { ObjectKey } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { Children } from '../reconcile/children.ts';
-import { Removals } from '../reconcile/removals.ts';
-import type { ClusterView } from '../reconcile/view.ts';
 import { managedBy } from '../resources/labels.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
 import { buildSharedChildren, buildTargets, prunedKinds } from './desired-state.ts';
@@ -19,7 +15,14 @@ import { observeShared } from './observe.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { findUnready } from './status.ts';
 
-/** The only key of the shared services' queue. */
+/**
+ * A pass over the shared services. They have no object of their own: the wish is the operator's configuration, so there
+ * is one key for all of them.
+ *
+ *   keys (made once) → observe → build → apply → prune → report
+ *
+ * The only key of the shared services' queue.
+ */
 export const sharedServicesKey: ObjectKey = { name: 'shared-services' };
 
 const resyncMs = 60_000;

@@ -1,18 +1,8 @@
-// Every issuer has a secret of its own, made once and kept in a Secret; from it comes its ES256 key (signing-key.ts).
-//
-//   Secret <service>-signing-key      random, one a service
-//   Secret tenant-node-master-key     random; each tenant's secret is derived from it and from the Tenant's uid, so all
-//                                     public keys follow from the list of tenants, and no tenant's Secret is ever read
-//
-// Deliberately left out: rotation in steps. A deleted Secret is a new key: tokens of the old one end with it.
-
 import { hkdfSync } from 'node:crypto';
 import { type Jwk, type Jwks, jwksKeysMax, type ServiceName, tenantNodeIssuer } from '@hybridstore/contracts';
+import type { Kube } from '@hybridstore/controller-runtime';
+import { getOrNothing, isAlreadyExists, type Secret, secrets } from '@hybridstore/controller-runtime';
 import { deriveSigningKey, HybridStoreError, LruCache, type SigningKey, SingleFlight } from '@hybridstore/runtime';
-import { isAlreadyExists } from '../kube/errors.ts';
-import { type Secret, secrets } from '../kube/kinds.ts';
-import type { Kube } from '../kube/port.ts';
-import { getOrNothing } from '../reconcile/view.ts';
 import { sharedServiceLabels } from '../resources/labels.ts';
 import {
   adminSecretName,
@@ -24,6 +14,15 @@ import {
 } from '../resources/names.ts';
 import { buildAdminSecret, buildSigningSecret, readSigningSecret } from '../resources/secret.ts';
 
+/**
+ * Every issuer has a secret of its own, made once and kept in a Secret; from it comes its ES256 key (signing-key.ts).
+ *
+ *   Secret <service>-signing-key      random, one a service
+ *   Secret tenant-node-master-key     random; each tenant's secret is derived from it and from the Tenant's uid, so all
+ *                                     public keys follow from the list of tenants, and no tenant's Secret is ever read
+ *
+ * Deliberately left out: rotation in steps. A deleted Secret is a new key: tokens of the old one end with it.
+ */
 export type TenantIdentity = TenantKey & { readonly uid: string };
 
 const secretBytes = 48;

@@ -1,5 +1,4 @@
-import type { Deployment } from '../kube/kinds.ts';
-import type { Stored } from '../kube/object.ts';
+import type { Deployment, Stored } from '@hybridstore/controller-runtime';
 
 /** Services whose Deployment does not have all its pods ready. There is no object to report on: logs and metrics tell. */
 export function findUnready(deployments: readonly Stored<Deployment>[]): readonly string[] {

@@ -1,5 +1,8 @@
 import type { Jwks } from '@hybridstore/contracts';
+import type { Resource } from '@hybridstore/controller-runtime';
 import {
+  type Child,
+  child,
   configMaps,
   limitRanges,
   networkPolicies,
@@ -8,9 +11,7 @@ import {
   serviceAccounts,
   services,
   statefulSets,
-} from '../kube/kinds.ts';
-import type { Resource } from '../kube/resource.ts';
-import { type Child, child } from '../reconcile/children.ts';
+} from '@hybridstore/controller-runtime';
 import { buildTenantConfigMap } from '../resources/config-map.ts';
 import { tenantLabels } from '../resources/labels.ts';
 import { buildLimitRange } from '../resources/limit-range.ts';

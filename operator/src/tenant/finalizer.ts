@@ -1,7 +1,5 @@
-import { persistentVolumeClaims, pods, statefulSets } from '../kube/kinds.ts';
-import type { Stored } from '../kube/object.ts';
-import type { Children } from '../reconcile/children.ts';
-import type { ClusterView } from '../reconcile/view.ts';
+import type { Children, ClusterView, Stored } from '@hybridstore/controller-runtime';
+import { persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
 import type { Tenant } from '../resources/custom-resources.ts';
 import { type TenantKey, tenantNames } from '../resources/names.ts';
 
@@ -21,7 +19,7 @@ export async function tidyTenant(
   tenant: Stored<Tenant>,
   key: TenantKey,
 ): Promise<VolumesOutcome> {
-  const selection = { namespace: key.namespace, ofTenant: key.name };
+  const selection = { namespace: key.namespace, ofParent: key.name };
   const set = await view.get(statefulSets, { namespace: key.namespace, name: tenantNames(key.name).base });
   if (set !== undefined) {
     await children.remove(statefulSets, set);

@@ -1,7 +1,7 @@
 import type { LeavingNode } from '@hybridstore/contracts';
+import { formatTime } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { formatTime } from '../kube/time.ts';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
 import { decideHandOver, type HandOver, isStalled, type NodeReport } from '../scaling/hand-over.ts';
 import type { NodePort } from './node-client.ts';

@@ -1,14 +1,14 @@
+import type { Kube, Stored } from '@hybridstore/controller-runtime';
 import {
+  type ClusterView,
+  getOrNothing,
   type PersistentVolumeClaim,
   type Pod,
   persistentVolumeClaims,
   pods,
   type StatefulSet,
   statefulSets,
-} from '../kube/kinds.ts';
-import type { Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
+} from '@hybridstore/controller-runtime';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
 
 /** On a log claim whose node has handed over; the value is the time. */
@@ -37,7 +37,7 @@ export async function observeTenant(
   existingClaim: string | undefined,
 ): Promise<TenantWorld> {
   const names = tenantNames(key.name);
-  const selection = { namespace: key.namespace, ofTenant: key.name };
+  const selection = { namespace: key.namespace, ofParent: key.name };
   const inNamespace = (name: string) => ({ namespace: key.namespace, name });
   const [statefulSet, podList, claims, dataClaim] = await Promise.all([
     view.get(statefulSets, inNamespace(names.base)),

@@ -1,4 +1,4 @@
-import type { PolicyRule } from '../reconcile/rbac.ts';
+import type { PolicyRule } from '@hybridstore/controller-runtime';
 
 const write = ['get', 'list', 'watch', 'create', 'patch', 'delete'] as const;
 

@@ -1,25 +1,36 @@
-// A pass over one Tenant. It gets a name, never an event; it may run twice, and may have died at any line before:
-//
-//   observe → gone? → deleting? → finalizer → decide the size → hand over → build → apply → prune → report
-//
-// Writes are few and ordered: what a node needs comes before the node; a mark in the status comes before the request to
-// drain; a set shrinks only in the pass in which the leaving node said that it holds nothing.
-
 import { type ScalingDecision, type TenantSpec, TenantStatus } from '@hybridstore/contracts';
+import type { Expectations, Kube } from '@hybridstore/controller-runtime';
+import {
+  addFinalizer,
+  buildControllerReference,
+  type Child,
+  Children,
+  type ClusterView,
+  type Compared,
+  createStatusReader,
+  done,
+  findTransitions,
+  formatKey,
+  formatTime,
+  getOrNothing,
+  hasFinalizer,
+  type Judgement,
+  keyOf,
+  type ObjectKey,
+  persistentVolumeClaims,
+  type ReconcileResult,
+  Removals,
+  removeFinalizer,
+  reportRefusal,
+  reportStatus,
+  requeueAfter,
+  type Stored,
+  secrets,
+  tell,
+  wait,
+} from '@hybridstore/controller-runtime';
+import { compileValidator } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
-import type { Expectations } from '../controller/expectations.ts';
-import { done, type ReconcileResult, requeueAfter, wait } from '../controller/reconcile-result.ts';
-import { persistentVolumeClaims, secrets } from '../kube/kinds.ts';
-import { buildControllerReference, formatKey, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
-import { formatTime } from '../kube/time.ts';
-import { type Child, Children, type Compared } from '../reconcile/children.ts';
-import { findTransitions, type Judgement } from '../reconcile/conditions.ts';
-import { addFinalizer, hasFinalizer, removeFinalizer } from '../reconcile/finalizers.ts';
-import { createStatusReader } from '../reconcile/known-status.ts';
-import { Removals } from '../reconcile/removals.ts';
-import { reportRefusal, reportStatus, tell } from '../reconcile/report.ts';
-import { type ClusterView, getOrNothing } from '../reconcile/view.ts';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { tenantLabels } from '../resources/labels.ts';
 import { type TenantKey, tenantIdOf, tenantNames } from '../resources/names.ts';
@@ -58,6 +69,14 @@ const tenantsMax = 20_000;
 /** Whether the catalog took a tenant, and when it is told again: changes of the tenant do not hurry a catalog that is away. */
 type Registration = { readonly isTaken: boolean; readonly againAtMs: number };
 
+/**
+ * A pass over one Tenant. It gets a name, never an event; it may run twice, and may have died at any line before:
+ *
+ *   observe → gone? → deleting? → finalizer → decide the size → hand over → build → apply → prune → report
+ *
+ * Writes are few and ordered: what a node needs comes before the node; a mark in the status comes before the request to
+ * drain; a set shrinks only in the pass in which the leaving node said that it holds nothing.
+ */
 export type TenantReconcilerOptions = {
   readonly kube: Kube;
   readonly view: ClusterView;
@@ -74,7 +93,7 @@ export type TenantReconcilerOptions = {
   readonly onForgotten?: (tenantId: string) => void;
 };
 
-const readStatus = createStatusReader<Tenant>(TenantStatus);
+const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
 
 export class TenantReconciler {
   readonly #options: TenantReconcilerOptions;
@@ -217,7 +236,7 @@ export class TenantReconciler {
     const { key } = input;
     const wanted = this.#build(input, tenant, size);
     await children.applyAll(wanted);
-    await children.prune(prunedKinds, { namespace: key.namespace, ofTenant: key.name }, wanted);
+    await children.prune(prunedKinds, { namespace: key.namespace, ofParent: key.name }, wanted);
   }
 
   /** The same objects as in the pass before, while nothing that they follow from has changed. */

@@ -1,7 +1,7 @@
 import type { TenantSpec } from '@hybridstore/contracts';
+import { quantityToNumber } from '@hybridstore/controller-runtime';
 import type { Clock } from '@hybridstore/runtime';
 import { LruCache } from '@hybridstore/runtime';
-import { quantityToNumber } from '../kube/quantity.ts';
 import { nodeUrl, type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { decideSize, type SizeDecision } from '../scaling/decide-size.ts';
 import type { SampleSource } from '../scaling/samples.ts';

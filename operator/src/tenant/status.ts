@@ -5,8 +5,8 @@ import type {
   TenantSpec,
   TenantStatus,
 } from '@hybridstore/contracts';
-import type { Judgement } from '../reconcile/conditions.ts';
-import { toConditions } from '../reconcile/conditions.ts';
+import type { Judgement } from '@hybridstore/controller-runtime';
+import { toConditions } from '@hybridstore/controller-runtime';
 import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
 import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { getOrNothing } from '../../src/reconcile/view.ts';
+import { getOrNothing } from '@hybridstore/controller-runtime';
 import { compactionPolicies } from '../../src/resources/custom-resources.ts';
 import { BenchCluster, conditionOf } from '../bench-cluster.ts';
 

@@ -1,18 +1,17 @@
-// Objects that the definitions accept and refuse, as files, and the runner that shows it on any API server: the embedded
-// one here, a real one in the cluster suite.
-//
-// A file holds one object, or two: then the second is an update of the first. In `invalid/` the last object is the one to
-// be refused, with the words of the `# expect:` line in the message.
-
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Kube, KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { parseAllDocuments } from 'yaml';
-import type { KubeObject, Stored } from '../../src/kube/object.ts';
-import type { Kube } from '../../src/kube/port.ts';
-import type { Resource } from '../../src/kube/resource.ts';
 import { compactionPolicies, dataSources, tenants } from '../../src/resources/custom-resources.ts';
 
+/**
+ * Objects that the definitions accept and refuse, as files, and the runner that shows it on any API server: the embedded
+ * one here, a real one in the cluster suite.
+ *
+ * A file holds one object, or two: then the second is an update of the first. In `invalid/` the last object is the one to
+ * be refused, with the words of the `# expect:` line in the message.
+ */
 export type CorpusCase = {
   readonly name: string;
   readonly documents: readonly KubeObject[];

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildCrds } from '@hybridstore/contracts';
+import { customResourceDefinitions } from '@hybridstore/controller-runtime';
+import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { FakeClock } from '@hybridstore/test-kit';
-import { EmbeddedApiServer } from '../../src/kube/embedded/api/api-server.ts';
-import { customResourceDefinitions } from '../../src/kube/kinds.ts';
 import { readCorpus, runCorpus } from './corpus.ts';
 
 const definitionBytesMax = 262_144;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { getOrNothing } from '@hybridstore/controller-runtime';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { getOrNothing } from '../../src/reconcile/view.ts';
 import { dataSources, tenants } from '../../src/resources/custom-resources.ts';
 import { acme, BenchCluster, conditionOf } from '../bench-cluster.ts';
 

@@ -1,25 +1,30 @@
-// What comes of a child that somebody changed, on any API server: the embedded one, and a real one in the cluster suite.
-// The operator is not running; its passes are made here, by its own code, over children without nodes.
-
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Kube, KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
+import {
+  type Child,
+  Children,
+  child,
+  createView,
+  Expectations,
+  kinds,
+  Removals,
+} from '@hybridstore/controller-runtime';
 import { isHybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
-import { Expectations } from '../../src/controller/expectations.ts';
-import * as kinds from '../../src/kube/kinds.ts';
-import type { KubeObject, Stored } from '../../src/kube/object.ts';
-import type { Kube } from '../../src/kube/port.ts';
-import type { Resource } from '../../src/kube/resource.ts';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
-import { type Child, Children, child } from '../../src/reconcile/children.ts';
-import { Removals } from '../../src/reconcile/removals.ts';
-import { createView } from '../../src/reconcile/view.ts';
+import { tenantNameOf } from '../../src/resources/labels.ts';
 import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
 import { tenantInput } from '../resources/tenant-set.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 const vandal = { fieldManager: 'vandal' };
 
-/** Declares the suite. Each run works in its own namespace and removes it. */
+/**
+ * What comes of a child that somebody changed, on any API server: the embedded one, and a real one in the cluster suite.
+ * The operator is not running; its passes are made here, by its own code, over children without nodes.
+ *
+ * Declares the suite. Each run works in its own namespace and removes it.
+ */
 export function describeChildren(name: string, open: () => Promise<{ readonly kube: Kube }>): void {
   describe(`children on ${name}`, () => {
     const namespace = `children-${process.pid}-${Math.floor(performance.now())}`;
@@ -51,7 +56,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
 
     async function pass(): Promise<void> {
       const none = () => undefined;
-      const view = createView(kube, none);
+      const view = createView(kube, none, tenantNameOf);
       const parent = { namespace, name: 'acme' };
       const children = new Children({
         kube,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PodSpec } from '../../src/kube/kinds.ts';
+import type { PodSpec } from '@hybridstore/controller-runtime';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { buildDeployment } from '../../src/resources/deployment.ts';
 import { sharedServiceNames } from '../../src/resources/names.ts';

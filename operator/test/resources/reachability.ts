@@ -1,9 +1,10 @@
-// Who may open a connection to whom under a set of NetworkPolicies, as a policy-aware network decides it: a pod that no
-// policy selects for a direction is open in it; a selected one accepts what any of its policies allows. A connection
-// needs the consent of both ends. Source: Kubernetes documentation, "Network Policies".
+import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 
-import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer } from '../../src/kube/kinds.ts';
-
+/**
+ * Who may open a connection to whom under a set of NetworkPolicies, as a policy-aware network decides it: a pod that no
+ * policy selects for a direction is open in it; a selected one accepts what any of its policies allows. A connection
+ * needs the consent of both ends. Source: Kubernetes documentation, "Network Policies".
+ */
 export type Endpoint = {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;

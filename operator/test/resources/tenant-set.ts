@@ -1,5 +1,5 @@
 import type { TenantSpec } from '@hybridstore/contracts';
-import type { StatefulSet } from '../../src/kube/kinds.ts';
+import type { StatefulSet } from '@hybridstore/controller-runtime';
 import type { PlatformSettings } from '../../src/resources/settings.ts';
 import { buildStatefulSet, type TenantInput } from '../../src/resources/stateful-set.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Jwks } from '@hybridstore/contracts';
-import { configMaps, deployments, persistentVolumeClaims, secrets, services } from '../../src/kube/kinds.ts';
+import { configMaps, deployments, persistentVolumeClaims, secrets, services } from '@hybridstore/controller-runtime';
 import { tenants } from '../../src/resources/custom-resources.ts';
 import { sharedServiceNames } from '../../src/resources/names.ts';
 import { acme, BenchCluster, Crash, systemNamespace } from '../bench-cluster.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { persistentVolumeClaims, statefulSets } from '../../src/kube/kinds.ts';
+import { persistentVolumeClaims, statefulSets } from '@hybridstore/controller-runtime';
 import { BenchCluster, Crash, conditionOf } from '../bench-cluster.ts';
 
 const base = { namespace: 'default', name: 'hs-acme' };

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import {
   configMaps,
+  getOrNothing,
   networkPolicies,
   persistentVolumeClaims,
   podDisruptionBudgets,
@@ -10,10 +12,7 @@ import {
   serviceAccounts,
   services,
   statefulSets,
-} from '../../src/kube/kinds.ts';
-import type { KubeObject } from '../../src/kube/object.ts';
-import type { Resource } from '../../src/kube/resource.ts';
-import { getOrNothing } from '../../src/reconcile/view.ts';
+} from '@hybridstore/controller-runtime';
 import { tenants } from '../../src/resources/custom-resources.ts';
 import { acme, BenchCluster, Crash, conditionOf } from '../bench-cluster.ts';
 

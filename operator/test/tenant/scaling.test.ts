@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { statefulSets } from '../../src/kube/kinds.ts';
+import { statefulSets } from '@hybridstore/controller-runtime';
 import type { Samples } from '../../src/scaling/samples.ts';
 import { BenchCluster, conditionOf } from '../bench-cluster.ts';
 

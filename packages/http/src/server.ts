@@ -62,7 +62,7 @@ export type CallContext = {
 
 export type RouteHandler = (request: FastifyRequest, reply: FastifyReply, context: CallContext) => unknown;
 
-export type Server = {
+export interface Server {
   readonly app: FastifyInstance;
   /** Registers one endpoint of the contracts: validation, access, metrics and OpenAPI come from its description. */
   route(endpoint: Endpoint, handler: RouteHandler): void;
@@ -71,7 +71,7 @@ export type Server = {
    * content type, and bounds them itself. Access and path parameters are checked as ever; body and query are not.
    */
   routeUnread(endpoint: Endpoint, handler: RouteHandler): void;
-};
+}
 
 const headerBytesMax = 16 * 1024;
 const headersTimeoutMsDefault = 20_000;

@@ -19,12 +19,12 @@ export function createAjv(options: { readonly coerceTypes?: boolean } = {}): Ajv
   return ajv;
 }
 
-export type Validator = {
+export interface Validator {
   check<T>(value: unknown): value is T;
   /** What the last failed `check` found, as `field: expected …, found …`. */
   describe(): string;
   readonly errors: () => readonly ErrorObject[];
-};
+}
 
 export function compileValidator(schema: TSchema): Validator {
   const validate = createAjv().compile(flattenSchema(schema));

@@ -1,5 +1,4 @@
 export * from './check-plan.ts';
-export * from './dsl/compile-dsl.ts';
 export * from './duckdb-printer.ts';
 export * from './finish-plan.ts';
 export * from './functions.ts';

@@ -46,3 +46,5 @@ export function toHybridStoreError(error: unknown): HybridStoreError {
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && (errorCodes as readonly string[]).includes(code);
 }
+
+export type { ErrorCode };

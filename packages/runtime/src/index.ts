@@ -1,5 +1,6 @@
 export * from './assert.ts';
 export * from './clock.ts';
+export * from './disk.ts';
 export * from './environment.ts';
 export * from './errors.ts';
 export * from './exact-number.ts';

@@ -1,10 +1,10 @@
+import { existsSync, readdirSync } from 'node:fs';
+
 /**
  * First program of the services image: becomes the service that the container's first argument names. By execve, so the
  * service is process 1 itself and gets its signals.
  */
-import { existsSync, readdirSync } from 'node:fs';
-
-const EXIT_USAGE = 64;
+const exitUsage = 64;
 const folder = '/app/services';
 
 const [service = '', ...args] = process.argv.slice(2);
@@ -12,7 +12,7 @@ const entry = `${folder}/${service}/src/main.js`;
 if (!/^[a-z][a-z0-9-]*$/.test(service) || !existsSync(entry)) {
   const known = readdirSync(folder).sort().join(', ');
   console.error(`expected the name of a service as first argument (${known}), got "${service}"`);
-  process.exit(EXIT_USAGE);
+  process.exit(exitUsage);
 }
 if (process.execve === undefined) throw new Error('this Node has no process.execve');
 process.execve(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], process.env);

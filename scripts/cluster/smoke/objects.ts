@@ -1,9 +1,9 @@
-/** What the smoke test deploys: a StatefulSet under the "restricted" pod security standard, spread over both nodes. */
-import { RWO_CLASS, RWX_CLASS } from '../volumes.ts';
+import { rwoClass, rwxClass } from '../volumes.ts';
 
-export const NAMESPACE = 'smoke';
-const LABELS = { 'app.kubernetes.io/name': 'smoke', 'app.kubernetes.io/part-of': 'hybridstore' };
-const PORT = 8080;
+/** What the smoke test deploys: a StatefulSet under the "restricted" pod security standard, spread over both nodes. */
+export const smokeNamespace = 'smoke';
+const smokeLabels = { 'app.kubernetes.io/name': 'smoke', 'app.kubernetes.io/part-of': 'hybridstore' };
+const smokePort = 8080;
 
 export function smokeObjects(image: string): object[] {
   return [namespace(), service('smoke', {}), service('smoke-nodes', { clusterIP: 'None' }), sharedClaim(), set(image)];
@@ -11,12 +11,12 @@ export function smokeObjects(image: string): object[] {
 
 function namespace(): object {
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: smokeNamespace, labels } };
 }
 
 function service(name: string, extra: object): object {
-  const spec = { selector: LABELS, ports: [{ name: 'http', port: PORT }], ...extra };
-  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: NAMESPACE }, spec };
+  const spec = { selector: smokeLabels, ports: [{ name: 'http', port: smokePort }], ...extra };
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: smokeNamespace }, spec };
 }
 
 function claimSpec(storageClassName: string, accessMode: string): object {
@@ -24,28 +24,28 @@ function claimSpec(storageClassName: string, accessMode: string): object {
 }
 
 function sharedClaim(): object {
-  const metadata = { name: 'shared', namespace: NAMESPACE };
-  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claimSpec(RWX_CLASS, 'ReadWriteMany') };
+  const metadata = { name: 'shared', namespace: smokeNamespace };
+  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata, spec: claimSpec(rwxClass, 'ReadWriteMany') };
 }
 
 function set(image: string): object {
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: { name: 'smoke', namespace: NAMESPACE },
+    metadata: { name: 'smoke', namespace: smokeNamespace },
     spec: {
       serviceName: 'smoke-nodes',
       replicas: 2,
       podManagementPolicy: 'Parallel',
-      selector: { matchLabels: LABELS },
-      template: { metadata: { labels: LABELS, annotations: scrapeAnnotations() }, spec: podSpec(image) },
-      volumeClaimTemplates: [{ metadata: { name: 'local' }, spec: claimSpec(RWO_CLASS, 'ReadWriteOnce') }],
+      selector: { matchLabels: smokeLabels },
+      template: { metadata: { labels: smokeLabels, annotations: scrapeAnnotations() }, spec: podSpec(image) },
+      volumeClaimTemplates: [{ metadata: { name: 'local' }, spec: claimSpec(rwoClass, 'ReadWriteOnce') }],
     },
   };
 }
 
 function scrapeAnnotations(): object {
-  return { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(PORT) };
+  return { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(smokePort) };
 }
 
 function podSpec(image: string): object {
@@ -54,7 +54,7 @@ function podSpec(image: string): object {
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 5,
     securityContext: { runAsNonRoot: true, fsGroup: 65532, seccompProfile: { type: 'RuntimeDefault' } },
-    topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: LABELS } }],
+    topologySpreadConstraints: [{ ...spread, labelSelector: { matchLabels: smokeLabels } }],
     containers: [container(image)],
     volumes: [{ name: 'shared', persistentVolumeClaim: { claimName: 'shared' } }],
   };
@@ -67,8 +67,8 @@ function container(image: string): object {
     imagePullPolicy: 'Never',
     args: ['smoke'],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-    ports: [{ containerPort: PORT }],
-    readinessProbe: { httpGet: { path: '/', port: PORT }, periodSeconds: 1 },
+    ports: [{ containerPort: smokePort }],
+    readinessProbe: { httpGet: { path: '/', port: smokePort }, periodSeconds: 1 },
     resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '256Mi' } },
     securityContext: {
       allowPrivilegeEscalation: false,

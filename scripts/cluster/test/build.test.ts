@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { build, listEntries, rewriteImportMeta } from '../../build.ts';
-import { REPOSITORY_FOLDER } from '../layout.ts';
+import { repositoryFolder } from '../layout.ts';
 
 const folders: string[] = [];
 after(() => {
@@ -16,7 +16,7 @@ after(() => {
 function createRepository(files: Record<string, string>): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'build-test-')));
   folders.push(root);
-  symlinkSync(join(REPOSITORY_FOLDER, 'node_modules'), join(root, 'node_modules'));
+  symlinkSync(join(repositoryFolder, 'node_modules'), join(root, 'node_modules'));
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
@@ -28,8 +28,8 @@ function runBuilt(root: string, path: string): unknown {
   return JSON.parse(execFileSync(process.execPath, [join(root, 'dist', path)], { encoding: 'utf8' }));
 }
 
-const PACKAGE = '{"type":"module"}';
-const SPAWNER = `
+const manifest = '{"type":"module"}';
+const spawnerText = `
   import { execFileSync } from 'node:child_process';
   import { readFileSync } from 'node:fs';
   import { extname } from 'node:path';
@@ -39,8 +39,8 @@ const SPAWNER = `
   export const readAsset = (): string => readFileSync(new URL('../asset.txt', import.meta.url), 'utf8');
   if (import.meta.main) throw new Error('not the main module');
 `;
-const SERVICE = {
-  'services/sample/package.json': PACKAGE,
+const sampleService = {
+  'services/sample/package.json': manifest,
   'services/sample/asset.txt': 'asset',
   'services/sample/src/main.ts': `
     import fastify from 'fastify';
@@ -51,7 +51,7 @@ const SERVICE = {
     const answer = (await server.inject('/')).json();
     console.log(JSON.stringify([answer, askChild().trim(), readAsset(), import.meta.main]));
   `,
-  'services/sample/src/execute/spawner.ts': SPAWNER.replace('../asset.txt', '../../asset.txt'),
+  'services/sample/src/execute/spawner.ts': spawnerText.replace('../asset.txt', '../../asset.txt'),
   'services/sample/src/execute/child-main.ts': `
     import * as duckdb from '@duckdb/node-api';
     console.log(typeof duckdb.DuckDBInstance.create);
@@ -59,7 +59,7 @@ const SERVICE = {
 };
 
 test('a bundled service serves, starts its child and reads its file at their own places', async () => {
-  const root = createRepository(SERVICE);
+  const root = createRepository(sampleService);
   const { entries } = await build({ root });
   assert.deepEqual(runBuilt(root, 'services/sample/src/main.js'), [{ ok: true }, 'function', 'asset', true]);
   assert.deepEqual(
@@ -74,15 +74,18 @@ test('a bundled service serves, starts its child and reads its file at their own
 
 test('every *main.ts below src is an entry, and nothing else is', () => {
   const root = createRepository({
-    ...SERVICE,
-    'operator/package.json': PACKAGE,
+    ...sampleService,
+    'operator/package.json': manifest,
     'operator/src/embedded-main.ts': '',
     'operator/src/domain.ts': '',
     'operator/test/main.ts': '',
-    'packages/x/src/main.ts': '',
+    'packages/x/package.json': manifest,
+    'packages/x/src/work-main.ts': '',
+    'packages/x/src/domain.ts': '',
   });
   assert.deepEqual(listEntries(root), [
     'operator/src/embedded-main.ts',
+    'packages/x/src/work-main.ts',
     'services/sample/src/execute/child-main.ts',
     'services/sample/src/main.ts',
   ]);
@@ -90,8 +93,8 @@ test('every *main.ts below src is an entry, and nothing else is', () => {
 
 test('a workspace without a main fails the build, but the others are there', async () => {
   const root = createRepository({
-    'services/empty/package.json': PACKAGE,
-    'services/full/package.json': PACKAGE,
+    'services/empty/package.json': manifest,
+    'services/full/package.json': manifest,
     'services/full/src/main.ts': 'console.log(1)',
   });
   await assert.rejects(build({ root }), /the rest was built\nservices\/empty has no src\/main\.ts$/);
@@ -100,7 +103,7 @@ test('a workspace without a main fails the build, but the others are there', asy
 
 test('a program that would be missing from dist is refused', async () => {
   const root = createRepository({
-    'services/sample/package.json': PACKAGE,
+    'services/sample/package.json': manifest,
     'services/sample/src/main.ts': "console.log(new URL('./worker.ts', import.meta.url))",
     'services/sample/src/worker.ts': '',
   });
@@ -109,7 +112,7 @@ test('a program that would be missing from dist is refused', async () => {
 
 test('a package that is not installed fails the build', async () => {
   const root = createRepository({
-    'services/sample/package.json': PACKAGE,
+    'services/sample/package.json': manifest,
     'services/sample/src/main.ts': "import 'no-such-package';",
   });
   await assert.rejects(build({ root }), /no-such-package/);

@@ -1,13 +1,13 @@
-/** Reads the tars that the tests check: an independent, small reader. */
 import { type TarEntry, writeTar } from '../tar.ts';
 
-export interface ReadEntry {
+/** Reads the tars that the tests check: an independent, small reader. */
+export type ReadEntry = {
   readonly path: string;
   readonly type: string;
   readonly mode: number;
   readonly target: string;
   readonly content: Buffer;
-}
+};
 
 export async function collect(entries: readonly TarEntry[]): Promise<Buffer> {
   const chunks: Buffer[] = [];

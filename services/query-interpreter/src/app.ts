@@ -1,7 +1,8 @@
 import { createServer, type Server, type TokenVerifier } from '@hybridstore/http';
 import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
+import type { SqlParser } from '@hybridstore/sql';
 import { Interpreter, type InterpreterSettings } from './domain/interpreter.ts';
-import type { CatalogPort, SqlParser } from './domain/ports.ts';
+import type { CatalogPort } from './domain/ports.ts';
 import { SchemaSource } from './domain/schema-source.ts';
 import { routeParseDsl } from './routes/parse-dsl.ts';
 import { routeParseSql } from './routes/parse-sql.ts';

@@ -1,8 +1,8 @@
 import { createServiceProcess, listen, runMain } from '@hybridstore/http';
+import { ParserPool } from '@hybridstore/sql';
 import { createApp } from './app.ts';
 import { HttpCatalog } from './clients/http-catalog.ts';
 import { readConfig } from './config.ts';
-import { ParserPool } from './parsing/parser-pool.ts';
 
 const port = 8085;
 

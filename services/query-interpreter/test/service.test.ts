@@ -4,13 +4,13 @@ import { after, before, describe, test } from 'node:test';
 import type { CatalogSource, LogicalPlan, ParseResponse, TransformResponse } from '@hybridstore/contracts';
 import { JwksTokenVerifier } from '@hybridstore/http';
 import { createMetrics, Environment, HybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
+import { ParserPool } from '@hybridstore/sql';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
+import { corpusSchemas } from '../../../packages/sql/test/corpus-data.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import type { CatalogPort } from '../src/domain/ports.ts';
 import { refreshPauseMs, schemaAgeMsMax } from '../src/domain/schema-source.ts';
-import { ParserPool } from '../src/parsing/parser-pool.ts';
-import { corpusSchemas } from './corpus-data.ts';
 
 const folder = createTemporaryFolder('interpreter');
 const clock = new FakeClock();

@@ -2,8 +2,8 @@ import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, ope
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
+import { defaultLimits, type EngineLimits } from '@hybridstore/engine';
 import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
-import { defaultLimits, type EngineLimits } from './domain/engine-limits.ts';
 import type { QueryLimits } from './domain/query-runner.ts';
 
 export type TenantNodeConfig = {

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { Engine } from '@hybridstore/engine';
+import { createEngine } from '@hybridstore/engine';
 import type { Server, ServiceProcess } from '@hybridstore/http';
 import type { Phase } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
@@ -6,25 +8,23 @@ import { CommitNotices } from './clients/commit-notices.ts';
 import { PeerClient } from './clients/peer-client.ts';
 import type { TenantNodeConfig } from './config.ts';
 import { Drain } from './domain/drain.ts';
-import type { Engine } from './domain/engine-port.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
-import { createEngine } from './engine/engine.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
 import { BatchLedgerFiles } from './membership/batch-ledger-files.ts';
 import { MemberFiles } from './membership/member-files.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
 
-export type StartedNode = {
+export interface StartedNode {
   readonly server: Server;
   /** Makes the node known to the other members; it must listen by then, since they may be joining too. */
   join(): Promise<void>;
   /** What ends after the server has stopped listening, in order. */
   readonly phases: readonly Phase[];
-};
+}
 
 /** Puts the parts of a node together: the engine has replayed its log when this resolves; nothing listens yet. */
 export async function startNode(service: ServiceProcess, config: TenantNodeConfig): Promise<StartedNode> {

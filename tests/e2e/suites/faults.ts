@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { kinds, listAll } from '@hybridstore/operator';
+import {
+  configMaps,
+  listAll,
+  persistentVolumeClaims,
+  pods,
+  serviceAccounts,
+  services,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
+import { tenants } from '@hybridstore/operator';
 import { eventually, type Platform } from '../platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove, Session, tenant } from '../session.ts';
 
@@ -58,19 +67,19 @@ export function faults(open: () => Platform): void {
 
     it('repairs a child that somebody deletes or edits', async () => {
       const key = { namespace: 'default', name: 'hs-sturdy' };
-      const { metadata } = await open().kube.get(kinds.service, key);
-      await open().kube.delete(kinds.service, key);
+      const { metadata } = await open().kube.get(services, key);
+      await open().kube.delete(services, key);
       await eventually('service made again', async () =>
-        (await open().kube.get(kinds.service, key)).metadata.uid !== metadata.uid ? true : undefined,
+        (await open().kube.get(services, key)).metadata.uid !== metadata.uid ? true : undefined,
       );
       await open().kube.mergePatch(
-        kinds.statefulSet,
+        statefulSets,
         key,
         { spec: { template: { metadata: { annotations: { 'prometheus.io/port': '1' } } } } },
         { fieldManager: 'vandal' },
       );
       await eventually('annotation restored', async () => {
-        const { spec } = await open().kube.get(kinds.statefulSet, key);
+        const { spec } = await open().kube.get(statefulSets, key);
         return spec?.template.metadata?.annotations?.['prometheus.io/port'] === '8000' ? true : undefined;
       });
       await ready(open(), ...objects);
@@ -117,17 +126,17 @@ export function faults(open: () => Platform): void {
       await eventually(
         'tenant gone',
         async () => {
-          const { items } = await listAll(open().kube, kinds.pod, {
+          const { items } = await listAll(open().kube, pods, {
             namespace: 'default',
             labelSelector: 'app.kubernetes.io/instance=sturdy',
           });
           // The object outlives its pods until its finalizer is taken; an apply before that would change the one that goes.
-          const { items: left } = await listAll(open().kube, kinds.tenant, { namespace: 'default' });
+          const { items: left } = await listAll(open().kube, tenants, { namespace: 'default' });
           return items.length === 0 && !left.some((one) => one.metadata.name === 'sturdy') ? true : undefined;
         },
         120_000,
       );
-      const claims = await listAll(open().kube, kinds.persistentVolumeClaim, { namespace: 'default' });
+      const claims = await listAll(open().kube, persistentVolumeClaims, { namespace: 'default' });
       assert.ok(claims.items.some((claim) => claim.metadata.name === 'hs-sturdy-data'));
       await apply(open(), ...objects);
       await ready(open(), ...objects);
@@ -138,21 +147,21 @@ export function faults(open: () => Platform): void {
 
 /** Start time of a ready pod's container, or undefined when it is not ready. */
 async function readStarts(platform: Platform, name: string): Promise<string | undefined> {
-  const pods = await listAll(platform.kube, kinds.pod, {
+  const { items } = await listAll(platform.kube, pods, {
     namespace: 'default',
     fieldSelector: `metadata.name=${name}`,
   });
-  const status = pods.items[0]?.status;
+  const status = items[0]?.status;
   const isReady = status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
   const started = status?.containerStatuses?.[0]?.state?.running?.startedAt;
   return isReady && started !== undefined
-    ? `${pods.items[0]?.metadata.uid}/${status?.containerStatuses?.[0]?.restartCount}`
+    ? `${items[0]?.metadata.uid}/${status?.containerStatuses?.[0]?.restartCount}`
     : undefined;
 }
 
 async function readVersions(platform: Platform): Promise<Record<string, string | undefined>> {
   const key = { namespace: 'default', name: 'hs-sturdy' };
-  const children = [kinds.service, kinds.configMap, kinds.serviceAccount] as const;
+  const children = [services, configMaps, serviceAccounts] as const;
   const entries = await Promise.all(
     children.map(async (kind) => [kind.kind, (await platform.kube.get(kind, key)).metadata.resourceVersion] as const),
   );

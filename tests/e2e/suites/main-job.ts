@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { kinds, listAll } from '@hybridstore/operator';
+import { listAll, pods } from '@hybridstore/controller-runtime';
 import { type Question, questions } from '../answers.ts';
 import { eventually, type Platform } from '../platform.ts';
 import { dataFolder, normalize, openReference, type Reference } from '../reference.ts';
@@ -214,7 +214,7 @@ async function restartAll(platform: Platform): Promise<void> {
 /** Names a run of each node: another container has another count or another pod. */
 async function incarnations(platform: Platform): Promise<string[]> {
   return eventually('both nodes are ready', async () => {
-    const { items } = await listAll(platform.kube, kinds.pod, { namespace: 'default' });
+    const { items } = await listAll(platform.kube, pods, { namespace: 'default' });
     const nodes = items.filter((pod) => pod.metadata.name.startsWith('hs-real-data-'));
     const areReady = nodes.every((pod) => pod.status?.containerStatuses?.[0]?.ready === true);
     if (nodes.length !== 2 || !areReady) return undefined;

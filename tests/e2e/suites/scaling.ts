@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { kinds } from '@hybridstore/operator';
+import { statefulSets } from '@hybridstore/controller-runtime';
+import { tenants } from '@hybridstore/operator';
 import { eventually, type Platform } from '../platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove, Session, tenant } from '../session.ts';
 
@@ -51,7 +52,7 @@ export function scaling(open: () => Platform): void {
       await assertExactlyOnce(session, 'ticks', acknowledged);
       await eventually('shrunk', async () => ((await readReplicas(open())) === 1 ? true : undefined), 180_000);
       await assertExactlyOnce(session, 'ticks', acknowledged);
-      const { status, spec } = await open().kube.get(kinds.tenant, { namespace: 'default', name: 'elastic' });
+      const { status, spec } = await open().kube.get(tenants, { namespace: 'default', name: 'elastic' });
       assert.match(JSON.stringify(status), /lastScal/i);
       assert.equal((spec as { replicas?: number }).replicas, undefined);
     });
@@ -59,6 +60,6 @@ export function scaling(open: () => Platform): void {
 }
 
 async function readReplicas(platform: Platform): Promise<number> {
-  const { spec } = await platform.kube.get(kinds.statefulSet, { namespace: 'default', name: 'hs-elastic' });
+  const { spec } = await platform.kube.get(statefulSets, { namespace: 'default', name: 'hs-elastic' });
   return spec?.replicas ?? 0;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { endpoints, services } from '@hybridstore/contracts';
-import { kinds, listAll } from '@hybridstore/operator';
+import { listAll, pods } from '@hybridstore/controller-runtime';
 import { call, eventually, type Platform } from '../platform.ts';
 
 /** The first calls that a newcomer makes: a user of the example tenant, no administrator. */
@@ -101,7 +101,7 @@ export function seedExamples(open: () => Platform): void {
 
 async function addressOf(platform: Platform, service: string): Promise<string | undefined> {
   const isTenantNode = service === 'tenant-node';
-  const { items } = await listAll(platform.kube, kinds.pod, {
+  const { items } = await listAll(platform.kube, pods, {
     namespace: isTenantNode ? 'default' : platform.systemNamespace,
   });
   const pod = items.find(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === service);

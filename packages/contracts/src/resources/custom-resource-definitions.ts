@@ -9,6 +9,15 @@ export const resourceGroup = 'hybridstore.dev';
 export const resourceVersion = 'v1alpha1';
 export const resourceApiVersion = `${resourceGroup}/${resourceVersion}`;
 
+/** Where the API server serves each kind. */
+export const tenantResource = describeResource('Tenant', 'tenants');
+export const dataSourceResource = describeResource('DataSource', 'datasources');
+export const compactionPolicyResource = describeResource('CompactionPolicy', 'compactionpolicies');
+
+function describeResource(kind: string, plural: string) {
+  return Object.freeze({ apiVersion: resourceApiVersion, kind, plural, namespaced: true });
+}
+
 type PrinterColumn = {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'boolean' | 'date';

@@ -5,7 +5,7 @@ import { HybridStoreError } from '@hybridstore/runtime';
 export type QueryState = RunningQuery['state'];
 
 /** A query from its arrival to the last byte of its answer. */
-export type ActiveQuery = {
+export interface ActiveQuery {
   readonly queryId: string;
   readonly tenantId: string;
   readonly subject: string;
@@ -15,7 +15,7 @@ export type ActiveQuery = {
   readonly timeoutMs: number;
   state: QueryState;
   cancel(reason: HybridStoreError): void;
-};
+}
 
 const textCharactersMax = 4_096;
 

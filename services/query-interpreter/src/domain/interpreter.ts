@@ -10,7 +10,6 @@ import type {
 } from '@hybridstore/contracts';
 import {
   checkPlan,
-  compileDsl,
   deepFreeze,
   type OptimizationStep,
   optimizePlan,
@@ -21,11 +20,10 @@ import {
   walkQuery,
 } from '@hybridstore/plan';
 import { HybridStoreError, LruCache } from '@hybridstore/runtime';
-import { type ParameterValues, parameterType } from './bind/context.ts';
-import { requireReadable } from './bind/parameter-values.ts';
-import type { ParseOutcome, SqlParser } from './ports.ts';
+import type { ParseOutcome, SqlParser } from '@hybridstore/sql';
+import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
+import { compileDsl } from '@hybridstore/sql/dsl';
 import type { SchemaCaller, SchemaSource, Schemas } from './schema-source.ts';
-import { normalizeText, readTokens } from './sql/lexer.ts';
 
 export type InterpreterSettings = {
   readonly dialect: Dialect;

@@ -1,7 +1,7 @@
 import { type CommitNotice, metadataCatalog } from '@hybridstore/contracts';
+import type { Commit, Engine } from '@hybridstore/engine';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
-import type { Commit, Engine } from '../domain/engine-port.ts';
 
 export type CommitNoticeOptions = {
   readonly engine: Pick<Engine, 'source' | 'unflushedRows'>;

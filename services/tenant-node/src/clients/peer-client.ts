@@ -5,9 +5,9 @@ import {
   tenantNode,
   type WriteResponse,
 } from '@hybridstore/contracts';
+import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { AppendResult, AppliedBatch } from '../domain/engine-port.ts';
 import type { BatchCalls, KeyedBatch } from '../domain/keyed-writes.ts';
 import type { Peer, PeerFresh } from '../domain/peer-port.ts';
 import type { MemberCalls } from '../membership/membership.ts';

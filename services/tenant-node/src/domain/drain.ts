@@ -1,6 +1,6 @@
 import type { DrainStatus } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
-import type { Engine } from './engine-port.ts';
 import type { MemberDirectory } from './member-port.ts';
 
 export type DrainPorts = {

@@ -1,5 +1,5 @@
+import type { Engine } from '@hybridstore/engine';
 import type { Clock } from '@hybridstore/runtime';
-import type { Engine } from './engine-port.ts';
 import type { Executor } from './executor-port.ts';
 
 const feedMs = 100;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Member } from '@hybridstore/contracts';
+import type { AppendBatch, AppendResult, AppliedBatch, Engine } from '@hybridstore/engine';
 import { type Clock, HybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { AppendBatch, AppendResult, AppliedBatch, Engine } from './engine-port.ts';
 import type { MemberDirectory } from './member-port.ts';
 
 export type KeyedBatch = AppendBatch & { readonly batchId: string };

@@ -1,6 +1,6 @@
+import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
-import type { Engine } from './engine-port.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
 import type { MemberDirectory } from './member-port.ts';
 import type { Members } from './peer-port.ts';

@@ -1,7 +1,7 @@
 import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import type { PlanSchemas } from '@hybridstore/plan';
 import { type Clock, HybridStoreError, type Logger, retryLater, Semaphore } from '@hybridstore/runtime';
-import type { Engine } from './engine-port.ts';
 import {
   type Execution,
   ExecutionLost,
@@ -51,14 +51,14 @@ export type QueryRequest = {
 };
 
 /** A query whose first rows are there. `pieces` throws what ended it early; `stats` are complete after the last piece. */
-export type RunningQuery = {
+export interface RunningQuery {
   readonly columns: readonly ResultColumn[];
   pieces(): AsyncIterable<RowPiece>;
   stats(): QueryStats;
   /** Settles when the query holds no resource any more. Never rejects. */
   readonly finished: Promise<void>;
   cancel(reason: Error): void;
-};
+}
 
 const attemptsMax = 3;
 /** How long the engine may take to notice an interrupt before its process is killed, with its neighbours. */

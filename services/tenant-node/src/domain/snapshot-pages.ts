@@ -1,6 +1,6 @@
 import type { FileStatistics } from '@hybridstore/contracts';
+import type { Engine, TableState } from '@hybridstore/engine';
 import { HybridStoreError, LruCache } from '@hybridstore/runtime';
-import type { Engine, TableState } from './engine-port.ts';
 
 const filesPerPageMax = 2_000;
 const statesMax = 32;

@@ -1,5 +1,5 @@
 import type { SourceStats } from '@hybridstore/contracts';
-import type { Engine } from './engine-port.ts';
+import type { Engine } from '@hybridstore/engine';
 import type { Members, Peer } from './peer-port.ts';
 
 /** Beyond every LSN: asks for the figures of a log and none of its frames. */

@@ -1,4 +1,5 @@
 import type { FileStatistics, LogicalPlan, PruningPredicate } from '@hybridstore/contracts';
+import type { TableState } from '@hybridstore/engine';
 import {
   checkPlan,
   listScans,
@@ -9,7 +10,6 @@ import {
   scanPredicates,
 } from '@hybridstore/plan';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
-import type { TableState } from './engine-port.ts';
 import type { StatementRequest, StatementView, ViewBound } from './executor-port.ts';
 import type { SourceView } from './strict-view.ts';
 

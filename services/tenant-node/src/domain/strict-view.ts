@@ -1,5 +1,5 @@
+import type { Engine, TableState } from '@hybridstore/engine';
 import { retryLater } from '@hybridstore/runtime';
-import type { Engine, TableState } from './engine-port.ts';
 import type { ExecutorChild, FreshRange } from './executor-port.ts';
 import type { Members, Peer, PeerFresh } from './peer-port.ts';
 

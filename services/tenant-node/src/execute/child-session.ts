@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, DuckDBTypeId } from '@duckdb/node-api';
+import { decodeFrames } from '@hybridstore/engine';
 import { LruCache } from '@hybridstore/runtime';
 import type { FreshRange } from '../domain/executor-port.ts';
-import { decodeFrames } from '../engine/wal/frame.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import type { ViewPart } from './epoch-book.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';

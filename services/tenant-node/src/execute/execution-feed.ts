@@ -3,11 +3,11 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import { type Execution, type ExecutionEnd, ExecutionLost, type RowPiece, ViewGone } from '../domain/executor-port.ts';
 import type { Failure } from './messages.ts';
 
-export type FeedEffects = {
+export interface FeedEffects {
   /** One more piece may be sent. */
   takeMore(): void;
   stop(graceMs: number): void;
-};
+}
 
 /** The node's end of one statement: pieces wait here until they are read, and reading one allows the child another. */
 export class ExecutionFeed implements Execution {

@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import { quoteText } from '@hybridstore/engine';
 import { LruCache } from '@hybridstore/runtime';
 import type { StatementView } from '../domain/executor-port.ts';
-import { quoteText } from '../duckdb/column-types.ts';
 import type { FileSchemas } from './view-text.ts';
 
 const filesMax = 50_000;

@@ -1,7 +1,6 @@
 import type { Column } from '@hybridstore/contracts';
+import type { Batch, BatchColumn, ColumnKind } from '@hybridstore/engine';
 import { assert } from '@hybridstore/runtime';
-import type { Batch, BatchColumn } from '../engine/batch/batch.ts';
-import type { ColumnKind } from '../engine/batch/column-kind.ts';
 
 /**
  * The columns of a fresh table, read off the batches that go into it: `lsn`, then the batch's columns by position, `c0`,

@@ -1,8 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Batch } from '@hybridstore/engine';
+import { BatchAppender, tableColumnsSql } from '@hybridstore/engine';
 import type { FreshRange } from '../domain/executor-port.ts';
-import { BatchAppender } from '../duckdb/batch-appender.ts';
-import { tableColumnsSql } from '../duckdb/column-types.ts';
-import type { Batch } from '../engine/batch/batch.ts';
 import { countRows, EpochBook, type EpochTable, type ViewPart } from './epoch-book.ts';
 import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';
 

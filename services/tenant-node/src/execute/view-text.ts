@@ -1,7 +1,7 @@
 import { parseColumnType } from '@hybridstore/contracts';
+import { duckdbTypeName, quoteIdentifier, quoteText } from '@hybridstore/engine';
 import { assert, assertNever } from '@hybridstore/runtime';
 import type { StatementView, ViewBound, ViewColumn } from '../domain/executor-port.ts';
-import { duckdbTypeName, quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
 import type { ViewPart } from './epoch-book.ts';
 import { columnsOfShape } from './fresh-shape.ts';
 import { freshCatalog } from './fresh-tables.ts';

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from '@hybridstore/contracts';
-import type { AppliedBatch } from '../domain/engine-port.ts';
+import type { AppliedBatch } from '@hybridstore/engine';
 import type { BatchLedgers } from '../domain/keyed-writes.ts';
 
 type Ledger = { readonly epoch: number; readonly batches: ReadonlyMap<string, AppliedBatch> };

@@ -1,6 +1,6 @@
 import { type AggregateRequest, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
-import { compileAggregate } from '@hybridstore/plan';
+import { compileAggregate } from '@hybridstore/sql/dsl';
 import type { TenantNode } from '../domain/node.ts';
 import { asInvalidRequest } from '../domain/statement.ts';
 import { requireOwnSources } from './own-tenant.ts';

@@ -1,7 +1,7 @@
 import type { SearchRequest } from '@hybridstore/contracts';
 import { tenantNode } from '@hybridstore/contracts';
 import type { CallContext, Server } from '@hybridstore/http';
-import { compileSearch } from '@hybridstore/plan';
+import { compileSearch } from '@hybridstore/sql/dsl';
 import type { TenantNode } from '../domain/node.ts';
 import type { RunningQuery } from '../domain/query-runner.ts';
 import { asInvalidRequest } from '../domain/statement.ts';

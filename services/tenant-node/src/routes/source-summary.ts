@@ -1,5 +1,5 @@
 import type { SourceList } from '@hybridstore/contracts';
-import type { SourceState } from '../domain/engine-port.ts';
+import type { SourceState } from '@hybridstore/engine';
 
 export function summarizeSource(state: SourceState): SourceList['sources'][number] {
   return {

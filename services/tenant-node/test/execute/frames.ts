@@ -1,6 +1,5 @@
 import type { Column } from '@hybridstore/contracts';
-import { BatchEncoder } from '../../src/engine/batch/batch-encoder.ts';
-import { frameKinds, framePrefixBytes, sealFrame, writeFrameHeader } from '../../src/engine/wal/frame.ts';
+import { BatchEncoder, frameKinds, framePrefixBytes, sealFrame, writeFrameHeader } from '@hybridstore/engine';
 
 /** One log frame of `records`, as a node's log holds it. */
 export function buildFrame(options: {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
+import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
-import type { AppendResult, AppliedBatch } from '../../src/domain/engine-port.ts';
 import { chooseOwner, KeyedWrites } from '../../src/domain/keyed-writes.ts';
 
 /** Nodes of one tenant without disk or network: engines remember ids, calls go straight to the other node, each await may let another one run. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import type { Engine, SourceState, TableState } from '../../src/domain/engine-port.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/executor-port.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { type QueryRequest, QueryRunner } from '../../src/domain/query-runner.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Frame, FreshFrames, TableState } from '@hybridstore/engine';
 import fc from 'fast-check';
-import type { Frame, FreshFrames, TableState } from '../../src/domain/engine-port.ts';
 import type { FreshRange } from '../../src/domain/executor-port.ts';
 import type { Peer, PeerFresh } from '../../src/domain/peer-port.ts';
 import { type SourceView, takeStrictView } from '../../src/domain/strict-view.ts';

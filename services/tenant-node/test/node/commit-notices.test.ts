@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CommitNotice, Endpoint } from '@hybridstore/contracts';
+import type { Commit, SourceState } from '@hybridstore/engine';
 import type { CallOptions } from '@hybridstore/http';
 import { type ErrorDetails, HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { CommitNotices } from '../../src/clients/commit-notices.ts';
-import type { Commit, SourceState } from '../../src/domain/engine-port.ts';
 
 const columns = [{ name: 'id', type: 'bigint' }];
 

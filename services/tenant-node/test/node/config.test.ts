@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { defaultLimits } from '@hybridstore/engine';
 import { Environment, type Variables } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { readConfig } from '../../src/config.ts';
-import { defaultLimits } from '../../src/domain/engine-limits.ts';
 
 describe('the configuration', () => {
   const folder = createTemporaryFolder('config');

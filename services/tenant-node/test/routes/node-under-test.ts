@@ -1,19 +1,19 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
+import { createEngine } from '@hybridstore/engine';
 import { JwksTokenVerifier, type Server } from '@hybridstore/http';
 import { type Clock, createMetrics, type Registry, silentLogger, systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
-import type { Engine } from '../../src/domain/engine-port.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
 import type { MemberDirectory } from '../../src/domain/member-port.ts';
 import type { Members, Peer } from '../../src/domain/peer-port.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
-import { createEngine } from '../../src/engine/engine.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 import { observeQueries } from '../../src/metrics/node-metrics.ts';
 
@@ -48,7 +48,7 @@ export class FixedMembers implements MemberDirectory, Members {
   }
 }
 
-export type NodeUnderTest = {
+export interface NodeUnderTest {
   readonly server: Server;
   readonly engine: Engine;
   readonly executor: ExecutorPool;
@@ -59,7 +59,7 @@ export type NodeUnderTest = {
   readonly folder: string;
   /** Removes the folder, unless it was given. */
   close(): Promise<void>;
-};
+}
 
 /** One node in this process with its real engine and a real executor child; requests are injected. */
 export async function createNodeUnderTest(

@@ -1,0 +1,137 @@
+import { formatKey, type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
+
+/**
+ * What a reflector has seen of one kind, by key and by indexes. Readers get frozen objects and may keep them.
+ *
+ * The values under which an object is found in an index; empty for none.
+ */
+export type IndexFunction<T extends KubeObject> = (object: Stored<T>) => readonly string[];
+
+export type CacheChange<T extends KubeObject> =
+  | { readonly type: 'added'; readonly object: Stored<T> }
+  | { readonly type: 'updated'; readonly object: Stored<T>; readonly previous: Stored<T> }
+  | { readonly type: 'deleted'; readonly object: Stored<T> };
+
+type Index<T extends KubeObject> = {
+  readonly values: IndexFunction<T>;
+  /** Value → keys of the objects found under it. */
+  readonly keys: Map<string, Set<string>>;
+};
+
+export class ObjectCache<T extends KubeObject> {
+  readonly #objects = new Map<string, Stored<T>>();
+  readonly #indexes = new Map<string, Index<T>>();
+  readonly #byNamespace = new Map<string, Set<string>>();
+  readonly #allIndexes: Index<T>[];
+  #version = '0';
+
+  constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
+    this.#allIndexes = [{ values: namespaceOf, keys: this.#byNamespace }];
+    for (const [name, values] of Object.entries(indexes)) {
+      const index = { values, keys: new Map<string, Set<string>>() };
+      this.#indexes.set(name, index);
+      this.#allIndexes.push(index);
+    }
+  }
+
+  /** The newest version the cache is known to reflect. */
+  get version(): string {
+    return this.#version;
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  get(key: ObjectKey): Stored<T> | undefined {
+    return this.#objects.get(formatKey(key));
+  }
+
+  list(namespace?: string): Stored<T>[] {
+    return namespace === undefined ? [...this.#objects.values()] : this.#find(this.#byNamespace.get(namespace));
+  }
+
+  hasIndex(name: string): boolean {
+    return this.#indexes.has(name);
+  }
+
+  /** Objects of an index value, in no particular order. Throws for an index that was not declared. */
+  byIndex(name: string, value: string): Stored<T>[] {
+    const index = this.#indexes.get(name);
+    if (index === undefined) throw new RangeError(`no index ${name}`);
+    return this.#find(index.keys.get(value));
+  }
+
+  #find(keys: ReadonlySet<string> | undefined): Stored<T>[] {
+    const found: Stored<T>[] = [];
+    for (const key of keys ?? []) {
+      const object = this.#objects.get(key);
+      if (object !== undefined) found.push(object);
+    }
+    return found;
+  }
+
+  /** Takes over a whole list; gives what changed, deletions nobody told of included. */
+  replace(objects: readonly Stored<T>[], version: string): CacheChange<T>[] {
+    const listed = new Map(objects.map((object) => [formatKey(keyOf(object)), object]));
+    const missing = [...this.#objects].filter(([key]) => !listed.has(key)).map(([, object]) => object);
+    const changes = [
+      ...missing.flatMap((object) => this.remove(object, version)),
+      ...objects.flatMap((object) => this.put(object)),
+    ];
+    this.#version = version;
+    return changes;
+  }
+
+  /** No change when the very version is known already. */
+  put(object: Stored<T>): CacheChange<T>[] {
+    const key = formatKey(keyOf(object));
+    const previous = this.#objects.get(key);
+    this.advance(object.metadata.resourceVersion);
+    if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) return [];
+    if (previous !== undefined) this.#unindex(key, previous);
+    this.#objects.set(key, object);
+    this.#index(key, object);
+    return [previous === undefined ? { type: 'added', object } : { type: 'updated', object, previous }];
+  }
+
+  /** Gives the deletion with the last state that was seen. */
+  remove(object: Stored<T>, version = object.metadata.resourceVersion): CacheChange<T>[] {
+    const key = formatKey(keyOf(object));
+    const previous = this.#objects.get(key);
+    this.advance(version);
+    if (previous === undefined) return [];
+    this.#objects.delete(key);
+    this.#unindex(key, previous);
+    return [{ type: 'deleted', object }];
+  }
+
+  /** Notes that nothing else happened up to this version. */
+  advance(version: string): void {
+    this.#version = version;
+  }
+
+  #index(key: string, object: Stored<T>): void {
+    for (const { values, keys } of this.#allIndexes) {
+      for (const value of values(object)) {
+        const set = keys.get(value);
+        if (set === undefined) keys.set(value, new Set([key]));
+        else set.add(key);
+      }
+    }
+  }
+
+  #unindex(key: string, object: Stored<T>): void {
+    for (const { values, keys } of this.#allIndexes) {
+      for (const value of values(object)) {
+        const set = keys.get(value);
+        set?.delete(key);
+        if (set?.size === 0) keys.delete(value);
+      }
+    }
+  }
+}
+
+function namespaceOf({ metadata }: KubeObject): readonly string[] {
+  return metadata.namespace === undefined ? [] : [metadata.namespace];
+}

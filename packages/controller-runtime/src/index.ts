@@ -1,0 +1,64 @@
+export { runControlLoop } from './controller/control-loop.ts';
+export { Controller, type Reconcile } from './controller/controller.ts';
+export { Expectations } from './controller/expectations.ts';
+export { fenceKube } from './controller/fence.ts';
+export { Informer } from './controller/informer.ts';
+export { LeaderElection, renewDeadlineMs } from './controller/leader-election.ts';
+export { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
+export type { CacheChange } from './controller/object-cache.ts';
+export { done, type ReconcileResult, requeueAfter, wait } from './controller/reconcile-result.ts';
+export { ApiServerKube } from './kube/api-server/api-server-kube.ts';
+export { connectKube } from './kube/api-server/connect-kube.ts';
+export { loadKubeConfig } from './kube/api-server/credentials.ts';
+export { isAlreadyExists, isExpired, kubeError, type StatusCause, toStatus } from './kube/errors.ts';
+export { EventRecorder } from './kube/event-recorder.ts';
+export { canonicalJson, deepFreeze, isJsonEqual, isJsonObject, type Json, type JsonObject } from './kube/json.ts';
+export { readJsonPath } from './kube/json-path.ts';
+export * from './kube/kinds.ts';
+export * as kinds from './kube/kinds.ts';
+export {
+  buildControllerReference,
+  type FieldsV1,
+  formatKey,
+  type KubeObject,
+  keyOf,
+  type ManagedFieldsEntry,
+  type ObjectKey,
+  type ObjectMeta,
+  type OwnerReference,
+  type Stored,
+} from './kube/object.ts';
+export {
+  type ApplyOptions,
+  type DeleteOptions,
+  defaultFieldManager,
+  type EventInput,
+  type GetOptions,
+  type Kube,
+  type ListOptions,
+  type ListPage,
+  listAll,
+  type StatusPatch,
+  type UpdateOptions,
+  type WatchEvent,
+  type WatchOptions,
+  type WriteOptions,
+} from './kube/port.ts';
+export { canonicalQuantity, parseQuantityNanos, quantityToNumber } from './kube/quantity.ts';
+export { defineResource, formatGroupResource, parseApiVersion, type Resource } from './kube/resource.ts';
+export { formatTime } from './kube/time.ts';
+export { type Child, Children, type Compared, child } from './reconcile/children.ts';
+export { findTransitions, type Judgement, toConditions } from './reconcile/conditions.ts';
+export { addFinalizer, finalizerName, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
+export { createStatusReader } from './reconcile/known-status.ts';
+export type { PolicyRule } from './reconcile/rbac.ts';
+export { Removals } from './reconcile/removals.ts';
+export { reportRefusal, reportStatus, tell } from './reconcile/report.ts';
+export {
+  buildViewIndexes,
+  type CacheOf,
+  type ClusterView,
+  createView,
+  getOrNothing,
+  type ParentNameOf,
+} from './reconcile/view.ts';

@@ -1,0 +1,203 @@
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import type { Expectations } from '../controller/expectations.ts';
+import { isApplied } from '../kube/applied.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { buildForeignRemoval, type ForeignRemoval } from '../kube/foreign.ts';
+import { isJsonEqual } from '../kube/json.ts';
+import { persistentVolumeClaims } from '../kube/kinds.ts';
+import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
+import { defaultFieldManager, type Kube } from '../kube/port.ts';
+import type { Resource } from '../kube/resource.ts';
+import type { Removals } from './removals.ts';
+import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';
+
+/**
+ * What a reconcile writes: its children, compared before they are applied, so that an unchanged world causes no write,
+ * and an edited or deleted child is put right. One field manager; what others add to a child's spec or data is taken away
+ * (kube/foreign.ts), their labels and annotations stay.
+ *
+ * One wanted object with its kind.
+ */
+export type Child = { readonly resource: Resource; readonly object: KubeObject };
+
+export function child<T extends KubeObject>(resource: Resource<T>, object: T | undefined): readonly Child[] {
+  return object === undefined ? [] : [{ resource, object }];
+}
+
+export type ChildrenOptions = {
+  readonly kube: Pick<Kube, 'get' | 'apply' | 'mergePatch' | 'delete'>;
+  readonly view: ClusterView;
+  readonly expectations: Expectations;
+  /** Whose reconcile writes. */
+  readonly parent: ObjectKey;
+  /** Uid of the parent object, when children are owned by one. */
+  readonly parentUid?: string;
+  /** Remembered from pass to pass; see `Compared`. */
+  readonly compared?: Compared;
+  readonly removals: Removals;
+};
+
+/**
+ * Desired object → observed object that was found to be equal to it. Both are never changed once made, so the very pair
+ * need not be compared again: that is what makes a pass over an unchanged world cheap.
+ */
+export type Compared = WeakMap<KubeObject, KubeObject>;
+
+export class Children {
+  readonly #options: ChildrenOptions;
+  #writes = 0;
+
+  constructor(options: ChildrenOptions) {
+    this.#options = options;
+  }
+
+  /** Writes of this reconcile so far. */
+  get writes(): number {
+    return this.#writes;
+  }
+
+  /** Applies what differs, in order: whatever a later child needs comes before it. */
+  async applyAll(children: readonly Child[]): Promise<void> {
+    for (const { resource, object } of children) await this.apply(resource, object);
+  }
+
+  /** Throws `conflict` with reason `NameTaken` when the name belongs to somebody else. */
+  async apply<T extends KubeObject>(resource: Resource<T>, desired: T): Promise<void> {
+    const key = keyOf(desired);
+    // Caches hold what wears our label only, so before a creation the name itself is looked up.
+    const observed =
+      (await this.#options.view.get(resource, key)) ?? (await getOrNothing(this.#options.kube, resource, key));
+    if (observed !== undefined) this.#requireOwn(resource, observed);
+    if (observed !== undefined && this.#isApplied(desired, observed)) return;
+    await this.#removeForeign(resource, desired, await this.#applyOne(resource, desired, observed));
+  }
+
+  /**
+   * What others added may be what makes the API server refuse ours (two ports of one name): then both change places in
+   * one write before. Otherwise ours comes first, since only an apply leaves the defaults of a new item to nobody.
+   */
+  async #applyOne<T extends KubeObject>(
+    resource: Resource<T>,
+    desired: T,
+    observed: Stored<T> | undefined,
+  ): Promise<Stored<T>> {
+    const { kube } = this.#options;
+    try {
+      const written = await kube.apply(resource, desired, { force: true });
+      this.noteWrite(resource, written);
+      return written;
+    } catch (error) {
+      if (observed === undefined || !isHybridStoreError(error, 'invalid_request')) throw error;
+      if (!(await this.#removeForeign(resource, desired, observed))) throw error;
+    }
+    const written = await kube.apply(resource, desired, { force: true });
+    this.noteWrite(resource, written);
+    return written;
+  }
+
+  /** Whether there was something that others had added. */
+  async #removeForeign<T extends KubeObject>(resource: Resource<T>, desired: T, observed: Stored<T>): Promise<boolean> {
+    const removal = this.#findForeign(desired, observed);
+    if (removal === undefined) return false;
+    const { resourceVersion, uid } = observed.metadata;
+    const patch = { ...removal, metadata: { resourceVersion } };
+    const written = await this.#options.kube.mergePatch(resource, keyOf(observed), patch);
+    this.noteWrite(resource, written);
+    this.#options.removals.note(uid, removal, buildForeignRemoval(desired, written));
+    return true;
+  }
+
+  #findForeign(desired: KubeObject, observed: Stored<KubeObject>): ForeignRemoval | undefined {
+    if (observed.kind === persistentVolumeClaims.kind) return undefined; // its spec is the binder's, too
+    const removal = buildForeignRemoval(desired, observed);
+    return removal !== undefined && this.#options.removals.mayRemove(observed.metadata.uid, removal)
+      ? removal
+      : undefined;
+  }
+
+  #isApplied(desired: KubeObject, observed: Stored<KubeObject>): boolean {
+    const { compared } = this.#options;
+    const known = compared?.get(desired);
+    if (known === observed) return true;
+    const isEqual =
+      (known !== undefined && differsInStatusOnly(known, observed)) ||
+      (isApplied(desired, observed) && this.#findForeign(desired, observed) === undefined);
+    if (isEqual) compared?.set(desired, observed);
+    return isEqual;
+  }
+
+  /** Deletes what wears the labels, is this parent's, and is not wanted any more. */
+  async prune(
+    resources: readonly Resource[],
+    selection: ViewSelection,
+    wanted: readonly Child[],
+    isCandidate: (labels: Readonly<Record<string, string>>) => boolean = () => true,
+  ): Promise<void> {
+    const kept = new Set(wanted.map(({ resource, object }) => describe(resource, object)));
+    for (const resource of resources) {
+      const found = await this.#options.view.list(resource, selection);
+      const unwanted = found.filter((object) => !kept.has(describe(resource, object)) && this.#isOwn(object));
+      for (const object of unwanted) if (isCandidate(object.metadata.labels ?? {})) await this.remove(resource, object);
+    }
+  }
+
+  /** Asks for deletion; what is gone already is fine. */
+  async remove(resource: Resource, object: Stored<KubeObject>): Promise<void> {
+    if (object.metadata.deletionTimestamp !== undefined) return;
+    const key = keyOf(object);
+    const { uid } = object.metadata;
+    try {
+      await this.#options.kube.delete(resource, key, { propagationPolicy: 'Background', preconditions: { uid } });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    this.#writes += 1;
+    this.#options.expectations.deleted(this.#options.parent, resource, key, uid);
+  }
+
+  /** For writes that are not an apply of a whole child. */
+  noteWrite(resource: Resource, written: Stored<KubeObject>): void {
+    this.#writes += 1;
+    this.#options.expectations.wrote(this.#options.parent, resource, written);
+  }
+
+  #requireOwn(resource: Resource, observed: Stored<KubeObject>): void {
+    if (this.#isOwn(observed)) return;
+    const { namespace = '', name } = observed.metadata;
+    throw new HybridStoreError(
+      'conflict',
+      `${resource.kind} ${namespace}/${name} exists and belongs to somebody else`,
+      {
+        reason: 'NameTaken',
+        kind: resource.kind,
+        namespace,
+        name,
+      },
+    );
+  }
+
+  /** By the controlling owner; where there is none (volumes, shared services), by the label or by having applied it. */
+  #isOwn(object: Stored<KubeObject>): boolean {
+    const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
+    if (owner !== undefined) return this.#options.parentUid === undefined || owner.uid === this.#options.parentUid;
+    if (object.metadata.labels?.['app.kubernetes.io/managed-by'] === defaultFieldManager) return true;
+    const entries = object.metadata.managedFields ?? [];
+    return entries.some((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply');
+  }
+}
+
+/** Whether all that a child is wished to be is as it was, and the operator still owns the same of it. */
+function differsInStatusOnly(before: KubeObject, after: KubeObject): boolean {
+  return isJsonEqual(wishedPart(before), wishedPart(after));
+}
+
+function wishedPart(object: KubeObject): Readonly<Record<string, unknown>> {
+  const { metadata, status: _status, ...wished } = object as KubeObject & { readonly status?: unknown };
+  const { resourceVersion: _version, managedFields = [], ...identity } = metadata;
+  const owned = managedFields.filter((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply');
+  return { ...wished, metadata: identity, owned: owned.map((entry) => entry.fieldsV1) };
+}
+
+function describe(resource: Resource, object: KubeObject): string {
+  return `${resource.apiVersion}/${resource.plural}/${object.metadata.namespace ?? ''}/${object.metadata.name ?? ''}`;
+}

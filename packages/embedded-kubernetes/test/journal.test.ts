@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { configMaps, customResourceDefinitions, namespaces } from '@hybridstore/controller-runtime';
+import { isHybridStoreError } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import { buildWidget, widgetDefinition, widgets } from '../../controller-runtime/test/kube/widget.ts';
+import { EmbeddedApiServer } from '../src/api/api-server.ts';
+import { Journal } from '../src/storage/journal.ts';
+
+const configMap = (name: string, data = {}) => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name, namespace: 'default' },
+  data,
+});
+
+async function open(path: string) {
+  const { journal, records } = await Journal.open(path);
+  return { journal, records, server: new EmbeddedApiServer({ clock: new FakeClock(), journal, records }) };
+}
+
+describe('journal of the embedded API server', () => {
+  it('a restart finds objects, definitions and versions again, and goes on counting', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'deep', 'objects.ndjson');
+    const first = await open(path);
+    await first.server.apply(customResourceDefinitions, widgetDefinition);
+    const widget = await first.server.apply(widgets, buildWidget('kept'));
+    await first.server.create(configMaps, configMap('dropped'));
+    await first.server.delete(configMaps, { namespace: 'default', name: 'dropped' });
+    await first.journal.close();
+
+    const second = await open(path);
+    assert.deepEqual(await second.server.get(widgets, { namespace: 'default', name: 'kept' }), widget);
+    assert.equal((await second.server.list(configMaps)).items.length, 0);
+    const again = await second.server.apply(widgets, buildWidget('kept'));
+    assert.equal(again.metadata.resourceVersion, widget.metadata.resourceVersion);
+    const next = await second.server.create(configMaps, configMap('next'));
+    assert.ok(
+      Number(next.metadata.resourceVersion) > second.records.reduce((max, record) => Math.max(max, record.revision), 0),
+    );
+    await second.journal.close();
+  });
+
+  it('the counter never goes back, even when the last write was a deletion', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    await first.server.create(configMaps, configMap('gone'));
+    await first.server.delete(configMaps, { namespace: 'default', name: 'gone' });
+    const { revision } = first.server.store;
+    await first.journal.close();
+    for (let restart = 0; restart < 2; restart += 1) {
+      const again = await open(path);
+      assert.equal(again.server.store.revision, revision);
+      await again.journal.close();
+    }
+  });
+
+  it('a watch from before the restart has to list again', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    const created = await first.server.create(configMaps, configMap('a'));
+    await first.server.create(configMaps, configMap('b'));
+    await first.journal.close();
+    const second = await open(path);
+    const watch = second.server.watch(configMaps, { resourceVersion: created.metadata.resourceVersion });
+    assert.throws(
+      () => watch[Symbol.asyncIterator](),
+      (error) => isHybridStoreError(error, 'gone'),
+    );
+    await second.journal.close();
+  });
+
+  it('a torn last line is dropped and what stands before it survives', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    await first.server.create(configMaps, configMap('whole'));
+    await first.journal.close();
+    appendFileSync(path, '{"revision":99,"collection":"v1/configmaps","key":"default/to');
+    const second = await open(path);
+    assert.deepEqual(
+      (await second.server.list(configMaps)).items.map((item) => item.metadata.name),
+      ['whole'],
+    );
+    await second.server.create(configMaps, configMap('after'));
+    await second.journal.close();
+    const third = await open(path);
+    assert.equal((await third.server.list(configMaps)).items.length, 2);
+    await third.journal.close();
+  });
+
+  it('rot in the middle is refused, naming the line', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    await first.server.create(configMaps, configMap('a'));
+    await first.journal.close();
+    const lines = readFileSync(path, 'utf8').split('\n');
+    writeFileSync(path, [lines[0], 'rot', ...lines.slice(1)].join('\n'));
+    await assert.rejects(
+      Journal.open(path),
+      (error) => isHybridStoreError(error, 'corrupt') && error.message.includes(':2:'),
+    );
+  });
+
+  it('an answered write is on disk', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    await Promise.all(Array.from({ length: 50 }, (_, i) => first.server.create(configMaps, configMap(`c${i}`))));
+    assert.equal(readFileSync(path, 'utf8').match(/"v1\/configmaps"/g)?.length, 50);
+    await first.journal.close();
+  });
+
+  it('the file is rewritten when dead records outnumber live ones', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const { journal } = await Journal.open(path);
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', uid: 'u', resourceVersion: '1' } };
+    for (let revision = 1; revision <= 20_002; revision += 1)
+      journal.append({ revision, collection: 'c', key: 'a', object });
+    await journal.flushed();
+    journal.append({ revision: 20_003, collection: 'c', key: 'a', object });
+    await journal.flushed();
+    await journal.close();
+    assert.ok(readFileSync(path, 'utf8').split('\n').length < 10);
+  });
+
+  it('the deletion of a namespace that a restart cut short goes on', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'objects.ndjson');
+    const first = await open(path);
+    await first.server.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'team' } });
+    const held = { ...configMap('held'), metadata: { name: 'held', namespace: 'team', finalizers: ['x/hold'] } };
+    await first.server.create(configMaps, held);
+    await first.server.delete(namespaces, { name: 'team' });
+    await first.journal.close();
+    const second = await open(path);
+    assert.equal((await second.server.get(namespaces, { name: 'team' })).status?.phase, 'Terminating');
+    await assert.rejects(
+      second.server.create(configMaps, { ...configMap('late'), metadata: { name: 'late', namespace: 'team' } }),
+      (error) => isHybridStoreError(error, 'forbidden'),
+    );
+    await second.server.mergePatch(configMaps, { namespace: 'team', name: 'held' }, { metadata: { finalizers: null } });
+    await assert.rejects(second.server.get(namespaces, { name: 'team' }), (error) =>
+      isHybridStoreError(error, 'not_found'),
+    );
+    await second.journal.close();
+  });
+});

@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import type { CompactTableRequest, CompactTableResponse, FileStatistics } from '@hybridstore/contracts';
+import { type Clock, HybridStoreError } from '@hybridstore/runtime';
+import { flushTarget } from '../memtable/flush-table.ts';
+import type { Commit } from '../ports.ts';
+import type { SegmentWriter } from '../segment/segment-writer.ts';
+import type { SourceTable } from '../source-table.ts';
+import type { LiveFile, Snapshot } from '../table-log/snapshot.ts';
+import { replaceActions } from '../table-log/table-actions.ts';
+
+/**
+ * Compaction: the files of each group become fewer, larger ones with the same rows. One group is one commit; it swaps
+ * all its files or none, and only while all of them are still live. Whoever removed one meanwhile wins.
+ */
+export type CompactionContext = {
+  readonly filePrefix: string;
+  readonly writer: SegmentWriter;
+  readonly clock: Clock;
+  readonly removeFile: (path: string) => Promise<void>;
+  readonly onCommit: (commit: Commit) => void;
+};
+
+export async function compactTable(
+  table: SourceTable,
+  request: CompactTableRequest,
+  context: CompactionContext,
+): Promise<CompactTableResponse> {
+  const total = {
+    table_version: table.snapshot.version,
+    files_before: 0,
+    files_after: 0,
+    bytes_before: 0,
+    bytes_after: 0,
+  };
+  for (const group of request.groups) {
+    const { before, after, version } = await compactGroup(table, [...new Set(group.paths)], request, context);
+    total.table_version = version;
+    total.files_before += before.length;
+    total.files_after += after.length;
+    total.bytes_before += sumBytes(before);
+    total.bytes_after += sumBytes(after);
+  }
+  return total;
+}
+
+type GroupResult = {
+  readonly before: readonly FileStatistics[];
+  readonly after: readonly FileStatistics[];
+  readonly version: number;
+};
+
+async function compactGroup(
+  table: SourceTable,
+  paths: readonly string[],
+  request: CompactTableRequest,
+  context: CompactionContext,
+): Promise<GroupResult> {
+  const base = await table.log.refresh();
+  const replaced = requireLive(table, base, paths);
+  const before = replaced.map((file) => file.statistics);
+  const after = await context.writer.merge({
+    target: {
+      ...flushTarget(table, table.snapshot, context),
+      compression: 'zstd',
+      fileBytesMax: request.file_bytes_max,
+    },
+    paths: paths.map((path) => join(table.directory, path)),
+    rows: before.reduce((sum, file) => sum + file.rows, 0),
+    bytes: sumBytes(before),
+    partition: before[0]!.partition,
+  });
+  const version = await swapFiles(table, { paths, after }, context);
+  return { before, after, version };
+}
+
+async function swapFiles(
+  table: SourceTable,
+  swap: { readonly paths: readonly string[]; readonly after: readonly FileStatistics[] },
+  context: CompactionContext,
+): Promise<number> {
+  let sinceVersion = -1;
+  let refusal: unknown;
+  const snapshot = await table.log.commit((base) => {
+    try {
+      const replaced = requireLive(table, base, swap.paths);
+      sinceVersion = base!.version;
+      return replaceActions(base!, replaced, swap.after, context.clock.now());
+    } catch (error) {
+      refusal = error;
+      return undefined;
+    }
+  });
+  if (refusal !== undefined || !snapshot) {
+    // Nothing refers to the new files: the commit was not even tried.
+    for (const file of swap.after) await context.removeFile(join(table.directory, file.path));
+    throw refusal;
+  }
+  context.onCommit({
+    sourceId: table.sourceId,
+    state: table.tableState(snapshot),
+    sinceVersion,
+    added: swap.after,
+    removed: swap.paths,
+  });
+  return snapshot.version;
+}
+
+function requireLive(table: SourceTable, base: Snapshot | undefined, paths: readonly string[]): readonly LiveFile[] {
+  if (!table.isSameLife(base)) throw new HybridStoreError('not_found', `source ${table.sourceId} was deleted`);
+  const files = paths.map((path) => {
+    const file = base.files.get(path);
+    if (!file) throw refusedGroup(table, path, 'is not a live file of the table');
+    return file;
+  });
+  const partition = JSON.stringify(files[0]?.statistics.partition);
+  const stranger = files.find((file) => JSON.stringify(file.statistics.partition) !== partition);
+  if (stranger) throw refusedGroup(table, stranger.statistics.path, 'has another partition value than the first file');
+  return files;
+}
+
+function refusedGroup(table: SourceTable, path: string, what: string): HybridStoreError {
+  return new HybridStoreError('conflict', `source ${table.sourceId}: ${path} ${what}`, {
+    source_id: table.sourceId,
+    path,
+  });
+}
+
+function sumBytes(files: readonly FileStatistics[]): number {
+  return files.reduce((sum, file) => sum + file.bytes, 0);
+}

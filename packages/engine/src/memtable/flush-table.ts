@@ -1,0 +1,99 @@
+import type { FileStatistics } from '@hybridstore/contracts';
+import type { Clock } from '@hybridstore/runtime';
+import type { Commit, Frame } from '../ports.ts';
+import type { SegmentWriter } from '../segment/segment-writer.ts';
+import type { SegmentTarget } from '../segment/writer-protocol.ts';
+import type { SourceTable } from '../source-table.ts';
+import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
+import { appendActions } from '../table-log/table-actions.ts';
+
+/**
+ * One flush: the oldest frames of a source become Parquet files, and one commit makes the files part of the table
+ * together with `txn {appId, LSN}`. The commit happens only on top of the LSN that the frames follow; so when an earlier
+ * attempt got through although it seemed to fail, its rows are not written a second time.
+ */
+export type FlushContext = {
+  readonly appId: string;
+  readonly filePrefix: string;
+  readonly writer: SegmentWriter;
+  readonly clock: Clock;
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+};
+
+export type FlushOutcome =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'committed'; readonly rows: number; readonly commit: Commit }
+  /** The table already held more than was assumed; the rest is flushed next. */
+  | { readonly kind: 'behind' }
+  /** The source was deleted, by this node or another. */
+  | { readonly kind: 'gone' };
+
+const fileBytesDefault = 256 * 1024 * 1024;
+
+export async function flushTable(table: SourceTable, context: FlushContext): Promise<FlushOutcome> {
+  const base = await table.log.refresh();
+  if (!table.isSameLife(base)) return { kind: 'gone' };
+  if (adoptCommitted(table, base, context)) return { kind: 'behind' };
+  const frames = table.memory.oldest(context);
+  if (frames.length === 0) return { kind: 'nothing' };
+  const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
+  const files = await context.writer.write(
+    { target: flushTarget(table, base, context), rows },
+    frames.map((frame) => frame.bytes),
+  );
+  return commitFiles(table, { files, frames, rows }, context);
+}
+
+/** True when the table holds rows of this log that memory still counted as fresh. */
+function adoptCommitted(table: SourceTable, snapshot: Snapshot, context: FlushContext): boolean {
+  const committedLsn = snapshot.txn.get(context.appId) ?? 0;
+  if (committedLsn <= table.memory.committedLsn) return false;
+  table.memory.commit(committedLsn, snapshot.version, context.clock.now());
+  return true;
+}
+
+export function flushTarget(
+  table: SourceTable,
+  snapshot: Snapshot,
+  context: Pick<FlushContext, 'filePrefix'>,
+): SegmentTarget {
+  const { definition } = snapshot;
+  return {
+    folder: table.directory,
+    filePrefix: context.filePrefix,
+    columns: snapshotColumns(definition),
+    partitionColumns: definition.partition_columns ?? [],
+    sortColumns: definition.index_columns ?? [],
+    compression: definition.compression ?? 'snappy',
+    fileBytesMax:
+      definition.max_file_size_mb === undefined ? fileBytesDefault : definition.max_file_size_mb * 1024 * 1024,
+  };
+}
+
+async function commitFiles(
+  table: SourceTable,
+  written: { readonly files: readonly FileStatistics[]; readonly frames: readonly Frame[]; readonly rows: number },
+  context: FlushContext,
+): Promise<FlushOutcome> {
+  const lsn = written.frames.at(-1)!.lsn;
+  const assumedLsn = table.memory.committedLsn;
+  let sinceVersion = -1;
+  const snapshot = await table.log.commit((base) => {
+    if (!table.isSameLife(base) || (base.txn.get(context.appId) ?? 0) !== assumedLsn) return undefined;
+    sinceVersion = base.version;
+    return appendActions(base, written.files, { appId: context.appId, lsn, nowMs: context.clock.now() });
+  });
+  if (!table.isSameLife(snapshot)) return { kind: 'gone' };
+  const committedLsn = snapshot.txn.get(context.appId) ?? 0;
+  table.memory.commit(committedLsn, snapshot.version, context.clock.now());
+  if (committedLsn !== lsn) return { kind: 'behind' };
+  const commit = {
+    sourceId: table.sourceId,
+    state: table.tableState(snapshot),
+    sinceVersion,
+    added: written.files,
+    removed: [],
+  };
+  return { kind: 'committed', rows: written.rows, commit };
+}

@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import type { Column, FileStatistics } from '@hybridstore/contracts';
+import type { Disk } from '@hybridstore/runtime';
+import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { columnKind, storedColumnType } from '../batch/column-kind.ts';
+import { formatTimestamp } from '../batch/parse-timestamp.ts';
+import { BatchAppender } from '../duckdb/batch-appender.ts';
+import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
+import { decodeFrames } from '../wal/frame.ts';
+import { readStatistics } from './segment-statistics.ts';
+import type { MergeRequest, SegmentTarget, WriteRequest } from './writer-protocol.ts';
+
+/**
+ * Rows into Parquet files: one partition value each, sorted by the index columns, none larger than the target allows,
+ * and all of them durable before the answer. Runs in the writer child. A failure takes its files away again; those of a
+ * killed child stay as orphans under our own names, for the vacuum.
+ */
+
+/** Partition values in one flush. Beyond it the partitioning is wrong for the data, and files would be tiny. */
+const partitionsMax = 10_000;
+const splitAttemptsMax = 8;
+/** Room left below the size bound when the number of files is estimated. */
+const fillShare = 0.9;
+const parquetCompression = { snappy: 'SNAPPY', zstd: 'ZSTD', gzip: 'GZIP', none: 'UNCOMPRESSED' } as const;
+
+type Partition = Readonly<Record<string, string | null>>;
+type Work = { readonly connection: DuckDBConnection; readonly disk: Disk; readonly now: () => number };
+
+export async function writeSegments(work: Work, request: WriteRequest, body: Buffer): Promise<FileStatistics[]> {
+  const { connection } = work;
+  const { target } = request;
+  await connection.run(`create or replace table incoming (${tableColumnsSql(target.columns)})`);
+  try {
+    const rows = await loadFrames(connection, target.columns, body);
+    if (rows !== request.rows)
+      throw new HybridStoreError('internal', `${rows} rows in the frames, ${request.rows} were announced`);
+    return await keepAllOrNone(work, target, (written) => writePartitions(work, target, written));
+  } finally {
+    await connection.run('drop table if exists incoming; drop table if exists parts; drop table if exists ordered');
+  }
+}
+
+export async function mergeSegments(work: Work, request: MergeRequest): Promise<FileStatistics[]> {
+  const { connection } = work;
+  const { target } = request;
+  const select = await mergeSelect(connection, request);
+  const parts = Math.max(1, Math.ceil(request.bytes / (target.fileBytesMax * fillShare)));
+  try {
+    return await keepAllOrNone(work, target, async (written) => {
+      await writeSplit(work, { target, select, partition: request.partition, parts, written });
+      const rows = written.reduce((sum, file) => sum + file.rows, 0);
+      if (rows !== request.rows)
+        throw new HybridStoreError('corrupt', `${request.rows} rows to merge, ${rows} were read`, {
+          paths: request.paths.slice(0, 10),
+        });
+    });
+  } finally {
+    await connection.run('drop table if exists ordered');
+  }
+}
+
+async function loadFrames(connection: DuckDBConnection, columns: readonly Column[], body: Buffer): Promise<number> {
+  const appender = await BatchAppender.create(connection, { name: 'incoming' }, columns);
+  let rows = 0;
+  for (const frame of decodeFrames(body)) {
+    appender.append(frame.batch);
+    rows += frame.batch.rows;
+  }
+  appender.close();
+  return rows;
+}
+
+async function keepAllOrNone(
+  work: Work,
+  target: SegmentTarget,
+  write: (written: FileStatistics[]) => Promise<void>,
+): Promise<FileStatistics[]> {
+  const written: FileStatistics[] = [];
+  try {
+    await write(written);
+    await work.disk.syncFolder(target.folder);
+    return written;
+  } catch (error) {
+    for (const file of written) await work.disk.remove(join(target.folder, file.path));
+    throw error;
+  }
+}
+
+async function writePartitions(work: Work, target: SegmentTarget, written: FileStatistics[]): Promise<void> {
+  const list = target.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  if (target.partitionColumns.length === 0) {
+    await writeSplit(work, { target, select: `select ${list} from incoming`, partition: {}, parts: 1, written });
+    return;
+  }
+  for (const { id, partition } of await readPartitions(work.connection, target)) {
+    const same = target.partitionColumns.map((name) => {
+      const column = quoteIdentifier(name);
+      return `incoming.${column} is not distinct from (select ${column} from parts where rowid = ${id})`;
+    });
+    const select = `select ${list} from incoming where ${same.join(' and ')}`;
+    await writeSplit(work, { target, select, partition, parts: 1, written });
+  }
+}
+
+async function readPartitions(
+  connection: DuckDBConnection,
+  target: SegmentTarget,
+): Promise<{ readonly id: number; readonly partition: Partition }[]> {
+  const columns = target.partitionColumns.map((name) => target.columns.find((column) => column.name === name)!);
+  const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  await connection.run(
+    `create or replace table parts as select distinct ${names} from incoming order by all limit ${partitionsMax + 1}`,
+  );
+  const texts = columns.map(partitionTerm).join(', ');
+  const rows = (await connection.runAndReadAll(`select rowid, ${texts} from parts order by rowid`)).getRows();
+  if (rows.length > partitionsMax)
+    throw new HybridStoreError('too_large', `more than ${partitionsMax} partition values in one flush`);
+  return rows.map(([id, ...values]) => ({
+    id: Number(id),
+    partition: Object.fromEntries(columns.map((column, index) => [column.name, partitionText(column, values[index])])),
+  }));
+}
+
+function partitionTerm(column: Column): string {
+  const name = quoteIdentifier(column.name);
+  return columnKind(storedColumnType(column)) === 'timestamp' ? `epoch_us(${name})` : `${name}::varchar`;
+}
+
+/** Delta form: text as it is, numbers and decimals plain, dates YYYY-MM-DD, timestamps ISO 8601 with microseconds. */
+function partitionText(column: Column, value: DuckDBValue | undefined): string | null {
+  if (value === null || value === undefined) return null;
+  return columnKind(storedColumnType(column)) === 'timestamp' ? formatTimestamp(BigInt(String(value))) : String(value);
+}
+
+type Split = {
+  readonly target: SegmentTarget;
+  readonly select: string;
+  readonly partition: Partition;
+  readonly parts: number;
+  readonly written: FileStatistics[];
+};
+
+/** Writes `parts` files of like size; when one comes out too large, all again in more. */
+async function writeSplit(work: Work, split: Split): Promise<void> {
+  let { parts } = split;
+  for (let attempt = 1; attempt <= splitAttemptsMax; attempt += 1) {
+    const selects = parts === 1 ? [sorted(split)] : await orderedRanges(work.connection, split, parts);
+    const files: FileStatistics[] = [];
+    for (const select of selects) files.push(await writeFile(work, split, select));
+    const largest = files.reduce((worst, file) => (file.bytes > worst.bytes ? file : worst));
+    if (largest.bytes <= split.target.fileBytesMax || files.every((file) => file.rows <= 1)) {
+      split.written.push(...files);
+      return;
+    }
+    for (const file of files) await work.disk.remove(join(split.target.folder, file.path));
+    parts = Math.ceil((parts * largest.bytes) / (split.target.fileBytesMax * fillShare));
+  }
+  throw new HybridStoreError('internal', `rows do not fit files of ${split.target.fileBytesMax} bytes`);
+}
+
+function sorted({ target, select }: Split): string {
+  if (target.sortColumns.length === 0) return select;
+  return `${select} order by ${target.sortColumns.map(quoteIdentifier).join(', ')}`;
+}
+
+async function orderedRanges(connection: DuckDBConnection, split: Split, parts: number): Promise<string[]> {
+  await connection.run(`create or replace table ordered as ${sorted(split)}`);
+  const count = Number((await connection.runAndReadAll('select count(*) from ordered')).getRows()[0]![0]);
+  const size = Math.ceil(count / parts);
+  const starts = Array.from({ length: Math.ceil(count / size) }, (_, index) => index * size);
+  return starts.map((start) => `select * from ordered where rowid >= ${start} and rowid < ${start + size}`);
+}
+
+async function writeFile(work: Work, split: Split, select: string): Promise<FileStatistics> {
+  const { target, partition } = split;
+  const name = `${target.filePrefix}${randomUUID().replaceAll('-', '')}.parquet`;
+  const path = join(target.folder, name);
+  assert(/^[A-Za-z0-9_.-]+$/.test(name), `file name ${name} is not flat ASCII`);
+  try {
+    await work.connection.run(
+      `copy (${select}) to ${quoteText(path)} (format parquet, compression ${parquetCompression[target.compression]})`,
+    );
+    const statistics = await readStatistics(work.connection, select, target.columns);
+    const file = await work.disk.open(path);
+    await file.datasync();
+    await file.close();
+    const bytes = (await work.disk.stat(path))?.bytes ?? 0;
+    return {
+      path: name,
+      bytes,
+      rows: statistics.rows,
+      partition,
+      columns: statistics.columns,
+      modified_at: work.now(),
+    };
+  } catch (error) {
+    await work.disk.remove(path);
+    throw error;
+  }
+}
+
+/** Columns that were added later are missing from older files, perhaps from all: they read as null. */
+async function mergeSelect(connection: DuckDBConnection, request: MergeRequest): Promise<string> {
+  const source = `read_parquet([${request.paths.map(quoteText).join(', ')}], union_by_name = true)`;
+  const described = (await connection.runAndReadAll(`describe select * from ${source}`)).getRows();
+  const present = new Set(described.map((row) => String(row[0])));
+  const list = request.target.columns.map((column) => {
+    const name = quoteIdentifier(column.name);
+    const type = duckdbTypeName(column);
+    return present.has(column.name) ? `${name}::${type} as ${name}` : `null::${type} as ${name}`;
+  });
+  return `select ${list.join(', ')} from ${source}`;
+}

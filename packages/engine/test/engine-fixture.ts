@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { type Logger, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
+import type { FakeClock } from '@hybridstore/test-kit';
+import { createEngine } from '../src/engine.ts';
+import type { EngineOptions } from '../src/engine-options.ts';
+import type { Engine } from '../src/ports.ts';
+import { createSegmentWriter, type SegmentWriter } from '../src/segment/segment-writer.ts';
+
+/** A writer child that the engines of one test file share; close it at the end. */
+export function createSharedWriter(spoolFolder: string, logger: Logger = silentLogger): SegmentWriter {
+  return createSegmentWriter({
+    disk: systemDisk,
+    clock: systemClock,
+    logger,
+    spoolFolder,
+    memoryBytesMax: 256 * 1024 * 1024,
+    threads: 1,
+    requestMsMax: 60_000,
+  });
+}
+
+/** An engine under `folder`, with times so long that nothing happens unasked. */
+export function openEngine(folder: string, over: Partial<EngineOptions> = {}): Promise<Engine> {
+  const pod = over.pod ?? 'hs-acme-0';
+  return createEngine({
+    pod,
+    logFolder: join(folder, 'log', pod),
+    dataFolder: join(folder, 'data'),
+    clock: systemClock,
+    logger: silentLogger,
+    onFatal: () => {},
+    ...over,
+    limits: { flushIntervalMs: 3_600_000, ...over.limits },
+  });
+}
+
+/**
+ * Moves time on until `event` has happened. Real disks answer when they like, so a timer may be set after any one step;
+ * how much time passes in all is therefore not exact.
+ */
+export async function advanceUntil<T>(clock: FakeClock, event: Promise<T>, stepMs: number): Promise<T> {
+  let isOver = false;
+  const over = event.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await clock.advance(stepMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return over;
+}

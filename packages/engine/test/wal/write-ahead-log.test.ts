@@ -1,0 +1,409 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '@hybridstore/runtime';
+import { FakeClock, MemoryDisk, osError } from '@hybridstore/test-kit';
+import fc from 'fast-check';
+import { frameKinds, framePrefixBytes, readFrameHeader, writeFrameHeader } from '../../src/wal/frame.ts';
+import { segmentHeaderBytes } from '../../src/wal/log-segment.ts';
+import type { LogWriter } from '../../src/wal/log-writer.ts';
+import { batchKey, tableKey } from '../../src/wal/segment-summary.ts';
+import { type LogOptions, WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
+
+const folder = '/log';
+const tableTag = 7n;
+const table = tableKey('flights', tableTag);
+
+function options(disk: MemoryDisk, over: Partial<LogOptions> = {}): LogOptions {
+  return {
+    folder,
+    disk,
+    clock: new FakeClock(),
+    logger: silentLogger,
+    segmentBytesMax: 1_000_000,
+    queueBytesMax: 1_000_000,
+    batchIdsMax: 1_000,
+    retentionHours: 24,
+    logBytesMax: 1_000_000_000,
+    onFailure: () => {},
+    ...over,
+  };
+}
+
+type AppendOptions = { readonly batchId?: string; readonly isLogged?: boolean; readonly bytes?: number };
+
+function append(writer: LogWriter, text: string, { batchId, isLogged = true, bytes = 64 }: AppendOptions = {}) {
+  const prefix = framePrefixBytes('flights', batchId);
+  const frame = Buffer.alloc(prefix + bytes);
+  writeFrameHeader(frame, {
+    kind: frameKinds.batch,
+    sourceId: 'flights',
+    batchId,
+    tableTag,
+    schemaVersion: 1,
+    rows: 1,
+  });
+  frame.write(text, prefix);
+  return new Promise<number>((acknowledge, refuse) =>
+    writer.enqueue({
+      frame,
+      isLogged,
+      table,
+      batchKey: batchId === undefined ? undefined : batchKey(table, batchId),
+      rows: 1,
+      acknowledge,
+      refuse,
+    }),
+  );
+}
+
+/** Lets what was enqueued reach the disk. */
+async function turn(): Promise<void> {
+  for (let index = 0; index < 3; index += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function replayed(log: WriteAheadLog): Promise<string[]> {
+  const texts: string[] = [];
+  await log.replay({
+    table: () => true,
+    frame: () => true,
+    apply: (header, bytes) =>
+      texts.push(`${header.lsn} ${bytes.toString('utf8', header.payloadAt).replaceAll('\0', '')}`),
+  });
+  return texts;
+}
+
+async function reopened(disk: MemoryDisk): Promise<string[]> {
+  const log = await WriteAheadLog.open(options(disk));
+  const texts = await replayed(log);
+  await log.close();
+  return texts;
+}
+
+async function started(disk: MemoryDisk, over: Partial<LogOptions> = {}) {
+  const log = await WriteAheadLog.open(options(disk, over));
+  return { log, writer: log.start(0) };
+}
+
+test('an acknowledged frame survives a crash, one that was never written does not', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  assert.equal(await append(writer, 'first'), 1);
+  disk.hang = (operation) => operation === 'write';
+  void append(writer, 'second');
+  await turn();
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['1 first']);
+});
+
+test('frames that wait together are written and synced once, in order', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  await append(writer, 'opens the segment');
+  disk.operations.length = 0;
+  const lsns = await Promise.all(['a', 'b', 'c'].map((text) => append(writer, text)));
+  assert.deepEqual(lsns, [2, 3, 4]);
+  assert.deepEqual(disk.operations, ['write /log/00000000000000000001.log', 'datasync /log/00000000000000000001.log']);
+});
+
+test('a new segment and its name are durable before its first frame', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk, { segmentBytesMax: 100 });
+  await append(writer, 'one');
+  disk.operations.length = 0;
+  await append(writer, 'two');
+  const path = '/log/00000000000000000002.log';
+  assert.deepEqual(disk.operations, [
+    `open ${path}`,
+    `truncate ${path}`,
+    `write ${path}`,
+    `datasync ${path}`,
+    'syncFolder /log',
+    `write ${path}`,
+    `datasync ${path}`,
+  ]);
+});
+
+test('a log cut at any byte gives a prefix of what was written', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk);
+  const texts: string[] = [];
+  for (const text of ['alpha', 'beta', 'gamma', 'delta']) texts.push(`${await append(writer, text)} ${text}`);
+  await log.close();
+  const path = '/log/00000000000000000001.log';
+  const whole = Buffer.from(disk.bytesOf(path));
+  const frameBytes = framePrefixBytes('flights', undefined) + 64;
+  for (let length = 0; length <= whole.length; length += 1) {
+    disk.setBytes(path, Buffer.from(whole.subarray(0, length)));
+    const expected = Math.max(0, Math.min(4, Math.floor((length - segmentHeaderBytes) / frameBytes)));
+    assert.deepEqual(await reopened(disk), texts.slice(0, expected), `cut at ${length}`);
+  }
+});
+
+test('what was dropped once stays dropped: new frames follow a cut tail', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  await append(writer, 'kept');
+  disk.hang = (operation) => operation === 'datasync';
+  void append(writer, 'torn', { bytes: 800 });
+  await turn();
+  disk.crash(() => 0.5);
+  const { log, writer: second } = await started(disk);
+  assert.deepEqual(await replayed(log), ['1 kept']);
+  assert.equal(await append(second, 'after'), 2);
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['1 kept', '2 after']);
+});
+
+test('a flipped bit below a durable frame is rot, named by segment and LSN', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  for (const text of ['one', 'two', 'three']) await append(writer, text);
+  const path = '/log/00000000000000000001.log';
+  const frameBytes = framePrefixBytes('flights', undefined) + 64;
+  const bytes = disk.bytesOf(path);
+  bytes[segmentHeaderBytes + frameBytes + 70]! ^= 4;
+  disk.crash();
+  disk.setBytes(path, bytes);
+  await assert.rejects(WriteAheadLog.open(options(disk)), {
+    code: 'corrupt',
+    details: { segment: path, after_lsn: 1 },
+  });
+});
+
+test('after a clean close even the last frame is vouched for', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk);
+  await append(writer, 'one');
+  await append(writer, 'two');
+  await log.close();
+  const path = '/log/00000000000000000001.log';
+  const frameBytes = framePrefixBytes('flights', undefined) + 64;
+  const bytes = disk.bytesOf(path);
+  bytes[segmentHeaderBytes + frameBytes + 80]! ^= 1;
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'corrupt' });
+});
+
+test('a bad or missing segment before the last is rot', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100 });
+  for (const text of ['one', 'two', 'three']) await append(writer, text);
+  await log.close();
+  const second = disk.bytesOf('/log/00000000000000000002.log');
+  await disk.remove('/log/00000000000000000002.log');
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'corrupt' });
+  disk.setBytes('/log/00000000000000000002.log', Buffer.from(second.subarray(0, second.length - 8)));
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'corrupt' });
+});
+
+test('after a failed fdatasync nothing is acknowledged any more, and the owner is told once', async () => {
+  const disk = new MemoryDisk();
+  const failures: Error[] = [];
+  const { writer } = await started(disk, { onFailure: (error) => failures.push(error) });
+  await append(writer, 'good');
+  disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined);
+  const waiting = [append(writer, 'lost'), append(writer, 'lost too')];
+  for (const one of waiting) await assert.rejects(one, { code: 'unavailable' });
+  disk.fault = () => undefined;
+  await assert.rejects(append(writer, 'later'), { code: 'unavailable' });
+  assert.equal(failures.length, 1);
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['1 good']);
+});
+
+for (const [what, prepare] of [
+  [
+    'the process was killed before the sync',
+    (disk: MemoryDisk) => (disk.hang = (operation) => operation === 'datasync'),
+  ],
+  [
+    'the sync failed',
+    (disk: MemoryDisk) => (disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined)),
+  ],
+] as const)
+  test(`frames that are read again are durable from then on, also when ${what}`, async () => {
+    const disk = new MemoryDisk();
+    const { writer } = await started(disk);
+    await append(writer, 'synced');
+    prepare(disk);
+    const outcome = append(writer, 'not synced', { batchId: 'b' }).catch(() => {});
+    await turn();
+    disk.kill();
+    disk.fault = () => undefined;
+    void outcome;
+    const again = await WriteAheadLog.open(options(disk));
+    assert.deepEqual(await replayed(again), ['1 synced', '2 not synced']);
+    // The batch is acknowledged again to whoever repeats it, so it must not vanish any more.
+    assert.equal(again.batchIds.get(batchKey(table, 'b'))?.lsn, 2);
+    disk.crash();
+    assert.deepEqual(await reopened(disk), ['1 synced', '2 not synced']);
+  });
+
+test('a log whose last group cannot be made durable does not open', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  await append(writer, 'one');
+  disk.kill();
+  disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined);
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'EIO' });
+  disk.fault = () => undefined;
+  assert.deepEqual(await reopened(disk), ['1 one']);
+});
+
+test('old segments go durably one after the other, so that no gap comes back', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100, logBytesMax: 0 });
+  for (const text of ['a', 'b', 'c', 'd']) await append(writer, text);
+  let removals = 0;
+  disk.fault = (operation) => (operation === 'remove' && ++removals === 3 ? osError('EIO') : undefined);
+  await assert.rejects(log.removeOld(() => true));
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['3 c', '4 d']);
+});
+
+test('a full disk refuses the group, leaves no trace of it, and takes the next one when there is room', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  await append(writer, 'first');
+  disk.capacityBytes = disk.usedBytes + 150;
+  const [small, large] = [append(writer, 'fits alone', { bytes: 8 }), append(writer, 'does not', { bytes: 400 })];
+  await assert.rejects(small, { code: 'storage_full' });
+  await assert.rejects(large, { code: 'storage_full' });
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  assert.equal(await append(writer, 'second'), 2);
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['1 first', '2 second']);
+});
+
+test('a full disk at rotation refuses, and the log goes on in a new segment later', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk, { segmentBytesMax: 100 });
+  await append(writer, 'first');
+  disk.capacityBytes = disk.usedBytes + 10;
+  await assert.rejects(append(writer, 'refused'), { code: 'storage_full' });
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  assert.equal(await append(writer, 'second'), 2);
+  disk.crash();
+  assert.deepEqual(await reopened(disk), ['1 first', '2 second']);
+});
+
+test('the queue is bounded', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk, { queueBytesMax: 300 });
+  const first = append(writer, 'a', { bytes: 200 });
+  await assert.rejects(append(writer, 'b', { bytes: 200 }), { code: 'overloaded' });
+  assert.equal(await first, 1);
+});
+
+test('two openings of one folder: the second is refused', async () => {
+  const disk = new MemoryDisk();
+  const { log } = await started(disk);
+  await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'conflict' });
+  await log.close();
+  await (await WriteAheadLog.open(options(disk))).close();
+});
+
+test('batch ids are known again after a restart, and forgotten with their segment', async () => {
+  const disk = new MemoryDisk();
+  const clock = new FakeClock();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100, clock });
+  await append(writer, 'one', { batchId: 'id-1' });
+  await append(writer, 'two', { batchId: 'id-2' });
+  await append(writer, 'three');
+  await log.close();
+  const again = await WriteAheadLog.open(options(disk, { segmentBytesMax: 100, clock }));
+  again.start(0);
+  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-1')), { lsn: 1, accepted: 1, durable: true });
+  await clock.advance(25 * 3_600_000);
+  assert.equal(await again.removeOld((_, lastLsn) => lastLsn <= 1), 1);
+  assert.equal(again.batchIds.get(batchKey(table, 'id-1')), undefined);
+  assert.deepEqual(again.batchIds.get(batchKey(table, 'id-2')), { lsn: 2, accepted: 1, durable: true });
+  assert.deepEqual(await disk.list(folder), ['00000000000000000002.log', '00000000000000000003.log', 'log-id']);
+});
+
+test('committed segments stay for the retention, and go early beyond the bytes', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100 });
+  for (const text of ['one', 'two', 'three', 'four']) await append(writer, text);
+  assert.equal(await log.removeOld(() => true), 0);
+  assert.equal(await log.removeOld(() => true, 400), 2);
+  assert.deepEqual(await reopenedAfter(log, disk), ['3 three', '4 four']);
+});
+
+async function reopenedAfter(log: WriteAheadLog, disk: MemoryDisk): Promise<string[]> {
+  await log.close();
+  return reopened(disk);
+}
+
+test('LSNs of frames without a log are not given out again after a crash', async () => {
+  const disk = new MemoryDisk();
+  const { writer } = await started(disk);
+  const first = await append(writer, 'volatile', { isLogged: false });
+  const second = await append(writer, 'volatile', { isLogged: false });
+  assert.equal(second, first + 1);
+  disk.crash();
+  const { writer: next } = await started(disk);
+  assert.ok((await append(next, 'logged')) > second);
+});
+
+test('LSNs go on after every older segment is gone and the newest is empty', async () => {
+  const disk = new MemoryDisk();
+  const { log, writer } = await started(disk, { segmentBytesMax: 100 });
+  for (const text of ['one', 'two']) await append(writer, text);
+  await log.close();
+  await disk.remove('/log/00000000000000000001.log');
+  const bytes = disk.bytesOf('/log/00000000000000000002.log');
+  disk.setBytes('/log/00000000000000000002.log', Buffer.from(bytes.subarray(0, segmentHeaderBytes)));
+  const { writer: next } = await started(disk);
+  assert.equal(await append(next, 'goes on'), 2);
+});
+
+test('LSNs known from tables are not given out again', async () => {
+  const disk = new MemoryDisk();
+  const log = await WriteAheadLog.open(options(disk));
+  assert.equal(await append(log.start(41), 'x'), 42);
+});
+
+test('crashes at random, with torn writes in between, lose nothing acknowledged and invent nothing', async () => {
+  const runs = fc.array(
+    fc.record({
+      frames: fc.array(fc.integer({ min: 8, max: 300 }), { minLength: 1, maxLength: 6 }),
+      unacknowledged: fc.integer({ min: 0, max: 3 }),
+      torn: fc.double({ min: 0, max: 2, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+  await fc.assert(
+    fc.asyncProperty(runs, async (script) => {
+      const disk = new MemoryDisk();
+      const acknowledged: string[] = [];
+      const maybe = new Set<string>();
+      for (const [run, step] of script.entries()) {
+        const { writer } = await started(disk, { segmentBytesMax: 500 });
+        for (const [index, bytes] of step.frames.entries()) {
+          const text = `${run}.${index}`;
+          acknowledged.push(`${await append(writer, text, { bytes: Math.ceil(bytes / 8) * 8 })} ${text}`);
+        }
+        disk.hang = (operation) => operation === 'datasync';
+        for (let index = 0; index < step.unacknowledged; index += 1) {
+          maybe.add(`${run}+${index}`);
+          void append(writer, `${run}+${index}`);
+        }
+        await turn();
+        disk.crash(() => step.torn);
+      }
+      const found = await reopened(disk);
+      const known = found.filter((text) => !maybe.has(text.split(' ')[1]!));
+      assert.deepEqual(known, acknowledged);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a frame header that lies about its length is not followed', () => {
+  const frame = Buffer.alloc(framePrefixBytes('s', undefined) + 8);
+  writeFrameHeader(frame, { kind: 1, sourceId: 's', tableTag: 1n, schemaVersion: 1, rows: 1 });
+  for (const length of [0, 8, 12, 0xffffffff]) {
+    frame.writeUInt32LE(length, 4);
+    assert.ok('broken' in readFrameHeader(frame, 0));
+  }
+});

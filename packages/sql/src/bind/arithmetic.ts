@@ -1,0 +1,214 @@
+import type { ArithmeticOperator, PlanExpression } from '@hybridstore/contracts';
+import { call, cast, choose, compare, integer, arithmetic as operation, text } from '@hybridstore/plan';
+import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { Place } from './bind-expression.ts';
+import { isBoundText } from './parameter-values.ts';
+import {
+  isDecimal,
+  isFloating,
+  isInteger,
+  isNumber,
+  isTemporal,
+  isText,
+  readJsonAs,
+  type Typed,
+  typed,
+} from './types.ts';
+
+/** `+`, `-`, `*` over numbers, and over dates and intervals. Chains of one operator stay flat. */
+export function arithmetic(place: Place, operator: 'add' | 'subtract' | 'multiply'): Typed {
+  const { fields, scope, context } = place;
+  const kind = fields.kind;
+  let left: SyntaxNode = fields.required('left');
+  const rights = [fields.required('right')];
+  // The parser nests chains to the left; walking down that side needs no recursion.
+  while (kindOf(left) === kind) {
+    const inner = context.fields(left);
+    left = inner.required('left');
+    rights.push(inner.required('right'));
+    inner.finish();
+  }
+  return rights
+    .reverse()
+    .map((node) => context.bind(node, scope))
+    .reduce((sum, next) => combine(place, operator, [sum, next]), context.bind(left, scope));
+}
+
+function combine(place: Place, operator: 'add' | 'subtract' | 'multiply', sides: readonly [Typed, Typed]): Typed {
+  const [left, right] = sides;
+  if (left.type === 'interval' || right.type === 'interval') return withInterval(place, operator, left, right);
+  if (isTemporal(left.type) || isTemporal(right.type)) return withDates(place, operator, left, right);
+  const [first, second] = sides.map((side) => toNumber(side, place));
+  if (!first || !second) throw place.fields.refuse(`${operator} takes two values`);
+  const numbers = place.context.dialect === 'mysql' ? [widened(first, second), second] : [first, second];
+  const type = resultType(numbers.map((side) => side.type));
+  return typed(
+    flat(
+      operator,
+      numbers.map((side) => side.node),
+    ),
+    type,
+  );
+}
+
+/** MySQL reckons with 64 bits; the engine takes the width of its operands, and one wide operand is enough. */
+function widened(value: Typed, other: Typed): Typed {
+  if (!isInteger(value.type) || !isInteger(other.type) || value.node.kind === 'arithmetic') return value;
+  const isNarrow = value.node.kind === 'literal' || !wideIntegers.has(value.type);
+  const isSafe = isSmallLiteral(value.node) && isSmallLiteral(other.node);
+  return isNarrow && !isSafe ? typed(cast(value.node, 'bigint'), 'bigint') : value;
+}
+
+/** Two of them come to no more than 31 bits, whatever is done with them. */
+function isSmallLiteral(node: PlanExpression): boolean {
+  return node.kind === 'literal' && Math.abs(Number(node.value)) <= 0x7fff;
+}
+
+const wideIntegers = new Set(['bigint', 'ubigint', 'hugeint']);
+
+function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[]): PlanExpression {
+  const [first, ...rest] = operands;
+  if (first?.kind === 'arithmetic' && first.operator === operator)
+    return operation(operator, ...first.operands, ...rest);
+  return operation(operator, ...operands);
+}
+
+/** JSON as a number; booleans count as 0 and 1 in MySQL; text only where the dialect converts it without a loss. */
+export function toNumber(value: Typed, { fields, context }: Place): Typed {
+  if (value.type === 'json') return readJsonAs(value, 'double');
+  if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
+  if (isBoundText(value)) return context.parameters.read(value, 'double');
+  if (value.type === 'literal' && value.node.kind === 'literal') return numberOfText(value, String(value.node.value));
+  if (value.type === 'string' && context.options.isStrict)
+    throw fields.refuse('arithmetic with a text; cast it to a number', { expected: 'a number', actual: 'string' });
+  return value;
+}
+
+function numberOfText(value: Typed, content: string): Typed {
+  return /^-?\d{1,18}$/.test(content)
+    ? typed(cast(value.node, 'bigint'), 'bigint')
+    : typed(cast(value.node, 'double'), 'double');
+}
+
+export function resultType(types: readonly string[]): string {
+  if (types.some(isFloating)) return 'double';
+  if (types.some((type) => !isNumber(type) && type !== 'null')) return 'unknown';
+  if (types.some(isDecimal)) return 'decimal(38,10)';
+  return types.includes('hugeint') ? 'hugeint' : 'bigint';
+}
+
+const dayUnits = new Set(['day', 'week', 'month', 'quarter', 'year']);
+
+function withInterval(place: Place, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
+  if (operator === 'multiply') return typed(operation('multiply', left.node, right.node), 'interval');
+  if (left.type === 'interval' && right.type === 'interval')
+    return typed(operation(operator, left.node, right.node), 'interval');
+  const [moment, interval] = right.type === 'interval' ? [left, right] : [right, left];
+  if (left.type === 'interval' && operator === 'subtract')
+    throw place.fields.refuse('a date cannot be subtracted from an interval');
+  return addInterval(place, moment, interval, operator === 'subtract');
+}
+
+/** In MySQL a date stays a date when whole days are added; elsewhere it becomes a timestamp. */
+export function addInterval({ context }: Place, moment: Typed, interval: Typed, isNegative: boolean): Typed {
+  const base = toMoment(moment);
+  const sum = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
+  const isDays = interval.node.kind === 'interval' && dayUnits.has(interval.node.unit);
+  if (context.dialect === 'mysql' && base.type === 'date' && isDays) return typed(cast(sum, 'date'), 'date');
+  return typed(sum, base.type === 'date' ? 'timestamp' : base.type);
+}
+
+/** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
+export function toMoment(value: Typed): Typed {
+  if (value.type === 'json') return readJsonAs(value, 'timestamp');
+  if (!isText(value.type)) return value;
+  const isDate = value.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(value.node.value));
+  const type = isDate ? 'date' : 'timestamp';
+  return typed(cast(value.node, type), type);
+}
+
+function withDates({ fields, context }: Place, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
+  if (context.dialect === 'mysql')
+    throw fields.refuse(
+      '+ and - of dates mean numbers like 20240131 in MySQL; use DATEDIFF, TIMESTAMPDIFF or INTERVAL',
+      {
+        expected: 'DATEDIFF, TIMESTAMPDIFF or INTERVAL',
+      },
+    );
+  const node = operation(operator, toMoment(left).node, isText(right.type) ? toMoment(right).node : right.node);
+  if (operator === 'multiply') throw fields.refuse('a date cannot be multiplied');
+  if (operator === 'subtract' && left.type === 'date' && right.type === 'date') return typed(node, 'bigint');
+  if (operator === 'subtract' && isTemporal(left.type) && (isTemporal(right.type) || isText(right.type)))
+    return typed(node, 'interval');
+  return typed(node, left.type === 'date' || right.type === 'date' ? 'date' : left.type);
+}
+
+/**
+ * `/` and DIV. MySQL: the quotient (a double here, where MySQL has a decimal), null for a zero divisor; DIV truncates.
+ * PostgreSQL: whole numbers divide to a whole number, and zero fails. DuckDB: the quotient as a double; `//` truncates.
+ */
+export function divide(place: Place, mode: 'quotient' | 'integer' = 'quotient'): Typed {
+  const { fields, scope, context } = place;
+  const names = mode === 'integer' ? ['this', 'expression'] : ['left', 'right'];
+  const bound = names.map((name) => context.bind(fields.required(name), scope));
+  const [left, right] = bound;
+  if (!left || !right) throw fields.refuse('a division has two sides');
+  if (left.type === 'interval') return typed(operation('divide', left.node, right.node), 'interval');
+  const [a, b] = [toNumber(left, place), toNumber(right, place)];
+  const areIntegers = isInteger(a.type) && isInteger(b.type);
+  if (mode === 'integer') return wholeQuotient(a, b, areIntegers || context.dialect === 'duckdb');
+  if (context.dialect === 'duckdb') return typed(operation('divide', a.node, b.node), 'double');
+  if (context.dialect === 'mysql') return typed(operation('divide', a.node, nullIfZero(b.node)), 'double');
+  if ([a, b].some((side) => !isNumber(side.type) && side.type !== 'null'))
+    throw fields.refuse(
+      'the type of a side of / is not known; cast it, since PostgreSQL divides whole numbers differently',
+      {
+        expected: 'a number',
+      },
+    );
+  const operator = areIntegers ? 'integer_divide' : 'divide';
+  return typed(failOnZero(b.node, operation(operator, a.node, b.node)), areIntegers ? 'bigint' : 'double');
+}
+
+function wholeQuotient(a: Typed, b: Typed, areIntegers: boolean): Typed {
+  if (areIntegers) return typed(operation('integer_divide', a.node, b.node), 'bigint');
+  return typed(cast(call('trunc', operation('divide', a.node, nullIfZero(b.node))), 'bigint'), 'bigint');
+}
+
+function isNonzeroLiteral(node: PlanExpression): boolean {
+  return node.kind === 'literal' && node.value !== null && Number(node.value) !== 0;
+}
+
+function nullIfZero(divisor: PlanExpression): PlanExpression {
+  return isNonzeroLiteral(divisor) ? divisor : call('nullif', divisor, integer(0));
+}
+
+function failOnZero(divisor: PlanExpression, quotient: PlanExpression): PlanExpression {
+  if (isNonzeroLiteral(divisor)) return quotient;
+  return choose(compare('eq', divisor, integer(0)), call('error', text('division by zero')), quotient);
+}
+
+export function modulo(place: Place): Typed {
+  const { fields, scope, context } = place;
+  const names = fields.kind === 'mod_func' ? ['this', 'expression'] : ['left', 'right'];
+  const [a, b] = names.map((name) => toNumber(context.bind(fields.required(name), scope), place));
+  if (!a || !b) throw fields.refuse('MOD takes two values');
+  return remainder(a, b, place);
+}
+
+export function remainder(a: Typed, b: Typed, { context }: Place): Typed {
+  const type = resultType([a.type, b.type]);
+  const divisor = context.dialect === 'mysql' && !isInteger(type) ? nullIfZero(b.node) : b.node;
+  const rest = operation('modulo', a.node, divisor);
+  return typed(context.dialect === 'postgresql' ? failOnZero(b.node, rest) : rest, type);
+}
+
+/** Bits of whole numbers, and powers, which some dialects write as `^`. */
+export function bitwise(place: Place, operator: ArithmeticOperator): Typed {
+  const { fields, scope, context } = place;
+  const names = operator === 'power' ? ['this', 'expression'] : ['left', 'right'];
+  const sides = names.map((name) => toNumber(context.bind(fields.required(name), scope), place));
+  if (operator === 'power') return typed(operation('power', ...sides.map((side) => side.node)), 'double');
+  const whole = sides.map((side) => (isInteger(side.type) ? side.node : cast(side.node, 'bigint')));
+  return typed(operation(operator, ...whole), 'bigint');
+}

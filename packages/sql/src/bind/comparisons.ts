@@ -1,0 +1,104 @@
+import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
+import { allOf, choose, compare, isNull, logic, tryCast } from '@hybridstore/plan';
+import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { Place } from './bind-expression.ts';
+import type { BindContext } from './context.ts';
+import { isNumber, jsonText, type Typed, typed, unify } from './types.ts';
+
+export function bindComparison(place: Place, operator: ComparisonOperator): Typed {
+  const { fields, scope, context } = place;
+  const nodes = [fields.required('left'), fields.required('right')] as const;
+  const rows = nodes.map((node) => rowItems(node, place));
+  if (rows[0] && rows[1]) return compareRows(rows[0], rows[1], operator, place);
+  return compareTyped(
+    nodes.map((node) => context.bind(node, scope)),
+    operator,
+    place,
+  );
+}
+
+/**
+ * The values of `(a, b)`. MySQL and PostgreSQL compare rows value by value, so that a NULL leaves the answer open; DuckDB
+ * compares them as structs, in which NULL is a value that equals itself.
+ */
+export function rowItems(node: SyntaxNode, { scope, context }: Place): readonly Typed[] | undefined {
+  if (kindOf(node) !== 'tuple' || context.dialect === 'duckdb') return undefined;
+  return context
+    .fields(node)
+    .list('expressions')
+    .map((item) => context.bind(item, scope));
+}
+
+export function compareRows(
+  left: readonly Typed[],
+  right: readonly Typed[],
+  operator: ComparisonOperator,
+  place: Place,
+): Typed {
+  if (left.length !== right.length)
+    throw place.fields.refuse(`a row of ${left.length} is compared with a row of ${right.length} values`, {
+      expected: left.length,
+      actual: right.length,
+    });
+  const each = (index: number, by: ComparisonOperator) =>
+    compareTyped(
+      [left[index], right[index]].filter((side) => side !== undefined),
+      by,
+      place,
+    ).node;
+  const all = (by: ComparisonOperator) => left.map((_, index) => each(index, by));
+  switch (operator) {
+    case 'eq':
+    case 'is_not_distinct':
+      return typed(logic('and', all(operator)), 'boolean');
+    case 'ne':
+    case 'is_distinct':
+      return typed(logic('or', all(operator)), 'boolean');
+    default:
+      return typed(compareInOrder(left.length, operator, each), 'boolean');
+  }
+}
+
+/** `(a, b) < (c, d)` is `a < c OR (a = c AND b < d)`: the first values that differ decide, and a NULL among them none. */
+function compareInOrder(
+  count: number,
+  operator: 'lt' | 'lte' | 'gt' | 'gte',
+  each: (index: number, by: ComparisonOperator) => PlanExpression,
+): PlanExpression {
+  const strict = operator === 'lt' || operator === 'lte' ? 'lt' : 'gt';
+  let rest = each(count - 1, operator);
+  for (let index = count - 2; index >= 0; index -= 1)
+    rest = logic('or', [each(index, strict), logic('and', [each(index, 'eq'), rest])]);
+  return rest;
+}
+
+function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: Place): Typed {
+  requireComparable(values, fields, context);
+  const sides = context.meet(values);
+  const [left, right] = sides;
+  if (left?.type === 'json' && right?.type === 'json') return compareDocuments(left, right, operator);
+  const [first, second] = unify(sides).values;
+  if (!first || !second) throw fields.refuse('a comparison has two sides');
+  return typed(compare(operator, first.node, second.node), 'boolean');
+}
+
+/** Two JSON values are compared as numbers where both are, else as text. */
+function compareDocuments(left: Typed, right: Typed, operator: ComparisonOperator): Typed {
+  const [leftText, rightText] = [jsonText(left), jsonText(right)];
+  const [leftNumber, rightNumber] = [tryCast(leftText, 'double'), tryCast(rightText, 'double')];
+  const areNumbers = allOf([isNull(leftNumber, true), isNull(rightNumber, true)]);
+  const asText = compare(operator, leftText, rightText);
+  return typed(areNumbers ? choose(areNumbers, compare(operator, leftNumber, rightNumber), asText) : asText, 'boolean');
+}
+
+/**
+ * Text of a column beside a number: MySQL reads any text as some number (`'abc' = 0`), PostgreSQL refuses, DuckDB fails at
+ * the first row that does not convert. So it is refused where the dialect has no good meaning for it.
+ */
+export function requireComparable(values: readonly Typed[], fields: Fields, context: BindContext): void {
+  if (!context.options.isStrict || context.dialect === 'duckdb') return;
+  const hasText = values.some((value) => value.type === 'string');
+  const hasNumber = values.some((value) => isNumber(value.type));
+  if (hasText && hasNumber)
+    throw fields.refuse('a text is compared with a number; cast one of them', { expected: 'two values of one type' });
+}

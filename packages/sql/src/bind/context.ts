@@ -1,0 +1,169 @@
+import type { Dialect, ParameterNode, ParameterScalar, PlanParameter, PlanQuery } from '@hybridstore/contracts';
+import type { PlanSchemas } from '@hybridstore/plan';
+import type { PreparedText } from '../syntax/prepared-text.ts';
+import { type Position, refuseSql } from '../syntax/refusal.ts';
+import type { SelectList } from '../syntax/select-list.ts';
+import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
+import type { Scope } from './scope.ts';
+import { type Typed, typed } from './types.ts';
+
+export type BoundQuery = {
+  readonly query: PlanQuery;
+  readonly outputs: readonly { readonly name: string; readonly type: string }[];
+};
+
+export type SqlOptions = {
+  readonly dialect: Dialect;
+  /** Refuse what a dialect would convert or reject at run time: text beside numbers, numbers as conditions. */
+  readonly isStrict: boolean;
+  /** When present, only these functions (lower case, as written). */
+  readonly supportedFunctions?: ReadonlySet<string> | undefined;
+};
+
+/** By place for `?` and `$1`, by name for `:name`. */
+export type ParameterValues = readonly ParameterScalar[] | Readonly<Record<string, ParameterScalar>>;
+
+/**
+ * What every step of binding shares: the statement, its dialect and schemas, names already given out, parameters bound.
+ * `query` and `expression` are the two recursive steps, held here so that their files need not import each other.
+ */
+export class BindContext {
+  readonly text: PreparedText;
+  readonly options: SqlOptions;
+  readonly schemas: PlanSchemas;
+  readonly parameters: ParameterBinder;
+  readonly #outermost: SelectList | undefined;
+  readonly query: (tree: SyntaxNode, outer: Scope, context: BindContext) => BoundQuery;
+  readonly expression: (node: SyntaxNode, scope: Scope, context: BindContext) => Typed;
+  readonly #names = new Set<string>();
+
+  constructor(parts: {
+    readonly text: PreparedText;
+    readonly options: SqlOptions;
+    readonly schemas: PlanSchemas;
+    readonly parameters: ParameterBinder;
+    readonly outermost: SelectList | undefined;
+    readonly query: BindContext['query'];
+    readonly expression: BindContext['expression'];
+  }) {
+    this.text = parts.text;
+    this.options = parts.options;
+    this.schemas = parts.schemas;
+    this.parameters = parts.parameters;
+    this.#outermost = parts.outermost;
+    this.query = parts.query;
+    this.expression = parts.expression;
+  }
+
+  get dialect(): Dialect {
+    return this.options.dialect;
+  }
+
+  fields(node: SyntaxNode): Fields {
+    return new Fields(node, this.text);
+  }
+
+  /** How the statement writes the outputs of this block; only those of the outermost one are known. */
+  outputTexts(select: SyntaxNode): readonly string[] | undefined {
+    return this.#outermost?.select === select ? this.#outermost.texts : undefined;
+  }
+
+  bind(node: SyntaxNode, scope: Scope): Typed {
+    return this.expression(node, scope, this);
+  }
+
+  /** Values that meet each other: a bound text among them takes the type of the others. */
+  meet(values: readonly Typed[]): readonly Typed[] {
+    const type = typeBeside(values.map((value) => value.type));
+    return type === undefined ? values : values.map((value) => this.parameters.read(value, type));
+  }
+
+  position(node: unknown): Position | undefined {
+    return positionOf(node, this.text);
+  }
+
+  /** A name that nothing else in the plan has: scopes of the plan never shadow each other. */
+  uniqueName(wanted: string): string {
+    const base = wanted.slice(0, 200) || 'relation';
+    let name = base;
+    for (let suffix = 2; this.#names.has(name.toLowerCase()); suffix += 1) name = `${base}_${suffix}`;
+    this.#names.add(name.toLowerCase());
+    return name;
+  }
+}
+
+/** Parameters in the order in which the plan binds them, with the caller's key of each. */
+export class ParameterBinder {
+  readonly #values: ParameterValues;
+  readonly #list: PlanParameter[] = [];
+  readonly #uses: number[] = [];
+  readonly #types = new Map<number, string>();
+  readonly keys: (string | number)[] = [];
+
+  constructor(values: ParameterValues) {
+    this.#values = values;
+  }
+
+  /** A text has the type that it is read as, where the statement uses it only once. */
+  get list(): readonly PlanParameter[] {
+    return this.#list.map(({ type, value }, index) => ({
+      type: (this.#uses[index] === 1 ? this.#types.get(index) : undefined) ?? type,
+      value,
+    }));
+  }
+
+  /** A bound number has to be a count of rows. */
+  count(node: ParameterNode): ParameterNode {
+    this.#types.set(node.index, 'ubigint');
+    return node;
+  }
+
+  /** A bound text is to be read as a value of this type from here on; every other value stays as it is. */
+  read(value: Typed, type: string): Typed {
+    if (value.node.kind !== 'parameter' || !isBoundText(value)) return value;
+    this.#types.set(value.node.index, type);
+    return typed(value.node, type);
+  }
+
+  /** A text takes the type of what it meets, like a text in the statement. */
+  bind(key: string | number, position: Position | undefined): Typed {
+    const value = this.#valueOf(key);
+    if (value === undefined)
+      throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
+    const type = parameterType(value);
+    const known = this.keys.indexOf(key);
+    const index = known >= 0 ? known : this.keys.length;
+    if (known < 0) {
+      this.keys.push(key);
+      this.#list.push({ type, value });
+    }
+    this.#uses[index] = (this.#uses[index] ?? 0) + 1;
+    const seen = value === null ? 'null' : type === 'string' ? 'literal' : type;
+    return typed({ kind: 'parameter', index }, seen);
+  }
+
+  /** Values that the statement does not use are a mistake of the caller. */
+  requireAllUsed(): void {
+    const given = Array.isArray(this.#values) ? this.#values.map((_, index) => index) : Object.keys(this.#values);
+    const unused = given.filter((key) => !this.keys.includes(key));
+    if (unused.length > 0)
+      throw refuseSql(`parameters: the statement does not use ${unused.map(describeKey).join(', ')}`, undefined, {
+        field: 'parameters',
+        expected: this.keys.length,
+        actual: given.length,
+      });
+  }
+
+  #valueOf(key: string | number): ParameterScalar | undefined {
+    if (Array.isArray(this.#values)) return typeof key === 'number' ? this.#values[key] : undefined;
+    const named = this.#values as Readonly<Record<string, ParameterScalar>>; // the other arm of the union
+    return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
+  }
+}
+
+export function parameterType(value: ParameterScalar): string {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'bigint' : 'double';
+  return 'string';
+}

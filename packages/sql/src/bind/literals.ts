@@ -1,0 +1,269 @@
+import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
+import { intervalUnits } from '@hybridstore/contracts';
+import { arithmetic, call, cast, integer, literal, parseTimestampMicros } from '@hybridstore/plan';
+import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { Place } from './bind-expression.ts';
+import { textOf } from './bind-expression.ts';
+import type { BindContext } from './context.ts';
+import { typeBeside } from './parameter-values.ts';
+import { jsonText, readJsonAs, type Typed, typed } from './types.ts';
+
+export function bindLiteral({ fields, context }: Place): Typed {
+  const kind = fields.text('literal_type') ?? '';
+  const value = fields.text('value') ?? '';
+  switch (kind) {
+    case 'number':
+      return numberLiteral(value, fields);
+    case 'string':
+    case 'national_string':
+      return typed(literal('string', value), 'literal');
+    case 'dollar_string':
+      return typed(literal('string', value.slice(value.indexOf('\0') + 1)), 'literal');
+    case 'escape_string':
+      if (context.dialect === 'mysql') throw fields.refuse("E'…' is not a text in MySQL");
+      return typed(literal('string', readEscapes(value.replace(/^[eE]:/, ''))), 'literal');
+    case 'date':
+    case 'timestamp':
+      return momentLiteral(kind, value, fields);
+    case 'time':
+      return typed(literal('time', value), 'time');
+    case 'hex_string':
+      if (context.dialect === 'mysql' && /^[0-9a-fA-F]{1,15}$/.test(value))
+        return typed(integer(Number.parseInt(value, 16)), 'bigint');
+      throw fields.refuse('hexadecimal texts are not supported');
+    default:
+      throw fields.refuse(`${kind.replaceAll('_', ' ')} literals are not supported`);
+  }
+}
+
+/** Digits are kept: integers beyond 2^53 and decimals as text. */
+function numberLiteral(value: string, fields: Fields): Typed {
+  const digits = value.replaceAll('_', '');
+  if (/^\d{1,15}$/.test(digits)) return typed(integer(Number(digits)), 'bigint');
+  if (/^\d{16,18}$/.test(digits)) return typed(literal('bigint', digits), 'bigint');
+  if (/^\d{19,38}$/.test(digits)) return typed(literal('hugeint', digits), 'hugeint');
+  const [, whole = '', fraction = ''] = /^(\d*)\.(\d*)$/.exec(digits) ?? [];
+  const width = whole.length + fraction.length;
+  if (width > 0 && width <= 38)
+    return typed(
+      literal(
+        `decimal(${Math.max(width, 1)},${fraction.length})`,
+        `${whole || '0'}${fraction === '' ? '' : `.${fraction}`}`,
+      ),
+      `decimal(${width},${fraction.length})`,
+    );
+  const number = Number(digits);
+  if (!Number.isFinite(number)) throw fields.refuse(`the number ${value.slice(0, 50)} is too large`);
+  return typed(literal('double', number), 'double');
+}
+
+function momentLiteral(kind: 'date' | 'timestamp', value: string, fields: Fields): Typed {
+  if (parseTimestampMicros(value.trim()) === undefined)
+    throw fields.refuse(`${value.slice(0, 50)} is not a ${kind}`, {
+      expected: kind === 'date' ? 'YYYY-MM-DD' : 'YYYY-MM-DD HH:MM:SS',
+    });
+  return typed(literal(kind, value.trim()), kind);
+}
+
+const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' };
+
+/** PostgreSQL's E'…'. */
+function readEscapes(value: string): string {
+  return value.replaceAll(/\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)/gs, (_, code: string) => {
+    if (/^[ux][0-9a-fA-F]/.test(code)) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (/^[0-7]+$/.test(code)) return String.fromCharCode(Number.parseInt(code, 8));
+    return escapes[code] ?? code;
+  });
+}
+
+export function bindParameter({ fields, context }: Place): Typed {
+  const style = fields.text('style');
+  const index = fields.value('index');
+  const name = fields.text('name');
+  const position = name === undefined ? undefined : context.position(fields.node);
+  if (style === 'Dollar' && typeof index === 'number') return context.parameters.bind(index - 1, position);
+  if (style === 'Colon' && name !== undefined) return context.parameters.bind(name, position);
+  throw fields.refuse('variables are not supported; use ?, $1 or :name', { expected: '?, $1 or :name' });
+}
+
+export function bindInterval({ fields, scope, context }: Place): Typed {
+  const value = fields.required('this');
+  const unit = fields.optional('unit');
+  if (!unit) return intervalText(value, fields, context);
+  const parts = Fields.of(unit, 'unit', context.text);
+  const name = String(parts.value('unit') ?? '').toLowerCase();
+  if (parts.text('type') !== 'simple' || !isUnit(name))
+    throw fields.refuse('this unit of INTERVAL is not supported', { expected: intervalUnits });
+  parts.finish();
+  const count = context.parameters.read(context.bind(value, scope), 'bigint');
+  return typed({ kind: 'interval', value: amount(count), unit: name }, 'interval');
+}
+
+function isUnit(name: string): name is IntervalUnit {
+  return (intervalUnits as readonly string[]).includes(name);
+}
+
+function amount(value: Typed): PlanExpression {
+  if (value.node.kind === 'literal' && /^-?\d{1,15}$/.test(String(value.node.value)))
+    return integer(Number(value.node.value));
+  if (value.type === 'literal' && value.node.kind === 'literal') return cast(value.node, 'double');
+  return readJsonAs(value, 'double').node;
+}
+
+const shortUnits: Readonly<Record<string, IntervalUnit>> = {
+  mon: 'month',
+  mons: 'month',
+  min: 'minute',
+  mins: 'minute',
+  sec: 'second',
+  secs: 'second',
+  hr: 'hour',
+  hrs: 'hour',
+  y: 'year',
+  d: 'day',
+  h: 'hour',
+  m: 'minute',
+  s: 'second',
+  ms: 'millisecond',
+  us: 'microsecond',
+};
+const pieceForm = /\s*([+-]?\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*,?/y;
+const pieceMax = 12;
+
+/** `INTERVAL '1 day 2 hours'` and `'01:30:00'`. */
+function intervalText(value: SyntaxNode, fields: Fields, context: BindContext): Typed {
+  const literalFields = context.fields(value);
+  const content = kindOf(value) === 'literal' ? (literalFields.text('value') ?? '').trim() : '';
+  const clock = /^(\d{1,4}):(\d{2})(?::(\d{2}))?$/.exec(content);
+  const pieces: PlanExpression[] = [];
+  if (clock)
+    for (const [index, unit] of (['hour', 'minute', 'second'] as const).entries())
+      pieces.push({ kind: 'interval', value: integer(Number(clock[index + 1] ?? 0)), unit });
+  pieceForm.lastIndex = 0;
+  while (!clock && pieceForm.lastIndex < content.length && pieces.length < pieceMax) {
+    const found = pieceForm.exec(content);
+    const unit = found ? unitNamed(found[2] ?? '') : undefined;
+    if (!found || !unit) break;
+    const number = Number(found[1]);
+    pieces.push({
+      kind: 'interval',
+      value: Number.isInteger(number) ? integer(number) : literal('double', number),
+      unit,
+    });
+  }
+  const [first] = pieces;
+  if (!first || (!clock && pieceForm.lastIndex < content.length))
+    throw fields.refuse(`${content.slice(0, 50)} is not an interval`, { expected: "INTERVAL '1 day'" });
+  return typed(pieces.length === 1 ? first : arithmetic('add', ...pieces), 'interval');
+}
+
+function unitNamed(word: string): IntervalUnit | undefined {
+  const lower = word.toLowerCase();
+  const singular = lower.replace(/s$/, '');
+  return isUnit(lower) ? lower : isUnit(singular) ? singular : shortUnits[lower];
+}
+
+/** A cast whose target length cuts the text, as `CHAR(3)` does in MySQL and `varchar(3)` in PostgreSQL. */
+export function bindCast({ fields, scope, context }: Place, isTry: boolean): Typed {
+  const value = context.bind(fields.required('this'), scope);
+  const target = castTarget(fields.required('to'), fields, context);
+  for (const name of ['format', 'default', 'action']) fields.value(name);
+  const type = isTry ? undefined : typeBeside([target.type]);
+  return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
+}
+
+export function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
+  const subject =
+    value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;
+  if (target.length !== undefined) return typed(call('left', textOf(value), integer(target.length)), 'string');
+  if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
+  const node: PlanExpression = { kind: 'cast', value: subject, type: target.type, ...(isTry ? { try: true } : {}) };
+  return typed(node, target.type);
+}
+
+export type CastTarget = { readonly type: string; readonly length?: number | undefined };
+
+const plainTargets: Readonly<Record<string, string>> = {
+  boolean: 'boolean',
+  tiny_int: 'tinyint',
+  small_int: 'smallint',
+  int: 'integer',
+  integer: 'integer',
+  big_int: 'bigint',
+  int128: 'hugeint',
+  double: 'double',
+  text: 'string',
+  string: 'string',
+  date: 'date',
+  time: 'time',
+  json: 'json',
+  json_b: 'json',
+  uuid: 'uuid',
+  interval: 'interval',
+  medium_int: 'integer',
+  u_big_int: 'ubigint',
+};
+const customTargets: Readonly<Record<string, string>> = {
+  SIGNED: 'bigint',
+  UNSIGNED: 'ubigint',
+  DATETIME: 'timestamp',
+  INT2: 'smallint',
+  INT4: 'integer',
+  INT8: 'bigint',
+  FLOAT4: 'float',
+  FLOAT8: 'double',
+  HUGEINT: 'hugeint',
+  UBIGINT: 'ubigint',
+  JSONB: 'json',
+  BOOL: 'boolean',
+  STRING: 'string',
+  LONG: 'bigint',
+  NCHAR: 'string',
+  INTEGER: 'integer',
+  SHORT: 'smallint',
+};
+
+export function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastTarget {
+  const parts = Fields.of(to, 'type', context.text);
+  const name = parts.text('data_type') ?? '';
+  const length = parts.value('length');
+  const target = targetType(name, parts, context);
+  parts.finish();
+  if (!target)
+    throw fields.refuse(`type ${parts.text('name') ?? name.replaceAll('_', ' ')} is not supported`, { name });
+  const cuts = typeof length === 'number' && context.dialect !== 'duckdb';
+  return { type: target, length: cuts ? length : undefined };
+}
+
+function targetType(name: string, parts: Fields, context: BindContext): string | undefined {
+  switch (name) {
+    case 'char':
+    case 'var_char':
+      return 'string';
+    case 'decimal':
+      return decimalTarget(parts, context);
+    case 'float':
+      return parts.flag('real_spelling') || context.dialect !== 'mysql' ? 'float' : 'double';
+    case 'timestamp':
+      parts.value('precision');
+      return parts.flag('timezone') ? 'timestamptz' : 'timestamp';
+    case 'array': {
+      const element = parts.value('element_type');
+      return isNode(element) ? `${castTarget(element, parts, context).type}[]` : undefined;
+    }
+    case 'custom':
+      return customTargets[(parts.text('name') ?? '').toUpperCase().replace(/\(\d+\)$/, '')];
+    default:
+      return plainTargets[name];
+  }
+}
+
+/** Without digits: MySQL (10,0), DuckDB (18,3); PostgreSQL's numeric has no bound, so it becomes a double. */
+function decimalTarget(parts: Fields, context: BindContext): string | undefined {
+  const precision = parts.value('precision');
+  const scale = parts.value('scale') ?? 0;
+  if (precision === undefined)
+    return { mysql: 'decimal(10,0)', duckdb: 'decimal(18,3)', postgresql: 'double' }[context.dialect];
+  const fits = Number(precision) >= 1 && Number(precision) <= 38 && Number(scale) <= Number(precision);
+  return fits ? `decimal(${Number(precision)},${Number(scale)})` : undefined;
+}

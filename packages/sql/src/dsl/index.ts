@@ -1,0 +1,1 @@
+export { compileAggregate, compileDsl, compileSearch, type DslOptions } from './compile-dsl.ts';

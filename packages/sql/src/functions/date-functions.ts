@@ -1,0 +1,301 @@
+import {
+  type DatePart,
+  dateParts,
+  type IntervalUnit,
+  intervalUnits,
+  type PlanExpression,
+} from '@hybridstore/contracts';
+import { arithmetic, call, cast, integer, literal, text } from '@hybridstore/plan';
+import { addInterval } from '../bind/arithmetic.ts';
+import { type Place, textOf } from '../bind/bind-expression.ts';
+import { isNumber, isText, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { isNode, kindOf } from '../syntax/syntax-tree.ts';
+import type { CallPlace } from './bind-call.ts';
+import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
+import type { Translators } from './translators.ts';
+
+const now = (): Typed => typed(call('current_timestamp'), 'timestamp');
+const today = (): Typed => typed(call('current_date'), 'date');
+
+/** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
+export function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
+  if (value.type === 'json') return readJsonAs(value, type);
+  return isText(value.type) ? typed(cast(value.node, type), type) : value;
+}
+
+export function partOf(part: DatePart, value: Typed): Typed {
+  const base = value.type === 'time' || value.type === 'interval' ? value : moment(value);
+  return typed({ kind: 'extract', part, value: base.node }, part === 'epoch' ? 'double' : 'bigint');
+}
+
+const part = (name: DatePart) => (at: CallPlace) => partOf(name, at.argument(0));
+
+/** The clock is UTC in every dialect, as all timestamps here are. */
+export const dateTranslators: Translators = {
+  all: {
+    now,
+    current_timestamp: now,
+    localtimestamp: now,
+    sysdate: now,
+    transaction_timestamp: now,
+    statement_timestamp: now,
+    clock_timestamp: now,
+    utc_timestamp: now,
+    get_current_timestamp: now,
+    current_date: today,
+    curdate: today,
+    today,
+    utc_date: today,
+    year: part('year'),
+    month: part('month'),
+    day: part('day'),
+    dayofmonth: part('day'),
+    hour: part('hour'),
+    minute: part('minute'),
+    second: part('second'),
+    quarter: part('quarter'),
+    dayofyear: part('dayofyear'),
+    weekofyear: part('week'),
+    isodow: part('isodow'),
+    isoyear: part('isoyear'),
+    date: (at) => typed(cast(moment(at.argument(0)).node, 'date'), 'date'),
+    last_day: (at) => typed(call('last_day', moment(at.argument(0)).node), 'date'),
+    dayname: (at) => typed(call('dayname', moment(at.argument(0)).node), 'string'),
+    monthname: (at) => typed(call('monthname', moment(at.argument(0)).node), 'string'),
+    date_part: (at) => namedPart(at, 0, 1),
+    datepart: (at) => namedPart(at, 0, 1),
+    date_trunc: truncate,
+    date_diff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
+    datetrunc: truncate,
+    timestampdiff: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
+    timestampadd: (at) => addUnits(at),
+  },
+  mysql: {
+    dayofweek: (at) => typed(arithmetic('add', partOf('dayofweek', at.argument(0)).node, integer(1)), 'bigint'),
+    weekday: (at) => typed(arithmetic('subtract', partOf('isodow', at.argument(0)).node, integer(1)), 'bigint'),
+    week: (at) => weekRefused(at),
+    yearweek: (at) => weekRefused(at),
+    time: (at) => typed(cast(moment(at.argument(0)).node, 'time'), 'time'),
+    microsecond: (at) =>
+      typed(arithmetic('modulo', partOf('microsecond', at.argument(0)).node, integer(1_000_000)), 'bigint'),
+    date_format: (at) => formatted(at, fromMysqlFormat),
+    str_to_date: (at) => parsed(at, fromMysqlFormat, 'by_format'),
+    date_add: (at) => shifted(at, false),
+    adddate: (at) => shifted(at, false),
+    date_sub: (at) => shifted(at, true),
+    subdate: (at) => shifted(at, true),
+    datediff: (at) =>
+      typed(
+        call(
+          'date_diff',
+          text('day'),
+          cast(moment(at.argument(1)).node, 'date'),
+          cast(moment(at.argument(0)).node, 'date'),
+        ),
+        'bigint',
+      ),
+    unix_timestamp: (at) =>
+      typed(cast(partOf('epoch', at.count === 0 ? now() : at.argument(0)).node, 'bigint'), 'bigint'),
+    from_unixtime: (at) => fromEpoch(at),
+    strftime: (at) => refusedHere(at, 'DATE_FORMAT'),
+    to_char: (at) => refusedHere(at, 'DATE_FORMAT'),
+  },
+  postgresql: {
+    to_char: (at) => formatted(at, fromPostgresqlFormat),
+    to_date: (at) => parsed(at, fromPostgresqlFormat, 'date'),
+    to_timestamp: (at) => (at.count === 1 ? fromEpoch(at) : parsed(at, fromPostgresqlFormat, 'timestamp')),
+    age: (at) =>
+      typed(
+        call(
+          'age',
+          moment(at.count === 1 ? today() : at.argument(0)).node,
+          moment(at.argument(at.count === 1 ? 0 : 1)).node,
+        ),
+        'interval',
+      ),
+    date_format: (at) => refusedHere(at, 'to_char'),
+    strftime: (at) => refusedHere(at, 'to_char'),
+    date_add: (at) => shifted(at, false),
+    date_subtract: (at) => shifted(at, true),
+  },
+  duckdb: {
+    dayofweek: part('dayofweek'),
+    weekday: part('dayofweek'),
+    week: part('week'),
+    epoch: (at) => partOf('epoch', at.argument(0)),
+    epoch_ms: (at) =>
+      isNumber(at.argument(0).type)
+        ? fromEpoch(at, 1_000)
+        : typed(call('epoch_ms', moment(at.argument(0)).node), 'bigint'),
+    date_add: (at) => shifted(at, false),
+    to_timestamp: (at) => fromEpoch(at),
+    date_sub: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
+    datediff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
+    strftime: (at) => typed(call('strftime', moment(at.argument(0)).node, textOf(at.argument(1))), 'string'),
+    make_timestamp: (at) =>
+      typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), 'timestamp'),
+    age: (at) =>
+      typed(
+        call(
+          'age',
+          moment(at.count === 1 ? today() : at.argument(0)).node,
+          moment(at.argument(at.count === 1 ? 0 : 1)).node,
+        ),
+        'interval',
+      ),
+  },
+};
+
+function weekRefused(at: CallPlace): never {
+  throw at.refuse(`${at.call.name} counts weeks by a mode of the server; use WEEKOFYEAR`, { expected: 'WEEKOFYEAR' });
+}
+
+function refusedHere(at: CallPlace, instead: string): never {
+  throw at.refuse(`function ${at.call.name} is not one of this dialect; use ${instead}`, { expected: instead });
+}
+
+/** A unit as a word or a text: `DAY`, `'day'`, `days`. */
+function unitArgument(at: CallPlace, index: number): string {
+  const node = at.call.operands[index];
+  const fields = node ? at.place.context.fields(node) : undefined;
+  const isWord = node && kindOf(node) === 'column';
+  const isText = node && kindOf(node) === 'literal';
+  const word = isWord ? fields?.name('name') : isText ? fields?.text('value') : undefined;
+  return (word ?? '')
+    .toLowerCase()
+    .replace(/^sql_tsi_/, '')
+    .replace(/s$/, '');
+}
+
+function intervalUnit(unit: string, at: CallPlace): IntervalUnit {
+  const known = intervalUnits.find((name) => name === unit);
+  if (!known) throw at.refuse(`${unit.slice(0, 30)} is not a unit of time`, { expected: intervalUnits });
+  return known;
+}
+
+/** EXTRACT(part FROM x) */
+export function bindExtract({ fields, scope, context }: Place): Typed {
+  const field = fields.value('field');
+  const name = isNode(field) ? String(field['Custom'] ?? '') : String(field ?? '');
+  const value = context.bind(fields.required('this'), scope);
+  return extractPart(name, value, {
+    dialect: context.dialect,
+    refuse: (message, details) => fields.refuse(message, details),
+  });
+}
+
+const partNames: Readonly<Record<string, DatePart>> = {
+  dow: 'dayofweek',
+  doy: 'dayofyear',
+  weekday: 'dayofweek',
+  isoweek: 'week',
+  centurie: 'century',
+  usec: 'microsecond',
+};
+
+/** A part by the dialect's name; `WEEK` counts by server mode in MySQL, seconds carry fractions in PostgreSQL. */
+export function extractPart(
+  name: string,
+  value: Typed,
+  at: { readonly dialect: string; readonly refuse: CallPlace['refuse'] },
+): Typed {
+  const lower = name.toLowerCase().replace(/s$/, '');
+  const known = partNames[lower] ?? dateParts.find((candidate) => candidate === lower);
+  if (!known) throw at.refuse(`${name.slice(0, 30)} is not a part of a date`, { expected: dateParts });
+  if (at.dialect === 'mysql' && known === 'week')
+    throw at.refuse('WEEK counts weeks by a mode of the server; use WEEKOFYEAR', { expected: 'WEEKOFYEAR' });
+  const micros = partOf('microsecond', value).node;
+  if (at.dialect === 'mysql' && known === 'microsecond')
+    return typed(arithmetic('modulo', micros, integer(1_000_000)), 'bigint');
+  if (at.dialect === 'postgresql' && known === 'second')
+    return typed(arithmetic('divide', micros, integer(1_000_000)), 'double');
+  if (at.dialect === 'postgresql' && known === 'millisecond')
+    return typed(arithmetic('divide', micros, integer(1_000)), 'double');
+  return partOf(known, value);
+}
+
+function namedPart(at: CallPlace, unit: number, value: number): Typed {
+  return extractPart(unitArgument(at, unit), at.argument(value), {
+    dialect: at.place.context.dialect,
+    refuse: at.refuse,
+  });
+}
+
+function truncate(at: CallPlace): Typed {
+  const unit = unitArgument(at, 0);
+  const known = [...intervalUnits, 'decade', 'century', 'millennium'].find((name) => name === unit);
+  if (!known) throw at.refuse('date_trunc takes a unit first', { expected: intervalUnits });
+  const value = moment(at.argument(1));
+  // PostgreSQL gives a timestamp for a date as well.
+  const base = at.place.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
+  const type = at.place.context.dialect === 'postgresql' ? 'timestamp' : value.type;
+  return typed(call('date_trunc', text(known), base), type);
+}
+
+function difference(
+  name: 'date_diff' | 'date_sub',
+  unit: string,
+  at: CallPlace,
+  places: readonly [number, number],
+): Typed {
+  const [from, to] = places.map((place) => moment(at.argument(place)).node);
+  if (!from || !to) throw at.refuse(`${at.call.name} takes a unit and two moments`);
+  return typed(call(name, text(intervalUnit(unit, at)), from, to), 'bigint');
+}
+
+function addUnits(at: CallPlace): Typed {
+  const unit = intervalUnit(unitArgument(at, 0), at);
+  const interval: PlanExpression = { kind: 'interval', value: at.argument(1).node, unit };
+  return addInterval(at.place, at.argument(2), typed(interval, 'interval'), false);
+}
+
+/** DATE_ADD(x, INTERVAL …); a bare number means days. */
+function shifted(at: CallPlace, isNegative: boolean): Typed {
+  if (at.count !== 2)
+    throw at.refuse(`${at.call.name} takes a moment and an interval`, { expected: 2, actual: at.count });
+  const amount = at.argument(1);
+  const interval =
+    amount.type === 'interval' ? amount : typed({ kind: 'interval', value: amount.node, unit: 'day' }, 'interval');
+  return addInterval(at.place, at.argument(0), interval, isNegative);
+}
+
+type Format = (format: string) => { readonly format: string } | { readonly unknown: string };
+
+function formatArgument(at: CallPlace, translate: Format): string {
+  const node = at.argument(1).node;
+  if (node.kind !== 'literal' || typeof node.value !== 'string')
+    throw at.refuse(`${at.call.name} takes a constant format`, { expected: 'a constant' });
+  const result = translate(node.value);
+  if ('format' in result) return result.format;
+  throw at.refuse(`${at.call.name}: ${result.unknown} in a format is not supported`, { actual: result.unknown });
+}
+
+function formatted(at: CallPlace, translate: Format): Typed {
+  const value = at.argument(0);
+  if (isNumber(value.type))
+    throw at.refuse(`${at.call.name} of numbers is not supported`, {
+      expected: 'a date or timestamp',
+      actual: value.type,
+    });
+  return typed(call('strftime', moment(value).node, text(formatArgument(at, translate))), 'string');
+}
+
+function parsed(at: CallPlace, translate: Format, result: 'date' | 'timestamp' | 'by_format'): Typed {
+  const format = formatArgument(at, translate);
+  const moments = call(
+    at.place.context.dialect === 'mysql' ? 'try_strptime' : 'strptime',
+    textOf(at.argument(0)),
+    text(format),
+  );
+  const isDate = result === 'date' || (result === 'by_format' && !/%-?[HIMSfp]/.test(format));
+  return isDate ? typed(cast(moments, 'date'), 'date') : typed(moments, 'timestamp');
+}
+
+function fromEpoch(at: CallPlace, unitsPerSecond = 1): Typed {
+  const micros = arithmetic(
+    'multiply',
+    cast(readJsonAs(at.argument(0), 'double').node, 'double'),
+    literal('double', 1_000_000 / unitsPerSecond),
+  );
+  return typed(call('make_timestamp', cast(micros, 'bigint')), 'timestamp');
+}

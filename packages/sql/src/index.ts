@@ -1,0 +1,5 @@
+export { type ParameterValues, parameterType } from './bind/context.ts';
+export { requireReadable } from './bind/parameter-values.ts';
+export { ParserPool } from './parsing/parser-pool.ts';
+export type { ParseOutcome, ParseTask, SqlParser } from './ports.ts';
+export { normalizeText, readTokens } from './syntax/lexer.ts';

@@ -1,0 +1,96 @@
+import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
+import { checkPlan, finishPlan, PlanError, type PlanSchemas, walkQuery } from '@hybridstore/plan';
+import { HybridStoreError } from '@hybridstore/runtime';
+import { bindExpression } from '../bind/bind-expression.ts';
+import { bindQuery } from '../bind/bind-query.ts';
+import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
+import { requireReadable } from '../bind/parameter-values.ts';
+import { emptyScope } from '../bind/scope.ts';
+import { refuseSql } from '../syntax/refusal.ts';
+import { outermostSelectList } from '../syntax/select-list.ts';
+import { parseText } from './parse-text.ts';
+import { compareTables, type SecondReading } from './second-reader.ts';
+
+export type ParsedSql = {
+  readonly plan: LogicalPlan;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** The caller's key of each of the plan's parameters, by place or name. */
+  readonly parameterKeys: readonly (string | number)[];
+  readonly secondReading: SecondReading;
+  /** Canonical names of the functions that the plan calls, sorted. */
+  readonly functions: readonly string[];
+};
+
+/**
+ * SQL text to a plan: parse, bind names and meaning, compare with the second reader, check. Pure but for the parsers'
+ * time. Throws `invalid_request` with the place in the text; `details.is_unknown_name` marks a table or column that is not
+ * among `schemas`, so that the caller may look for newer ones.
+ */
+export function parseSql(text: string, schemas: PlanSchemas, options: SqlOptions, values: ParameterValues): ParsedSql {
+  try {
+    return parseChecked(text, schemas, options, values);
+  } catch (error) {
+    throw toRefusal(error);
+  }
+}
+
+function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, values: ParameterValues): ParsedSql {
+  const { prepared, tree } = parseText(text, options.dialect);
+  const parameters = new ParameterBinder(values);
+  const context = new BindContext({
+    text: prepared,
+    options,
+    schemas,
+    parameters,
+    outermost: outermostSelectList(tree, prepared.tokens),
+    query: bindQuery,
+    expression: bindExpression,
+  });
+  const bound = bindQuery(tree, emptyScope, context);
+  parameters.requireAllUsed();
+  requireReadable(parameters.list, parameters.keys);
+  const plan = finishPlan(bound.query, parameters.list);
+  const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
+  const secondReading = compareTables({ text, dialect: options.dialect }, ours);
+  checkPlan(plan, schemas);
+  return {
+    plan,
+    columns: bound.outputs,
+    parameterKeys: parameters.keys,
+    secondReading,
+    functions: listFunctions(plan),
+  };
+}
+
+export function listFunctions(plan: LogicalPlan): readonly string[] {
+  const names = new Set<string>();
+  walkQuery(plan.query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
+  return [...names].sort();
+}
+
+/** Names of WITH as the statement writes them; the plan may have renamed them. */
+function listCommonTables(query: PlanQuery, tree: unknown): readonly string[] {
+  const names = new Set<string>();
+  walkQuery(query, {
+    query: (node) => {
+      for (const entry of node.with?.entries ?? []) names.add(entry.name);
+    },
+  });
+  collectAliases(tree, names);
+  return [...names];
+}
+
+function collectAliases(value: unknown, names: Set<string>): void {
+  if (typeof value !== 'object' || value === null) return;
+  if ('ctes' in value && Array.isArray(value.ctes))
+    for (const entry of value.ctes) names.add(String(entry?.alias?.name ?? ''));
+  for (const child of Object.values(value)) collectAliases(child, names);
+}
+
+function toRefusal(error: unknown): unknown {
+  if (error instanceof HybridStoreError) return error;
+  if (error instanceof PlanError) return refuseSql(error.message, undefined, error.details);
+  if (error instanceof RangeError)
+    return refuseSql('the statement is nested too deeply', undefined, { expected: 'a smaller statement' });
+  return error;
+}

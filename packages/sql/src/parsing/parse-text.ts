@@ -1,0 +1,48 @@
+import type { Dialect } from '@hybridstore/contracts';
+import { parse } from '@polyglot-sql/sdk';
+import { type PreparedText, prepareText } from '../syntax/prepared-text.ts';
+import { refuseSql } from '../syntax/refusal.ts';
+import { isNode, kindOf, type SyntaxNode, words } from '../syntax/syntax-tree.ts';
+
+const queryKinds = new Set(['select', 'union', 'intersect', 'except', 'subquery', 'values', 'paren', 'annotated']);
+
+export type ParsedText = { readonly prepared: PreparedText; readonly tree: SyntaxNode };
+
+/** The syntax tree of one query, or `invalid_request` with the place. Statements that are not queries are refused by name. */
+export function parseText(original: string, dialect: Dialect): ParsedText {
+  const prepared = prepareText(original, dialect);
+  const result = readTree(prepared.text, dialect);
+  if (!result.success) throw syntaxError(prepared, result);
+  const statements: unknown = result.ast;
+  if (!Array.isArray(statements) || statements.length !== 1 || !isNode(statements[0]))
+    throw refuseSql('expected exactly one statement', undefined, { expected: 'one statement' });
+  const tree = statements[0];
+  if (!queryKinds.has(kindOf(tree))) throw notAQuery(prepared, tree);
+  return { prepared, tree };
+}
+
+type ParseOutcome = { success: boolean; ast?: unknown; error?: unknown; errorLine?: unknown; errorColumn?: unknown };
+
+function readTree(text: string, dialect: Dialect): ParseOutcome {
+  return parse(text, dialect as Parameters<typeof parse>[1]) as ParseOutcome; // the package's enum has these very names
+}
+
+function syntaxError(prepared: PreparedText, result: ParseOutcome) {
+  const message = String(result.error ?? 'not understood');
+  const place = /at line (\d+), column (\d+)/.exec(message);
+  const reason = message.replace(/^.*?column \d+:\s*/, '').slice(0, 300);
+  if (/stack|GUARD|recursion/i.test(message))
+    return refuseSql('the statement is nested too deeply or too long', undefined, { expected: 'a smaller statement' });
+  if (!place) return refuseSql(`syntax error: ${reason}`, undefined, { expected: 'SQL' });
+  // The parser's column is the end of the token; lines are the same in both texts.
+  const lines = prepared.text.split('\n').slice(0, Number(place[1]) - 1);
+  const codePoint = lines.reduce((sum, line) => sum + [...line].length + 1, 0) + Math.max(0, Number(place[2]) - 2);
+  return refuseSql(`syntax error: ${reason}`, prepared.positionOf(codePoint), { expected: 'SQL' });
+}
+
+function notAQuery(prepared: PreparedText, tree: SyntaxNode) {
+  const first = prepared.tokens[0]?.text.toUpperCase() ?? words(kindOf(tree));
+  return refuseSql(`expected a SELECT statement, found ${first.slice(0, 50)}`, prepared.callOf(first), {
+    expected: 'SELECT, WITH or VALUES',
+  });
+}
