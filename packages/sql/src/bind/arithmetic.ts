@@ -1,7 +1,7 @@
 import type { ArithmeticOperator, PlanExpression } from '@hybridstore/contracts';
-import { call, cast, choose, compare, integer, arithmetic as operation, text } from '@hybridstore/plan';
+import { call, cast, choose, compare, integer, literal, arithmetic as operation, text } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import type { Place } from './bind-expression.ts';
+import { type BindSite, bindField } from './bind-site.ts';
 import { isBoundText } from './parameter-values.ts';
 import {
   isDecimal,
@@ -16,8 +16,8 @@ import {
 } from './types.ts';
 
 /** `+`, `-`, `*` over numbers, and over dates and intervals. Chains of one operator stay flat. */
-export function arithmetic(place: Place, operator: 'add' | 'subtract' | 'multiply'): Typed {
-  const { fields, scope, context } = place;
+export function arithmetic(site: BindSite, operator: 'add' | 'subtract' | 'multiply'): Typed {
+  const { fields, scope, context } = site;
   const kind = fields.kind;
   let left: SyntaxNode = fields.required('left');
   const rights = [fields.required('right')];
@@ -31,16 +31,16 @@ export function arithmetic(place: Place, operator: 'add' | 'subtract' | 'multipl
   return rights
     .reverse()
     .map((node) => context.bind(node, scope))
-    .reduce((sum, next) => combine(place, operator, [sum, next]), context.bind(left, scope));
+    .reduce((sum, next) => combine(site, operator, [sum, next]), context.bind(left, scope));
 }
 
-function combine(place: Place, operator: 'add' | 'subtract' | 'multiply', sides: readonly [Typed, Typed]): Typed {
+function combine(site: BindSite, operator: 'add' | 'subtract' | 'multiply', sides: readonly [Typed, Typed]): Typed {
   const [left, right] = sides;
-  if (left.type === 'interval' || right.type === 'interval') return withInterval(place, operator, left, right);
-  if (isTemporal(left.type) || isTemporal(right.type)) return withDates(place, operator, left, right);
-  const [first, second] = sides.map((side) => toNumber(side, place));
-  if (!first || !second) throw place.fields.refuse(`${operator} takes two values`);
-  const numbers = place.context.dialect === 'mysql' ? [widened(first, second), second] : [first, second];
+  if (left.type === 'interval' || right.type === 'interval') return withInterval(site, operator, left, right);
+  if (isTemporal(left.type) || isTemporal(right.type)) return withDates(site, operator, left, right);
+  const [first, second] = sides.map((side) => toNumber(side, site));
+  if (!first || !second) throw site.fields.refuse(`${operator} takes two values`);
+  const numbers = site.context.dialect === 'mysql' ? [widened(first, second), second] : [first, second];
   const type = resultType(numbers.map((side) => side.type));
   return typed(
     flat(
@@ -74,7 +74,7 @@ function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[])
 }
 
 /** JSON as a number; booleans count as 0 and 1 in MySQL; text only where the dialect converts it without a loss. */
-export function toNumber(value: Typed, { fields, context }: Place): Typed {
+export function toNumber(value: Typed, { fields, context }: BindSite): Typed {
   if (value.type === 'json') return readJsonAs(value, 'double');
   if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
   if (isBoundText(value)) return context.parameters.read(value, 'double');
@@ -99,18 +99,18 @@ export function resultType(types: readonly string[]): string {
 
 const dayUnits = new Set(['day', 'week', 'month', 'quarter', 'year']);
 
-function withInterval(place: Place, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
+function withInterval(site: BindSite, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
   if (operator === 'multiply') return typed(operation('multiply', left.node, right.node), 'interval');
   if (left.type === 'interval' && right.type === 'interval')
     return typed(operation(operator, left.node, right.node), 'interval');
   const [moment, interval] = right.type === 'interval' ? [left, right] : [right, left];
   if (left.type === 'interval' && operator === 'subtract')
-    throw place.fields.refuse('a date cannot be subtracted from an interval');
-  return addInterval(place, moment, interval, operator === 'subtract');
+    throw site.fields.refuse('a date cannot be subtracted from an interval');
+  return addInterval(site, moment, interval, operator === 'subtract');
 }
 
 /** In MySQL a date stays a date when whole days are added; elsewhere it becomes a timestamp. */
-export function addInterval({ context }: Place, moment: Typed, interval: Typed, isNegative: boolean): Typed {
+export function addInterval({ context }: BindSite, moment: Typed, interval: Typed, isNegative: boolean): Typed {
   const base = toMoment(moment);
   const sum = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
   const isDays = interval.node.kind === 'interval' && dayUnits.has(interval.node.unit);
@@ -127,7 +127,7 @@ export function toMoment(value: Typed): Typed {
   return typed(cast(value.node, type), type);
 }
 
-function withDates({ fields, context }: Place, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
+function withDates({ fields, context }: BindSite, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
   if (context.dialect === 'mysql')
     throw fields.refuse(
       '+ and - of dates mean numbers like 20240131 in MySQL; use DATEDIFF, TIMESTAMPDIFF or INTERVAL',
@@ -147,14 +147,14 @@ function withDates({ fields, context }: Place, operator: ArithmeticOperator, lef
  * `/` and DIV. MySQL: the quotient (a double here, where MySQL has a decimal), null for a zero divisor; DIV truncates.
  * PostgreSQL: whole numbers divide to a whole number, and zero fails. DuckDB: the quotient as a double; `//` truncates.
  */
-export function divide(place: Place, mode: 'quotient' | 'integer' = 'quotient'): Typed {
-  const { fields, scope, context } = place;
+export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'): Typed {
+  const { fields, scope, context } = site;
   const names = mode === 'integer' ? ['this', 'expression'] : ['left', 'right'];
   const bound = names.map((name) => context.bind(fields.required(name), scope));
   const [left, right] = bound;
   if (!left || !right) throw fields.refuse('a division has two sides');
   if (left.type === 'interval') return typed(operation('divide', left.node, right.node), 'interval');
-  const [a, b] = [toNumber(left, place), toNumber(right, place)];
+  const [a, b] = [toNumber(left, site), toNumber(right, site)];
   const areIntegers = isInteger(a.type) && isInteger(b.type);
   if (mode === 'integer') return wholeQuotient(a, b, areIntegers || context.dialect === 'duckdb');
   if (context.dialect === 'duckdb') return typed(operation('divide', a.node, b.node), 'double');
@@ -188,15 +188,15 @@ function failOnZero(divisor: PlanExpression, quotient: PlanExpression): PlanExpr
   return choose(compare('eq', divisor, integer(0)), call('error', text('division by zero')), quotient);
 }
 
-export function modulo(place: Place): Typed {
-  const { fields, scope, context } = place;
+export function modulo(site: BindSite): Typed {
+  const { fields, scope, context } = site;
   const names = fields.kind === 'mod_func' ? ['this', 'expression'] : ['left', 'right'];
-  const [a, b] = names.map((name) => toNumber(context.bind(fields.required(name), scope), place));
+  const [a, b] = names.map((name) => toNumber(context.bind(fields.required(name), scope), site));
   if (!a || !b) throw fields.refuse('MOD takes two values');
-  return remainder(a, b, place);
+  return remainder(a, b, site);
 }
 
-export function remainder(a: Typed, b: Typed, { context }: Place): Typed {
+export function remainder(a: Typed, b: Typed, { context }: BindSite): Typed {
   const type = resultType([a.type, b.type]);
   const divisor = context.dialect === 'mysql' && !isInteger(type) ? nullIfZero(b.node) : b.node;
   const rest = operation('modulo', a.node, divisor);
@@ -204,11 +204,20 @@ export function remainder(a: Typed, b: Typed, { context }: Place): Typed {
 }
 
 /** Bits of whole numbers, and powers, which some dialects write as `^`. */
-export function bitwise(place: Place, operator: ArithmeticOperator): Typed {
-  const { fields, scope, context } = place;
+export function bitwise(site: BindSite, operator: ArithmeticOperator): Typed {
+  const { fields, scope, context } = site;
   const names = operator === 'power' ? ['this', 'expression'] : ['left', 'right'];
-  const sides = names.map((name) => toNumber(context.bind(fields.required(name), scope), place));
+  const sides = names.map((name) => toNumber(context.bind(fields.required(name), scope), site));
   if (operator === 'power') return typed(operation('power', ...sides.map((side) => side.node)), 'double');
   const whole = sides.map((side) => (isInteger(side.type) ? side.node : cast(side.node, 'bigint')));
   return typed(operation(operator, ...whole), 'bigint');
+}
+
+export function bindNegation(site: BindSite): Typed {
+  const value = bindField(site, 'this');
+  const { node } = value;
+  if (node.kind === 'literal' && typeof node.value === 'number' && node.value >= 0)
+    return typed(literal(node.type, -node.value), value.type);
+  const number = readJsonAs(site.context.parameters.read(value, 'double'), 'double');
+  return typed({ kind: 'arithmetic', operator: 'negate', operands: [number.node] }, number.type);
 }

@@ -1,8 +1,10 @@
 import type { CommonTable, PlanExpression, PlanQuery, QueryBody, SortKey } from '@hybridstore/contracts';
 import { integer } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import { type BoundSelect, bindSelect } from './bind-select.ts';
-import type { BindContext, BoundQuery } from './context.ts';
+import { bindSelect } from './bind-select.ts';
+import type { BoundBody, BoundQuery } from './bound-query.ts';
+import type { BindContext } from './context.ts';
+import { nameColumns } from './name-columns.ts';
 import { type CommonTableScope, innerScope, type Scope } from './scope.ts';
 import { bindSortKeys } from './sort-keys.ts';
 import { commonType, isText } from './types.ts';
@@ -23,13 +25,6 @@ export function bindQuery(tree: SyntaxNode, outer: Scope, context: BindContext):
     outputs: bound.outputs,
   };
 }
-
-/** A body bound, with what ORDER BY may name. */
-export type BoundBody = {
-  readonly body: QueryBody;
-  readonly outputs: BoundQuery['outputs'];
-  readonly select?: BoundSelect;
-};
 
 function bindBody(kind: string, fields: Fields, scope: Scope, context: BindContext): BoundBody {
   switch (kind) {
@@ -134,24 +129,25 @@ function bindWith(fields: Fields, outer: Scope, context: BindContext): BoundWith
   return { clause: { recursive, entries }, scopes };
 }
 
-type CommonTablePlace = {
+/** What the entries of one WITH share: the scope around it, and the entries named so far. */
+type WithClause = {
   readonly scope: Scope;
   readonly scopes: Map<string, CommonTableScope>;
   readonly recursive: boolean;
 };
 
-function bindCommonTable(item: SyntaxNode, place: CommonTablePlace, context: BindContext): CommonTable {
+function bindCommonTable(item: SyntaxNode, clause: WithClause, context: BindContext): CommonTable {
   const fields = Fields.of(item, 'cte', context.text);
   const name = fields.name('alias') ?? '';
   const columns = fields.names('columns');
   const tree = fields.required('this');
   fields.finish();
-  if (place.scopes.has(name.toLowerCase())) throw fields.refuse(`WITH names ${name} twice`);
+  if (clause.scopes.has(name.toLowerCase())) throw fields.refuse(`WITH names ${name} twice`);
   const planName = context.uniqueName(name);
-  const inner = place.recursive ? withSelf({ name, planName, columns, tree }, place.scope, context) : place.scope;
+  const inner = clause.recursive ? withSelf({ name, planName, columns, tree }, clause.scope, context) : clause.scope;
   const bound = bindQuery(tree, inner, context);
   const named = nameColumns(bound, columns, context, tree);
-  place.scopes.set(name.toLowerCase(), { planName, columns: named.columns });
+  clause.scopes.set(name.toLowerCase(), { planName, columns: named.columns });
   return { name: planName, columns: named.columns.map((column) => column.ref), query: bound.query };
 }
 
@@ -179,27 +175,6 @@ function firstPart(tree: SyntaxNode): SyntaxNode {
   if (kind !== 'union' && kind !== 'intersect' && kind !== 'except') return tree;
   const body = tree[kind] as { left?: SyntaxNode }; // set operations of the parser always have both sides
   return body.left ? firstPart(body.left) : tree;
-}
-
-/** Outputs of an inner query as columns: renamed by a list of aliases, made unique for the plan. */
-export function nameColumns(
-  bound: BoundQuery,
-  aliases: readonly string[],
-  context: BindContext,
-  node: SyntaxNode,
-): { readonly columns: readonly { readonly name: string; readonly ref: string; readonly type: string }[] } {
-  if (aliases.length > bound.outputs.length)
-    throw context.fields(node).refuse(`${aliases.length} column names for ${bound.outputs.length} columns`);
-  const used = new Set<string>();
-  return {
-    columns: bound.outputs.map((output, index) => {
-      const name = aliases[index] ?? output.name;
-      let ref = name;
-      for (let suffix = 1; used.has(ref.toLowerCase()); suffix += 1) ref = `${name}_${suffix}`;
-      used.add(ref.toLowerCase());
-      return { name, ref, type: output.type };
-    }),
-  };
 }
 
 type SetPart = {

@@ -1,9 +1,9 @@
 import type { JoinStep, JoinType, PlanExpression, PlanRelation } from '@hybridstore/contracts';
 import { call, nearestName } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import { nameColumns } from './bind-query.ts';
 import { toCondition } from './conditions.ts';
 import type { BindContext } from './context.ts';
+import { nameColumns } from './name-columns.ts';
 import { columnOf, findCommonTable, type Scope, type ScopeColumn, type ScopeRelation } from './scope.ts';
 import { commonType, type Typed, typed } from './types.ts';
 

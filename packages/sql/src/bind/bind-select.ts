@@ -2,20 +2,13 @@ import type { Distinct, GroupingElement, PlanExpression, Projection, SelectBody 
 import { isAggregateFunction, PlanTransformer } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { bindFrom } from './bind-relation.ts';
+import type { BoundSelect } from './bound-query.ts';
 import { toCondition } from './conditions.ts';
-import type { BindContext, BoundQuery } from './context.ts';
-import { type OutputPlace, outputName } from './output-name.ts';
+import type { BindContext } from './context.ts';
+import { type OutputSlot, outputName } from './output-name.ts';
 import { columnOf, relationNamed, type Scope, sameExpression, starColumns } from './scope.ts';
 import { isText, type Typed } from './types.ts';
 import { nameWindows } from './windows.ts';
-
-export type BoundSelect = {
-  readonly body: SelectBody;
-  readonly outputs: BoundQuery['outputs'];
-  readonly projections: readonly PlanExpression[];
-  readonly aliases: ReadonlyMap<string, Typed>;
-  readonly scope: Scope;
-};
 
 type Output = { readonly name: string; readonly value: Typed; readonly isAlias: boolean };
 
@@ -59,13 +52,13 @@ export function bindSelect(fields: Fields, outer: Scope, context: BindContext): 
   };
 }
 
-function bindOutput(item: SyntaxNode, place: OutputPlace, scope: Scope, context: BindContext): readonly Output[] {
+function bindOutput(item: SyntaxNode, slot: OutputSlot, scope: Scope, context: BindContext): readonly Output[] {
   const kind = kindOf(item);
   if (kind === 'star') return bindStar(item, scope, context);
-  if (kind === 'annotated') return bindOutput(context.fields(item).required('this'), place, scope, context);
+  if (kind === 'annotated') return bindOutput(context.fields(item).required('this'), slot, scope, context);
   if (kind !== 'alias') {
     const value = context.bind(item, scope);
-    return [{ name: outputName(item, place, context), value, isAlias: false }];
+    return [{ name: outputName(item, slot, context), value, isAlias: false }];
   }
   const fields = context.fields(item);
   const name = fields.name('alias');
@@ -125,11 +118,12 @@ function bindDistinct(
   return { kind: 'on', keys: keys.map((key) => bindKey(key, { scope, outputs }, context)) };
 }
 
-type GroupingPlace = { readonly scope: Scope; readonly outputs: readonly Output[] };
+/** What a key of GROUP BY may name: columns, and outputs by place or alias. */
+type GroupingNames = { readonly scope: Scope; readonly outputs: readonly Output[] };
 
 function bindGroupBy(
   clause: SyntaxNode | undefined,
-  place: GroupingPlace,
+  names: GroupingNames,
   context: BindContext,
 ): readonly GroupingElement[] | undefined {
   if (!clause) return undefined;
@@ -137,13 +131,13 @@ function bindGroupBy(
   const isAll = fields.value('all') === true;
   const items = fields.list('expressions');
   fields.finish();
-  if (isAll) return groupByAll(place.outputs);
+  if (isAll) return groupByAll(names.outputs);
   const last = items.at(-1);
   const suffix =
     last && (kindOf(last) === 'rollup' || kindOf(last) === 'cube') ? (kindOf(last) as 'rollup' | 'cube') : undefined;
   // MySQL: GROUP BY a, b WITH ROLLUP
-  if (suffix) return [{ kind: suffix, sets: items.slice(0, -1).map((item) => bindKeys(item, place, context)) }];
-  return items.flatMap((item) => bindElement(item, place, context));
+  if (suffix) return [{ kind: suffix, sets: items.slice(0, -1).map((item) => bindKeys(item, names, context)) }];
+  return items.flatMap((item) => bindElement(item, names, context));
 }
 
 function groupByAll(outputs: readonly Output[]): readonly GroupingElement[] {
@@ -152,43 +146,43 @@ function groupByAll(outputs: readonly Output[]): readonly GroupingElement[] {
     .map(({ value }) => ({ kind: 'key', value: value.node }));
 }
 
-function bindElement(item: SyntaxNode, place: GroupingPlace, context: BindContext): readonly GroupingElement[] {
+function bindElement(item: SyntaxNode, names: GroupingNames, context: BindContext): readonly GroupingElement[] {
   if (kindOf(item) === 'function') {
     const fields = context.fields(item);
     const name = fields.text('name')?.toUpperCase();
     if (name === 'ROLLUP' || name === 'CUBE' || name === 'GROUPING SETS') {
-      const sets = fields.list('args').map((set) => bindKeys(set, place, context));
+      const sets = fields.list('args').map((set) => bindKeys(set, names, context));
       fields.finish();
       return [{ kind: name === 'GROUPING SETS' ? 'sets' : name === 'CUBE' ? 'cube' : 'rollup', sets }];
     }
   }
-  if (kindOf(item) === 'tuple') return bindTuple(item, place, context);
-  return [{ kind: 'key', value: bindKey(item, place, context) }];
+  if (kindOf(item) === 'tuple') return bindTuple(item, names, context);
+  return [{ kind: 'key', value: bindKey(item, names, context) }];
 }
 
 /** `(b, c)` groups by both; `()` is the one group of all rows. */
-function bindTuple(item: SyntaxNode, place: GroupingPlace, context: BindContext): readonly GroupingElement[] {
-  const keys = bindKeys(item, place, context);
+function bindTuple(item: SyntaxNode, names: GroupingNames, context: BindContext): readonly GroupingElement[] {
+  const keys = bindKeys(item, names, context);
   return keys.length === 0 ? [{ kind: 'sets', sets: [[]] }] : keys.map((value) => ({ kind: 'key', value }));
 }
 
-function bindKeys(item: SyntaxNode, place: GroupingPlace, context: BindContext): readonly PlanExpression[] {
-  if (kindOf(item) !== 'tuple') return [bindKey(item, place, context)];
+function bindKeys(item: SyntaxNode, names: GroupingNames, context: BindContext): readonly PlanExpression[] {
+  if (kindOf(item) !== 'tuple') return [bindKey(item, names, context)];
   const fields = context.fields(item);
-  const keys = fields.list('expressions').map((key) => bindKey(key, place, context));
+  const keys = fields.list('expressions').map((key) => bindKey(key, names, context));
   fields.finish();
   return keys;
 }
 
 /** A number is the place of an output, a name a column first and an alias second. */
-function bindKey(item: SyntaxNode, place: GroupingPlace, context: BindContext): PlanExpression {
+function bindKey(item: SyntaxNode, names: GroupingNames, context: BindContext): PlanExpression {
   const fields = context.fields(item);
   if (kindOf(item) === 'literal' && fields.text('literal_type') === 'number') {
-    const output = place.outputs[Number(fields.text('value')) - 1];
-    if (!output) throw fields.refuse(`place ${fields.text('value')} is not one of ${place.outputs.length} columns`);
+    const output = names.outputs[Number(fields.text('value')) - 1];
+    if (!output) throw fields.refuse(`place ${fields.text('value')} is not one of ${names.outputs.length} columns`);
     return output.value.node;
   }
-  return context.bind(item, place.scope).node;
+  return context.bind(item, names.scope).node;
 }
 
 export function containsAggregate(expression: PlanExpression): boolean {

@@ -1,19 +1,19 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
 import { allOf, choose, compare, isNull, logic, tryCast } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import type { Place } from './bind-expression.ts';
+import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { isNumber, jsonText, type Typed, typed, unify } from './types.ts';
 
-export function bindComparison(place: Place, operator: ComparisonOperator): Typed {
-  const { fields, scope, context } = place;
+export function bindComparison(site: BindSite, operator: ComparisonOperator): Typed {
+  const { fields, scope, context } = site;
   const nodes = [fields.required('left'), fields.required('right')] as const;
-  const rows = nodes.map((node) => rowItems(node, place));
-  if (rows[0] && rows[1]) return compareRows(rows[0], rows[1], operator, place);
+  const rows = nodes.map((node) => rowItems(node, site));
+  if (rows[0] && rows[1]) return compareRows(rows[0], rows[1], operator, site);
   return compareTyped(
     nodes.map((node) => context.bind(node, scope)),
     operator,
-    place,
+    site,
   );
 }
 
@@ -21,7 +21,7 @@ export function bindComparison(place: Place, operator: ComparisonOperator): Type
  * The values of `(a, b)`. MySQL and PostgreSQL compare rows value by value, so that a NULL leaves the answer open; DuckDB
  * compares them as structs, in which NULL is a value that equals itself.
  */
-export function rowItems(node: SyntaxNode, { scope, context }: Place): readonly Typed[] | undefined {
+export function rowItems(node: SyntaxNode, { scope, context }: BindSite): readonly Typed[] | undefined {
   if (kindOf(node) !== 'tuple' || context.dialect === 'duckdb') return undefined;
   return context
     .fields(node)
@@ -33,10 +33,10 @@ export function compareRows(
   left: readonly Typed[],
   right: readonly Typed[],
   operator: ComparisonOperator,
-  place: Place,
+  site: BindSite,
 ): Typed {
   if (left.length !== right.length)
-    throw place.fields.refuse(`a row of ${left.length} is compared with a row of ${right.length} values`, {
+    throw site.fields.refuse(`a row of ${left.length} is compared with a row of ${right.length} values`, {
       expected: left.length,
       actual: right.length,
     });
@@ -44,7 +44,7 @@ export function compareRows(
     compareTyped(
       [left[index], right[index]].filter((side) => side !== undefined),
       by,
-      place,
+      site,
     ).node;
   const all = (by: ComparisonOperator) => left.map((_, index) => each(index, by));
   switch (operator) {
@@ -72,7 +72,7 @@ function compareInOrder(
   return rest;
 }
 
-function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: Place): Typed {
+function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: BindSite): Typed {
   requireComparable(values, fields, context);
   const sides = context.meet(values);
   const [left, right] = sides;
@@ -80,6 +80,17 @@ function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { 
   const [first, second] = unify(sides).values;
   if (!first || !second) throw fields.refuse('a comparison has two sides');
   return typed(compare(operator, first.node, second.node), 'boolean');
+}
+
+export function bindBetween(site: BindSite): Typed {
+  const { fields, context } = site;
+  const bound = ['this', 'low', 'high'].map((name) => bindField(site, name));
+  const negated = fields.flag('not');
+  if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');
+  requireComparable(bound, fields, context);
+  const [value, low, high] = unify(context.meet(bound)).values;
+  if (!value || !low || !high) throw fields.refuse('BETWEEN takes two bounds');
+  return typed({ kind: 'between', value: value.node, low: low.node, high: high.node, negated }, 'boolean');
 }
 
 /** Two JSON values are compared as numbers where both are, else as text. */

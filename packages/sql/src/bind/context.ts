@@ -1,17 +1,13 @@
-import type { Dialect, ParameterNode, ParameterScalar, PlanParameter, PlanQuery } from '@hybridstore/contracts';
+import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { BoundQuery } from './bound-query.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { type Typed, typed } from './types.ts';
-
-export type BoundQuery = {
-  readonly query: PlanQuery;
-  readonly outputs: readonly { readonly name: string; readonly type: string }[];
-};
 
 export type SqlOptions = {
   readonly dialect: Dialect;

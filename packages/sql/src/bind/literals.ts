@@ -2,13 +2,12 @@ import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
 import { intervalUnits } from '@hybridstore/contracts';
 import { arithmetic, call, cast, integer, literal, parseTimestampMicros } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import type { Place } from './bind-expression.ts';
-import { textOf } from './bind-expression.ts';
+import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { typeBeside } from './parameter-values.ts';
-import { jsonText, readJsonAs, type Typed, typed } from './types.ts';
+import { jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
 
-export function bindLiteral({ fields, context }: Place): Typed {
+export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
   const value = fields.text('value') ?? '';
   switch (kind) {
@@ -76,7 +75,7 @@ function readEscapes(value: string): string {
   });
 }
 
-export function bindParameter({ fields, context }: Place): Typed {
+export function bindParameter({ fields, context }: BindSite): Typed {
   const style = fields.text('style');
   const index = fields.value('index');
   const name = fields.text('name');
@@ -86,7 +85,7 @@ export function bindParameter({ fields, context }: Place): Typed {
   throw fields.refuse('variables are not supported; use ?, $1 or :name', { expected: '?, $1 or :name' });
 }
 
-export function bindInterval({ fields, scope, context }: Place): Typed {
+export function bindInterval({ fields, scope, context }: BindSite): Typed {
   const value = fields.required('this');
   const unit = fields.optional('unit');
   if (!unit) return intervalText(value, fields, context);
@@ -164,7 +163,7 @@ function unitNamed(word: string): IntervalUnit | undefined {
 }
 
 /** A cast whose target length cuts the text, as `CHAR(3)` does in MySQL and `varchar(3)` in PostgreSQL. */
-export function bindCast({ fields, scope, context }: Place, isTry: boolean): Typed {
+export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): Typed {
   const value = context.bind(fields.required('this'), scope);
   const target = castTarget(fields.required('to'), fields, context);
   for (const name of ['format', 'default', 'action']) fields.value(name);

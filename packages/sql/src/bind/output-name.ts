@@ -5,20 +5,20 @@ import type { BindContext } from './context.ts';
 const nameCharactersMax = 200;
 
 /** An output's place in its block, and its text where the statement shows it (the outermost SELECT). */
-export type OutputPlace = { readonly index: number; readonly text: string | undefined };
+export type OutputSlot = { readonly index: number; readonly text: string | undefined };
 
 /**
  * The name of an output without an alias: a column's own name, the last step of a path; else its text, as MySQL and DuckDB
  * show it, or the function's name, as in PostgreSQL. What an inner SELECT cannot name by its text is `column_<index>`.
  */
-export function outputName(item: SyntaxNode, place: OutputPlace, context: BindContext): string {
+export function outputName(item: SyntaxNode, slot: OutputSlot, context: BindContext): string {
   const kind = kindOf(item);
-  const unnamed = place.text ?? `column_${place.index}`;
+  const unnamed = slot.text ?? `column_${slot.index}`;
   if (kind === 'column') return context.fields(item).name('name') ?? unnamed;
   if (kind === 'dot') return context.fields(item).name('field') ?? unnamed;
-  if (context.dialect === 'postgresql') return postgresName(item, place, context);
-  if (place.text !== undefined) return literalText(item, context) ?? place.text;
-  if (kind === 'paren') return outputName(context.fields(item).required('this'), place, context);
+  if (context.dialect === 'postgresql') return postgresName(item, slot, context);
+  if (slot.text !== undefined) return literalText(item, context) ?? slot.text;
+  if (kind === 'paren') return outputName(context.fields(item).required('this'), slot, context);
   return callText(item, context) ?? unnamed;
 }
 
@@ -31,28 +31,28 @@ function literalText(item: SyntaxNode, context: BindContext): string | undefined
 }
 
 /** As PostgreSQL's FigureColname: the function's, type's or column's own name, else `?column?`. */
-function postgresName(item: SyntaxNode, place: OutputPlace, context: BindContext): string {
+function postgresName(item: SyntaxNode, slot: OutputSlot, context: BindContext): string {
   const kind = kindOf(item);
   const fields = context.fields(item);
   const inside = (name: string): string => {
     const node = fields.optional(name);
-    return node && !weaklyNamed.has(kindOf(node)) ? outputName(node, { ...place, text: undefined }, context) : unnamed;
+    return node && !weaklyNamed.has(kindOf(node)) ? outputName(node, { ...slot, text: undefined }, context) : unnamed;
   };
   switch (kind) {
     case 'paren':
-      return outputName(fields.required('this'), place, context);
+      return outputName(fields.required('this'), slot, context);
     case 'case': {
       const otherwise = inside('else_');
       return otherwise === unnamed ? 'case' : otherwise;
     }
     case 'cast': {
       const value = inside('this');
-      return value === unnamed ? castName(place, fields.optional('to')) : value;
+      return value === unnamed ? castName(slot, fields.optional('to')) : value;
     }
     case 'window_function':
     case 'within_group':
     case 'filter':
-      return calledName(place) ?? inside('this');
+      return calledName(slot) ?? inside('this');
     case 'subquery':
       return subqueryName(fields.required('this'), context);
     case 'array_func':
@@ -62,7 +62,7 @@ function postgresName(item: SyntaxNode, place: OutputPlace, context: BindContext
       return kind;
   }
   if (operators.has(kind)) return unnamed;
-  return calledName(place) ?? functionName(item, context)?.toLowerCase() ?? unnamed;
+  return calledName(slot) ?? functionName(item, context)?.toLowerCase() ?? unnamed;
 }
 
 const unnamed = '?column?';
@@ -70,8 +70,8 @@ const unnamed = '?column?';
 const weaklyNamed = new Set(['cast', 'case', 'interval']);
 
 /** `row_number() OVER (…)`: the word before the first parenthesis, or a word that calls without any (`current_date`). */
-function calledName(place: OutputPlace): string | undefined {
-  return /^([a-z_]\w*)(?:\(|$)/i.exec(place.text ?? '')?.[1]?.toLowerCase();
+function calledName(slot: OutputSlot): string | undefined {
+  return /^([a-z_]\w*)(?:\(|$)/i.exec(slot.text ?? '')?.[1]?.toLowerCase();
 }
 
 /** The block that a value comes from names it: `(SELECT max(a) FROM t)` is `max`. */
@@ -97,9 +97,9 @@ const typeNames: Readonly<Record<string, string>> = {
   char: 'bpchar',
 };
 
-function castName(place: OutputPlace, type: SyntaxNode | undefined): string {
+function castName(slot: OutputSlot, type: SyntaxNode | undefined): string {
   // A literal with a sign is an expression to PostgreSQL.
-  if (place.text?.startsWith('-')) return unnamed;
+  if (slot.text?.startsWith('-')) return unnamed;
   const name = String((type?.['data_type'] === 'custom' ? type['name'] : type?.['data_type']) ?? unnamed).toLowerCase();
   return typeNames[name] ?? name;
 }

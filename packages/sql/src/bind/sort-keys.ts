@@ -1,7 +1,7 @@
 import type { SortKey } from '@hybridstore/contracts';
 import { tryCast } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import type { BoundBody } from './bind-query.ts';
+import type { BoundBody } from './bound-query.ts';
 import type { BindContext } from './context.ts';
 import { emptyScope, type Scope, sameExpression, starColumns } from './scope.ts';
 import { jsonText, type Typed } from './types.ts';

@@ -1,5 +1,5 @@
 import type { PlanExpression } from '@hybridstore/contracts';
-import { call, tryCast } from '@hybridstore/plan';
+import { call, cast, tryCast } from '@hybridstore/plan';
 
 /**
  * A bound expression with what is known of its type: a data type of the plan, or `null`, `literal` (a bare text, which
@@ -34,6 +34,14 @@ export function commonType(types: readonly string[]): string {
 export function jsonText(value: Typed): PlanExpression {
   if (value.node.kind === 'json_path') return { ...value.node, as: 'text' };
   return call('json_extract_string', value.node, { kind: 'literal', type: 'string', value: '$' });
+}
+
+/** A value where a text is expected. */
+export function textOf(value: Typed): PlanExpression {
+  if (value.type === 'json') return jsonText(value);
+  return isText(value.type) || value.type === 'null' || value.type === 'unknown'
+    ? value.node
+    : cast(value.node, 'string');
 }
 
 /** A JSON value read as the type of what it meets; every other value as it is. */

@@ -35,16 +35,17 @@ export function compileFilters(filters: readonly Filter[], context: FilterContex
   return allOf(filters.map((filter) => compileFilter(filter, context, { depth: 1, counter })));
 }
 
-type Place = { readonly depth: number; readonly counter: { left: number } };
+/** How deep a filter stands, and how many conditions the whole request may still hold. */
+type FilterBudget = { readonly depth: number; readonly counter: { left: number } };
 
-function compileFilter(filter: Filter, context: FilterContext, place: Place): PlanExpression {
+function compileFilter(filter: Filter, context: FilterContext, budget: FilterBudget): PlanExpression {
   const depthMax = Math.min(context.depthMax ?? dslDepthMax, dslDepthMax);
-  if (place.depth > depthMax)
+  if (budget.depth > depthMax)
     throw new PlanError(`filter: nested deeper than ${depthMax} levels`, {
       field: 'filter',
       expected: `at most ${depthMax} levels`,
     });
-  const inner = { depth: place.depth + 1, counter: place.counter };
+  const inner = { depth: budget.depth + 1, counter: budget.counter };
   if ('and' in filter)
     return logic(
       'and',
@@ -56,8 +57,8 @@ function compileFilter(filter: Filter, context: FilterContext, place: Place): Pl
       filter.or.map((item) => compileFilter(item, context, inner)),
     );
   if ('not' in filter) return not(compileFilter(filter.not, context, inner));
-  place.counter.left -= 1;
-  if (place.counter.left < 0)
+  budget.counter.left -= 1;
+  if (budget.counter.left < 0)
     throw new PlanError(`filter: more than ${conditionsMax} conditions`, {
       field: 'filter',
       expected: `at most ${conditionsMax}`,

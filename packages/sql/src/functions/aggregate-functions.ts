@@ -1,12 +1,11 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, text } from '@hybridstore/plan';
-import { textOf } from '../bind/bind-expression.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import { isDecimal, isNumber, isText, jsonText, type Typed, typed } from '../bind/types.ts';
+import { isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
 import { Fields, kindOf } from '../syntax/syntax-tree.ts';
-import { type CallPlace, finishCall } from './bind-call.ts';
-import type { Translators } from './translators.ts';
+import type { CallSite, Translators } from './call-site.ts';
+import { finishCall } from './known-functions.ts';
 
 export const aggregateTranslators: Translators = {
   all: {
@@ -22,29 +21,28 @@ export const aggregateTranslators: Translators = {
   postgresql: { string_agg: (at) => joined(at, undefined) },
 };
 
-function known(name: string, at: CallPlace) {
+function known(name: string, at: CallSite) {
   const found = functionNamed(name);
   if (!found) throw at.refuse(`function ${name} does not exist`);
   return found;
 }
 
 /** COUNT(DISTINCT a, b) of MySQL leaves out rows where either is null; in PostgreSQL (a, b) is a value, whatever is in it. */
-function count(at: CallPlace): Typed {
+function count(at: CallSite): Typed {
   const [node] = at.call.operands;
   const aggregate = known('count', at);
   if (at.call.isStar || !node) {
-    if (!at.call.isStar && at.place.context.dialect !== 'duckdb')
+    if (!at.call.isStar && at.site.context.dialect !== 'duckdb')
       throw at.refuse('COUNT takes * or a value', { expected: '* or a value' });
     return finishCall(aggregate, [], at);
   }
   if (at.count > 1) throw at.refuse('COUNT takes * or one value', { expected: 1, actual: at.count });
   if (kindOf(node) !== 'tuple' || !at.call.distinct) return finishCall(aggregate, [countable(at.argument(0))], at);
-  const items = at.place.context
+  const items = at.site.context
     .fields(node)
     .list('expressions')
-    .map((item) => at.place.context.bind(item, at.place.scope).node);
-  const present =
-    at.place.context.dialect === 'postgresql' ? undefined : allOf(items.map((item) => isNull(item, true)));
+    .map((item) => at.site.context.bind(item, at.site.scope).node);
+  const present = at.site.context.dialect === 'postgresql' ? undefined : allOf(items.map((item) => isNull(item, true)));
   const row: PlanExpression = { kind: 'row', items };
   return finishCall(aggregate, [typed(present ? choose(present, row) : row, 'struct')], at);
 }
@@ -55,7 +53,7 @@ function countable(value: Typed): Typed {
 }
 
 /** Texts joined by a separator. In DISTINCT the sorting key must be the text itself, as in the engine. */
-function joined(at: CallPlace, separatorDefault: string | undefined): Typed {
+function joined(at: CallSite, separatorDefault: string | undefined): Typed {
   const given = at.count > 1 ? textOf(at.argument(1)) : undefined;
   if (!given && separatorDefault === undefined)
     throw at.refuse(`${at.call.name} takes a separator`, { expected: 2, actual: at.count });
@@ -68,14 +66,14 @@ function joined(at: CallPlace, separatorDefault: string | undefined): Typed {
 }
 
 /** Distinct numbers or dates in their own order: collected and sorted first, made text afterwards. */
-function joinedSorted(at: CallPlace, separator: PlanExpression): Typed {
+function joinedSorted(at: CallSite, separator: PlanExpression): Typed {
   const value = at.argument(0);
-  const [key, more] = bindInnerSortKeys(at.call.orderBy, at.place.scope, at.place.context);
+  const [key, more] = bindInnerSortKeys(at.call.orderBy, at.site.scope, at.site.context);
   if (!key || more || !sameExpression(key.value, value.node) || at.call.over)
     throw at.refuse(`${at.call.name}(DISTINCT x ORDER BY y) takes x itself as its sorting key`, {
       expected: 'the same expression',
     });
-  const list: CallPlace = { ...at, call: { ...at.call, orderBy: [], isWithinGroup: false } };
+  const list: CallSite = { ...at, call: { ...at.call, orderBy: [], isWithinGroup: false } };
   const collected = finishCall(known('array_agg', at), [value], list);
   const present: PlanExpression =
     collected.node.kind === 'call' ? withoutNulls(collected.node, value.node) : collected.node;
@@ -89,34 +87,28 @@ function withoutNulls(aggregate: CallNode, value: PlanExpression): PlanExpressio
 }
 
 /** PERCENTILE_CONT(p) WITHIN GROUP (ORDER BY x [DESC]); descending order mirrors p. */
-function percentile(name: string, at: CallPlace): Typed {
+function percentile(name: string, at: CallSite): Typed {
   const [key, more] = at.call.orderBy;
   if (!at.call.isWithinGroup || !key || more || at.count !== 1)
     throw at.refuse(`${at.call.name} is written ${at.call.name}(p) WITHIN GROUP (ORDER BY x)`, {
       expected: 'WITHIN GROUP',
     });
-  const [sorted] = bindInnerSortKeys([key], at.place.scope, at.place.context);
+  const [sorted] = bindInnerSortKeys([key], at.site.scope, at.site.context);
   const fraction = at.argument(0);
   if (!sorted || !isNumber(fraction.type))
     throw at.refuse(`${at.call.name} takes a number between 0 and 1`, { expected: 'a number' });
   const share =
     sorted.direction === 'desc' ? arithmetic('subtract', literal('bigint', 1), fraction.node) : fraction.node;
-  const value = at.place.context.bind(
-    Fields.of(key, 'ordered', at.place.context.text).required('this'),
-    at.place.scope,
-  );
+  const value = at.site.context.bind(Fields.of(key, 'ordered', at.site.context.text).required('this'), at.site.scope);
   // The engine would round between two decimals to their own digits; the standard's answer is a double.
-  const isDouble = isDecimal(value.type) && name === 'quantile_cont' && at.place.context.dialect !== 'duckdb';
+  const isDouble = isDecimal(value.type) && name === 'quantile_cont' && at.site.context.dialect !== 'duckdb';
   const subject = isDouble ? typed(cast(sorted.value, 'double'), 'double') : typed(sorted.value, value.type);
   return finishCall(known(name, at), [subject, typed(share, 'double')], at);
 }
 
-function mode(at: CallPlace): Typed {
+function mode(at: CallSite): Typed {
   const [key] = at.call.orderBy;
   if (!at.call.isWithinGroup || !key) return finishCall(known('mode', at), [at.argument(0)], at);
-  const value = at.place.context.bind(
-    Fields.of(key, 'ordered', at.place.context.text).required('this'),
-    at.place.scope,
-  );
+  const value = at.site.context.bind(Fields.of(key, 'ordered', at.site.context.text).required('this'), at.site.scope);
   return finishCall(known('mode', at), [value], at);
 }

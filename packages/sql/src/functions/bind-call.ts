@@ -1,102 +1,36 @@
-import type { CallNode, PlanExpression } from '@hybridstore/contracts';
-import {
-  call as callNode,
-  cast,
-  choose,
-  compare,
-  functionOfDialect,
-  nearestName,
-  type PlanFunction,
-  planFunctions,
-  tryCast,
-} from '@hybridstore/plan';
-import type { Place } from '../bind/bind-expression.ts';
-import { toCondition } from '../bind/conditions.ts';
-import { isBoundText } from '../bind/parameter-values.ts';
-import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import {
-  isDecimal,
-  isFloating,
-  isInteger,
-  isText,
-  jsonText,
-  readJsonAs,
-  type Typed,
-  typed,
-  unify,
-} from '../bind/types.ts';
-import { bindWindow } from '../bind/windows.ts';
-import { refuseSql } from '../syntax/refusal.ts';
-import { type Call, readCall } from './read-call.ts';
+import { functionOfDialect, nearestName, planFunctions } from '@hybridstore/plan';
+import type { BindSite } from '../bind/bind-site.ts';
+import type { Typed } from '../bind/types.ts';
+import { type CallSite, openCall, requirePlain } from './call-site.ts';
+import { bindKnown } from './known-functions.ts';
 import { translators } from './translators.ts';
 
-/** A call being bound: its parts, its arguments bound on demand. */
-export type CallPlace = {
-  readonly call: Call;
-  readonly place: Place;
-  readonly count: number;
-  /** The bound argument; `invalid_request` when there are fewer. */
-  readonly argument: (index: number) => Typed;
-  readonly refuse: (message: string, details?: Readonly<Record<string, unknown>>) => Error;
-};
-
 /** Any function call: dialect's own meaning first, then the table of allowed functions, else refused by name. */
-export function bindCall(place: Place): Typed {
-  const call = readCall(place.fields, place.context);
-  const at = openCall(call, place);
+export function bindCall(site: BindSite): Typed {
+  const at = openCall(site);
+  const { call } = at;
   requireSupported(at);
-  const translator = translators(place.context.dialect, call.name);
+  const translator = translators(site.context.dialect, call.name);
   if (translator) {
     requirePlain(at, translator.isAggregate);
     return translator.translate(at);
   }
-  const known = functionOfDialect(call.name, place.context.dialect);
+  const known = functionOfDialect(call.name, site.context.dialect);
   if (!known || known.name === 'error') throw unknownFunction(at);
   return bindKnown(known, at);
 }
 
-function openCall(call: Call, place: Place): CallPlace {
-  const bound: Typed[] = [];
-  const refuse: CallPlace['refuse'] = (message, details) =>
-    refuseSql(message, place.context.text.callOf(call.name) ?? place.context.position(place.fields.node), {
-      name: call.name,
-      ...details,
-    });
-  return {
-    call,
-    place,
-    count: call.operands.length,
-    argument: (index) => {
-      const node = call.operands[index];
-      if (!node)
-        throw refuse(`${call.name} takes more than ${call.operands.length} arguments`, {
-          actual: call.operands.length,
-        });
-      bound[index] ??= place.context.bind(node, place.scope);
-      return bound[index];
-    },
-    refuse,
-  };
-}
-
 /** `supported_functions` narrows the list of allowed functions. */
-function requireSupported(at: CallPlace): void {
-  const supported = at.place.context.options.supportedFunctions;
+function requireSupported(at: CallSite): void {
+  const supported = at.site.context.options.supportedFunctions;
   if (supported && !supported.has(at.call.name))
     throw at.refuse(`function ${at.call.name} is not among the supported functions of this installation`, {
       expected: [...supported].slice(0, 50),
     });
 }
 
-function requirePlain(at: CallPlace, isAggregate: boolean): void {
-  if (isAggregate) return;
-  const { distinct, filter, orderBy, over, isStar } = at.call;
-  if (distinct || filter || orderBy.length > 0 || over || isStar)
-    throw at.refuse(`${at.call.name} is not an aggregate function`);
-}
-
-function unknownFunction(at: CallPlace): Error {
-  const names = planFunctions.flatMap((known) => [known.name, ...(known.aliases[at.place.context.dialect] ?? [])]);
+function unknownFunction(at: CallSite): Error {
+  const names = planFunctions.flatMap((known) => [known.name, ...(known.aliases[at.site.context.dialect] ?? [])]);
   const nearest = nearestName(at.call.name, names);
   return at.refuse(
     `function ${at.call.name.slice(0, 100)} does not exist or is not allowed${nearest === undefined ? '' : `, did you mean ${nearest}?`}`,
@@ -104,210 +38,4 @@ function unknownFunction(at: CallPlace): Error {
       ...(nearest === undefined ? {} : { nearest }),
     },
   );
-}
-
-/** A function of the table, called with its arguments as they are. */
-export function bindKnown(known: PlanFunction, at: CallPlace): Typed {
-  requireCount(known, at);
-  if (known.kind === 'scalar') requirePlain(at, false);
-  const read = at.call.operands.map((_, index) => readArgument(known, at.argument(index), at));
-  const unified = known.returns === 'common' ? unify(read) : { values: read, type: 'unknown' };
-  return finishCall(known, unified.values, at, unified.type);
-}
-
-function requireCount(known: PlanFunction, at: CallPlace): void {
-  if (known.name === 'count' && !at.call.isStar && at.count === 0 && at.place.context.dialect !== 'duckdb')
-    throw at.refuse('count takes * or one argument', { expected: '* or one argument' });
-  if (at.count >= known.argumentsMin && at.count <= known.argumentsMax) return;
-  const range =
-    known.argumentsMin === known.argumentsMax
-      ? `${known.argumentsMin}`
-      : `${known.argumentsMin} to ${known.argumentsMax}`;
-  throw at.refuse(`function ${at.call.name} takes ${range} arguments, found ${at.count}`, {
-    expected: range,
-    actual: at.count,
-  });
-}
-
-/** The call with its modifiers: DISTINCT, ORDER BY, FILTER, OVER, IGNORE NULLS. */
-export function finishCall(known: PlanFunction, values: readonly Typed[], at: CallPlace, common = 'unknown'): Typed {
-  const { call, place } = at;
-  const { scope, context } = place;
-  if (known.kind === 'window' && !call.over) throw at.refuse(`${call.name} needs OVER (…)`, { expected: 'OVER' });
-  if (known.kind === 'aggregate') requireNumbers(known, values, at);
-  const node: CallNode = {
-    kind: 'call',
-    function: known.name,
-    arguments: values.map((value) => value.node),
-    ...(call.distinct ? { distinct: true } : {}),
-    ...(call.filter ? { filter: toCondition(context.bind(call.filter, scope), call.filter, context) } : {}),
-    ...(call.orderBy.length > 0 && !call.isWithinGroup
-      ? { orderBy: bindInnerSortKeys(call.orderBy, scope, context) }
-      : {}),
-    ...(call.nulls ? { nulls: call.nulls } : {}),
-    ...(call.over ? { over: bindWindow(call.over, scope, context) } : {}),
-  };
-  const isOrdered = known.name === 'min' || known.name === 'max';
-  if (isOrdered && values[0]?.type === 'json') return extremeOfDocuments(node, values[0]);
-  return typed(node, returnType(known, values, common));
-}
-
-/** Least or greatest of JSON values: by number where every value is one, else by text. */
-function extremeOfDocuments(node: CallNode, value: Typed): Typed {
-  const asText = jsonText(value);
-  const asNumber = tryCast(asText, 'double');
-  const of = (name: string, operand: PlanExpression): CallNode => ({ ...node, function: name, arguments: [operand] });
-  const areNumbers = compare('eq', of('count', asNumber), of('count', asText));
-  return typed(
-    choose(
-      areNumbers,
-      callNode('to_json', of(node.function, asNumber)),
-      callNode('to_json', of(node.function, asText)),
-    ),
-    'json',
-  );
-}
-
-const numberFunctions = new Set([
-  'abs',
-  'ceil',
-  'floor',
-  'round',
-  'trunc',
-  'sign',
-  'sqrt',
-  'cbrt',
-  'exp',
-  'ln',
-  'log10',
-  'log2',
-  'log',
-  'pow',
-  'sin',
-  'cos',
-  'tan',
-  'cot',
-  'asin',
-  'acos',
-  'atan',
-  'atan2',
-  'degrees',
-  'radians',
-  'gcd',
-  'lcm',
-  'factorial',
-  'even',
-  'isnan',
-  'isinf',
-  'isfinite',
-  'bit_count',
-]);
-const numberAggregates = new Set([
-  'sum',
-  'avg',
-  'stddev_samp',
-  'stddev_pop',
-  'var_samp',
-  'var_pop',
-  'sem',
-  'corr',
-  'covar_pop',
-  'covar_samp',
-  'skewness',
-  'kurtosis',
-  'product',
-  'geomean',
-  'fsum',
-  'favg',
-  'quantile_cont',
-  'approx_quantile',
-  'mad',
-  'regr_slope',
-  'regr_intercept',
-  'regr_r2',
-  'bit_and',
-  'bit_or',
-  'bit_xor',
-]);
-const documentFunctions = new Set([
-  'count',
-  'min',
-  'max',
-  'to_json',
-  'typeof',
-  'array_agg',
-  'any_value',
-  'first',
-  'last',
-  'mode',
-  'hash',
-  'approx_count_distinct',
-  'arg_min',
-  'arg_max',
-  'lag',
-  'lead',
-  'first_value',
-  'last_value',
-  'nth_value',
-  'coalesce',
-  'nullif',
-  'greatest',
-  'least',
-  'histogram',
-  'list_value',
-  'list_contains',
-  'list_append',
-  'list_position',
-]);
-
-/** JSON takes the type that the function works on; MySQL's conditions count as 0 and 1. */
-function readArgument(known: PlanFunction, value: Typed, at: CallPlace): Typed {
-  const isNumeric = numberFunctions.has(known.name) || numberAggregates.has(known.name) || known.name === 'median';
-  if (value.type === 'json') {
-    if (isNumeric) return readJsonAs(value, 'double');
-    if (known.name.startsWith('json_') || documentFunctions.has(known.name)) return value;
-    return typed(jsonText(value), 'string');
-  }
-  if (isNumeric && isBoundText(value)) return at.place.context.parameters.read(value, 'double');
-  if (value.type === 'boolean' && isNumeric && at.place.context.dialect !== 'postgresql')
-    return typed(cast(value.node, 'integer'), 'integer');
-  return value;
-}
-
-function requireNumbers(known: PlanFunction, values: readonly Typed[], at: CallPlace): void {
-  const [first] = values;
-  if (!first || !numberAggregates.has(known.name)) return;
-  if (isText(first.type) || first.type === 'boolean' || first.type === 'date' || first.type === 'timestamp')
-    throw at.refuse(`${at.call.name} works on numbers, found ${isText(first.type) ? 'string' : first.type}`, {
-      expected: 'a number',
-      actual: first.type,
-    });
-}
-
-function returnType(known: PlanFunction, values: readonly Typed[], common: string): string {
-  const first = values[0]?.type ?? 'unknown';
-  if (known.name === 'sum')
-    return isInteger(first)
-      ? 'hugeint'
-      : isDecimal(first)
-        ? 'decimal(38,10)'
-        : isFloating(first)
-          ? 'double'
-          : 'unknown';
-  if (known.name === 'array_agg')
-    return isText(first)
-      ? 'string[]'
-      : first === 'unknown' || first === 'null' || first === 'struct'
-        ? 'list'
-        : `${first}[]`;
-  if (known.name === 'quantile_cont' || known.name === 'median')
-    return isInteger(first) || isDecimal(first) ? 'double' : first;
-  switch (known.returns) {
-    case 'first':
-      return isText(first) ? 'string' : first;
-    case 'common':
-      return common;
-    default:
-      return known.returns;
-  }
 }

@@ -7,12 +7,11 @@ import {
 } from '@hybridstore/contracts';
 import { arithmetic, call, cast, integer, literal, text } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
-import { type Place, textOf } from '../bind/bind-expression.ts';
-import { isNumber, isText, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import type { BindSite } from '../bind/bind-site.ts';
+import { isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
-import type { CallPlace } from './bind-call.ts';
+import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
-import type { Translators } from './translators.ts';
 
 const now = (): Typed => typed(call('current_timestamp'), 'timestamp');
 const today = (): Typed => typed(call('current_date'), 'date');
@@ -28,7 +27,7 @@ export function partOf(part: DatePart, value: Typed): Typed {
   return typed({ kind: 'extract', part, value: base.node }, part === 'epoch' ? 'double' : 'bigint');
 }
 
-const part = (name: DatePart) => (at: CallPlace) => partOf(name, at.argument(0));
+const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
 
 /** The clock is UTC in every dialect, as all timestamps here are. */
 export const dateTranslators: Translators = {
@@ -146,18 +145,18 @@ export const dateTranslators: Translators = {
   },
 };
 
-function weekRefused(at: CallPlace): never {
+function weekRefused(at: CallSite): never {
   throw at.refuse(`${at.call.name} counts weeks by a mode of the server; use WEEKOFYEAR`, { expected: 'WEEKOFYEAR' });
 }
 
-function refusedHere(at: CallPlace, instead: string): never {
+function refusedHere(at: CallSite, instead: string): never {
   throw at.refuse(`function ${at.call.name} is not one of this dialect; use ${instead}`, { expected: instead });
 }
 
 /** A unit as a word or a text: `DAY`, `'day'`, `days`. */
-function unitArgument(at: CallPlace, index: number): string {
+function unitArgument(at: CallSite, index: number): string {
   const node = at.call.operands[index];
-  const fields = node ? at.place.context.fields(node) : undefined;
+  const fields = node ? at.site.context.fields(node) : undefined;
   const isWord = node && kindOf(node) === 'column';
   const isText = node && kindOf(node) === 'literal';
   const word = isWord ? fields?.name('name') : isText ? fields?.text('value') : undefined;
@@ -167,14 +166,14 @@ function unitArgument(at: CallPlace, index: number): string {
     .replace(/s$/, '');
 }
 
-function intervalUnit(unit: string, at: CallPlace): IntervalUnit {
+function intervalUnit(unit: string, at: CallSite): IntervalUnit {
   const known = intervalUnits.find((name) => name === unit);
   if (!known) throw at.refuse(`${unit.slice(0, 30)} is not a unit of time`, { expected: intervalUnits });
   return known;
 }
 
 /** EXTRACT(part FROM x) */
-export function bindExtract({ fields, scope, context }: Place): Typed {
+export function bindExtract({ fields, scope, context }: BindSite): Typed {
   const field = fields.value('field');
   const name = isNode(field) ? String(field['Custom'] ?? '') : String(field ?? '');
   const value = context.bind(fields.required('this'), scope);
@@ -197,7 +196,7 @@ const partNames: Readonly<Record<string, DatePart>> = {
 export function extractPart(
   name: string,
   value: Typed,
-  at: { readonly dialect: string; readonly refuse: CallPlace['refuse'] },
+  at: { readonly dialect: string; readonly refuse: CallSite['refuse'] },
 ): Typed {
   const lower = name.toLowerCase().replace(/s$/, '');
   const known = partNames[lower] ?? dateParts.find((candidate) => candidate === lower);
@@ -214,28 +213,28 @@ export function extractPart(
   return partOf(known, value);
 }
 
-function namedPart(at: CallPlace, unit: number, value: number): Typed {
+function namedPart(at: CallSite, unit: number, value: number): Typed {
   return extractPart(unitArgument(at, unit), at.argument(value), {
-    dialect: at.place.context.dialect,
+    dialect: at.site.context.dialect,
     refuse: at.refuse,
   });
 }
 
-function truncate(at: CallPlace): Typed {
+function truncate(at: CallSite): Typed {
   const unit = unitArgument(at, 0);
   const known = [...intervalUnits, 'decade', 'century', 'millennium'].find((name) => name === unit);
   if (!known) throw at.refuse('date_trunc takes a unit first', { expected: intervalUnits });
   const value = moment(at.argument(1));
   // PostgreSQL gives a timestamp for a date as well.
-  const base = at.place.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
-  const type = at.place.context.dialect === 'postgresql' ? 'timestamp' : value.type;
+  const base = at.site.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
+  const type = at.site.context.dialect === 'postgresql' ? 'timestamp' : value.type;
   return typed(call('date_trunc', text(known), base), type);
 }
 
 function difference(
   name: 'date_diff' | 'date_sub',
   unit: string,
-  at: CallPlace,
+  at: CallSite,
   places: readonly [number, number],
 ): Typed {
   const [from, to] = places.map((place) => moment(at.argument(place)).node);
@@ -243,25 +242,25 @@ function difference(
   return typed(call(name, text(intervalUnit(unit, at)), from, to), 'bigint');
 }
 
-function addUnits(at: CallPlace): Typed {
+function addUnits(at: CallSite): Typed {
   const unit = intervalUnit(unitArgument(at, 0), at);
   const interval: PlanExpression = { kind: 'interval', value: at.argument(1).node, unit };
-  return addInterval(at.place, at.argument(2), typed(interval, 'interval'), false);
+  return addInterval(at.site, at.argument(2), typed(interval, 'interval'), false);
 }
 
 /** DATE_ADD(x, INTERVAL …); a bare number means days. */
-function shifted(at: CallPlace, isNegative: boolean): Typed {
+function shifted(at: CallSite, isNegative: boolean): Typed {
   if (at.count !== 2)
     throw at.refuse(`${at.call.name} takes a moment and an interval`, { expected: 2, actual: at.count });
   const amount = at.argument(1);
   const interval =
     amount.type === 'interval' ? amount : typed({ kind: 'interval', value: amount.node, unit: 'day' }, 'interval');
-  return addInterval(at.place, at.argument(0), interval, isNegative);
+  return addInterval(at.site, at.argument(0), interval, isNegative);
 }
 
 type Format = (format: string) => { readonly format: string } | { readonly unknown: string };
 
-function formatArgument(at: CallPlace, translate: Format): string {
+function formatArgument(at: CallSite, translate: Format): string {
   const node = at.argument(1).node;
   if (node.kind !== 'literal' || typeof node.value !== 'string')
     throw at.refuse(`${at.call.name} takes a constant format`, { expected: 'a constant' });
@@ -270,7 +269,7 @@ function formatArgument(at: CallPlace, translate: Format): string {
   throw at.refuse(`${at.call.name}: ${result.unknown} in a format is not supported`, { actual: result.unknown });
 }
 
-function formatted(at: CallPlace, translate: Format): Typed {
+function formatted(at: CallSite, translate: Format): Typed {
   const value = at.argument(0);
   if (isNumber(value.type))
     throw at.refuse(`${at.call.name} of numbers is not supported`, {
@@ -280,10 +279,10 @@ function formatted(at: CallPlace, translate: Format): Typed {
   return typed(call('strftime', moment(value).node, text(formatArgument(at, translate))), 'string');
 }
 
-function parsed(at: CallPlace, translate: Format, result: 'date' | 'timestamp' | 'by_format'): Typed {
+function parsed(at: CallSite, translate: Format, result: 'date' | 'timestamp' | 'by_format'): Typed {
   const format = formatArgument(at, translate);
   const moments = call(
-    at.place.context.dialect === 'mysql' ? 'try_strptime' : 'strptime',
+    at.site.context.dialect === 'mysql' ? 'try_strptime' : 'strptime',
     textOf(at.argument(0)),
     text(format),
   );
@@ -291,7 +290,7 @@ function parsed(at: CallPlace, translate: Format, result: 'date' | 'timestamp' |
   return isDate ? typed(cast(moments, 'date'), 'date') : typed(moments, 'timestamp');
 }
 
-function fromEpoch(at: CallPlace, unitsPerSecond = 1): Typed {
+function fromEpoch(at: CallSite, unitsPerSecond = 1): Typed {
   const micros = arithmetic(
     'multiply',
     cast(readJsonAs(at.argument(0), 'double').node, 'double'),

@@ -2,19 +2,18 @@ import type { PlanExpression } from '@hybridstore/contracts';
 import { call, cast } from '@hybridstore/plan';
 import { jsonSteps, readJson } from '../bind/columns.ts';
 import { isText, jsonText, type Typed, typed } from '../bind/types.ts';
-import type { CallPlace } from './bind-call.ts';
-import type { Translators } from './translators.ts';
+import type { CallSite, Translators } from './call-site.ts';
 
-const extract = (as: 'json' | 'text') => (at: CallPlace) => {
+const extract = (as: 'json' | 'text') => (at: CallSite) => {
   const path = at.call.operands[1];
   if (!path || at.count !== 2)
     throw at.refuse(`${at.call.name} takes a JSON value and a path`, { expected: 2, actual: at.count });
-  return readJson(at.argument(0), jsonSteps(path, at.place, 'path'), as);
+  return readJson(at.argument(0), jsonSteps(path, at.site, 'path'), as);
 };
 
 /** Keys as arguments: `json_extract_path(doc, 'a', 'b')`. */
-const extractKeys = (as: 'json' | 'text') => (at: CallPlace) => {
-  const steps = at.call.operands.slice(1).flatMap((node) => jsonSteps(node, at.place, 'arrow'));
+const extractKeys = (as: 'json' | 'text') => (at: CallSite) => {
+  const steps = at.call.operands.slice(1).flatMap((node) => jsonSteps(node, at.site, 'arrow'));
   return readJson(at.argument(0), steps, as);
 };
 
@@ -44,20 +43,20 @@ export const jsonTranslators: Translators = {
   },
 };
 
-function namesDiffer(at: CallPlace): never {
+function namesDiffer(at: CallSite): never {
   throw at.refuse(
     `${at.call.name} names JSON types differently here; it is supported in the duckdb dialect as json_type`,
   );
 }
 
 /** With a path, of the value there. */
-function measured(name: string, at: CallPlace): Typed {
+function measured(name: string, at: CallSite): Typed {
   const type = name === 'json_keys' ? 'string[]' : 'bigint';
   if (at.count === 1) return typed(call(name, at.argument(0).node), type);
   return typed(call(name, extract('json')(at).node), type);
 }
 
-function pathTest(name: string, at: CallPlace): Typed {
+function pathTest(name: string, at: CallSite): Typed {
   const path = at.argument(1).node;
   if (path.kind !== 'literal') throw at.refuse('a JSON path must be a constant', { expected: 'a constant' });
   return typed(call(name, at.argument(0).node, path), 'boolean');

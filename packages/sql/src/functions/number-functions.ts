@@ -1,15 +1,14 @@
 import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
 import { isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
-import type { CallPlace } from './bind-call.ts';
+import type { CallSite, Translators } from './call-site.ts';
 import { constantNumber } from './text-functions.ts';
-import type { Translators } from './translators.ts';
 
-const number = (at: CallPlace, index: number): Typed => toNumber(at.argument(index), at.place);
+const number = (at: CallSite, index: number): Typed => toNumber(at.argument(index), at.site);
 
 export const numberTranslators: Translators = {
   all: {
-    mod: (at) => remainder(number(at, 0), number(at, 1), at.place),
+    mod: (at) => remainder(number(at, 0), number(at, 1), at.site),
     log: (at) => logarithm(at),
     // A bound of digits moves the point; the engine's own trunc has none.
     trunc: truncate,
@@ -22,9 +21,9 @@ export const numberTranslators: Translators = {
 };
 
 /** Halves of doubles go to the even neighbour in MySQL and PostgreSQL (IEEE 754), away from zero in DuckDB; decimals always do. */
-function round(at: CallPlace): Typed {
+function round(at: CallSite): Typed {
   const value = readJsonAs(at.argument(0), 'double');
-  if (isFloating(value.type) && at.place.context.dialect !== 'duckdb' && at.count === 1)
+  if (isFloating(value.type) && at.site.context.dialect !== 'duckdb' && at.count === 1)
     return typed(call('round_even', value.node, integer(0)), value.type);
   const digits = at.count > 1 ? [at.argument(1).node] : [];
   const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
@@ -32,13 +31,13 @@ function round(at: CallPlace): Typed {
 }
 
 /** One argument: natural in MySQL (which the parser gives as LN), decimal elsewhere. Two: base first. */
-function logarithm(at: CallPlace): Typed {
+function logarithm(at: CallSite): Typed {
   if (at.count === 1)
-    return typed(call(at.place.context.dialect === 'mysql' ? 'ln' : 'log10', number(at, 0).node), 'double');
+    return typed(call(at.site.context.dialect === 'mysql' ? 'ln' : 'log10', number(at, 0).node), 'double');
   return typed(call('log', number(at, 0).node, number(at, 1).node), 'double');
 }
 
-function truncate(at: CallPlace): Typed {
+function truncate(at: CallSite): Typed {
   const value = number(at, 0);
   if (at.count === 1) return typed(call('trunc', value.node), value.type);
   const digits = constantNumber(at.argument(1));

@@ -1,15 +1,13 @@
 import type { PlanExpression } from '@hybridstore/contracts';
 import { arithmetic, call, choose, compare, integer, isNull, literal, logic, text } from '@hybridstore/plan';
-import { textOf } from '../bind/bind-expression.ts';
 import { toCondition } from '../bind/conditions.ts';
-import { type Typed, typed, unify } from '../bind/types.ts';
+import { type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
-import type { CallPlace } from './bind-call.ts';
-import type { Translators } from './translators.ts';
+import type { CallSite, Translators } from './call-site.ts';
 
 const string = (node: PlanExpression): Typed => typed(node, 'string');
-const textArgument = (at: CallPlace, index: number): PlanExpression => textOf(at.argument(index));
-const all = (at: CallPlace): readonly PlanExpression[] => at.call.operands.map((_, index) => textArgument(at, index));
+const textArgument = (at: CallSite, index: number): PlanExpression => textOf(at.argument(index));
+const all = (at: CallSite): readonly PlanExpression[] => at.call.operands.map((_, index) => textArgument(at, index));
 
 /** Number of a constant argument, when it is one. */
 export function constantNumber(value: Typed): number | undefined {
@@ -78,17 +76,17 @@ export const textTranslators: Translators = {
   },
 };
 
-function refused(at: CallPlace): never {
+function refused(at: CallSite): never {
   throw at.refuse(`function ${at.call.name} is not supported in this dialect`);
 }
 
-function lengthSubject(at: CallPlace): PlanExpression {
+function lengthSubject(at: CallSite): PlanExpression {
   const value = at.argument(0);
   return value.type.endsWith('[]') || value.type === 'list' ? value.node : textOf(value);
 }
 
 /** TRIM([BOTH | LEADING | TRAILING] [characters FROM] text) */
-function trim(at: CallPlace): Typed {
+function trim(at: CallSite): Typed {
   return string(call('trim', ...all(at)));
 }
 
@@ -96,10 +94,10 @@ function trim(at: CallPlace): Typed {
  * Places count from 1. MySQL: 0 gives an empty text, negatives count from the end. PostgreSQL: places before the text
  * count too, so a start below 1 shortens the piece.
  */
-function substring(at: CallPlace): Typed {
+function substring(at: CallSite): Typed {
   const subject = textArgument(at, 0);
   const start = at.argument(1);
-  const { dialect } = at.place.context;
+  const { dialect } = at.site.context;
   if (start.type === 'literal' || start.type === 'string')
     throw at.refuse('SUBSTRING with a pattern is not supported; use regexp_extract', { expected: 'a number' });
   const length = at.count > 2 ? at.argument(2).node : undefined;
@@ -117,18 +115,18 @@ function substring(at: CallPlace): Typed {
   return string(piece(from, call('greatest', arithmetic('subtract', end, from), integer(0))));
 }
 
-function side(name: 'left' | 'right', at: CallPlace): Typed {
+function side(name: 'left' | 'right', at: CallSite): Typed {
   const size = at.argument(1);
-  const isPlain = at.place.context.dialect !== 'mysql' || (constantNumber(size) ?? -1) >= 0;
+  const isPlain = at.site.context.dialect !== 'mysql' || (constantNumber(size) ?? -1) >= 0;
   return string(call(name, textArgument(at, 0), isPlain ? size.node : call('greatest', size.node, integer(0))));
 }
 
 /** The parser gives LOCATE, INSTR, POSITION and STRPOS all as (text, part[, from]). */
-function position(at: CallPlace): Typed {
+function position(at: CallSite): Typed {
   return locate(at, 0, 1);
 }
 
-function locate(at: CallPlace, subjectIndex: number, partIndex: number): Typed {
+function locate(at: CallSite, subjectIndex: number, partIndex: number): Typed {
   const subject = textArgument(at, subjectIndex);
   const part = textArgument(at, partIndex);
   if (at.count < 3) return typed(call('strpos', subject, part), 'bigint');
@@ -138,23 +136,23 @@ function locate(at: CallPlace, subjectIndex: number, partIndex: number): Typed {
   return typed(choose(compare('eq', found, integer(0)), integer(0), place), 'bigint');
 }
 
-function conditional(at: CallPlace): Typed {
+function conditional(at: CallSite): Typed {
   const node = at.call.operands[0];
   if (!node || at.count !== 3) throw at.refuse('IF takes 3 arguments', { expected: 3, actual: at.count });
-  const condition = toCondition(at.argument(0), node, at.place.context);
+  const condition = toCondition(at.argument(0), node, at.site.context);
   const { values, type } = unify([at.argument(1), at.argument(2)]);
   const [yes, no] = values;
   return typed(choose(condition, yes?.node ?? literal('string', null), no?.node), type);
 }
 
-function ifNull(at: CallPlace): Typed {
+function ifNull(at: CallSite): Typed {
   if (at.count !== 2) throw at.refuse(`${at.call.name} takes 2 arguments`, { expected: 2, actual: at.count });
   const { values, type } = unify([at.argument(0), at.argument(1)]);
   return typed(call('coalesce', ...values.map((value) => value.node)), type);
 }
 
 /** Up to the nth separator; from the end when n is negative. */
-function substringIndex(at: CallPlace): Typed {
+function substringIndex(at: CallSite): Typed {
   const count = constantNumber(at.argument(2));
   if (count === undefined) throw at.refuse('SUBSTRING_INDEX takes a constant number', { expected: 'a constant' });
   const separator = textArgument(at, 1);
@@ -166,7 +164,7 @@ function substringIndex(at: CallPlace): Typed {
   return string(count === 0 ? text('') : call('array_to_string', slice, separator));
 }
 
-function field(at: CallPlace): Typed {
+function field(at: CallSite): Typed {
   const subject = textArgument(at, 0);
   const branches = at.call.operands
     .slice(1)
@@ -175,7 +173,7 @@ function field(at: CallPlace): Typed {
   return typed({ kind: 'case', branches, otherwise: integer(0) }, 'bigint');
 }
 
-function chooseByPlace(at: CallPlace): Typed {
+function chooseByPlace(at: CallSite): Typed {
   const place = at.argument(0).node;
   const branches = at.call.operands
     .slice(1)
@@ -185,7 +183,7 @@ function chooseByPlace(at: CallPlace): Typed {
 }
 
 /** MySQL's GREATEST and LEAST are null when any argument is. */
-function extreme(name: 'greatest' | 'least', at: CallPlace): Typed {
+function extreme(name: 'greatest' | 'least', at: CallSite): Typed {
   const { values, type } = unify(at.call.operands.map((_, index) => at.argument(index)));
   const nodes = values.map((value) => value.node);
   if (nodes.length < 2) throw at.refuse(`${at.call.name} takes at least 2 arguments`);
@@ -203,7 +201,7 @@ function extreme(name: 'greatest' | 'least', at: CallPlace): Typed {
 }
 
 /** Flags `c` and `i` are the only ones with one meaning everywhere. */
-function regexLike(at: CallPlace): Typed {
+function regexLike(at: CallSite): Typed {
   const flags = at.count > 2 ? at.call.operands[2] : undefined;
   const known =
     flags && kindOf(flags) === 'literal' ? String((at.argument(2).node as { value?: unknown }).value) : undefined; // a literal node has a value

@@ -1,15 +1,10 @@
 import type { Dialect } from '@hybridstore/contracts';
-import type { Typed } from '../bind/types.ts';
 import { aggregateTranslators } from './aggregate-functions.ts';
-import type { CallPlace } from './bind-call.ts';
+import type { Translate, Translators } from './call-site.ts';
 import { dateTranslators } from './date-functions.ts';
 import { jsonTranslators } from './json-functions.ts';
 import { numberTranslators } from './number-functions.ts';
 import { textTranslators } from './text-functions.ts';
-
-export type Translate = (at: CallPlace) => Typed;
-/** Functions that mean something else, or take their arguments otherwise, in some dialect. `all` holds for every dialect. */
-export type Translators = Readonly<Partial<Record<Dialect | 'all', Readonly<Record<string, Translate>>>>>;
 
 const scalarTables: readonly Translators[] = [textTranslators, numberTranslators, dateTranslators, jsonTranslators];
 

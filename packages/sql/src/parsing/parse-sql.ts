@@ -1,11 +1,11 @@
 import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
 import { checkPlan, finishPlan, PlanError, type PlanSchemas, walkQuery } from '@hybridstore/plan';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { bindExpression } from '../bind/bind-expression.ts';
 import { bindQuery } from '../bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
 import { requireReadable } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
+import { bindExpression } from '../bind-expression.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { outermostSelectList } from '../syntax/select-list.ts';
 import { parseText } from './parse-text.ts';

@@ -1,0 +1,37 @@
+import type { PlanExpression } from '@hybridstore/contracts';
+import { compare, literal } from '@hybridstore/plan';
+import type { SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { BindSite } from './bind-site.ts';
+import { requireComparable } from './comparisons.ts';
+import { toCondition } from './conditions.ts';
+import { type Typed, typed, unify } from './types.ts';
+
+export function bindCase({ fields, scope, context }: BindSite): Typed {
+  const operandNode = fields.optional('operand');
+  const operand = operandNode ? context.bind(operandNode, scope) : undefined;
+  const whens = fields.value('whens');
+  const pairs = Array.isArray(whens) ? (whens as readonly (readonly SyntaxNode[])[]) : []; // pairs of nodes in the parser's tree
+  const otherwiseNode = fields.optional('else_');
+  const conditions = pairs.map(([when]) => bindWhen(when, operand, { fields, scope, context }));
+  const results = pairs.map(([, result]) => context.bind(result ?? {}, scope));
+  const all = otherwiseNode ? [...results, context.bind(otherwiseNode, scope)] : results;
+  const { values, type } = unify(all);
+  const otherwise = otherwiseNode ? values.at(-1)?.node : undefined;
+  const branches = conditions.map((when, index) => ({ when, result: values[index]?.node ?? literal('string', null) }));
+  if (branches.length === 0) throw fields.refuse('CASE has no WHEN');
+  return typed({ kind: 'case', branches, ...(otherwise ? { otherwise } : {}) }, type);
+}
+
+/** `CASE x WHEN y` compares; written out as conditions, so that JSON and types follow the same rules as `x = y`. */
+function bindWhen(
+  when: SyntaxNode | undefined,
+  operand: Typed | undefined,
+  { fields, scope, context }: BindSite,
+): PlanExpression {
+  if (!when) throw fields.refuse('CASE has an empty WHEN');
+  const bound = context.bind(when, scope);
+  if (!operand) return toCondition(bound, when, context);
+  requireComparable([operand, bound], fields, context);
+  const [left, right] = unify(context.meet([operand, bound])).values;
+  return compare('eq', left?.node ?? operand.node, right?.node ?? bound.node);
+}

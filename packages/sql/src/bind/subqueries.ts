@@ -1,0 +1,47 @@
+import { kindOf, words } from '../syntax/syntax-tree.ts';
+import { type BindSite, bindField } from './bind-site.ts';
+import { requireComparable } from './comparisons.ts';
+import { readJsonAs, type Typed, typed } from './types.ts';
+
+export function bindExists({ fields, scope, context }: BindSite): Typed {
+  const { query } = context.query(fields.required('this'), scope, context);
+  return typed({ kind: 'exists', query, negated: fields.flag('not') }, 'boolean');
+}
+
+export function bindScalarSubquery({ fields, scope, context }: BindSite): Typed {
+  const { query, outputs } = context.query(fields.node, scope, context);
+  for (const name of ['this', 'order_by', 'limit', 'offset', 'with']) fields.value(name);
+  const [only] = outputs;
+  if (!only || outputs.length > 1)
+    throw fields.refuse(`a subquery used as a value has one column, found ${outputs.length}`);
+  return typed({ kind: 'subquery', query }, only.type);
+}
+
+const quantifiedOperators: Readonly<Record<string, 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte'>> = {
+  Eq: 'eq',
+  Neq: 'ne',
+  Lt: 'lt',
+  Lte: 'lte',
+  Gt: 'gt',
+  Gte: 'gte',
+};
+
+export function bindQuantified(site: BindSite, quantifier: 'any' | 'all'): Typed {
+  const { fields, scope, context } = site;
+  const operator = quantifiedOperators[String(fields.value('op'))];
+  const value = bindField(site, 'this');
+  const operand = fields.required('subquery');
+  if (!operator) throw fields.refuse(`this comparison with ${words(quantifier)} is not supported`);
+  if (!['select', 'subquery', 'union', 'intersect', 'except', 'values'].includes(kindOf(operand))) {
+    if (operator !== 'eq' || quantifier !== 'any')
+      throw fields.refuse(`${words(quantifier)} over a list takes = ANY only`);
+    const list = context.bind(operand, scope);
+    return typed({ kind: 'call', function: 'list_contains', arguments: [list.node, value.node] }, 'boolean');
+  }
+  const { query, outputs } = context.query(operand, scope, context);
+  if (outputs.length !== 1)
+    throw fields.refuse(`${words(quantifier)} takes a query of one column, found ${outputs.length}`);
+  const type = outputs[0]?.type ?? 'unknown';
+  requireComparable([value, typed(value.node, type)], fields, context);
+  return typed({ kind: 'quantified', operator, value: readJsonAs(value, type).node, quantifier, query }, 'boolean');
+}

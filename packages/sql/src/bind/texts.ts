@@ -1,0 +1,65 @@
+import { cast, likePattern, literal } from '@hybridstore/plan';
+import { type BindSite, bindField } from './bind-site.ts';
+import { isText, jsonText, type Typed, textOf, typed } from './types.ts';
+
+/** `||` where it joins texts (MySQL's parser gives OR instead). Lists are appended. */
+export function bindConcat({ fields, scope, context }: BindSite): Typed {
+  const sides = ['left', 'right'].map((name) => context.bind(fields.required(name), scope));
+  const isList = sides.some((side) => side.type === 'list' || side.type.endsWith('[]'));
+  const operands = sides.flatMap((side) => {
+    const node =
+      isList || isText(side.type) ? side.node : side.type === 'json' ? jsonText(side) : cast(side.node, 'string');
+    return node.kind === 'concat' ? node.operands : [node];
+  });
+  return typed({ kind: 'concat', operands }, isList ? (sides[0]?.type ?? 'list') : 'string');
+}
+
+/**
+ * LIKE compares letters exactly in every dialect, as if each text column had a binary collation: `=`, GROUP BY, ORDER BY
+ * and the bounds of files do so too, and one table must not answer differently by the words it is asked in.
+ */
+export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
+  const { fields, scope, context } = site;
+  const value = textOf(bindField({ fields, scope, context }, 'left'));
+  const pattern = bindField({ fields, scope, context }, 'right');
+  const escaped = fields.optional('escape');
+  const known =
+    pattern.node.kind === 'literal' && typeof pattern.node.value === 'string' ? pattern.node.value : undefined;
+  if (escaped) {
+    const character = context.bind(escaped, scope).node;
+    if (character.kind !== 'literal' || typeof character.value !== 'string' || [...character.value].length > 1)
+      throw fields.refuse('ESCAPE takes one character', { expected: 'one character' });
+    const escapeWith = character.value === '' ? {} : { escape: character.value };
+    return typed(
+      { kind: 'like', value, pattern: textOf(pattern), ...escapeWith, caseInsensitive, negated: false },
+      'boolean',
+    );
+  }
+  // DuckDB has no escape character unless one is named.
+  if (context.dialect === 'duckdb')
+    return typed({ kind: 'like', value, pattern: textOf(pattern), caseInsensitive, negated: false }, 'boolean');
+  return typed(
+    likePattern(value, textOf(pattern), { caseInsensitive, negated: false, knownPattern: known }),
+    'boolean',
+  );
+}
+
+export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
+  const value = textOf(bindField(site, 'this'));
+  const pattern = site.fields.optional('pattern') ?? site.fields.required('expression');
+  const operands = [value, textOf(site.context.bind(pattern, site.scope))];
+  if (caseInsensitive) operands.push(literal('string', 'i'));
+  return typed({ kind: 'call', function: 'regexp_matches', arguments: operands }, 'boolean');
+}
+
+/** Text is compared byte by byte, so only collations that say just that are taken. */
+export function bindCollation(site: BindSite): Typed {
+  const { fields } = site;
+  const name = fields.text('collation') ?? '';
+  const value = bindField(site, 'this');
+  if (/_bin$|^binary$|^C$|^POSIX$/i.test(name)) return value;
+  throw fields.refuse(`collation ${name} is not supported: texts are compared byte by byte`, {
+    name,
+    expected: 'a binary collation',
+  });
+}
