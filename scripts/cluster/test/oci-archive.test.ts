@@ -26,9 +26,9 @@ const image: OciImage = {
 };
 
 /** Files of an archive by path, folders left out. */
-function readArchive(path: string): Map<string, Buffer> {
-  const entries = readTar(readFileSync(path)).filter((entry) => entry.type === '0');
-  return new Map(entries.map((entry) => [entry.path, entry.content]));
+async function readArchive(path: string): Promise<Map<string, Buffer>> {
+  const entries = (await readTar(readFileSync(path))).filter(({ header }) => header.type === 'file');
+  return new Map(entries.map(({ header, content }) => [header.name, content]));
 }
 
 function readBlob(files: Map<string, Buffer>, digest: string): Buffer {
@@ -53,7 +53,7 @@ test('a changed file changes the digest', async () => {
 test('the index leads to the manifest, the configuration and the layers, each under its own digest', async () => {
   const path = join(folder, 'layout.tar');
   const digest = await writeOciArchive(path, image);
-  const files = readArchive(path);
+  const files = await readArchive(path);
   assert.deepEqual(JSON.parse(String(files.get('oci-layout'))), { imageLayoutVersion: '1.0.0' });
   const [entry] = JSON.parse(String(files.get('index.json'))).manifests;
   assert.equal(entry.digest, digest);
@@ -64,7 +64,7 @@ test('the index leads to the manifest, the configuration and the layers, each un
     config.rootfs.diff_ids,
     manifest.layers.map((layer: { digest: string }) => layer.digest),
   );
-  const app = readTar(readBlob(files, manifest.layers[1].digest)).map((item) => item.path);
+  const app = (await readTar(readBlob(files, manifest.layers[1].digest))).map(({ header }) => header.name);
   assert.deepEqual(app, ['app/', 'app/main.js', 'app/package.json']);
   assert.equal(files.size, 2 + 2 + manifest.layers.length);
 });
@@ -72,7 +72,7 @@ test('the index leads to the manifest, the configuration and the layers, each un
 test('the configuration says who runs what', async () => {
   const path = join(folder, 'config.tar');
   await writeOciArchive(path, image);
-  const files = readArchive(path);
+  const files = await readArchive(path);
   const configs = [...files.values()].map(String).filter((text) => text.includes('"rootfs"'));
   const { config, os, created } = JSON.parse(configs[0] ?? '');
   assert.deepEqual([os, created], ['linux', '1970-01-01T00:00:00Z']);
