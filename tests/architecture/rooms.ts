@@ -242,7 +242,7 @@ function shellRooms(service: string): readonly Room[] {
         words,
         our('http', 'engine'),
         anyNode,
-        npm('undici', 'fastify', 'cockatiel', '@fastify/reply-from'),
+        npm('undici', 'fastify', 'cockatiel'),
         ...own('clients', 'domain', 'membership'),
         topLevel,
       ],
@@ -275,9 +275,15 @@ const operationNode = 'services/operation-node/src';
 const ownRooms: readonly Room[] = [
   {
     name: 'auth-gateway/passwords',
-    files: inside(`${gateway}/engine`),
-    mayImport: [our('runtime'), node('crypto'), npm('@node-rs/argon2', 'bcrypt'), inside(`${gateway}/domain`)],
-    mustNotReach: noEnvironment,
+    files: inside(`${gateway}/passwords`),
+    mayImport: [our('runtime'), npm('@node-rs/argon2', 'bcrypt'), inside(`${gateway}/domain`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'auth-gateway/random',
+    files: file(`${gateway}/system-random.ts`),
+    mayImport: [node('crypto'), file(`${gateway}/domain/random-source.ts`)],
+    mustNotReach: ['clock', 'environment'],
   },
   {
     name: 'auth-gateway/tokens',

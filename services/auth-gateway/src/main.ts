@@ -2,10 +2,10 @@ import { services } from '@hybridstore/contracts';
 import { createServiceProcess, jwtSecret, listen, runMain } from '@hybridstore/http';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
-import { ArgonPasswordHasher } from './engine/argon-password-hasher.ts';
-import { systemRandom } from './engine/system-random.ts';
+import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
 import { openUsersDatabase } from './store/open-users-database.ts';
 import { SqliteUserStore } from './store/sqlite-user-store.ts';
+import { systemRandom } from './system-random.ts';
 
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, jwtSecret);

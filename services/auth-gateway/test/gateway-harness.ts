@@ -6,9 +6,9 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp, type GatewayApp } from '../src/app.ts';
 import type { GatewayConfig } from '../src/config.ts';
 import type { PasswordHasher } from '../src/domain/password-hasher.ts';
-import { systemRandom } from '../src/engine/system-random.ts';
 import { openUsersDatabase } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
+import { systemRandom } from '../src/system-random.ts';
 
 export const password = 'secure_password';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import bcrypt from 'bcrypt';
 import { parseLegacyUsers } from '../src/domain/legacy-users.ts';
-import { ArgonPasswordHasher } from '../src/engine/argon-password-hasher.ts';
+import { ArgonPasswordHasher } from '../src/passwords/argon-password-hasher.ts';
 import { GatewayHarness, password } from './gateway-harness.ts';
 
 const hasher = new ArgonPasswordHasher({ bcryptRoundsMax: 5 });
