@@ -21,7 +21,7 @@ export const ScanEstimate = Type.Object(
 );
 export type ScanEstimate = Static<typeof ScanEstimate>;
 
-/** Price of a plan on one node. `memory_bytes` is the largest amount held at once by joins, groups and sorts. */
+/** Cost of a plan on one node. `memory_bytes` is the largest amount held at once by joins, groups and sorts. */
 export const CostEstimate = Type.Object(
   {
     predicted_ms: Type.Number(),
@@ -29,7 +29,7 @@ export const CostEstimate = Type.Object(
     rows_out: Type.Number(),
     bytes_read: Type.Number(),
     rows_processed: Type.Number(),
-    /** By what experience with plans of this shape the analytic time was multiplied; 1 without any. */
+    /** By what the execution history of plans of this shape multiplies the analytic time; 1 without any. */
     learned_factor: Type.Number(),
     scans: Type.Array(ScanEstimate),
   },

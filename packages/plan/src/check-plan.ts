@@ -20,7 +20,7 @@ export type PlanSchemas = ReadonlyMap<
 >;
 
 /**
- * What the schema of a plan cannot say, checked by every receiver before it prices or prints one: bounds, unique aliases,
+ * What the schema of a plan cannot say, checked by every receiver before it estimates or prints one: bounds, unique aliases,
  * resolved columns, known functions with fitting argument counts, bound parameters, honest `tables`. With `schemas` also
  * that sources and columns exist. Throws `PlanError`; the plan must already fit the schema.
  */

@@ -2,7 +2,7 @@ import { createServer, type Server, type TokenVerifier } from '@hybridstore/http
 import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
 import type { OptimizerConfig } from './config.ts';
 import type { CatalogPort } from './domain/catalog-port.ts';
-import { Experience } from './domain/experience.ts';
+import { ExecutionHistory } from './domain/execution-history.ts';
 import { Optimizer } from './domain/optimizer.ts';
 import { StatisticsSource } from './domain/statistics-source.ts';
 import { routeEstimate } from './routes/estimate.ts';
@@ -30,12 +30,12 @@ export function createApp(options: AppOptions): { readonly server: Server } {
     schemaAgeMsMax: config.schemaAgeMsMax,
     statisticsAgeMsMax: config.statisticsAgeMsMax,
   });
-  const experience = new Experience(config.isLearning);
-  const optimizer = new Optimizer({ statistics, experience, plansMax: config.plansMax });
+  const history = new ExecutionHistory(config.isLearning);
+  const optimizer = new Optimizer({ statistics, history, plansMax: config.plansMax });
   const server = createServer({ service: 'cbo-engine', notReadyReasons: () => [], ...options });
   routeOptimize(server, optimizer);
   routeEstimate(server, optimizer);
-  routeExecutionStats(server, experience);
-  routeReportExecution(server, experience);
+  routeExecutionStats(server, history);
+  routeReportExecution(server, history);
   return { server };
 }

@@ -15,8 +15,10 @@ import { createMetrics, Environment, HybridStoreError, silentLogger } from '@hyb
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
+import { estimateCardinalities } from '../src/domain/cardinality.ts';
 import type { CatalogPort } from '../src/domain/catalog-port.ts';
-import { Experience } from '../src/domain/experience.ts';
+import { estimateCostMs } from '../src/domain/cost.ts';
+import { ExecutionHistory } from '../src/domain/execution-history.ts';
 import { estimateSelectivity } from '../src/domain/selectivity.ts';
 import { shapeOf } from '../src/domain/shape.ts';
 
@@ -117,10 +119,10 @@ function select(from: PlanRelation, where?: PlanExpression, projection: PlanExpr
 const equal = (left: PlanExpression, right: PlanExpression) => compare('eq', left, right);
 
 describe('selectivity', () => {
-  const facts = { distinct: 100, nullFraction: 0.2, min: 0, max: 200 };
-  const knowledge = {
+  const statistics = { distinct: 100, nullFraction: 0.2, min: 0, max: 200 };
+  const context = {
     parameters: [{ type: 'bigint', value: 50 }],
-    column: (relation: string) => (relation === 't' ? facts : undefined),
+    column: (relation: string) => (relation === 't' ? statistics : undefined),
   };
   const value = column('t', 'a');
   const cases: readonly [string, PlanExpression, number][] = [
@@ -148,14 +150,14 @@ describe('selectivity', () => {
   for (const [name, condition, share] of cases) {
     it(name, () =>
       assert.ok(
-        Math.abs(estimateSelectivity(condition, knowledge) - share) < 1e-12,
-        String(estimateSelectivity(condition, knowledge)),
+        Math.abs(estimateSelectivity(condition, context) - share) < 1e-12,
+        String(estimateSelectivity(condition, context)),
       ),
     );
   }
 });
 
-describe('pricing', () => {
+describe('costs', () => {
   it('reads pruned files and bytes from the catalog, and says so', async () => {
     const { post, catalog } = open();
     const plan = select(scan('orders', ['day']), compare('lt', column('or', 'day'), integer(30)));
@@ -189,11 +191,11 @@ describe('pricing', () => {
 
   it('asks more for more rows, for a join, for a sort', async () => {
     const { post } = open();
-    const price = async (plan: LogicalPlan) =>
+    const predictedMs = async (plan: LogicalPlan) =>
       (await post('/costs/estimate', { query_plan: plan })).body.cost.predicted_ms;
-    const small = await price(select(scan('customers')));
-    const large = await price(select(scan('orders')));
-    const joined = await price(
+    const small = await predictedMs(select(scan('customers')));
+    const large = await predictedMs(select(scan('orders')));
+    const joined = await predictedMs(
       select({
         kind: 'join',
         first: scan('orders', ['customer']),
@@ -220,6 +222,57 @@ describe('pricing', () => {
   });
 });
 
+describe('the worked example of the comments', () => {
+  const day = column('o', 'day');
+  const plan = finishPlan({
+    kind: 'query',
+    body: {
+      kind: 'select',
+      projections: [{ name: 'day', value: day }],
+      from: {
+        kind: 'join',
+        first: { kind: 'scan', source: 'orders', alias: 'o', columns: ['customer', 'day'] },
+        steps: [
+          {
+            type: 'inner',
+            right: { kind: 'scan', source: 'customers', alias: 'c', columns: ['id', 'country'] },
+            on: equal(column('o', 'customer'), column('c', 'id')),
+          },
+        ],
+      },
+      where: equal(column('c', 'country'), integer(49)),
+      groupBy: [{ kind: 'key', value: day }],
+    },
+  });
+  const known = new Map(
+    Object.entries({ o: 'orders', c: 'customers' }).map(([alias, name]) => {
+      const { rows, columns } = tables[name] ?? { rows: 0, columns: {} };
+      const statistics = Object.entries(columns).map(
+        ([of, distinct]) => [of, { distinct, nullFraction: 0, min: 0, max: distinct - 1 }] as const,
+      );
+      return [alias, { rows, rowsTotal: rows, columns: new Map(statistics) }] as const;
+    }),
+  );
+
+  it('comes out of the estimates of rows, work and time', () => {
+    const { rowsOut, rowsByAlias, work } = estimateCardinalities(plan, known);
+    assert.equal(rowsOut, 365);
+    assert.deepEqual(Object.fromEntries(rowsByAlias), { o: 1_000_000, c: 200 });
+    assert.deepEqual(work, {
+      scanned: 2_020_000,
+      filtered: 20_000,
+      built: 200,
+      probed: 1_000_000,
+      grouped: 20_000,
+      sorted: 0,
+      windowed: 0,
+      produced: 365,
+      heldBytes: 365 * 16 * 6,
+    });
+    assert.equal(estimateCostMs(work, 10, 22e6).toFixed(1), '47.6');
+  });
+});
+
 describe('alternatives', () => {
   const chain = select({
     kind: 'join',
@@ -238,7 +291,7 @@ describe('alternatives', () => {
     ],
   });
 
-  it('are built and priced, and one is chosen', async () => {
+  it('are built and compared by cost, and one is chosen', async () => {
     const { post } = open();
     const { body } = await post('/optimize/query', { query_plan: chain });
     assert.deepEqual(
@@ -279,26 +332,26 @@ describe('learning', () => {
     outcome: 'done',
   } as const;
 
-  it('moves the price of a shape towards what it took, within bounds, for its tenant only', () => {
-    const experience = new Experience(true);
+  it('moves the predicted time of a shape towards what it took, within bounds, for its tenant only', () => {
+    const history = new ExecutionHistory(true);
     for (let times = 0; times < 30; times += 1)
-      experience.record({ ...report, predicted_ms: 10 * experience.factor('default/acme', 's') });
-    assert.ok(Math.abs(experience.factor('default/acme', 's') - 4) < 0.02);
-    assert.equal(experience.factor('default/other', 's'), 1);
-    for (let times = 0; times < 100; times += 1) experience.record({ ...report, execute_ms: 1e9 });
-    assert.equal(experience.factor('default/acme', 's'), 16);
+      history.record({ ...report, predicted_ms: 10 * history.factor('default/acme', 's') });
+    assert.ok(Math.abs(history.factor('default/acme', 's') - 4) < 0.02);
+    assert.equal(history.factor('default/other', 's'), 1);
+    for (let times = 0; times < 100; times += 1) history.record({ ...report, execute_ms: 1e9 });
+    assert.equal(history.factor('default/acme', 's'), 16);
   });
 
   it('learns nothing from what did not finish, and nothing when switched off', () => {
-    const experience = new Experience(true);
-    experience.record({ ...report, outcome: 'timed_out' });
-    assert.equal(experience.factor('default/acme', 's'), 1);
-    const off = new Experience(false);
+    const history = new ExecutionHistory(true);
+    history.record({ ...report, outcome: 'timed_out' });
+    assert.equal(history.factor('default/acme', 's'), 1);
+    const off = new ExecutionHistory(false);
     off.record(report);
     assert.equal(off.factor('default/acme', 's'), 1);
   });
 
-  it('is told by the operation node and shown to the tenant', async () => {
+  it('is reported by the operation node and shown to the tenant', async () => {
     const { post, get } = open();
     assert.equal((await post('/internal/executions', report)).status, 403);
     assert.equal((await post('/internal/executions', report, issuer.serviceToken('operation-node'))).status, 200);

@@ -9,7 +9,7 @@ import {
 import type { HttpClient } from '@hybridstore/http';
 import type { CatalogPort } from '../domain/catalog-port.ts';
 
-/** A query waits for its price at most this long; its caller goes on with the plan as written. */
+/** A query waits for its cost at most this long; its caller goes on with the plan as written. */
 const answerMsMax = 2_000;
 
 export class HttpCatalog implements CatalogPort {

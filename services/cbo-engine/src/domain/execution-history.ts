@@ -19,8 +19,11 @@ type TenantSamples = {
   readonly factors: LruCache<string, number>;
 };
 
-/** What executions taught: a factor for each shape of plan, and how good the predictions were for each tenant. Bounded; kept in memory only. */
-export class Experience {
+/**
+ * What past executions show: a factor for each shape of plan, and how good the predictions were for each tenant. Bounded;
+ * kept in memory only.
+ */
+export class ExecutionHistory {
   readonly #isLearning: boolean;
   readonly #tenants = new LruCache<string, TenantSamples>(tenantsMax);
 

@@ -8,9 +8,9 @@ import type {
 } from '@hybridstore/contracts';
 import { checkPlan, listScans, type PlanSchemas, scanPredicates } from '@hybridstore/plan';
 import { estimateCardinalities } from './cardinality.ts';
-import { readScanFacts } from './column-facts.ts';
-import type { Experience } from './experience.ts';
-import { priceWork } from './price.ts';
+import { readTableStatistics } from './column-statistics.ts';
+import { estimateCostMs } from './cost.ts';
+import type { ExecutionHistory } from './execution-history.ts';
 import { shapeOf } from './shape.ts';
 import { buildSmallestFirst } from './smallest-first.ts';
 import type { KnownStatistics, StatisticsSource } from './statistics-source.ts';
@@ -18,49 +18,50 @@ import type { KnownStatistics, StatisticsSource } from './statistics-source.ts';
 /** An alternative has to promise this much before it is preferred: DuckDB orders joins itself, and mostly well. */
 const clearlyBetter = 0.8;
 
-export type Question = { readonly plan: LogicalPlan; readonly tenantId: string; readonly token: string };
-type Priced = { readonly name: PlanAlternative['name']; readonly plan: LogicalPlan; readonly cost: CostEstimate };
+/** A plan to judge, for the tenant whose statistics are read with the token of the user who asks. */
+export type OptimizeInput = { readonly plan: LogicalPlan; readonly tenantId: string; readonly token: string };
+type Candidate = { readonly name: PlanAlternative['name']; readonly plan: LogicalPlan; readonly cost: CostEstimate };
 
-/** Prices plans from statistics and experience, and chooses. It never changes what a plan answers. */
+/** Estimates the cost of plans from statistics and past executions, and chooses. It never changes what a plan answers. */
 export class Optimizer {
   readonly #statistics: StatisticsSource;
-  readonly #experience: Experience;
+  readonly #history: ExecutionHistory;
   readonly #plansMax: number;
 
   constructor(options: {
     readonly statistics: StatisticsSource;
-    readonly experience: Experience;
+    readonly history: ExecutionHistory;
     readonly plansMax: number;
   }) {
     this.#statistics = options.statistics;
-    this.#experience = options.experience;
+    this.#history = options.history;
     this.#plansMax = options.plansMax;
   }
 
-  async optimize(question: Question): Promise<OptimizeResponse> {
-    const { plan, tenantId } = question;
-    const known = await this.#look(question);
+  async optimize(input: OptimizeInput): Promise<OptimizeResponse> {
+    const { plan, tenantId } = input;
+    const known = await this.#readStatistics(input);
     const shape = shapeOf(plan);
-    const factor = this.#experience.factor(tenantId, shape);
-    const written: Priced = { name: 'as_written', plan, cost: price(plan, known, factor) };
-    const priced = [written, ...alternativesTo(written, known, factor)].slice(0, this.#plansMax);
-    const best = priced.reduce((a, b) => (b.cost.predicted_ms < a.cost.predicted_ms * clearlyBetter ? b : a));
+    const factor = this.#history.factor(tenantId, shape);
+    const written: Candidate = { name: 'as_written', plan, cost: estimateCost(plan, known, factor) };
+    const candidates = [written, ...alternativesTo(written, known, factor)].slice(0, this.#plansMax);
+    const best = candidates.reduce((a, b) => (b.cost.predicted_ms < a.cost.predicted_ms * clearlyBetter ? b : a));
     return {
       optimized_plan: best.plan,
       shape,
       cost: best.cost,
-      alternatives: priced.map(({ name, cost }) => ({ name, cost, chosen: name === best.name })),
+      alternatives: candidates.map(({ name, cost }) => ({ name, cost, chosen: name === best.name })),
       statistics_cached: known.isCached,
     };
   }
 
-  async estimate(question: Question): Promise<{ readonly shape: string; readonly cost: CostEstimate }> {
-    const known = await this.#look(question);
-    const shape = shapeOf(question.plan);
-    return { shape, cost: price(question.plan, known, this.#experience.factor(question.tenantId, shape)) };
+  async estimate(input: OptimizeInput): Promise<{ readonly shape: string; readonly cost: CostEstimate }> {
+    const known = await this.#readStatistics(input);
+    const shape = shapeOf(input.plan);
+    return { shape, cost: estimateCost(input.plan, known, this.#history.factor(input.tenantId, shape)) };
   }
 
-  async #look({ plan, tenantId, token }: Question): Promise<KnownStatistics> {
+  async #readStatistics({ plan, tenantId, token }: OptimizeInput): Promise<KnownStatistics> {
     checkPlan(plan);
     const schemas: PlanSchemas = await this.#statistics.schemas({
       tenantId,
@@ -72,15 +73,15 @@ export class Optimizer {
   }
 }
 
-function alternativesTo(written: Priced, known: KnownStatistics, factor: number): Priced[] {
+function alternativesTo(written: Candidate, known: KnownStatistics, factor: number): Candidate[] {
   const rowsByAlias = new Map(written.cost.scans.map((scan) => [scan.alias, scan.rows_estimated]));
   const plan = buildSmallestFirst(written.plan, rowsByAlias);
-  return plan ? [{ name: 'smallest_first', plan, cost: price(plan, known, factor) }] : [];
+  return plan ? [{ name: 'smallest_first', plan, cost: estimateCost(plan, known, factor) }] : [];
 }
 
-function price(plan: LogicalPlan, known: KnownStatistics, factor: number): CostEstimate {
-  const facts = new Map([...known.byAlias].map(([alias, statistics]) => [alias, readScanFacts(statistics)]));
-  const { rowsOut, rowsByAlias, work } = estimateCardinalities(plan, facts);
+function estimateCost(plan: LogicalPlan, known: KnownStatistics, factor: number): CostEstimate {
+  const tables = new Map([...known.byAlias].map(([alias, statistics]) => [alias, readTableStatistics(statistics)]));
+  const { rowsOut, rowsByAlias, work } = estimateCardinalities(plan, tables);
   const scans = listScans(plan.query).flatMap((scan) => {
     const statistics = known.byAlias.get(scan.alias);
     return statistics ? [describeScan(scan.alias, statistics, rowsByAlias.get(scan.alias) ?? statistics.rows)] : [];
@@ -88,7 +89,7 @@ function price(plan: LogicalPlan, known: KnownStatistics, factor: number): CostE
   const bytes = scans.reduce((sum, scan) => sum + scan.bytes_matched, 0);
   const files = scans.reduce((sum, scan) => sum + scan.files_matched, 0);
   return {
-    predicted_ms: priceWork(work, files, bytes) * factor,
+    predicted_ms: estimateCostMs(work, files, bytes) * factor,
     memory_bytes: work.heldBytes,
     rows_out: rowsOut,
     bytes_read: bytes,

@@ -35,19 +35,19 @@ export class StatisticsSource {
   }
 
   /** Schemas that hold every one of the sources, or `invalid_request` naming the first that the tenant lacks. */
-  async schemas(question: {
+  async schemas(input: {
     readonly tenantId: string;
     readonly token: string;
     readonly sources: readonly string[];
   }): Promise<PlanSchemas> {
-    const known = this.#schemas.get(question.tenantId);
-    const lacks = (schemas: PlanSchemas) => question.sources.find((source) => !schemas.has(source));
+    const known = this.#schemas.get(input.tenantId);
+    const lacks = (schemas: PlanSchemas) => input.sources.find((source) => !schemas.has(source));
     if (known && this.#ageOf(known) <= this.#schemaAgeMsMax && lacks(known.value) === undefined) return known.value;
-    const sources = await this.#catalog.sources(question.token);
+    const sources = await this.#catalog.sources(input.token);
     const seen: PlanSchemas = new Map(sources.map((source) => [source.source_id, { columns: source.columns }]));
     // Another user may see other sources of the same tenant: what was known stays known.
     const value: PlanSchemas = new Map([...(known?.value ?? []), ...seen]);
-    this.#schemas.set(question.tenantId, { value, atMs: this.#clock.monotonicMs() });
+    this.#schemas.set(input.tenantId, { value, atMs: this.#clock.monotonicMs() });
     const missing = lacks(value);
     if (missing !== undefined)
       throw new HybridStoreError('invalid_request', `query_plan.tables: source ${missing} does not exist`, {
@@ -57,20 +57,20 @@ export class StatisticsSource {
     return value;
   }
 
-  async statistics(question: {
+  async statistics(input: {
     readonly tenantId: string;
     readonly token: string;
     readonly scans: readonly ScanPredicates[];
   }): Promise<KnownStatistics> {
     const request = {
-      scans: question.scans.map(({ source, predicates }) => ({ source_id: source, predicates: [...predicates] })),
+      scans: input.scans.map(({ source, predicates }) => ({ source_id: source, predicates: [...predicates] })),
     };
     const byAlias = (list: readonly ScanStatistics[]) =>
-      new Map(question.scans.flatMap((scan, index) => (list[index] ? [[scan.alias, list[index]] as const] : [])));
+      new Map(input.scans.flatMap((scan, index) => (list[index] ? [[scan.alias, list[index]] as const] : [])));
     if (request.scans.length === 0) return { byAlias: new Map(), isCached: false };
-    const key = `${question.tenantId}|${JSON.stringify(request)}`;
+    const key = `${input.tenantId}|${JSON.stringify(request)}`;
     try {
-      const value = await this.#catalog.statistics(question.token, request);
+      const value = await this.#catalog.statistics(input.token, request);
       this.#statistics.set(key, { value, atMs: this.#clock.monotonicMs() });
       return { byAlias: byAlias(value), isCached: false };
     } catch (error) {

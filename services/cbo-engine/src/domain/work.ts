@@ -1,4 +1,4 @@
-/** Work that a plan causes, counted while its cardinalities are estimated; `price.ts` turns it into time. Rows unless said. */
+/** What the operators of a plan handle, counted while its cardinalities are estimated; `cost.ts` turns it into time. Rows unless said. */
 export type Work = {
   scanned: number;
   filtered: number;

@@ -2,10 +2,10 @@ import type { LogicalPlan } from '@hybridstore/contracts';
 import { type Caller, requireSource, requireTenant } from '@hybridstore/http';
 import { PlanError } from '@hybridstore/plan';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
-import type { Question } from '../domain/optimizer.ts';
+import type { OptimizeInput } from '../domain/optimizer.ts';
 
 /** The plan of a request as a question of the caller's tenant about sources that he may read. */
-export function readQuestion(body: unknown, caller: Caller | undefined): Question {
+export function readQuestion(body: unknown, caller: Caller | undefined): OptimizeInput {
   assert(caller, 'the endpoint needs a token');
   const { query_plan: plan } = body as { readonly query_plan: LogicalPlan };
   const tenantId = requireTenant(caller.claims);
