@@ -23,6 +23,38 @@ export const errorStatus = {
 export type ErrorCode = keyof typeof errorStatus;
 export const errorCodes = Object.keys(errorStatus) as readonly ErrorCode[];
 
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === 'string' && (errorCodes as readonly string[]).includes(code);
+}
+
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+/**
+ * The one error class: what one process throws is what the other end of the wire answers with. `code` tells the receiver
+ * what to do, `details` names field, expected and actual. Messages never hold secrets: they are sent to callers as they
+ * stand.
+ */
+export class HybridStoreError extends Error {
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorDetails = {},
+    options: { readonly cause?: unknown } = {},
+  ) {
+    super(message, options);
+    this.name = 'HybridStoreError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+export function isHybridStoreError(error: unknown, code?: ErrorCode): error is HybridStoreError {
+  return error instanceof HybridStoreError && (code === undefined || error.code === code);
+}
+
 /** Body of every answer that is not a success. `details` names field, expected and actual where there is one. */
 export const ErrorBody = Type.Object(
   {

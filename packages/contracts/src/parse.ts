@@ -29,8 +29,8 @@ export const ParseResponse = Type.Object(
     tables: Type.Array(Type.String()),
     functions: Type.Array(Type.String()),
     cached: Type.Boolean({ description: 'the statement was parsed before for the same schemas' }),
-    /** Whether the independent second reader could read the text and named the same tables. */
-    second_reader: Type.Enum(['agreed', 'cannot_read', 'not_asked']),
+    /** Whether the independent cross-check parser could read the text and named the same tables. */
+    cross_check: Type.Enum(['agreed', 'cannot_read', 'not_asked']),
   },
   { $id: 'ParseResponse', additionalProperties: false },
 );

@@ -1,4 +1,5 @@
 import {
+  HybridStoreError,
   type LogicalPlan,
   type PlanExpression,
   type PlanQuery,
@@ -10,7 +11,6 @@ import {
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
 import { functionNamed } from './functions.ts';
-import { PlanError } from './plan-error.ts';
 import { walkQuery } from './walk-plan.ts';
 
 /** Columns by source id; what a plan may name. */
@@ -22,7 +22,7 @@ export type PlanSchemas = ReadonlyMap<
 /**
  * What the schema of a plan cannot say, checked by every receiver before it estimates or prints one: bounds, unique aliases,
  * resolved columns, known functions with fitting argument counts, bound parameters, honest `tables`. With `schemas` also
- * that sources and columns exist. Throws `PlanError`; the plan must already fit the schema.
+ * that sources and columns exist. Throws `invalid_request`; the plan must already fit the schema.
  */
 export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
   requireBounds(plan);
@@ -37,7 +37,9 @@ export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
     },
   });
   if (JSON.stringify(plan.tables) !== JSON.stringify(listTables(plan.query)))
-    throw new PlanError('plan.tables does not match the scans of the plan', { field: 'tables' });
+    throw new HybridStoreError('invalid_request', 'plan.tables does not match the scans of the plan', {
+      field: 'tables',
+    });
 }
 
 function requireBounds(plan: LogicalPlan): void {
@@ -46,8 +48,12 @@ function requireBounds(plan: LogicalPlan): void {
     if (typeof value === 'string') requireText(value);
     if (typeof value !== 'object' || value === null) return;
     nodes += 1;
-    if (depth > planDepthMax) throw new PlanError(`plan: nested deeper than ${planDepthMax} levels`, { field: 'plan' });
-    if (nodes > planNodesMax) throw new PlanError(`plan: larger than ${planNodesMax} nodes`, { field: 'plan' });
+    if (depth > planDepthMax)
+      throw new HybridStoreError('invalid_request', `plan: nested deeper than ${planDepthMax} levels`, {
+        field: 'plan',
+      });
+    if (nodes > planNodesMax)
+      throw new HybridStoreError('invalid_request', `plan: larger than ${planNodesMax} nodes`, { field: 'plan' });
     for (const child of Object.values(value)) measure(child, depth + 1);
   };
   measure(plan, 1);
@@ -56,8 +62,9 @@ function requireBounds(plan: LogicalPlan): void {
 /** What is bound must be what is printed elsewhere. */
 function requireText(value: string): void {
   // The engine's text ends at a NUL, and a lone surrogate would reach it as another character.
-  if (value.includes('\0')) throw new PlanError('plan: a text holds a NUL character');
-  if (!value.isWellFormed()) throw new PlanError('plan: a text holds a lone UTF-16 surrogate');
+  if (value.includes('\0')) throw new HybridStoreError('invalid_request', 'plan: a text holds a NUL character');
+  if (!value.isWellFormed())
+    throw new HybridStoreError('invalid_request', 'plan: a text holds a lone UTF-16 surrogate');
 }
 
 function requireUniqueNames(query: PlanQuery): void {
@@ -65,7 +72,7 @@ function requireUniqueNames(query: PlanQuery): void {
   const entries = new Set<string>();
   const add = (names: Set<string>, name: string, what: string) => {
     const key = name.toLowerCase();
-    if (names.has(key)) throw new PlanError(`plan: ${what} ${name} is used twice`, { name });
+    if (names.has(key)) throw new HybridStoreError('invalid_request', `plan: ${what} ${name} is used twice`, { name });
     names.add(key);
   };
   walkQuery(query, {
@@ -78,14 +85,18 @@ function requireUniqueNames(query: PlanQuery): void {
 
 function requireParameter(plan: LogicalPlan, index: number): void {
   if (plan.parameters[index] === undefined)
-    throw new PlanError(`plan: parameter ${index + 1} has no value`, { parameter: index + 1 });
+    throw new HybridStoreError('invalid_request', `plan: parameter ${index + 1} has no value`, {
+      parameter: index + 1,
+    });
 }
 
 function requireFunction(name: string, count: number): void {
   const known = functionNamed(name);
-  if (!known) throw new PlanError(`plan: function ${name} does not exist`, { function: name });
+  if (!known)
+    throw new HybridStoreError('invalid_request', `plan: function ${name} does not exist`, { function: name });
   if (count < known.argumentsMin || count > known.argumentsMax)
-    throw new PlanError(
+    throw new HybridStoreError(
+      'invalid_request',
       `plan: function ${name} takes ${known.argumentsMin} to ${known.argumentsMax} arguments, found ${count}`,
       { function: name },
     );
@@ -109,7 +120,9 @@ class ScopeChecker {
     for (const key of query.orderBy ?? []) {
       if (key.value.kind !== 'output') this.#expression(key.value, scope);
       else if (key.value.index >= names.length)
-        throw new PlanError(`plan: output ${key.value.index + 1} does not exist`, { field: 'orderBy' });
+        throw new HybridStoreError('invalid_request', `plan: output ${key.value.index + 1} does not exist`, {
+          field: 'orderBy',
+        });
     }
     for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound, outer);
     return names;
@@ -127,7 +140,8 @@ class ScopeChecker {
         return { names: this.query(body, outer), scope: outer };
       case 'values':
         for (const row of body.rows) {
-          if (row.length !== body.names.length) throw new PlanError('plan: rows of values differ in length');
+          if (row.length !== body.names.length)
+            throw new HybridStoreError('invalid_request', 'plan: rows of values differ in length');
           for (const item of row) this.#expression(item, outer);
         }
         return { names: body.names, scope: outer };
@@ -135,7 +149,10 @@ class ScopeChecker {
         const inputs = body.inputs.map((input) => this.#body(input, outer).names);
         const [first = []] = inputs;
         if (inputs.some((names) => names.length !== first.length))
-          throw new PlanError(`plan: inputs of ${body.operator} differ in their number of columns`);
+          throw new HybridStoreError(
+            'invalid_request',
+            `plan: inputs of ${body.operator} differ in their number of columns`,
+          );
         return { names: first, scope: outer };
       }
       case 'select':
@@ -172,7 +189,10 @@ class ScopeChecker {
         return extend(outer, relation.alias, renamed(this.query(relation.query, outer), relation.columns));
       case 'cte': {
         const names = this.#entries.get(relation.name);
-        if (!names) throw new PlanError(`plan: with entry ${relation.name} does not exist`, { name: relation.name });
+        if (!names)
+          throw new HybridStoreError('invalid_request', `plan: with entry ${relation.name} does not exist`, {
+            name: relation.name,
+          });
         return extend(outer, relation.alias, renamed(names, relation.columns));
       }
       case 'unnest':
@@ -187,10 +207,14 @@ class ScopeChecker {
   #scanColumns(source: string, columns: readonly string[]): readonly string[] {
     if (!this.#schemas) return columns;
     const schema = this.#schemas.get(source);
-    if (!schema) throw new PlanError(`plan: source ${source} does not exist`, { source_id: source });
+    if (!schema)
+      throw new HybridStoreError('invalid_request', `plan: source ${source} does not exist`, { source_id: source });
     for (const name of columns) {
       if (!schema.columns.some((known) => known.name === name))
-        throw new PlanError(`plan: source ${source} has no column ${name}`, { source_id: source, column: name });
+        throw new HybridStoreError('invalid_request', `plan: source ${source} has no column ${name}`, {
+          source_id: source,
+          column: name,
+        });
     }
     return columns;
   }
@@ -199,7 +223,7 @@ class ScopeChecker {
     visitShallow(expression, {
       column: (relation, name) => {
         if (!scope.get(relation)?.has(name.toLowerCase()))
-          throw new PlanError(`plan: column ${relation}.${name} does not exist here`, {
+          throw new HybridStoreError('invalid_request', `plan: column ${relation}.${name} does not exist here`, {
             column: `${relation}.${name}`,
           });
       },
@@ -230,7 +254,8 @@ function extend(scope: Scope, alias: string, names: readonly string[]): Scope {
 
 function renamed(names: readonly string[], columns: readonly string[] | undefined): readonly string[] {
   if (!columns) return names;
-  if (columns.length > names.length) throw new PlanError('plan: more column aliases than columns');
+  if (columns.length > names.length)
+    throw new HybridStoreError('invalid_request', 'plan: more column aliases than columns');
   return [...columns, ...names.slice(columns.length)];
 }
 

@@ -1,28 +1,28 @@
-import type {
-  ArithmeticOperator,
-  CallNode,
-  ComparisonOperator,
-  Distinct,
-  FrameBound,
-  GroupingElement,
-  IntervalUnit,
-  JoinStep,
-  JoinType,
-  LiteralNode,
-  LogicalPlan,
-  PlanExpression,
-  PlanParameter,
-  PlanQuery,
-  PlanRelation,
-  QueryBody,
-  ScanRelation,
-  SelectBody,
-  SortKey,
-  WindowSpecification,
+import {
+  type ArithmeticOperator,
+  type CallNode,
+  type ComparisonOperator,
+  type Distinct,
+  type FrameBound,
+  type GroupingElement,
+  HybridStoreError,
+  type IntervalUnit,
+  type JoinStep,
+  type JoinType,
+  type LiteralNode,
+  type LogicalPlan,
+  type PlanExpression,
+  type PlanParameter,
+  type PlanQuery,
+  type PlanRelation,
+  type QueryBody,
+  type ScanRelation,
+  type SelectBody,
+  type SortKey,
+  type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
 import { functionNamed } from './functions.ts';
-import { PlanError } from './plan-error.ts';
 
 export type DuckdbPrintOptions = {
   /** Parts of the name under which the engine knows a scan's rows, unquoted: `['fresh', 'main', 'events']`. The source id when absent. */
@@ -236,7 +236,7 @@ class DuckdbPrinter {
       case 'column':
         return `${quoteName(node.relation)}.${quoteName(node.name)}`;
       case 'output':
-        throw new PlanError('an output node stands only in ORDER BY');
+        throw new HybridStoreError('invalid_request', 'an output node stands only in ORDER BY');
       case 'literal':
         return printLiteral(node);
       case 'parameter':
@@ -309,7 +309,8 @@ class DuckdbPrinter {
   /** Text stays bare, like a literal, so that the engine reads it as the type it is compared with. */
   parameter(index: number): string {
     const parameter = this.#parameters[index];
-    if (!parameter) throw new PlanError(`parameter ${index + 1} has no value`, { parameter: index + 1 });
+    if (!parameter)
+      throw new HybridStoreError('invalid_request', `parameter ${index + 1} has no value`, { parameter: index + 1 });
     const name = `$${index + 1}`;
     return parameter.type === 'string' ? name : `CAST(${name} AS ${duckdbType(parameter.type)})`;
   }
@@ -324,7 +325,10 @@ class DuckdbPrinter {
 
   call(node: CallNode): string {
     const known = functionNamed(node.function);
-    if (!known) throw new PlanError(`function ${node.function} does not exist`, { function: node.function });
+    if (!known)
+      throw new HybridStoreError('invalid_request', `function ${node.function} does not exist`, {
+        function: node.function,
+      });
     const parts: string[] = [];
     if (node.distinct) parts.push('DISTINCT ');
     parts.push(node.function === 'count' && node.arguments.length === 0 ? '*' : this.list(node.arguments));
@@ -378,7 +382,7 @@ export function quoteText(value: string): string {
 
 /** The engine's parser ends its text at a NUL. */
 function requirePrintable(value: string): void {
-  if (value.includes('\0')) throw new PlanError('a name or text holds a NUL character');
+  if (value.includes('\0')) throw new HybridStoreError('invalid_request', 'a name or text holds a NUL character');
 }
 
 /** RFC 6901. DuckDB reads a path that begins with `/` as a pointer, whose escapes are complete where those of `$.` paths are not. */
@@ -394,7 +398,8 @@ const plainTypes: Readonly<Record<string, string>> = {
 /** DuckDB's name of a plan type. The name is one of a closed pattern, so upper case is all it takes. */
 export function duckdbType(type: string): string {
   const [, base = '', brackets = ''] = /^(.*?)((?:\[\])*)$/.exec(type) ?? [];
-  if (!/^[a-z]+(\(\d{1,2},\d{1,2}\))?$/.test(base)) throw new PlanError(`type ${type} does not exist`, { type });
+  if (!/^[a-z]+(\(\d{1,2},\d{1,2}\))?$/.test(base))
+    throw new HybridStoreError('invalid_request', `type ${type} does not exist`, { type });
   return `${plainTypes[base] ?? base.toUpperCase()}${brackets}`;
 }
 
@@ -411,11 +416,13 @@ function printLiteral(node: LiteralNode): string {
 }
 
 function printBoolean(value: string | number | boolean | null): string {
-  if (typeof value !== 'boolean') throw new PlanError('a boolean literal holds true or false');
+  if (typeof value !== 'boolean')
+    throw new HybridStoreError('invalid_request', 'a boolean literal holds true or false');
   return value ? 'TRUE' : 'FALSE';
 }
 
 function printNumber(value: string, form: RegExp): string {
-  if (!form.test(value) || !/\d/.test(value)) throw new PlanError(`${value.slice(0, 50)} is not a number of its type`);
+  if (!form.test(value) || !/\d/.test(value))
+    throw new HybridStoreError('invalid_request', `${value.slice(0, 50)} is not a number of its type`);
   return value.startsWith('-') ? `(${value})` : value;
 }

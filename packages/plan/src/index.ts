@@ -1,17 +1,39 @@
-export * from './check-plan.ts';
-export * from './duckdb-printer.ts';
-export * from './finish-plan.ts';
-export * from './functions.ts';
-export * from './like-pattern.ts';
-export * from './nearest-name.ts';
-export * from './nodes.ts';
-export * from './parameter-list.ts';
-export * from './plan-error.ts';
-export * from './plan-transformer.ts';
-export * from './pruning/may-match.ts';
-export * from './pruning/scan-predicates.ts';
-export * from './pruning/statistic-value.ts';
-export * from './timestamp-text.ts';
-export * from './transform/optimize-plan.ts';
-export * from './tree-printer.ts';
-export * from './walk-plan.ts';
+export { checkPlan, type PlanSchemas } from './check-plan.ts';
+export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
+export { deepFreeze, finishPlan } from './finish-plan.ts';
+export {
+  functionNamed,
+  functionOfDialect,
+  isAggregateFunction,
+  type PlanFunction,
+  planFunctions,
+} from './functions.ts';
+export { likePattern } from './like-pattern.ts';
+export { nearestName } from './nearest-name.ts';
+export {
+  allOf,
+  arithmetic,
+  call,
+  cast,
+  choose,
+  column,
+  compare,
+  conjuncts,
+  integer,
+  isNull,
+  literal,
+  logic,
+  not,
+  nullLiteral,
+  text,
+  trueLiteral,
+  tryCast,
+} from './nodes.ts';
+export { ParameterList } from './parameter-list.ts';
+export { PlanTransformer } from './plan-transformer.ts';
+export { type ColumnTypes, mayMatch, prepareMatcher } from './pruning/may-match.ts';
+export { type ScanPredicates, scanPredicates } from './pruning/scan-predicates.ts';
+export { parseTimestampMicros, timestampText } from './timestamp-text.ts';
+export { type OptimizationStep, optimizePlan, stepsOfLevel } from './transform/optimize-plan.ts';
+export { printTree } from './tree-printer.ts';
+export { functionsCalled, listScans, referencedAliases, walkExpression, walkQuery } from './walk-plan.ts';

@@ -41,6 +41,13 @@ export function walkExpression(expression: PlanExpression, visitor: PlanVisitor)
   new Walker(visitor).expression(expression);
 }
 
+/** Canonical names of the functions that a query calls, sorted. */
+export function functionsCalled(query: PlanQuery): readonly string[] {
+  const names = new Set<string>();
+  walkQuery(query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
+  return [...names].sort();
+}
+
 /** Every scan of a query in the order of the text, subqueries included. */
 export function listScans(query: PlanQuery): readonly ScanRelation[] {
   const scans: ScanRelation[] = [];

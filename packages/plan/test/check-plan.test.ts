@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  isHybridStoreError,
   type LogicalPlan,
   type PlanExpression,
   type PlanQuery,
   type PlanRelation,
   planDepthMax,
 } from '@hybridstore/contracts';
-import { call, checkPlan, column, finishPlan, integer, not, PlanError, type PlanSchemas } from '../src/index.ts';
+import { call, checkPlan, column, finishPlan, integer, not, type PlanSchemas } from '../src/index.ts';
 
 const schemas: PlanSchemas = new Map([
   [
@@ -28,7 +29,7 @@ const select = (value: PlanExpression, from: PlanRelation = scan('e')): PlanQuer
 const refuses = (plan: LogicalPlan, message: RegExp) =>
   assert.throws(
     () => checkPlan(plan, schemas),
-    (error) => error instanceof PlanError && message.test(error.message),
+    (error) => isHybridStoreError(error, 'invalid_request') && message.test(error.message),
   );
 
 describe('checkPlan', () => {

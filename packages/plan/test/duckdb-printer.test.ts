@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { comparisonOperators, expressionSchemas, type PlanExpression, type PlanQuery } from '@hybridstore/contracts';
+import { printDuckdbExpression } from '../src/duckdb-printer.ts';
 import {
   call,
   cast,
@@ -11,10 +12,8 @@ import {
   integer,
   literal,
   not,
-  PlanError,
   planFunctions,
   printDuckdb,
-  printDuckdbExpression,
   printTree,
   text,
 } from '../src/index.ts';
@@ -135,7 +134,11 @@ describe('printing an expression', () => {
     ['a parameter without a value', { kind: 'parameter', index: 9 }],
   ];
   for (const [name, node] of wrong) {
-    test(`refuses ${name}`, () => assert.throws(() => printDuckdbExpression(node, parameters), PlanError));
+    test(`refuses ${name}`, () =>
+      assert.throws(() => printDuckdbExpression(node, parameters), {
+        name: 'HybridStoreError',
+        code: 'invalid_request',
+      }));
   }
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FileStatistics, PruningPredicate } from '@hybridstore/contracts';
 import fc from 'fast-check';
-import { compareUtf8, mayMatch } from '../src/index.ts';
+import { compareUtf8, mayMatch } from '../src/pruning/may-match.ts';
 
 type Value = string | number | null;
 type Row = { readonly n: number | null; readonly s: string | null; readonly d: string | null };

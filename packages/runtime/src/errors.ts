@@ -1,31 +1,12 @@
-import { type ErrorCode, errorCodes } from '@hybridstore/contracts';
+import { type ErrorDetails, HybridStoreError, isHybridStoreError } from '@hybridstore/contracts';
 
-export type ErrorDetails = Readonly<Record<string, unknown>>;
-
-/**
- * The one error class of the house. `code` tells the receiver what to do, `details` names field, expected and actual.
- * Messages never hold secrets: they are sent to callers as they stand.
- */
-export class HybridStoreError extends Error {
-  readonly code: ErrorCode;
-  readonly details: ErrorDetails;
-
-  constructor(
-    code: ErrorCode,
-    message: string,
-    details: ErrorDetails = {},
-    options: { readonly cause?: unknown } = {},
-  ) {
-    super(message, options);
-    this.name = 'HybridStoreError';
-    this.code = code;
-    this.details = details;
-  }
-}
-
-export function isHybridStoreError(error: unknown, code?: ErrorCode): error is HybridStoreError {
-  return error instanceof HybridStoreError && (code === undefined || error.code === code);
-}
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  HybridStoreError,
+  isErrorCode,
+  isHybridStoreError,
+} from '@hybridstore/contracts';
 
 /** `overloaded` and `unavailable` tell when to come back. */
 export function retryLater(
@@ -37,14 +18,19 @@ export function retryLater(
   return new HybridStoreError(code, message, { ...details, retry_after_ms: retryAfterMs });
 }
 
+/** Runs a task on one field of a request: what it refuses names the field, in the message and, when it names none, in the details. */
+export function inField<T>(field: string, task: () => T): T {
+  try {
+    return task();
+  } catch (error) {
+    if (!isHybridStoreError(error, 'invalid_request')) throw error;
+    const details = { field, ...error.details };
+    throw new HybridStoreError('invalid_request', `${field}: ${error.message}`, details, { cause: error });
+  }
+}
+
 /** What a process answers for an error it does not know: `internal`, the original as cause for the log only. */
 export function toHybridStoreError(error: unknown): HybridStoreError {
   if (error instanceof HybridStoreError) return error;
   return new HybridStoreError('internal', 'internal error', {}, { cause: error });
 }
-
-export function isErrorCode(code: unknown): code is ErrorCode {
-  return typeof code === 'string' && (errorCodes as readonly string[]).includes(code);
-}
-
-export type { ErrorCode };

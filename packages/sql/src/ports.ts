@@ -15,7 +15,7 @@ export type ParseOutcome = {
   readonly plan: LogicalPlan;
   readonly parameterKeys: readonly (string | number)[];
   readonly functions: readonly string[];
-  readonly secondReading: 'agreed' | 'cannot_read';
+  readonly crossCheck: 'agreed' | 'cannot_read';
 };
 
 /** Reads SQL within a time limit, away from the loop that answers requests. */

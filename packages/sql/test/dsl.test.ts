@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type {
-  AggregateRequest,
-  DslQuery,
-  Filter,
-  FilterQuery,
-  LogicalPlan,
-  SearchRequest,
+import {
+  type AggregateRequest,
+  type DslQuery,
+  type Filter,
+  type FilterQuery,
+  isHybridStoreError,
+  type LogicalPlan,
+  type SearchRequest,
 } from '@hybridstore/contracts';
-import { checkPlan, optimizePlan, PlanError, stepsOfLevel } from '@hybridstore/plan';
+import { checkPlan, optimizePlan, stepsOfLevel } from '@hybridstore/plan';
 import { compileAggregate, compileDsl, compileSearch } from '../src/dsl/compile-dsl.ts';
 import { corpusSchemas, openCorpus, runPlan } from './corpus-data.ts';
 
@@ -310,7 +311,7 @@ describe('the DSL refuses', () => {
     test(name, () =>
       assert.throws(
         () => compileDsl(query, corpusSchemas),
-        (error) => error instanceof PlanError && message.test(error.message),
+        (error) => isHybridStoreError(error, 'invalid_request') && message.test(error.message),
       ),
     );
   }

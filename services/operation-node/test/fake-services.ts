@@ -64,7 +64,7 @@ export class FakeServices {
     tables: ['events'],
     functions: [],
     cached: true,
-    second_reader: 'agreed',
+    cross_check: 'agreed',
   });
   optimize: Handler = () => ({
     optimized_plan: betterPlan,

@@ -81,7 +81,7 @@ describe('POST /parse/sql', () => {
     assert.deepEqual(answer.tables, ['sales']);
     assert.deepEqual(answer.functions, ['sum']);
     assert.equal(answer.dialect, 'mysql');
-    assert.equal(answer.second_reader, 'agreed');
+    assert.equal(answer.cross_check, 'agreed');
     assert.equal(answer.cached, false);
     assert.deepEqual(answer.parsed_query.tables, [
       { source: 'sales', columns: ['amount', 'customer_id', 'order_date'] },
@@ -277,9 +277,9 @@ describe('POST /parse/dsl', () => {
     const { post } = open();
     const { status, body } = await post('/parse/dsl', { query: example });
     assert.equal(status, 200);
-    const { parsed_query, query_type, second_reader } = body as unknown as ParseResponse;
+    const { parsed_query, query_type, cross_check } = body as unknown as ParseResponse;
     assert.deepEqual(parsed_query.parameters, [{ type: 'double', value: 100 }]);
-    assert.deepEqual([query_type, second_reader], ['dsl', 'not_asked']);
+    assert.deepEqual([query_type, cross_check], ['dsl', 'not_asked']);
   });
 
   test('an unknown field and a value of another type are refused by name', async () => {

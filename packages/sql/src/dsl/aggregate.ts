@@ -1,6 +1,14 @@
-import type { AggregateQuery, Filter, PlanExpression, PlanQuery, Projection, SortKey } from '@hybridstore/contracts';
+import {
+  type AggregateQuery,
+  type Filter,
+  HybridStoreError,
+  type PlanExpression,
+  type PlanQuery,
+  type Projection,
+  type SortKey,
+} from '@hybridstore/contracts';
 import type { ParameterList } from '@hybridstore/plan';
-import { call, choose, compare, integer, isNull, PlanError, tryCast } from '@hybridstore/plan';
+import { call, choose, compare, integer, isNull, tryCast } from '@hybridstore/plan';
 import { type Field, type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
 
@@ -54,7 +62,10 @@ function aggregateField(aggregation: AggregateQuery['aggregations'][number], sco
   const alias = aggregation.alias ?? (path === '*' ? name : `${name}_${path}`);
   if (path === '*') {
     if (name !== 'count')
-      throw new PlanError(`${name}(*): only count takes *`, { field: alias, expected: 'a field name' });
+      throw new HybridStoreError('invalid_request', `${name}(*): only count takes *`, {
+        field: alias,
+        expected: 'a field name',
+      });
     return { kind: 'typed', path: alias, value: call('count'), type: 'bigint' };
   }
   const field = resolveField(path, scope);
@@ -82,11 +93,15 @@ function requireNumbers(name: string, field: Field): void {
   if (field.kind === 'document' || ordered.has(name)) return;
   const isNumber = ['integer', 'bigint', 'double'].includes(field.type) || field.type.startsWith('decimal');
   if (!isNumber)
-    throw new PlanError(`${name}(${field.path}): expected a number column, found ${field.type}`, {
-      field: field.path,
-      expected: 'number',
-      actual: field.type,
-    });
+    throw new HybridStoreError(
+      'invalid_request',
+      `${name}(${field.path}): expected a number column, found ${field.type}`,
+      {
+        field: field.path,
+        expected: 'number',
+        actual: field.type,
+      },
+    );
 }
 
 /** Least or greatest of a document path: by number where every value is one, else by text. */
@@ -111,7 +126,10 @@ class OutputFields {
   constructor(fields: readonly Field[]) {
     const names = new Set<string>();
     for (const { path } of fields) {
-      if (names.has(path)) throw new PlanError(`output ${path} appears twice; give one an alias`, { field: path });
+      if (names.has(path))
+        throw new HybridStoreError('invalid_request', `output ${path} appears twice; give one an alias`, {
+          field: path,
+        });
       names.add(path);
     }
     this.#fields = fields;
@@ -120,7 +138,7 @@ class OutputFields {
   resolve(path: string): Field {
     const field = this.#fields.find((known) => known.path === path);
     if (field) return field;
-    throw new PlanError(`field ${path}: expected one of the outputs`, {
+    throw new HybridStoreError('invalid_request', `field ${path}: expected one of the outputs`, {
       field: path,
       expected: this.#fields.map((known) => known.path),
     });

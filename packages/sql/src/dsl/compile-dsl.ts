@@ -2,13 +2,14 @@ import {
   type AggregateRequest,
   type DslQuery,
   type FilterQuery,
+  HybridStoreError,
   type LogicalPlan,
   type PlanQuery,
   type SearchRequest,
   searchLimitDefault,
 } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { column, finishPlan, integer, nearestName, ParameterList, PlanError } from '@hybridstore/plan';
+import { column, finishPlan, integer, nearestName, ParameterList } from '@hybridstore/plan';
 import { compileAggregation, fieldSortKeys } from './aggregate.ts';
 import { type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
@@ -16,7 +17,7 @@ import { compileSearchQuery } from './search.ts';
 
 export type DslOptions = { readonly depthMax?: number; readonly isLenient?: boolean };
 
-/** The plan of a DSL query. Values become typed parameters; `PlanError` names the field that is unknown or does not fit. */
+/** The plan of a DSL query. Values become typed parameters; `invalid_request` names the field that is unknown or does not fit. */
 export function compileDsl(query: DslQuery, schemas: PlanSchemas, options: DslOptions = {}): LogicalPlan {
   const parameters = new ParameterList(options);
   return finishPlan(compileDslQuery(query, schemas, parameters, options), parameters.list);
@@ -56,9 +57,12 @@ function compileDslQuery(
  */
 export function compileSearch(request: SearchRequest, schemas: PlanSchemas): LogicalPlan {
   const sources = [...(request.source_ids ?? []), ...(request.source_id === undefined ? [] : [request.source_id])];
-  if (sources.length === 0) throw new PlanError('source_id: expected a source id', { field: 'source_id' });
+  if (sources.length === 0)
+    throw new HybridStoreError('invalid_request', 'source_id: expected a source id', { field: 'source_id' });
   if (request.source_ids && request.source_id !== undefined)
-    throw new PlanError('source_id: expected either source_id or source_ids, found both', { field: 'source_id' });
+    throw new HybridStoreError('invalid_request', 'source_id: expected either source_id or source_ids, found both', {
+      field: 'source_id',
+    });
   const parameters = new ParameterList();
   const spec = {
     filters: [...(request.filter ? [request.filter] : []), ...(request.conditions ?? [])],
@@ -123,7 +127,7 @@ function page(query: { readonly limit?: number; readonly offset?: number }) {
 function scopesOf(sources: readonly string[], schemas: PlanSchemas): readonly FieldScope[] {
   const unique = new Set(sources);
   if (unique.size < sources.length)
-    throw new PlanError('sources: the same source is named twice', { field: 'sources' });
+    throw new HybridStoreError('invalid_request', 'sources: the same source is named twice', { field: 'sources' });
   return sources.map((source) => scopeOf(source, schemas));
 }
 
@@ -131,9 +135,13 @@ function scopeOf(source: string, schemas: PlanSchemas): FieldScope {
   const schema = schemas.get(source);
   if (schema) return { source, alias: source, columns: schema.columns };
   const nearest = nearestName(source, schemas.keys());
-  throw new PlanError(`source ${source} does not exist${nearest === undefined ? '' : `, did you mean ${nearest}?`}`, {
-    field: 'source',
-    source_id: source,
-    ...(nearest === undefined ? {} : { nearest }),
-  });
+  throw new HybridStoreError(
+    'invalid_request',
+    `source ${source} does not exist${nearest === undefined ? '' : `, did you mean ${nearest}?`}`,
+    {
+      field: 'source',
+      source_id: source,
+      ...(nearest === undefined ? {} : { nearest }),
+    },
+  );
 }

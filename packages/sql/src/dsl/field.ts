@@ -1,5 +1,5 @@
-import { documentColumn, type PlanExpression } from '@hybridstore/contracts';
-import { call, choose, column, compare, nearestName, nullLiteral, PlanError, text, tryCast } from '@hybridstore/plan';
+import { documentColumn, HybridStoreError, type PlanExpression } from '@hybridstore/contracts';
+import { call, choose, column, compare, nearestName, nullLiteral, text, tryCast } from '@hybridstore/plan';
 
 /**
  * What a field path of the DSL reads. A path that is a column reads it; a path whose first step is a JSON column, or any
@@ -22,13 +22,14 @@ export type Field =
 export type SourceColumns = readonly { readonly name: string; readonly type: string }[];
 export type FieldScope = { readonly source: string; readonly alias: string; readonly columns: SourceColumns };
 
-/** Throws `PlanError` naming the field and the nearest column when the path leads nowhere. */
+/** Throws `invalid_request` naming the field and the nearest column when the path leads nowhere. */
 export function resolveField(path: string, scope: FieldScope): Field {
   const field = findField(path, scope);
   if (field) return field;
   const names = scope.columns.map(({ name }) => name);
   const nearest = nearestName(path, names);
-  throw new PlanError(
+  throw new HybridStoreError(
+    'invalid_request',
     `field ${path}: source ${scope.source} has no such column${nearest === undefined ? '' : `, did you mean ${nearest}?`}`,
     {
       field: path,

@@ -4,22 +4,11 @@ import {
   conditionsMax,
   dslDepthMax,
   type Filter,
+  HybridStoreError,
   type PlanExpression,
 } from '@hybridstore/contracts';
 import type { ParameterList } from '@hybridstore/plan';
-import {
-  allOf,
-  call,
-  choose,
-  compare,
-  isNull,
-  likePattern,
-  logic,
-  not,
-  PlanError,
-  text,
-  trueLiteral,
-} from '@hybridstore/plan';
+import { allOf, call, choose, compare, isNull, likePattern, logic, not, text, trueLiteral } from '@hybridstore/plan';
 import type { Field } from './field.ts';
 import { type DslScalar, typedValue } from './value.ts';
 
@@ -41,7 +30,7 @@ type FilterBudget = { readonly depth: number; readonly counter: { left: number }
 function compileFilter(filter: Filter, context: FilterContext, budget: FilterBudget): PlanExpression {
   const depthMax = Math.min(context.depthMax ?? dslDepthMax, dslDepthMax);
   if (budget.depth > depthMax)
-    throw new PlanError(`filter: nested deeper than ${depthMax} levels`, {
+    throw new HybridStoreError('invalid_request', `filter: nested deeper than ${depthMax} levels`, {
       field: 'filter',
       expected: `at most ${depthMax} levels`,
     });
@@ -59,7 +48,7 @@ function compileFilter(filter: Filter, context: FilterContext, budget: FilterBud
   if ('not' in filter) return not(compileFilter(filter.not, context, inner));
   budget.counter.left -= 1;
   if (budget.counter.left < 0)
-    throw new PlanError(`filter: more than ${conditionsMax} conditions`, {
+    throw new HybridStoreError('invalid_request', `filter: more than ${conditionsMax} conditions`, {
       field: 'filter',
       expected: `at most ${conditionsMax}`,
     });
@@ -151,11 +140,15 @@ function compileText(field: Field, condition: Condition, context: FilterContext)
   if (operator === 'contains' && field.kind === 'document') return containsInDocument(field, condition, context);
   if (typeof value !== 'string') throw wrong(condition, 'a text', value);
   if (field.kind === 'typed' && field.type !== 'string')
-    throw new PlanError(`field ${field.path}: ${operator} needs a string column, found ${field.type}`, {
-      field: field.path,
-      expected: 'string',
-      actual: field.type,
-    });
+    throw new HybridStoreError(
+      'invalid_request',
+      `field ${field.path}: ${operator} needs a string column, found ${field.type}`,
+      {
+        field: field.path,
+        expected: 'string',
+        actual: field.type,
+      },
+    );
   const parameter = context.parameters.add('string', value);
   const subject = field.kind === 'typed' ? field.value : field.text;
   switch (operator) {
@@ -204,11 +197,15 @@ function scalar(condition: Condition, value: unknown): DslScalar {
   throw wrong(condition, 'a text, a number or a boolean', value);
 }
 
-function wrong(condition: Condition, expected: string, actual: unknown): PlanError {
+function wrong(condition: Condition, expected: string, actual: unknown): HybridStoreError {
   const found = actual === undefined ? 'nothing' : JSON.stringify(actual).slice(0, 100);
-  return new PlanError(`field ${condition.field}: ${condition.operator} expects ${expected}, found ${found}`, {
-    field: condition.field,
-    operator: condition.operator,
-    expected,
-  });
+  return new HybridStoreError(
+    'invalid_request',
+    `field ${condition.field}: ${condition.operator} expects ${expected}, found ${found}`,
+    {
+      field: condition.field,
+      operator: condition.operator,
+      expected,
+    },
+  );
 }

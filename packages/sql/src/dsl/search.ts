@@ -1,14 +1,15 @@
-import type {
-  Filter,
-  PlanExpression,
-  PlanQuery,
-  Projection,
-  SearchQuery,
-  SelectBody,
-  SortKey,
+import {
+  type Filter,
+  HybridStoreError,
+  type PlanExpression,
+  type PlanQuery,
+  type Projection,
+  type SearchQuery,
+  type SelectBody,
+  type SortKey,
 } from '@hybridstore/contracts';
 import type { ParameterList } from '@hybridstore/plan';
-import { call, cast, column, integer, PlanError, text, tryCast } from '@hybridstore/plan';
+import { call, cast, column, integer, text, tryCast } from '@hybridstore/plan';
 import { fieldSortKeys } from './aggregate.ts';
 import { absentField, type Field, type FieldScope, findField, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
@@ -33,7 +34,10 @@ export function compileSearchQuery(
 ): PlanQuery {
   const twice = spec.columns?.find((path, index) => spec.columns?.indexOf(path) !== index);
   if (twice !== undefined)
-    throw new PlanError(`columns: expected each field once, found ${twice} twice`, { field: 'columns', actual: twice });
+    throw new HybridStoreError('invalid_request', `columns: expected each field once, found ${twice} twice`, {
+      field: 'columns',
+      actual: twice,
+    });
   const [only] = scopes;
   if (scopes.length === 1 && only) return searchOne(spec, only, parameters);
   const resolve = (path: string, scope: FieldScope): Field => {

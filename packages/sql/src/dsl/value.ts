@@ -1,10 +1,10 @@
-import type { PlanExpression } from '@hybridstore/contracts';
+import { HybridStoreError, type PlanExpression } from '@hybridstore/contracts';
 import type { ParameterList } from '@hybridstore/plan';
-import { PlanError, parseTimestampMicros, timestampText } from '@hybridstore/plan';
+import { parseTimestampMicros, timestampText } from '@hybridstore/plan';
 
 export type DslScalar = string | number | boolean;
 
-/** The parameter that a condition binds for a value compared with a column of `type`; `PlanError` when it does not fit. */
+/** The parameter that a condition binds for a value compared with a column of `type`; `invalid_request` when it does not fit. */
 export function typedValue(
   value: DslScalar,
   target: { readonly path: string; readonly type: string },
@@ -13,7 +13,8 @@ export function typedValue(
   const typed = typeValue(value, target.type);
   if (typed) return parameters.add(typed.type, typed.value);
   if (parameters.isLenient) return parameters.add('string', String(value));
-  throw new PlanError(
+  throw new HybridStoreError(
+    'invalid_request',
     `field ${target.path}: expected a value of type ${target.type}, found ${JSON.stringify(value).slice(0, 100)}`,
     { field: target.path, expected: target.type, actual: typeof value },
   );

@@ -1,6 +1,6 @@
 import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
-import { checkPlan, finishPlan, PlanError, type PlanSchemas, walkQuery } from '@hybridstore/plan';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } from '@hybridstore/plan';
+import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
 import { requireReadable } from '../bind/parameter-values.ts';
@@ -8,21 +8,21 @@ import { emptyScope } from '../bind/scope.ts';
 import { bindExpression } from '../bind-expression.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { outermostSelectList } from '../syntax/select-list.ts';
+import { type CrossCheck, crossCheckTables } from './cross-check.ts';
 import { parseText } from './parse-text.ts';
-import { compareTables, type SecondReading } from './second-reader.ts';
 
 export type ParsedSql = {
   readonly plan: LogicalPlan;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   /** The caller's key of each of the plan's parameters, by place or name. */
   readonly parameterKeys: readonly (string | number)[];
-  readonly secondReading: SecondReading;
+  readonly crossCheck: CrossCheck;
   /** Canonical names of the functions that the plan calls, sorted. */
   readonly functions: readonly string[];
 };
 
 /**
- * SQL text to a plan: parse, bind names and meaning, compare with the second reader, check. Pure but for the parsers'
+ * SQL text to a plan: parse, bind names and meaning, have the cross-check parser list the tables, check. Pure but for the parsers'
  * time. Throws `invalid_request` with the place in the text; `details.is_unknown_name` marks a table or column that is not
  * among `schemas`, so that the caller may look for newer ones.
  */
@@ -51,21 +51,15 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   requireReadable(parameters.list, parameters.keys);
   const plan = finishPlan(bound.query, parameters.list);
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
-  const secondReading = compareTables({ text, dialect: options.dialect }, ours);
+  const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);
   return {
     plan,
     columns: bound.outputs,
     parameterKeys: parameters.keys,
-    secondReading,
-    functions: listFunctions(plan),
+    crossCheck,
+    functions: functionsCalled(plan.query),
   };
-}
-
-export function listFunctions(plan: LogicalPlan): readonly string[] {
-  const names = new Set<string>();
-  walkQuery(plan.query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
-  return [...names].sort();
 }
 
 /** Names of WITH as the statement writes them; the plan may have renamed them. */
@@ -88,8 +82,9 @@ function collectAliases(value: unknown, names: Set<string>): void {
 }
 
 function toRefusal(error: unknown): unknown {
-  if (error instanceof HybridStoreError) return error;
-  if (error instanceof PlanError) return refuseSql(error.message, undefined, error.details);
+  // What the plan package refuses knows nothing of a statement; `refuseSql` names the field itself.
+  if (isHybridStoreError(error, 'invalid_request'))
+    return new HybridStoreError(error.code, error.message, { field: 'query', ...error.details });
   if (error instanceof RangeError)
     return refuseSql('the statement is nested too deeply', undefined, { expected: 'a smaller statement' });
   return error;

@@ -7,6 +7,7 @@ import type {
   ScanStatistics,
 } from '@hybridstore/contracts';
 import { checkPlan, listScans, type PlanSchemas, scanPredicates } from '@hybridstore/plan';
+import { inField } from '@hybridstore/runtime';
 import { estimateCardinalities } from './cardinality.ts';
 import { readTableStatistics } from './column-statistics.ts';
 import { estimateCostMs } from './cost.ts';
@@ -62,13 +63,13 @@ export class Optimizer {
   }
 
   async #readStatistics({ plan, tenantId, token }: OptimizeInput): Promise<KnownStatistics> {
-    checkPlan(plan);
+    inField('query_plan', () => checkPlan(plan));
     const schemas: PlanSchemas = await this.#statistics.schemas({
       tenantId,
       token,
       sources: plan.tables.map((table) => table.source),
     });
-    checkPlan(plan, schemas);
+    inField('query_plan', () => checkPlan(plan, schemas));
     return this.#statistics.statistics({ tenantId, token, scans: scanPredicates(plan, schemas) });
   }
 }

@@ -2,18 +2,16 @@ import { cboEngine } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { printTree } from '@hybridstore/plan';
 import type { Optimizer } from '../domain/optimizer.ts';
-import { readQuestion, refusingBadPlans } from './read-question.ts';
+import { readQuestion } from './read-question.ts';
 
 export function routeEstimate(server: Server, optimizer: Optimizer): void {
-  server.route(cboEngine.estimate, (request, _reply, { caller }) =>
-    refusingBadPlans(async () => {
-      const question = readQuestion(request.body, caller);
-      const { shape, cost } = await optimizer.estimate(question);
-      const scans = cost.scans.map(
-        (scan) =>
-          `-- ${scan.alias}: ${scan.files_matched} of ${scan.files_total} files, about ${Math.round(scan.rows_estimated)} of ${scan.rows_total} rows`,
-      );
-      return { shape, cost, tree: [printTree(question.plan), ...scans].join('\n') };
-    }),
-  );
+  server.route(cboEngine.estimate, async (request, _reply, { caller }) => {
+    const question = readQuestion(request.body, caller);
+    const { shape, cost } = await optimizer.estimate(question);
+    const scans = cost.scans.map(
+      (scan) =>
+        `-- ${scan.alias}: ${scan.files_matched} of ${scan.files_total} files, about ${Math.round(scan.rows_estimated)} of ${scan.rows_total} rows`,
+    );
+    return { shape, cost, tree: [printTree(question.plan), ...scans].join('\n') };
+  });
 }

@@ -1,10 +1,10 @@
 import { cboEngine } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { Optimizer } from '../domain/optimizer.ts';
-import { readQuestion, refusingBadPlans } from './read-question.ts';
+import { readQuestion } from './read-question.ts';
 
 export function routeOptimize(server: Server, optimizer: Optimizer): void {
-  server.route(cboEngine.optimize, (request, _reply, { caller }) =>
-    refusingBadPlans(() => optimizer.optimize(readQuestion(request.body, caller))),
+  server.route(cboEngine.optimize, async (request, _reply, { caller }) =>
+    optimizer.optimize(readQuestion(request.body, caller)),
   );
 }

@@ -1,7 +1,6 @@
 import type { LogicalPlan } from '@hybridstore/contracts';
 import { type Caller, requireSource, requireTenant } from '@hybridstore/http';
-import { PlanError } from '@hybridstore/plan';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { assert } from '@hybridstore/runtime';
 import type { OptimizeInput } from '../domain/optimizer.ts';
 
 /** The plan of a request as a question of the caller's tenant about sources that he may read. */
@@ -11,19 +10,4 @@ export function readQuestion(body: unknown, caller: Caller | undefined): Optimiz
   const tenantId = requireTenant(caller.claims);
   for (const table of plan.tables) requireSource(caller.claims, 'read', table.source);
   return { plan, tenantId, token: caller.token };
-}
-
-/** A plan that no parser made is the caller's mistake. */
-export async function refusingBadPlans<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof PlanError)) throw error;
-    throw new HybridStoreError(
-      'invalid_request',
-      `query_plan: ${error.message}`,
-      { field: 'query_plan', ...error.details },
-      { cause: error },
-    );
-  }
 }

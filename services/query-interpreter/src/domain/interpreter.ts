@@ -11,15 +11,14 @@ import type {
 import {
   checkPlan,
   deepFreeze,
+  functionsCalled,
   type OptimizationStep,
   optimizePlan,
-  PlanError,
   printDuckdb,
   printTree,
   stepsOfLevel,
-  walkQuery,
 } from '@hybridstore/plan';
-import { HybridStoreError, LruCache } from '@hybridstore/runtime';
+import { HybridStoreError, inField, LruCache } from '@hybridstore/runtime';
 import type { ParseOutcome, SqlParser } from '@hybridstore/sql';
 import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
 import { compileDsl } from '@hybridstore/sql/dsl';
@@ -64,22 +63,22 @@ export class Interpreter {
       ...describePlan(plan, 'sql', outcome.functions),
       dialect,
       cached,
-      second_reader: outcome.secondReading,
+      cross_check: outcome.crossCheck,
     };
   }
 
   async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {
     const { dslDepthMax, isDslValidated } = this.#parts.settings;
     const plan = await this.#withSchemas(call, async (schemas) =>
-      refusingBadPlans('query', () =>
+      inField('query', () =>
         this.#improve(compileDsl(request.query, schemas.byId, { depthMax: dslDepthMax, isLenient: !isDslValidated })),
       ),
     );
     return {
-      ...describePlan(plan, 'dsl', functionsOf(plan)),
+      ...describePlan(plan, 'dsl', functionsCalled(plan.query)),
       dialect: null,
       cached: false,
-      second_reader: 'not_asked',
+      cross_check: 'not_asked',
     };
   }
 
@@ -87,7 +86,7 @@ export class Interpreter {
   async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
     const level = request.optimization_level ?? 'basic';
     const result = await this.#withSchemas(call, async (schemas) =>
-      refusingBadPlans('parsed_query', () => {
+      inField('parsed_query', () => {
         checkPlan(request.parsed_query, schemas.byId);
         const improved = optimizePlan(request.parsed_query, this.#allowed(stepsOfLevel(level)));
         return { ...improved, sql: printDuckdb(improved.plan).sql };
@@ -172,22 +171,6 @@ function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonl
     tables: plan.tables.map((table) => table.source),
     functions: [...functions],
   };
-}
-
-function functionsOf(plan: LogicalPlan): readonly string[] {
-  const names = new Set<string>();
-  walkQuery(plan.query, { expression: (node) => void (node.kind === 'call' && names.add(node.function)) });
-  return [...names].sort();
-}
-
-function refusingBadPlans<T>(field: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof PlanError)) throw error;
-    const details = { field, ...error.details };
-    throw new HybridStoreError('invalid_request', `${field}: ${error.message}`, details, { cause: error });
-  }
 }
 
 function isUnknownName(error: unknown): boolean {

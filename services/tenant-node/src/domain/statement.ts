@@ -1,15 +1,7 @@
 import type { FileStatistics, LogicalPlan, PruningPredicate } from '@hybridstore/contracts';
 import type { TableState } from '@hybridstore/engine';
-import {
-  checkPlan,
-  listScans,
-  PlanError,
-  type PlanSchemas,
-  prepareMatcher,
-  printDuckdb,
-  scanPredicates,
-} from '@hybridstore/plan';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { checkPlan, listScans, type PlanSchemas, prepareMatcher, printDuckdb, scanPredicates } from '@hybridstore/plan';
+import { assert } from '@hybridstore/runtime';
 import type { StatementRequest, StatementView, ViewBound } from './executor-port.ts';
 import type { SourceView } from './strict-view.ts';
 
@@ -24,9 +16,7 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
   const scans = listScans(plan.query);
   // A space: no alias or table of a user who writes plain identifiers can be the same.
   const names = new Map(scans.map((scan, index) => [scan.alias, `scan ${index}`]));
-  const printed = asInvalidRequest(() =>
-    printDuckdb(plan, { tableName: (scan) => [names.get(scan.alias) ?? scan.alias] }),
-  );
+  const printed = printDuckdb(plan, { tableName: (scan) => [names.get(scan.alias) ?? scan.alias] });
   const read = scans.map((scan) => {
     const view = views.get(scan.source);
     assert(view, `no view of source ${scan.source}`);
@@ -43,17 +33,7 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
 
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
 export function requireSoundPlan(plan: LogicalPlan, schemas: PlanSchemas): void {
-  asInvalidRequest(() => checkPlan(plan, schemas));
-}
-
-/** The plan package's own error as the house's. */
-export function asInvalidRequest<T>(task: () => T): T {
-  try {
-    return task();
-  } catch (error) {
-    if (error instanceof PlanError) throw new HybridStoreError('invalid_request', error.message, error.details);
-    throw error;
-  }
+  checkPlan(plan, schemas);
 }
 
 type Scan = {

@@ -2,7 +2,6 @@ import { type AggregateRequest, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { compileAggregate } from '@hybridstore/sql/dsl';
 import type { TenantNode } from '../domain/node.ts';
-import { asInvalidRequest } from '../domain/statement.ts';
 import { requireOwnSources } from './own-tenant.ts';
 import { createQueryId, deadlineOf, sendWhole } from './query-answer.ts';
 
@@ -14,7 +13,7 @@ export function routeAggregate(server: Server, node: TenantNode): void {
     const schemas = await node.queries.schemas([body.source_id]);
     const query = await node.queries.start({
       queryId: createQueryId(),
-      plan: asInvalidRequest(() => compileAggregate(body, schemas)),
+      plan: compileAggregate(body, schemas),
       consistency: body.consistency ?? 'strict',
       shape: 'array',
       separator: ',',

@@ -4,7 +4,6 @@ import type { CallContext, Server } from '@hybridstore/http';
 import { compileSearch } from '@hybridstore/sql/dsl';
 import type { TenantNode } from '../domain/node.ts';
 import type { RunningQuery } from '../domain/query-runner.ts';
-import { asInvalidRequest } from '../domain/statement.ts';
 import { requireOwnSources } from './own-tenant.ts';
 import { createQueryId, deadlineOf, sendWhole } from './query-answer.ts';
 
@@ -30,7 +29,7 @@ export async function startSearch(
   const schemas = await node.queries.schemas(sourceIds);
   return node.queries.start({
     queryId: createQueryId(),
-    plan: asInvalidRequest(() => compileSearch(body, schemas)),
+    plan: compileSearch(body, schemas),
     consistency: body.consistency ?? 'strict',
     shape: 'object',
     separator,

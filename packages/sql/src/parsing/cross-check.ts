@@ -4,17 +4,17 @@ import { refuseSql } from '../syntax/refusal.ts';
 
 const databases: Readonly<Record<Dialect, string>> = { mysql: 'MySQL', postgresql: 'PostgreSQL', duckdb: 'PostgreSQL' };
 
-export type SecondReading = 'agreed' | 'cannot_read';
+export type CrossCheck = 'agreed' | 'cannot_read';
 
 /**
- * A second, independent parser lists the tables of the statement. Where it can read the text, its list must be ours: two
+ * The cross-check parser, independent of the first, lists the tables of the statement. Where it can read the text, its list must be ours: two
  * parsers that understand a text differently are how a statement is smuggled past the one that checks. What it cannot read
  * is left to the checks that follow (the plan holds only known sources; the engine's own parser reads the printed text).
  */
-export function compareTables(
+export function crossCheckTables(
   statement: { readonly text: string; readonly dialect: Dialect },
   ours: { readonly sources: readonly string[]; readonly commonTables: readonly string[] },
-): SecondReading {
+): CrossCheck {
   const theirs = listTables(statement.text, statement.dialect);
   if (!theirs) return 'cannot_read';
   const local = new Set(ours.commonTables.map((name) => name.toLowerCase()));
@@ -22,7 +22,7 @@ export function compareTables(
   const extra = theirs.filter((name) => !known.has(name) && !local.has(name));
   const missing = [...known].filter((name) => !theirs.includes(name));
   if (extra.length === 0 && missing.length === 0) return 'agreed';
-  throw refuseSql('two readers of the statement disagree about its tables', undefined, {
+  throw refuseSql('two parsers of the statement disagree about its tables', undefined, {
     expected: [...known],
     actual: theirs.filter((name) => !local.has(name)),
   });

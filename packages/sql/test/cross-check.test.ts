@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { dialects } from '@hybridstore/contracts';
-import { compareTables } from '../src/parsing/second-reader.ts';
+import { crossCheckTables } from '../src/parsing/cross-check.ts';
 
 const compare = (text: string, sources: readonly string[], commonTables: readonly string[] = []) =>
-  dialects.map((dialect) => compareTables({ text, dialect }, { sources, commonTables }));
+  dialects.map((dialect) => crossCheckTables({ text, dialect }, { sources, commonTables }));
 const agreed = dialects.map(() => 'agreed');
 
-describe('the second reader', () => {
+describe('the cross-check parser', () => {
   test('agrees on the tables of subqueries, joins and set operations, whatever their case', () => {
     const text = 'SELECT a FROM T CROSS JOIN u WHERE a IN (SELECT b FROM v UNION SELECT c FROM w)';
     assert.deepEqual(compare(text, ['t', 'u', 'v', 'w']), agreed);
@@ -18,16 +18,16 @@ describe('the second reader', () => {
   });
 
   const disagreements = [
-    ['a table that the first reader did not see', 'SELECT (SELECT MAX(b) FROM v) FROM t', ['t'], ['v', 't']],
-    ['a table that only the first reader saw', 'SELECT a FROM t', ['t', 'u'], ['t']],
+    ['a table that the first parser did not see', 'SELECT (SELECT MAX(b) FROM v) FROM t', ['t'], ['v', 't']],
+    ['a table that only the first parser saw', 'SELECT a FROM t', ['t', 'u'], ['t']],
     ['other tables', 'SELECT a FROM t', ['u'], ['t']],
   ] as const;
   for (const [what, text, sources, actual] of disagreements)
     for (const dialect of dialects)
       test(`refuses ${what} in ${dialect}, and names both lists`, () => {
-        assert.throws(() => compareTables({ text, dialect }, { sources, commonTables: [] }), {
+        assert.throws(() => crossCheckTables({ text, dialect }, { sources, commonTables: [] }), {
           code: 'invalid_request',
-          message: /two readers of the statement disagree about its tables/,
+          message: /two parsers of the statement disagree about its tables/,
           details: { field: 'query', expected: sources, actual },
         });
       });
