@@ -43,7 +43,7 @@ export type AppOptions = {
 
 export type App = { readonly server: Server; readonly registry: QueryRegistry; readonly queue: AdmissionQueue };
 
-/** Running queries may end by themselves for so long when the process is told to go, which is less than it has. */
+/** Running queries may end by themselves for so long when the process has to go, which is less than it has. */
 const drainMsMax = 15_000;
 
 /** The whole service put together; nothing listens yet. */

@@ -15,7 +15,8 @@ export type QueryCall = {
   readonly signal: AbortSignal;
 };
 
-export type Question =
+/** What a caller asks, as text or in the DSL. */
+export type QueryRequest =
   | { readonly kind: 'sql'; readonly request: SqlQueryRequest }
   | { readonly kind: 'dsl'; readonly request: DslQueryRequest };
 
@@ -23,10 +24,10 @@ export type ParsedQuery = { readonly plan: LogicalPlan; readonly planCached: boo
 
 /** Text to a checked plan. Refuses what is wrong with the text as `invalid_request`, `forbidden`, `not_found`. */
 export interface Interpreter {
-  parse(question: Question, call: QueryCall): Promise<ParsedQuery>;
+  parse(query: QueryRequest, call: QueryCall): Promise<ParsedQuery>;
 }
 
-/** `shape` and `predictedMs` go back to the cost model with what the plan really took. */
+/** `shape` and `predictedMs` go back to the optimizer with what the plan really took. */
 export type OptimizedQuery = { readonly plan: LogicalPlan; readonly shape: string; readonly predictedMs: number };
 
 /** A better plan of the same meaning. Whatever it throws, the plan as parsed is good. */
@@ -45,7 +46,7 @@ export interface Executor {
 
 export type Outcome = ExecutionReport['outcome'];
 
-/** Tells the cost model how a plan went. Never fails and never waits. */
+/** Reports to the optimizer how a plan went. Never fails and never waits. */
 export interface ExecutionReporter {
   report(execution: ExecutionReport): void;
 }
@@ -55,7 +56,7 @@ export type QueryOrder = {
   readonly subject: string;
   readonly token: string;
   readonly requestId: string;
-  readonly question: Question;
+  readonly query: QueryRequest;
   readonly format: ExecuteRequest['format'];
   readonly timeoutMs: number;
   /** Aborted when the client goes away. */

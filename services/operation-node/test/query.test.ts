@@ -257,7 +257,7 @@ test('a query that takes too long ends with 504 and is stopped on the node', asy
   assert.equal(operation.app.queue.running, 0);
 });
 
-test("a query gets the least of its wish, the platform's limit and its caller's deadline", async () => {
+test("a query gets the least of what it asks for, the platform's limit and its caller's deadline", async () => {
   await using operation = await TestOperation.start({ timeouts: { defaultMs: 5_000, maxMs: 8_000 } });
   const timeoutOf = async (body: object, headers: Record<string, string> = {}) => {
     await operation.sql(body, { headers });
@@ -486,7 +486,7 @@ test('JSON answers whoever does not ask for NDJSON by name', async () => {
   assert.equal(operation.services.lastExecution().format, 'rows_ndjson');
 });
 
-test('queries still running when the service is told to go are ended in time', async () => {
+test('queries still running when the service has to go are ended in time', async () => {
   await using operation = await TestOperation.start();
   operation.services.execute = () => new Promise(() => {});
   const answer = operation.sql();

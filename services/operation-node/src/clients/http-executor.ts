@@ -61,7 +61,7 @@ export class HttpExecutor implements Executor {
         }),
       );
     } catch (error) {
-      // The broken connection tells the node as well; this only helps where it comes late.
+      // The node notices the broken connection as well; this only helps where that comes late.
       logger.debug('execution_not_cancelled', { query_id: queryId, error });
     }
   }

@@ -7,7 +7,7 @@ import {
 import type { HttpClient } from '@hybridstore/http';
 import type { Clock } from '@hybridstore/runtime';
 import { isTransportFailure } from '../domain/transport-failure.ts';
-import type { Interpreter, ParsedQuery, QueryCall, Question } from '../ports.ts';
+import type { Interpreter, ParsedQuery, QueryCall, QueryRequest } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';
 
@@ -26,25 +26,25 @@ export class HttpInterpreter implements Interpreter {
     this.#parts = parts;
   }
 
-  async parse(question: Question, call: QueryCall): Promise<ParsedQuery> {
+  async parse(query: QueryRequest, call: QueryCall): Promise<ParsedQuery> {
     const answer = await retry(call, { clock: this.#parts.clock, isSafe: isTransportFailure }, (attempt) =>
-      this.#parts.breakers.run('query-interpreter', call.signal, () => this.#ask(question, attempt)),
+      this.#parts.breakers.run('query-interpreter', call.signal, () => this.#send(query, attempt)),
     );
     return { plan: answer.parsed_query, planCached: answer.cached };
   }
 
-  #ask(question: Question, call: QueryCall): Promise<ParseResponse> {
-    const endpoint = question.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
+  #send(query: QueryRequest, call: QueryCall): Promise<ParseResponse> {
+    const endpoint = query.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
     return this.#parts.client.call<ParseResponse>(this.#parts.url, endpoint, {
       ...callOptions(call),
-      body: buildBody(question),
+      body: buildBody(query),
     });
   }
 }
 
-function buildBody(question: Question): ParseSqlRequest | ParseDslRequest {
-  if (question.kind === 'dsl') return { query: question.request.query };
-  const { query, dialect, parameters } = question.request;
+function buildBody({ kind, request }: QueryRequest): ParseSqlRequest | ParseDslRequest {
+  if (kind === 'dsl') return { query: request.query };
+  const { query, dialect, parameters } = request;
   return {
     query,
     ...(dialect === undefined ? {} : { dialect }),

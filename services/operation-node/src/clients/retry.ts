@@ -13,14 +13,17 @@ const firstDelayMs = 100;
 /** The query's own deadline stands behind the call and ends it with the right reason; the client's time-out only backs it up. */
 const backupMs = 1_000;
 
-/** Options of a call that ends with the query: the receiver is told the time that is left. */
+/** Options of a call that ends with the query: the receiver gets the time that is left. */
 export function callOptions(call: QueryCall) {
   const { token, requestId, signal, timeoutMs } = call;
   const headers = { 'x-deadline-ms': String(timeoutMs) };
   return { token, requestId, signal, timeoutMs: timeoutMs + backupMs, headers };
 }
 
-/** Repeats `task` after 100, 300 and 900 ms, within the call's time; each attempt gets what is left of it. */
+/**
+ * Repeats `task` after 100, 300 and 900 ms, within the call's time; each attempt gets what is left of it. By hand, beside
+ * cockatiel's circuit breaker: its retry waits on the process's timers, through an abort and past the call's time.
+ */
 export async function retry<T>(
   call: QueryCall,
   options: RetryOptions,

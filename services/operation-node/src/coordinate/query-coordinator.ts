@@ -17,7 +17,7 @@ import type {
   QueryCall,
   QueryMetrics,
   QueryOrder,
-  Question,
+  QueryRequest,
 } from '../ports.ts';
 import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
 import { createQueryId } from './query-id.ts';
@@ -91,7 +91,7 @@ class QueryRun {
       queryId: createQueryId(),
       tenantId: order.tenantId,
       subject: order.subject,
-      text: describeQuestion(order.question),
+      text: textOf(order.query),
       startedAtMs: parts.clock.now(),
       startedMs: parts.clock.monotonicMs(),
       timeoutMs: order.timeoutMs,
@@ -120,7 +120,7 @@ class QueryRun {
     const { interpreter, clock, metrics } = this.#parts;
     this.#query.state = 'planning';
     const startedMs = clock.monotonicMs();
-    const parsed = await interpreter.parse(this.#order.question, this.#call(this.#deadline.remainingMs()));
+    const parsed = await interpreter.parse(this.#order.query, this.#call(this.#deadline.remainingMs()));
     metrics.observeStage('parse', clock.monotonicMs() - startedMs);
     const optimized = await this.#optimize(parsed.plan);
     this.#times.planMs = clock.monotonicMs() - startedMs;
@@ -153,7 +153,7 @@ class QueryRun {
     const request: ExecuteRequest = {
       query_id: this.#query.queryId,
       plan: planned.optimized?.plan ?? planned.parsed.plan,
-      consistency: this.#order.question.request.consistency ?? 'strict',
+      consistency: this.#order.query.request.consistency ?? 'strict',
       format: this.#order.format,
       deadline_ms: remainingMs,
     };
@@ -175,11 +175,11 @@ class QueryRun {
       source.unpipe(answer);
       source.destroy();
       const { code, message, details } = reason;
-      const isTold = lines?.endWith({ code, message, details, request_id: this.#order.requestId }) === true;
-      if (!isTold) answer.destroy(reason);
+      const isReported = lines?.endWith({ code, message, details, request_id: this.#order.requestId }) === true;
+      if (!isReported) answer.destroy(reason);
     };
     source.on('error', (cause) => breakOff(brokenOff(cause)));
-    // Told to the client by whoever reads the answer; without a listener it would end the process before that.
+    // Whoever reads the answer shows the error to the client; without a listener it would end the process before that.
     answer.on('error', () => {});
     source.once('close', () => {
       if (!source.readableEnded) breakOff(brokenOff());
@@ -199,7 +199,7 @@ class QueryRun {
     this.#end(this.#outcomeOf(this.reasonOf(error)), nothingAnswered);
   }
 
-  /** When the query was told to end, that is why it ended, whatever broke on the way. */
+  /** A query that was ended on purpose ended for that reason, whatever broke on the way. */
   reasonOf(error: unknown): unknown {
     return this.#deadline.signal.aborted ? this.#deadline.signal.reason : error;
   }
@@ -239,7 +239,7 @@ class QueryRun {
       query_id: queryId,
       shape: optimized.shape,
       predicted_ms: optimized.predictedMs,
-      // The node's own time where it tells it: ours also holds the wait for a slow reader.
+      // The node's own time where the answer holds it: ours also counts the wait for a slow reader.
       execute_ms: readNumber(nodeStats['execute_ms'] ?? nodeStats['elapsed_ms'], executeMs),
       rows_out: rows,
       bytes_read: Math.floor(readNumber(nodeStats['bytes_read'], 0)),
@@ -267,8 +267,8 @@ class QueryRun {
   }
 }
 
-function describeQuestion(question: Question): string {
-  return question.kind === 'sql' ? question.request.query : JSON.stringify(question.request.query);
+function textOf(query: QueryRequest): string {
+  return query.kind === 'sql' ? query.request.query : JSON.stringify(query.request.query);
 }
 
 function brokenOff(cause?: unknown): HybridStoreError {

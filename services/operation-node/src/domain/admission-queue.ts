@@ -7,7 +7,7 @@ export type AdmissionBounds = {
   readonly waitingPerTenantMax: number;
 };
 
-/** A place among the running queries. `release` gives it back, once; the time that it was held teaches the queue how long others will wait. */
+/** A place among the running queries. `release` gives it back, once; from the time that it was held the queue estimates how long others will wait. */
 export type Admission = { release(heldMs: number): void };
 
 export type TenantLoad = { readonly running: number; readonly waiting: number };
@@ -22,6 +22,20 @@ const meanWeight = 0.1;
 /**
  * Admits a bounded number of queries in total and per tenant. The others wait in a bounded line per tenant, first come,
  * first served; a free place goes to the tenants in turn, so that a tenant with a long line does not hold up the others.
+ *
+ * One place, tenants a, b and c; a came first with four queries:
+ * ```text
+ *             lines, next turn first               has the place
+ *             a: 2 3 4 | b: 1 2 | c: 1             a1
+ *   a1 ends   b: 1 2 | c: 1 | a: 3 4               a2
+ *   a2 ends   c: 1 | a: 3 4 | b: 2                 b1
+ *   b1 ends   a: 3 4 | b: 2                        c1      c waits no more: its line is gone
+ *   c1 ends   b: 2 | a: 4                          a3
+ * ```
+ * A tenant that runs as many as it may is passed over and keeps its turn. **Nobody waits beside a place that it may have.**
+ *
+ * Left out on purpose: turns count queries, not their time or cost (an estimate may be wrong, and a deadline bounds each);
+ * priorities and weights of tenants; a line across replicas, each of which has places of its own.
  */
 export class AdmissionQueue {
   readonly #bounds: AdmissionBounds;

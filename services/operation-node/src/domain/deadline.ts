@@ -49,9 +49,9 @@ export type TimeoutBounds = { readonly defaultMs: number; readonly maxMs: number
 
 /** What the request asks for, capped by the platform, by the caller's own deadline, and the default where it asks for nothing. */
 export function decideTimeoutMs(
-  wish: { readonly timeoutSeconds: number | undefined; readonly callerDeadlineMs: number | undefined },
+  requested: { readonly timeoutSeconds: number | undefined; readonly callerDeadlineMs: number | undefined },
   bounds: TimeoutBounds,
 ): number {
-  const wishedMs = wish.timeoutSeconds === undefined ? bounds.defaultMs : wish.timeoutSeconds * 1_000;
-  return Math.max(1, Math.floor(Math.min(wishedMs, bounds.maxMs, wish.callerDeadlineMs ?? bounds.maxMs)));
+  const requestedMs = requested.timeoutSeconds === undefined ? bounds.defaultMs : requested.timeoutSeconds * 1_000;
+  return Math.max(1, Math.floor(Math.min(requestedMs, bounds.maxMs, requested.callerDeadlineMs ?? bounds.maxMs)));
 }

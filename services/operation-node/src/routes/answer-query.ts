@@ -2,7 +2,7 @@ import { type CallContext, requireTenant } from '@hybridstore/http';
 import { assert, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
-import type { Coordinator, QueryMetrics, Question } from '../ports.ts';
+import type { Coordinator, QueryMetrics, QueryRequest } from '../ports.ts';
 
 export type QueryRouteParts = {
   readonly coordinator: Coordinator;
@@ -15,23 +15,23 @@ const ndjson = 'application/x-ndjson';
 /** Asks for the caller and streams the answer; `X-Query-Id` names the query to whoever may want to stop it. */
 export async function answerQuery(
   parts: QueryRouteParts,
-  question: Question,
+  query: QueryRequest,
   request: FastifyRequest,
   reply: FastifyReply,
   context: CallContext,
 ): Promise<FastifyReply> {
   const { caller } = context;
   assert(caller, 'the endpoint needs a token');
-  const wish = { timeoutSeconds: question.request.timeout_seconds, callerDeadlineMs: context.deadlineMs };
+  const requested = { timeoutSeconds: query.request.timeout_seconds, callerDeadlineMs: context.deadlineMs };
   try {
     const answer = await parts.coordinator.ask({
       tenantId: requireTenant(caller.claims),
       subject: caller.claims.sub,
       token: caller.token,
       requestId: context.requestId,
-      question,
+      query,
       format: wantsLines(request.headers.accept) ? 'rows_ndjson' : 'rows_json',
-      timeoutMs: decideTimeoutMs(wish, parts.timeouts),
+      timeoutMs: decideTimeoutMs(requested, parts.timeouts),
       signal: context.signal,
     });
     return reply.header('x-query-id', answer.queryId).type(answer.contentType).send(answer.body);
