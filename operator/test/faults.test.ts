@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { services, statefulSets } from '@hybridstore/controller-runtime';
+import { configMaps, services, statefulSets } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
 import { acme, BenchCluster, Crash, type Fault } from './bench-cluster.ts';
@@ -116,7 +116,9 @@ const scenarios: readonly Scenario[] = [
     act: async ({ api }) => {
       const vandal = { fieldManager: 'vandal' };
       await api.mergePatch(services, node, { spec: { ports: [{ name: 'http', port: 1 }] } }, vandal);
-      await api.mergePatch(statefulSets, node, { spec: { template: { spec: { hostNetwork: true } } } }, vandal);
+      const pod = { hostNetwork: true, serviceAccountName: 'default' };
+      await api.mergePatch(statefulSets, node, { spec: { template: { spec: pod } } }, vandal);
+      await api.mergePatch(configMaps, node, { data: { 'jwks.json': '{}' } }, vandal);
     },
     writesMin: 4,
   },

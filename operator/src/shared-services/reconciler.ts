@@ -1,12 +1,5 @@
 import type { ClusterView, Expectations, Kube, ObjectKey } from '@hybridstore/controller-runtime';
-import {
-  Children,
-  deployments,
-  type ReconcileResult,
-  Removals,
-  requeueAfter,
-  wait,
-} from '@hybridstore/controller-runtime';
+import { Children, deployments, type ReconcileResult, requeueAfter, wait } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
 import { managedBy } from '../resources/labels.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
@@ -41,12 +34,10 @@ export type SharedServicesReconcilerOptions = {
 
 export class SharedServicesReconciler {
   readonly #options: SharedServicesReconcilerOptions;
-  readonly #removals: Removals;
   #unready = 'unknown';
 
   constructor(options: SharedServicesReconcilerOptions) {
     this.#options = options;
-    this.#removals = new Removals(options.clock, options.logger);
   }
 
   async reconcile(): Promise<ReconcileResult> {
@@ -60,7 +51,7 @@ export class SharedServicesReconciler {
       targets: buildTargets(settings, world.nodeSets),
       owners: world.owners,
     });
-    const children = new Children({ kube, view, expectations, removals: this.#removals, parent: sharedServicesKey });
+    const children = new Children({ kube, view, expectations, parent: sharedServicesKey });
     await children.applyAll(wanted);
     const labels = { 'app.kubernetes.io/managed-by': managedBy };
     await children.prune(prunedKinds, { namespace: settings.namespace, labels }, wanted, isSharedObject);

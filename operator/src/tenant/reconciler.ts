@@ -19,7 +19,6 @@ import {
   type ObjectKey,
   persistentVolumeClaims,
   type ReconcileResult,
-  Removals,
   removeFinalizer,
   reportRefusal,
   reportStatus,
@@ -102,11 +101,9 @@ export class TenantReconciler {
   readonly #registration = new LruCache<string, Registration>(tenantsMax);
   readonly #built = new LruCache<string, Built>(tenantsMax);
   readonly #compared: Compared = new WeakMap();
-  readonly #removals: Removals;
 
   constructor(options: TenantReconcilerOptions) {
     this.#options = options;
-    this.#removals = new Removals(options.clock, options.logger);
   }
 
   async reconcile(objectKey: ObjectKey): Promise<ReconcileResult> {
@@ -175,9 +172,8 @@ export class TenantReconciler {
   #children(key: TenantKey, tenant: Stored<Tenant>): Children {
     const { kube, view, expectations } = this.#options;
     const compared = this.#compared;
-    const removals = this.#removals;
     const { uid: parentUid } = tenant.metadata;
-    return new Children({ kube, view, expectations, compared, removals, parent: key, parentUid });
+    return new Children({ kube, view, expectations, compared, parent: key, parentUid });
   }
 
   /** A size that the storage class refuses must not keep the rest from converging. */

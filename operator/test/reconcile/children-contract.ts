@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Kube, KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
-import {
-  type Child,
-  Children,
-  child,
-  createView,
-  Expectations,
-  kinds,
-  Removals,
-} from '@hybridstore/controller-runtime';
-import { isHybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
+import { type Child, Children, child, createView, Expectations, kinds } from '@hybridstore/controller-runtime';
+import { isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { tenantNameOf } from '../../src/resources/labels.ts';
 import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
@@ -33,12 +25,10 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
     let kube: Kube;
     let writes = 0;
     let wanted: readonly Child[];
-    let removals: Removals;
 
     before(async () => {
       ({ kube } = await open());
       await kube.create(kinds.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-      removals = new Removals(systemClock, silentLogger);
       wanted = buildTenantChildren(
         tenantInput(settings, { namespace, name: 'acme' }, { quota }),
         { keys: [] },
@@ -61,7 +51,6 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       const children = new Children({
         kube,
         view,
-        removals,
         parent,
         expectations: new Expectations(systemClock, none),
       });
@@ -116,12 +105,6 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       return inPod({ containers: first === undefined ? [] : [{ ...first, ...change(first) }, ...others] });
     };
     const edits: readonly (readonly [string, Resource, string, () => Promise<Fields>])[] = [
-      [
-        'a port beside ours',
-        kinds.services,
-        'hs-acme',
-        async () => ({ spec: { ports: [http, { name: 'x', port: 1 }] } }),
-      ],
       ['our port edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, port: 9000 }] } })],
       ['its target edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, targetPort: 1 }] } })],
       [
@@ -131,28 +114,14 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
         async () => ({ spec: { ports: [{ ...http, port: 9000 }] } }),
       ],
       ['another selector', kinds.services, 'hs-acme', async () => ({ spec: { selector: { app: 'other' } } })],
-      ['an address from outside', kinds.services, 'hs-acme', async () => ({ spec: { externalIPs: ['203.0.113.7'] } })],
       ['another type', kinds.services, 'hs-acme', async () => ({ spec: { type: 'NodePort' } })],
-      ['the network of the host', kinds.statefulSets, 'hs-acme', async () => inPod({ hostNetwork: true })],
       [
         'another account',
         kinds.statefulSets,
         'hs-acme',
         async () => inPod({ serviceAccountName: 'default', serviceAccount: 'default' }),
       ],
-      [
-        'a container beside ours',
-        kinds.statefulSets,
-        'hs-acme',
-        async () => inPod({ containers: [...(await containers()), { name: 'miner', image: 'miner:1' }] }),
-      ],
       ['another image', kinds.statefulSets, 'hs-acme', () => inFirst(() => ({ image: 'other:1' }))],
-      [
-        'a variable more',
-        kinds.statefulSets,
-        'hs-acme',
-        () => inFirst(({ env = [] }) => ({ env: [...env, { name: 'NODE_OPTIONS', value: '--inspect' }] })),
-      ],
       [
         'a variable edited',
         kinds.statefulSets,
@@ -177,9 +146,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
             securityContext: { ...securityContext, readOnlyRootFilesystem: false },
           })),
       ],
-      ['a file', kinds.configMaps, 'hs-acme', async () => ({ data: { 'evil.json': '{}' } })],
       ['other keys', kinds.configMaps, 'hs-acme', async () => ({ data: { 'jwks.json': '{}' } })],
-      ['an amount', kinds.resourceQuotas, 'hs-acme', async () => ({ spec: { hard: { services: '0' } } })],
       [
         'a limit',
         kinds.limitRanges,
@@ -192,7 +159,6 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
     ];
     for (const [what, resource, object, build] of edits) {
       it(`${resource.kind} ${object} is put right in one pass: ${what}`, async () => {
-        removals = new Removals(systemClock, silentLogger);
         const old = await read(resource, object);
         await edit(resource, object, await build());
         assert.notDeepEqual(contentOf(await read(resource, object)), contentOf(old), 'the edit changed nothing');
@@ -203,6 +169,58 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
         assert.equal(writes, 0, 'the next pass');
       });
     }
+
+    const additions: typeof edits = [
+      [
+        'a port beside ours',
+        kinds.services,
+        'hs-acme',
+        async () => ({ spec: { ports: [http, { name: 'x', port: 1 }] } }),
+      ],
+      ['an address from outside', kinds.services, 'hs-acme', async () => ({ spec: { externalIPs: ['203.0.113.7'] } })],
+      ['the network of the host', kinds.statefulSets, 'hs-acme', async () => inPod({ hostNetwork: true })],
+      [
+        'a container beside ours',
+        kinds.statefulSets,
+        'hs-acme',
+        async () => inPod({ containers: [...(await containers()), { name: 'miner', image: 'miner:1' }] }),
+      ],
+      [
+        'a variable more',
+        kinds.statefulSets,
+        'hs-acme',
+        () => inFirst(({ env = [] }) => ({ env: [...env, { name: 'NODE_OPTIONS', value: '--inspect' }] })),
+      ],
+      ['a file', kinds.configMaps, 'hs-acme', async () => ({ data: { 'evil.json': '{}' } })],
+      ['an amount', kinds.resourceQuotas, 'hs-acme', async () => ({ spec: { hard: { services: '0' } } })],
+    ];
+    for (const [what, resource, object, build] of additions) {
+      it(`${resource.kind} ${object} keeps what somebody added: ${what}`, async () => {
+        const old = await read(resource, object);
+        await edit(resource, object, await build());
+        const edited = await read(resource, object);
+        assert.notDeepEqual(contentOf(edited), contentOf(old), 'the edit changed nothing');
+        await pass();
+        assert.equal(writes, 0);
+        assert.deepEqual(contentOf(await read(resource, object)), contentOf(edited));
+      });
+    }
+
+    it('Service hs-acme has our port back, and keeps the one that was added in the same edit', async () => {
+      const added = { name: 'y', port: 2, targetPort: 2, protocol: 'TCP' };
+      await edit(kinds.services, 'hs-acme', { spec: { ports: [added, { ...http, port: 9000 }] } });
+      await passUntilWritten();
+      const { spec } = (await read(kinds.services, 'hs-acme')) as Stored<kinds.Service>;
+      assert.deepEqual(
+        spec?.ports?.map(({ name, port, targetPort }) => ({ name, port, targetPort })),
+        [
+          { name: 'y', port: 2, targetPort: 2 },
+          { name: 'http', port: 8000, targetPort: 'http' },
+        ],
+      );
+      await pass();
+      assert.equal(writes, 0, 'the next pass');
+    });
 
     it('are made again when they are deleted', async () => {
       for (const { resource, object } of wanted)

@@ -52,7 +52,6 @@ export { findTransitions, type Judgement, toConditions } from './reconcile/condi
 export { addFinalizer, finalizerName, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
 export { createStatusReader } from './reconcile/known-status.ts';
 export type { PolicyRule } from './reconcile/rbac.ts';
-export { Removals } from './reconcile/removals.ts';
 export { reportRefusal, reportStatus, tell } from './reconcile/report.ts';
 export {
   buildViewIndexes,

@@ -2,21 +2,18 @@ import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
-import { buildForeignRemoval, type ForeignRemoval } from '../kube/foreign.ts';
 import { isJsonEqual } from '../kube/json.ts';
-import { persistentVolumeClaims } from '../kube/kinds.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 import { defaultFieldManager, type Kube } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
-import type { Removals } from './removals.ts';
+import { buildTakeover } from './takeover.ts';
 import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';
 
 /**
  * What a reconcile writes: its children, compared before they are applied, so that an unchanged world causes no write,
- * and an edited or deleted child is put right. One field manager; what others add to a child's spec or data is taken away
- * (kube/foreign.ts), their labels and annotations stay.
+ * and an edited or deleted child is put right. One field manager: what it names is repaired, what others own stays.
  *
- * One wanted object with its kind.
+ * One desired object with its kind.
  */
 export type Child = { readonly resource: Resource; readonly object: KubeObject };
 
@@ -34,7 +31,6 @@ export type ChildrenOptions = {
   readonly parentUid?: string;
   /** Remembered from pass to pass; see `Compared`. */
   readonly compared?: Compared;
-  readonly removals: Removals;
 };
 
 /**
@@ -69,59 +65,34 @@ export class Children {
       (await this.#options.view.get(resource, key)) ?? (await getOrNothing(this.#options.kube, resource, key));
     if (observed !== undefined) this.#requireOwn(resource, observed);
     if (observed !== undefined && this.#isApplied(desired, observed)) return;
-    await this.#removeForeign(resource, desired, await this.#applyOne(resource, desired, observed));
+    this.noteWrite(resource, await this.#applyForced(resource, desired, observed));
   }
 
-  /**
-   * What others added may be what makes the API server refuse ours (two ports of one name): then both change places in
-   * one write before. Otherwise ours comes first, since only an apply leaves the defaults of a new item to nobody.
-   */
-  async #applyOne<T extends KubeObject>(
+  /** Takes back the fields that are named here. Where a field of somebody else's stands in the way, see takeover.ts. */
+  async #applyForced<T extends KubeObject>(
     resource: Resource<T>,
     desired: T,
     observed: Stored<T> | undefined,
   ): Promise<Stored<T>> {
     const { kube } = this.#options;
     try {
-      const written = await kube.apply(resource, desired, { force: true });
-      this.noteWrite(resource, written);
-      return written;
+      return await kube.apply(resource, desired, { force: true });
     } catch (error) {
       if (observed === undefined || !isHybridStoreError(error, 'invalid_request')) throw error;
-      if (!(await this.#removeForeign(resource, desired, observed))) throw error;
+      const takeover = buildTakeover(desired, observed, error);
+      if (takeover === undefined) throw error;
+      const { resourceVersion } = observed.metadata;
+      const patch = { ...takeover, metadata: { resourceVersion } };
+      this.noteWrite(resource, await kube.mergePatch(resource, keyOf(observed), patch));
     }
-    const written = await kube.apply(resource, desired, { force: true });
-    this.noteWrite(resource, written);
-    return written;
-  }
-
-  /** Whether there was something that others had added. */
-  async #removeForeign<T extends KubeObject>(resource: Resource<T>, desired: T, observed: Stored<T>): Promise<boolean> {
-    const removal = this.#findForeign(desired, observed);
-    if (removal === undefined) return false;
-    const { resourceVersion, uid } = observed.metadata;
-    const patch = { ...removal, metadata: { resourceVersion } };
-    const written = await this.#options.kube.mergePatch(resource, keyOf(observed), patch);
-    this.noteWrite(resource, written);
-    this.#options.removals.note(uid, removal, buildForeignRemoval(desired, written));
-    return true;
-  }
-
-  #findForeign(desired: KubeObject, observed: Stored<KubeObject>): ForeignRemoval | undefined {
-    if (observed.kind === persistentVolumeClaims.kind) return undefined; // its spec is the binder's, too
-    const removal = buildForeignRemoval(desired, observed);
-    return removal !== undefined && this.#options.removals.mayRemove(observed.metadata.uid, removal)
-      ? removal
-      : undefined;
+    return await kube.apply(resource, desired, { force: true });
   }
 
   #isApplied(desired: KubeObject, observed: Stored<KubeObject>): boolean {
     const { compared } = this.#options;
     const known = compared?.get(desired);
     if (known === observed) return true;
-    const isEqual =
-      (known !== undefined && differsInStatusOnly(known, observed)) ||
-      (isApplied(desired, observed) && this.#findForeign(desired, observed) === undefined);
+    const isEqual = (known !== undefined && differsInStatusOnly(known, observed)) || isApplied(desired, observed);
     if (isEqual) compared?.set(desired, observed);
     return isEqual;
   }

@@ -322,6 +322,7 @@ function validateStatefulSet(object: KubeObject, old: KubeObject | undefined): F
   return [
     ...validateSelector(object),
     ...validateMounts(object),
+    ...validateContainers(object),
     ...(old === undefined ? [] : validateStatefulSetUpdate(object, old)),
   ];
 }
@@ -342,7 +343,13 @@ function validateDeployment(object: KubeObject, old: KubeObject | undefined): Fi
   const errors: FieldError[] = isMoved
     ? [{ type: 'Invalid', path: 'spec.selector', value: selector, detail: 'field is immutable' }]
     : [];
-  return [...validateSelector(object), ...validateMounts(object), ...validateStrategy(object), ...errors];
+  return [
+    ...validateSelector(object),
+    ...validateMounts(object),
+    ...validateContainers(object),
+    ...validateStrategy(object),
+    ...errors,
+  ];
 }
 
 /** A default that stays behind when the type changes is refused too: whoever changes it has to take it away. */
@@ -366,6 +373,28 @@ function validateSelector(object: KubeObject): FieldError[] {
       detail: '`selector` does not match template `labels`',
     },
   ];
+}
+
+/** Source: pkg/apis/core/validation: ValidateContainerPorts and validateEnvVarValueFrom, as far as one field excludes another. */
+function validateContainers(object: KubeObject): FieldError[] {
+  const { spec } = object as kinds.StatefulSet;
+  return (spec?.template.spec.containers ?? []).flatMap(({ ports = [], env = [] }, index) => {
+    const path = `spec.template.spec.containers[${index}]`;
+    const names = ports.map(({ name }) => name);
+    return [
+      ...names.flatMap((name, at): FieldError[] =>
+        name === undefined || names.indexOf(name) === at
+          ? []
+          : [{ type: 'Duplicate', path: `${path}.ports[${at}].name`, value: name }],
+      ),
+      ...env.flatMap(({ value = '', valueFrom }, at): FieldError[] => {
+        const detail = 'may not be specified when `value` is not empty';
+        return value === '' || valueFrom === undefined
+          ? []
+          : [{ type: 'Invalid', path: `${path}.env[${at}].valueFrom`, value: '', detail }];
+      }),
+    ];
+  });
 }
 
 /** Source: pkg/apis/core/validation: each mount names a volume of the pod. */
