@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { prepareRow } from '../src/load/prepare-row.ts';
 import { chooseFormat, type Format, readRows } from '../src/load/read-file.ts';
+import type { Fields } from '../src/load/row.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hybridstore-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -51,6 +53,24 @@ describe('reading files', () => {
     const [first, broken, list, last] = await read('\uFEFF{"a":1}\n\n{"a"\n[]\n{"a":2}', 'ndjson');
     assert.deepEqual([first, list, last], [{ a: 1 }, 'line 4: expected an object, found an array', { a: 2 }]);
     assert.match(String(broken), /^line 3: not valid JSON/);
+  });
+
+  it('keeps every digit of numbers that a double would change, and leaves all others numbers', async () => {
+    const numbers = [
+      ...['9007199254740993', '-12345678901234567890', '1234567890123456.78', '0.1234567890123456789', '1e400'],
+      ...['[9007199254740993]', '{"n":{"m":18446744073709551615}}'],
+    ];
+    for (const number of numbers)
+      for (const [text, format] of [
+        [`{"a":1,"b": ${number},"c":0.5833333333333334}`, 'ndjson'],
+        [`[{"a":1,"b":\n${number},"c":0.5833333333333334}]`, 'json'],
+      ] as const) {
+        const [row] = await read(text, format);
+        const written = `{"a":1,"b":${number},"c":0.5833333333333334}`;
+        assert.equal(JSON.stringify(prepareRow(row as Fields, undefined, false)), written);
+      }
+    const plain = { a: 9_007_199_254_740_991, b: 0.1, c: 1.5e300, d: ', 12345678901234567890', e: 1.0, f: -0.05 };
+    assert.deepEqual(await read(JSON.stringify(plain), 'ndjson'), [plain]);
   });
 
   it('reads CSV with quotes and line breaks, and names ragged lines', async () => {

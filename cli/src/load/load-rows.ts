@@ -1,4 +1,4 @@
-import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isExactNumber, isHybridStoreError } from '@hybridstore/runtime';
 import type { Fields, Place, ReadRow } from './row.ts';
 
 export type Batch = {
@@ -188,6 +188,7 @@ function estimateBytes(value: unknown): number {
   if (typeof value === 'string') return Buffer.byteLength(value) + 3;
   if (value instanceof Uint8Array) return Math.ceil((value.length * 4) / 3) + 3;
   if (typeof value !== 'object' || value === null || value instanceof Date) return numberBytes;
+  if (isExactNumber(value)) return value.rawJSON.length;
   let bytes = 2;
   for (const [name, item] of Object.entries(value)) bytes += name.length + 4 + estimateBytes(item);
   return bytes;

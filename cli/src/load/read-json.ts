@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { HybridStoreError } from '@hybridstore/runtime';
+import { parseExactly } from './parse-exactly.ts';
 import type { ReadRow } from './row.ts';
 
 /** Whole documents are parsed at once; larger ones belong into NDJSON. */
@@ -31,7 +32,7 @@ export function describeKind(value: unknown): string {
 
 function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return parseExactly(text.replace(/^\uFEFF/, ''));
   } catch (cause) {
     throw new HybridStoreError(
       'invalid_request',

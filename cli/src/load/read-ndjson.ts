@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { parseExactly } from './parse-exactly.ts';
 import { describeKind } from './read-json.ts';
 import type { ReadRow } from './row.ts';
 
@@ -22,7 +23,7 @@ export async function* readNdjson(path: string): AsyncGenerator<ReadRow> {
 function parseLine(line: string): { readonly fields: Record<string, unknown> } | { readonly rejection: string } {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseExactly(line);
   } catch (error) {
     return { rejection: `not valid JSON (${error instanceof Error ? error.message : 'unreadable'})` };
   }
