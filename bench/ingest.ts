@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type SourceAdded, type SourceStats, tenantNode } from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
 import { TestIssuer, testSecret } from '@hybridstore/test-kit';
@@ -159,7 +159,7 @@ async function startNode(): Promise<Node> {
     { name: 'order_date', type: 'timestamp' },
   ];
   await waitUntilReady(url, child);
-  await client.call<SourceAdded>(url, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
+  await client.call(url, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
   return {
     load: async (rowsPerRequest, loadSeconds) => {
       const body = JSON.stringify({ source_id: 'sales', records: Array(rowsPerRequest).fill({ fields }) });
@@ -176,7 +176,7 @@ async function startNode(): Promise<Node> {
       return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
     },
     countRows: async () => {
-      const stats = await client.call<SourceStats>(url, tenantNode.sourceStats, {
+      const stats = await client.call(url, tenantNode.sourceStats, {
         token,
         params: { source_id: 'sales' },
       });

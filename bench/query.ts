@@ -3,15 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import {
-  authGateway,
-  operationNode,
-  type QueryResponse,
-  type SourceStats,
-  type TokenResponse,
-  tenantNode,
-  type WriteResponse,
-} from '@hybridstore/contracts';
+import { authGateway, operationNode, tenantNode } from '@hybridstore/contracts';
 import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import { HttpClient } from '@hybridstore/http';
 import { dataSources, tenants } from '@hybridstore/operator';
@@ -93,7 +85,7 @@ export async function query(): Promise<Report> {
     for (const { resource, object } of objects) await platform.kube.apply(resource, object, { fieldManager: 'bench' });
     await waitForReady(platform.kube, objects, 60_000);
     const { gateway } = platform.endpoints;
-    const { access_token: token } = await client.call<TokenResponse>(gateway, authGateway.login, {
+    const { access_token: token } = await client.call(gateway, authGateway.login, {
       body: { ...platform.administrator, tenant_id: 'default/bench' },
     });
     await load(client, gateway, token);
@@ -111,7 +103,7 @@ async function load(client: HttpClient, gateway: string, token: string): Promise
   const { acknowledged } = await loadRows(
     firstRows(),
     (batch, key) =>
-      client.call<WriteResponse>(gateway, tenantNode.write, {
+      client.call(gateway, tenantNode.write, {
         token,
         body: { source_id: 'flights', records: batch.records },
         headers: { 'idempotency-key': key },
@@ -147,7 +139,7 @@ const settledLooksMax = 600;
 /** The files of the table once everything is committed: read from the Delta log itself. */
 async function settledFiles(client: HttpClient, gateway: string, token: string, folder: string): Promise<string[]> {
   for (let look = 0; look < settledLooksMax; look += 1) {
-    const stats = await client.call<SourceStats>(gateway, tenantNode.sourceStats, {
+    const stats = await client.call(gateway, tenantNode.sourceStats, {
       token,
       params: { source_id: 'flights' },
     });
@@ -172,7 +164,7 @@ async function compare(client: HttpClient, gateway: string, token: string, raw: 
     const [own, other]: [number[], number[]] = [[], []];
     for (let run = 0; run <= runs; run += 1) {
       const answer = await timed(() =>
-        client.call<QueryResponse>(gateway, operationNode.querySql, { token, body: { query: sql, dialect: 'duckdb' } }),
+        client.call(gateway, operationNode.querySql, { token, body: { query: sql, dialect: 'duckdb' } }),
       );
       const reference = await timed(async () => (await raw.runAndReadAll(sql)).getRowsJson());
       if (answer.value.rows.length !== reference.value.length)

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { TokenResponse } from '@hybridstore/contracts';
-import { authGateway, bodyBytesMax, type Endpoint } from '@hybridstore/contracts';
+import { authGateway, bodyBytesMax, type Endpoint, type ResponseOf, type TokenResponse } from '@hybridstore/contracts';
 import { connectKube, secrets } from '@hybridstore/controller-runtime';
-import { type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
+import { type CallArguments, type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { noPlatform, type Settings } from './config.ts';
 import { type ForwardedPort, forwardPort } from './port-forward.ts';
@@ -42,11 +41,13 @@ export class Connection {
     return this.#forwarded.url;
   }
 
-  async call<T>(endpoint: Endpoint, options: CallOptions = {}): Promise<T> {
-    return this.#client.call<T>(await this.gateway(), endpoint, { token: await this.token(), ...options });
+  call<E extends Endpoint>(endpoint: E, ...options: CallArguments<E>): Promise<ResponseOf<E>>;
+  async call(endpoint: Endpoint, options: CallOptions<Endpoint> = {}): Promise<unknown> {
+    return this.#client.call(await this.gateway(), endpoint, { token: await this.token(), ...options });
   }
 
-  async stream(endpoint: Endpoint, options: CallOptions = {}): Promise<StreamAnswer> {
+  stream<E extends Endpoint>(endpoint: E, ...options: CallArguments<E>): Promise<StreamAnswer>;
+  async stream(endpoint: Endpoint, options: CallOptions<Endpoint> = {}): Promise<StreamAnswer> {
     return this.#client.stream(await this.gateway(), endpoint, { token: await this.token(), ...options });
   }
 
@@ -61,7 +62,7 @@ export class Connection {
     const tenant = this.settings.tenant;
     const isAdministrator = this.settings.flags.username === undefined;
     const body = { username, password, ...(isAdministrator && tenant !== undefined ? { tenant_id: tenant } : {}) };
-    return this.#client.call<TokenResponse>(await this.gateway(), authGateway.login, { body });
+    return this.#client.call(await this.gateway(), authGateway.login, { body });
   }
 
   async close(): Promise<void> {

@@ -34,7 +34,7 @@ const turnsMax = 400;
 class AbsentServices extends HttpClient {
   calls = 0;
 
-  override async call<T>(origin: string): Promise<T> {
+  override async call(origin: string, ..._call: readonly unknown[]): Promise<never> {
     this.calls += 1;
     throw new HybridStoreError('unavailable', `${origin} cannot be reached`);
   }

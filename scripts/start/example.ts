@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  authGateway,
-  operationNode,
-  type QueryResponse,
-  type TokenResponse,
-  tenantNode,
-  type WriteResponse,
-} from '@hybridstore/contracts';
+import { authGateway, type DslQuery, operationNode, tenantNode } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
 import { paintFor } from '../../cli/src/io.ts';
@@ -30,12 +23,11 @@ const files = [
   { source: 'movies', file: 'movies.json' },
 ] as const;
 
-const questions: readonly {
-  readonly title: string;
-  readonly sql?: string;
-  readonly dsl?: object;
-  readonly dialect?: 'duckdb' | 'postgresql';
-}[] = [
+type Question = { readonly title: string } & (
+  | { readonly sql: string; readonly dialect?: 'duckdb' | 'postgresql' }
+  | { readonly dsl: DslQuery }
+);
+const questions: readonly Question[] = [
   {
     title: 'How many flights are there, and how late are they?',
     sql: 'SELECT COUNT(*) AS flights, ROUND(AVG(delay), 2) AS mean_delay, MAX(delay) AS worst FROM flights',
@@ -85,11 +77,11 @@ export async function runExample(example: Example, write: (text: string) => void
 
 async function logIn(client: HttpClient, example: Example): Promise<string> {
   const body = { ...example.credentials, tenant_id: `${exampleTenant.namespace}/${exampleTenant.name}` };
-  return (await client.call<TokenResponse>(example.gateway, authGateway.login, { body })).access_token;
+  return (await client.call(example.gateway, authGateway.login, { body })).access_token;
 }
 
 async function count(client: HttpClient, example: Example, token: string, source: string): Promise<number> {
-  const answer = await client.call<QueryResponse>(example.gateway, operationNode.querySql, {
+  const answer = await client.call(example.gateway, operationNode.querySql, {
     token,
     body: { query: `SELECT COUNT(*) AS n FROM ${source}` },
   });
@@ -110,7 +102,7 @@ async function load(
     readRows(path, 'json'),
     // The load id is fixed: an example that was cut off goes on where it was.
     (batch, key) =>
-      client.call<WriteResponse>(example.gateway, tenantNode.write, {
+      client.call(example.gateway, tenantNode.write, {
         token,
         body: { source_id: source, records: batch.records },
         headers: { 'idempotency-key': key },
@@ -136,19 +128,17 @@ async function ask(
   client: HttpClient,
   example: Example,
   token: string,
-  question: (typeof questions)[number],
+  question: Question,
   write: (text: string) => void,
 ): Promise<void> {
-  const answer = question.dsl
-    ? await client.call<QueryResponse>(example.gateway, operationNode.queryDsl, {
-        token,
-        body: { query: question.dsl },
-      })
-    : await client.call<QueryResponse>(example.gateway, operationNode.querySql, {
-        token,
-        body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
-      });
+  const answer =
+    'dsl' in question
+      ? await client.call(example.gateway, operationNode.queryDsl, { token, body: { query: question.dsl } })
+      : await client.call(example.gateway, operationNode.querySql, {
+          token,
+          body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
+        });
   write(
-    `\n${question.title}\n${question.sql ?? JSON.stringify(question.dsl)}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
+    `\n${question.title}\n${'dsl' in question ? JSON.stringify(question.dsl) : question.sql}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
   );
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type Column, type SourceList, tenantNode, type WriteResponse } from '@hybridstore/contracts';
+import { type Column, tenantNode } from '@hybridstore/contracts';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
 import type { Io } from '../io.ts';
@@ -43,7 +43,7 @@ export async function load(connection: Connection, path: string, flags: LoadFlag
     const result = await loadRows(
       readRows(path, format),
       (batch, key) =>
-        connection.call<WriteResponse>(tenantNode.write, {
+        connection.call(tenantNode.write, {
           body: { source_id: sourceId, records: batch.records },
           headers: { 'idempotency-key': key },
           timeoutMs: writeMsMax,
@@ -105,7 +105,7 @@ function sourceNamedBy(path: string): string {
 
 /** The declared columns of a source; undefined for one that takes whole documents. */
 async function readColumns(connection: Connection, sourceId: string): Promise<ReadonlyMap<string, Column> | undefined> {
-  const { sources } = await connection.call<SourceList>(tenantNode.listSources);
+  const { sources } = await connection.call(tenantNode.listSources);
   const source = sources.find((candidate) => candidate.source_id === sourceId);
   if (!source) {
     const known = sources.map((one) => one.source_id).join(', ') || 'none';

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { operationNode, type QueryResponse } from '@hybridstore/contracts';
+import {
+  type DslQueryRequest,
+  operationNode,
+  type ParameterScalar,
+  type QueryResponse,
+  type SqlQueryRequest,
+} from '@hybridstore/contracts';
+import type { StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { Connection } from '../connection.ts';
 import { type Io, paintFor, readStdin } from '../io.ts';
@@ -34,21 +41,48 @@ export async function query(
     for (const [flag, value] of [['--dialect', flags.dialect] as const, ['--param', flags.param] as const])
       if (value !== undefined) throw usageError(flag, 'expected with SQL only, found beside --dsl');
   const statement = await readStatement(text, flags, io);
-  const endpoint = flags.dsl ? operationNode.queryDsl : operationNode.querySql;
-  const body = {
-    query: flags.dsl ? parseDsl(statement) : statement,
-    ...(flags.dialect ? { dialect: flags.dialect } : {}),
-    ...(flags.param ? { parameters: flags.param.map(parseParameter) } : {}),
-    ...(flags.consistency ? { consistency: flags.consistency } : {}),
-    ...(flags.timeout === undefined ? {} : { timeout_seconds: flags.timeout }),
-  };
   const timeoutMs = (flags.timeout ?? querySecondsDefault) * 1_000 + 5_000;
   if (flags.format === 'ndjson') {
-    const answer = await connection.stream(endpoint, { body, timeoutMs, headers: { accept: 'application/x-ndjson' } });
+    const answer = await stream(connection, statement, flags, timeoutMs);
     await pipeline(answer.body, io.stdout, { end: false });
     return;
   }
-  print(await connection.call<QueryResponse>(endpoint, { body, timeoutMs }), flags.format, io);
+  const answer = flags.dsl
+    ? await connection.call(operationNode.queryDsl, { body: buildDslBody(statement, flags), timeoutMs })
+    : await connection.call(operationNode.querySql, { body: buildSqlBody(statement, flags), timeoutMs });
+  print(answer, flags.format, io);
+}
+
+function stream(
+  connection: Connection,
+  statement: string,
+  flags: QueryFlags,
+  timeoutMs: number,
+): Promise<StreamAnswer> {
+  const settings = { timeoutMs, headers: { accept: 'application/x-ndjson' } };
+  return flags.dsl
+    ? connection.stream(operationNode.queryDsl, { ...settings, body: buildDslBody(statement, flags) })
+    : connection.stream(operationNode.querySql, { ...settings, body: buildSqlBody(statement, flags) });
+}
+
+function buildDslBody(statement: string, flags: QueryFlags): DslQueryRequest {
+  return { query: parseDsl(statement), ...buildLimits(flags) };
+}
+
+function buildSqlBody(statement: string, flags: QueryFlags): SqlQueryRequest {
+  return {
+    query: statement,
+    ...(flags.dialect ? { dialect: flags.dialect } : {}),
+    ...(flags.param ? { parameters: flags.param.map(parseParameter) } : {}),
+    ...buildLimits(flags),
+  };
+}
+
+function buildLimits(flags: QueryFlags): Pick<SqlQueryRequest, 'consistency' | 'timeout_seconds'> {
+  return {
+    ...(flags.consistency ? { consistency: flags.consistency } : {}),
+    ...(flags.timeout === undefined ? {} : { timeout_seconds: flags.timeout }),
+  };
 }
 
 function print(answer: QueryResponse, format: 'table' | 'json' | 'csv', io: Io): void {
@@ -81,7 +115,8 @@ function readStatementFile(path: string): string {
   }
 }
 
-function parseDsl(text: string): unknown {
+/** Whether it is a query of the DSL is for the platform to say. */
+function parseDsl(text: string): DslQueryRequest['query'] {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -95,8 +130,9 @@ function parseDsl(text: string): unknown {
 }
 
 /** JSON scalars are what they look like; everything else is text. Digits beyond 2^53 keep their text, which the platform reads exactly. */
-function parseParameter(text: string): unknown {
+function parseParameter(text: string): ParameterScalar {
   if (!/^(-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?|true|false|null)$/.test(text)) return text;
-  const value: unknown = JSON.parse(text);
+  // One of the scalars that the pattern lets through.
+  const value = JSON.parse(text) as ParameterScalar;
   return Number.isInteger(value) && !Number.isSafeInteger(value) ? text : value;
 }

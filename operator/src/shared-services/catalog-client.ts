@@ -33,45 +33,44 @@ export type CatalogClientOptions = {
 
 export function createCatalogClient({ client, identity, systemNamespace }: CatalogClientOptions): CatalogPort {
   const url = sharedServiceUrl('metadata-catalog', systemNamespace);
-  const call = <T>(
-    endpoint: (typeof metadataCatalog)[keyof typeof metadataCatalog],
-    params: Readonly<Record<string, string>>,
-    body?: unknown,
-  ): Promise<T> =>
-    client.call<T>(url, endpoint, {
-      params,
-      token: identity().token(),
-      timeoutMs: callMsMax,
-      ...(body === undefined ? {} : { body }),
-    });
+  const settings = () => ({ token: identity().token(), timeoutMs: callMsMax });
   const tenantParams = ({ namespace, name }: TenantKey) => ({ namespace, tenant: name });
   return {
     putTenant: async (tenant) => {
-      await call(metadataCatalog.putTenant, tenantParams(tenant), {
-        tenant_id: tenantIdOf(tenant),
-        node_url: tenantUrl(tenant),
-      });
+      const body = { tenant_id: tenantIdOf(tenant), node_url: tenantUrl(tenant) };
+      await client.call(url, metadataCatalog.putTenant, { ...settings(), params: tenantParams(tenant), body });
     },
     deleteTenant: async (tenant) => {
-      await orNothing(call(metadataCatalog.deleteTenant, tenantParams(tenant)));
+      await orNothing(client.call(url, metadataCatalog.deleteTenant, { ...settings(), params: tenantParams(tenant) }));
     },
-    putSource: (tenant, definition) =>
-      call(metadataCatalog.putSource, { ...tenantParams(tenant), source_id: definition.source_id }, definition),
-    getSource: (tenant, sourceId) =>
-      orNothing(call<CatalogSource>(metadataCatalog.getSource, { ...tenantParams(tenant), source_id: sourceId })),
+    putSource: (tenant, definition) => {
+      const params = { ...tenantParams(tenant), source_id: definition.source_id };
+      return client.call(url, metadataCatalog.putSource, { ...settings(), params, body: definition });
+    },
+    getSource: (tenant, sourceId) => {
+      const params = { ...tenantParams(tenant), source_id: sourceId };
+      return orNothing(client.call(url, metadataCatalog.getSource, { ...settings(), params }));
+    },
     deleteSource: async (tenant, sourceId) => {
-      await orNothing(call(metadataCatalog.deleteSource, { ...tenantParams(tenant), source_id: sourceId }));
+      const params = { ...tenantParams(tenant), source_id: sourceId };
+      await orNothing(client.call(url, metadataCatalog.deleteSource, { ...settings(), params }));
     },
-    putPolicy: (policy) => call(metadataCatalog.putPolicy, policyParams(policy.policy_id), policy),
-    getPolicy: (policyId) => orNothing(call<CompactionPolicyState>(metadataCatalog.getPolicy, policyParams(policyId))),
+    putPolicy: (policy) => {
+      const params = policyParams(policy.policy_id);
+      return client.call(url, metadataCatalog.putPolicy, { ...settings(), params, body: policy });
+    },
+    getPolicy: (policyId) =>
+      orNothing(client.call(url, metadataCatalog.getPolicy, { ...settings(), params: policyParams(policyId) })),
     deletePolicy: async (policyId) => {
-      await orNothing(call(metadataCatalog.deletePolicy, policyParams(policyId)));
+      await orNothing(
+        client.call(url, metadataCatalog.deletePolicy, { ...settings(), params: policyParams(policyId) }),
+      );
     },
   };
 }
 
 /** A policy's id is the `namespace/name` of its resource. */
-function policyParams(policyId: string): Readonly<Record<string, string>> {
+function policyParams(policyId: string): { readonly namespace: string; readonly policy: string } {
   const slash = policyId.indexOf('/');
   return { namespace: policyId.slice(0, slash), policy: policyId.slice(slash + 1) };
 }

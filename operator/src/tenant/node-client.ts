@@ -55,7 +55,7 @@ export function createNodeClient({ client, identity }: NodeClientOptions): NodeP
     },
     sourceStats: (tenant, sourceId) =>
       orNothing(
-        client.call<SourceStats>(tenantUrl(tenant), tenantNode.internalStats, {
+        client.call(tenantUrl(tenant), tenantNode.internalStats, {
           ...options(tenant, callMsMax),
           params: { source_id: sourceId },
         }),

@@ -24,15 +24,15 @@ type Answers = (url: string, query: string) => string;
 
 function fakeClient(answers: Answers) {
   return {
-    stream: async (
-      url: string,
-      _endpoint: unknown,
-      options: { readonly query?: Readonly<Record<string, string>> } = {},
-    ) => ({
-      status: 200,
-      headers: {},
-      body: Readable.from([Buffer.from(answers(url, options.query?.['query'] ?? ''))]),
-    }),
+    stream: async (url: string, _endpoint: unknown, ...rest: readonly unknown[]) => {
+      // What the samples are asked for with.
+      const [options] = rest as [{ readonly query?: Readonly<Record<string, string>> }?];
+      return {
+        status: 200,
+        headers: {},
+        body: Readable.from([Buffer.from(answers(url, options?.query?.['query'] ?? ''))]),
+      };
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Endpoint, ErrorBody } from '@hybridstore/contracts';
+import type { BodyOf, Endpoint, ErrorBody, ParamsOf, QueryOf, ResponseOf, Sent } from '@hybridstore/contracts';
 import { assert, HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
 import { Agent, type Dispatcher } from 'undici';
 import { HostsFile } from './hosts-file.ts';
@@ -9,17 +9,34 @@ const answerBytesMax = 256 * 1024 * 1024;
 const connectMsMax = 5_000;
 const callMsDefault = 30_000;
 
-export type CallOptions = {
+/** What every call may say, whatever its endpoint. */
+export type CallSettings = {
   readonly token?: string;
-  readonly params?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly requestId?: string;
   /** The whole call must end within this; travels to the receiver as `x-deadline-ms`. 30 s when absent. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 };
+
+/** What an endpoint takes: required where its schemas require it, refused where it has none. */
+export type CallInput<E extends Endpoint> = Given<'params', ParamsOf<E>, Nothing> &
+  Given<'query', QueryOf<E>, Nothing> &
+  Given<'body', BodyOf<E>, undefined>;
+type Nothing = Record<never, unknown>;
+
+/** One part of the input; it may be left out where `Absent`, what the receiver then sees, is a value of it. */
+type Given<Name extends string, Value, Absent> = [Value] extends [undefined]
+  ? { readonly [Key in Name]?: never }
+  : Absent extends Value
+    ? { readonly [Key in Name]?: Sent<Value> }
+    : { readonly [Key in Name]: Sent<Value> };
+
+export type CallOptions<E extends Endpoint> = CallSettings & CallInput<E>;
+export type CallArguments<E extends Endpoint> =
+  Nothing extends CallInput<E> ? readonly [options?: CallOptions<E>] : readonly [options: CallOptions<E>];
+
+type AnyOptions = CallOptions<Endpoint>;
 
 export type StreamAnswer = {
   readonly status: number;
@@ -58,15 +75,17 @@ export class HttpClient {
     this.#agent = createAgent(options);
   }
 
-  /** The JSON answer of an endpoint. `T` is the type of `endpoint.response`. */
-  async call<T>(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<T> {
+  /** The JSON answer of an endpoint, as its receiver promises it: only a caller that distrusts the receiver checks the schema again. */
+  call<E extends Endpoint>(baseUrl: string, endpoint: E, ...options: CallArguments<E>): Promise<ResponseOf<E>>;
+  async call(baseUrl: string, endpoint: Endpoint, options: AnyOptions = {}): Promise<unknown> {
     return this.#exchange(baseUrl, endpoint, options, async (answer, url) =>
-      parseAnswer<T>(await readAll(answer.body, answerBytesMax), url),
+      parseAnswer(await readAll(answer.body, answerBytesMax), url),
     );
   }
 
   /** The answer as a stream of bytes, after its status was a success. The caller consumes or destroys `body`. */
-  async stream(baseUrl: string, endpoint: Endpoint, options: CallOptions = {}): Promise<StreamAnswer> {
+  stream<E extends Endpoint>(baseUrl: string, endpoint: E, ...options: CallArguments<E>): Promise<StreamAnswer>;
+  async stream(baseUrl: string, endpoint: Endpoint, options: AnyOptions = {}): Promise<StreamAnswer> {
     return this.#exchange(baseUrl, endpoint, options, async (answer) => answer);
   }
 
@@ -74,7 +93,7 @@ export class HttpClient {
   async #exchange<T>(
     baseUrl: string,
     endpoint: Endpoint,
-    options: CallOptions,
+    options: AnyOptions,
     read: (answer: StreamAnswer, url: string) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? callMsDefault;
@@ -105,9 +124,9 @@ export class HttpClient {
 }
 
 /** A peer that answers a success without JSON is as good as away: another try may meet a sound one. */
-function parseAnswer<T>(bytes: Buffer, url: string): T {
+function parseAnswer(bytes: Buffer, url: string): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8')) as T;
+    return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     const { message, details } = retryLater('unavailable', `${new URL(url).host} answered without JSON`, 1_000);
     throw new HybridStoreError('unavailable', message, details, { cause });
@@ -123,13 +142,14 @@ export function fillPath(template: string, params: Readonly<Record<string, strin
   });
 }
 
-function buildPath(template: string, options: CallOptions): string {
+function buildPath(template: string, options: AnyOptions): string {
   const path = fillPath(template, options.params);
-  const query = new URLSearchParams(options.query).toString();
+  const texts = Object.entries(options.query ?? {}).map(([name, value]) => [name, String(value)]);
+  const query = new URLSearchParams(texts).toString();
   return query === '' ? path : `${path}?${query}`;
 }
 
-function buildHeaders(options: CallOptions, timeoutMs: number): Record<string, string> {
+function buildHeaders(options: AnyOptions, timeoutMs: number): Record<string, string> {
   return {
     accept: 'application/json',
     'x-deadline-ms': String(timeoutMs),

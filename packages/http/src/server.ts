@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
+  type BodyOf,
   bodyBytesMax,
   type Endpoint,
   type ErrorBody,
@@ -9,6 +10,10 @@ import {
   errorStatus,
   jsonDepthMax,
   logTail,
+  type ParamsOf,
+  type QueryOf,
+  type ResponseOf,
+  type Sent,
   type ServiceName,
   type TokenClaims,
 } from '@hybridstore/contracts';
@@ -60,17 +65,39 @@ export type CallContext = {
   readonly deadlineMs: number | undefined;
 };
 
-export type RouteHandler = (request: FastifyRequest, reply: FastifyReply, context: CallContext) => unknown;
+/** Fastify's request with the types of an endpoint's schemas, by which it has been checked. */
+export type RouteRequest<E extends Endpoint> = FastifyRequest<{
+  Params: ParamsOf<E>;
+  Querystring: QueryOf<E>;
+  // Where a body may be absent, a JSON null counts as none.
+  Body: BodyOf<E> | (undefined extends BodyOf<E> ? null : never);
+}>;
+
+/** Gives the endpoint's response, or the reply where it has written that itself. */
+export type RouteHandler<E extends Endpoint = Endpoint> = (
+  request: RouteRequest<E>,
+  reply: FastifyReply,
+  context: CallContext,
+) => Answer<E> | Promise<Answer<E>>;
+type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
+
+export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
+/** A handler that gets the body unread. */
+export type UnreadHandler<E extends Endpoint> = (
+  request: UnreadRequest<E>,
+  reply: FastifyReply,
+  context: CallContext,
+) => Answer<E> | Promise<Answer<E>>;
 
 export interface Server {
   readonly app: FastifyInstance;
   /** Registers one endpoint of the contracts: validation, access, metrics and OpenAPI come from its description. */
-  route(endpoint: Endpoint, handler: RouteHandler): void;
+  route<E extends Endpoint>(endpoint: E, handler: RouteHandler<E>): void;
   /**
    * Registers an endpoint whose body this process hands on unread: the handler takes the bytes from `request.raw`, of any
    * content type, and bounds them itself. Access and path parameters are checked as ever; body and query are not.
    */
-  routeUnread(endpoint: Endpoint, handler: RouteHandler): void;
+  routeUnread<E extends Endpoint>(endpoint: E, handler: UnreadHandler<E>): void;
 }
 
 const headerBytesMax = 16 * 1024;
@@ -164,7 +191,9 @@ function refuseEncoding(encoding: string | undefined): void {
 }
 
 type RouteConfig = Pick<Endpoint, 'keepsNumbers'>;
-type Route = { readonly endpoint: Endpoint; readonly handler: RouteHandler; readonly schema: object };
+type Route = { readonly endpoint: Endpoint; readonly handler: AnyHandler; readonly schema: object };
+/** A handler of any endpoint: only the endpoint's own schemas say what its request holds. */
+type AnyHandler = (request: never, reply: FastifyReply, context: CallContext) => unknown;
 
 function buildSchema(endpoint: Endpoint): object {
   return {
@@ -192,7 +221,8 @@ function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, hand
     },
     handler: async (request, reply) => {
       const context = createContext(request, reply, options);
-      const answer = await handler(request, reply, context);
+      // Fastify has checked the request against the schemas that the handler's types are read from.
+      const answer = await handler(request as never, reply, context);
       if (reply.sent || answer === reply) return reply;
       return reply.code(endpoint.status ?? 200).send(answer);
     },
@@ -397,7 +427,7 @@ function addStandardRoutes(server: Server, options: ServerOptions, served: reado
   if (options.ring) {
     const ring = options.ring;
     server.route(logTail, (request) => {
-      const { after, boot } = request.query as { readonly after?: number; readonly boot?: string };
+      const { after, boot } = request.query;
       return ring.tail(after, boot);
     });
   }

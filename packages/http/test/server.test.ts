@@ -41,7 +41,8 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
     context = given;
     return handler(request, reply, given);
   };
-  if (isUnread) server.routeUnread(described, watch);
+  if (isUnread)
+    server.routeUnread(described, (request, ...call) => watch(request as never, ...call)); // its body is not there to be typed
   else server.route(described, watch);
   return {
     app: server.app,

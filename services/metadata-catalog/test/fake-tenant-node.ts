@@ -96,8 +96,8 @@ export class FakeTenantNode {
     });
     this.#server.route(tenantNode.snapshot, async (request, _reply, { caller }) => {
       tenantOf(caller?.claims.tenant);
-      const { source_id: sourceId } = request.params as { source_id: string };
-      const { offset = 0 } = request.query as { offset?: number };
+      const { source_id: sourceId } = request.params;
+      const { offset = 0 } = request.query;
       this.snapshotsRead += 1;
       const table = this.#table(sourceId);
       const answer = {
@@ -118,8 +118,8 @@ export class FakeTenantNode {
     });
     this.#server.route(tenantNode.compact, async (request, _reply, { caller }) => {
       tenantOf(caller?.claims.tenant);
-      const { source_id: sourceId } = request.params as { source_id: string };
-      const body = request.body as CompactTableRequest;
+      const { source_id: sourceId } = request.params;
+      const body = request.body;
       await this.beforeCompaction(sourceId);
       const answer = mergeFiles(this.#table(sourceId), body);
       this.compactions.push({ sourceId, request: body });

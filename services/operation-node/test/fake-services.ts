@@ -12,6 +12,7 @@ import { type Clock, Registry, silentLogger } from '@hybridstore/runtime';
 import type { TestIssuer } from '@hybridstore/test-kit';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+/** Answers what a test wants, also what the endpoint could not. */
 export type Handler = (request: FastifyRequest, reply: FastifyReply, context: CallContext) => unknown;
 
 export const plan: LogicalPlan = {
@@ -109,7 +110,7 @@ export class FakeServices {
       this.#record('optimize', (...call) => this.optimize(...call)),
     );
     server.route(cboEngine.reportExecution, (request) => {
-      this.reports.push(request.body as ExecutionReport);
+      this.reports.push(request.body);
       return { recorded: true };
     });
     await this.#listen('cbo-engine', server);
@@ -122,7 +123,7 @@ export class FakeServices {
       this.#record('execute', (...call) => this.execute(...call)),
     );
     server.route(tenantNode.cancelExecution, (request) => {
-      const { query_id: queryId } = request.params as { query_id: string };
+      const { query_id: queryId } = request.params;
       this.cancelled.push(queryId);
       return { query_id: queryId, cancelled: true };
     });
@@ -150,11 +151,12 @@ export class FakeServices {
       }
   }
 
-  #record(service: string, handler: Handler): Handler {
-    return (request, reply, context) => {
+  #record(service: string, handler: Handler) {
+    return (request: FastifyRequest, reply: FastifyReply, context: CallContext): FastifyReply => {
       const { body } = request;
       this.asked.push({ service, body, deadlineMs: context.deadlineMs ?? 0, token: context.caller?.token ?? '' });
-      return handler(request, reply, context);
+      // Some answers are wrong on purpose, hence no response of the endpoint.
+      return handler(request, reply, context) as FastifyReply;
     };
   }
 

@@ -1,4 +1,4 @@
-import type { TSchema } from 'typebox';
+import type { Static, TOptional, TSchema } from 'typebox';
 import type { Action } from '../auth.ts';
 
 export const services = {
@@ -23,7 +23,11 @@ export type Access =
   | { readonly kind: 'action'; readonly action: Action }
   | { readonly kind: 'service'; readonly callers: readonly ServiceName[] };
 
-/** One endpoint: the single source of validation, OpenAPI, the typed client and the gateway's routing. */
+/**
+ * One endpoint: the single source of validation, OpenAPI, the typed client and the gateway's routing. A table of endpoints
+ * is written `{ … } as const satisfies Record<string, Endpoint>`, which keeps the schemas' own types: `BodyOf`, `ParamsOf`,
+ * `QueryOf` and `ResponseOf` read them.
+ */
 export type Endpoint = {
   readonly service: ServiceName;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -52,3 +56,25 @@ export const publicAccess: Access = { kind: 'public' };
 export const userAccess: Access = { kind: 'user' };
 export const may = (action: Action): Access => ({ kind: 'action', action });
 export const onlyServices = (...callers: readonly ServiceName[]): Access => ({ kind: 'service', callers });
+
+/** The value of one of an endpoint's schemas: undefined where there is none, `unknown` of an endpoint that is known at run time only. */
+type ValueOf<E extends Endpoint, Part extends 'params' | 'query' | 'body' | 'response'> = Part extends keyof E
+  ? E[Part] extends TSchema
+    ? Static<E[Part]> | (E[Part] extends TOptional ? undefined : never)
+    : unknown
+  : undefined;
+
+export type BodyOf<E extends Endpoint> = ValueOf<E, 'body'>;
+export type ResponseOf<E extends Endpoint> = ValueOf<E, 'response'>;
+/** Numbers and booleans stand as text in a URL, and are read back as the schema says. */
+export type QueryOf<E extends Endpoint> = Known<ValueOf<E, 'query'>, Readonly<Record<string, unknown>>>;
+/** Path parameters are text, whatever the endpoint. */
+export type ParamsOf<E extends Endpoint> = Known<ValueOf<E, 'params'>, Readonly<Record<string, string>>>;
+type Known<Value, Otherwise> = unknown extends Value ? Otherwise : Value;
+
+/** A value as its sender may hold it: nothing that is sent is written to. */
+export type Sent<T> = T extends readonly unknown[]
+  ? { readonly [Index in keyof T]: Sent<T[Index]> }
+  : T extends object
+    ? { readonly [Key in keyof T]: Sent<T[Key]> }
+    : T;

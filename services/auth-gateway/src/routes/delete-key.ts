@@ -5,7 +5,7 @@ import { claimsOf } from './caller.ts';
 
 export function addDeleteKey(server: Server, gateway: Gateway): void {
   server.route(authGateway.deleteKey, async (request, _reply, context) => {
-    const { key_id: keyId } = request.params as { readonly key_id: string };
+    const { key_id: keyId } = request.params;
     const claims = claimsOf(context);
     await gateway.keys.revoke(claims, keyId);
     gateway.credentials.forget();

@@ -1,5 +1,5 @@
 import { type Endpoint, endpoints } from '@hybridstore/contracts';
-import { type CallContext, fillPath, readBearer, type Server } from '@hybridstore/http';
+import { type CallContext, fillPath, readBearer, type Server, type UnreadRequest } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isKeyText } from '../domain/api-key.ts';
@@ -23,7 +23,7 @@ export function addForwarding(server: Server, gateway: Gateway): void {
 async function forward(
   gateway: Gateway,
   endpoint: Endpoint,
-  request: FastifyRequest,
+  request: UnreadRequest<Endpoint>,
   reply: FastifyReply,
   context: CallContext,
 ): Promise<FastifyReply> {
@@ -68,10 +68,8 @@ async function resolveCaller(
  * The path as the endpoint table spells it, with the checked parameters put in again, so that no odd spelling (`..`,
  * `%2f`, a second slash) means one thing here and another behind. The query goes on as it came.
  */
-function buildPath(endpoint: Endpoint, request: FastifyRequest): string {
-  const path = endpoint.params
-    ? fillPath(endpoint.path, request.params as Readonly<Record<string, string>>)
-    : endpoint.path;
+function buildPath(endpoint: Endpoint, request: UnreadRequest<Endpoint>): string {
+  const path = endpoint.params ? fillPath(endpoint.path, request.params) : endpoint.path;
   const url = request.raw.url ?? '';
   const mark = url.indexOf('?');
   return mark < 0 ? path : path + url.slice(mark);

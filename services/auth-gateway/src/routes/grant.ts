@@ -1,14 +1,14 @@
-import { authGateway, type GrantRequest } from '@hybridstore/contracts';
+import { authGateway } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { Gateway } from '../ports.ts';
 import { claimsOf } from './caller.ts';
 
 export function addGrant(server: Server, gateway: Gateway): void {
   server.route(authGateway.grant, async (request, _reply, context) => {
-    const { user_id: userId } = request.params as { readonly user_id: string };
+    const { user_id: userId } = request.params;
     const claims = claimsOf(context);
-    const { tenant_id: tenantId, role, sources } = request.body as GrantRequest;
-    const answer = await gateway.accounts.grant(claims, userId, request.body as GrantRequest);
+    const { tenant_id: tenantId, role, sources } = request.body;
+    const answer = await gateway.accounts.grant(claims, userId, request.body);
     context.logger.info('role_granted', { user_id: userId, tenant_id: tenantId, role, sources, by: claims.sub });
     return answer;
   });

@@ -1,4 +1,4 @@
-import { authGateway, type LoginRequest, type TokenResponse } from '@hybridstore/contracts';
+import { authGateway, type TokenResponse } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import type { LoginResult } from '../domain/accounts.ts';
@@ -7,7 +7,7 @@ import type { Gateway } from '../ports.ts';
 export function addLogin(server: Server, gateway: Gateway): void {
   server.route(authGateway.login, async (request, _reply, { signal }) => {
     try {
-      const result = await gateway.accounts.login(request.body as LoginRequest, signal);
+      const result = await gateway.accounts.login(request.body, signal);
       gateway.metrics.logins.inc({ result: 'ok' });
       return buildAnswer(gateway, result);
     } catch (error) {

@@ -5,7 +5,7 @@ import { claimsOf } from './caller.ts';
 
 export function addPermissions(server: Server, gateway: Gateway): void {
   server.route(authGateway.permissions, (request, _reply, context) => {
-    const { user_id: userId } = request.params as { readonly user_id: string };
+    const { user_id: userId } = request.params;
     return gateway.accounts.permissions(claimsOf(context), userId);
   });
 }

@@ -5,7 +5,7 @@ import { claimsOf } from './caller.ts';
 
 export function addRevoke(server: Server, gateway: Gateway): void {
   server.route(authGateway.revoke, async (request, _reply, context) => {
-    const { user_id: userId } = request.params as { readonly user_id: string };
+    const { user_id: userId } = request.params;
     const claims = claimsOf(context);
     const answer = await gateway.accounts.revoke(claims, userId);
     gateway.credentials.forget();

@@ -5,8 +5,7 @@ import type { Gateway } from '../ports.ts';
 
 export function addValidate(server: Server, gateway: Gateway): void {
   server.route(authGateway.validate, async (request) => {
-    const { token } = (request.body ?? {}) as { readonly token?: string };
-    const credential = token ?? readBearer(request.headers.authorization);
+    const credential = request.body?.token ?? readBearer(request.headers.authorization);
     if (credential === undefined)
       throw new HybridStoreError('invalid_request', 'token: expected one in the body or the Authorization header', {
         field: 'token',

@@ -1,10 +1,8 @@
 import {
   type CatalogSource,
-  type CatalogSources,
   metadataCatalog,
   type ScanStatistics,
   type StatisticsRequest,
-  type StatisticsResponse,
 } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
 import type { CatalogPort } from '../domain/catalog-port.ts';
@@ -22,14 +20,12 @@ export class HttpCatalog implements CatalogPort {
   }
 
   async sources(token: string): Promise<readonly CatalogSource[]> {
-    return (
-      await this.#client.call<CatalogSources>(this.#url, metadataCatalog.listSources, { token, timeoutMs: answerMsMax })
-    ).sources;
+    return (await this.#client.call(this.#url, metadataCatalog.listSources, { token, timeoutMs: answerMsMax })).sources;
   }
 
   async statistics(token: string, request: StatisticsRequest): Promise<readonly ScanStatistics[]> {
     return (
-      await this.#client.call<StatisticsResponse>(this.#url, metadataCatalog.statistics, {
+      await this.#client.call(this.#url, metadataCatalog.statistics, {
         token,
         body: request,
         timeoutMs: answerMsMax,

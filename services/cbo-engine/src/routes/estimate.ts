@@ -6,7 +6,7 @@ import { readQuestion } from './read-question.ts';
 
 export function routeEstimate(server: Server, optimizer: Optimizer): void {
   server.route(cboEngine.estimate, async (request, _reply, { caller }) => {
-    const question = readQuestion(request.body, caller);
+    const question = readQuestion(request.body.query_plan, caller);
     const { shape, cost } = await optimizer.estimate(question);
     const scans = cost.scans.map(
       (scan) =>

@@ -5,6 +5,6 @@ import { readQuestion } from './read-question.ts';
 
 export function routeOptimize(server: Server, optimizer: Optimizer): void {
   server.route(cboEngine.optimize, async (request, _reply, { caller }) =>
-    optimizer.optimize(readQuestion(request.body, caller)),
+    optimizer.optimize(readQuestion(request.body.query_plan, caller)),
   );
 }

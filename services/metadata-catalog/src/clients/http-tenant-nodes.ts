@@ -2,7 +2,7 @@ import {
   type CompactTableRequest,
   type CompactTableResponse,
   type FileStatistics,
-  type SourceList,
+  type QueryOf,
   type SourceSummary,
   type TableSnapshot,
   tenantNode,
@@ -28,7 +28,7 @@ export class HttpTenantNodes implements TenantNodes {
 
   async listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]> {
     try {
-      const answer = await this.#client.call<SourceList>(node.url, tenantNode.allSources, this.#options(node, call));
+      const answer = await this.#client.call(node.url, tenantNode.allSources, this.#options(node, call));
       return answer.sources;
     } catch (error) {
       throw isUnknownHost(error) ? unknownTenant(node.tenantId) : error;
@@ -44,7 +44,7 @@ export class HttpTenantNodes implements TenantNodes {
     let offset = first.next_offset;
     for (let page = 1; offset !== null; page += 1) {
       if (page >= pagesMax || files.length > filesMax) throw tooLarge(sourceId, first.files_total);
-      const query = { version: String(first.table_version), offset: String(offset) };
+      const query = { version: first.table_version, offset };
       const timeoutMs = Math.max(1, Math.ceil(endMs - this.#clock.monotonicMs()));
       const next = await this.#readPage(node, sourceId, query, { ...call, timeoutMs });
       files.push(...next.files);
@@ -61,11 +61,11 @@ export class HttpTenantNodes implements TenantNodes {
   #readPage(
     node: NodeAddress,
     sourceId: string,
-    query: Readonly<Record<string, string>>,
+    query: QueryOf<typeof tenantNode.snapshot>,
     call: NodeCall,
   ): Promise<TableSnapshot> {
     const options = { ...this.#options(node, call), params: { source_id: sourceId }, query };
-    return this.#client.call<TableSnapshot>(node.url, tenantNode.snapshot, options);
+    return this.#client.call(node.url, tenantNode.snapshot, options);
   }
 
   compact(
@@ -75,7 +75,7 @@ export class HttpTenantNodes implements TenantNodes {
     call: NodeCall,
   ): Promise<CompactTableResponse> {
     const options = { ...this.#options(node, call), params: { source_id: sourceId }, body: request };
-    return this.#client.call<CompactTableResponse>(node.url, tenantNode.compact, options);
+    return this.#client.call(node.url, tenantNode.compact, options);
   }
 
   #options(node: NodeAddress, call: NodeCall) {

@@ -1,4 +1,4 @@
-import { type CommitNotice, metadataCatalog } from '@hybridstore/contracts';
+import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
@@ -7,7 +7,7 @@ import type { CatalogMetrics } from '../domain/catalog-metrics.ts';
 export function routeCommitNotice(server: Server, catalog: Catalog, metrics: CatalogMetrics): void {
   server.route(metadataCatalog.commitNotice, async (request, _reply, { caller, logger }) => {
     assert(caller, 'the endpoint needs a token');
-    const notice = request.body as CommitNotice;
+    const notice = request.body;
     if (caller.claims.tenant !== notice.tenant_id)
       throw new HybridStoreError('forbidden', `the token does not speak for tenant ${notice.tenant_id}`, {
         field: 'tenant_id',

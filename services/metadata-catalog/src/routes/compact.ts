@@ -18,7 +18,7 @@ export function routeCompact(server: Server, parts: CompactParts): void {
   server.route(metadataCatalog.compact, async (request, _reply, { caller }) => {
     assert(caller, 'the endpoint needs a token');
     const tenantId = requireTenant(caller.claims);
-    const body = request.body as CompactRequest;
+    const body = request.body;
     if (body.source_id !== undefined) requireSource(caller.claims, 'manage', body.source_id);
     const sourceIds =
       body.source_id === undefined

@@ -1,10 +1,10 @@
 import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { CatalogStore } from '../domain/catalog-store.ts';
-import { policyParam } from './parameters.ts';
+import { policyIdOf } from './parameters.ts';
 
 export function routeDeletePolicy(server: Server, store: CatalogStore): void {
   server.route(metadataCatalog.deletePolicy, async (request) => ({
-    removed: await store.deletePolicy(policyParam(request)),
+    removed: await store.deletePolicy(policyIdOf(request.params)),
   }));
 }

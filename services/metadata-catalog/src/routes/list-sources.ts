@@ -12,7 +12,7 @@ export function routeListSources(server: Server, catalog: Catalog): void {
   server.route(metadataCatalog.listSources, async (request, _reply, { caller, deadlineMs }) => {
     assert(caller, 'the endpoint needs a token');
     const tenantId = requireTenant(caller.claims);
-    const query = request.query as Query;
+    const query = request.query;
     const timeoutMs = Math.min(refreshMsMax, deadlineMs ?? refreshMsMax);
     const mayRead = (sourceId: string) => maySource(caller.claims, 'read', sourceId);
     if (query.source_id !== undefined) {

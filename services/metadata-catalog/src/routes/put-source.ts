@@ -1,8 +1,8 @@
-import { metadataCatalog, type SourceDefinition } from '@hybridstore/contracts';
+import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
-import { requireSame, sourceParam, tenantParam } from './parameters.ts';
+import { requireSame, tenantIdOf } from './parameters.ts';
 
 /** The operator goes on without the node's word: it declares sources before nodes are up. */
 const refreshMsMax = 2_000;
@@ -10,9 +10,9 @@ const refreshMsMax = 2_000;
 /** Idempotent. Where the table is not known, or lacks declared columns, its node is asked once. */
 export function routePutSource(server: Server, catalog: Catalog): void {
   server.route(metadataCatalog.putSource, async (request, _reply, { logger }) => {
-    const tenantId = tenantParam(request);
-    const definition = request.body as SourceDefinition;
-    requireSame('source_id', sourceParam(request), definition.source_id);
+    const tenantId = tenantIdOf(request.params);
+    const definition = request.body;
+    requireSame('source_id', request.params.source_id, definition.source_id);
     const { source, isBehind } = await catalog.declareSource(tenantId, definition);
     if (!isBehind) return source;
     try {

@@ -1,15 +1,15 @@
-import { metadataCatalog, type TenantRegistration } from '@hybridstore/contracts';
+import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
 import type { RefreshLoop } from '../domain/refresh-loop.ts';
-import { requireSame, tenantParam } from './parameters.ts';
+import { requireSame, tenantIdOf } from './parameters.ts';
 
 /** Idempotent. A tenant that is new here, or has moved, is read from its nodes in the background. */
 export function routePutTenant(server: Server, catalog: Catalog, refreshLoop: RefreshLoop): void {
   server.route(metadataCatalog.putTenant, async (request) => {
-    const tenantId = tenantParam(request);
-    const body = request.body as TenantRegistration;
+    const tenantId = tenantIdOf(request.params);
+    const body = request.body;
     requireSame('tenant_id', tenantId, body.tenant_id);
     const nodeUrl = readNodeUrl(body.node_url);
     const hasChanged = await catalog.registerTenant(tenantId, nodeUrl);

@@ -9,7 +9,7 @@ export function routeStatistics(server: Server, catalog: Catalog): void {
   server.route(metadataCatalog.statistics, async (request, _reply, { caller }) => {
     assert(caller, 'the endpoint needs a token');
     const tenantId = requireTenant(caller.claims);
-    const { scans } = request.body as StatisticsRequest;
+    const { scans } = request.body;
     for (const scan of scans) requireSource(caller.claims, 'read', scan.source_id);
     const answers: ScanStatistics[] = [];
     for (const scan of scans) answers.push(await describeScan(catalog, tenantId, scan));

@@ -16,8 +16,8 @@ export class HttpLogTails implements LogTails {
   }
 
   async read(target: MonitoringTarget, cursor: LogCursor | undefined): Promise<LogTail> {
-    const query = cursor ? { after: String(cursor.next), boot: cursor.boot } : {};
-    const tail = await this.#client.call<unknown>(target.url, logTail, {
+    const query = cursor ? { after: cursor.next, boot: cursor.boot } : {};
+    const tail = await this.#client.call(target.url, logTail, {
       token: this.#identity.token(target.tenant_id),
       query,
       timeoutMs: answerMsMax,

@@ -6,8 +6,6 @@ import type { LogCollector } from '../domain/log-collector.ts';
 import type { LogStore, Targets } from '../domain/ports.ts';
 import { waitAtMost } from '../domain/wait-at-most.ts';
 
-type Query = { readonly limit?: number; readonly level?: 'debug' | 'info' | 'warn' | 'error'; readonly since?: string };
-
 const limitDefault = 200;
 const waitMsMax = 2_000;
 
@@ -21,8 +19,8 @@ export type LogRouteOptions = {
 export function routeLogs(server: Server, { store, collector, targets, clock }: LogRouteOptions): void {
   server.route(monitoring.logs, async (request, _reply, { caller }) => {
     assert(caller, 'the endpoint needs a token');
-    const { service } = request.params as { readonly service: string };
-    const query = request.query as Query;
+    const { service } = request.params;
+    const query = request.query;
     const access = decideLogAccess(caller.claims, service);
     if (access.kind === 'none') throw new HybridStoreError('forbidden', access.reason, { service });
     if (!Object.hasOwn(services, service) && !targets.read().some((target) => target.service === service))

@@ -35,7 +35,7 @@ export class HttpInterpreter implements Interpreter {
 
   #send(query: QueryRequest, call: QueryCall): Promise<ParseResponse> {
     const endpoint = query.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
-    return this.#parts.client.call<ParseResponse>(this.#parts.url, endpoint, {
+    return this.#parts.client.call(this.#parts.url, endpoint, {
       ...callOptions(call),
       body: buildBody(query),
     });

@@ -1,4 +1,4 @@
-import { cboEngine, type LogicalPlan, type OptimizeResponse } from '@hybridstore/contracts';
+import { cboEngine, type LogicalPlan } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
 import type { OptimizedQuery, Optimizer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
@@ -16,7 +16,7 @@ export class HttpOptimizer implements Optimizer {
   async optimize(plan: LogicalPlan, call: QueryCall): Promise<OptimizedQuery> {
     const { client, breakers, url } = this.#parts;
     const answer = await breakers.run('cbo-engine', call.signal, () =>
-      client.call<OptimizeResponse>(url, cboEngine.optimize, { ...call, body: { query_plan: plan } }),
+      client.call(url, cboEngine.optimize, { ...call, body: { query_plan: plan } }),
     );
     return { plan: answer.optimized_plan, shape: answer.shape, predictedMs: answer.cost.predicted_ms };
   }

@@ -1,4 +1,4 @@
-import { type CatalogSource, type CatalogSources, metadataCatalog } from '@hybridstore/contracts';
+import { type CatalogSource, metadataCatalog } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
 import type { CatalogPort } from '../domain/ports.ts';
 
@@ -14,7 +14,7 @@ export class HttpCatalog implements CatalogPort {
   }
 
   async sources(token: string, options: { readonly refresh: boolean }): Promise<readonly CatalogSource[]> {
-    const answer = await this.#client.call<CatalogSources>(this.#url, metadataCatalog.listSources, {
+    const answer = await this.#client.call(this.#url, metadataCatalog.listSources, {
       token,
       timeoutMs: answerMsMax,
       ...(options.refresh ? { query: { refresh: 'true' } } : {}),

@@ -1,10 +1,4 @@
-import {
-  type FindBatchResponse,
-  FreshHeader,
-  type Member,
-  tenantNode,
-  type WriteResponse,
-} from '@hybridstore/contracts';
+import { FreshHeader, type Member, tenantNode } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
@@ -38,7 +32,7 @@ export class PeerClient implements MemberCalls, BatchCalls {
   }
 
   async forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult> {
-    const answer = await this.#client.call<WriteResponse>(owner.url, tenantNode.write, {
+    const answer = await this.#client.call(owner.url, tenantNode.write, {
       token: userToken,
       body: { source_id: batch.sourceId, records: batch.records, batch_id: batch.batchId },
       headers: { 'x-hybridstore-member': '1' },
@@ -51,7 +45,7 @@ export class PeerClient implements MemberCalls, BatchCalls {
     const token = this.#identity.token(this.#tenantId);
     const body = { source_id: sourceId, batch_id: batchId };
     const call = { token, body, timeoutMs: announceMsMax };
-    const { found } = await this.#client.call<FindBatchResponse>(member.url, tenantNode.findBatch, call);
+    const { found } = await this.#client.call(member.url, tenantNode.findBatch, call);
     return found ?? undefined;
   }
 

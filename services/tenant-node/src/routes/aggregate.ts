@@ -1,4 +1,4 @@
-import { type AggregateRequest, tenantNode } from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { compileAggregate } from '@hybridstore/sql/dsl';
 import type { TenantNode } from '../domain/node.ts';
@@ -8,7 +8,7 @@ import { createQueryId, deadlineOf, sendWhole } from './query-answer.ts';
 /** `POST /data/aggregate`: groups of one source. */
 export function routeAggregate(server: Server, node: TenantNode): void {
   server.route(tenantNode.aggregate, async (request, reply, context) => {
-    const body = request.body as AggregateRequest;
+    const body = request.body;
     requireOwnSources(context, node.tenantId, 'read', [body.source_id]);
     const schemas = await node.queries.schemas([body.source_id]);
     const query = await node.queries.start({

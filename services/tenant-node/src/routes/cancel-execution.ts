@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeCancelExecution(server: Server, node: TenantNode): void {
   server.route(tenantNode.cancelExecution, (request, _reply, context) => {
     requireOwnTenant(context, node.tenantId);
-    const { query_id } = request.params as { readonly query_id: string };
+    const { query_id } = request.params;
     return { query_id, cancelled: node.queries.cancel(query_id) };
   });
 }

@@ -1,4 +1,4 @@
-import { type CompactTableRequest, type CompactTableResponse, tenantNode } from '@hybridstore/contracts';
+import { type CompactTableResponse, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { requireOwnTenant } from './own-tenant.ts';
@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeCompact(server: Server, node: TenantNode): void {
   server.route(tenantNode.compact, (request, _reply, context): Promise<CompactTableResponse> => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
-    return node.engine.compact(source_id, request.body as CompactTableRequest);
+    const { source_id } = request.params;
+    return node.engine.compact(source_id, request.body);
   });
 }

@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeDeleteSource(server: Server, node: TenantNode): void {
   server.route(tenantNode.deleteSource, async (request, _reply, context) => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
+    const { source_id } = request.params;
     return { source_id, deleted: await node.engine.deleteSource(source_id) };
   });
 }

@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeDrain(server: Server, node: TenantNode): void {
   server.route(tenantNode.drain, async (request, _reply, context): Promise<DrainStatus> => {
     requireOwnTenant(context, node.tenantId);
-    const { cancel } = request.body as { readonly cancel?: boolean };
+    const { cancel } = request.body;
     return cancel === true ? node.drain.cancel() : node.drain.begin();
   });
 }

@@ -1,4 +1,4 @@
-import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { requireOwnSources } from './own-tenant.ts';
@@ -7,7 +7,7 @@ import { sendLines, sendWhole } from './query-answer.ts';
 /** `POST /internal/execute`: runs a plan for the user whose token the call carries. */
 export function routeExecute(server: Server, node: TenantNode): void {
   server.route(tenantNode.execute, async (request, reply, context) => {
-    const body = request.body as ExecuteRequest;
+    const body = request.body;
     // Checked against the scans by `checkPlan`, so the list can be trusted once the query starts.
     const sourceIds = body.plan.tables.map((table) => table.source);
     requireOwnSources(context, node.tenantId, 'read', sourceIds);

@@ -1,4 +1,4 @@
-import { type FindBatchRequest, type FindBatchResponse, tenantNode } from '@hybridstore/contracts';
+import { type FindBatchResponse, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { requireOwnTenant } from './own-tenant.ts';
@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeFindBatch(server: Server, node: TenantNode): void {
   server.route(tenantNode.findBatch, async (request, _reply, context): Promise<FindBatchResponse> => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id, batch_id } = request.body as FindBatchRequest;
+    const { source_id, batch_id } = request.body;
     return { found: (await node.keyedWrites.find(source_id, batch_id)) ?? null };
   });
 }

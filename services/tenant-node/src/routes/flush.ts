@@ -7,7 +7,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeFlush(server: Server, node: TenantNode): void {
   server.route(tenantNode.flush, async (request, _reply, context) => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
+    const { source_id } = request.params;
     const { rows, tableVersion } = await node.engine.flush(source_id);
     return { source_id, rows, table_version: tableVersion };
   });

@@ -1,4 +1,4 @@
-import { type FreshHeader, type FreshRequest, tenantNode } from '@hybridstore/contracts';
+import { type FreshHeader, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { retryLater } from '@hybridstore/runtime';
 import type { TenantNode } from '../domain/node.ts';
@@ -8,7 +8,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeFresh(server: Server, node: TenantNode): void {
   server.route(tenantNode.fresh, async (request, reply, context) => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id, after_lsn } = request.body as FreshRequest;
+    const { source_id, after_lsn } = request.body;
     // A log that is still being replayed knows less than it acknowledged.
     if (node.engine.notReadyReasons().includes('recovering'))
       throw retryLater('unavailable', 'the log is being replayed', 500);

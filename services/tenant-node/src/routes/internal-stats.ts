@@ -8,7 +8,7 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeInternalStats(server: Server, node: TenantNode): void {
   server.route(tenantNode.internalStats, async (request, _reply, context): Promise<SourceStats> => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
+    const { source_id } = request.params;
     return readSourceStats(node, source_id, context.signal);
   });
 }

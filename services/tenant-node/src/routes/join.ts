@@ -1,4 +1,4 @@
-import { type Member, tenantNode } from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { requireOwnTenant } from './own-tenant.ts';
@@ -7,6 +7,6 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeJoin(server: Server, node: TenantNode): void {
   server.route(tenantNode.join, (request, _reply, context) => {
     requireOwnTenant(context, node.tenantId);
-    return { pod: node.pod, epoch: node.members.receive(request.body as Member) };
+    return { pod: node.pod, epoch: node.members.receive(request.body) };
   });
 }

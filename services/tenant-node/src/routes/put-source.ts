@@ -1,4 +1,4 @@
-import { type SourceAdded, type SourceDefinition, tenantNode } from '@hybridstore/contracts';
+import { type SourceAdded, tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { TenantNode } from '../domain/node.ts';
@@ -8,8 +8,8 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routePutSource(server: Server, node: TenantNode): void {
   server.route(tenantNode.putSource, async (request, _reply, context): Promise<SourceAdded> => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
-    const definition = request.body as SourceDefinition;
+    const { source_id } = request.params;
+    const definition = request.body;
     if (definition.source_id !== source_id)
       throw new HybridStoreError('invalid_request', 'source_id: expected the one of the path', {
         field: 'source_id',

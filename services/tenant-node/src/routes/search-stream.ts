@@ -1,4 +1,4 @@
-import { type SearchRequest, tenantNode } from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { sendLines } from './query-answer.ts';
@@ -7,6 +7,6 @@ import { startSearch } from './search.ts';
 /** `POST /data/search/stream`: the records of a search, one `{source_id, fields}` a line. */
 export function routeSearchStream(server: Server, node: TenantNode): void {
   server.route(tenantNode.searchStream, async (request, reply, context) =>
-    sendLines(reply, await startSearch(node, request.body as SearchRequest, context, '\n'), context),
+    sendLines(reply, await startSearch(node, request.body, context, '\n'), context),
   );
 }

@@ -10,7 +10,7 @@ import { createQueryId, deadlineOf, sendWhole } from './query-answer.ts';
 /** `POST /data/search`: records of one or several sources. */
 export function routeSearch(server: Server, node: TenantNode): void {
   server.route(tenantNode.search, async (request, reply, context) => {
-    const query = await startSearch(node, request.body as SearchRequest, context, ',');
+    const query = await startSearch(node, request.body, context, ',');
     return sendWhole(reply, query, { field: 'records', hasColumns: false });
   });
 }

@@ -7,8 +7,8 @@ import { requireOwnTenant } from './own-tenant.ts';
 export function routeSnapshot(server: Server, node: TenantNode): void {
   server.route(tenantNode.snapshot, async (request, _reply, context): Promise<TableSnapshot> => {
     requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params as { readonly source_id: string };
-    const place = request.query as { readonly offset?: number; readonly version?: number };
+    const { source_id } = request.params;
+    const place = request.query;
     const { definition } = await node.engine.source(source_id);
     const { state, files, nextOffset } = await node.snapshots.read(source_id, place);
     const own = node.engine.fresh(source_id, 0);

@@ -7,7 +7,7 @@ import { requireOwnSources } from './own-tenant.ts';
 /** `GET /sources/:source_id/stats`. */
 export function routeSourceStats(server: Server, node: TenantNode): void {
   server.route(tenantNode.sourceStats, async (request, _reply, context): Promise<SourceStats> => {
-    const { source_id } = request.params as { readonly source_id: string };
+    const { source_id } = request.params;
     requireOwnSources(context, node.tenantId, 'read', [source_id]);
     return readSourceStats(node, source_id, context.signal);
   });

@@ -1,4 +1,4 @@
-import { BatchId, tenantNode, type WriteRequest, type WriteResponse } from '@hybridstore/contracts';
+import { BatchId, tenantNode, type WriteResponse } from '@hybridstore/contracts';
 import { compileValidator, type Server } from '@hybridstore/http';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { TenantNode } from '../domain/node.ts';
@@ -11,7 +11,7 @@ const checkBatchId = compileValidator(BatchId);
 /** `POST /data/write`: acknowledged when the rows are on disk. */
 export function routeWrite(server: Server, node: TenantNode): void {
   server.route(tenantNode.write, async (request, _reply, context): Promise<WriteResponse> => {
-    const body = request.body as WriteRequest;
+    const body = request.body;
     requireOwnSources(context, node.tenantId, 'write', [body.source_id]);
     const batchId = readBatchId(request.headers['idempotency-key'], body.batch_id);
     if (!node.members.isJoined)

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { CommitNotice, Endpoint } from '@hybridstore/contracts';
+import type { CommitNotice } from '@hybridstore/contracts';
 import type { Commit, SourceState } from '@hybridstore/engine';
-import type { CallOptions } from '@hybridstore/http';
 import { type ErrorDetails, HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { CommitNotices } from '../../src/clients/commit-notices.ts';
@@ -16,11 +15,13 @@ function createWorld() {
   const told: CommitNotice[] = [];
   const failures: HybridStoreError[] = [];
   const client = {
-    call: async <T>(_url: string, _endpoint: Endpoint, options: CallOptions = {}): Promise<T> => {
+    // Called with one endpoint only; what it answers is not read.
+    call: async (_url: string, _endpoint: unknown, ...rest: readonly unknown[]) => {
       const failure = failures.shift();
       if (failure) throw failure;
-      told.push(options.body as CommitNotice);
-      return {} as T;
+      const [options] = rest as [{ readonly body: CommitNotice }];
+      told.push(options.body);
+      return {} as never;
     },
   };
   const source: SourceState = {
