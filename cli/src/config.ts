@@ -42,7 +42,7 @@ const systemNamespaceDefault = 'hybridstore-system';
  * Which platform is meant: the flags, then HYBRIDSTORE_* and KUBECONFIG, then the embedded platform whose data folder is
  * here. An explicit KUBECONFIG wins over a data folder that happens to lie here.
  */
-export function readSettings(flags: GlobalFlags, variables: NodeJS.ProcessEnv = process.env): Settings {
+export function readSettings(flags: GlobalFlags, variables: Readonly<NodeJS.ProcessEnv>): Settings {
   const kubeconfig = flags.kubeconfig ?? (flags.dataDir === undefined ? variables['KUBECONFIG'] : undefined);
   const dataDir = resolve(flags.dataDir ?? variables['HYBRIDSTORE_DATA_DIR'] ?? dataDirDefault);
   const endpoints = kubeconfig === undefined || kubeconfig === '' ? readEndpoints(dataDir) : undefined;

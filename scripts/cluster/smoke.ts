@@ -102,15 +102,7 @@ async function deploy(cluster: Cluster): Promise<void> {
 
 /** Addons and WebAssembly do their work in a pod: the image holds every file and library that they need. */
 async function checkNativePackages(cluster: Cluster): Promise<void> {
-  const script = `import { DuckDBInstance } from '@duckdb/node-api';
-    import argon2 from '@node-rs/argon2';
-    import bcrypt from 'bcrypt';
-    import * as polyglot from '@polyglot-sql/sdk';
-    const connection = await (await DuckDBInstance.create(':memory:')).connect();
-    const sum = (await connection.runAndReadAll('SELECT sum(range)::INTEGER FROM range(5)')).getRows()[0][0];
-    const argon = await argon2.verify(await argon2.hash('secret'), 'secret');
-    const legacy = await bcrypt.compare('secret', await bcrypt.hash('secret', 4));
-    console.log(JSON.stringify([sum, argon, legacy, Object.keys(polyglot).length > 0]));`;
+  const script = readFileSync(new URL('./smoke/addons.js', import.meta.url), 'utf8');
   assert.deepEqual(JSON.parse(await inPod(cluster, 'smoke-0', script)), [10, true, true, true]);
 }
 

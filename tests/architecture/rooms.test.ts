@@ -96,6 +96,47 @@ describe('the rooms', () => {
       'may not import services/metadata-catalog/src/app.ts',
     ],
     ['services/cbo-engine/src/app.ts', 'const port = process.env.PORT;', 'may not reach for the environment'],
+    ...[
+      'cli/src/load/x.ts',
+      'cli/src/output/x.ts',
+      'cli/src/resources/x.ts',
+      'cli/src/commands/x.ts',
+      'cli/src/connection.ts',
+      'cli/src/command-line.ts',
+    ].map(
+      (file) =>
+        [file, "import { tenants } from '@hybridstore/operator';", 'may not import @hybridstore/operator'] as const,
+    ),
+    [
+      'cli/src/load/x.ts',
+      "import { formatTable } from '../output/table.ts';",
+      'may not import cli/src/output/table.ts',
+    ],
+    ['cli/src/load/x.ts', "import { HttpClient } from '@hybridstore/http';", 'may not import @hybridstore/http'],
+    [
+      'cli/src/commands/x.ts',
+      "import { EmbeddedPlatform } from '@hybridstore/embedded-kubernetes';",
+      'may not import @hybridstore/embedded-kubernetes',
+    ],
+    ['cli/src/commands/x.ts', "import { parse } from 'csv-parse';", 'may not import npm:csv-parse'],
+    ['cli/src/commands/x.ts', 'const home = process.env.HOME;', 'may not reach for the environment'],
+    [
+      'scripts/cluster/x.ts',
+      "import { startOperator } from '@hybridstore/operator';",
+      'may not import @hybridstore/operator',
+    ],
+    [
+      'scripts/generate/x.ts',
+      "import { buildStatefulSet } from '../../operator/src/resources/stateful-set.ts';",
+      'may not import operator/src/resources/stateful-set.ts',
+    ],
+    ['scripts/build.ts', "import { services } from '@hybridstore/contracts';", 'may not import @hybridstore/contracts'],
+    ['scripts/x.ts', '', 'stands in no room'],
+    [
+      'bench/query.ts',
+      "import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';",
+      'may not import @hybridstore/embedded-kubernetes',
+    ],
     [
       'scripts/start/x.ts',
       "import { createApp } from '../../services/tenant-node/src/app.ts';",

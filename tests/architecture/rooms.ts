@@ -27,7 +27,6 @@ const node = (...names: readonly string[]): RegExp => new RegExp(`^node:(${names
 /** Modules of Node that compute: none of them reaches outside the process. */
 const pureNode = node('assert', 'buffer', 'crypto', 'util', 'path', 'zlib');
 const anyNode = /^node:/;
-const anyNpm = /^npm:/;
 
 const contracts = 'packages/contracts/src';
 const runtime = 'packages/runtime/src';
@@ -353,111 +352,170 @@ const ownRooms: readonly Room[] = [
   },
 ];
 
+const cli = 'cli/src';
+
 const cliRooms: readonly Room[] = [
   {
     name: 'cli/load',
-    files: inside('cli/src/load'),
+    files: inside(`${cli}/load`),
     mayImport: [
-      our('contracts', 'runtime', 'http'),
-      anyNode,
-      npm('apache-arrow', 'csv-parse', 'hyparquet', 'hyparquet-compressors', 'lossless-json'),
-      inside('cli/src/load'),
-      /^cli\/src\/(io|usage-error|read-json-file)\.ts$/,
-      file('cli/src/output/progress.ts'),
+      our('contracts', 'runtime'),
+      node('fs', 'stream', 'readline', 'zlib', 'crypto'),
+      npm('apache-arrow', 'csv-parse', 'hyparquet'),
+      inside(`${cli}/load`),
+      file(`${cli}/usage-error.ts`),
     ],
-    mustNotReach: noEnvironment,
+    mustNotReach: pureReach,
   },
   {
     name: 'cli/output',
-    files: inside('cli/src/output'),
+    files: inside(`${cli}/output`),
     mayImport: [
       our('contracts', 'runtime', 'controller-runtime'),
-      pureNode,
-      npm('cli-table3', 'cli-progress', 'picocolors', 'yaml'),
-      inside('cli/src/output'),
-      file('cli/src/io.ts'),
+      npm('cli-table3', 'cli-progress'),
+      inside(`${cli}/output`),
+      file(`${cli}/io.ts`),
     ],
-    mustNotReach: noEnvironment,
+    mustNotReach: ['random', 'environment'],
   },
   {
     name: 'cli/resources',
-    files: inside('cli/src/resources'),
+    files: inside(`${cli}/resources`),
     mayImport: [
       our('contracts', 'runtime', 'controller-runtime'),
-      anyNode,
+      node('fs', 'path'),
       npm('yaml'),
-      inside('cli/src/resources'),
-      /^cli\/src\/(io|usage-error)\.ts$/,
+      inside(`${cli}/resources`),
+      file(`${cli}/io.ts`),
+      file(`${cli}/usage-error.ts`),
     ],
-    mustNotReach: noEnvironment,
+    mustNotReach: pureReach,
   },
   {
     name: 'cli/commands',
-    files: inside('cli/src/commands'),
-    mayImport: [our('contracts', 'runtime', 'http', 'controller-runtime'), anyNode, anyNpm, inside('cli/src')],
-    mustNotReach: noEnvironment,
+    files: inside(`${cli}/commands`),
+    mayImport: [
+      our('contracts', 'runtime', 'controller-runtime'),
+      node('fs', 'path', 'stream', 'util'),
+      npm('commander', 'yaml'),
+      new RegExp(`^${cli}/(commands|load|output|resources)/`),
+      new RegExp(`^${cli}/(connection|io|usage-error)\\.ts$`),
+    ],
+    mustNotReach: ['random', 'environment'],
+  },
+  {
+    name: 'cli/io',
+    files: file(`${cli}/io.ts`),
+    mayImport: [node('stream'), npm('picocolors')],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'cli/connection',
+    files: new RegExp(`^${cli}/(connection|config|port-forward|read-json-file|usage-error)\\.ts$`),
+    mayImport: [
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
+      node('fs', 'net', 'path'),
+      npm('@kubernetes/client-node'),
+      new RegExp(`^${cli}/(connection|config|port-forward|read-json-file|usage-error)\\.ts$`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'cli/command-line',
+    files: file(`${cli}/command-line.ts`),
+    mayImport: [npm('commander'), inside(cli)],
+    mustNotReach: pureReach,
   },
   {
     name: 'cli/main',
-    files: /^cli\/src\/[^/]+\.ts$/,
-    mayImport: [our('contracts', 'runtime', 'http', 'controller-runtime'), anyNode, anyNpm, inside('cli/src')],
+    files: file(`${cli}/main.ts`),
+    mayImport: [file(`${cli}/command-line.ts`)],
   },
 ];
 
 /** Scripts put the parts together by their front doors; a service is a program to them, never a module. */
-const frontDoors = our('contracts', 'runtime', 'http', 'controller-runtime', 'embedded-kubernetes', 'operator');
 const scriptRooms: readonly Room[] = [
   {
+    // The one place that puts the operator and the embedded Kubernetes together.
     name: 'scripts/start',
     files: /^scripts\/(start\.ts$|start\/)/,
     mayImport: [
-      frontDoors,
-      anyNode,
-      npm('yaml', 'picocolors', 'cli-progress'),
+      our('contracts', 'runtime', 'http', 'controller-runtime', 'embedded-kubernetes', 'operator'),
+      node('fs', 'path', 'url', 'util', 'net', 'crypto', 'child_process', 'timers'),
+      npm('yaml'),
       inside('scripts/start'),
-      inside('cli/src/(load|output)'),
       file('cli/src/io.ts'),
+      /^cli\/src\/(load\/(load-rows|read-file)|output\/(progress|table))\.ts$/,
     ],
   },
   {
+    name: 'scripts/cluster/tar',
+    files: /^scripts\/cluster\/tar\.ts$/,
+    mayImport: [node('fs'), npm('tar-stream')],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'scripts/cluster',
-    files: /^scripts\/(cluster|kind-up\.ts$)/,
-    mayImport: [
-      our('contracts'),
-      anyNode,
-      npm('yaml', 'tar-stream', '@node-rs/argon2', '@polyglot-sql/sdk', 'bcrypt'),
-      inside('scripts/cluster'),
-      file('scripts/build.ts'),
-    ],
+    files: inside('scripts/cluster'),
+    mayImport: [anyNode, inside('scripts/cluster'), file('scripts/build.ts')],
+  },
+  {
+    name: 'scripts/kind-up',
+    files: file('scripts/kind-up.ts'),
+    mayImport: [node('child_process', 'fs', 'path', 'url'), file('scripts/cluster/volumes.ts')],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'scripts/test-cluster',
+    files: file('scripts/test-cluster.ts'),
+    mayImport: [our('operator'), node('child_process', 'fs', 'path', 'url'), inside('scripts/cluster')],
   },
   {
     name: 'scripts/generate',
     files: /^scripts\/(generate\.ts$|generate\/)/,
     mayImport: [
-      our('contracts', 'http', 'runtime', 'controller-runtime'),
-      anyNode,
+      our('contracts', 'http', 'controller-runtime'),
+      node('crypto', 'fs', 'path', 'url'),
       npm('yaml', 'typebox'),
       inside('scripts/generate'),
       // The chart's permissions stand beside the code that needs them.
       new RegExp(`^${operator}/[a-z-]+/rbac\\.ts$`),
     ],
+    mustNotReach: pureReach,
   },
   {
-    name: 'scripts',
-    files: /^scripts\/[^/]+\.ts$/,
-    mayImport: [our('contracts', 'operator'), anyNode, npm('esbuild'), /^scripts\//],
+    name: 'scripts/build',
+    files: file('scripts/build.ts'),
+    mayImport: [node('fs', 'path', 'url'), npm('esbuild')],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'scripts/tools',
+    files: /^scripts\/(biome|test)\.ts$/,
+    mayImport: [node('child_process', 'fs', 'test', 'url')],
+  },
+  {
+    // The one figure that is measured without processes: an operator against an API server of the same process.
+    name: 'bench/reconcile',
+    files: file('bench/reconcile.ts'),
+    mayImport: [
+      our('contracts', 'runtime', 'http', 'controller-runtime', 'embedded-kubernetes', 'operator', 'test-kit'),
+      anyNode,
+      npm('yaml'),
+      /^bench\//,
+      inside('scripts/start'),
+    ],
   },
   {
     name: 'bench',
     files: /^bench\/[^/]+\.ts$/,
     mayImport: [
-      frontDoors,
-      our('test-kit'),
+      our('contracts', 'runtime', 'http', 'controller-runtime', 'operator', 'test-kit'),
       anyNode,
-      npm('@duckdb/node-api', 'undici', 'cli-table3', 'yaml'),
+      npm('@duckdb/node-api'),
       /^bench\//,
-      inside('scripts/start'),
-      inside('cli/src/load'),
+      /^scripts\/start\/(platform-process|settings|wait-until-ready)\.ts$/,
+      /^cli\/src\/load\/(load-rows|prepare-row|read-file|row)\.ts$/,
     ],
   },
 ];
