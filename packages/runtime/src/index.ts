@@ -7,6 +7,7 @@ export * from './exact-number.ts';
 export * from './log.ts';
 export * from './lru-cache.ts';
 export * from './metrics.ts';
+export * from './private-database.ts';
 export * from './semaphore.ts';
 export * from './shutdown.ts';
 export * from './signing-key.ts';

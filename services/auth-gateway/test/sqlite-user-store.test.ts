@@ -44,6 +44,7 @@ describe('the file of users', () => {
     using folder = createTemporaryFolder();
     const database = openUsersDatabase(join(folder.path, 'deep/users'));
     assert.equal(statSync(join(folder.path, 'deep/users/users.sqlite')).mode & 0o777, 0o600);
+    assert.equal(statSync(join(folder.path, 'deep/users')).mode & 0o777, 0o700);
     const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
     assert.deepEqual([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys')], ['wal', 2, 1]);
     database.close();

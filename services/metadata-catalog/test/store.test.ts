@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { HybridStoreError } from '@hybridstore/runtime';
@@ -92,6 +92,14 @@ test('a database of another version is set aside', async () => {
   database.close();
 });
 
+test('a new database is for this user only', () => {
+  using folder = createTemporaryFolder();
+  const { database } = openDatabase(`${folder.path}/data`);
+  const modes = ['data', 'data/catalog.sqlite'].map((name) => statSync(`${folder.path}/${name}`).mode & 0o777);
+  assert.deepEqual(modes, [0o700, 0o600]);
+  database.close();
+});
+
 test('a folder that cannot be written is refused by the name of the variable', () => {
   using folder = createTemporaryFolder();
   writeFileSync(`${folder.path}/file`, '');
@@ -101,7 +109,7 @@ test('a folder that cannot be written is refused by the name of the variable', (
   );
 });
 
-test('a declaration does not change a table that a node has told of', async () => {
+test('a declaration does not change a table that a node has reported', async () => {
   using folder = createTemporaryFolder();
   const store = new SqliteCatalogStore(openDatabase(folder.path).database);
   await store.replaceTable(head(1), [], 1);

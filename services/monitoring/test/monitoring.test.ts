@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -138,7 +138,7 @@ const administrator = () => issuer.sign('auth-gateway', { sub: 'user:root', plat
 const events = (page: LogPage) => page.entries.map((entry) => entry.event);
 
 describe('/health/all', () => {
-  it('tells of every process, with version and reasons', async () => {
+  it('shows every process, with version and reasons', async () => {
     const { body } = await get<HealthAll>('/health/all', administrator());
     assert.deepEqual(
       [body.status, body.services.map((one) => [one.instance, one.status, one.version])],
@@ -446,6 +446,13 @@ describe('starting', () => {
       () => SqliteLogStore.open(join(folder.path, 'file'), 1),
       /DATA_PATH: expected a folder that can be written/,
     );
+  });
+
+  it('makes its log database for this user only', () => {
+    const data = join(folder.path, 'new');
+    SqliteLogStore.open(data, 1).close();
+    const modes = [data, join(data, 'logs.sqlite')].map((path) => statSync(path).mode & 0o777);
+    assert.deepEqual(modes, [0o700, 0o600]);
   });
 
   it('serves the dashboard where it is switched on', async () => {

@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { HybridStoreError } from '@hybridstore/runtime';
+import type { DatabaseSync } from 'node:sqlite';
+import { HybridStoreError, openPrivateDatabase } from '@hybridstore/runtime';
 
 /** One statement list a version; a database is brought forward from the version in its `user_version`. */
 const migrations: readonly string[] = [
@@ -43,21 +43,22 @@ const migrations: readonly string[] = [
    CREATE INDEX revocations_by_time ON revocations (revoked_at_ms);`,
 ];
 
+const fileName = 'users.sqlite';
+
 /**
  * Opens `<folder>/users.sqlite`, readable by this user only, brought to the newest version. An unusable folder is a
  * start-up error that names USERS_PATH. FULL: a revocation that was answered must survive the machine.
  */
 export function openUsersDatabase(folder: string): DatabaseSync {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const path = join(folder, 'users.sqlite');
-    const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 2_000 });
-    chmodSync(path, 0o600);
+    const database = openPrivateDatabase(folder, fileName, { enableForeignKeyConstraints: true, timeout: 2_000 });
+    // One that was put back from a copy may be readable by others.
+    chmodSync(join(folder, fileName), 0o600);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     migrate(database);
     return database;
   } catch (cause) {
-    if (isDamage(cause)) throw damaged(join(folder, 'users.sqlite'), cause);
+    if (isDamage(cause)) throw damaged(join(folder, fileName), cause);
     const found = cause instanceof Error && 'code' in cause ? `${folder} (${String(cause.code)})` : folder;
     throw new HybridStoreError(
       'invalid_request',

@@ -1,7 +1,7 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { wrongVariable } from '@hybridstore/runtime';
+import type { DatabaseSync } from 'node:sqlite';
+import { openPrivateDatabase, wrongVariable } from '@hybridstore/runtime';
 import { createTables, storeVersion } from './schema.ts';
 
 export type OpenedDatabase = {
@@ -20,13 +20,11 @@ const unreadableCodes: readonly number[] = [11, 26];
  * `invalid_request` naming DATA_PATH when the folder cannot be written.
  */
 export function openDatabase(folder: string): OpenedDatabase {
-  const path = join(folder, fileName);
   try {
-    mkdirSync(folder, { recursive: true });
-    const database = tryOpen(path);
+    const database = tryOpen(folder);
     if (database) return { database, setAside: undefined };
-    const setAside = moveAside(path);
-    const fresh = tryOpen(path);
+    const setAside = moveAside(join(folder, fileName));
+    const fresh = tryOpen(folder);
     if (!fresh) throw new Error('an empty database is not readable');
     return { database: fresh, setAside };
   } catch (cause) {
@@ -34,8 +32,8 @@ export function openDatabase(folder: string): OpenedDatabase {
   }
 }
 
-function tryOpen(path: string): DatabaseSync | undefined {
-  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+function tryOpen(folder: string): DatabaseSync | undefined {
+  const database = openPrivateDatabase(folder, fileName, { enableForeignKeyConstraints: true });
   try {
     database.exec('pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 5000');
     if (prepareVersion(database)) return database;
@@ -58,6 +56,7 @@ function prepareVersion(database: DatabaseSync): boolean {
   return true;
 }
 
+/** Not synced: after a crash the next start finds the same file under its old name, and sets it aside again. */
 function moveAside(path: string): string {
   const aside = `${path}.unusable`;
   renameSync(path, aside);

@@ -2,7 +2,7 @@ import type { HealthAll, ServiceHealth, TokenClaims } from '@hybridstore/contrac
 import { type Sighting, summarize } from './health-board.ts';
 
 /**
- * What a caller may see of the platform's health. The shared services: everybody. Nodes of a tenant, whose names tell who
+ * What a caller may see of the platform's health. The shared services: everybody. Nodes of a tenant, whose names show who
  * is a tenant here: callers whose token is for that tenant, and platform administrators. To others the nodes they may not
  * see are one line together, so that the word `healthy` means the same to all.
  */

@@ -1,10 +1,11 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogEntry } from '@hybridstore/contracts';
-import { wrongVariable } from '@hybridstore/runtime';
+import { openPrivateDatabase, wrongVariable } from '@hybridstore/runtime';
 import type { LogCursor, LogFilter, LogStore } from '../domain/ports.ts';
 
+const fileName = 'logs.sqlite';
 const schemaVersion = 1;
 const schema = `
 drop table if exists entries;
@@ -54,10 +55,9 @@ export class SqliteLogStore implements LogStore {
   /** Throws `invalid_request` naming DATA_PATH when the folder cannot be used. */
   static open(folder: string, bytesMax: number): SqliteLogStore {
     try {
-      mkdirSync(folder, { recursive: true });
-      const path = join(folder, 'logs.sqlite');
-      const database = new DatabaseSync(path, { timeout: 5_000 });
-      chmodSync(path, 0o600);
+      const database = openPrivateDatabase(folder, fileName, { timeout: 5_000 });
+      // One that was put back from a copy may be readable by others.
+      chmodSync(join(folder, fileName), 0o600);
       database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
       const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
       if (version !== schemaVersion) database.exec(`begin; ${schema} pragma user_version = ${schemaVersion}; commit;`);
@@ -148,7 +148,7 @@ export class SqliteLogStore implements LogStore {
     return sum.count;
   }
 
-  /** One transaction whose work tells by how many bytes the store grew. */
+  /** One transaction whose work returns by how many bytes the store grew. */
   #transact(work: () => number): void {
     this.#database.exec('begin immediate');
     try {
