@@ -76,7 +76,7 @@ describe('users of an older system', () => {
     ],
   ];
   for (const [what, line, message] of wrongs) {
-    it(`with ${what} are refused by line, and no hash is told`, () => {
+    it(`with ${what} are refused by line, and no hash is shown`, () => {
       assert.throws(() => parseLegacyUsers(line, 12), { code: 'invalid_request', message });
     });
   }

@@ -72,7 +72,7 @@ describe('the process', () => {
     ['a HOST that is not here', () => ({ HOST: '192.0.2.1' }), /HOST: expected an address of this machine/],
   ];
   for (const [what, change, message] of refusals) {
-    it(`does not start with ${what}, says so in one line and does not tell the secret`, async () => {
+    it(`does not start with ${what}, says so in one line and does not show the secret`, async () => {
       using folder = createTemporaryFolder();
       const gateway = start({ ...variables(folder.path), ...change(folder.path) });
       const { code, errors } = await gateway.exited;

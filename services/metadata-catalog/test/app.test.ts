@@ -214,7 +214,7 @@ test('a source that is not known is read from the node when a user asks for it',
   assert.deepEqual([missing.status, listOf(missing.body)], [200, []]);
 });
 
-test('refresh=true reads tables again that no notice told of', async () => {
+test('refresh=true reads tables again that no notice reported', async () => {
   await using catalog = await TestCatalog.start();
   catalog.node.put('events', { version: 1 });
   await catalog.registerTenant();

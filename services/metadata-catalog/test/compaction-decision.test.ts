@@ -29,6 +29,14 @@ const cases: readonly Case[] = [
       [2, 3],
     ],
   },
+  {
+    fact: 'the drawing at the decision is true',
+    files: [[40], [40], [60], [40], [40], [20]],
+    groups: [
+      [0, 1, 5],
+      [3, 4],
+    ],
+  },
   { fact: 'a full group is exactly the greatest size', files: [[40], [40], [20]], groups: [[0, 1, 2]] },
   { fact: 'what fits into no group stays as it is', files: [[49], [49], [3]], groups: [[0, 1]] },
   {

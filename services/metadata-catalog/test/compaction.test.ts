@@ -85,7 +85,7 @@ test('an order for a table that its node does not show fails with the reason, an
   );
 });
 
-test('a dry run tells what would be merged and merges nothing', async () => {
+test('a dry run shows what would be merged and merges nothing', async () => {
   await using catalog = await TestCatalog.start();
   catalog.node.put('events', { files: small(4) });
   catalog.node.put('orders');
@@ -348,7 +348,7 @@ test('a clock set back by a day delays a policy by its interval at most', async 
   assert.equal(table.files.length, 1);
 });
 
-test('the scheduler looks at policies by itself and stops when told to', async () => {
+test('the scheduler looks at policies by itself and stops when it has to', async () => {
   await using catalog = await TestCatalog.start();
   catalog.node.put('events', { files: small(2) });
   await catalog.registerTenant();

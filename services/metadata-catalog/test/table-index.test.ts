@@ -100,7 +100,7 @@ test('large integers and decimals are ordered exactly, text by code points', () 
   assert.deepEqual(order('double', ['NaN', 'Infinity', '-1.5', '1e3']), ['-1.5', '1e3', 'Infinity', 'NaN']);
 });
 
-test('after any changes the index tells what a new one of the same files would', () => {
+test('after any changes the index says what a new one of the same files would', () => {
   const step = fc.record({
     removed: fc.array(fc.nat(20), { maxLength: 4 }),
     added: fc.array(fc.tuple(fc.nat(20), fc.nat(30), fc.nat(50)), { maxLength: 4 }),

@@ -2,7 +2,7 @@ import type { FileStatistics } from '@hybridstore/contracts';
 
 export const mebibyte = 1_048_576;
 
-/** A file of 10 rows with ids 0 to 9, unless told otherwise. */
+/** A file of 10 rows with ids 0 to 9, unless the test says otherwise. */
 export function testFile(path: string, file: Partial<FileStatistics> = {}): FileStatistics {
   return {
     path,

@@ -4,13 +4,13 @@ import type { AnswerHead } from '../ports.ts';
 
 type Controller = Dispatcher.DispatchController;
 
-/** How a call ended: `isOpen` tells whether a part of an answer was given already. */
+/** How a call ended; `isOpen`: a part of an answer was given already. */
 export type AnswerEnd = { readonly error: unknown; readonly isOpen: boolean } | undefined;
 
 /**
  * Takes the answer of a service off the connection and into the client's, at the pace of the client. It stands in for
  * undici's own stream(), which costs a sixth more CPU a call: it follows the life of any Writable, while here the caller's
- * signal tells already when the client is gone.
+ * signal ends already when the client is gone.
  */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal;

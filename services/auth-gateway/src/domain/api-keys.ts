@@ -69,7 +69,7 @@ export class ApiKeys {
     return keys.filter((key) => key.expiresAtMs > this.#clock.now()).map(describeKey);
   }
 
-  /** `not_found` when the caller has no such key: of foreign keys nothing is told. */
+  /** `not_found` when the caller has no such key: of foreign keys nothing is shown. */
   async revoke(claims: TokenClaims, keyId: string): Promise<void> {
     if (!(await this.#store.deleteKey(requireUser(claims), keyId)))
       throw new HybridStoreError('not_found', `key ${keyId} does not exist`, { key_id: keyId });

@@ -2,7 +2,7 @@
  * Which headers cross the gateway. Towards the services: a short list of what they read, and nothing else, so that no
  * header of identity or forwarding (X-Forwarded-*, Forwarded, Via, X-Real-IP, X-User-*, Cookie …) can ever be believed
  * behind it, whatever its name. Towards the client: all but those of one connection (RFC 9110, section 7.6.1) and those
- * that tell what runs here.
+ * that name what runs here.
  */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 

@@ -85,7 +85,7 @@ function readsOnly(endpoint: Endpoint): boolean {
 function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead): FastifyReply['raw'] {
   reply.hijack();
   reply.raw.on('error', () => {
-    // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to be told.
+    // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to notify.
   });
   try {
     return reply.raw.writeHead(head.status, {
@@ -94,7 +94,7 @@ function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead)
       'x-request-id': context.requestId,
     });
   } catch (error) {
-    // A head that HTTP cannot carry: out of fastify's hands, only an end of the connection tells the client.
+    // A head that HTTP cannot carry: out of fastify's hands, only an end of the connection reaches the client.
     reply.raw.destroy();
     throw error;
   }

@@ -14,7 +14,7 @@ import type { NodeAddress, NodeCall, TenantNodes, WholeTable } from '../domain/t
 const pagesMax = 10_000;
 const filesMax = 200_000;
 
-/** Tenant nodes over HTTP, with this service's own token for the tenant in question. */
+/** Tenant nodes over HTTP, with this service's own token for the tenant that is called. */
 export class HttpTenantNodes implements TenantNodes {
   readonly #client: HttpClient;
   readonly #identity: ServiceIdentity;

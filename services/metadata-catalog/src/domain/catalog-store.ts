@@ -13,7 +13,7 @@ export type StoredTenant = {
   readonly lastRefreshAtMs: number | null;
 };
 
-/** What the catalog knows of a source. `tableVersion` is null while no node has told of the table: then only the declaration is known. */
+/** What the catalog knows of a source. `tableVersion` is null while no node has reported the table: then only the declaration is known. */
 export type StoredSource = {
   readonly tenantId: string;
   readonly sourceId: string;
@@ -79,7 +79,7 @@ export interface CatalogStore {
 
   sources(tenantId: string): Promise<readonly StoredSource[]>;
   source(tenantId: string, sourceId: string): Promise<StoredSource | undefined>;
-  /** A declaration changes `definition` and `columns` only while no node has told of the table. */
+  /** A declaration changes `definition` and `columns` only while no node has reported the table. */
   declareSource(
     tenantId: string,
     definition: SourceDefinition,

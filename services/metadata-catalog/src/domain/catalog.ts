@@ -190,7 +190,7 @@ export class Catalog {
     await this.#changes.run(keyOf(tenantId, sourceId), () => this.#forgetTable(tenantId, sourceId));
   }
 
-  /** What a node no longer has is dropped; a declaration stays, as it was before any node told of the table. */
+  /** What a node no longer has is dropped; a declaration stays, as it was before any node reported the table. */
   async #forgetTable(tenantId: string, sourceId: string): Promise<void> {
     const { store, tables, clock } = this.#options;
     const held = await store.source(tenantId, sourceId);
@@ -202,7 +202,7 @@ export class Catalog {
   }
 
   /**
-   * Idempotent. Of a table that no node has told of, it keeps what is declared. `isBehind`: the table is not known yet, or
+   * Idempotent. Of a table that no node has reported, it keeps what is declared. `isBehind`: the table is not known yet, or
    * lacks columns that are declared.
    */
   async declareSource(tenantId: string, definition: SourceDefinition): Promise<DeclaredSource> {
@@ -253,7 +253,7 @@ export class Catalog {
     }
   }
 
-  /** Where a tenant's nodes answer: as registered by the operator, else by the template. Never as told by a notice: service tokens go there. */
+  /** Where a tenant's nodes answer: as registered by the operator, else by the template. Never as a notice says: service tokens go there. */
   async address(tenantId: string): Promise<NodeAddress> {
     const tenant = await this.#options.store.tenant(tenantId);
     return { tenantId, url: tenant?.nodeUrl ?? tenantUrl(this.#options.tenantUrlTemplate, tenantId) };

@@ -8,7 +8,7 @@ const wholeTextCharactersMax = 31;
 
 /**
  * Bounds of one column over the files of a table. Adding a file is cheap and exact; taking one away needs a new
- * summary. A bound is unknown (null) as soon as one file with values does not tell it.
+ * summary. A bound is unknown (null) as soon as one file with values lacks it.
  */
 export class ColumnSummary {
   readonly #order: BoundOrder;

@@ -2,7 +2,7 @@ import type { CommitNotice } from '@hybridstore/contracts';
 
 /**
  * What a commit notice means for a table held at `heldVersion` (null: not held).
- * `replace`: the notice tells of the whole table. `apply`: it continues what is held. `ignore`: it tells nothing new.
+ * `replace`: the notice holds the whole table. `apply`: it continues what is held. `ignore`: it holds nothing new.
  * `reread`: versions are missing in between (a lost or overtaken notice), so the table is read from the node again.
  */
 export type CommitDecision = 'replace' | 'apply' | 'ignore' | 'reread';

@@ -12,9 +12,24 @@ const filesPerGroupMax = 1_000;
 
 /**
  * Which files of a table to merge. Files of `fileBytesMin` and more are left alone; smaller ones of the same partition
- * value are packed, first fit in order of age, into groups of at most `fileBytesMax`. Age instead of size as the order
- * keeps rows that came together together, so that time ranges of the merged files stay narrow and prune well; first fit
- * still leaves at most one group of a partition value below half of the bound. A group of one file is no work.
+ * value are packed, first fit in order of age, into groups of at most `fileBytesMax`. A group of one file is no work.
+ *
+ * One partition value, oldest first, with bounds of 50 and 100 MiB:
+ * ```text
+ * f0   f1   f2   f3   f4   f5
+ * 40   40   60   40   40   20
+ *  |    |         |    |    |
+ *  +----+---------|----|----+    group 1: f0 f1 f5, 100 MiB: f3 and f4 did not fit, f5 does
+ *            |    +----+         group 2: f3 f4, 80 MiB
+ *            left alone: rewriting 60 MiB would gain one file
+ * ```
+ * Age instead of size as the order keeps rows that came together together, so that time ranges of the merged files stay
+ * narrow and prune well; first fit still leaves at most one group of a partition value below half of the bound (two such
+ * would have been one), which bounds the small files that stay.
+ *
+ * Left out on purpose: sorting or clustering of rows across files (a merge keeps what it gets); levels as in an LSM tree
+ * (a file is merged again at each run until it has the least size, which bounds what is rewritten); how often a table is
+ * read.
  */
 export function decideCompaction(
   files: readonly FileStatistics[],

@@ -21,7 +21,7 @@ export function parseWindow(expression: string): CompactionWindow | undefined {
       next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime(),
     };
   } catch {
-    // croner tells of every wrong expression by throwing; the caller names the field.
+    // croner throws for every wrong expression; the caller names the field.
     return undefined;
   }
 }

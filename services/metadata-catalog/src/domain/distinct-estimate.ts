@@ -6,7 +6,7 @@ const dayMs = 86_400_000;
 /**
  * How many distinct values a column holds, to a planner's needs: the rows for a key, the exact number for columns that
  * are constant in each file, otherwise at most the width of the value range and at most the rows. Null where bounds say nothing about it (text,
- * fractions): a guess of ours would look like knowledge to the planner.
+ * fractions): a guess of ours would look like a count to the optimizer.
  */
 export function estimateDistinct(
   typeName: string,

@@ -21,7 +21,7 @@ export type MatchedTotals = {
 
 /**
  * One table in memory, prepared for planning: files by path, totals, and a summary of each column. Added files are
- * merged into the summaries; after a removal they are made anew at the next question, since a bound may have left.
+ * merged into the summaries; after a removal they are made anew at the next request, since a bound may have left.
  */
 export class TableIndex {
   readonly #files: Map<string, FileStatistics>;

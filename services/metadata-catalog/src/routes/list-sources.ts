@@ -16,7 +16,7 @@ export function routeListSources(server: Server, catalog: Catalog): void {
     const timeoutMs = Math.min(refreshMsMax, deadlineMs ?? refreshMsMax);
     const mayRead = (sourceId: string) => maySource(caller.claims, 'read', sourceId);
     if (query.source_id !== undefined) {
-      // Not even whether it exists is told to a caller who may not read it.
+      // Not even whether it exists is shown to a caller who may not read it.
       if (!mayRead(query.source_id)) return { sources: [] };
       return { sources: await findOne(catalog, tenantId, { ...query, source_id: query.source_id }, timeoutMs) };
     }
