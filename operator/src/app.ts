@@ -286,7 +286,7 @@ function connect(informers: readonly Informer<KubeObject>[], controllers: Contro
     keysOf: (change: CacheChange<KubeObject>) => readonly ObjectKey[],
   ) => shared.watch(informer, keysOf, { gatherMs: sharedGatherMs });
   const dependents = (resource: Resource, key: ObjectKey) =>
-    find(resource).flatMap(({ cache }) => cache.byIndex('tenant', formatKey(key)).map(keyOf));
+    find(resource).flatMap(({ cache }) => cache.byIndex('parent', formatKey(key)).map(keyOf));
   for (const informer of find(tenants)) {
     tenant.watch(informer);
     tenant.resync(informer, resyncMs);
