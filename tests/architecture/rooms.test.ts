@@ -85,6 +85,85 @@ describe('the rooms', () => {
       "import { createApp } from '../app.ts';",
       'may not import services/tenant-node/src/app.ts',
     ],
+    ['services/auth-gateway/src/tokens/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
+    [
+      'services/auth-gateway/src/tokens/x.ts',
+      "import { SqliteUserStore } from '../store/sqlite-user-store.ts';",
+      'may not import services/auth-gateway/src/store/sqlite-user-store.ts',
+    ],
+    [
+      'services/auth-gateway/src/clients/x.ts',
+      "import { SqliteUserStore } from '../store/sqlite-user-store.ts';",
+      'may not import services/auth-gateway/src/store/sqlite-user-store.ts',
+    ],
+    [
+      'services/auth-gateway/src/clients/x.ts',
+      "import replyFrom from '@fastify/reply-from';",
+      'may not import npm:@fastify/reply-from',
+    ],
+    [
+      'services/auth-gateway/src/routes/x.ts',
+      "import { UndiciForwarder } from '../clients/undici-forwarder.ts';",
+      'may not import services/auth-gateway/src/clients/undici-forwarder.ts',
+    ],
+    [
+      'services/auth-gateway/src/ports.ts',
+      "import type { FastifyReply } from 'fastify';",
+      'may not import npm:fastify',
+    ],
+    ['services/cbo-engine/src/domain/x.ts', "import { Cron } from 'croner';", 'may not import npm:croner'],
+    [
+      'services/cbo-engine/src/domain/x.ts',
+      "import { Segment } from '@hybridstore/engine';",
+      'may not import @hybridstore/engine',
+    ],
+    [
+      'services/operation-node/src/coordinate/x.ts',
+      "import { HttpExecutor } from '../clients/http-executor.ts';",
+      'may not import services/operation-node/src/clients/http-executor.ts',
+    ],
+    ['services/operation-node/src/coordinate/x.ts', 'setTimeout(() => {}, 1);', 'may not reach for the clock'],
+    [
+      'services/operation-node/src/config.ts',
+      "import { createApp } from './app.ts';",
+      'may not import services/operation-node/src/app.ts',
+    ],
+    [
+      'services/metadata-catalog/src/app.ts',
+      "import { SqliteCatalogStore } from './store/sqlite-catalog-store.ts';",
+      'may not import services/metadata-catalog/src/store/sqlite-catalog-store.ts',
+    ],
+    [
+      'services/metadata-catalog/src/routes/x.ts',
+      "import type { App } from '../app.ts';",
+      'may not import services/metadata-catalog/src/app.ts',
+    ],
+    [
+      'services/metadata-catalog/src/routes/x.ts',
+      "import type { CatalogConfig } from '../config.ts';",
+      'may not import services/metadata-catalog/src/config.ts',
+    ],
+    [
+      'services/metadata-catalog/src/main.ts',
+      "import { routeStats } from './routes/stats.ts';",
+      'may not import services/metadata-catalog/src/routes/stats.ts',
+    ],
+    [
+      'services/metadata-catalog/src/metrics.ts',
+      "import { createServer } from '@hybridstore/http';",
+      'may not import @hybridstore/http',
+    ],
+    [
+      'services/monitoring/src/store/x.ts',
+      "import { HttpProbe } from '../clients/http-probe.ts';",
+      'may not import services/monitoring/src/clients/http-probe.ts',
+    ],
+    ['services/monitoring/src/store/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
+    [
+      'services/monitoring/src/domain/x.ts',
+      "import { printTree } from '@hybridstore/plan';",
+      'may not import @hybridstore/plan',
+    ],
     [
       'services/metadata-catalog/src/store/x.ts',
       "import { routeCatalog } from '../routes/catalog.ts';",

@@ -196,72 +196,112 @@ const operatorRooms: readonly Room[] = [
   },
 ];
 
-const serviceNames = [
-  'auth-gateway',
-  'operation-node',
-  'tenant-node',
-  'cbo-engine',
-  'metadata-catalog',
-  'monitoring',
-  'query-interpreter',
-];
+/** Rooms that every service has. */
+type Shell = 'domain' | 'routes' | 'clients' | 'config' | 'ports' | 'metrics' | 'app' | 'main';
 
-/** Every service has the same rooms for its shell; a domain folder knows no transport, no file and no clock. */
+/** What the rooms of one service may import beyond what those of every service may. */
+const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonly RegExp[]>>>>> = {
+  'auth-gateway': {
+    domain: [node('crypto')],
+    routes: [node('crypto'), npm('fastify')],
+    clients: [node('http', 'stream'), npm('undici')],
+    config: [node('fs')],
+    ports: [node('http'), inside('services/auth-gateway/src/tokens')],
+    app: [npm('fastify', '@fastify/cors'), inside('services/auth-gateway/src/tokens')],
+    main: [inside('services/auth-gateway/src/passwords'), file('services/auth-gateway/src/system-random.ts')],
+  },
+  'operation-node': {
+    routes: [npm('fastify')],
+    clients: [npm('cockatiel')],
+    ports: [node('stream')],
+    app: [inside('services/operation-node/src/coordinate')],
+  },
+  'tenant-node': {
+    domain: [our('plan', 'engine'), pureNode],
+    routes: [our('plan', 'engine', 'sql/dsl'), pureNode, node('stream'), npm('fastify', 'typebox')],
+    clients: [our('plan', 'engine'), anyNode, npm('undici'), inside('services/tenant-node/src/membership')],
+    config: [our('engine'), anyNode],
+    app: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute|membership|metrics|start-[a-z-]+)/],
+    main: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute\/|start-[a-z-]+\.ts$)/],
+  },
+  'cbo-engine': { domain: [our('plan'), node('crypto')], routes: [our('plan')] },
+  'metadata-catalog': { domain: [our('plan'), npm('croner')] },
+  monitoring: {},
+  'query-interpreter': {
+    domain: [our('plan', 'sql', 'sql/dsl'), node('crypto')],
+    routes: [our('plan', 'sql/dsl')],
+    clients: [our('plan')],
+    config: [our('sql', 'http')],
+    app: [our('sql')],
+    main: [our('sql')],
+  },
+};
+
+/**
+ * Every service has the same rooms for its shell. A domain folder knows no transport, no file and no clock; a store is
+ * made by `main` and reaches everybody else as a port, and nobody but the app knows a route.
+ */
 function shellRooms(service: string): readonly Room[] {
   const src = `services/${service}/src`;
   const own = (...folders: readonly string[]) => folders.map((folder) => inside(`${src}/${folder}`));
-  const words = our('contracts', 'plan', 'runtime');
-  const parts = our('engine', 'sql', 'sql/dsl');
-  const topLevel = new RegExp(`^${src}/(app|config|ports|[a-z-]*metrics)\\.ts$`);
+  const top = (...names: readonly string[]) => new RegExp(`^${src}/(${names.join('|')})\\.ts$`);
+  const metrics = '[a-z-]*metrics';
+  const needs = (room: Shell): readonly RegExp[] => shellNeeds[service]?.[room] ?? [];
+  const words = our('contracts', 'runtime');
   return [
     {
       name: `${service}/domain`,
       files: inside(`${src}/domain`),
-      mayImport: [words, parts, pureNode, npm('croner'), ...own('domain')],
+      mayImport: [words, ...own('domain'), ...needs('domain')],
       mustNotReach: pureReach,
     },
     {
       name: `${service}/routes`,
       files: inside(`${src}/routes`),
-      mayImport: [
-        words,
-        our('http', 'engine', 'sql/dsl'),
-        npm('fastify', 'typebox'),
-        pureNode,
-        node('stream'),
-        ...own('routes', 'domain'),
-        topLevel,
-      ],
-      mustNotReach: noEnvironment,
+      mayImport: [words, our('http'), ...own('routes', 'domain'), top('ports', metrics), ...needs('routes')],
+      mustNotReach: ['clock', 'environment'],
     },
     {
       name: `${service}/clients`,
       files: inside(`${src}/clients`),
-      mayImport: [
-        words,
-        our('http', 'engine'),
-        anyNode,
-        npm('undici', 'fastify', 'cockatiel'),
-        ...own('clients', 'domain', 'membership'),
-        topLevel,
-      ],
-      mustNotReach: noEnvironment,
-    },
-    {
-      name: `${service}/main`,
-      files: file(`${src}/main.ts`),
-      mayImport: [words, parts, our('http'), anyNode, inside(src)],
+      mayImport: [words, our('http'), ...own('clients', 'domain'), top('ports', metrics), ...needs('clients')],
+      mustNotReach: ['clock', 'environment'],
     },
     {
       name: `${service}/config`,
-      files: file(`${src}/config.ts`),
-      mayImport: [words, parts, our('http'), anyNode, ...own('domain')],
+      files: top('config'),
+      mayImport: [words, ...own('domain'), ...needs('config')],
+      mustNotReach: pureReach,
+    },
+    {
+      name: `${service}/ports`,
+      files: top('ports'),
+      mayImport: [words, ...own('domain'), top(metrics), ...needs('ports')],
+      mustNotReach: pureReach,
+    },
+    {
+      name: `${service}/metrics`,
+      files: top(metrics),
+      mayImport: [words, ...own('domain'), top('ports'), ...needs('metrics')],
+      mustNotReach: pureReach,
     },
     {
       name: `${service}/app`,
-      files: new RegExp(`^${src}/(app|ports|[a-z-]*metrics|start-[a-z-]+)\\.ts$`),
-      mayImport: [words, parts, our('http'), anyNode, npm('fastify', '@fastify/cors'), inside(src)],
-      mustNotReach: noEnvironment,
+      files: top('app', 'start-[a-z-]+'),
+      mayImport: [
+        words,
+        our('http'),
+        ...own('routes', 'clients', 'domain'),
+        top('app', 'config', 'ports', metrics),
+        ...needs('app'),
+      ],
+      mustNotReach: ['clock', 'environment'],
+    },
+    {
+      name: `${service}/main`,
+      files: top('main'),
+      mayImport: [words, our('http'), ...own('store', 'clients'), top('app', 'config'), ...needs('main')],
+      mustNotReach: ['clock', 'random'],
     },
   ];
 }
@@ -287,37 +327,32 @@ const ownRooms: readonly Room[] = [
   {
     name: 'auth-gateway/tokens',
     files: inside(`${gateway}/tokens`),
-    mayImport: [
-      our('contracts', 'runtime', 'http'),
-      pureNode,
-      npm('jsonwebtoken'),
-      inside(`${gateway}/(domain|tokens)`),
-    ],
-    mustNotReach: ['clock', 'environment'],
+    mayImport: [our('contracts', 'runtime', 'http'), node('crypto'), inside(`${gateway}/(domain|tokens)`)],
+    mustNotReach: pureReach,
   },
   ...['auth-gateway', 'metadata-catalog', 'monitoring'].map((service) => ({
     name: `${service}/store`,
     files: inside(`services/${service}/src/store`),
     mayImport: [
-      our('contracts', 'plan', 'runtime', 'http'),
-      anyNode,
+      our('contracts', 'runtime'),
+      node('fs', 'path', 'sqlite'),
+      // A file of targets is checked as a body is.
+      ...(service === 'monitoring' ? [our('http')] : []),
       inside(`services/${service}/src/(store|domain)`),
       file(`services/${service}/src/ports.ts`),
     ],
-    mustNotReach: noEnvironment,
+    mustNotReach: pureReach,
   })),
   {
     name: 'operation-node/coordinate',
     files: inside(`${operationNode}/coordinate`),
     mayImport: [
-      our('contracts', 'runtime', 'http'),
-      pureNode,
-      node('stream'),
+      our('contracts', 'runtime'),
+      node('crypto', 'stream'),
       inside(`${operationNode}/(coordinate|domain)`),
       file(`${operationNode}/ports.ts`),
-      file(`${operationNode}/metrics.ts`),
     ],
-    mustNotReach: noEnvironment,
+    mustNotReach: ['clock', 'environment'],
   },
   {
     name: 'tenant-node/membership',
@@ -523,7 +558,7 @@ const scriptRooms: readonly Room[] = [
 export const rooms: readonly Room[] = [
   ...packageRooms,
   ...operatorRooms,
-  ...serviceNames.flatMap(shellRooms),
+  ...Object.keys(shellNeeds).flatMap(shellRooms),
   ...ownRooms,
   ...cliRooms,
   ...scriptRooms,
