@@ -430,7 +430,7 @@ const cliRooms: readonly Room[] = [
     name: 'cli/commands',
     files: inside(`${cli}/commands`),
     mayImport: [
-      our('contracts', 'runtime', 'controller-runtime'),
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
       node('fs', 'path', 'stream', 'util'),
       npm('commander', 'yaml'),
       new RegExp(`^${cli}/(commands|load|output|resources)/`),
