@@ -12,7 +12,7 @@ import {
 } from '@hybridstore/controller-runtime';
 import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { HttpClient } from '@hybridstore/http';
-import { type Operator, startOperator, type Tenant, tenants } from '@hybridstore/operator';
+import { type Operator, operatorIdentity, startOperator, type Tenant, tenants } from '@hybridstore/operator';
 import { createMetrics, silentLogger, systemClock } from '@hybridstore/runtime';
 import { parse } from 'yaml';
 import { embeddedSettings, systemNamespace } from '../scripts/start/settings.ts';
@@ -33,7 +33,7 @@ type Metrics = ReturnType<typeof createMetrics>;
 
 /** New tenants a second, and what an unchanged world costs, on the embedded API server without any process behind its pods. */
 export async function reconcile(): Promise<Report> {
-  const kube = new EmbeddedApiServer({ clock: systemClock });
+  const kube = new EmbeddedApiServer({ ...operatorIdentity, clock: systemClock });
   for (const name of readdirSync(join(root, 'crds'))) {
     await kube.create(
       customResourceDefinitions,

@@ -25,7 +25,7 @@ export class Connection {
 
   kube(): ReturnType<typeof connectKube> {
     if (this.settings.kubeconfig === undefined) throw noPlatform();
-    this.#kube ??= connectKube({ kubeconfig: this.settings.kubeconfig });
+    this.#kube ??= connectKube({ fieldManager: 'hybridstore-cli', kubeconfig: this.settings.kubeconfig });
     return this.#kube;
   }
 

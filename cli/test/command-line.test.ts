@@ -39,11 +39,11 @@ let api: EmbeddedApiServer;
 let stopApi: () => Promise<void>;
 
 before(async () => {
-  api = new EmbeddedApiServer({ clock });
+  api = new EmbeddedApiServer({ fieldManager: 'test', clock });
   const front = await startHttpFront({ api, token: 'secret', logger: silentLogger });
   stopApi = front.close;
   mkdirSync(dataDir);
-  const server = { server: front.url, token: 'secret', certificate: front.certificate };
+  const server = { server: front.url, token: 'secret', certificate: front.certificate, name: 'test' };
   await writeKubeConfig(join(dataDir, 'kubeconfig'), server);
   for (const definition of buildCrds())
     await api.apply(customResourceDefinitions, definition as Parameters<typeof api.apply>[1], { force: true });

@@ -88,7 +88,7 @@ export function startOperator(options: OperatorOptions): Operator {
   const stopping = new AbortController();
   let reasons: readonly string[] = ['starting'];
   let lookAgain = () => 0;
-  const machine = createMachineMetrics(options.metrics);
+  const machine = createMachineMetrics(options.metrics, 'hybridstore');
   const lead: Lead = async (kube, signal, assertLeads) => {
     const loop = buildLoop({ ...options, kube }, machine, assertLeads);
     lookAgain = loop.lookAgain;

@@ -1,4 +1,5 @@
 export { type Operator, type OperatorOptions, startOperator } from './app.ts';
+export { operatorIdentity } from './identity.ts';
 export {
   type CompactionPolicy,
   compactionPolicies,

@@ -3,6 +3,7 @@ import { createServer, listenAt, runMain } from '@hybridstore/http';
 import { createLogger, createMetrics, Environment, LogRing, onShutdown, systemClock } from '@hybridstore/runtime';
 import { type Operator, startOperator } from './app.ts';
 import { readConfig } from './config.ts';
+import { operatorIdentity } from './identity.ts';
 import { PublishedKeysVerifier } from './token-verifier.ts';
 
 async function main(): Promise<void> {
@@ -12,7 +13,8 @@ async function main(): Promise<void> {
   const clock = systemClock;
   const logger = createLogger({ service: 'operator', instance: config.identity, level: config.logLevel, ring });
   const metrics = createMetrics('operator');
-  const kube = new ApiServerKube({ config: loadKubeConfig(config.kubeconfig), clock, random: Math.random });
+  const kubeConfig = loadKubeConfig(config.kubeconfig);
+  const kube = new ApiServerKube({ ...operatorIdentity, config: kubeConfig, clock, random: Math.random });
   let operator: Operator | undefined;
   const server = createServer({
     service: 'operator',

@@ -24,6 +24,7 @@ import { HttpClient } from '@hybridstore/http';
 import { createMetrics, HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { type Operator, type OperatorOptions, startOperator } from '../src/app.ts';
+import { operatorIdentity } from '../src/identity.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
 import { type Tenant, tenants } from '../src/resources/custom-resources.ts';
 
@@ -43,7 +44,7 @@ class AbsentServices extends HttpClient {
 /** A cluster of fake time with our kinds, in which nobody answers for the catalog and the nodes. */
 class World {
   readonly clock = new FakeClock();
-  readonly kube = new EmbeddedApiServer({ clock: this.clock });
+  readonly kube = new EmbeddedApiServer({ ...operatorIdentity, clock: this.clock });
   readonly client = new AbsentServices();
   readonly #operators: Operator[] = [];
 
@@ -234,7 +235,13 @@ class Line {
       ]),
     );
     const watch: Kube['watch'] = (resource, options) => this.#watch(kube, resource, options);
-    const reads = { get: kube.get.bind(kube), list: kube.list.bind(kube), createEvent: kube.createEvent.bind(kube) };
+    const { fieldManager } = kube;
+    const reads = {
+      fieldManager,
+      get: kube.get.bind(kube),
+      list: kube.list.bind(kube),
+      createEvent: kube.createEvent.bind(kube),
+    };
     this.port = { ...reads, watch, ...guarded } as unknown as Kube; // every method of the port is there
   }
 

@@ -20,6 +20,7 @@ import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.ts';
 import { DataSourceReconciler } from '../src/data-source/reconciler.ts';
+import { operatorIdentity } from '../src/identity.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
 import {
   type CompactionPolicy,
@@ -222,6 +223,7 @@ export function recordWrites(kube: Kube, writes: Write[], events: EventInput[], 
     ]),
   );
   return {
+    fieldManager: kube.fieldManager,
     get: kube.get.bind(kube),
     list: kube.list.bind(kube),
     watch: kube.watch.bind(kube),
@@ -249,7 +251,7 @@ export class BenchCluster {
   keys!: SigningKeys;
 
   private constructor() {
-    this.api = new EmbeddedApiServer({ clock: this.clock });
+    this.api = new EmbeddedApiServer({ ...operatorIdentity, clock: this.clock });
     this.restartOperator();
   }
 

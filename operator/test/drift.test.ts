@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { FieldsV1, KubeObject, ObjectKey, Resource, Stored } from '@hybridstore/controller-runtime';
-import { defaultFieldManager, kinds } from '@hybridstore/controller-runtime';
+import { kinds } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
+import { operatorIdentity } from '../src/identity.ts';
 import { acme, BenchCluster, systemNamespace } from './bench-cluster.ts';
 
 /**
@@ -56,7 +57,8 @@ function keyOf({ metadata }: Stored<KubeObject>): ObjectKey {
 
 function appliedFields(object: KubeObject): FieldsV1 | undefined {
   const entries = object.metadata.managedFields ?? [];
-  return entries.find((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply')?.fieldsV1;
+  return entries.find((entry) => entry.manager === operatorIdentity.fieldManager && entry.operation === 'Apply')
+    ?.fieldsV1;
 }
 
 /** What the operator answers for. */

@@ -36,7 +36,7 @@ export class PlatformProcess {
   }
 
   get kube(): Kube {
-    this.#kube ??= connectKube({ kubeconfig: this.endpoints.kubeconfig });
+    this.#kube ??= connectKube({ fieldManager: 'hybridstore-start', kubeconfig: this.endpoints.kubeconfig });
     return this.#kube;
   }
 

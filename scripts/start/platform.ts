@@ -5,7 +5,7 @@ import { services } from '@hybridstore/contracts';
 import { configMaps, type Kube, namespaces } from '@hybridstore/controller-runtime';
 import { EmbeddedPlatform, startHttpFront, writeKubeConfig } from '@hybridstore/embedded-kubernetes';
 import { createServer, HttpClient } from '@hybridstore/http';
-import { PublishedKeysVerifier, sharedServiceNames, startOperator } from '@hybridstore/operator';
+import { operatorIdentity, PublishedKeysVerifier, sharedServiceNames, startOperator } from '@hybridstore/operator';
 import { createLogger, createMetrics, LogRing, systemClock } from '@hybridstore/runtime';
 import { exampleTenant } from './example.ts';
 import { FailedPods } from './failed-pods.ts';
@@ -50,6 +50,8 @@ export class LocalPlatform {
       folder,
       logger: createLogger({ ...operatorLog, write: writeLog(folder) }),
       clock: systemClock,
+      ...operatorIdentity,
+      hostsFileVariable: 'HYBRIDSTORE_HOSTS_FILE',
       ownNames: [`operator.${systemNamespace}.svc`],
       commandOf: localCommands(root, isWatching),
       baseEnvironment: {
@@ -99,7 +101,8 @@ export class LocalPlatform {
         embedded.kubelet.readLog(namespace, name, tailLines ?? 1_000),
     });
     this.#closers.push(() => front.close());
-    await writeKubeConfig(join(folder, 'kubeconfig'), { server: front.url, token, certificate: front.certificate });
+    const { url: server, certificate } = front;
+    await writeKubeConfig(join(folder, 'kubeconfig'), { name: 'hybridstore-embedded', server, token, certificate });
   }
 
   async #startOperator(folder: string): Promise<void> {

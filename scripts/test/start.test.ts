@@ -176,7 +176,7 @@ describe('JWT_SECRET', () => {
   });
 
   it('becomes the secret of the gateway, and may not change under a folder that has one', async () => {
-    const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+    const kube = new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock() });
     await kube.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: systemNamespace } });
     await provideJwtSecret(kube, strong);
     const stored = await kube.get(secrets, { namespace: systemNamespace, name: 'auth-gateway-signing-key' });
@@ -191,7 +191,7 @@ describe('JWT_SECRET', () => {
 
 describe('a service that cannot start', () => {
   it('ends the start with its own words after two tries, and earlier runs do not count', async () => {
-    const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+    const kube = new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock() });
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'gateway', namespace: 'default' } };
     await kube.create(pods, { ...pod, spec: { containers: [{ name: 'main', image: 'x' }] } });
     const restartedTo = (restartCount: number) =>

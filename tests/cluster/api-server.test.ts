@@ -9,7 +9,7 @@ import { widgetDefinition } from '../../packages/controller-runtime/test/kube/wi
 const kubeconfig = process.env['KUBECONFIG'];
 assert.ok(kubeconfig, 'KUBECONFIG: expected the path of a kubeconfig');
 
-const kube = connectKube({ kubeconfig });
+const kube = connectKube({ fieldManager: 'test', kubeconfig });
 const { name } = widgetDefinition.metadata;
 assert.ok(name);
 

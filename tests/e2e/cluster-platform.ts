@@ -8,7 +8,7 @@ import { eventually, type Platform } from './platform.ts';
 export async function startClusterPlatform(): Promise<Platform> {
   const kubeconfig = requireVariable('KUBECONFIG');
   const systemNamespace = process.env['HYBRIDSTORE_NAMESPACE'] ?? 'hybridstore-system';
-  const kube = connectKube({ kubeconfig });
+  const kube = connectKube({ fieldManager: 'e2e', kubeconfig });
   const gateway =
     process.env['HYBRIDSTORE_GATEWAY'] ??
     (await eventually('gateway Service', async () => {

@@ -8,8 +8,6 @@ import { resourceOf } from '../resources/kind-names.ts';
 import { keyOf, nameOf, readObjects } from '../resources/read-objects.ts';
 import { waitUntilReady } from '../resources/wait.ts';
 
-const fieldManager = 'hybridstore-cli';
-
 export type ApplyFlags = {
   readonly filename: readonly string[];
   readonly namespace: string;
@@ -61,7 +59,6 @@ async function applyOne(kube: Kube, object: KubeObject, flags: ApplyFlags): Prom
   const before = await readStored(kube, object);
   const after = await kube
     .apply(resource, object, {
-      fieldManager,
       ...(flags.dryRun ? { dryRun: true } : {}),
       ...(flags.forceConflicts ? { force: true } : {}),
     })

@@ -31,7 +31,7 @@ function findRules(node: SchemaNode): readonly string[] {
 }
 
 test('the embedded API server accepts every valid object and refuses every invalid one with its message', async () => {
-  const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+  const kube = new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock() });
   for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
   const failures = (await runCorpus(kube, 'default')).filter((verdict) => verdict.failure !== undefined);
   assert.deepEqual(failures, []);

@@ -27,7 +27,7 @@ const settings = parsePlatformSettings('storage: {dataStorageClassName: nfs}', {
 
 /** The spec as the API server stores it: defaults filled in. */
 async function fillIn(spec: object): Promise<TenantSpec> {
-  const kube = new EmbeddedApiServer({ clock: new FakeClock() });
+  const kube = new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock() });
   for (const crd of buildCrds()) await kube.apply(customResourceDefinitions, crd);
   const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: key, spec };
   const { spec: filled } = await kube.create(tenants, object as Tenant);

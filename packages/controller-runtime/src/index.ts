@@ -31,7 +31,6 @@ export {
 export {
   type ApplyOptions,
   type DeleteOptions,
-  defaultFieldManager,
   type EventInput,
   type GetOptions,
   type Kube,

@@ -17,6 +17,12 @@ export type EmbeddedPlatformOptions = {
   readonly folder: string;
   readonly commandOf: CommandOf;
   readonly baseEnvironment: Readonly<Record<string, string>>;
+  /** The variable by which each process finds the hosts file: addresses of Services and pods by name, in JSON. */
+  readonly hostsFileVariable?: string;
+  /** Who writes through `kube` when a call names nobody. */
+  readonly fieldManager: string;
+  /** Who reports Events; the field manager without one. */
+  readonly reportingController?: string;
   /** Names that lead to the platform's own servers, as a Service would in a cluster. */
   readonly ownNames?: readonly string[];
   readonly clock: Clock;
@@ -63,9 +69,8 @@ export class EmbeddedPlatform {
       controllers: this.controllers,
       network,
       root: options.folder,
-      hostsFile: this.hostsFile,
       commandOf: options.commandOf,
-      baseEnvironment: options.baseEnvironment,
+      baseEnvironment: { ...options.baseEnvironment, ...hostsVariable(options, this.hostsFile) },
       clock,
       logger,
     });
@@ -74,7 +79,8 @@ export class EmbeddedPlatform {
   /** Opens the folder and ends what a killed platform left running; pods start with `start`. */
   static async open(options: EmbeddedPlatformOptions): Promise<EmbeddedPlatform> {
     const { journal, records } = await Journal.open(join(options.folder, 'objects.ndjson'));
-    const kube = new EmbeddedApiServer({ clock: options.clock, journal, records });
+    const { clock, fieldManager, reportingController = fieldManager } = options;
+    const kube = new EmbeddedApiServer({ clock, fieldManager, reportingController, journal, records });
     const platform = new EmbeddedPlatform(options, journal, kube, await LoopbackNetwork.claim());
     const orphans = platform.kubelet.endOrphans();
     await forgetReadiness(kube);
@@ -109,6 +115,13 @@ export class EmbeddedPlatform {
     await this.#journal.close();
     this.#network.close();
   }
+}
+
+function hostsVariable(
+  { hostsFileVariable }: EmbeddedPlatformOptions,
+  hostsFile: string,
+): Readonly<Record<string, string>> {
+  return hostsFileVariable === undefined ? {} : { [hostsFileVariable]: hostsFile };
 }
 
 /** Pods that were ready under an earlier platform are not: their processes are gone. Nobody may believe the old status. */

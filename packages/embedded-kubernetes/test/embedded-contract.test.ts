@@ -3,6 +3,6 @@ import { describeKubeContract } from '../../controller-runtime/test/kube/port-co
 import { EmbeddedApiServer } from '../src/api/api-server.ts';
 
 describeKubeContract('embedded API server', async () => {
-  const kube = new EmbeddedApiServer({ clock: systemClock });
+  const kube = new EmbeddedApiServer({ fieldManager: 'test', clock: systemClock });
   return { kube, close: async () => {}, compactHistory: () => kube.store.compactHistory() };
 });

@@ -15,7 +15,7 @@ describe('embedded API server', () => {
 
   beforeEach(() => {
     clock = new FakeClock();
-    server = new EmbeddedApiServer({ clock, historyChangesMax: 10 });
+    server = new EmbeddedApiServer({ fieldManager: 'test', clock, historyChangesMax: 10 });
   });
 
   it('bookmarks come every minute, and one before the stream ends by its time', async () => {

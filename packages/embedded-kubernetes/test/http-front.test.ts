@@ -39,7 +39,7 @@ type Document = {
 
 describe('HTTP front of the embedded API server', () => {
   const token = 'front-test-token';
-  const api = new EmbeddedApiServer({ clock: systemClock });
+  const api = new EmbeddedApiServer({ fieldManager: 'test', clock: systemClock });
   let front: HttpFront;
   let pool: Pool;
 
@@ -248,7 +248,7 @@ describe('HTTP front of the embedded API server', () => {
   it('the kubeconfig is for its owner only', async () => {
     using folder = createTemporaryFolder();
     const path = join(folder.path, 'run', 'kubeconfig');
-    await writeKubeConfig(path, { server: front.url, token, certificate: front.certificate });
+    await writeKubeConfig(path, { server: front.url, token, certificate: front.certificate, name: 'test' });
     assert.equal(statSync(path).mode & 0o777, 0o600);
     assert.match(readFileSync(path, 'utf8'), /certificate-authority-data/);
   });

@@ -18,7 +18,11 @@ const configMap = (name: string, data = {}) => ({
 
 async function open(path: string) {
   const { journal, records } = await Journal.open(path);
-  return { journal, records, server: new EmbeddedApiServer({ clock: new FakeClock(), journal, records }) };
+  return {
+    journal,
+    records,
+    server: new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock(), journal, records }),
+  };
 }
 
 describe('journal of the embedded API server', () => {

@@ -85,6 +85,7 @@ function buildSet(replicas: number): StatefulSet {
 function open(): Promise<EmbeddedPlatform> {
   return EmbeddedPlatform.open({
     folder,
+    fieldManager: 'test',
     clock: systemClock,
     logger: silentLogger,
     baseEnvironment: {},

@@ -46,7 +46,6 @@ setInterval(() => {}, 1000);
       pod,
       address: '127.0.0.1',
       root: folder.path,
-      hostsFile: join(folder.path, 'hosts.json'),
       commandOf: (_image, args) => ({ file: process.execPath, args: [program, ...args] }),
       sources: { configMap: none, secret: none, claim: none },
       clock: systemClock,

@@ -50,6 +50,7 @@ export function fenceKube(kube: Kube, fence: Fence): Kube {
       return write(...args);
     };
   return {
+    fieldManager: kube.fieldManager,
     get: kube.get.bind(kube),
     list: kube.list.bind(kube),
     watch: kube.watch.bind(kube),

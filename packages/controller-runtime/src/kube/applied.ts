@@ -1,6 +1,5 @@
 import { isJsonEqual, isJsonObject } from './json.ts';
 import type { FieldsV1, KubeObject, ManagedFieldsEntry } from './object.ts';
-import { defaultFieldManager } from './port.ts';
 import { isSameQuantity } from './quantity.ts';
 
 /**
@@ -13,20 +12,21 @@ import { isSameQuantity } from './quantity.ts';
  * the server rewrites causes one write a resync, which the tests of builders show.
  */
 export type AppliedOptions = {
-  readonly manager?: string;
+  /** Whose apply it would be. */
+  readonly manager: string;
   /** What was applied: the object itself, or its status. */
   readonly subresource?: 'status';
 };
 
 /** Whether `apply` (or `patchStatus`) of `desired` by this manager would leave `observed` as it is. */
-export function isApplied(desired: KubeObject, observed: KubeObject, options: AppliedOptions = {}): boolean {
+export function isApplied(desired: KubeObject, observed: KubeObject, options: AppliedOptions): boolean {
   const entry = findEntry(observed.metadata.managedFields ?? [], options);
   if (entry === undefined) return false;
   return isNodeApplied(entry.fieldsV1, selectConfig(desired, options.subresource), observed, false);
 }
 
 function findEntry(entries: readonly ManagedFieldsEntry[], options: AppliedOptions): ManagedFieldsEntry | undefined {
-  const { manager = defaultFieldManager, subresource } = options;
+  const { manager, subresource } = options;
   return entries.find((e) => e.manager === manager && e.operation === 'Apply' && e.subresource === subresource);
 }
 

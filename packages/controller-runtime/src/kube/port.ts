@@ -3,20 +3,19 @@ import type { KubeObject, ObjectKey, Stored } from './object.ts';
 import type { Resource } from './resource.ts';
 
 /**
- * The one door to Kubernetes. Everything the operator knows about a cluster comes and goes through `Kube`;
- * `embedded/` and `api-server/` implement it, and `test/kube/port-contract.ts` holds both to the same meaning.
+ * The one door to Kubernetes. Everything a controller knows about a cluster comes and goes through `Kube`; `ApiServerKube`
+ * and the embedded API server implement it, and `test/kube/port-contract.ts` holds both to the same meaning.
  *
  * Deliberately left out: strategic merge patch, JSON patch, exec, port forwarding, deletecollection.
  * Writes of desired state are server-side apply, so that two writers never undo each other silently.
  *
  * Every call may throw a HybridStoreError (see errors.ts): `not_found`, `conflict`, `invalid_request`, `forbidden`,
  * `unauthenticated`, `too_large`, `overloaded` (with retryAfterMs), `unavailable`, `deadline_exceeded`, `internal`.
- *
- * The field manager under which the operator owns fields.
  */
-export const defaultFieldManager = 'hybridstore-operator';
-
 export interface Kube {
+  /** Under which name whoever holds this port owns the fields that he writes; a write may name another. */
+  readonly fieldManager: string;
+
   /** One object. Throws `not_found`. */
   get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options?: GetOptions): Promise<Stored<T>>;
 
@@ -119,6 +118,7 @@ export type WatchEvent<T extends KubeObject> =
   | { readonly type: 'BOOKMARK'; readonly resourceVersion: string };
 
 export type WriteOptions = {
+  /** Absent: that of the port. */
   readonly fieldManager?: string;
   /** Everything is checked and answered, nothing is stored. */
   readonly dryRun?: boolean;
@@ -178,5 +178,5 @@ export async function listAll<T extends KubeObject>(
 
 /** Objects asked for at once: what client-go asks for. */
 export const listPageItems = 500;
-/** More objects of one kind than any cluster this operator is meant for. */
+/** More objects of one kind than any cluster this is meant for. */
 export const listItemsMax = 200_000;

@@ -27,7 +27,7 @@ export function parseApiVersion(apiVersion: string): { readonly group: string; r
   return { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
 }
 
-/** `plural.group`, by which error messages and events name a kind: `tenants.hybridstore.dev`, `pods`. */
+/** `plural.group`, by which error messages and events name a kind: `deployments.apps`, `pods`. */
 export function formatGroupResource(resource: Resource): string {
   const { group } = parseApiVersion(resource.apiVersion);
   return group === '' ? resource.plural : `${resource.plural}.${group}`;

@@ -3,8 +3,8 @@ import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { isJsonEqual } from '../kube/json.ts';
-import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
-import { defaultFieldManager, type Kube } from '../kube/port.ts';
+import { type KubeObject, keyOf, type ManagedFieldsEntry, type ObjectKey, type Stored } from '../kube/object.ts';
+import type { Kube } from '../kube/port.ts';
 import type { Resource } from '../kube/resource.ts';
 import { buildTakeover } from './takeover.ts';
 import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';
@@ -22,7 +22,7 @@ export function child<T extends KubeObject>(resource: Resource<T>, object: T | u
 }
 
 export type ChildrenOptions = {
-  readonly kube: Pick<Kube, 'get' | 'apply' | 'mergePatch' | 'delete'>;
+  readonly kube: Pick<Kube, 'fieldManager' | 'get' | 'apply' | 'mergePatch' | 'delete'>;
   readonly view: ClusterView;
   readonly expectations: Expectations;
   /** Whose reconcile writes. */
@@ -90,9 +90,12 @@ export class Children {
 
   #isApplied(desired: KubeObject, observed: Stored<KubeObject>): boolean {
     const { compared } = this.#options;
+    const { fieldManager: manager } = this.#options.kube;
     const known = compared?.get(desired);
     if (known === observed) return true;
-    const isEqual = (known !== undefined && differsInStatusOnly(known, observed)) || isApplied(desired, observed);
+    const isEqual =
+      (known !== undefined && differsInStatusOnly(known, observed, manager)) ||
+      isApplied(desired, observed, { manager });
     if (isEqual) compared?.set(desired, observed);
     return isEqual;
   }
@@ -147,26 +150,30 @@ export class Children {
     );
   }
 
-  /** By the controlling owner; where there is none (volumes, shared services), by the label or by having applied it. */
+  /** By the controlling owner; where there is none, by the label `managed-by` with our field manager or by having applied it. */
   #isOwn(object: Stored<KubeObject>): boolean {
     const owner = object.metadata.ownerReferences?.find((reference) => reference.controller === true);
     if (owner !== undefined) return this.#options.parentUid === undefined || owner.uid === this.#options.parentUid;
-    if (object.metadata.labels?.['app.kubernetes.io/managed-by'] === defaultFieldManager) return true;
-    const entries = object.metadata.managedFields ?? [];
-    return entries.some((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply');
+    const { fieldManager } = this.#options.kube;
+    if (object.metadata.labels?.['app.kubernetes.io/managed-by'] === fieldManager) return true;
+    return findApplied(object, fieldManager).length > 0;
   }
 }
 
-/** Whether all that a child is wished to be is as it was, and the operator still owns the same of it. */
-function differsInStatusOnly(before: KubeObject, after: KubeObject): boolean {
-  return isJsonEqual(wishedPart(before), wishedPart(after));
+/** Whether all that a child should be is as it was, and this manager still owns the same of it. */
+function differsInStatusOnly(before: KubeObject, after: KubeObject, manager: string): boolean {
+  return isJsonEqual(desiredPart(before, manager), desiredPart(after, manager));
 }
 
-function wishedPart(object: KubeObject): Readonly<Record<string, unknown>> {
-  const { metadata, status: _status, ...wished } = object as KubeObject & { readonly status?: unknown };
-  const { resourceVersion: _version, managedFields = [], ...identity } = metadata;
-  const owned = managedFields.filter((entry) => entry.manager === defaultFieldManager && entry.operation === 'Apply');
-  return { ...wished, metadata: identity, owned: owned.map((entry) => entry.fieldsV1) };
+function desiredPart(object: KubeObject, manager: string): Readonly<Record<string, unknown>> {
+  const { metadata, status: _status, ...desired } = object as KubeObject & { readonly status?: unknown };
+  const { resourceVersion: _version, managedFields: _managed, ...identity } = metadata;
+  const owned = findApplied(object, manager).map((entry) => entry.fieldsV1);
+  return { ...desired, metadata: identity, owned };
+}
+
+function findApplied({ metadata }: KubeObject, manager: string): readonly ManagedFieldsEntry[] {
+  return (metadata.managedFields ?? []).filter((entry) => entry.manager === manager && entry.operation === 'Apply');
 }
 
 function describe(resource: Resource, object: KubeObject): string {

@@ -6,7 +6,7 @@ import type { Resource } from '../kube/resource.ts';
 
 /** Writes the whole status by server-side apply, unless it stands there already. Gives whether it wrote. */
 export async function reportStatus<T extends KubeObject>(
-  kube: Pick<Kube, 'patchStatus'>,
+  kube: Pick<Kube, 'patchStatus' | 'fieldManager'>,
   resource: Resource<T>,
   object: Stored<T>,
   status: Readonly<Record<string, unknown>>,
@@ -18,7 +18,7 @@ export async function reportStatus<T extends KubeObject>(
     metadata: { name, namespace },
     status,
   };
-  if (isApplied(patch, object, { subresource: 'status' })) return undefined;
+  if (isApplied(patch, object, { manager: kube.fieldManager, subresource: 'status' })) return undefined;
   return await kube.patchStatus(resource, patch, { force: true });
 }
 
@@ -27,7 +27,7 @@ export async function reportStatus<T extends KubeObject>(
  * object, such as its name) the log has to do: trying again changes nothing.
  */
 export async function reportRefusal<T extends KubeObject>(
-  kube: Pick<Kube, 'patchStatus'>,
+  kube: Pick<Kube, 'patchStatus' | 'fieldManager'>,
   logger: Logger,
   resource: Resource<T>,
   object: Stored<T>,

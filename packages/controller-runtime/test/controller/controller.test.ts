@@ -17,7 +17,7 @@ const a = { namespace: 'default', name: 'a' };
 function buildController(reconcile: Reconcile, options: { readonly workers?: number } = {}) {
   const clock = new FakeClock();
   const registry = createMetrics('operator-test');
-  const metrics = createMachineMetrics(registry);
+  const metrics = createMachineMetrics(registry, 'hybridstore');
   const controller = new Controller({
     name: 'test',
     reconcile,

@@ -19,7 +19,7 @@ describe('leader election', () => {
 
   beforeEach(() => {
     clock = new FakeClock();
-    server = new EmbeddedApiServer({ clock });
+    server = new EmbeddedApiServer({ fieldManager: 'test', clock });
     log = [];
   });
 

@@ -29,6 +29,7 @@ describe('API server client', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
     kube = new ApiServerKube({
+      fieldManager: 'test',
       config: buildConfig(`http://127.0.0.1:${port}/prefix`, { token: 't0' }),
       clock: new FakeClock(),
       random: () => 0.5,
@@ -114,8 +115,8 @@ describe('API server client', () => {
     await kube.delete(configMaps, key);
     assert.deepEqual(seen, [
       'GET /prefix/api/v1/pods?labelSelector=a+in+%28b%29&limit=5  Bearer t0',
-      'PATCH /prefix/api/v1/namespaces/default/configmaps/a?force=true&fieldManager=hybridstore-operator&fieldValidation=Strict application/apply-patch+yaml Bearer t0',
-      'PATCH /prefix/api/v1/namespaces/default/configmaps/a/status?fieldManager=hybridstore-operator&fieldValidation=Strict application/merge-patch+json Bearer t0',
+      'PATCH /prefix/api/v1/namespaces/default/configmaps/a?force=true&fieldManager=test&fieldValidation=Strict application/apply-patch+yaml Bearer t0',
+      'PATCH /prefix/api/v1/namespaces/default/configmaps/a/status?fieldManager=test&fieldValidation=Strict application/merge-patch+json Bearer t0',
       'DELETE /prefix/api/v1/namespaces/default/configmaps/a application/json Bearer t0',
     ]);
   });

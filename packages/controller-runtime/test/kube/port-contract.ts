@@ -252,7 +252,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       it('an apply that changes nothing keeps the version, and isApplied foretells it', async () => {
         const wish = widget('steady', { parts: [{ name: 'wheel', count: 2 }], labels: { a: '1' } });
         const first = await kube.apply(widgets, wish);
-        assert.ok(isApplied(wish, first));
+        assert.ok(isApplied(wish, first, { manager: kube.fieldManager }));
         const second = await kube.apply(widgets, wish);
         assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
       });
@@ -260,18 +260,20 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       it('isApplied sees drift, wishes that were added and wishes that were dropped', async () => {
         const wish = widget('drifting', { labels: { a: '1' } });
         const observed = await kube.apply(widgets, wish);
-        assert.ok(!isApplied(widget('drifting', { labels: { a: '1', b: '2' } }), observed));
-        assert.ok(!isApplied(widget('drifting'), observed));
+        assert.ok(
+          !isApplied(widget('drifting', { labels: { a: '1', b: '2' } }), observed, { manager: kube.fieldManager }),
+        );
+        assert.ok(!isApplied(widget('drifting'), observed, { manager: kube.fieldManager }));
         const edited = await kube.mergePatch(
           widgets,
           key('drifting'),
           { spec: { labels: { a: 'edited' } } },
           { fieldManager: 'someone' },
         );
-        assert.ok(!isApplied(wish, edited));
+        assert.ok(!isApplied(wish, edited, { manager: kube.fieldManager }));
         const repaired = await kube.apply(widgets, wish, { force: true });
         assert.equal(repaired.spec.labels?.a, '1');
-        assert.ok(isApplied(wish, repaired));
+        assert.ok(isApplied(wish, repaired, { manager: kube.fieldManager }));
       });
 
       it('two managers own parts of one object side by side', async () => {
@@ -309,7 +311,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         };
         const first = await kube.patchStatus(widgets, status, { force: true });
         assert.deepEqual(first.status, { phase: 'Ready', replicas: 1 });
-        assert.ok(isApplied(status, first, { subresource: 'status' }));
+        assert.ok(isApplied(status, first, { manager: kube.fieldManager, subresource: 'status' }));
         const again = await kube.patchStatus(widgets, status, { force: true });
         assert.equal(again.metadata.resourceVersion, first.metadata.resourceVersion);
         const less = await kube.patchStatus(widgets, { ...status, status: { phase: 'Ready' } }, { force: true });
@@ -320,10 +322,10 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       it('built-in kinds merge lists by their keys and stay applied through defaults', async () => {
         const wish = buildStatefulSet(namespace);
         const applied = await kube.apply(statefulSets, wish, { force: true });
-        assert.ok(isApplied(wish, applied));
+        assert.ok(isApplied(wish, applied, { manager: kube.fieldManager }));
         assert.equal(applied.spec?.template.spec.containers[0]?.ports?.[0]?.protocol, 'TCP');
         const again = await kube.apply(statefulSets, wish, { force: true });
-        assert.ok(isApplied(wish, again));
+        assert.ok(isApplied(wish, again, { manager: kube.fieldManager }));
         assert.equal(again.metadata.generation, applied.metadata.generation);
         await kube.delete(statefulSets, key('settled'));
       });
@@ -353,7 +355,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         });
         const plain = await kube.apply(services, service('plain'), { force: true });
         assert.match(plain.spec?.clusterIP ?? '', /^\d+\.\d+\.\d+\.\d+$/);
-        assert.ok(isApplied(service('plain'), plain));
+        assert.ok(isApplied(service('plain'), plain, { manager: kube.fieldManager }));
         const headless = await kube.apply(services, service('headless', 'None'), { force: true });
         assert.equal(headless.spec?.clusterIP, 'None');
       });

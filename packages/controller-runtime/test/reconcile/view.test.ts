@@ -22,7 +22,7 @@ describe('the view of a cluster', () => {
   let views: readonly ClusterView[];
 
   beforeEach(async () => {
-    api = new EmbeddedApiServer({ clock: new FakeClock() });
+    api = new EmbeddedApiServer({ fieldManager: 'test', clock: new FakeClock() });
     await api.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'other' } });
     cache = new ObjectCache(buildViewIndexes(parentNameOf));
     for (const object of [

@@ -4,7 +4,6 @@ import {
   type CustomResourceDefinition,
   customResourceDefinitions,
   type DeleteOptions,
-  defaultFieldManager,
   type EventInput,
   EventRecorder,
   events,
@@ -49,6 +48,10 @@ import { buildApplied, buildCreated, buildReapplied, buildUpdated, type WriteReq
  */
 export type EmbeddedApiServerOptions = ObjectStoreOptions & {
   readonly clock: Clock;
+  /** Who writes when a call names nobody. */
+  readonly fieldManager: string;
+  /** Who reports Events, as `example.com/operator`; the field manager without one. */
+  readonly reportingController?: string;
   /** In [0, 1): uids and generated names. */
   readonly random?: () => number;
   readonly bookmarkIntervalMs?: number;
@@ -68,6 +71,7 @@ const nameSuffixLength = 5;
 type Target = { readonly kind: Kind; readonly collection: string; readonly key: ObjectKey };
 
 export class EmbeddedApiServer implements Kube {
+  readonly fieldManager: string;
   readonly registry = new KindRegistry();
   readonly store: ObjectStore;
   readonly #clock: Clock;
@@ -78,6 +82,7 @@ export class EmbeddedApiServer implements Kube {
 
   constructor(options: EmbeddedApiServerOptions) {
     this.store = new ObjectStore(options);
+    this.fieldManager = options.fieldManager;
     this.#clock = options.clock;
     this.#random = options.random ?? Math.random;
     this.#bookmarkIntervalMs = options.bookmarkIntervalMs ?? bookmarkIntervalMsDefault;
@@ -85,8 +90,8 @@ export class EmbeddedApiServer implements Kube {
       kube: this,
       clock: this.#clock,
       random: this.#random,
-      controller: 'hybridstore.dev/operator',
-      instance: defaultFieldManager,
+      controller: options.reportingController ?? options.fieldManager,
+      instance: options.fieldManager,
     });
     this.#restore(options.records ?? []);
     for (const name of permanentNamespaces) this.#ensureNamespace(name);
@@ -124,7 +129,7 @@ export class EmbeddedApiServer implements Kube {
     const target = this.#target(resource, readKey(resource, named), named);
     if (this.#find(target) !== undefined) throw alreadyExists(target);
     this.#assertNamespace(target);
-    const created = buildCreated(this.#request(target.kind, updateManager(options)), named, this.#newUid());
+    const created = buildCreated(this.#request(target.kind, this.#updater(options)), named, this.#newUid());
     return this.#commit<T>(target, created, undefined, options);
   }
 
@@ -146,7 +151,7 @@ export class EmbeddedApiServer implements Kube {
     const config = detach(object);
     const target = this.#target(resource, readKey(resource, config), config);
     const request = this.#request(target.kind, {
-      manager: options.fieldManager ?? defaultFieldManager,
+      manager: options.fieldManager ?? this.fieldManager,
       operation: 'Apply',
     });
     const live = this.#find(target);
@@ -169,7 +174,7 @@ export class EmbeddedApiServer implements Kube {
     this.#assertStatus(target.kind);
     assertVersion(target, live, config.metadata.resourceVersion);
     const writer: Manager = {
-      manager: options.fieldManager ?? defaultFieldManager,
+      manager: options.fieldManager ?? this.fieldManager,
       operation: 'Apply',
       subresource: 'status',
     };
@@ -215,7 +220,7 @@ export class EmbeddedApiServer implements Kube {
   ): Promise<Stored<T>> {
     const { subresource } = options;
     if (subresource === 'status') this.#assertStatus(target.kind);
-    const writer: Manager = { ...updateManager(options), ...(subresource === undefined ? {} : { subresource }) };
+    const writer: Manager = { ...this.#updater(options), ...(subresource === undefined ? {} : { subresource }) };
     const request: WriteRequest = {
       ...this.#request(target.kind, writer),
       ...(subresource === 'status' ? { subresource } : {}),
@@ -315,6 +320,10 @@ export class EmbeddedApiServer implements Kube {
     const object = this.#find(target);
     if (object === undefined) throw notFound(target);
     return object;
+  }
+
+  #updater({ fieldManager = this.fieldManager }: WriteOptions): Manager {
+    return { manager: fieldManager, operation: 'Update' };
   }
 
   #request(kind: Kind, writer: Manager): WriteRequest {
@@ -420,10 +429,6 @@ function readKey(resource: Resource, object: KubeObject): ObjectKey {
 
 function keyOfStored({ metadata: { name, namespace } }: Stored<KubeObject>): ObjectKey {
   return namespace === undefined ? { name } : { namespace, name };
-}
-
-function updateManager(options: WriteOptions): Manager {
-  return { manager: options.fieldManager ?? defaultFieldManager, operation: 'Update' };
 }
 
 function selectionTest(options: WatchOptions) {

@@ -24,9 +24,9 @@ export function createServerCertificate(host: string, nowMs: number): ServerCert
     explicit(0, integer(Buffer.from([2]))), // version 3
     integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])), // positive by its first byte
     ecdsaWithSha256,
-    commonName('hybridstore embedded API server'),
+    commonName('embedded API server'),
     sequence(utcTime(nowMs - dayMs), utcTime(nowMs + validDays * dayMs)),
-    commonName('hybridstore embedded API server'),
+    commonName('embedded API server'),
     publicKey.export({ type: 'spki', format: 'der' }),
     explicit(3, sequence(authority, alternativeNames(host))),
   );

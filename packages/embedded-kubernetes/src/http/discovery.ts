@@ -9,7 +9,7 @@ import type { Kind } from '../api/kind.ts';
 export const serverVersion = {
   major: '1',
   minor: '35',
-  gitVersion: 'v1.35.0-hybridstore-embedded',
+  gitVersion: 'v1.35.0-embedded',
   platform: `${process.platform}/${process.arch}`,
 };
 

@@ -8,11 +8,12 @@ export type KubeConfigInput = {
   /** The authority behind the server's certificate, in PEM; without one the server is not verified. */
   readonly certificate?: string;
   readonly namespace?: string;
+  /** Of the context, the cluster and the user. */
+  readonly name: string;
 };
 
 /** A kubeconfig for the embedded API server: loopback with a bearer token. */
-export function buildKubeConfig({ server, token, certificate, namespace = 'default' }: KubeConfigInput): object {
-  const name = 'hybridstore-embedded';
+export function buildKubeConfig({ server, token, certificate, namespace = 'default', name }: KubeConfigInput): object {
   return {
     apiVersion: 'v1',
     kind: 'Config',

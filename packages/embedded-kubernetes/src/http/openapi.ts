@@ -20,7 +20,7 @@ export function readOpenApi(path: string, kinds: readonly Kind[]): object | unde
   if (served.length === 0) return undefined;
   return {
     openapi: '3.0.0',
-    info: { title: 'hybridstore embedded API server', version: 'v1' },
+    info: { title: 'embedded API server', version: 'v1' },
     paths: Object.fromEntries(served.map((kind) => [objectPathOf(kind), { patch: describePatch(kind) }])),
     components: {
       schemas: Object.fromEntries(
@@ -30,7 +30,7 @@ export function readOpenApi(path: string, kinds: readonly Kind[]): object | unde
   };
 }
 
-/** `dev.hybridstore.v1alpha1.Tenant`: the group backwards, as the API server names the schemas of custom kinds. */
+/** `com.example.v1.Widget`: the group backwards, as the API server names the schemas of custom kinds. */
 function schemaNameOf({ resource }: Kind): string {
   const { group, version } = parseApiVersion(resource.apiVersion);
   return [...group.split('.').reverse(), version, resource.kind].join('.');

@@ -15,7 +15,6 @@ export type KubeletOptions = {
   readonly network: LoopbackNetwork;
   /** Folder for pods (`pods/<uid>`) and claims (`volumes/<namespace>/<claim>.<uid>`). */
   readonly root: string;
-  readonly hostsFile: string;
   readonly commandOf: CommandOf;
   readonly baseEnvironment: Readonly<Record<string, string>>;
   readonly clock: Clock;
@@ -93,12 +92,11 @@ export class Kubelet {
   }
 
   #begin(pod: Stored<Pod>): void {
-    const { network, root, hostsFile, commandOf, clock, logger, baseEnvironment } = this.#options;
+    const { network, root, commandOf, clock, logger, baseEnvironment } = this.#options;
     const before = pod.status?.containerStatuses?.[0];
     const worker = new PodWorker({
       pod,
       root,
-      hostsFile,
       commandOf,
       clock,
       logger,

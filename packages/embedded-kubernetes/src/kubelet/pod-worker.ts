@@ -17,7 +17,6 @@ export type PodWorkerOptions = {
   readonly pod: Stored<Pod>;
   readonly address: string;
   readonly root: string;
-  readonly hostsFile: string;
   readonly commandOf: CommandOf;
   readonly sources: VolumeSources;
   readonly clock: Clock;
@@ -159,7 +158,6 @@ export class PodWorker {
       ...options.baseEnvironment,
       ...variables,
       HOST: options.address,
-      HYBRIDSTORE_HOSTS_FILE: options.hostsFile,
     };
     return { options, missingVolumes: volumes.missing, missingValues: missing, environment, folders: volumes.byName };
   }

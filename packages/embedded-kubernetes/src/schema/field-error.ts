@@ -44,7 +44,7 @@ export function formatFieldErrorBody(error: FieldError): string {
   return `${titles[error.type]}${value}${detail}`;
 }
 
-/** The refusal of an object: `Tenant.hybridstore.dev "x" is invalid: …`. */
+/** The refusal of an object: `Widget.example.com "x" is invalid: …`. */
 export function invalidObject(resource: Resource, name: string, errors: readonly FieldError[]): HybridStoreError {
   const { group } = parseApiVersion(resource.apiVersion);
   const texts = [...new Set(errors.map((error) => `${error.path}: ${formatFieldErrorBody(error)}`))];

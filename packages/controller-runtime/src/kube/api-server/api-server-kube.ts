@@ -4,20 +4,19 @@ import { errorFromAnswer, kubeError } from '../errors.ts';
 import { EventRecorder } from '../event-recorder.ts';
 import { isJsonObject } from '../json.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Stored } from '../object.ts';
-import {
-  type ApplyOptions,
-  type DeleteOptions,
-  defaultFieldManager,
-  type EventInput,
-  type GetOptions,
-  type Kube,
-  type ListOptions,
-  type ListPage,
-  type StatusPatch,
-  type UpdateOptions,
-  type WatchEvent,
-  type WatchOptions,
-  type WriteOptions,
+import type {
+  ApplyOptions,
+  DeleteOptions,
+  EventInput,
+  GetOptions,
+  Kube,
+  ListOptions,
+  ListPage,
+  StatusPatch,
+  UpdateOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
 } from '../port.ts';
 import { buildResourcePath, type Resource } from '../resource.ts';
 import { Transport, type TransportRequest } from './transport.ts';
@@ -25,20 +24,27 @@ import { Transport, type TransportRequest } from './transport.ts';
 /** The port `Kube` on a real API server, over its REST API. Source: Kubernetes API concepts (kubernetes.io/docs). */
 export type ApiServerKubeOptions = {
   readonly config: KubeConfig;
+  /** Also the User-Agent, which the API server logs. */
+  readonly fieldManager: string;
+  /** Who reports Events, as `example.com/operator`; the field manager without one. */
+  readonly reportingController?: string;
+  /** Names this process in Events; the field manager without one. */
+  readonly instance?: string;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Names this process in Events. */
-  readonly instance?: string;
 };
 
 export class ApiServerKube implements Kube {
+  readonly fieldManager: string;
   readonly #transport: Transport;
   readonly #recorder: EventRecorder;
 
-  constructor({ config, clock, random, instance = defaultFieldManager }: ApiServerKubeOptions) {
-    this.#transport = new Transport({ config, clock });
-    this.#recorder = new EventRecorder({ kube: this, clock, random, controller: 'hybridstore.dev/operator', instance });
+  constructor({ config, clock, random, fieldManager, ...names }: ApiServerKubeOptions) {
+    const { reportingController: controller = fieldManager, instance = fieldManager } = names;
+    this.fieldManager = fieldManager;
+    this.#transport = new Transport({ config, clock, userAgent: fieldManager });
+    this.#recorder = new EventRecorder({ kube: this, clock, random, controller, instance });
   }
 
   async get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options: GetOptions = {}): Promise<Stored<T>> {
@@ -155,7 +161,7 @@ export class ApiServerKube implements Kube {
   async #write<T extends KubeObject>(options: WriteOptions, request: TransportRequest): Promise<Stored<T>> {
     const query = {
       ...request.query,
-      fieldManager: options.fieldManager ?? defaultFieldManager,
+      fieldManager: options.fieldManager ?? this.fieldManager,
       fieldValidation: 'Strict',
       dryRun: options.dryRun === true ? 'All' : undefined,
     };

@@ -23,7 +23,7 @@ export type TransportOptions = {
   readonly config: KubeConfig;
   readonly clock: Clock;
   /** Sent as User-Agent, which the API server logs. */
-  readonly userAgent?: string;
+  readonly userAgent: string;
 };
 
 const requestConnectionsMax = 16;
@@ -45,7 +45,7 @@ export class Transport {
   readonly #userAgent: string;
   #pools: Pools | undefined;
 
-  constructor({ config, clock, userAgent = 'hybridstore-operator' }: TransportOptions) {
+  constructor({ config, clock, userAgent }: TransportOptions) {
     this.#credentials = new Credentials(config, clock);
     const url = new URL(this.#credentials.server);
     this.#origin = url.origin;
