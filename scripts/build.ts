@@ -47,7 +47,12 @@ export type BuildOptions = {
   readonly root: string;
   /** Default: `dist` in the root. */
   readonly output?: string;
+  /** Entries that are built; default all. */
+  readonly isWanted?: IsWanted;
 };
+
+/** By an entry's source, relative to the root: `operator/src/main.ts`. */
+export type IsWanted = (source: string) => boolean;
 
 export type BuiltEntry = {
   /** Source file, relative to the root. */
@@ -56,8 +61,8 @@ export type BuiltEntry = {
   readonly outputs: readonly string[];
   /** Packages it loads from node_modules. */
   readonly externals: readonly string[];
-  /** Our own packages of which it holds a part: `packages/engine`, sorted. */
-  readonly packages: readonly string[];
+  /** Our own workspaces of which it holds a part, sorted: `operator`, `packages/engine`. */
+  readonly workspaces: readonly string[];
 };
 
 export type BuildResult = {
@@ -70,7 +75,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   const folder = options.output ?? join(options.root, 'dist');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const sources = listEntries(options.root);
+  const sources = listEntries(options.root).filter(options.isWanted ?? (() => true));
   const results = await Promise.allSettled(sources.map((source) => buildEntry({ root: options.root, folder, source })));
   await writeFile(join(folder, 'package.json'), '{"type":"module","private":true}\n');
   const failures = [
@@ -138,7 +143,7 @@ async function buildEntry(options: EntryOptions): Promise<BuiltEntry> {
     source: options.source,
     outputs: [target, `${target}.map`, ...assets.values()],
     externals: listExternals(result.metafile),
-    packages: listPackages(result.metafile),
+    workspaces: listParts(result.metafile),
   };
 }
 
@@ -209,21 +214,29 @@ function listExternals(metafile: Metafile): string[] {
   return externalPackages.filter((name) => names.includes(name));
 }
 
-/** A bundle that holds code of a package may start that package's programs. */
-function listPackages(metafile: Metafile): string[] {
-  const folders = Object.keys(metafile.inputs).map((path) => /^packages\/[^/]+(?=\/)/.exec(path)?.[0]);
-  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+/** The workspaces of which a bundle holds a part, sorted. */
+function listParts(metafile: Metafile): string[] {
+  const workspaces = Object.keys(metafile.inputs).map(workspaceOf);
+  return [...new Set(workspaces.filter((workspace) => workspace !== undefined))].sort();
 }
 
-/** The entries of one image: those that are wanted, and the programs of the packages that they hold. */
-export function selectEntries(
-  entries: readonly BuiltEntry[],
-  isWanted: (source: string) => boolean,
-): readonly BuiltEntry[] {
-  const wanted = entries.filter((entry) => isWanted(entry.source));
-  const packages = new Set(wanted.flatMap((entry) => entry.packages));
-  const programs = entries.filter(({ source }) => packages.has(source.split('/', 2).join('/')));
-  return [...wanted, ...programs];
+/** `packages/engine` of `packages/engine/src/door.ts`; nothing for what is not ours. */
+function workspaceOf(path: string): string | undefined {
+  return /^(?:(?:packages|services)\/[^/]+|operator|cli)(?=\/)/.exec(path)?.[0];
+}
+
+/**
+ * The entries of one image: those that are wanted, and the programs of the workspaces of which they hold a part, for code
+ * of a workspace may start each of them.
+ */
+export function selectEntries(entries: readonly BuiltEntry[], isWanted: IsWanted): readonly BuiltEntry[] {
+  let selected = entries.filter((entry) => isWanted(entry.source));
+  for (;;) {
+    const parts = new Set(selected.flatMap((entry) => entry.workspaces));
+    const grown = entries.filter((entry) => selected.includes(entry) || parts.has(workspaceOf(entry.source) ?? ''));
+    if (grown.length === selected.length) return selected;
+    selected = grown;
+  }
 }
 
 function toSlashes(path: string): string {

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BuildResult, build, selectEntries } from '../build.ts';
+import { type BuildResult, type BuiltEntry, build, selectEntries } from '../build.ts';
 import {
   baseFiles,
   folderFiles,
@@ -110,23 +110,30 @@ export async function writeProductFolders(folder: string, progress: Progress = c
     writeEntries(join(folder, name), [...(image.packages ?? []), ...image.files]);
 }
 
+/** The workspaces whose programs an image is for. The command line runs where people are, and is in none. */
+const imageFolders = { operator: 'operator/', services: 'services/' } as const;
+export type ProductImage = keyof typeof imageFolders;
+
+/** What an image holds of a build. */
+export function imageEntries(entries: readonly BuiltEntry[], name: ProductImage): readonly BuiltEntry[] {
+  return selectEntries(entries, (source) => source.startsWith(imageFolders[name]));
+}
+
 /** Builds the code, and says what each image holds. */
 async function buildProduct(root: string, tag: string, progress: Progress): Promise<Record<ProductImage, ImageSpec>> {
   const product = { root, built: await progress('build dist', () => build({ root })), tag };
   return {
     operator: {
-      ...productImage(product, 'operator', (entry) => entry.startsWith('operator/')),
+      ...productImage(product, 'operator'),
       entrypoint: [`/${nodePath}`, '/app/operator/src/main.js'],
     },
     services: {
-      ...productImage(product, 'services', (entry) => entry.startsWith('services/')),
+      ...productImage(product, 'services'),
       // The container's arguments name the service; the launcher becomes it.
       entrypoint: [`/${nodePath}`, '/app/launch.ts'],
     },
   };
 }
-
-type ProductImage = 'operator' | 'services';
 
 type Product = {
   readonly root: string;
@@ -134,10 +141,10 @@ type Product = {
   readonly tag: string;
 };
 
-/** The image of the entries that `isWanted` takes, with exactly the packages that those leave outside of the bundle. */
-function productImage(product: Product, name: ProductImage, isWanted: (entry: string) => boolean) {
+/** One image's files, with exactly the packages that its entries leave outside of their bundles. */
+function productImage(product: Product, name: ProductImage): Omit<ImageSpec, 'entrypoint'> {
   const { root, built, tag } = product;
-  const entries = selectEntries(built.entries, isWanted);
+  const entries = imageEntries(built.entries, name);
   const requests = entries.flatMap((entry) => {
     const from = dirname(join(root, entry.source));
     return entry.externals.map((name) => ({ name, from }));

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { build, listEntries, rewriteImportMeta } from '../../build.ts';
+import { type BuiltEntry, build, listEntries, rewriteImportMeta, selectEntries } from '../../build.ts';
 import { repositoryFolder } from '../layout.ts';
 
 const folders: string[] = [];
@@ -89,6 +89,54 @@ test('every *main.ts below src is an entry, and nothing else is', () => {
     'services/sample/src/execute/child-main.ts',
     'services/sample/src/main.ts',
   ]);
+});
+
+test('an entry knows the workspaces that it holds a part of', async () => {
+  const root = createRepository({
+    'operator/package.json': manifest,
+    'operator/src/main.ts': "export { engine } from '../../packages/engine/src/engine.ts';",
+    'packages/engine/package.json': manifest,
+    'packages/engine/src/engine.ts': 'export const engine = 1;',
+    'packages/engine/src/writer-main.ts': 'console.log(1);',
+    'packages/unused/package.json': manifest,
+    'packages/unused/src/unused.ts': 'export const unused = 1;',
+  });
+  const { entries } = await build({ root, isWanted: (source) => source.startsWith('operator/') });
+  assert.deepEqual(
+    entries.map((entry) => [entry.source, entry.workspaces]),
+    [['operator/src/main.ts', ['operator', 'packages/engine']]],
+  );
+});
+
+const entryOf = (source: string, ...workspaces: string[]): BuiltEntry => ({
+  source,
+  workspaces,
+  outputs: [],
+  externals: [],
+});
+
+test('an image gets the wanted entries and the programs of what they hold, once each', () => {
+  const entries = [
+    entryOf('cli/src/main.ts', 'cli', 'packages/engine'),
+    entryOf('packages/engine/src/writer-main.ts', 'packages/engine', 'packages/sql'),
+    entryOf('packages/other/src/main.ts', 'packages/other'),
+    entryOf('packages/sql/src/worker-main.ts', 'packages/sql'),
+    entryOf('services/a/src/child-main.ts', 'services/a'),
+    entryOf('services/a/src/main.ts', 'packages/engine', 'services/a'),
+  ];
+  const select = (start: string) => selectEntries(entries, (source) => source.startsWith(start));
+  assert.deepEqual(
+    select('services/').map((entry) => entry.source),
+    [
+      'packages/engine/src/writer-main.ts',
+      // Not held by a service, but by a program that a service starts.
+      'packages/sql/src/worker-main.ts',
+      'services/a/src/child-main.ts',
+      'services/a/src/main.ts',
+    ],
+  );
+  assert.deepEqual(select('packages/other/'), [entries[2]]);
+  assert.deepEqual(select('operator/'), []);
 });
 
 test('a workspace without a main fails the build, but the others are there', async () => {
