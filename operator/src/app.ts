@@ -1,26 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import type { CacheChange, Kube } from '@hybridstore/controller-runtime';
 import {
-  buildViewIndexes,
   kinds as builtIn,
-  type CacheOf,
+  type CachedKind,
+  Caches,
   Controller,
   createMachineMetrics,
-  createView,
   done,
-  Expectations,
-  fenceKube,
-  formatGroupResource,
   formatKey,
-  Informer,
+  type Informer,
   type KubeObject,
   keyOf,
-  LeaderElection,
+  type Lead,
+  type LedOptions,
   type MachineMetrics,
   type ObjectKey,
   type Reconcile,
   type Resource,
   runControlLoop,
+  runLed,
 } from '@hybridstore/controller-runtime';
 import { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { type Clock, type Logger, type Registry, systemClock } from '@hybridstore/runtime';
@@ -102,9 +100,9 @@ export function startOperator(options: OperatorOptions): Operator {
     );
     await runControlLoop(loop, signal);
   };
-  const ended = runLed(options, machine, lead, stopping.signal, () => {
-    reasons = [];
-  });
+  const ended = runLed(electionOptions(options, machine), lead, stopping.signal);
+  // One that stands by is ready: it takes over without being started.
+  if (options.leaderIdentity !== undefined) reasons = [];
   ended.catch(() => {}); // the caller awaits it, or stops us
   return {
     notReadyReasons: () => reasons,
@@ -117,43 +115,21 @@ export function startOperator(options: OperatorOptions): Operator {
   };
 }
 
-/** `kube` and `assertLeads` throw once the lease may be another's. */
-type Lead = (kube: Kube, signal: AbortSignal, assertLeads: () => void) => Promise<void>;
-
-/** Leads at once, or after the lease is held. One that stands by is ready: it takes over without being started. */
-async function runLed(
-  options: OperatorOptions,
-  metrics: MachineMetrics,
-  lead: Lead,
-  signal: AbortSignal,
-  onStandBy: () => void,
-): Promise<'stopped' | 'lost'> {
-  const { kube, leaderIdentity, settings, logger } = options;
-  if (leaderIdentity === undefined) {
-    await lead(kube, signal, () => {});
-    return 'stopped';
-  }
-  const election = new LeaderElection({
-    kube,
-    lease: { namespace: settings.namespace, name: leaseName },
-    identity: `${leaderIdentity}-${randomBytes(4).toString('hex')}`,
-    clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
-    logger,
-    metrics,
-  });
-  onStandBy();
-  return await election.run((fence, term) => lead(fenceKube(kube, fence), term, () => fence.assertHeld()), signal);
+function electionOptions(options: OperatorOptions, metrics: MachineMetrics): LedOptions {
+  const { kube, leaderIdentity, settings, logger, clock = systemClock, random = Math.random } = options;
+  if (leaderIdentity === undefined) return { kube, clock, random, logger, metrics };
+  const lease = { namespace: settings.namespace, name: leaseName };
+  const identity = `${leaderIdentity}-${randomBytes(4).toString('hex')}`;
+  return { kube, clock, random, logger, metrics, candidate: { lease, identity } };
 }
 
 function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLeads: () => void) {
   const { kube, settings, logger } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? Math.random;
-  const informers = buildInformers({ ...options, clock, random }, machine);
-  const caches = new Map(informers.map((informer) => [formatGroupResource(informer.resource), informer.cache]));
-  const cacheOf: CacheOf = (resource) => caches.get(formatGroupResource(resource));
-  const view = createView(kube, cacheOf, tenantNameOf);
+  const kinds = [...ownKinds, ...childKinds];
+  const caches = new Caches({ kube, kinds, parentNameOf: tenantNameOf, clock, random, logger, metrics: machine });
+  const { view, informers } = caches;
   const client = options.client ?? new HttpClient();
   const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
   let identity: ServiceIdentity | undefined;
@@ -169,7 +145,7 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
   const nodes = createNodeClient(ports);
   const catalog = createCatalogClient({ ...ports, systemNamespace: settings.namespace });
   const told = createOperatorMetrics(options.metrics);
-  const base = () => ({ kube, view, clock, logger, expectations: new Expectations(clock, cacheOf) });
+  const base = () => ({ kube, view, clock, logger, expectations: caches.createExpectations() });
   const shared = new SharedServicesReconciler({
     ...base(),
     settings,
@@ -221,13 +197,13 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
     ),
     shared: make('shared-services', () => shared.reconcile()),
   };
-  connect(informers, controllers);
+  connect(caches, controllers);
   return {
     informers,
     controllers: Object.values(controllers),
     begin: () => controllers.shared.enqueue(sharedServicesKey),
     lookAgain: () => {
-      const keys = cacheOf(tenants)?.list().map(keyOf) ?? [];
+      const keys = caches.informer(tenants).cache.list().map(keyOf);
       for (const key of keys) controllers.tenant.enqueue(key);
       return keys.length;
     },
@@ -247,8 +223,9 @@ function chooseSource(options: OperatorOptions, client: HttpClient, clock: Clock
     : new PrometheusSource({ ...prometheus, client, clock });
 }
 
-const ownKinds: readonly Resource[] = [tenants, dataSources, compactionPolicies];
-const childKinds: readonly Resource[] = [
+const ownKinds: readonly CachedKind[] = [tenants, dataSources, compactionPolicies].map((resource) => ({ resource }));
+/** Of built-in kinds only what the operator made. */
+const childKinds: readonly CachedKind[] = [
   builtIn.statefulSets,
   builtIn.deployments,
   builtIn.pods,
@@ -260,51 +237,33 @@ const childKinds: readonly Resource[] = [
   builtIn.podDisruptionBudgets,
   builtIn.resourceQuotas,
   builtIn.limitRanges,
-];
-
-/** One cache a kind; of built-in kinds only what the operator made. */
-function buildInformers(
-  options: OperatorOptions & { readonly clock: Clock; readonly random: () => number },
-  metrics: MachineMetrics,
-): readonly Informer<KubeObject>[] {
-  const { kube, clock, random, logger } = options;
-  const base = { kube, clock, random, logger, metrics, indexes: buildViewIndexes(tenantNameOf) };
-  const labelSelector = `app.kubernetes.io/managed-by=${managedBy}`;
-  return [
-    ...ownKinds.map((resource) => new Informer({ ...base, resource })),
-    ...childKinds.map((resource) => new Informer({ ...base, resource, selection: { labelSelector } })),
-  ];
-}
+].map((resource) => ({ resource, labelSelector: `app.kubernetes.io/managed-by=${managedBy}` }));
 
 type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shared', Controller>>;
 
-function connect(informers: readonly Informer<KubeObject>[], controllers: Controllers): void {
+function connect(caches: Caches, controllers: Controllers): void {
   const { tenant, source, policy, shared } = controllers;
-  const find = (resource: Resource) => informers.filter((informer) => isSame(informer.resource, resource));
-  const watchShared = (
-    informer: Informer<KubeObject>,
-    keysOf: (change: CacheChange<KubeObject>) => readonly ObjectKey[],
+  const watchShared = <T extends KubeObject>(
+    informer: Informer<T>,
+    keysOf: (change: CacheChange<T>) => readonly ObjectKey[],
   ) => shared.watch(informer, keysOf, { gatherMs: sharedGatherMs });
   const dependents = (resource: Resource, key: ObjectKey) =>
-    find(resource).flatMap(({ cache }) => cache.byIndex('parent', formatKey(key)).map(keyOf));
-  for (const informer of find(tenants)) {
-    tenant.watch(informer);
-    tenant.resync(informer, resyncMs);
-    watchShared(informer, ({ type }) => (type === 'updated' ? [] : [sharedServicesKey]));
-    source.watch(informer, ({ object }) => dependents(dataSources, keyOf(object)));
-    policy.watch(informer, ({ object }) => dependents(compactionPolicies, keyOf(object)));
+    caches.informer(resource).cache.byIndex('parent', formatKey(key)).map(keyOf);
+  const ofTenants = caches.informer(tenants);
+  tenant.watch(ofTenants);
+  tenant.resync(ofTenants, resyncMs);
+  watchShared(ofTenants, ({ type }) => (type === 'updated' ? [] : [sharedServicesKey]));
+  source.watch(ofTenants, ({ object }) => dependents(dataSources, keyOf(object)));
+  policy.watch(ofTenants, ({ object }) => dependents(compactionPolicies, keyOf(object)));
+  const ofSources = caches.informer(dataSources);
+  source.watch(ofSources);
+  policy.watch(ofSources, ({ object }) => tenantKeyOf(object).flatMap((key) => dependents(compactionPolicies, key)));
+  policy.watch(caches.informer(compactionPolicies));
+  for (const { resource } of childKinds) {
+    tenant.watch(caches.informer(resource), ({ object }) => tenantKeyOf(object));
+    watchShared(caches.informer(resource), ({ object }) => (isShared(object) ? [sharedServicesKey] : []));
   }
-  for (const informer of find(dataSources)) {
-    source.watch(informer);
-    policy.watch(informer, ({ object }) => tenantKeyOf(object).flatMap((key) => dependents(compactionPolicies, key)));
-  }
-  for (const informer of find(compactionPolicies)) policy.watch(informer);
-  for (const informer of informers.filter((each) => !ownKinds.some((own) => isSame(own, each.resource)))) {
-    tenant.watch(informer, ({ object }) => tenantKeyOf(object));
-    watchShared(informer, ({ object }) => (isShared(object) ? [sharedServicesKey] : []));
-  }
-  for (const informer of find(builtIn.statefulSets))
-    watchShared(informer, (change) => (hasResized(change) ? [sharedServicesKey] : []));
+  watchShared(caches.informer(builtIn.statefulSets), (change) => (hasResized(change) ? [sharedServicesKey] : []));
 }
 
 /** Children of tenants wear its name: owner references alone would miss volumes and pods. */
@@ -318,13 +277,6 @@ function isShared({ metadata }: KubeObject): boolean {
   return metadata.labels?.[sharedServiceLabel] !== undefined;
 }
 
-type SetChange = { readonly type: string; readonly object: KubeObject; readonly previous?: KubeObject };
-
-function hasResized(change: SetChange): boolean {
-  const sizeOf = (object: KubeObject | undefined) => (object as builtIn.StatefulSet | undefined)?.spec?.replicas; // only sets come here
-  return change.type !== 'updated' || sizeOf(change.object) !== sizeOf(change.previous);
-}
-
-function isSame(left: Resource, right: Resource): boolean {
-  return left.apiVersion === right.apiVersion && left.plural === right.plural;
+function hasResized(change: CacheChange<builtIn.StatefulSet>): boolean {
+  return change.type !== 'updated' || change.object.spec?.replicas !== change.previous.spec?.replicas;
 }

@@ -1,5 +1,5 @@
 export { runControlLoop } from './controller/control-loop.ts';
-export { Controller, type Reconcile } from './controller/controller.ts';
+export { Controller, type ControllerOptions, ownerKeys, type Reconcile } from './controller/controller.ts';
 export { Expectations } from './controller/expectations.ts';
 export { fenceKube } from './controller/fence.ts';
 export { Informer } from './controller/informer.ts';
@@ -7,6 +7,7 @@ export { LeaderElection, renewDeadlineMs } from './controller/leader-election.ts
 export { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
 export type { CacheChange } from './controller/object-cache.ts';
 export { done, type ReconcileResult, requeueAfter, wait } from './controller/reconcile-result.ts';
+export { type Lead, type LedOptions, runLed } from './controller/run-led.ts';
 export { ApiServerKube } from './kube/api-server/api-server-kube.ts';
 export { connectKube } from './kube/api-server/connect-kube.ts';
 export { loadKubeConfig } from './kube/api-server/credentials.ts';
@@ -46,6 +47,7 @@ export {
 export { canonicalQuantity, parseQuantityNanos, quantityToNumber } from './kube/quantity.ts';
 export { defineResource, formatGroupResource, parseApiVersion, type Resource } from './kube/resource.ts';
 export { formatTime } from './kube/time.ts';
+export { type CachedKind, Caches, type CachesOptions } from './reconcile/caches.ts';
 export { type Child, Children, type Compared, child } from './reconcile/children.ts';
 export { findTransitions, type Judgement, toConditions } from './reconcile/conditions.ts';
 export { addFinalizer, finalizerName, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';

@@ -29,8 +29,8 @@ export const retryPeriodMs = 2_000;
 /** Waiters spread their attempts over 1 to 2.2 periods. */
 const retryJitter = 1.2;
 
-/** `lead` gets the fence and a signal that aborts when the lease is lost or the election stops. */
-export type Lead = (fence: Fence, signal: AbortSignal) => Promise<void>;
+/** Gets the fence and a signal that aborts when the lease is lost or the election stops. */
+export type LeadFenced = (fence: Fence, signal: AbortSignal) => Promise<void>;
 
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
@@ -46,7 +46,7 @@ export class LeaderElection {
    * given back, so that the next one need not wait. A process that lost its lease should end: its caches and timers
    * belong to the past.
    */
-  async run(lead: Lead, signal: AbortSignal): Promise<'lost' | 'stopped'> {
+  async run(lead: LeadFenced, signal: AbortSignal): Promise<'lost' | 'stopped'> {
     const fence = await this.#acquire(signal);
     if (fence === undefined) return 'stopped';
     const term = new AbortController();
