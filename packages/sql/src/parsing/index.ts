@@ -1,0 +1,1 @@
+export { type ParsedSql, parseSql } from './parse-sql.ts';
