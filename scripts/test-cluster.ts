@@ -34,12 +34,12 @@ const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
 const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
 const isKept = process.argv.includes('--keep');
 
-/** A cluster as the steps below see it. Commands find kubectl and helm, and KUBECONFIG names the cluster. */
-type Place = {
-  readonly run: (command: readonly string[], options?: RunOptions) => Promise<string>;
-  readonly tryRun: (command: readonly string[], options?: RunOptions) => Promise<RunResult>;
-  readonly spawn: (command: readonly string[], env: Readonly<Record<string, string>>) => ChildProcess;
-};
+/** Commands on a cluster: they find kubectl and helm, and KUBECONFIG names the cluster. */
+interface ClusterShell {
+  run(command: readonly string[], options?: RunOptions): Promise<string>;
+  tryRun(command: readonly string[], options?: RunOptions): Promise<RunResult>;
+  spawn(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
+}
 
 async function main(): Promise<number> {
   return process.env['KUBECONFIG'] ? testGivenCluster() : testLocalCluster();
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
 async function testLocalCluster(): Promise<number> {
   const progress = createProgress();
   const cluster = await startCluster({ progress });
-  const place: Place = {
+  const shell: ClusterShell = {
     run: (command, options) => inCluster(cluster, command, options),
     tryRun: ([command = '', ...args], options) => tryRunInside(cluster, command, args, options),
     spawn: (command, env) =>
@@ -71,7 +71,7 @@ async function testLocalCluster(): Promise<number> {
       HYBRIDSTORE_E2E_DATA_CLASS: rwxClass,
       clusterPrometheusUrl,
     };
-    return await explained(place, () => test(place, progress, env));
+    return await explained(shell, () => test(shell, progress, env));
   } finally {
     if (!isKept) {
       await stopPrometheus(cluster);
@@ -82,34 +82,34 @@ async function testLocalCluster(): Promise<number> {
 
 async function testGivenCluster(): Promise<number> {
   const progress = createProgress();
-  const place: Place = {
+  const shell: ClusterShell = {
     run: ([command = '', ...args], options) => run(command, args, options),
     tryRun: ([command = '', ...args], options) => tryRun(command, args, options),
     spawn: ([command = '', ...args], env) =>
       spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } }),
   };
-  const installed = await place.tryRun(['helm', 'status', 'hybridstore', '--namespace', namespace]);
+  const installed = await shell.tryRun(['helm', 'status', 'hybridstore', '--namespace', namespace]);
   if (installed.code === 0) {
     process.stdout.write('hybridstore is installed already: suites that need a cluster without it are left out\n');
-    return explained(place, () => runSuites(place, {}, suites));
+    return explained(shell, () => runSuites(shell, {}, suites));
   }
-  const kept = await findKept(place);
+  const kept = await findKept(shell);
   if (kept.length > 0) {
     process.stderr.write(`expected a cluster without HybridStore, found ${kept.join(', ')}; nothing was done\n`);
     return 1;
   }
   try {
     const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
-    return await explained(place, () => test(place, progress, { HYBRIDSTORE_CHART_VALUES: values }));
+    return await explained(shell, () => test(shell, progress, { HYBRIDSTORE_CHART_VALUES: values }));
   } finally {
-    if (!isKept) await progress('all of it taken away', () => takeAway(place));
+    if (!isKept) await progress('all of it taken away', () => takeAway(shell));
   }
 }
 
 /** What an uninstall leaves: definitions with their tenants, keys and users, volumes. It is somebody's, and must not be taken away at the end. */
-async function findKept(place: Place): Promise<readonly string[]> {
+async function findKept(shell: ClusterShell): Promise<readonly string[]> {
   const find = (...what: readonly string[]) =>
-    place.run(['kubectl', 'get', ...what, '--ignore-not-found', '--output', 'name']);
+    shell.run(['kubectl', 'get', ...what, '--ignore-not-found', '--output', 'name']);
   const found = [
     await find('customresourcedefinitions', 'tenants.hybridstore.dev'),
     await find('namespaces', namespace),
@@ -120,23 +120,23 @@ async function findKept(place: Place): Promise<readonly string[]> {
 
 /** The whole way, from a cluster that knows nothing of us. */
 async function test(
-  place: Place,
+  shell: ClusterShell,
   progress: Progress,
   env: Readonly<Record<string, string>> & { readonly HYBRIDSTORE_CHART_VALUES: string },
 ): Promise<number> {
-  await place.run(['kubectl', 'create', '-f', join(root, 'crds')]);
-  const apiServerCode = await runSuites(place, {}, apiServerSuites);
-  await place.run(['kubectl', 'delete', '-f', join(root, 'crds')]);
-  await progress('chart installed', () => install(place, env.HYBRIDSTORE_CHART_VALUES));
-  await progress('examples applied', () => place.run(['kubectl', 'apply', '-f', join(root, 'examples')]));
+  await shell.run(['kubectl', 'create', '-f', join(root, 'crds')]);
+  const apiServerCode = await runSuites(shell, {}, apiServerSuites);
+  await shell.run(['kubectl', 'delete', '-f', join(root, 'crds')]);
+  await progress('chart installed', () => install(shell, env.HYBRIDSTORE_CHART_VALUES));
+  await progress('examples applied', () => shell.run(['kubectl', 'apply', '-f', join(root, 'examples')]));
   await progress('example tenant Ready', () =>
-    place.run(['kubectl', 'wait', '--for=condition=Ready', 'tenant/acme', '--timeout=60s'], { timeoutMs: 70_000 }),
+    shell.run(['kubectl', 'wait', '--for=condition=Ready', 'tenant/acme', '--timeout=60s'], { timeoutMs: 70_000 }),
   );
-  return (await runSuites(place, env, suites)) || apiServerCode;
+  return (await runSuites(shell, env, suites)) || apiServerCode;
 }
 
 /** What fails, by an error or by a code, is followed by the objects, events and logs of the cluster. */
-async function explained(place: Place, work: () => Promise<number>): Promise<number> {
+async function explained(shell: ClusterShell, work: () => Promise<number>): Promise<number> {
   let code = 1;
   try {
     code = await work();
@@ -144,14 +144,14 @@ async function explained(place: Place, work: () => Promise<number>): Promise<num
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   }
   if (code !== 0)
-    process.stderr.write(await describeCluster((args, options) => place.tryRun(['kubectl', ...args], options)));
+    process.stderr.write(await describeCluster((args, options) => shell.tryRun(['kubectl', ...args], options)));
   return code;
 }
 
 /** With the volumes that deleted tenants keep, and with the definitions, which an uninstall leaves. */
-async function takeAway(place: Place): Promise<void> {
+async function takeAway(shell: ClusterShell): Promise<void> {
   const remove = async (...command: readonly string[]) => {
-    const { code, stderr } = await place.tryRun(command);
+    const { code, stderr } = await shell.tryRun(command);
     if (code !== 0) process.stderr.write(`not taken away: ${command.join(' ')} ended with ${code}: ${stderr}`);
   };
   const ignore = ['--ignore-not-found', '--timeout=120s'];
@@ -179,30 +179,30 @@ function writeValues(): string {
   return path;
 }
 
-async function install(place: Place, values: string): Promise<void> {
+async function install(shell: ClusterShell, values: string): Promise<void> {
   const release = ['hybridstore', join(root, 'charts', 'hybridstore'), '--namespace', namespace, '--create-namespace'];
   const settings = values === '' ? [] : ['--values', values];
-  await place.run(['helm', 'install', ...release, ...settings, '--wait', '--timeout', '120s'], { timeoutMs: 130_000 });
+  await shell.run(['helm', 'install', ...release, ...settings, '--wait', '--timeout', '120s'], { timeoutMs: 130_000 });
   // The operator makes the shared services: they are there a moment after it is.
   for (const service of sharedServiceNames)
-    await place.run(
+    await shell.run(
       ['sh', '-c', `until kubectl -n ${namespace} get deployment ${service} 2>/dev/null; do sleep 0.2; done`],
       { timeoutMs: 60_000 },
     );
   for (const service of sharedServiceNames)
-    await place.run(['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'], {
+    await shell.run(['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'], {
       timeoutMs: 130_000,
     });
 }
 
 /** One file after the other: they share the cluster. Every file runs, and the first failure's code is the result. */
 async function runSuites(
-  place: Place,
+  shell: ClusterShell,
   env: Readonly<Record<string, string>>,
   files: readonly string[],
 ): Promise<number> {
   const command = [process.execPath, '--test', '--test-concurrency=1', '--test-timeout=1200000', ...files];
-  const child = place.spawn(command, { HYBRIDSTORE_E2E: 'kubernetes', ...env });
+  const child = shell.spawn(command, { HYBRIDSTORE_E2E: 'kubernetes', ...env });
   return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
 }
 

@@ -20,7 +20,7 @@ import { isUsageError } from './usage-error.ts';
 export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 type Work = (connection: Connection) => Promise<void>;
-/** `endsItself`: the command ends soon and tidily when the user interrupts; any other is left where it is. */
+/** `endsItself`: the command ends soon and in good order when the user interrupts; any other is left where it is. */
 type Run = (work: Work, options?: { readonly endsItself?: boolean }) => Promise<void>;
 
 /** Runs one command to its end and gives the exit code. Errors are one line on `io.stderr`; it never throws. */

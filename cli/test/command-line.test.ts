@@ -195,7 +195,7 @@ describe('resources', () => {
     assert.equal((await run(['get', 'tenant', 'acme'])).err, 'error: tenants.hybridstore.dev "acme" not found\n');
   });
 
-  it('are made from several documents, a folder and standard input, and told apart when they change', async () => {
+  it('are made from several documents, a folder and standard input, and show whether they changed', async () => {
     const many = join(folder, 'many');
     mkdirSync(many);
     writeFileSync(join(many, 'a.yaml'), `${tenantYaml}---\n${sourceYaml('one')}---\n`);
@@ -254,7 +254,7 @@ describe('resources', () => {
     await run(['delete', 'tenant', 'shared']);
   });
 
-  it('are waited for, and told about when they do not become Ready in time', async () => {
+  it('are waited for, and reported when they do not become Ready in time', async () => {
     const ready = run(['apply', '-f', '-', '--wait'], { stdin: sourceYaml('one') });
     await api.patchStatus(dataSourceResource, {
       apiVersion: 'hybridstore.dev/v1alpha1',

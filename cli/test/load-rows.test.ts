@@ -56,7 +56,7 @@ describe('loading rows', () => {
     assert.deepEqual(sizes, [2, 2, 2, 2, 2]);
   });
 
-  it('repeats a batch with the same key when asked to come back, no sooner than told', async () => {
+  it('repeats a batch with the same key when asked to come back, no sooner than it says', async () => {
     const keys: string[] = [];
     slept.length = 0;
     const result = await loadRows(

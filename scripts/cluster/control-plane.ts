@@ -14,7 +14,7 @@ const nodeGraceSeconds = 16;
 const unreachableTolerationSeconds = 5;
 
 /**
- * etcd, API server, controller manager and scheduler: what each is told, and the order in which they start.
+ * etcd, API server, controller manager and scheduler: the arguments of each, and the order in which they start.
  *
  * etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away.
  */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 
-/** More than this of one stream is cut from its front: the end of a log tells more than its start. */
+/** More than this of one stream is cut from its front: the end of a log says more than its start. */
 const outputCharsMax = 8_000_000;
 
 /** Runs one command to its end and gives what it printed. The only place of these scripts that collects output. */

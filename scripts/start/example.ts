@@ -23,11 +23,11 @@ const files = [
   { source: 'movies', file: 'movies.json' },
 ] as const;
 
-type Question = { readonly title: string } & (
+type ExampleQuery = { readonly title: string } & (
   | { readonly sql: string; readonly dialect?: 'duckdb' | 'postgresql' }
   | { readonly dsl: DslQuery }
 );
-const questions: readonly Question[] = [
+const exampleQueries: readonly ExampleQuery[] = [
   {
     title: 'How many flights are there, and how late are they?',
     sql: 'SELECT COUNT(*) AS flights, ROUND(AVG(delay), 2) AS mean_delay, MAX(delay) AS worst FROM flights',
@@ -69,7 +69,7 @@ export async function runExample(example: Example, write: (text: string) => void
       if (rows === 0) await load(client, example, token, source, join(dataFolder, file), write);
       else write(`${source}: ${rows.toLocaleString('en')} rows are there already\n`);
     }
-    for (const question of questions) await ask(client, example, token, question, write);
+    for (const query of exampleQueries) await ask(client, example, token, query, write);
   } finally {
     await client.close();
   }
@@ -128,17 +128,17 @@ async function ask(
   client: HttpClient,
   example: Example,
   token: string,
-  question: Question,
+  query: ExampleQuery,
   write: (text: string) => void,
 ): Promise<void> {
   const answer =
-    'dsl' in question
-      ? await client.call(example.gateway, operationNode.queryDsl, { token, body: { query: question.dsl } })
+    'dsl' in query
+      ? await client.call(example.gateway, operationNode.queryDsl, { token, body: { query: query.dsl } })
       : await client.call(example.gateway, operationNode.querySql, {
           token,
-          body: { query: question.sql, ...(question.dialect ? { dialect: question.dialect } : {}) },
+          body: { query: query.sql, ...(query.dialect ? { dialect: query.dialect } : {}) },
         });
   write(
-    `\n${question.title}\n${'dsl' in question ? JSON.stringify(question.dsl) : question.sql}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
+    `\n${query.title}\n${'dsl' in query ? JSON.stringify(query.dsl) : query.sql}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
   );
 }

@@ -50,7 +50,7 @@ describe('npm start', () => {
     assert.ok(!existsSync(join(target, 'endpoints.json')));
   });
 
-  it('tells a wrong command line with exit code 2', () => {
+  it('ends a wrong command line with exit code 2', () => {
     const { status, stdout, stderr } = start(['--bogus']);
     assert.deepEqual(
       [status, stdout, stderr],

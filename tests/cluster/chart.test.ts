@@ -72,7 +72,7 @@ describe('the chart', () => {
       assert.ok(text.includes(`at '${place}'`), text);
     });
 
-  it('brings three definitions that an uninstall leaves, or none when told so', async () => {
+  it('brings three definitions that an uninstall leaves, or none when its values say so', async () => {
     const definitions = ({ objects }: { objects: readonly Manifest[] }) =>
       objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
     const brought = definitions(await render());

@@ -5,7 +5,7 @@ import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
 import type { Io } from '../io.ts';
 import { buildLoadId } from '../load/load-id.ts';
-import { formatPlace, type LoadResult, loadRows } from '../load/load-rows.ts';
+import { formatPosition, type LoadResult, loadRows } from '../load/load-rows.ts';
 import { prepareRow } from '../load/prepare-row.ts';
 import { chooseFormat, readRows } from '../load/read-file.ts';
 import { startProgress } from '../output/progress.ts';
@@ -27,7 +27,7 @@ const writeMsMax = 120_000;
 
 /**
  * Appends the rows of a file to a source. Batches have ids made from the content of the file, so that a load that broke
- * off is simply started again. Rows that do not fit are told by their place in the file; the others are loaded.
+ * off is simply started again. Rows that do not fit are reported by their place in the file; the others are loaded.
  */
 export async function load(connection: Connection, path: string, flags: LoadFlags, io: Io): Promise<void> {
   const stat = statSync(path, { throwIfNoEntry: false });
@@ -57,7 +57,7 @@ export async function load(connection: Connection, path: string, flags: LoadFlag
         prepare: (fields) => prepareRow(fields, columns, format === 'csv'),
         sleep: (delayMs) => systemClock.sleep(delayMs),
         onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
-        onRejected: (row) => progress.log(`${path}: ${formatPlace(row)}: rejected: ${row.reason}\n`),
+        onRejected: (row) => progress.log(`${path}: ${formatPosition(row)}: rejected: ${row.reason}\n`),
         signal: io.signal,
       },
     );

@@ -1,5 +1,5 @@
 import { HybridStoreError, isExactNumber, isHybridStoreError } from '@hybridstore/runtime';
-import type { Fields, Place, ReadRow } from './row.ts';
+import type { Fields, ReadRow, RowPosition } from './row.ts';
 
 export type Batch = {
   readonly number: number;
@@ -12,7 +12,7 @@ export type SendBatch = (
 ) => Promise<{ readonly accepted: number; readonly duplicate?: boolean }>;
 
 /** A row that was left out, and what it lacks. */
-export type RejectedRow = Place & { readonly reason: string };
+export type RejectedRow = RowPosition & { readonly reason: string };
 
 export type LoadOptions = {
   readonly rowsPerBatch: number;
@@ -39,14 +39,14 @@ export type LoadResult = {
   readonly isInterrupted: boolean;
 };
 
-type CutBatch = Batch & { readonly places: readonly Place[] };
+type CutBatch = Batch & { readonly positions: readonly RowPosition[] };
 
 const attemptsMax = 12;
 const backoffMsMax = 10_000;
 
 /**
  * Sends rows in batches, some at once, each repeated with the same Idempotency-Key while the platform asks to come
- * back later. A row that the platform (or the reader) refuses is left out and told, up to `rejectedMax`; the platform
+ * back later. A row that the platform (or the reader) refuses is left out and reported, up to `rejectedMax`; the platform
  * takes a batch whole or not at all, so the rest of it goes again. Any other refusal ends the load.
  */
 export async function loadRows(
@@ -85,15 +85,15 @@ export async function loadRows(
 }
 
 /** `line 7`, as messages name a row. */
-export function formatPlace(place: Place): string {
-  return `${place.unit} ${place.position}`;
+export function formatPosition(row: RowPosition): string {
+  return `${row.unit} ${row.position}`;
 }
 
 function tooManyRejected(row: RejectedRow, rejectedMax: number, cause: unknown): HybridStoreError {
   const first = rejectedMax === 0 ? '' : `more than ${rejectedMax} rows were rejected, the last: `;
   return new HybridStoreError(
     'invalid_request',
-    `${first}${formatPlace(row)}: ${row.reason}`,
+    `${first}${formatPosition(row)}: ${row.reason}`,
     { position: row.position, rejected_max: rejectedMax },
     { cause },
   );
@@ -109,17 +109,17 @@ async function sendWithoutRejected(
   options: LoadOptions,
   reject: Reject,
 ): Promise<Answer> {
-  let { records, places } = batch;
+  let { records, positions } = batch;
   while (records.length > 0) {
     try {
       return await sendUntilAnswered({ ...batch, records }, send, options);
     } catch (error) {
       const index = rejectedIndex(error, records.length);
-      const place = index === undefined ? undefined : places[index];
-      if (index === undefined || place === undefined) throw error;
-      reject({ ...place, reason: describeRejection(error as HybridStoreError) }, error);
+      const position = index === undefined ? undefined : positions[index];
+      if (index === undefined || position === undefined) throw error;
+      reject({ ...position, reason: describeRejection(error as HybridStoreError) }, error);
       records = records.toSpliced(index, 1);
-      places = places.toSpliced(index, 1);
+      positions = positions.toSpliced(index, 1);
     }
   }
   return { accepted: 0 };
@@ -157,7 +157,7 @@ async function sendUntilAnswered(batch: Batch, send: SendBatch, options: LoadOpt
 async function* batches(rows: AsyncIterable<ReadRow>, options: LoadOptions, reject: Reject): AsyncGenerator<CutBatch> {
   const { prepare = (fields: Fields) => fields } = options;
   let records: { fields: Fields }[] = [];
-  let places: Place[] = [];
+  let positions: RowPosition[] = [];
   let bytes = 0;
   let number = 0;
   let bytesRead = 0;
@@ -169,16 +169,16 @@ async function* batches(rows: AsyncIterable<ReadRow>, options: LoadOptions, reje
     }
     const size = estimateBytes(row.fields);
     if (records.length > 0 && (records.length >= options.rowsPerBatch || bytes + size > options.bytesPerBatchMax)) {
-      yield { number: number++, records, places, bytesRead };
+      yield { number: number++, records, positions, bytesRead };
       records = [];
-      places = [];
+      positions = [];
       bytes = 0;
     }
     records.push({ fields: prepare(row.fields) });
-    places.push({ unit: row.unit, position: row.position });
+    positions.push({ unit: row.unit, position: row.position });
     bytes += size;
   }
-  if (records.length > 0) yield { number, records, places, bytesRead };
+  if (records.length > 0) yield { number, records, positions, bytesRead };
 }
 
 const numberBytes = 20;

@@ -105,7 +105,7 @@ async function* readBatches(path: string, reader: Opened) {
 }
 
 function unreadable(path: string, cause: unknown): HybridStoreError {
-  // A TypeError tells of the library's insides, met where the bytes are not what they should be.
+  // A TypeError speaks of the library's insides, met where the bytes are not what they should be.
   const isDamaged = !(cause instanceof Error) || cause instanceof TypeError;
   const reason = isDamaged ? 'it is damaged or cut off' : cause.message.replaceAll(/\s+/g, ' ').replace(/\.$/, '');
   return new HybridStoreError('invalid_request', `${path}: not readable as Arrow IPC (${reason})`, {}, { cause });

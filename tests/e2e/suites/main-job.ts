@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { listAll, pods } from '@hybridstore/controller-runtime';
-import { type Question, questions } from '../answers.ts';
+import { type ComparedQuery, comparedQueries } from '../compared-queries.ts';
 import { eventually, type Platform } from '../platform.ts';
 import { dataFolder, normalize, openReference, type Reference } from '../reference.ts';
 import { apply, dataSource, ready, remove, Session, tenant } from '../session.ts';
@@ -17,7 +17,7 @@ const flightsColumns = {
     ],
   },
 };
-/** What is written before each question to fresh rows. */
+/** What is written before each query of fresh rows. */
 const slice = { flights: 5_000, movies: 100 };
 const slicesPerQuestionMax = 3;
 
@@ -63,7 +63,7 @@ export function mainJob(open: () => Platform): void {
       }
     }
 
-    for (const question of questions) {
+    for (const question of comparedQueries) {
       it(`answers as DuckDB does, from rows that are in memory only: ${question.name}`, async () => {
         // A flush may come between the acknowledgement and the question: the answer must be right all the same, and the
         // next rows are asked about instead.
@@ -99,7 +99,7 @@ export function mainJob(open: () => Platform): void {
     });
 
     const askAll = (state: string) => {
-      for (const question of questions) {
+      for (const question of comparedQueries) {
         it(`answers as DuckDB does, ${state}: ${question.name}`, async () => {
           const answer = await ask(session, question);
           await assertSame(answer, question);
@@ -108,7 +108,7 @@ export function mainJob(open: () => Platform): void {
       }
     };
 
-    async function assertSame(answer: Answered, question: Question): Promise<void> {
+    async function assertSame(answer: Answered, question: ComparedQuery): Promise<void> {
       assert.deepEqual(normalize(answer.rows), normalize(await reference.ask(question.reference)));
     }
 
@@ -252,7 +252,7 @@ async function write(session: Session, sourceId: string, rows: readonly object[]
 
 type Answered = { readonly rows: unknown[][]; readonly stats: { readonly fresh_rows?: number } };
 
-async function ask(session: Session, { ask: asked }: Question): Promise<Answered> {
+async function ask(session: Session, { ask: asked }: ComparedQuery): Promise<Answered> {
   const answer =
     'sql' in asked
       ? await session.post('/query/sql', {

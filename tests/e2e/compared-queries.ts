@@ -1,9 +1,9 @@
 /**
- * Questions about the real data, with the same question to DuckDB over the package's own files. `flights_file` and
+ * Queries of the real data, with the same query for DuckDB over the package's own files. `flights_file` and
  * `movies_file` are views of the files; `flights` and `movies` are the platform's sources. Every order is total, so that
  * the answer is one also over a part of the rows.
  */
-export type Question = {
+export type ComparedQuery = {
   readonly name: string;
   readonly ask:
     | {
@@ -16,7 +16,7 @@ export type Question = {
   readonly reference: string;
 };
 
-export const questions: readonly Question[] = [
+export const comparedQueries: readonly ComparedQuery[] = [
   { name: 'count', ask: { sql: 'SELECT COUNT(*) AS n FROM flights' }, reference: 'select count(*) from flights_file' },
   {
     name: 'sums, means and extremes',
