@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { authGateway, bodyBytesMax, type Endpoint, type ResponseOf, type TokenResponse } from '@hybridstore/contracts';
-import { connectKube, secrets } from '@hybridstore/controller-runtime';
+import { connectKube, type ForwardedPort, forwardPort, loadKubeConfig, secrets } from '@hybridstore/controller-runtime';
 import { type CallArguments, type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { noPlatform, type Settings } from './config.ts';
-import { type ForwardedPort, forwardPort } from './port-forward.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { usageError } from './usage-error.ts';
 
@@ -33,7 +32,7 @@ export class Connection {
   async gateway(): Promise<string> {
     if (this.settings.gateway !== undefined) return this.settings.gateway;
     if (this.settings.kubeconfig === undefined) throw noPlatform();
-    this.#forwarded ??= await forwardPort(this.settings.kubeconfig, {
+    this.#forwarded ??= await forwardPort(this.kube(), loadKubeConfig(this.settings.kubeconfig), {
       namespace: this.settings.systemNamespace,
       service: 'auth-gateway',
       port: 8080,

@@ -446,12 +446,11 @@ const cliRooms: readonly Room[] = [
   },
   {
     name: 'cli/connection',
-    files: new RegExp(`^${cli}/(connection|config|port-forward|read-json-file|usage-error)\\.ts$`),
+    files: new RegExp(`^${cli}/(connection|config|read-json-file|usage-error)\\.ts$`),
     mayImport: [
       our('contracts', 'runtime', 'http', 'controller-runtime'),
-      node('fs', 'net', 'path'),
-      npm('@kubernetes/client-node'),
-      new RegExp(`^${cli}/(connection|config|port-forward|read-json-file|usage-error)\\.ts$`),
+      node('fs', 'path'),
+      new RegExp(`^${cli}/(connection|config|read-json-file|usage-error)\\.ts$`),
     ],
     mustNotReach: pureReach,
   },
