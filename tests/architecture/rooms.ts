@@ -525,8 +525,8 @@ const scriptRooms: readonly Room[] = [
   },
   {
     name: 'scripts/tools',
-    files: /^scripts\/(biome|test)\.ts$/,
-    mayImport: [node('child_process', 'fs', 'test', 'url')],
+    files: /^scripts\/(biome|find-tests|test)\.ts$/,
+    mayImport: [node('child_process', 'fs', 'path', 'test', 'url'), file('scripts/find-tests.ts')],
   },
   {
     // The one figure that is measured without processes: an operator against an API server of the same process.
