@@ -321,7 +321,7 @@ const ownRooms: readonly Room[] = [
   {
     name: 'auth-gateway/random',
     files: file(`${gateway}/system-random.ts`),
-    mayImport: [node('crypto'), file(`${gateway}/domain/random-source.ts`)],
+    mayImport: [node('crypto'), file(`${gateway}/domain/ports.ts`)],
     mustNotReach: ['clock', 'environment'],
   },
   {

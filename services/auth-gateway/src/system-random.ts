@@ -1,4 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { RandomSource } from './domain/random-source.ts';
+import type { RandomSource } from './domain/ports.ts';
 
 export const systemRandom: RandomSource = { bytes: (count) => randomBytes(count), uuid: () => randomUUID() };

@@ -5,7 +5,7 @@ import { createTemporaryFolder, FakeClock, TestIssuer, testSecret } from '@hybri
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp, type GatewayApp } from '../src/app.ts';
 import type { GatewayConfig } from '../src/config.ts';
-import type { PasswordHasher } from '../src/domain/password-hasher.ts';
+import type { PasswordHasher } from '../src/domain/ports.ts';
 import { openUsersDatabase } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
 import { systemRandom } from '../src/system-random.ts';

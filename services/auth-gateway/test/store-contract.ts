@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Clock } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import type { ApiKeyRecord } from '../src/domain/api-key.ts';
+import type { ApiKeyRecord, NewUser, UserStore } from '../src/domain/ports.ts';
 import type { Grant } from '../src/domain/user.ts';
-import type { NewUser, UserStore } from '../src/domain/user-store.ts';
 
 export type OpenStore = { readonly store: UserStore; [Symbol.asyncDispose](): Promise<void> };
 

@@ -1,9 +1,9 @@
 import { createServer, type Server, type TokenVerifier } from '@hybridstore/http';
 import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
 import type { OptimizerConfig } from './config.ts';
-import type { CatalogPort } from './domain/catalog-port.ts';
 import { ExecutionHistory } from './domain/execution-history.ts';
 import { Optimizer } from './domain/optimizer.ts';
+import type { CatalogPort } from './domain/ports.ts';
 import { StatisticsSource } from './domain/statistics-source.ts';
 import { routeEstimate } from './routes/estimate.ts';
 import { routeExecutionStats } from './routes/execution-stats.ts';

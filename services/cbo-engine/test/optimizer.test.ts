@@ -16,9 +16,9 @@ import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { estimateCardinalities } from '../src/domain/cardinality.ts';
-import type { CatalogPort } from '../src/domain/catalog-port.ts';
 import { estimateCostMs } from '../src/domain/cost.ts';
 import { ExecutionHistory } from '../src/domain/execution-history.ts';
+import type { CatalogPort } from '../src/domain/ports.ts';
 import { estimateSelectivity } from '../src/domain/selectivity.ts';
 import { shapeOf } from '../src/domain/shape.ts';
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
-import type { CatalogMetrics } from './domain/catalog-metrics.ts';
+import type { CatalogMetrics } from './domain/ports.ts';
 import type { TableCache } from './domain/table-cache.ts';
 
 export function createCatalogMetrics(registry: Registry, tables: TableCache): CatalogMetrics {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
-import type { TableHead } from '../src/domain/catalog-store.ts';
+import type { TableHead } from '../src/domain/ports.ts';
 import { openDatabase } from '../src/store/open-database.ts';
 import { SqliteCatalogStore } from '../src/store/sqlite-catalog-store.ts';
 import { acme, testPolicy } from './test-catalog.ts';

@@ -12,8 +12,7 @@ import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { requireAdministrator, requireVisible, requireWithin, userIdOfClaims } from './administration.ts';
 import type { LegacyUser } from './legacy-users.ts';
 import type { LoginGuard } from './login-guard.ts';
-import type { PasswordHasher } from './password-hasher.ts';
-import type { RandomSource } from './random-source.ts';
+import type { PasswordHasher, RandomSource, UserStore } from './ports.ts';
 import {
   describeUser,
   type Grant,
@@ -23,7 +22,6 @@ import {
   tenantOfUser,
   type UserRecord,
 } from './user.ts';
-import type { UserStore } from './user-store.ts';
 
 export const passwordCharactersMin = 8;
 const usersMax = 1_000_000;

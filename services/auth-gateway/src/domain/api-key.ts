@@ -1,18 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Permission } from '@hybridstore/contracts';
-import type { RandomSource } from './random-source.ts';
-
-/** What is kept of an API key: never the key itself, only its SHA-256. 256 random bits need no slow hash. */
-export type ApiKeyRecord = {
-  readonly keyId: string;
-  readonly userId: string;
-  readonly name: string;
-  readonly tenantId: string;
-  readonly permissions: readonly Permission[];
-  readonly digest: Buffer;
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
-};
+import type { RandomSource } from './ports.ts';
 
 const secretBytes = 32;
 const idBytes = 8;

@@ -8,10 +8,9 @@ import {
 } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { userIdOfClaims } from './administration.ts';
-import { type ApiKeyRecord, generateKey, keyIdOf, matchesDigest } from './api-key.ts';
-import type { RandomSource } from './random-source.ts';
+import { generateKey, keyIdOf, matchesDigest } from './api-key.ts';
+import type { ApiKeyRecord, RandomSource, UserStore } from './ports.ts';
 import { permissionsInTenant } from './user.ts';
-import type { UserStore } from './user-store.ts';
 
 const keysPerUserMax = 100;
 const daysDefault = 90;

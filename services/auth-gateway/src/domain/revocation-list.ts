@@ -1,6 +1,6 @@
 import { type Revocations, revocationsMax } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
-import type { UserStore } from './user-store.ts';
+import type { UserStore } from './ports.ts';
 
 /** The longest life that a token may have been given (JWT_EXPIRATION_HOURS): whatever was revoked before has expired. */
 export const tokenHoursMax = 720;

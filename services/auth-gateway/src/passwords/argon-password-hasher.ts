@@ -2,7 +2,7 @@ import { Semaphore } from '@hybridstore/runtime';
 import { hash, verify } from '@node-rs/argon2';
 import bcrypt from 'bcrypt';
 import { bcryptCost } from '../domain/legacy-users.ts';
-import type { PasswordHasher } from '../domain/password-hasher.ts';
+import type { PasswordHasher } from '../domain/ports.ts';
 
 /** argon2id (the library's default kind), 19 MiB, two passes, one lane: a first choice of the OWASP Password Storage Cheat Sheet. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };

@@ -1,9 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Permission, Role } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
-import type { ApiKeyRecord } from '../domain/api-key.ts';
+import type { ApiKeyRecord, NewUser, Revocation, UserStore } from '../domain/ports.ts';
 import { type Grant, nameKey, tenantOfUser, type UserRecord } from '../domain/user.ts';
-import type { NewUser, Revocation, UserStore } from '../domain/user-store.ts';
 
 /** Users in one SQLite file of one process. Statements are synchronous and short; each change is one transaction. */
 export class SqliteUserStore implements UserStore {

@@ -4,7 +4,7 @@ import { signToken, type TokenVerifier } from '@hybridstore/http';
 import { type Clock, HybridStoreError, LruCache, type SigningKey, SingleFlight } from '@hybridstore/runtime';
 import { isKeyText } from '../domain/api-key.ts';
 import type { ApiKeys, KeyPrincipal } from '../domain/api-keys.ts';
-import type { UserStore } from '../domain/user-store.ts';
+import type { UserStore } from '../domain/ports.ts';
 
 /** How long the store's word holds; with it a revocation works here within a second, on every replica. */
 const checkedMs = 1_000;

@@ -5,7 +5,7 @@ import {
   type StatisticsRequest,
 } from '@hybridstore/contracts';
 import type { HttpClient } from '@hybridstore/http';
-import type { CatalogPort } from '../domain/catalog-port.ts';
+import type { CatalogPort } from '../domain/ports.ts';
 
 /** A query waits for its cost at most this long; its caller goes on with the plan as written. */
 const answerMsMax = 2_000;

@@ -1,7 +1,7 @@
 import type { ScanStatistics } from '@hybridstore/contracts';
 import type { PlanSchemas, ScanPredicates } from '@hybridstore/plan';
 import { type Clock, HybridStoreError, isHybridStoreError, LruCache } from '@hybridstore/runtime';
-import type { CatalogPort } from './catalog-port.ts';
+import type { CatalogPort } from './ports.ts';
 
 export type KnownStatistics = { readonly byAlias: ReadonlyMap<string, ScanStatistics>; readonly isCached: boolean };
 

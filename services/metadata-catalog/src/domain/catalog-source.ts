@@ -1,5 +1,5 @@
 import type { CatalogSource } from '@hybridstore/contracts';
-import type { StoredSource } from './catalog-store.ts';
+import type { StoredSource } from './ports.ts';
 
 /** A source in the words of the wire. */
 export function describeSource(source: StoredSource): CatalogSource {

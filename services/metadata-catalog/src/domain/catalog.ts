@@ -2,9 +2,9 @@ import type { CatalogSource, CommitNotice, FileStatistics, SourceDefinition } fr
 import { documentColumns } from '@hybridstore/contracts';
 import { assert, type Clock, isHybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
 import { describeSource } from './catalog-source.ts';
-import type { CatalogStore, StoredSource, TableHead } from './catalog-store.ts';
 import { type CommitDecision, decideCommit } from './commit-decision.ts';
 import { LatestRun } from './latest-run.ts';
+import type { CatalogStore, StoredSource, TableHead } from './ports.ts';
 import { SerialByKey } from './serial-by-key.ts';
 import type { TableCache } from './table-cache.ts';
 import { TableIndex } from './table-index.ts';

@@ -1,6 +1,6 @@
 import type { CompactionPolicyDefinition } from '@hybridstore/contracts';
-import type { PolicyState } from './catalog-store.ts';
 import { parseWindow } from './compaction-window.ts';
+import type { PolicyState } from './ports.ts';
 
 export type Timing = Pick<CompactionPolicyDefinition, 'policy_id' | 'enabled' | 'interval_minutes' | 'window'>;
 

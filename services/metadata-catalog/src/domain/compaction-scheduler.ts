@@ -1,6 +1,5 @@
 import type { CompactionPolicyDefinition, CompactionPolicyState, CompactionResult } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
-import type { CatalogStore, PolicyState, StoredSource } from './catalog-store.ts';
 import {
   boundsOf,
   type CompactionDefaults,
@@ -10,6 +9,7 @@ import {
 } from './compaction-policy.ts';
 import { decideDue, decideNextRun } from './compaction-schedule.ts';
 import type { CompactionOrder, Compactor } from './compactor.ts';
+import type { CatalogStore, PolicyState, StoredSource } from './ports.ts';
 
 export type SchedulerOptions = {
   readonly store: CatalogStore;

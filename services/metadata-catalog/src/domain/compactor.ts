@@ -1,7 +1,6 @@
 import type { CompactionResult, CompactTableResponse } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, isHybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
 import { type Catalog, keyOf } from './catalog.ts';
-import type { CatalogStore } from './catalog-store.ts';
 import {
   batchGroups,
   type CompactionBounds,
@@ -9,6 +8,7 @@ import {
   decideCompaction,
   forcedBounds,
 } from './compaction-decision.ts';
+import type { CatalogStore } from './ports.ts';
 import type { TenantNodes } from './tenant-nodes.ts';
 
 export type CompactorOptions = {

@@ -8,9 +8,9 @@ import {
 } from '@hybridstore/contracts';
 import { type ColumnTypes, prepareMatcher } from '@hybridstore/plan';
 import { boundOrder } from './bound-order.ts';
-import type { TableChange, TableHead } from './catalog-store.ts';
 import { ColumnSummary, columnOfFile } from './column-summary.ts';
 import { estimateDistinct } from './distinct-estimate.ts';
+import type { TableChange, TableHead } from './ports.ts';
 
 export type TableTotals = { readonly rows: number; readonly bytes: number; readonly files: number };
 export type MatchedTotals = {

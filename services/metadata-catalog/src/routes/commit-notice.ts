@@ -2,7 +2,7 @@ import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
-import type { CatalogMetrics } from '../domain/catalog-metrics.ts';
+import type { CatalogMetrics } from '../domain/ports.ts';
 
 export function routeCommitNotice(server: Server, catalog: Catalog, metrics: CatalogMetrics): void {
   server.route(metadataCatalog.commitNotice, async (request, _reply, { caller, logger }) => {

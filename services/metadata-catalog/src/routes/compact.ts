@@ -2,9 +2,9 @@ import { type CompactionResult, type CompactRequest, metadataCatalog } from '@hy
 import { maySource, requireSource, requireTenant, type Server } from '@hybridstore/http';
 import { assert, HybridStoreError } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
-import type { CatalogStore } from '../domain/catalog-store.ts';
 import type { CompactionScheduler } from '../domain/compaction-scheduler.ts';
 import { type Compactor, failedResult } from '../domain/compactor.ts';
+import type { CatalogStore } from '../domain/ports.ts';
 
 export type CompactParts = {
   readonly catalog: Catalog;

@@ -1,6 +1,6 @@
 import { metadataCatalog } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
-import type { CatalogStore } from '../domain/catalog-store.ts';
+import type { CatalogStore } from '../domain/ports.ts';
 import { policyIdOf } from './parameters.ts';
 
 export function routeDeletePolicy(server: Server, store: CatalogStore): void {

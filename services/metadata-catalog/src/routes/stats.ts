@@ -2,8 +2,8 @@ import { type CatalogStats, metadataCatalog } from '@hybridstore/contracts';
 import { maySource, requireTenant, type Server } from '@hybridstore/http';
 import { assert } from '@hybridstore/runtime';
 import type { Catalog } from '../domain/catalog.ts';
-import type { CatalogStore } from '../domain/catalog-store.ts';
 import { boundsOf, type CompactionDefaults, defaultPolicy, policyOfSource } from '../domain/compaction-policy.ts';
+import type { CatalogStore } from '../domain/ports.ts';
 
 export type StatsParts = {
   readonly catalog: Catalog;

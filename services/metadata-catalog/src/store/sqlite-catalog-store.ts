@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Column, CompactionPolicyDefinition, FileStatistics, SourceDefinition } from '@hybridstore/contracts';
 import type {
   CatalogStore,
@@ -8,35 +8,42 @@ import type {
   StoredTenant,
   TableChange,
   TableHead,
-} from '../domain/catalog-store.ts';
-
-type Row = Record<string, SQLOutputValue>;
-type Totals = { readonly rows: number; readonly bytes: number; readonly files: number };
+} from '../domain/ports.ts';
+import {
+  readFile,
+  readJson,
+  readPolicyState,
+  readSource,
+  readTenant,
+  readTotals,
+  sumFiles,
+  type Totals,
+  tableIdOf,
+} from './rows.ts';
+import { type Row, Statements } from './statements.ts';
 
 const snapshotsPerTableMax = 1_000;
 const runsPerSourceMax = 200;
-const statementsMax = 64;
 
-/** The store port on node:sqlite: write-ahead journal, synced at each commit. JSON columns hold only what this class wrote. */
+/** The store port on node:sqlite: write-ahead journal, synced at each commit. `rows.ts` reads what it wrote. */
 export class SqliteCatalogStore implements CatalogStore {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #sql: Statements;
 
   constructor(database: DatabaseSync) {
-    this.#database = database;
+    this.#sql = new Statements(database);
   }
 
   async tenants(): Promise<readonly StoredTenant[]> {
-    return this.#all('select * from tenants order by tenant_id').map(readTenant);
+    return this.#sql.all('select * from tenants order by tenant_id').map(readTenant);
   }
 
   async tenant(tenantId: string): Promise<StoredTenant | undefined> {
-    const row = this.#get('select * from tenants where tenant_id = ?', tenantId);
+    const row = this.#sql.get('select * from tenants where tenant_id = ?', tenantId);
     return row && readTenant(row);
   }
 
   async putTenant(tenantId: string, nodeUrl: string): Promise<void> {
-    this.#run(
+    this.#sql.run(
       'insert into tenants (tenant_id, node_url) values (?, ?) on conflict do update set node_url = excluded.node_url',
       tenantId,
       nodeUrl,
@@ -44,19 +51,19 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async markRefreshed(tenantId: string, atMs: number): Promise<void> {
-    this.#run('update tenants set last_refresh_at_ms = ? where tenant_id = ?', atMs, tenantId);
+    this.#sql.run('update tenants set last_refresh_at_ms = ? where tenant_id = ?', atMs, tenantId);
   }
 
   async deleteTenant(tenantId: string): Promise<boolean> {
-    return this.#transaction(() => {
-      this.#run('delete from sources where tenant_id = ?', tenantId);
-      this.#run('delete from compaction_runs where tenant_id = ?', tenantId);
-      return this.#run('delete from tenants where tenant_id = ?', tenantId) > 0;
+    return this.#sql.transaction(() => {
+      this.#sql.run('delete from sources where tenant_id = ?', tenantId);
+      this.#sql.run('delete from compaction_runs where tenant_id = ?', tenantId);
+      return this.#sql.run('delete from tenants where tenant_id = ?', tenantId) > 0;
     });
   }
 
   async sources(tenantId: string): Promise<readonly StoredSource[]> {
-    return this.#all('select * from sources where tenant_id = ? order by source_id', tenantId).map(readSource);
+    return this.#sql.all('select * from sources where tenant_id = ? order by source_id', tenantId).map(readSource);
   }
 
   async source(tenantId: string, sourceId: string): Promise<StoredSource | undefined> {
@@ -72,7 +79,7 @@ export class SqliteCatalogStore implements CatalogStore {
   ): Promise<void> {
     const text = JSON.stringify(definition);
     const columnsText = JSON.stringify(columns);
-    this.#run(
+    this.#sql.run(
       `insert into sources (tenant_id, source_id, definition, columns, schema_version, is_declared, rows, bytes, files, unflushed_rows, updated_at_ms)
        values (?, ?, ?, ?, 1, 1, 0, 0, 0, '{}', ?)
        on conflict do update set is_declared = 1,
@@ -88,17 +95,17 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async deleteSource(tenantId: string, sourceId: string): Promise<boolean> {
-    return this.#run('delete from sources where tenant_id = ? and source_id = ?', tenantId, sourceId) > 0;
+    return this.#sql.run('delete from sources where tenant_id = ? and source_id = ?', tenantId, sourceId) > 0;
   }
 
   async files(tenantId: string, sourceId: string): Promise<readonly FileStatistics[]> {
     const row = this.#sourceRow(tenantId, sourceId);
     if (!row) return [];
-    return this.#all('select * from files where table_id = ? order by path', tableIdOf(row)).map(readFile);
+    return this.#sql.all('select * from files where table_id = ? order by path', tableIdOf(row)).map(readFile);
   }
 
   async countFiles(tenantId: string, sourceId: string, belowBytes: number): Promise<number> {
-    const row = this.#get(
+    const row = this.#sql.get(
       `select count(*) as n from files join sources using (table_id)
        where tenant_id = ? and source_id = ? and files.bytes < ?`,
       tenantId,
@@ -109,7 +116,7 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async applyChange(head: TableHead, change: TableChange, nowMs: number): Promise<void> {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       const row = this.#requireRow(head, nowMs);
       const tableId = tableIdOf(row);
       const before = readTotals(row);
@@ -126,20 +133,24 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async replaceTable(head: TableHead, files: readonly FileStatistics[], nowMs: number): Promise<void> {
-    this.#transaction(() => {
+    this.#sql.transaction(() => {
       const tableId = tableIdOf(this.#requireRow(head, nowMs));
-      this.#run('delete from files where table_id = ?', tableId);
+      this.#sql.run('delete from files where table_id = ?', tableId);
       this.#addFiles(tableId, files);
       // Versions above the one read belong to a table that was dropped and made again.
-      this.#run('delete from snapshots where table_id = ? and table_version > ?', tableId, head.tableVersion);
-      this.#run('delete from schema_versions where table_id = ? and schema_version > ?', tableId, head.schemaVersion);
+      this.#sql.run('delete from snapshots where table_id = ? and table_version > ?', tableId, head.tableVersion);
+      this.#sql.run(
+        'delete from schema_versions where table_id = ? and schema_version > ?',
+        tableId,
+        head.schemaVersion,
+      );
       this.#writeHead(tableId, head, sumFiles(files), nowMs);
     });
   }
 
   /** The row of a table, made when this is the first that is heard of it. */
   #requireRow(head: TableHead, nowMs: number): Row {
-    this.#run(
+    this.#sql.run(
       `insert into sources (tenant_id, source_id, definition, columns, schema_version, is_declared, rows, bytes, files, unflushed_rows, updated_at_ms)
        values (?, ?, ?, ?, ?, 0, 0, 0, 0, '{}', ?) on conflict do nothing`,
       head.tenantId,
@@ -157,7 +168,11 @@ export class SqliteCatalogStore implements CatalogStore {
   #removeFiles(tableId: number, paths: readonly string[]): Totals {
     const totals = { rows: 0, bytes: 0, files: 0 };
     for (const path of paths) {
-      const row = this.#get('delete from files where table_id = ? and path = ? returning rows, bytes', tableId, path);
+      const row = this.#sql.get(
+        'delete from files where table_id = ? and path = ? returning rows, bytes',
+        tableId,
+        path,
+      );
       if (!row) continue;
       totals.rows += Number(row['rows']);
       totals.bytes += Number(row['bytes']);
@@ -168,7 +183,7 @@ export class SqliteCatalogStore implements CatalogStore {
 
   #addFiles(tableId: number, files: readonly FileStatistics[]): void {
     for (const file of files)
-      this.#run(
+      this.#sql.run(
         'insert into files (table_id, path, bytes, rows, partition, columns, modified_at) values (?, ?, ?, ?, ?, ?, ?)',
         tableId,
         file.path,
@@ -182,7 +197,7 @@ export class SqliteCatalogStore implements CatalogStore {
 
   #writeHead(tableId: number, head: TableHead, totals: Totals, nowMs: number): void {
     const columns = JSON.stringify(head.columns);
-    this.#run(
+    this.#sql.run(
       `update sources set definition = ?, columns = ?, schema_version = ?, table_version = ?, rows = ?, bytes = ?, files = ?,
          unflushed_rows = ?, last_commit_at = ?, updated_at_ms = ? where table_id = ?`,
       JSON.stringify(head.definition),
@@ -197,14 +212,14 @@ export class SqliteCatalogStore implements CatalogStore {
       nowMs,
       tableId,
     );
-    this.#run(
+    this.#sql.run(
       'insert into schema_versions values (?, ?, ?, ?) on conflict do update set columns = excluded.columns',
       tableId,
       head.schemaVersion,
       columns,
       nowMs,
     );
-    this.#run(
+    this.#sql.run(
       'insert or replace into snapshots values (?, ?, ?, ?, ?, ?)',
       tableId,
       head.tableVersion,
@@ -213,7 +228,7 @@ export class SqliteCatalogStore implements CatalogStore {
       totals.bytes,
       totals.files,
     );
-    this.#run(
+    this.#sql.run(
       `delete from snapshots where table_id = ? and table_version <=
          (select table_version from snapshots where table_id = ? order by table_version desc limit 1 offset ?)`,
       tableId,
@@ -228,24 +243,29 @@ export class SqliteCatalogStore implements CatalogStore {
     unflushedRows: Readonly<Record<string, number>>,
   ): Promise<void> {
     const text = JSON.stringify(unflushedRows);
-    this.#run('update sources set unflushed_rows = ? where tenant_id = ? and source_id = ?', text, tenantId, sourceId);
+    this.#sql.run(
+      'update sources set unflushed_rows = ? where tenant_id = ? and source_id = ?',
+      text,
+      tenantId,
+      sourceId,
+    );
   }
 
   async policies(tenantId?: string): Promise<readonly CompactionPolicyDefinition[]> {
     const rows =
       tenantId === undefined
-        ? this.#all('select definition from policies order by policy_id')
-        : this.#all('select definition from policies where tenant_id = ? order by policy_id', tenantId);
+        ? this.#sql.all('select definition from policies order by policy_id')
+        : this.#sql.all('select definition from policies where tenant_id = ? order by policy_id', tenantId);
     return rows.map((row) => readJson<CompactionPolicyDefinition>(row['definition']));
   }
 
   async policy(policyId: string): Promise<CompactionPolicyDefinition | undefined> {
-    const row = this.#get('select definition from policies where policy_id = ?', policyId);
+    const row = this.#sql.get('select definition from policies where policy_id = ?', policyId);
     return row && readJson<CompactionPolicyDefinition>(row['definition']);
   }
 
   async putPolicy(policy: CompactionPolicyDefinition): Promise<void> {
-    this.#run(
+    this.#sql.run(
       'insert or replace into policies values (?, ?, ?)',
       policy.policy_id,
       policy.tenant_id,
@@ -254,19 +274,19 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async deletePolicy(policyId: string): Promise<boolean> {
-    return this.#transaction(() => {
-      this.#run('delete from policy_states where policy_id = ?', policyId);
-      return this.#run('delete from policies where policy_id = ?', policyId) > 0;
+    return this.#sql.transaction(() => {
+      this.#sql.run('delete from policy_states where policy_id = ?', policyId);
+      return this.#sql.run('delete from policies where policy_id = ?', policyId) > 0;
     });
   }
 
   async policyState(policyId: string): Promise<PolicyState | undefined> {
-    const row = this.#get('select * from policy_states where policy_id = ?', policyId);
+    const row = this.#sql.get('select * from policy_states where policy_id = ?', policyId);
     return row && readPolicyState(row);
   }
 
   async putPolicyState(state: PolicyState): Promise<void> {
-    this.#run(
+    this.#sql.run(
       'insert or replace into policy_states values (?, ?, ?, ?, ?)',
       state.policyId,
       state.lastRunAtMs,
@@ -277,8 +297,8 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async recordRun(run: CompactionRun): Promise<void> {
-    this.#transaction(() => {
-      this.#run(
+    this.#sql.transaction(() => {
+      this.#sql.run(
         `insert into compaction_runs (tenant_id, source_id, policy_id, started_at_ms, ended_at_ms, state, result) values (?, ?, ?, ?, ?, ?, ?)`,
         run.tenantId,
         run.result.source_id,
@@ -288,14 +308,14 @@ export class SqliteCatalogStore implements CatalogStore {
         run.result.state,
         JSON.stringify(run.result),
       );
-      this.#run(
+      this.#sql.run(
         `delete from compaction_runs where run_id in (select run_id from compaction_runs where tenant_id = ? and source_id = ? order by run_id desc limit -1 offset ?)`,
         run.tenantId,
         run.result.source_id,
         runsPerSourceMax,
       );
       if (run.result.state !== 'done') return;
-      this.#run(
+      this.#sql.run(
         'update sources set last_compaction_at = ? where tenant_id = ? and source_id = ?',
         new Date(run.endedAtMs).toISOString(),
         run.tenantId,
@@ -305,124 +325,18 @@ export class SqliteCatalogStore implements CatalogStore {
   }
 
   async countCompactions(tenantId: string): Promise<number> {
-    const row = this.#get(`select count(*) as n from compaction_runs where tenant_id = ? and state = 'done'`, tenantId);
+    const row = this.#sql.get(
+      `select count(*) as n from compaction_runs where tenant_id = ? and state = 'done'`,
+      tenantId,
+    );
     return Number(row?.['n'] ?? 0);
   }
 
   async close(): Promise<void> {
-    this.#statements.clear();
-    this.#database.close();
+    this.#sql.close();
   }
 
   #sourceRow(tenantId: string, sourceId: string): Row | undefined {
-    return this.#get('select * from sources where tenant_id = ? and source_id = ?', tenantId, sourceId);
+    return this.#sql.get('select * from sources where tenant_id = ? and source_id = ?', tenantId, sourceId);
   }
-
-  #transaction<T>(task: () => T): T {
-    this.#database.exec('begin immediate');
-    try {
-      const result = task();
-      this.#database.exec('commit');
-      return result;
-    } catch (error) {
-      this.#database.exec('rollback');
-      throw error;
-    }
-  }
-
-  #prepare(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known) return known;
-    if (this.#statements.size >= statementsMax) this.#statements.clear();
-    const statement = this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
-  }
-
-  #all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...values);
-  }
-
-  #get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values);
-  }
-
-  #run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
-  }
-}
-
-/** Texts of this store were written by `JSON.stringify` of the very type, hence the assertion. */
-function readJson<T>(text: SQLOutputValue | undefined): T {
-  return JSON.parse(String(text)) as T;
-}
-
-function readNullableNumber(value: SQLOutputValue | undefined): number | null {
-  return value === null || value === undefined ? null : Number(value);
-}
-
-function readNullableText(value: SQLOutputValue | undefined): string | null {
-  return value === null || value === undefined ? null : String(value);
-}
-
-function tableIdOf(row: Row): number {
-  return Number(row['table_id']);
-}
-
-function readTotals(row: Row): Totals {
-  return { rows: Number(row['rows']), bytes: Number(row['bytes']), files: Number(row['files']) };
-}
-
-function sumFiles(files: readonly FileStatistics[]): Totals {
-  return {
-    rows: files.reduce((sum, file) => sum + file.rows, 0),
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    files: files.length,
-  };
-}
-
-function readTenant(row: Row): StoredTenant {
-  return {
-    tenantId: String(row['tenant_id']),
-    nodeUrl: String(row['node_url']),
-    lastRefreshAtMs: readNullableNumber(row['last_refresh_at_ms']),
-  };
-}
-
-function readSource(row: Row): StoredSource {
-  return {
-    tenantId: String(row['tenant_id']),
-    sourceId: String(row['source_id']),
-    definition: readJson(row['definition']),
-    columns: readJson(row['columns']),
-    schemaVersion: Number(row['schema_version']),
-    tableVersion: readNullableNumber(row['table_version']),
-    isDeclared: row['is_declared'] === 1,
-    ...readTotals(row),
-    unflushedRows: readJson(row['unflushed_rows']),
-    lastCommitAt: readNullableText(row['last_commit_at']),
-    lastCompactionAt: readNullableText(row['last_compaction_at']),
-    updatedAtMs: Number(row['updated_at_ms']),
-  };
-}
-
-function readFile(row: Row): FileStatistics {
-  return {
-    path: String(row['path']),
-    bytes: Number(row['bytes']),
-    rows: Number(row['rows']),
-    partition: readJson(row['partition']),
-    columns: readJson(row['columns']),
-    modified_at: Number(row['modified_at']),
-  };
-}
-
-function readPolicyState(row: Row): PolicyState {
-  return {
-    policyId: String(row['policy_id']),
-    lastRunAtMs: readNullableNumber(row['last_run_at_ms']),
-    nextRunAtMs: readNullableNumber(row['next_run_at_ms']),
-    decidedAtMs: Number(row['decided_at_ms']),
-    lastResults: readJson(row['last_results']),
-  };
 }

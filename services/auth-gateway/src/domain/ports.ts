@@ -1,10 +1,22 @@
-import type { ApiKeyRecord } from './api-key.ts';
+import type { Permission } from '@hybridstore/contracts';
 import type { Grant, UserRecord } from './user.ts';
 
 /** Tokens of `sub` (`user:…`, `key:…`) with a generation below this one were revoked then. */
 export type Revocation = { readonly sub: string; readonly generation: number; readonly revokedAtMs: number };
 
 export type NewUser = Omit<UserRecord, 'generation'>;
+
+/** What is kept of an API key: never the key itself, only its SHA-256. 256 random bits need no slow hash. */
+export type ApiKeyRecord = {
+  readonly keyId: string;
+  readonly userId: string;
+  readonly name: string;
+  readonly tenantId: string;
+  readonly permissions: readonly Permission[];
+  readonly digest: Buffer;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+};
 
 /**
  * Users, their grants and API keys. Every change is durable when its promise resolves, and whole or not at all. Names
@@ -38,4 +50,23 @@ export interface UserStore {
   deleteKey(userId: string, keyId: string): Promise<boolean>;
   deleteKeysExpiredBefore(timeMs: number): Promise<number>;
   close(): Promise<void>;
+}
+
+/** Slow hashes of passwords, off the main loop and a bounded number at a time (`overloaded` beyond). */
+export interface PasswordHasher {
+  hash(password: string, signal?: AbortSignal): Promise<string>;
+  /**
+   * Whether the password belongs to the hash. Without a hash (an unknown user) it does the same work and says no, so
+   * that the time of an answer does not show who exists.
+   */
+  verify(password: string, hash: string | undefined, signal?: AbortSignal): Promise<boolean>;
+  /** Whether a hash is of an old kind and should be made anew at the next successful log-in. */
+  isOutdated(hash: string): boolean;
+}
+
+/** Where ids and secrets come from; a cryptographic generator outside of tests. */
+export interface RandomSource {
+  bytes(count: number): Buffer;
+  /** A random UUID (RFC 9562, version 4). */
+  uuid(): string;
 }

@@ -5,6 +5,7 @@ import type {
   FileStatistics,
   SourceDefinition,
 } from '@hybridstore/contracts';
+import type { CommitDecision } from './commit-decision.ts';
 
 /** `lastRefreshAtMs` is null until the tenant's nodes were asked for all their sources once. */
 export type StoredTenant = {
@@ -108,4 +109,10 @@ export interface CatalogStore {
   countCompactions(tenantId: string): Promise<number>;
 
   close(): Promise<void>;
+}
+
+/** What the catalog counts. */
+export interface CatalogMetrics {
+  countNotice(decision: CommitDecision): void;
+  countCompaction(result: CompactionResult): void;
 }
