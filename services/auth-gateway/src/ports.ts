@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Jwks, Permission } from '@hybridstore/contracts';
+import type { Endpoint, Jwks, Permission } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
 import type { RevocationList } from './domain/revocation-list.ts';
@@ -17,7 +17,7 @@ export type ForwardCall = {
   /** Whose nodes are called, where it is a tenant's. */
   readonly tenantId?: string | undefined;
   readonly baseUrl: string;
-  readonly method: string;
+  readonly method: Endpoint['method'];
   readonly path: string;
   readonly headers: Record<string, string>;
   /** Whether the call may be repeated although a service may have seen it: it reads only. */

@@ -28,7 +28,10 @@ function readWhole(request: IncomingMessage, bytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes)));
+    request.on('end', () => {
+      const [first = Buffer.alloc(0), ...more] = chunks;
+      resolve(more.length === 0 ? first : Buffer.concat(chunks, bytes));
+    });
     request.on('error', reject);
     request.on('close', () => {
       if (!request.complete) reject(clientGone());

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { bodyBytesMax } from '@hybridstore/contracts';
 import { createAgent, isUnknownHost, unknownTenant } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { Agent, Dispatcher } from 'undici';
+import type { Agent } from 'undici';
 import type { FailureLabel, GatewayMetrics } from '../gateway-metrics.ts';
 import type { AnswerHead, ForwardCall, Forwarder } from '../ports.ts';
 import { type AnswerEnd, AnswerHandler } from './answer-handler.ts';
@@ -85,7 +85,7 @@ export class UndiciForwarder implements Forwarder {
         {
           origin: call.baseUrl,
           path: call.path,
-          method: call.method as Dispatcher.HttpMethod,
+          method: call.method,
           headers,
           body: body.kind === 'none' ? null : body.kind === 'whole' ? body.bytes : body.stream,
           headersTimeout: answerMsMax,

@@ -242,6 +242,7 @@ type KeyRow = {
   readonly expires_at_ms: number;
 };
 
+// JSON columns hold only what `addGrant` and `insertKey` wrote.
 function readGrant(row: GrantRow): Grant {
   return { tenantId: row.tenant_id, role: row.role, sources: JSON.parse(row.sources) as string[] };
 }

@@ -219,6 +219,10 @@ export class SqliteCatalogStore implements CatalogStore {
       columns,
       nowMs,
     );
+    this.#addSnapshot(tableId, head, totals);
+  }
+
+  #addSnapshot(tableId: number, head: TableHead, totals: Totals): void {
     this.#sql.run(
       'insert or replace into snapshots values (?, ?, ?, ?, ?, ?)',
       tableId,

@@ -5,6 +5,7 @@ import type { Probe, ProbeResult } from '../domain/ports.ts';
 const answerMsMax = 2_000;
 const answerBytesMax = 64 * 1024;
 
+/** As every service of ours answers; what another process says is only shown. */
 type ReadyAnswer = { readonly reasons?: readonly string[] };
 type HealthAnswer = { readonly version?: string };
 

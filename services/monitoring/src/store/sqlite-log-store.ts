@@ -23,6 +23,7 @@ const entriesPerDelete = 5_000;
 /** A row's share of its page, three indexes and numbers, beside its texts. */
 const rowOverheadBytes = 160;
 
+/** Assertions below name the columns of the very statement; JSON holds only what `#insertEntry` wrote. */
 type Row = { time: string; level: string; service: string; instance: string; event: string; fields: string };
 
 /**

@@ -46,20 +46,21 @@ export class StatsMerger extends Transform {
       done(null, tail);
       return;
     }
-    this.nodeStats = found.rest['stats'] as Stats;
+    this.nodeStats = found.stats;
     this.rows = readRowCount(tail, found);
     const rest = { ...found.rest, stats: { ...this.nodeStats, ...this.#ownStats() } };
     done(null, Buffer.concat([tail.subarray(0, found.at), Buffer.from(JSON.stringify(rest).slice(1))]));
   }
 }
 
-type FoundStats = { readonly at: number; readonly rest: Record<string, unknown> };
+type FoundStats = { readonly at: number; readonly rest: Record<string, unknown>; readonly stats: Stats };
 
 function findStats(tail: Buffer): FoundStats | undefined {
   const at = tail.lastIndexOf(statsKey);
   if (at < 0) return undefined;
   const rest = parseObject(`{${tail.toString('utf8', at)}`);
-  return rest && typeof rest['stats'] === 'object' && rest['stats'] !== null ? { at, rest } : undefined;
+  const stats = rest?.['stats'];
+  return rest && typeof stats === 'object' && stats !== null ? { at, rest, stats: { ...stats } } : undefined;
 }
 
 /** `row_count` stands beside `stats`, on either side. */
@@ -70,6 +71,7 @@ function readRowCount(tail: Buffer, found: FoundStats): number {
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
+    // The text begins with a brace, so what parses is an object.
     return JSON.parse(text) as Record<string, unknown>;
   } catch {
     // The key belongs to a value inside a row: the answer goes on as the node wrote it.
