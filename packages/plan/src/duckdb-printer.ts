@@ -369,13 +369,13 @@ function columnList(names: readonly string[] | undefined): string {
 }
 
 /** `"name"` with inner quotes doubled. */
-export function quoteName(name: string): string {
+function quoteName(name: string): string {
   requirePrintable(name);
   return `"${name.replaceAll('"', '""')}"`;
 }
 
 /** `'text'` with inner quotes doubled; DuckDB reads no backslash escapes in it. */
-export function quoteText(value: string): string {
+function quoteText(value: string): string {
   requirePrintable(value);
   return `'${value.replaceAll("'", "''")}'`;
 }
@@ -396,7 +396,7 @@ const plainTypes: Readonly<Record<string, string>> = {
 };
 
 /** DuckDB's name of a plan type. The name is one of a closed pattern, so upper case is all it takes. */
-export function duckdbType(type: string): string {
+function duckdbType(type: string): string {
   const [, base = '', brackets = ''] = /^(.*?)((?:\[\])*)$/.exec(type) ?? [];
   if (!/^[a-z]+(\(\d{1,2},\d{1,2}\))?$/.test(base))
     throw new HybridStoreError('invalid_request', `type ${type} does not exist`, { type });

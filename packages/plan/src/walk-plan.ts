@@ -55,13 +55,6 @@ export function listScans(query: PlanQuery): readonly ScanRelation[] {
   return scans;
 }
 
-/** Aliases of the relations of one FROM, not of those inside its subqueries. */
-export function listAliases(relation: PlanRelation | undefined): readonly string[] {
-  if (relation === undefined) return [];
-  if (relation.kind !== 'join') return [relation.alias];
-  return [...listAliases(relation.first), ...relation.steps.flatMap((step) => listAliases(step.right))];
-}
-
 /** Aliases of the relations whose columns an expression reads, its subqueries included. */
 export function referencedAliases(expression: PlanExpression): ReadonlySet<string> {
   const aliases = new Set<string>();

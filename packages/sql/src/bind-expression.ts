@@ -17,7 +17,29 @@ import { bindCall } from './functions/bind-call.ts';
 import { bindExtract } from './functions/date-functions.ts';
 import type { SyntaxNode } from './syntax/syntax-tree.ts';
 
-/** An expression with its names resolved and its dialect's meaning spelled out. */
+/**
+ * An expression with its names resolved and its dialect's meaning spelled out. The parser knows how a statement is written,
+ * not what it means; here every node of its tree gets a node of the plan and a type:
+ *
+ *     price / 2 > doc.limit      bound by           as (PostgreSQL)
+ *
+ *     gt                         bindComparison     ("s"."price" / 2) > TRY_CAST(… AS DOUBLE), boolean
+ *     ├─ div                     divide             "s"."price" / 2, double
+ *     │  ├─ column price         bindColumn         "s"."price", decimal(10,2)
+ *     │  └─ literal 2            bindLiteral        2, bigint
+ *     └─ dot doc.limit           bindDot            json_extract("s"."doc", '/limit'), json
+ *
+ * Names come down in the scope, types go up: a binder binds the children by `context.bind`, which is this function handed
+ * down in the context, and decides by their types. `price` has two digits behind its point, so `/` is no division of whole
+ * numbers; beside a number the document's path is read as one. A kind that is not in the table is a call: the parser has
+ * kinds of their own for several hundred functions.
+ *
+ * Each field of a node is taken once, or `finish` refuses the statement by its place: what is not understood may change what
+ * the statement means, so nothing is dropped.
+ *
+ * Left out: this is no type checker. A type is known where a decision needs one and is `unknown` elsewhere, and what does
+ * not fit after all is the engine's to refuse. Nothing is rewritten to be faster: the plan says what the text says.
+ */
 export function bindExpression(node: SyntaxNode, scope: Scope, context: BindContext): Typed {
   const fields = context.fields(node);
   const binder = binders[fields.kind] ?? bindCall;

@@ -90,7 +90,7 @@ function numberOfText(value: Typed, content: string): Typed {
     : typed(cast(value.node, 'double'), 'double');
 }
 
-export function resultType(types: readonly string[]): string {
+function resultType(types: readonly string[]): string {
   if (types.some(isFloating)) return 'double';
   if (types.some((type) => !isNumber(type) && type !== 'null')) return 'unknown';
   if (types.some(isDecimal)) return 'decimal(38,10)';
@@ -119,7 +119,7 @@ export function addInterval({ context }: BindSite, moment: Typed, interval: Type
 }
 
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
-export function toMoment(value: Typed): Typed {
+function toMoment(value: Typed): Typed {
   if (value.type === 'json') return readJsonAs(value, 'timestamp');
   if (!isText(value.type)) return value;
   const isDate = value.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(value.node.value));

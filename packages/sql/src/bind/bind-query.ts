@@ -9,7 +9,27 @@ import { type CommonTableScope, innerScope, type Scope } from './scope.ts';
 import { bindSortKeys } from './sort-keys.ts';
 import { commonType, isText } from './types.ts';
 
-/** A query with its names resolved. Steps follow SQL's own order: WITH, body, ORDER BY, LIMIT. */
+/**
+ * A query with its names resolved. Clauses are bound in the order in which SQL evaluates them, which is not that of the
+ * text, because each sees other names:
+ *
+ *     WITH               the entries before it and around it; itself, when RECURSIVE
+ *     FROM               what WITH names; LATERAL and unnest also what stands to their left
+ *     select list        columns of FROM, of the queries around this one too
+ *     WHERE              the same; in DuckDB also aliases of outputs
+ *     GROUP BY           columns before aliases, and outputs by their place
+ *     HAVING, QUALIFY    columns before aliases
+ *     ORDER BY           outputs by place or alias before columns; behind a set operation outputs only
+ *     LIMIT, OFFSET      nothing: a number or a parameter
+ *
+ * A query in parentheses begins anew, with this scope around its own. In the plan every relation has an alias that no other
+ * one has, so that a name needs no scope there any more:
+ *
+ *     SELECT id FROM t WHERE id IN (SELECT id FROM t)
+ *     SELECT "t"."id" FROM "t" AS "t" WHERE "t"."id" IN (SELECT "t_2"."id" FROM "t" AS "t_2")
+ *
+ * Left out: queries that read names around them stay queries; to make joins of them is the engine's work.
+ */
 export function bindQuery(tree: SyntaxNode, outer: Scope, context: BindContext): BoundQuery {
   const kind = kindOf(tree);
   if (kind === 'annotated') return bindQuery(context.fields(tree).required('this'), outer, context);

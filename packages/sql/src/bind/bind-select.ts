@@ -185,7 +185,7 @@ function bindKey(item: SyntaxNode, names: GroupingNames, context: BindContext): 
   return context.bind(item, names.scope).node;
 }
 
-export function containsAggregate(expression: PlanExpression): boolean {
+function containsAggregate(expression: PlanExpression): boolean {
   let found = false;
   walkOwn(expression, (node) => {
     if (node.kind === 'call' && !node.over && isAggregateFunction(node.function)) found = true;

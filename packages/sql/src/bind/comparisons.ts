@@ -5,6 +5,15 @@ import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { isNumber, jsonText, type Typed, typed, unify } from './types.ts';
 
+/**
+ * `=`, `<`, `IS DISTINCT FROM` and their kin. What the two sides are read as depends on both:
+ *
+ *     doc.year > 1990       JSON beside a number: TRY_CAST(text of doc.year AS DOUBLE) > 1990
+ *     doc.title = 'Up'      JSON beside a text: its text
+ *     doc.a = doc.b         JSON beside JSON: as numbers where both are, else as texts
+ *     day < ?               a bound text beside a date: read as a date
+ *     name = 0              a text beside a number: refused, but in DuckDB
+ */
 export function bindComparison(site: BindSite, operator: ComparisonOperator): Typed {
   const { fields, scope, context } = site;
   const nodes = [fields.required('left'), fields.required('right')] as const;

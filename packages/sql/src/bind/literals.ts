@@ -171,7 +171,7 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
 }
 
-export function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
+function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
   const subject =
     value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;
   if (target.length !== undefined) return typed(call('left', textOf(value), integer(target.length)), 'string');
@@ -180,7 +180,7 @@ export function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
   return typed(node, target.type);
 }
 
-export type CastTarget = { readonly type: string; readonly length?: number | undefined };
+type CastTarget = { readonly type: string; readonly length?: number | undefined };
 
 const plainTargets: Readonly<Record<string, string>> = {
   boolean: 'boolean',
@@ -222,7 +222,7 @@ const customTargets: Readonly<Record<string, string>> = {
   SHORT: 'smallint',
 };
 
-export function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastTarget {
+function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastTarget {
   const parts = Fields.of(to, 'type', context.text);
   const name = parts.text('data_type') ?? '';
   const length = parts.value('length');

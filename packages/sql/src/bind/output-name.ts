@@ -105,7 +105,7 @@ function castName(slot: OutputSlot, type: SyntaxNode | undefined): string {
 }
 
 /** Name of the function that a node calls, as written where the parser kept it. */
-export function functionName(item: SyntaxNode, context: BindContext): string | undefined {
+function functionName(item: SyntaxNode, context: BindContext): string | undefined {
   const kind = kindOf(item);
   const fields = context.fields(item);
   const written = fields.text('name') ?? fields.text('original_name');

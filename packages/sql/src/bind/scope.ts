@@ -4,14 +4,23 @@ import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type Typed, typed } from './types.ts';
 
-/** `name` as the statement says it; `ref` as the plan does, unique in its relation. */
-export type ScopeColumn = { readonly name: string; readonly ref: string; readonly type: string };
-export type ScopeRelation = { readonly name: string; readonly alias: string; readonly columns: readonly ScopeColumn[] };
-export type CommonTableScope = { readonly planName: string; readonly columns: readonly ScopeColumn[] };
-
 /**
- * What a name can mean at one place. `merged` holds columns joined by USING, those of the last join first; `aliases`
- * outputs that may be named here.
+ * What a name can mean at one place of a statement: levels from the inside out, of which the first that knows a name decides.
+ *
+ *     SELECT c.name FROM customers c WHERE EXISTS (SELECT 1 FROM sales WHERE amount > credit)
+ *
+ *     inner   sales(order_id, amount, …)        amount is here
+ *     outer   c = customers(name, credit, …)    credit is none of sales' columns, so it is this one
+ *
+ * Within a level: a table's name before a dot; else a column that USING made of two; else the columns of all relations,
+ * where two of one name are ambiguous; else, where the clause allows it, an alias of an output. What is left of a dotted name
+ * reads into the value: steps of a JSON path, fields of a struct. In `c.a.b` only the scope knows where the column ends.
+ *
+ * `merged` holds columns joined by USING, those of the last join first; `aliases` outputs that may be named here.
+ *
+ * Names ignore case; of columns that differ in nothing else, the exact one is meant.
+ *
+ * Left out: schemas and catalogs. A table is named by its source id alone.
  */
 export type Scope = {
   readonly relations: readonly ScopeRelation[];
@@ -22,6 +31,11 @@ export type Scope = {
   readonly windows?: ReadonlyMap<string, SyntaxNode> | undefined;
   readonly outer?: Scope | undefined;
 };
+
+/** `name` as the statement says it; `ref` as the plan does, unique in its relation. */
+export type ScopeColumn = { readonly name: string; readonly ref: string; readonly type: string };
+export type ScopeRelation = { readonly name: string; readonly alias: string; readonly columns: readonly ScopeColumn[] };
+export type CommonTableScope = { readonly planName: string; readonly columns: readonly ScopeColumn[] };
 
 export const emptyScope: Scope = { relations: [], merged: new Map(), commonTables: new Map() };
 
@@ -155,7 +169,7 @@ export function starColumns(scope: Scope, mergedFirst: boolean): readonly StarCo
   return [...first, ...once.filter(({ isMerged }) => !isMerged)];
 }
 
-export type StarColumn = { readonly name: string; readonly value: Typed };
+type StarColumn = { readonly name: string; readonly value: Typed };
 
 export function columnOf(relation: ScopeRelation, column: ScopeColumn): Typed {
   return typed(columnNode(relation.alias, column.ref), column.type);

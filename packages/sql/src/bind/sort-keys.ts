@@ -77,7 +77,7 @@ function resolves(value: SyntaxNode, scope: Scope, context: BindContext): boolea
 }
 
 /** A JSON value sorts numbers by value before texts. */
-export function expandKey(value: Typed, order: Omit<SortKey, 'value'>): readonly SortKey[] {
+function expandKey(value: Typed, order: Omit<SortKey, 'value'>): readonly SortKey[] {
   if (value.type !== 'json') return [{ value: value.node, ...order }];
   const asText = jsonText(value);
   return [
@@ -92,7 +92,7 @@ export function expandKey(value: Typed, order: Omit<SortKey, 'value'>): readonly
 }
 
 /** MySQL sorts NULL below, PostgreSQL above everything; DuckDB puts it last either way. */
-export function readDirection(fields: Fields, context: BindContext): Omit<SortKey, 'value'> {
+function readDirection(fields: Fields, context: BindContext): Omit<SortKey, 'value'> {
   const direction = fields.flag('desc') ? 'desc' : 'asc';
   const nullsFirst = fields.value('nulls_first');
   if (typeof nullsFirst === 'boolean') return { direction, nulls: nullsFirst ? 'first' : 'last' };

@@ -16,7 +16,6 @@ export const isFloating = (type: string): boolean => type === 'double' || type =
 export const isNumber = (type: string): boolean => isInteger(type) || isDecimal(type) || isFloating(type);
 export const isText = (type: string): boolean => type === 'string' || type === 'literal';
 export const isTemporal = (type: string): boolean => type === 'date' || type === 'timestamp' || type === 'timestamptz';
-export const isOpen = (type: string): boolean => type === 'unknown' || type === 'null' || type === 'literal';
 
 /** The type that values of several types have in common, as far as it matters here. */
 export function commonType(types: readonly string[]): string {
@@ -65,4 +64,9 @@ export function unify(values: readonly Typed[]): { readonly values: readonly Typ
 
 export function typed(node: PlanExpression, type: string): Typed {
   return { node, type };
+}
+
+/** Number of a constant argument, when it is one. */
+export function constantNumber(value: Typed): number | undefined {
+  return value.node.kind === 'literal' && typeof value.node.value === 'number' ? value.node.value : undefined;
 }

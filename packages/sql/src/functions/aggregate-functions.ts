@@ -7,6 +7,16 @@ import { Fields, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { finishCall } from './known-functions.ts';
 
+/**
+ * Aggregates whose arguments the dialects write in other places, or whose nulls they count otherwise:
+ *
+ *     MySQL       COUNT(DISTINCT a, b)                          leaves out rows with a null among them
+ *     PostgreSQL  count(DISTINCT (a, b))                        counts them: a row is a value
+ *     all         percentile_cont(p) WITHIN GROUP (ORDER BY x)  quantile_cont(x, p); descending, 1 - p
+ *     MySQL       GROUP_CONCAT(x SEPARATOR ';')                 string_agg(x, ';')
+ *
+ * Left out: joining DISTINCT values by the order of something else than themselves, which the engine has no order for.
+ */
 export const aggregateTranslators: Translators = {
   all: {
     count,

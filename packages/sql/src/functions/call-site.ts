@@ -18,6 +18,7 @@ export type Translate = (at: CallSite) => Typed;
 /** Functions that mean something else, or take their arguments otherwise, in some dialect. `all` holds for every dialect. */
 export type Translators = Readonly<Partial<Record<Dialect | 'all', Readonly<Record<string, Translate>>>>>;
 
+/** Reads the parts of a call; arguments are bound when a translator asks for them, each once. */
 export function openCall(site: BindSite): CallSite {
   const call = readCall(site.fields, site.context);
   const bound: Typed[] = [];
@@ -43,6 +44,7 @@ export function openCall(site: BindSite): CallSite {
   };
 }
 
+/** DISTINCT, FILTER, ORDER BY, OVER and `*` belong to aggregates and windows. */
 export function requirePlain(at: CallSite, isAggregate: boolean): void {
   if (isAggregate) return;
   const { distinct, filter, orderBy, over, isStar } = at.call;

@@ -17,19 +17,33 @@ const now = (): Typed => typed(call('current_timestamp'), 'timestamp');
 const today = (): Typed => typed(call('current_date'), 'date');
 
 /** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
-export function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
+function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
   if (value.type === 'json') return readJsonAs(value, type);
   return isText(value.type) ? typed(cast(value.node, type), type) : value;
 }
 
-export function partOf(part: DatePart, value: Typed): Typed {
+function partOf(part: DatePart, value: Typed): Typed {
   const base = value.type === 'time' || value.type === 'interval' ? value : moment(value);
   return typed({ kind: 'extract', part, value: base.node }, part === 'epoch' ? 'double' : 'bigint');
 }
 
 const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
 
-/** The clock is UTC in every dialect, as all timestamps here are. */
+/**
+ * Functions on dates and times. Texts become moments where one is expected, units become words of the engine, and formats
+ * are translated letter by letter, which takes a constant one:
+ *
+ *     MySQL       DATE_FORMAT(at, '%H:%i')      strftime(at, '%H:%M')
+ *     PostgreSQL  to_char(at, 'HH24:MI')        strftime(at, '%H:%M')
+ *     MySQL       DATEDIFF(a, b)                date_diff('day', CAST(b AS DATE), CAST(a AS DATE))
+ *     MySQL       DAYOFWEEK(at)                 date_part('dayofweek', at) + 1, since Sunday is 1 there and 0 here
+ *     PostgreSQL  extract(second FROM at)       microseconds / 1000000, since seconds carry fractions there
+ *
+ * The clock is UTC in every dialect, as all timestamps here are.
+ *
+ * Left out: time zones; MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
+ * 20240131; formats that strftime cannot say.
+ */
 export const dateTranslators: Translators = {
   all: {
     now,
@@ -193,7 +207,7 @@ const partNames: Readonly<Record<string, DatePart>> = {
 };
 
 /** A part by the dialect's name; `WEEK` counts by server mode in MySQL, seconds carry fractions in PostgreSQL. */
-export function extractPart(
+function extractPart(
   name: string,
   value: Typed,
   at: { readonly dialect: string; readonly refuse: CallSite['refuse'] },

@@ -17,6 +17,14 @@ const extractKeys = (as: 'json' | 'text') => (at: CallSite) => {
   return readJson(at.argument(0), steps, as);
 };
 
+/**
+ * Functions on JSON. A path is read here and not by the engine, so it is a constant; `$.a[0]` and `{a,0}` are the same
+ * steps, and a path into what another path reads becomes one with it:
+ *
+ *     JSON_EXTRACT(doc->'$.a', '$.b')      json_extract(doc, '/a/b')
+ *
+ * Left out: wildcards, and the names of JSON's types, which each dialect spells in its own way.
+ */
 export const jsonTranslators: Translators = {
   all: {
     json_extract: extract('json'),

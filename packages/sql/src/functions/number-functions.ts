@@ -1,11 +1,19 @@
 import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
-import { isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { constantNumber, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
 import type { CallSite, Translators } from './call-site.ts';
-import { constantNumber } from './text-functions.ts';
 
 const number = (at: CallSite, index: number): Typed => toNumber(at.argument(index), at.site);
 
+/**
+ * Functions on numbers, where halves, zeros and bases differ:
+ *
+ *     ROUND(2.5e0)     MySQL, PostgreSQL: 2, the even neighbour    DuckDB: 3
+ *     LOG(100)         MySQL: 4.6, natural                         else: 2, decimal
+ *     MOD(1, 0)        MySQL: null                                 PostgreSQL: an error
+ *
+ * Left out: digits that are not constant, and more than 15 of them, in TRUNC.
+ */
 export const numberTranslators: Translators = {
   all: {
     mod: (at) => remainder(number(at, 0), number(at, 1), at.site),

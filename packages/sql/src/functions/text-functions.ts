@@ -1,7 +1,7 @@
 import type { PlanExpression } from '@hybridstore/contracts';
 import { arithmetic, call, choose, compare, integer, isNull, literal, logic, text } from '@hybridstore/plan';
 import { toCondition } from '../bind/conditions.ts';
-import { type Typed, textOf, typed, unify } from '../bind/types.ts';
+import { constantNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 
@@ -9,11 +9,18 @@ const string = (node: PlanExpression): Typed => typed(node, 'string');
 const textArgument = (at: CallSite, index: number): PlanExpression => textOf(at.argument(index));
 const all = (at: CallSite): readonly PlanExpression[] => at.call.operands.map((_, index) => textArgument(at, index));
 
-/** Number of a constant argument, when it is one. */
-export function constantNumber(value: Typed): number | undefined {
-  return value.node.kind === 'literal' && typeof value.node.value === 'number' ? value.node.value : undefined;
-}
-
+/**
+ * Functions on texts. The dialects part in what they do with null, with places below 1, and in what they count:
+ *
+ *     CONCAT('a', NULL)          MySQL: null, as a chain of `||`    else: 'a'
+ *     LENGTH('ż')                MySQL: 2 bytes                     else: 1 character
+ *     SUBSTRING('abc', 0, 2)     MySQL: ''                          PostgreSQL: 'a', since places before the text count too
+ *     LOCATE('b', text)          MySQL: the part comes first        STRPOS(text, 'b'): the text does
+ *
+ * The parser has made one kind of node of LOCATE, INSTR, POSITION and STRPOS, which all come with the text first.
+ *
+ * Left out: formats of numbers, HEX, PostgreSQL's arrays of groups (`regexp_match`), flags of patterns other than c and i.
+ */
 export const textTranslators: Translators = {
   all: {
     length: (at) => typed(call('length', lengthSubject(at)), 'bigint'),

@@ -8,6 +8,22 @@ import { textTranslators } from './text-functions.ts';
 
 const scalarTables: readonly Translators[] = [textTranslators, numberTranslators, dateTranslators, jsonTranslators];
 
+/**
+ * What a function means in a dialect, where it is not what the table of allowed functions says. A call is looked up in three
+ * places, and refused by name when it is in none:
+ *
+ *     1. the dialect's own entry     MySQL   LENGTH(name)        strlen(name)    bytes
+ *     2. the entry for all of them   others  LENGTH(name)        length(name)    characters
+ *     3. the plan's table            all     LPAD(name, 5, ' ')  lpad(…)         arguments as they are
+ *     -                              all     LOAD_FILE('…')      refused
+ *
+ * A translator says the dialect's meaning in functions that the engine has, so that one engine answers for three dialects:
+ *
+ *     MySQL  GREATEST(a, b)    CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE greatest(a, b) END
+ *
+ * Left out: what cannot be said exactly is refused with what to write instead, never nearly said. Who gets another answer
+ * than from his own database, and no error, has been given a wrong one.
+ */
 export function translators(
   dialect: Dialect,
   name: string,
