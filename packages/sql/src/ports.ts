@@ -1,14 +1,12 @@
-import type { Dialect, LogicalPlan } from '@hybridstore/contracts';
+import type { LogicalPlan } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import type { ParameterValues } from './bind/context.ts';
+import type { ParameterValues, SqlOptions } from './bind/context.ts';
 
-export type ParseTask = {
+/** A statement to read. It crosses to a thread, so it is plain data. */
+export type ParseTask = SqlOptions & {
   readonly text: string;
-  readonly dialect: Dialect;
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterValues;
-  readonly isStrict: boolean;
-  readonly supportedFunctions?: ReadonlySet<string> | undefined;
 };
 
 export type ParseOutcome = {

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { assert, type Clock, HybridStoreError, isErrorCode, type Logger, Semaphore } from '@hybridstore/runtime';
 import type { ParseOutcome, ParseTask, SqlParser } from '../ports.ts';
-import type { WorkerAnswer, WorkerRequest } from './worker-main.ts';
+import type { WorkerAnswer } from './worker-main.ts';
 
 export type ParserPoolOptions = {
   readonly threads: number;
@@ -88,8 +88,7 @@ export class ParserPool implements SqlParser {
       worker.on('message', succeed);
       worker.on('error', crash);
       worker.on('exit', exit);
-      const request: WorkerRequest = task;
-      worker.postMessage(request);
+      worker.postMessage(task);
     });
   }
 }

@@ -1,19 +1,9 @@
 import { parentPort } from 'node:worker_threads';
-import type { Dialect } from '@hybridstore/contracts';
-import type { PlanSchemas } from '@hybridstore/plan';
 import { toHybridStoreError } from '@hybridstore/runtime';
-import type { ParameterValues } from '../bind/context.ts';
+import type { ParseTask } from '../ports.ts';
 import { parseSql } from './parse-sql.ts';
 
-/** What crosses to the thread and back; only plain data. */
-export type WorkerRequest = {
-  readonly text: string;
-  readonly dialect: Dialect;
-  readonly schemas: PlanSchemas;
-  readonly parameters: ParameterValues;
-  readonly isStrict: boolean;
-  readonly supportedFunctions?: ReadonlySet<string> | undefined;
-};
+/** What comes back from the thread; only plain data. */
 export type WorkerAnswer =
   | { readonly ok: true; readonly outcome: ReturnType<typeof parseSql> }
   | {
@@ -24,11 +14,11 @@ export type WorkerAnswer =
     };
 
 /** One statement at a time: the pool sends the next after the answer. */
-parentPort?.on('message', (request: WorkerRequest) => parentPort?.postMessage(answer(request)));
+parentPort?.on('message', (task: ParseTask) => parentPort?.postMessage(answer(task)));
 parentPort?.postMessage('ready');
 
-function answer(request: WorkerRequest): WorkerAnswer {
-  const { text, schemas, parameters, ...options } = request;
+function answer(task: ParseTask): WorkerAnswer {
+  const { text, schemas, parameters, ...options } = task;
   try {
     return { ok: true, outcome: parseSql(text, schemas, options, parameters) };
   } catch (error) {
