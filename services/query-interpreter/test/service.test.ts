@@ -243,7 +243,7 @@ describe('POST /parse/sql', () => {
     assert.deepEqual(answer.parsed_query.tables, [{ source: 'customers', columns: ['customer_id', 'email'] }]);
   });
 
-  test('without the catalog the caller is told to come back', async () => {
+  test('without the catalog the caller is asked to come back', async () => {
     const { catalog, post } = open();
     catalog.isAway = true;
     assert.equal((await post('/parse/sql', { query: 'SELECT 1' })).status, 503);

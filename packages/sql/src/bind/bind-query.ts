@@ -1,11 +1,12 @@
-import type { CommonTable, PlanExpression, PlanQuery, QueryBody, SortKey } from '@hybridstore/contracts';
+import type { PlanExpression, PlanQuery, SortKey } from '@hybridstore/contracts';
 import { integer } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { bindSelect } from './bind-select.ts';
 import type { BoundBody, BoundQuery } from './bound-query.ts';
+import { bindWith } from './common-tables.ts';
 import type { BindContext } from './context.ts';
-import { nameColumns } from './name-columns.ts';
-import { type CommonTableScope, innerScope, type Scope } from './scope.ts';
+import { innerScope, type Scope } from './scope.ts';
+import { bindSetOperation } from './set-operations.ts';
 import { bindSortKeys } from './sort-keys.ts';
 import { commonType, isText } from './types.ts';
 
@@ -130,163 +131,6 @@ function bindCount(node: SyntaxNode, context: BindContext): PlanExpression {
     return integer(Number(value.value));
   if (value.kind === 'parameter' && bound.type === 'bigint') return context.parameters.count(value);
   throw context.fields(node).refuse('LIMIT and OFFSET take a whole number', { expected: 'a whole number from 0' });
-}
-
-type BoundWith = { readonly clause: PlanQuery['with']; readonly scopes: ReadonlyMap<string, CommonTableScope> };
-
-function bindWith(fields: Fields, outer: Scope, context: BindContext): BoundWith {
-  const clause = fields.optional('with');
-  if (!clause) return { clause: undefined, scopes: new Map() };
-  const parts = Fields.of(clause, 'with', context.text);
-  const recursive = parts.flag('recursive');
-  const scopes = new Map<string, CommonTableScope>();
-  const entries: CommonTable[] = [];
-  for (const item of parts.list('ctes')) {
-    const scope = { ...innerScope(outer), commonTables: new Map(scopes) };
-    entries.push(bindCommonTable(item, { scope, scopes, recursive }, context));
-  }
-  parts.finish();
-  return { clause: { recursive, entries }, scopes };
-}
-
-/** What the entries of one WITH share: the scope around it, and the entries named so far. */
-type WithClause = {
-  readonly scope: Scope;
-  readonly scopes: Map<string, CommonTableScope>;
-  readonly recursive: boolean;
-};
-
-function bindCommonTable(item: SyntaxNode, clause: WithClause, context: BindContext): CommonTable {
-  const fields = Fields.of(item, 'cte', context.text);
-  const name = fields.name('alias') ?? '';
-  const columns = fields.names('columns');
-  const tree = fields.required('this');
-  fields.finish();
-  if (clause.scopes.has(name.toLowerCase())) throw fields.refuse(`WITH names ${name} twice`);
-  const planName = context.uniqueName(name);
-  const inner = clause.recursive ? withSelf({ name, planName, columns, tree }, clause.scope, context) : clause.scope;
-  const bound = bindQuery(tree, inner, context);
-  const named = nameColumns(bound, columns, context, tree);
-  clause.scopes.set(name.toLowerCase(), { planName, columns: named.columns });
-  return { name: planName, columns: named.columns.map((column) => column.ref), query: bound.query };
-}
-
-/** In WITH RECURSIVE an entry sees itself; its columns have the types of its first part, which is bound once to learn them. */
-function withSelf(
-  entry: {
-    readonly name: string;
-    readonly planName: string;
-    readonly columns: readonly string[];
-    readonly tree: SyntaxNode;
-  },
-  scope: Scope,
-  context: BindContext,
-): Scope {
-  const first = firstPart(entry.tree);
-  if (first === entry.tree) return scope;
-  const bound = bindQuery(first, scope, context);
-  const { columns } = nameColumns(bound, entry.columns, context, entry.tree);
-  const self: CommonTableScope = { planName: entry.planName, columns };
-  return { ...scope, commonTables: new Map([...scope.commonTables, [entry.name.toLowerCase(), self]]) };
-}
-
-function firstPart(tree: SyntaxNode): SyntaxNode {
-  const kind = kindOf(tree);
-  if (kind !== 'union' && kind !== 'intersect' && kind !== 'except') return tree;
-  const body = tree[kind] as { left?: SyntaxNode }; // set operations of the parser always have both sides
-  return body.left ? firstPart(body.left) : tree;
-}
-
-type SetPart = {
-  readonly operator: 'union' | 'intersect' | 'except';
-  readonly all: boolean;
-  readonly input: SyntaxNode;
-};
-
-/**
- * INTERSECT binds closer than UNION and EXCEPT, which the parser does not know: it reads every chain from the left. So
- * a chain without parentheses is taken apart and put together again.
- */
-function bindSetOperation(fields: Fields, scope: Scope, context: BindContext): BoundBody {
-  const chain = readChain(fields, context);
-  const groups: { operator: SetPart['operator']; all: boolean; parts: SetPart[] }[] = [];
-  for (const part of chain) {
-    const last = groups.at(-1);
-    if (part.operator === 'intersect' && last) last.parts.push(part);
-    else groups.push({ operator: part.operator, all: part.all, parts: [part] });
-  }
-  const operands = groups.map((group) => ({ ...group, bound: bindIntersections(group.parts, scope, context) }));
-  return combine(operands, fields);
-}
-
-function readChain(fields: Fields, context: BindContext): readonly SetPart[] {
-  const operator = fields.kind as SetPart['operator']; // bindBody sends only these kinds here
-  const all = fields.flag('all');
-  fields.value('distinct');
-  const left = fields.required('left');
-  const right = fields.required('right');
-  const leftKind = kindOf(left);
-  const isChain = (leftKind === 'union' || leftKind === 'intersect' || leftKind === 'except') && isBare(left);
-  const before: readonly SetPart[] = isChain
-    ? readInnerChain(left, context)
-    : [{ operator: 'union', all: true, input: left }];
-  return [...before, { operator, all, input: right }];
-}
-
-function readInnerChain(node: SyntaxNode, context: BindContext): readonly SetPart[] {
-  const inner = context.fields(node);
-  const parts = readChain(inner, context);
-  inner.finish();
-  return parts;
-}
-
-/** A set operation with its own WITH, ORDER BY or LIMIT is a unit of its own. */
-function isBare(node: SyntaxNode): boolean {
-  const raw = node[kindOf(node)] as Readonly<Record<string, unknown>>; // tagged nodes hold an object
-  return ['with', 'order_by', 'limit', 'offset'].every((name) => raw[name] === null || raw[name] === undefined);
-}
-
-function bindIntersections(parts: readonly SetPart[], scope: Scope, context: BindContext): BoundQuery {
-  const inputs = parts.map((part) => ({
-    operator: part.operator,
-    all: part.all,
-    bound: bindQuery(part.input, scope, context),
-  }));
-  const [first] = inputs;
-  if (inputs.length === 1 && first) return first.bound;
-  const { body, outputs } = combine(inputs, context.fields(parts[0]?.input ?? {}));
-  return { query: { kind: 'query', body }, outputs };
-}
-
-type Operand = { readonly operator: SetPart['operator']; readonly all: boolean; readonly bound: BoundQuery };
-
-function combine(operands: readonly Operand[], fields: Fields): BoundBody {
-  const [first, ...rest] = operands;
-  if (!first) throw fields.refuse('a set operation has no inputs');
-  let body: QueryBody = bodyOf(first.bound);
-  let outputs = first.bound.outputs;
-  for (const { operator, all, bound } of rest) {
-    if (bound.outputs.length !== outputs.length)
-      throw fields.refuse(`${operator.toUpperCase()} of ${outputs.length} and ${bound.outputs.length} columns`, {
-        expected: outputs.length,
-        actual: bound.outputs.length,
-      });
-    outputs = outputs.map(({ name, type }, index) => ({
-      name,
-      type: commonType([type, bound.outputs[index]?.type ?? 'unknown']),
-    }));
-    const input = bodyOf(bound);
-    body =
-      body.kind === 'set_operation' && body.operator === operator && body.all === all
-        ? { ...body, inputs: [...body.inputs, input] }
-        : { kind: 'set_operation', operator, all, inputs: [body, input] };
-  }
-  return { body, outputs };
-}
-
-function bodyOf(bound: BoundQuery): QueryBody {
-  const { query } = bound;
-  return query.with || query.orderBy || query.limit || query.offset ? query : query.body;
 }
 
 function bindValues(fields: Fields, scope: Scope, context: BindContext): BoundBody {

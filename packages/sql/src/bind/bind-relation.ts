@@ -1,18 +1,15 @@
 import type { JoinStep, JoinType, PlanExpression, PlanRelation } from '@hybridstore/contracts';
 import { call, nearestName } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import { type BoundRelation, single } from './bound-relation.ts';
 import { toCondition } from './conditions.ts';
 import type { BindContext } from './context.ts';
 import { nameColumns } from './name-columns.ts';
-import { columnOf, findCommonTable, type Scope, type ScopeColumn, type ScopeRelation } from './scope.ts';
+import { columnOf, findCommonTable, type Scope, type ScopeColumn } from './scope.ts';
+import { bindTableFunction } from './table-functions.ts';
 import { commonType, type Typed, typed } from './types.ts';
 
 export type BoundFrom = { readonly relation: PlanRelation | undefined; readonly scope: Scope };
-type Bound = {
-  readonly relation: PlanRelation;
-  readonly relations: readonly ScopeRelation[];
-  readonly merged: ReadonlyMap<string, Typed>;
-};
 
 /**
  * FROM. Commas bind more loosely than JOIN: every item between commas is joined on its own, then the items are crossed,
@@ -28,7 +25,7 @@ export function bindFrom(fields: Fields, outer: Scope, context: BindContext): Bo
   const firsts = clause.list('expressions');
   clause.finish();
   const items = splitItems(firsts, joins, context);
-  let bound: Bound | undefined;
+  let bound: BoundRelation | undefined;
   for (const item of items) {
     const before: Scope = bound ? withRelations(empty, bound) : empty;
     const next = bindItem(item, before, context);
@@ -54,7 +51,7 @@ function splitItems(
   return items;
 }
 
-function withRelations(base: Scope, bound: Bound): Scope {
+function withRelations(base: Scope, bound: BoundRelation): Scope {
   return {
     ...base,
     relations: [...base.relations, ...bound.relations],
@@ -62,7 +59,7 @@ function withRelations(base: Scope, bound: Bound): Scope {
   };
 }
 
-function cross(left: Bound, right: Bound): Bound {
+function cross(left: BoundRelation, right: BoundRelation): BoundRelation {
   return append(
     left,
     { type: 'cross', right: right.relation },
@@ -73,7 +70,11 @@ function cross(left: Bound, right: Bound): Bound {
   );
 }
 
-function append(left: Bound, step: JoinStep, names: Pick<Bound, 'relations' | 'merged'>): Bound {
+function append(
+  left: BoundRelation,
+  step: JoinStep,
+  names: Pick<BoundRelation, 'relations' | 'merged'>,
+): BoundRelation {
   const relation: PlanRelation =
     left.relation.kind === 'join'
       ? { ...left.relation, steps: [...left.relation.steps, step] }
@@ -82,7 +83,7 @@ function append(left: Bound, step: JoinStep, names: Pick<Bound, 'relations' | 'm
 }
 
 /** `before`: what lateral relations of this item may read. */
-function bindItem(item: Item, before: Scope, context: BindContext): Bound {
+function bindItem(item: Item, before: Scope, context: BindContext): BoundRelation {
   let bound = bindRelation(item.first, before, context);
   for (const join of item.joins) bound = bindJoin(bound, join, before, context);
   return bound;
@@ -106,7 +107,7 @@ const joinKinds: Readonly<Record<string, { readonly type: JoinType; readonly nat
   NaturalFull: { type: 'full', natural: true },
 };
 
-function bindJoin(left: Bound, join: SyntaxNode, before: Scope, context: BindContext): Bound {
+function bindJoin(left: BoundRelation, join: SyntaxNode, before: Scope, context: BindContext): BoundRelation {
   const fields = Fields.of(join, 'join', context.text);
   const kind = joinKinds[String(fields.value('kind'))];
   if (!kind) throw fields.refuse(`${String(join['kind'])} JOIN is not supported`);
@@ -120,9 +121,15 @@ function bindJoin(left: Bound, join: SyntaxNode, before: Scope, context: BindCon
   return bindOn({ left, right, type: kind.type }, on, before, context, fields);
 }
 
-type Sides = { readonly left: Bound; readonly right: Bound; readonly type: JoinType };
+type Sides = { readonly left: BoundRelation; readonly right: BoundRelation; readonly type: JoinType };
 
-function bindOn(sides: Sides, on: SyntaxNode | undefined, before: Scope, context: BindContext, fields: Fields): Bound {
+function bindOn(
+  sides: Sides,
+  on: SyntaxNode | undefined,
+  before: Scope,
+  context: BindContext,
+  fields: Fields,
+): BoundRelation {
   const { left, right } = sides;
   const both = {
     relations: [...left.relations, ...right.relations],
@@ -145,7 +152,7 @@ function hidesRight(type: JoinType): boolean {
 }
 
 /** USING becomes an ON of equalities; the joined column is the side that is always there, or the first of both in a full join. */
-function bindUsing(sides: Sides & { readonly using: readonly string[] }, fields: Fields): Bound {
+function bindUsing(sides: Sides & { readonly using: readonly string[] }, fields: Fields): BoundRelation {
   const { left, right, type } = sides;
   const own = new Map<string, Typed>();
   const conditions = sides.using.map((name): PlanExpression => {
@@ -173,7 +180,7 @@ function mergedColumn(type: JoinType, left: Typed, right: Typed): Typed {
   return typed(call('coalesce', left.node, right.node), commonType([left.type, right.type]));
 }
 
-function sideColumn(name: string, side: Bound, fields: Fields): Typed {
+function sideColumn(name: string, side: BoundRelation, fields: Fields): Typed {
   const merged = side.merged.get(name.toLowerCase());
   if (merged) return merged;
   const found = side.relations.flatMap((relation) =>
@@ -187,7 +194,7 @@ function sideColumn(name: string, side: Bound, fields: Fields): Typed {
   return only;
 }
 
-function sharedColumns(left: Bound, right: Bound): readonly string[] {
+function sharedColumns(left: BoundRelation, right: BoundRelation): readonly string[] {
   const names = new Set(
     right.relations.flatMap((relation) => relation.columns.map((column) => column.name.toLowerCase())),
   );
@@ -195,7 +202,7 @@ function sharedColumns(left: Bound, right: Bound): readonly string[] {
   return [...new Set(ofLeft.filter((name) => names.has(name.toLowerCase())).map((name) => name.toLowerCase()))];
 }
 
-function bindRelation(node: SyntaxNode, before: Scope, context: BindContext): Bound {
+function bindRelation(node: SyntaxNode, before: Scope, context: BindContext): BoundRelation {
   const kind = kindOf(node);
   const fields = context.fields(node);
   switch (kind) {
@@ -226,7 +233,7 @@ function isQuery(node: SyntaxNode): boolean {
   return ['select', 'union', 'intersect', 'except', 'values', 'subquery'].includes(kindOf(node));
 }
 
-function bindTable(fields: Fields, before: Scope, context: BindContext): Bound {
+function bindTable(fields: Fields, before: Scope, context: BindContext): BoundRelation {
   const name = fields.name('name') ?? '';
   const schema = fields.name('schema') ?? fields.name('catalog');
   const alias = fields.name('alias');
@@ -278,15 +285,7 @@ function unknownTable(name: string, scope: Scope, fields: Fields, context: BindC
   );
 }
 
-function single(
-  relation: Exclude<PlanRelation, { kind: 'join' }>,
-  name: string,
-  columns: readonly ScopeColumn[],
-): Bound {
-  return { relation, relations: [{ name, alias: relation.alias, columns }], merged: new Map() };
-}
-
-function bindDerived(fields: Fields, before: Scope, context: BindContext): Bound {
+function bindDerived(fields: Fields, before: Scope, context: BindContext): BoundRelation {
   const name = fields.name('alias');
   const columns = fields.names('column_aliases');
   const lateral = fields.flag('lateral');
@@ -302,7 +301,7 @@ type DerivedParts = {
   readonly lateral: boolean;
 };
 
-function derived(parts: DerivedParts, before: Scope, context: BindContext): Bound {
+function derived(parts: DerivedParts, before: Scope, context: BindContext): BoundRelation {
   // Only LATERAL sees what stands to its left; every inner query sees the queries around this one.
   const outer: Scope = parts.lateral ? before : { ...before, relations: [], merged: new Map() };
   const bound = context.query(parts.node, outer, context);
@@ -318,14 +317,14 @@ function derived(parts: DerivedParts, before: Scope, context: BindContext): Boun
   return single(relation, parts.name ?? alias, columns);
 }
 
-function bindJoinedTable(fields: Fields, before: Scope, context: BindContext): Bound {
+function bindJoinedTable(fields: Fields, before: Scope, context: BindContext): BoundRelation {
   const first = fields.required('left');
   const joins = fields.list('joins');
   fields.list('lateral_views');
   const alias = fields.name('alias');
   fields.finish();
   if (alias !== undefined) throw fields.refuse('a join in parentheses cannot have an alias');
-  let bound: Bound | undefined;
+  let bound: BoundRelation | undefined;
   for (const item of splitItems([first], joins, context)) {
     const next = bindItem(item, bound ? withRelations(before, bound) : before, context);
     bound = bound ? cross(bound, next) : next;
@@ -334,7 +333,7 @@ function bindJoinedTable(fields: Fields, before: Scope, context: BindContext): B
   return bound;
 }
 
-function bindAliased(fields: Fields, before: Scope, context: BindContext): Bound {
+function bindAliased(fields: Fields, before: Scope, context: BindContext): BoundRelation {
   const name = fields.name('alias');
   const columns = fields.names('column_aliases');
   let inner = fields.required('this');
@@ -342,67 +341,4 @@ function bindAliased(fields: Fields, before: Scope, context: BindContext): Bound
   while (kindOf(inner) === 'paren') inner = context.fields(inner).required('this');
   if (isQuery(inner)) return derived({ node: inner, name, columns, lateral: false }, before, context);
   return bindTableFunction(inner, { name, columns }, before, context);
-}
-
-type TableAlias = { readonly name: string | undefined; readonly columns: readonly string[] };
-
-function bindTableFunction(node: SyntaxNode, alias: TableAlias, before: Scope, context: BindContext): Bound {
-  const fields = context.fields(node);
-  const name = kindOf(node) === 'unnest' ? 'unnest' : (fields.text('name') ?? kindOf(node)).toLowerCase();
-  if (name === 'unnest') return bindUnnest(fields, alias, before, context);
-  if (name === 'generate_series' || (name === 'range' && context.dialect === 'duckdb'))
-    return bindSeries(fields, name, alias, before, context);
-  throw fields.refuse(`table function ${name} is not allowed`, {
-    name,
-    expected: ['unnest', 'generate_series', ...(context.dialect === 'duckdb' ? ['range'] : [])],
-  });
-}
-
-function bindUnnest(fields: Fields, alias: TableAlias, before: Scope, context: BindContext): Bound {
-  const [first, ...more] = [fields.optional('this'), ...fields.list('args'), ...fields.list('expressions')].filter(
-    (part) => part !== undefined,
-  );
-  const withOrdinality = fields.flag('with_ordinality');
-  fields.value('name');
-  fields.finish();
-  if (!first || more.length > 0) throw fields.refuse('unnest takes one list');
-  const value = context.bind(first, before);
-  const planAlias = context.uniqueName(alias.name ?? 'unnest');
-  const column = alias.columns[0] ?? (context.dialect === 'postgresql' ? (alias.name ?? 'unnest') : 'unnest');
-  const ordinality = withOrdinality ? (alias.columns[1] ?? 'ordinality') : undefined;
-  const type = value.type.endsWith('[]') ? value.type.slice(0, -2) : 'unknown';
-  const columns: ScopeColumn[] = [{ name: column, ref: column, type }];
-  if (ordinality !== undefined) columns.push({ name: ordinality, ref: ordinality, type: 'bigint' });
-  const relation: PlanRelation = {
-    kind: 'unnest',
-    value: value.node,
-    alias: planAlias,
-    column,
-    ...(ordinality === undefined ? {} : { ordinality }),
-  };
-  return single(relation, alias.name ?? 'unnest', columns);
-}
-
-function bindSeries(fields: Fields, name: string, alias: TableAlias, before: Scope, context: BindContext): Bound {
-  const values = fields.list('args').map((part) => context.bind(part, before));
-  fields.value('name');
-  fields.finish();
-  const [only, second, step] = values;
-  if (!only || values.length > 3) throw fields.refuse(`${name} takes 1 to 3 arguments, found ${values.length}`);
-  const start = second ? only : typed({ kind: 'literal', type: 'bigint', value: 0 }, 'bigint');
-  const stop = second ?? only;
-  const planAlias = context.uniqueName(alias.name ?? name);
-  const column = alias.columns[0] ?? (context.dialect === 'postgresql' ? (alias.name ?? name) : name);
-  const relation: PlanRelation = {
-    kind: 'series',
-    start: start.node,
-    stop: stop.node,
-    ...(step ? { step: step.node } : {}),
-    inclusive: name === 'generate_series',
-    alias: planAlias,
-    column,
-  };
-  return single(relation, alias.name ?? name, [
-    { name: column, ref: column, type: commonType([start.type, stop.type]) },
-  ]);
 }

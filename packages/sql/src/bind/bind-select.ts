@@ -75,7 +75,8 @@ function bindStar(item: SyntaxNode, scope: Scope, context: BindContext): readonl
   const replaced = new Map(
     fields
       .list('replace')
-      .map((entry) => [String((entry['alias'] as SyntaxNode | undefined)?.['name'] ?? '').toLowerCase(), entry]),
+      .map((entry) => Fields.of(entry, 'replace', context.text))
+      .map((part) => [part.name('alias')?.toLowerCase() ?? '', part.optional('this')]),
   );
   fields.finish();
   const columns =
@@ -85,7 +86,7 @@ function bindStar(item: SyntaxNode, scope: Scope, context: BindContext): readonl
   if (columns.length === 0) throw fields.refuse('* needs a table in FROM');
   const outputs = columns.filter(({ name }) => !excluded.has(name.toLowerCase()));
   return outputs.map(({ name, value }) => {
-    const replacement = replaced.get(name.toLowerCase())?.['this'] as SyntaxNode | undefined;
+    const replacement = replaced.get(name.toLowerCase());
     return { name, value: replacement ? context.bind(replacement, scope) : value, isAlias: false };
   });
 }
