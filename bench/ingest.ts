@@ -10,7 +10,7 @@ import { TestIssuer, testSecret } from '@hybridstore/test-kit';
 import { type LoadResult, runLoad } from './load-generator.ts';
 import { measureDuckdbFile } from './peer-duckdb.ts';
 import { measurePostgres } from './peer-postgres.ts';
-import { buildReport, quantile, type Report, type Side } from './report.ts';
+import { buildReport, type Goal, quantile, type Report, type Side } from './report.ts';
 
 const seconds = 8;
 const connections = 64;
@@ -44,31 +44,23 @@ export async function ingest(): Promise<Report> {
   return report({ one, hundred, missing: Math.max(0, acknowledged - stored) }, duckdb, postgres);
 }
 
-function report(
-  ours: { readonly one: Measured; readonly hundred: Measured; readonly missing: number },
-  duckdb: Awaited<ReturnType<typeof measureDuckdbFile>>,
-  postgres: ReturnType<typeof measurePostgres>,
-): Report {
-  const requests = ours.one.load.answers / ours.one.load.elapsedSeconds;
-  const rows = (ours.hundred.load.answers * 100) / ours.hundred.load.elapsedSeconds;
-  const requestsPerCore = ours.one.load.answers / ours.one.cpuSeconds;
-  const rowsPerCore = (ours.hundred.load.answers * 100) / ours.hundred.cpuSeconds;
-  const p99 = quantile(ours.one.load.latenciesMs, 0.99);
-  const sides: Side[] = [
-    {
-      name: `HybridStore, one tenant node, HTTP, ${connections} connections`,
-      figures: {
-        'one-row requests/s': requests,
-        'one-row requests/s per node core': requestsPerCore,
-        'one-row p50 (ms)': quantile(ours.one.load.latenciesMs, 0.5),
-        'one-row p99 (ms)': p99,
-        'rows/s at 100 rows a request': rows,
-        'rows/s per node core at 100 rows': rowsPerCore,
-        'p99 at 100 rows (ms)': quantile(ours.hundred.load.latenciesMs, 0.99),
-        'one-row requests refused, to come back later': ours.one.load.failures,
-        '100-row requests refused, to come back later': ours.hundred.load.failures,
-      },
-    },
+type Ours = { readonly one: Measured; readonly hundred: Measured; readonly missing: number };
+type Duckdb = Awaited<ReturnType<typeof measureDuckdbFile>>;
+type Postgres = ReturnType<typeof measurePostgres>;
+
+/** What was measured of ours, per second and per second of the node's CPU. */
+type Rates = {
+  readonly requests: number;
+  readonly rows: number;
+  readonly requestsPerCore: number;
+  readonly rowsPerCore: number;
+  readonly p99Ms: number;
+};
+
+function report(ours: Ours, duckdb: Duckdb, postgres: Postgres): Report {
+  const rates = ratesOf(ours);
+  const sides = [
+    ourSide(ours, rates),
     {
       name: 'DuckDB file, one commit an insert, in process',
       figures: { 'one-row commits/s': duckdb.commitsPerSecond, 'rows/s at 100 rows a commit': duckdb.rowsPerSecond },
@@ -79,50 +71,79 @@ function report(
         ? { 'one-row commits/s': postgres.commitsPerSecond, 'rows/s at 100 rows a commit': postgres.rowsPerSecond }
         : { 'not installed': 'apt-get install postgresql-15' },
     },
+    { name: 'ratios', figures: ratios(rates, duckdb, postgres) },
+  ];
+  return buildReport('ingest', goals(rates, ours.missing), sides);
+}
+
+function ratesOf({ one, hundred }: Ours): Rates {
+  const rows = hundred.load.answers * 100;
+  return {
+    requests: one.load.answers / one.load.elapsedSeconds,
+    rows: rows / hundred.load.elapsedSeconds,
+    requestsPerCore: one.load.answers / one.cpuSeconds,
+    rowsPerCore: rows / hundred.cpuSeconds,
+    p99Ms: quantile(one.load.latenciesMs, 0.99),
+  };
+}
+
+function ourSide({ one, hundred }: Ours, rates: Rates): Side {
+  return {
+    name: `HybridStore, one tenant node, HTTP, ${connections} connections`,
+    figures: {
+      'one-row requests/s': rates.requests,
+      'one-row requests/s per node core': rates.requestsPerCore,
+      'one-row p50 (ms)': quantile(one.load.latenciesMs, 0.5),
+      'one-row p99 (ms)': rates.p99Ms,
+      'rows/s at 100 rows a request': rates.rows,
+      'rows/s per node core at 100 rows': rates.rowsPerCore,
+      'p99 at 100 rows (ms)': quantile(hundred.load.latenciesMs, 0.99),
+      'one-row requests refused, to come back later': one.load.failures,
+      '100-row requests refused, to come back later': hundred.load.failures,
+    },
+  };
+}
+
+function ratios({ requests, rows }: Rates, duckdb: Duckdb, postgres: Postgres): Side['figures'] {
+  const overDuckdb = {
+    'one row, over DuckDB': requests / duckdb.commitsPerSecond,
+    '100 rows, over DuckDB': rows / duckdb.rowsPerSecond,
+  };
+  if (!postgres) return overDuckdb;
+  return {
+    ...overDuckdb,
+    'one row, over PostgreSQL': requests / postgres.commitsPerSecond,
+    '100 rows, over PostgreSQL': rows / postgres.rowsPerSecond,
+  };
+}
+
+function goals({ requestsPerCore, rowsPerCore, p99Ms }: Rates, missing: number): readonly Goal[] {
+  return [
     {
-      name: 'ratios',
-      figures: {
-        'one row, over DuckDB': requests / duckdb.commitsPerSecond,
-        '100 rows, over DuckDB': rows / duckdb.rowsPerSecond,
-        ...(postgres
-          ? {
-              'one row, over PostgreSQL': requests / postgres.commitsPerSecond,
-              '100 rows, over PostgreSQL': rows / postgres.rowsPerSecond,
-            }
-          : {}),
-      },
+      what: 'durable one-row requests per second and node core',
+      goal: '≥ 20,000',
+      got: Math.round(requestsPerCore).toLocaleString('en'),
+      ok: requestsPerCore >= 20_000,
+    },
+    {
+      what: 'rows per second and node core at 100 rows a request',
+      goal: '≥ 400,000',
+      got: Math.round(rowsPerCore).toLocaleString('en'),
+      ok: rowsPerCore >= 400_000,
+    },
+    {
+      what: `p99 of one-row requests at ${connections} connections`,
+      goal: '≤ 15 ms',
+      got: `${p99Ms.toFixed(1)} ms`,
+      ok: p99Ms <= 15,
+    },
+    {
+      what: 'acknowledged rows that are not in the table at the end',
+      goal: '0',
+      got: missing.toLocaleString('en'),
+      ok: missing === 0,
     },
   ];
-  return buildReport(
-    'ingest',
-    [
-      {
-        what: 'durable one-row requests per second and node core',
-        goal: '≥ 20,000',
-        got: Math.round(requestsPerCore).toLocaleString('en'),
-        ok: requestsPerCore >= 20_000,
-      },
-      {
-        what: 'rows per second and node core at 100 rows a request',
-        goal: '≥ 400,000',
-        got: Math.round(rowsPerCore).toLocaleString('en'),
-        ok: rowsPerCore >= 400_000,
-      },
-      {
-        what: `p99 of one-row requests at ${connections} connections`,
-        goal: '≤ 15 ms',
-        got: `${p99.toFixed(1)} ms`,
-        ok: p99 <= 15,
-      },
-      {
-        what: 'acknowledged rows that are not in the table at the end',
-        goal: '0',
-        got: ours.missing.toLocaleString('en'),
-        ok: ours.missing === 0,
-      },
-    ],
-    sides,
-  );
 }
 
 interface Node {
@@ -131,55 +152,26 @@ interface Node {
   stop(): Promise<void>;
 }
 
+const columns = [
+  { name: 'order_id', type: 'string' },
+  { name: 'customer_id', type: 'string' },
+  { name: 'amount', type: 'double' },
+  { name: 'order_date', type: 'timestamp' },
+];
+
 async function startNode(): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-ingest-'));
   const issuer = new TestIssuer(folder, systemClock);
-  writeFileSync(join(folder, 'secret'), testSecret('tenant-node'));
-  const child = spawn(process.execPath, [main], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      HOST: host,
-      PORT: String(port),
-      TENANT_ID: tenantId,
-      POD_NAME: 'hs-bench-0',
-      DATA_PATH: join(folder, 'data'),
-      LOG_PATH: join(folder, 'log'),
-      LOG_LEVEL: 'warn',
-      JWKS_FILE: issuer.jwksFile,
-      SERVICE_SECRET_FILE: join(folder, 'secret'),
-    },
-  });
+  const child = spawnNode(folder, issuer.jwksFile);
   const client = new HttpClient();
   const token = issuer.userToken(tenantId);
   const url = `http://${host}:${port}`;
-  const columns = [
-    { name: 'order_id', type: 'string' },
-    { name: 'customer_id', type: 'string' },
-    { name: 'amount', type: 'double' },
-    { name: 'order_date', type: 'timestamp' },
-  ];
   await waitUntilReady(url, child);
   await client.call(url, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
   return {
-    load: async (rowsPerRequest, loadSeconds) => {
-      const body = JSON.stringify({ source_id: 'sales', records: Array(rowsPerRequest).fill({ fields }) });
-      const before = readCpuSeconds(child.pid);
-      const load = await runLoad({
-        host,
-        port,
-        connections,
-        seconds: loadSeconds,
-        path: '/data/write',
-        headers: { authorization: `Bearer ${token}` },
-        body,
-      });
-      return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
-    },
+    load: (rowsPerRequest, loadSeconds) => measureLoad(child, token, rowsPerRequest, loadSeconds),
     countRows: async () => {
-      const stats = await client.call(url, tenantNode.sourceStats, {
-        token,
-        params: { source_id: 'sales' },
-      });
+      const stats = await client.call(url, tenantNode.sourceStats, { token, params: { source_id: 'sales' } });
       return stats.rows + stats.unflushed_rows;
     },
     stop: async () => {
@@ -190,6 +182,44 @@ async function startNode(): Promise<Node> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function spawnNode(folder: string, jwksFile: string): ChildProcess {
+  writeFileSync(join(folder, 'secret'), testSecret('tenant-node'));
+  return spawn(process.execPath, [main], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: {
+      HOST: host,
+      PORT: String(port),
+      TENANT_ID: tenantId,
+      POD_NAME: 'hs-bench-0',
+      DATA_PATH: join(folder, 'data'),
+      LOG_PATH: join(folder, 'log'),
+      LOG_LEVEL: 'warn',
+      JWKS_FILE: jwksFile,
+      SERVICE_SECRET_FILE: join(folder, 'secret'),
+    },
+  });
+}
+
+async function measureLoad(
+  child: ChildProcess,
+  token: string,
+  rowsPerRequest: number,
+  loadSeconds: number,
+): Promise<Measured> {
+  const body = JSON.stringify({ source_id: 'sales', records: Array(rowsPerRequest).fill({ fields }) });
+  const before = readCpuSeconds(child.pid);
+  const load = await runLoad({
+    host,
+    port,
+    connections,
+    seconds: loadSeconds,
+    path: '/data/write',
+    headers: { authorization: `Bearer ${token}` },
+    body,
+  });
+  return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
 }
 
 async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {

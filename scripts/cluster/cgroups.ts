@@ -30,9 +30,8 @@ function trackingTree(): string {
  * shutting down never has to guess which containerd-shim or container belongs to whom.
  *
  * With cgroup v1 each controller is its own tree (and runc uses an empty v2 tree beside them when there is one); only one
- * of them (`pids`) is used for the list. With cgroup v2 there is a single tree.
- *
- * Makes the cluster's cgroups in every tree: one for its own processes, one as the parent of each node's pods.
+ * of them (`pids`) is used for the list. With cgroup v2 there is a single tree. In every tree the cluster gets one cgroup
+ * for its own processes and one as the parent of each node's pods.
  */
 export function createCgroups(layout: ClusterLayout): void {
   for (const tree of listTrees()) {

@@ -16,8 +16,7 @@ import { checkMachine, installPrograms } from './prerequisites.ts';
 import { isAlive, type ProcessRecord, readLogTail, readProcessFile, startProcess } from './processes.ts';
 import { abortable, createProgress, type Progress } from './progress.ts';
 import { prometheusProcesses } from './prometheus.ts';
-import type { RunOptions } from './run.ts';
-import { run } from './run.ts';
+import { type RunOptions, run } from './run.ts';
 import { createVolumeFolders, defaultVolumeCounts, type VolumeCounts, volumeObjects } from './volumes.ts';
 
 export { describeCluster } from './diagnostics.ts';
@@ -231,11 +230,6 @@ function removeCreatedFolders(layout: ClusterLayout): void {
       if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error; // Somebody else uses it by now: it stays.
     }
   }
-}
-
-/** Path of the administrator's kubeconfig. Its address is reachable only inside the cluster. */
-export function kubeconfigPath(cluster: Cluster): string {
-  return cluster.kubeconfigPath;
 }
 
 /** Runs a command inside (first node's network, cluster DNS, KUBECONFIG); its output, or an error if it fails. */

@@ -13,12 +13,8 @@ const apiServerTimeoutMs = 60_000;
 const nodeGraceSeconds = 16;
 const unreachableTolerationSeconds = 5;
 
-/**
- * etcd, API server, controller manager and scheduler: the arguments of each, and the order in which they start.
- *
- * etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away.
- */
-export function etcdArguments(layout: ClusterLayout): string[] {
+/** etcd listens on the loopback address of its namespace only, which no pod can reach. No fsync: the data is thrown away. */
+function etcdArguments(layout: ClusterLayout): string[] {
   return [
     `--data-dir=${layout.etcdFolder}`,
     `--listen-client-urls=${etcdUrl}`,
@@ -57,7 +53,7 @@ export function apiServerArguments(layout: ClusterLayout): string[] {
   ];
 }
 
-export function controllerManagerArguments(layout: ClusterLayout): string[] {
+function controllerManagerArguments(layout: ClusterLayout): string[] {
   const file = (name: string) => join(layout.certificateFolder, name);
   return [
     `--kubeconfig=${componentKubeconfig(layout, 'controller-manager')}`,
@@ -74,7 +70,7 @@ export function controllerManagerArguments(layout: ClusterLayout): string[] {
   ];
 }
 
-export function schedulerArguments(layout: ClusterLayout): string[] {
+function schedulerArguments(layout: ClusterLayout): string[] {
   return [
     `--kubeconfig=${componentKubeconfig(layout, 'scheduler')}`,
     '--bind-address=127.0.0.1',
@@ -83,7 +79,7 @@ export function schedulerArguments(layout: ClusterLayout): string[] {
   ];
 }
 
-/** Starts the control plane on the first node and returns when the API server is ready to serve. */
+/** Starts etcd, API server, controller manager and scheduler on the first node. Resolves when the API server is ready to serve. */
 export async function startControlPlane(layout: ClusterLayout, progress: Progress): Promise<void> {
   const node = layout.nodes[0];
   const start = (name: string, args: readonly string[]) =>

@@ -8,9 +8,8 @@ const diagnosticsMsMax = 20_000;
 type Kubectl = (args: readonly string[], options: RunOptions) => Promise<RunResult>;
 
 /**
- * What to show when a test on the cluster fails: the objects, the events, and the end of every container's log.
- *
- * A text about all namespaces. Does not fail: a part that cannot be read says so in its place.
+ * What to show when a test on the cluster fails, of all namespaces: the objects, the events, and the end of every
+ * container's log. Does not fail: a part that cannot be read says so in its place.
  */
 export async function describeCluster(kubectl: Kubectl): Promise<string> {
   const objects = 'nodes,statefulsets,deployments,pods,services,pvc';

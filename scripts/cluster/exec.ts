@@ -8,10 +8,8 @@ const exitUsage = 64;
 /**
  *     node scripts/cluster/exec.ts [--state DIR] [--node NAME] COMMAND [ARGUMENT…]
  *
- * Runs a command inside the cluster: in a node's network, with the cluster's DNS, KUBECONFIG, kubectl and helm. Options
- * come before the command. Ends with the command's own exit code.
- *
- * Splits our options from the command; the command's own options stay untouched.
+ * Runs a command inside the cluster: in a node's network, with the cluster's DNS, KUBECONFIG, kubectl and helm. Ends with
+ * the command's own exit code. Our options come before the command; its own stay untouched.
  */
 export function parseCommand(args: readonly string[]): { state?: string; node?: string; command: string[] } {
   const options: { state?: string; node?: string } = {};

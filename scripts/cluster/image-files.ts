@@ -4,15 +4,15 @@ import { basename, dirname, join, relative } from 'node:path';
 import { run } from './run.ts';
 import type { TarEntry } from './tar.ts';
 
-/**
- * What goes into an image: the Node binary, the shared libraries that it and the native addons need, packages, folders.
- *
- * User and group of every container; has to be a number for the "restricted" pod security standard.
- */
-export const imageUserId = 65532;
 const packagesMax = 200;
 
-/** Base of every image: accounts, resolver order, a place for temporary files. No shell, no certificates. */
+/** User and group of every container; has to be a number for the "restricted" pod security standard. */
+export const imageUserId = 65532;
+
+/**
+ * Base of every image: accounts, resolver order, a place for temporary files. No shell, no certificates. On it lie the
+ * Node binary, the shared libraries that it and the native addons need, packages and folders, as given below.
+ */
 export function baseFiles(): TarEntry[] {
   const id = imageUserId;
   const text = (path: string, content: string): TarEntry => ({
@@ -68,7 +68,7 @@ export function folderFiles(
     });
 }
 
-export type InstalledPackage = {
+type InstalledPackage = {
   readonly name: string;
   readonly folder: string;
   /** Place below the repository, for example `node_modules/bcrypt`; kept, so that resolution stays what it was. */
@@ -76,7 +76,7 @@ export type InstalledPackage = {
 };
 
 /** A package as some folder of the repository would load it. */
-export type PackageRequest = {
+type PackageRequest = {
   readonly name: string;
   readonly from: string;
 };

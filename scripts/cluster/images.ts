@@ -43,10 +43,7 @@ export type ImageSpec = {
   readonly files: readonly TarEntry[];
   /** Packages from node_modules, in a layer of their own: they change less often than the application. */
   readonly packages?: readonly TarEntry[];
-  /** Default: the pinned Node of the repository. */
-  readonly nodeBinary?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly user?: number;
 };
 
 export type Image = {
@@ -57,21 +54,20 @@ export type Image = {
   readonly digest: string;
 };
 
-/** Builds one image with Node in it and writes its archive to `archive`. */
+/** Builds one image with the pinned Node in it and writes its archive to `archive`. */
 export async function buildImage(spec: ImageSpec, archive: string): Promise<Image> {
-  const source = spec.nodeBinary ?? nodeBinaryPath(repositoryFolder);
+  const source = nodeBinaryPath(repositoryFolder);
   const packages = spec.packages ?? [];
   const libraries = await libraryFiles([source, shellSource, ...nativeBinaries([...packages, ...spec.files])]);
   const node: TarEntry = { kind: 'copy', path: nodePath, mode: 0o755, source };
   const shell: TarEntry = { kind: 'copy', path: shellPath, mode: 0o755, source: shellSource };
-  const user = spec.user ?? imageUserId;
   const reference = `${spec.name}:${spec.tag}`;
   const digest = await writeOciArchive(archive, {
     reference: `docker.io/${reference}`,
     layers: [[...baseFiles(), ...libraries, node, shell], packages, spec.files].filter((layer) => layer.length > 0),
     config: {
       entrypoint: spec.entrypoint,
-      user: `${user}:${user}`,
+      user: `${imageUserId}:${imageUserId}`,
       workingFolder: '/app',
       environment: { PATH: '/usr/local/bin', NODE_ENV: 'production', HOME: '/tmp' },
       labels: spec.labels ?? {},
@@ -81,8 +77,6 @@ export async function buildImage(spec: ImageSpec, archive: string): Promise<Imag
 }
 
 export type ProductImageOptions = {
-  /** Default: this repository. */
-  readonly root?: string;
   /** Folder for the archives; default `dist/images`. */
   readonly outputFolder?: string;
   /** Default: the version in package.json. */
@@ -93,10 +87,9 @@ export type ProductImageOptions = {
 /** Builds the code and from it both images: `hybridstore/operator` and `hybridstore/services`. */
 export async function buildProductImages(options: ProductImageOptions = {}): Promise<Image[]> {
   const progress = options.progress ?? createProgress();
-  const root = options.root ?? repositoryFolder;
-  const output = options.outputFolder ?? join(root, 'dist', 'images');
-  const tag = options.tag ?? readVersion(root);
-  const { operator, services } = await buildProduct(root, tag, progress);
+  const output = options.outputFolder ?? join(repositoryFolder, 'dist', 'images');
+  const tag = options.tag ?? readVersion();
+  const { operator, services } = await buildProduct(tag, progress);
   return progress('write image archives', async () => [
     await buildImage(operator, join(output, `operator-${tag}.tar`)),
     await buildImage(services, join(output, `services-${tag}.tar`)),
@@ -104,8 +97,8 @@ export async function buildProductImages(options: ProductImageOptions = {}): Pro
 }
 
 /** Writes what the images hold above Node to `folder/operator` and `folder/services`, which must not exist. */
-export async function writeProductFolders(folder: string, progress: Progress = createProgress()): Promise<void> {
-  const images = await buildProduct(repositoryFolder, readVersion(repositoryFolder), progress);
+async function writeProductFolders(folder: string, progress: Progress): Promise<void> {
+  const images = await buildProduct(readVersion(), progress);
   for (const [name, image] of Object.entries(images))
     writeEntries(join(folder, name), [...(image.packages ?? []), ...image.files]);
 }
@@ -120,8 +113,8 @@ export function imageEntries(entries: readonly BuiltEntry[], name: ProductImage)
 }
 
 /** Builds the code, and says what each image holds. */
-async function buildProduct(root: string, tag: string, progress: Progress): Promise<Record<ProductImage, ImageSpec>> {
-  const product = { root, built: await progress('build dist', () => build({ root })), tag };
+async function buildProduct(tag: string, progress: Progress): Promise<Record<ProductImage, ImageSpec>> {
+  const product = { built: await progress('build dist', () => build({ root: repositoryFolder })), tag };
   return {
     operator: {
       ...productImage(product, 'operator'),
@@ -136,17 +129,16 @@ async function buildProduct(root: string, tag: string, progress: Progress): Prom
 }
 
 type Product = {
-  readonly root: string;
   readonly built: BuildResult;
   readonly tag: string;
 };
 
 /** One image's files, with exactly the packages that its entries leave outside of their bundles. */
 function productImage(product: Product, name: ProductImage): Omit<ImageSpec, 'entrypoint'> {
-  const { root, built, tag } = product;
+  const { built, tag } = product;
   const entries = imageEntries(built.entries, name);
   const requests = entries.flatMap((entry) => {
-    const from = dirname(join(root, entry.source));
+    const from = dirname(join(repositoryFolder, entry.source));
     return entry.externals.map((name) => ({ name, from }));
   });
   const outputs = new Set(entries.flatMap((entry) => entry.outputs));
@@ -155,7 +147,7 @@ function productImage(product: Product, name: ProductImage): Omit<ImageSpec, 'en
   return {
     name: `hybridstore/${name}`,
     tag,
-    packages: packageFiles(packageClosure(root, requests)),
+    packages: packageFiles(packageClosure(repositoryFolder, requests)),
     files: [...code, { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: launcher } as const],
     labels: {
       'org.opencontainers.image.title': `hybridstore/${name}`,
@@ -179,8 +171,8 @@ function writeEntries(folder: string, entries: readonly TarEntry[]): void {
   }
 }
 
-function readVersion(root: string): string {
-  const text = readFileSync(join(root, 'package.json'), 'utf8');
+function readVersion(): string {
+  const text = readFileSync(join(repositoryFolder, 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version; // Our own package.json.
 }
 
@@ -223,7 +215,7 @@ async function main(): Promise<void> {
       state: { type: 'string' },
     },
   });
-  if (values.folders !== undefined) return writeProductFolders(values.folders);
+  if (values.folders !== undefined) return writeProductFolders(values.folders, createProgress());
   const images = await buildProductImages({
     ...(values.output === undefined ? {} : { outputFolder: values.output }),
     ...(values.tag === undefined ? {} : { tag: values.tag }),

@@ -11,7 +11,7 @@ const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
  * Commands inside the cluster: in a node's network namespace, with the cluster's DNS as resolver, kubectl and helm first
  * on PATH and KUBECONFIG set. Outside of it neither the API server nor a pod can be reached.
  *
- * Arguments of `nsenter` that run a command inside. The resolver file is bound in a mount namespace of its own.
+ * These are the arguments of `nsenter` for it. The resolver file is bound in a mount namespace of the command's own.
  */
 export function insideArguments(layout: ClusterLayout, node: NodeLayout, command: readonly string[]): string[] {
   const bindResolver = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';

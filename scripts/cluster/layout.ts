@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
  *                services 10.212.0.0/16, DNS 10.212.0.10
  */
 export const repositoryFolder = fileURLToPath(new URL('../..', import.meta.url));
-export const defaultStateFolder = join(repositoryFolder, '.hybridstore', 'cluster');
+const defaultStateFolder = join(repositoryFolder, '.hybridstore', 'cluster');
 
 export const apiServerPort = 6443;
 export const clusterPodCidr = '10.211.0.0/16';
@@ -46,6 +46,7 @@ export type ClusterLayout = {
   readonly prometheusFolder: string;
   readonly runFolder: string;
   readonly processFile: string;
+  /** The administrator's. Its address is reachable only inside the cluster. */
   readonly kubeconfigPath: string;
   /** The cluster's DNS for processes that `inCluster` starts; bound over /etc/resolv.conf in their mount namespace. */
   readonly resolverFile: string;

@@ -6,16 +6,17 @@ import { type ClusterLayout, clusterPodCidr, dnsServiceAddress, type NodeLayout,
 import { type ProcessRecord, startProcess, waitForComponent } from './processes.ts';
 import { tryRun } from './run.ts';
 
-/**
- * One node: containerd, kubelet and kube-proxy in a network namespace and a mount namespace of their own. In the latter,
- * the places that these programs and their plugins have compiled in (/var/lib/kubelet, /run/containerd, …) are folders
- * of this node, so two nodes do not meet, and when the node's last process ends the kernel takes all its mounts away.
- */
+/** The image that holds the namespaces of a pod open. */
 export const pauseImage = 'local-cluster/pause:1';
 const containerdTimeoutMs = 30_000;
 const cniPluginFolder = '/usr/lib/cni';
 
-/** Folders of the machine that each node sees as its own, and where they really are. */
+/**
+ * Folders of the machine that each node sees as its own, and where they really are. A node is containerd, kubelet and
+ * kube-proxy in a network namespace and a mount namespace of their own. In the latter, the places that these programs and
+ * their plugins have compiled in are folders of this node, so two nodes do not meet, and when the node's last process ends
+ * the kernel takes all its mounts away.
+ */
 function nodeMounts(node: NodeLayout): readonly (readonly [source: string, target: string])[] {
   return [
     [node.runFolder, '/run/containerd'],

@@ -27,9 +27,8 @@ const policyFile = '/usr/sbin/policy-rc.d';
 const policyText = '#!/bin/sh\n# hybridstore: packages that are being installed must not start daemons.\nexit 101\n';
 
 /**
- * What the machine has to give: Linux, root, cgroups, and programs that Debian packages.
- *
- * Fails with one sentence that says what is missing, before anything is changed.
+ * What the machine has to give besides programs that Debian packages: Linux, root, cgroups. Throws one sentence that says
+ * what is missing, before anything is changed.
  */
 export function checkMachine(): void {
   if (process.platform !== 'linux') throw new Error(`the local cluster needs Linux, this is ${process.platform}`);

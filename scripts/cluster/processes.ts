@@ -99,7 +99,7 @@ export async function endProcess(record: ProcessRecord, graceMs: number): Promis
 }
 
 /** Why a component is not up: carries the end of its log. */
-export class ComponentError extends Error {
+class ComponentError extends Error {
   constructor(layout: ClusterLayout, name: string, reason: string) {
     super(`${name}: ${reason}\n${readLogTail(layout, name)}`);
     this.name = 'ComponentError';

@@ -20,19 +20,17 @@ type Pod = {
   readonly status: { readonly phase: string; readonly podIP?: string };
 };
 
-/**
- * A process beside Prometheus: writes the pods to scrape into a file that Prometheus watches, once a second. Debian's
- * Prometheus is built without discovery by the Kubernetes API; the rules are those usual with it.
- *
- * Run by `startPrometheus` as `node prometheus-targets.ts STATE_FOLDER`.
- *
- * One group of Prometheus's file_sd format.
- */
-export type TargetGroup = {
+/** One group of Prometheus's file_sd format. */
+type TargetGroup = {
   readonly targets: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 };
 
+/**
+ * The file of the pods to scrape, which Prometheus watches. Debian's Prometheus is built without discovery by the
+ * Kubernetes API, so a process beside it (`node prometheus-targets.ts STATE_FOLDER`) writes them once a second, by the
+ * rules that are usual with that discovery.
+ */
 export function targetsFile(layout: ClusterLayout): string {
   return join(layout.prometheusFolder, 'targets.json');
 }

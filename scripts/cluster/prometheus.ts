@@ -8,36 +8,27 @@ import { serviceToProcess, userRole } from './service-objects.ts';
 
 const prometheusName = 'prometheus';
 const targetsName = 'prometheus-targets';
+const prometheusPort = 9090;
+const scrapeInterval = '2s';
+const startTimeoutMs = 30_000;
+const endGraceMs = 5_000;
+
 /**
  * Debian's Prometheus as a process of the first node. It scrapes the pods labelled
  * `app.kubernetes.io/part-of=hybridstore` and annotated `prometheus.io/scrape: "true"`, at the port of
  * `prometheus.io/port` and the path of `prometheus.io/path` (default /metrics); `prometheus-targets.ts` finds them.
  * Every sample carries `namespace`, `pod`, `node` and the pod's labels. Pods reach it at
- * `http://prometheus.monitoring.svc:9090`.
- *
- * They come and go while the cluster runs.
+ * this address.
  */
-export const prometheusProcesses = [prometheusName, targetsName];
-const prometheusPort = 9090;
-const startTimeoutMs = 30_000;
-const endGraceMs = 5_000;
-
-export type PrometheusOptions = {
-  /** Seconds between two scrapes of a pod; default 2. */
-  readonly scrapeIntervalSeconds?: number;
-  /** Rule groups in Prometheus's own shape, for recording and alerting rules. */
-  readonly ruleGroups?: readonly object[];
-};
-
-/** Address of Prometheus inside the cluster. */
 export const clusterPrometheusUrl = `http://prometheus.monitoring.svc:${prometheusPort}`;
 
+/** They come and go while the cluster runs. */
+export const prometheusProcesses = [prometheusName, targetsName];
+
 /** The configuration file; JSON is YAML. */
-export function prometheusConfig(layout: ClusterLayout, options: PrometheusOptions = {}): string {
-  const interval = `${options.scrapeIntervalSeconds ?? 2}s`;
+export function prometheusConfig(layout: ClusterLayout): string {
   const config = {
-    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
-    rule_files: [join(layout.prometheusFolder, 'rules.json')],
+    global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval, evaluation_interval: scrapeInterval },
     scrape_configs: [
       {
         job_name: 'hybridstore',
@@ -62,13 +53,12 @@ function prometheusObjects(layout: ClusterLayout): object[] {
 }
 
 /** Starts Prometheus with no data, and returns its address inside the cluster when it is ready. */
-export async function startPrometheus(layout: ClusterLayout, options: PrometheusOptions = {}): Promise<string> {
+export async function startPrometheus(layout: ClusterLayout): Promise<string> {
   await stopPrometheus(layout);
   rmSync(layout.prometheusFolder, { recursive: true, force: true });
   mkdirSync(layout.prometheusFolder, { recursive: true });
   const configFile = join(layout.prometheusFolder, 'prometheus.json');
-  writeFileSync(configFile, prometheusConfig(layout, options));
-  writeFileSync(join(layout.prometheusFolder, 'rules.json'), JSON.stringify({ groups: options.ruleGroups ?? [] }));
+  writeFileSync(configFile, prometheusConfig(layout));
   await applyObjects(layout, prometheusObjects(layout));
   const address = `${layout.nodes[0].address}:${prometheusPort}`;
   const data = `--storage.tsdb.path=${join(layout.prometheusFolder, 'data')}`;

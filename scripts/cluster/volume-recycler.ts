@@ -13,12 +13,9 @@ type Volume = {
 };
 
 /**
- * A process of the cluster: empties every Released volume and makes it Available again. It looks once a second, because
- * a missed watch event would cost a test its volume, and a list of some dozens of volumes costs nothing.
- *
- * Run by `startCluster` as `node volume-recycler.ts STATE_FOLDER`.
- *
- * Recycles the volumes that are Released now; gives their names.
+ * Empties every volume that is Released now and makes it Available again; gives their names. The cluster has a process for
+ * it (`node volume-recycler.ts STATE_FOLDER`), which looks once a second: a missed watch event would cost a test its
+ * volume, and a list of some dozens of volumes costs nothing.
  */
 export async function recycleReleased(call: ApiCall, emptyFolder: (path: string) => void): Promise<string[]> {
   // The API server is the only one to answer, and its lists have this shape.

@@ -104,7 +104,7 @@ export function persistentVolume(plan: VolumePlan, path: string): object {
   };
 }
 
-export function volumePath(layout: ClusterLayout, name: string): string {
+function volumePath(layout: ClusterLayout, name: string): string {
   return join(layout.volumeFolder, name);
 }
 

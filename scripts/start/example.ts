@@ -59,50 +59,48 @@ const exampleQueries: readonly ExampleQuery[] = [
   },
 ];
 
+/** A user of the example tenant who has logged in, and where he reads what comes of it. */
+type Session = {
+  readonly client: HttpClient;
+  readonly gateway: string;
+  readonly token: string;
+  readonly write: (text: string) => void;
+};
+
 /** Loads the real data where it is not there yet, and asks about it. Everything goes through the gateway, as a user's calls do. */
 export async function runExample(example: Example, write: (text: string) => void): Promise<void> {
   const client = new HttpClient();
   try {
-    const token = await logIn(client, example);
+    const session = { client, gateway: example.gateway, token: await logIn(client, example), write };
     for (const { source, file } of files) {
-      const rows = await count(client, example, token, source);
-      if (rows === 0) await load(client, example, token, source, join(dataFolder, file), write);
-      else write(`${source}: ${rows.toLocaleString('en')} rows are there already\n`);
+      const rows = await countRows(session, source);
+      if (rows === 0) await load(session, source, join(dataFolder, file));
+      else write(`${source}: ${formatCount(rows)} rows are there already\n`);
     }
-    for (const query of exampleQueries) await ask(client, example, token, query, write);
+    for (const query of exampleQueries) write(`\n${await ask(session, query)}`);
   } finally {
     await client.close();
   }
 }
 
-async function logIn(client: HttpClient, example: Example): Promise<string> {
-  const body = { ...example.credentials, tenant_id: `${exampleTenant.namespace}/${exampleTenant.name}` };
-  return (await client.call(example.gateway, authGateway.login, { body })).access_token;
+async function logIn(client: HttpClient, { gateway, credentials }: Example): Promise<string> {
+  const body = { ...credentials, tenant_id: `${exampleTenant.namespace}/${exampleTenant.name}` };
+  return (await client.call(gateway, authGateway.login, { body })).access_token;
 }
 
-async function count(client: HttpClient, example: Example, token: string, source: string): Promise<number> {
-  const answer = await client.call(example.gateway, operationNode.querySql, {
-    token,
-    body: { query: `SELECT COUNT(*) AS n FROM ${source}` },
-  });
+async function countRows({ client, gateway, token }: Session, source: string): Promise<number> {
+  const body = { query: `SELECT COUNT(*) AS n FROM ${source}` };
+  const answer = await client.call(gateway, operationNode.querySql, { token, body });
   return Number(answer.rows[0]?.[0]);
 }
 
-async function load(
-  client: HttpClient,
-  example: Example,
-  token: string,
-  source: string,
-  path: string,
-  write: (text: string) => void,
-): Promise<void> {
+async function load({ client, gateway, token, write }: Session, source: string, path: string): Promise<void> {
   const progress = startProgress(source, readFileSync(path).length, process.stderr);
   const startedMs = performance.now();
   const { acknowledged } = await loadRows(
     readRows(path, 'json'),
-    // The load id is fixed: an example that was cut off goes on where it was.
     (batch, key) =>
-      client.call(example.gateway, tenantNode.write, {
+      client.call(gateway, tenantNode.write, {
         token,
         body: { source_id: source, records: batch.records },
         headers: { 'idempotency-key': key },
@@ -112,6 +110,7 @@ async function load(
       rowsPerBatch: 5_000,
       bytesPerBatchMax: 4 * 1024 * 1024,
       parallel: 4,
+      // The id is fixed: an example that was cut off goes on where it was.
       loadId: `example-${source}`,
       rejectedMax: 0,
       sleep: (delayMs) => systemClock.sleep(delayMs),
@@ -119,26 +118,25 @@ async function load(
     },
   );
   progress.end();
-  write(
-    `${source}: ${acknowledged.toLocaleString('en')} rows acknowledged in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s\n`,
-  );
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  write(`${source}: ${formatCount(acknowledged)} rows acknowledged in ${seconds} s\n`);
 }
 
-async function ask(
-  client: HttpClient,
-  example: Example,
-  token: string,
-  query: ExampleQuery,
-  write: (text: string) => void,
-): Promise<void> {
+/** The query with its answer as a table. */
+async function ask({ client, gateway, token }: Session, query: ExampleQuery): Promise<string> {
   const answer =
     'dsl' in query
-      ? await client.call(example.gateway, operationNode.queryDsl, { token, body: { query: query.dsl } })
-      : await client.call(example.gateway, operationNode.querySql, {
+      ? await client.call(gateway, operationNode.queryDsl, { token, body: { query: query.dsl } })
+      : await client.call(gateway, operationNode.querySql, {
           token,
           body: { query: query.sql, ...(query.dialect ? { dialect: query.dialect } : {}) },
         });
-  write(
-    `\n${query.title}\n${'dsl' in query ? JSON.stringify(query.dsl) : query.sql}\n${formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env))}\n${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`,
-  );
+  const text = 'dsl' in query ? JSON.stringify(query.dsl) : query.sql;
+  const table = formatTable(answer.columns, answer.rows, paintFor(process.stdout, process.env));
+  const rows = `${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'}`;
+  return `${query.title}\n${text}\n${table}\n${rows} in ${answer.stats.elapsed_ms.toFixed(1)} ms\n`;
+}
+
+function formatCount(count: number): string {
+  return count.toLocaleString('en');
 }

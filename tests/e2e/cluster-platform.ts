@@ -1,4 +1,4 @@
-import { connectKube, listAll, pods, secrets, services } from '@hybridstore/controller-runtime';
+import { connectKube, type Kube, listAll, type Pod, pods, secrets, services } from '@hybridstore/controller-runtime';
 import { eventually, type Platform } from './platform.ts';
 
 /**
@@ -9,59 +9,61 @@ export async function startClusterPlatform(): Promise<Platform> {
   const kubeconfig = requireVariable('KUBECONFIG');
   const systemNamespace = process.env['HYBRIDSTORE_NAMESPACE'] ?? 'hybridstore-system';
   const kube = connectKube({ fieldManager: 'e2e', kubeconfig });
-  const gateway =
-    process.env['HYBRIDSTORE_GATEWAY'] ??
-    (await eventually('gateway Service', async () => {
-      const { spec } = await kube.get(services, { namespace: systemNamespace, name: 'auth-gateway' });
-      return spec?.clusterIP ? `http://${spec.clusterIP}:8080` : undefined;
-    }));
-  const secret = await eventually('administrator', () =>
-    kube.get(secrets, { namespace: systemNamespace, name: 'hybridstore-admin' }),
-  );
-  const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+  const gateway = process.env['HYBRIDSTORE_GATEWAY'] ?? (await findGateway(kube, systemNamespace));
+  const admin = await readAdministrator(kube, systemNamespace);
   await eventually(
     'gateway answers',
     async () => ((await fetch(`${gateway}/ready`)).status === 200 ? true : undefined),
-    120_000,
+    restartMsMax,
   );
-  const operatorPods = async () =>
-    (
-      await listAll(kube, pods, {
-        namespace: systemNamespace,
-        labelSelector: 'app.kubernetes.io/component=operator',
-      })
-    ).items;
   return {
     name: 'kubernetes',
     kube,
     gateway,
     systemNamespace,
-    admin: { username: read('username'), password: read('password') },
+    admin,
     podUrl: async (namespace, name) => `http://${(await kube.get(pods, { namespace, name })).status?.podIP}:8000`,
-    killPod: (namespace, name) => kube.delete(pods, { namespace, name }, { gracePeriodSeconds: 0 }),
-    killOperator: async () => {
-      const before = (await operatorPods()).map((pod) => pod.metadata.uid);
-      for (const pod of await operatorPods())
-        await kube.delete(
-          pods,
-          { namespace: systemNamespace, name: pod.metadata.name ?? '' },
-          { gracePeriodSeconds: 0 },
-        );
-      await eventually(
-        'another operator ready',
-        async () => {
-          const fresh = (await operatorPods()).filter((pod) => !before.includes(pod.metadata.uid));
-          return fresh.some((pod) =>
-            pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True'),
-          )
-            ? true
-            : undefined;
-        },
-        120_000,
-      );
-    },
+    killPod: (namespace, name) => kube.delete(pods, { namespace, name }, atOnce),
+    killOperator: () => killOperator(kube, systemNamespace),
     stop: async () => {},
   };
+}
+
+const restartMsMax = 120_000;
+const atOnce = { gracePeriodSeconds: 0 } as const;
+
+function findGateway(kube: Kube, namespace: string): Promise<string> {
+  return eventually('gateway Service', async () => {
+    const { spec } = await kube.get(services, { namespace, name: 'auth-gateway' });
+    return spec?.clusterIP ? `http://${spec.clusterIP}:8080` : undefined;
+  });
+}
+
+async function readAdministrator(kube: Kube, namespace: string): Promise<Platform['admin']> {
+  const secret = await eventually('administrator', () => kube.get(secrets, { namespace, name: 'hybridstore-admin' }));
+  const read = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
+  return { username: read('username'), password: read('password') };
+}
+
+/** Kills every pod of the operator and waits for one that was not there before. */
+async function killOperator(kube: Kube, namespace: string): Promise<void> {
+  const labelSelector = 'app.kubernetes.io/component=operator';
+  const operatorPods = async () => (await listAll(kube, pods, { namespace, labelSelector })).items;
+  const killed = await operatorPods();
+  for (const { metadata } of killed) await kube.delete(pods, { namespace, name: metadata.name }, atOnce);
+  const before = killed.map((pod) => pod.metadata.uid);
+  await eventually(
+    'another operator ready',
+    async () => {
+      const fresh = (await operatorPods()).filter((pod) => !before.includes(pod.metadata.uid));
+      return fresh.some(isReady) ? true : undefined;
+    },
+    restartMsMax,
+  );
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false;
 }
 
 function requireVariable(name: string): string {
