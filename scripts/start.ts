@@ -6,6 +6,7 @@ import { writeEndpoints } from './start/endpoints-file.ts';
 import { lockFolder, requireFreeFolder } from './start/folder-lock.ts';
 import { hostPorts, requireFreePorts } from './start/host-ports.ts';
 import { readJwtSecret } from './start/jwt-secret.ts';
+import type { LocalPlatform, PlatformOptions } from './start/platform.ts';
 import { Steps } from './start/steps.ts';
 
 // `npm start`: the whole platform as processes of this machine. What is wrong with the command line, the variables, the
@@ -16,45 +17,51 @@ const say = (text: string) => void process.stdout.write(text);
 
 /** Resolves to whether the platform stays up. */
 async function main(): Promise<boolean> {
-  const options = parseArguments(process.argv.slice(2));
-  if (options.help) {
+  const { help, once, empty: isEmpty, watch: isWatching, dataDir, portOffset } = parseArguments(process.argv.slice(2));
+  if (help) {
     say(usage);
     return false;
   }
   const jwtSecret = readJwtSecret(process.env);
-  const folder = resolve(options.dataDir);
-  const { portOffset } = options;
+  const folder = resolve(dataDir);
+  await takeFolderAndPorts(folder, portOffset);
+  say(`HybridStore in ${folder}\n`);
+  const steps = new Steps(say);
+  const platform = await startPlatform({ root, folder, portOffset, isEmpty, isWatching, jwtSecret, steps });
+  if (once) await platform.stop();
+  return !once;
+}
+
+async function takeFolderAndPorts(folder: string, portOffset: number): Promise<void> {
   requireFreeFolder(folder);
   await requireFreePorts(hostPorts(portOffset));
   const lock = lockFolder(folder);
   process.once('exit', () => lock.release());
-  say(`HybridStore in ${folder}\n`);
+}
+
+/** Starts everything, shows the example and says where all is; what failed on the way is stopped again. */
+async function startPlatform(options: PlatformOptions): Promise<LocalPlatform> {
   // Loaded only now: a refusal should not wait for all of the platform's code.
   const { LocalPlatform } = await import('./start/platform.ts');
   const { describeEndpoints, readAdministrator } = await import('./start/publish.ts');
   const { runExample } = await import('./start/example.ts');
-  const { empty: isEmpty, watch: isWatching } = options;
-  const platformOptions = { root, folder, portOffset, isEmpty, isWatching, jwtSecret, steps: new Steps(say) };
-  const platform = await LocalPlatform.open(platformOptions);
+  const platform = await LocalPlatform.open(options);
   // From here on processes run that must not outlive this one.
   stopOnSignals(() => platform.stop());
   try {
-    await platform.start(platformOptions);
-    const endpoints = await describeEndpoints(platform.embedded, { folder, portOffset });
-    if (!isEmpty) {
+    await platform.start(options);
+    const endpoints = await describeEndpoints(platform.embedded, options);
+    if (!options.isEmpty) {
       say('\n');
-      await runExample(
-        { gateway: endpoints.gateway, credentials: await readAdministrator(platform.embedded.kube) },
-        say,
-      );
+      const credentials = await readAdministrator(platform.embedded.kube);
+      await runExample({ gateway: endpoints.gateway, credentials }, say);
     }
-    say(`\nready  gateway ${endpoints.gateway}  endpoints ${writeEndpoints(folder, endpoints)}\n`);
+    say(`\nready  gateway ${endpoints.gateway}  endpoints ${writeEndpoints(options.folder, endpoints)}\n`);
+    return platform;
   } catch (error) {
     await platform.stop();
     throw error;
   }
-  if (options.once) await platform.stop();
-  return !options.once;
 }
 
 function stopOnSignals(stop: () => Promise<void>): void {

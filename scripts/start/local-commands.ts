@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { EmbeddedPlatformOptions } from '@hybridstore/embedded-kubernetes';
 
 /** Packages whose code runs in services. */
-const sharedPackages = ['contracts', 'http', 'plan', 'runtime'];
+const sharedPackages = ['contracts', 'engine', 'http', 'plan', 'runtime', 'sql'];
 
 /**
  * Images as local commands: the services image becomes the service that its first argument names, run from its source

@@ -32,7 +32,10 @@ const readyMsMax = 120_000;
 const apiPort = 6_443;
 const logTailLines = 20;
 
-/** The whole platform in this process and its children: API server, controllers, pods, operator. */
+/**
+ * The whole platform in this process and its children: API server, controllers, pods, operator. The operator and the
+ * embedded Kubernetes know nothing of each other; here, and nowhere else, they are put together.
+ */
 export class LocalPlatform {
   readonly embedded: EmbeddedPlatform;
   readonly #closers: (() => Promise<void> | void)[];

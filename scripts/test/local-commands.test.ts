@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +21,12 @@ describe('images as local commands', () => {
     assert.deepEqual([commandOf(image, []), commandOf('busybox', ['tenant-node'])], [undefined, undefined]);
   });
 
+  it('that are watched look at every package that a service depends on', () => {
+    const { args = [] } = localCommands('/repository', true)(image, ['example']) ?? {};
+    const watched = args.flatMap((one) => /^--watch-path=\/repository\/packages\/(.+)\/src$/.exec(one)?.[1] ?? []);
+    assert.deepEqual(watched, servicePackages());
+  });
+
   it('that are watched start again when code changes which only their child loads, and hear nothing but its answers', async () => {
     const root = mkdtempSync(join(tmpdir(), 'hybridstore-watch-'));
     after(() => rmSync(root, { recursive: true, force: true }));
@@ -29,7 +35,7 @@ describe('images as local commands', () => {
       'scripts/start/hide-watch.ts',
       `import ${JSON.stringify(join(repository, 'scripts/start/hide-watch.ts'))};`,
     );
-    for (const name of ['contracts', 'http', 'plan', 'runtime']) write(root, `packages/${name}/src/index.ts`, '');
+    for (const name of servicePackages()) write(root, `packages/${name}/src/index.ts`, '');
     write(root, 'services/example/src/answer.ts', `export const answer = 'first';`);
     write(root, 'services/example/src/child.ts', `import { answer } from './answer.ts'; process.send?.(answer);`);
     write(
@@ -52,6 +58,15 @@ describe('images as local commands', () => {
     assert.deepEqual([...new Set(heard)], ['"first"', '"second"']);
   });
 });
+
+/** The packages of ours that the services' manifests name. */
+function servicePackages(): readonly string[] {
+  const manifests = globSync('services/*/package.json', { cwd: repository }).map(
+    (path) => JSON.parse(readFileSync(join(repository, path), 'utf8')) as { readonly dependencies?: object },
+  );
+  const names = manifests.flatMap(({ dependencies = {} }) => Object.keys(dependencies));
+  return [...new Set(names.flatMap((name) => /^@hybridstore\/(.+)$/.exec(name)?.[1] ?? []))].sort();
+}
 
 function write(root: string, name: string, text: string): void {
   mkdirSync(dirname(join(root, name)), { recursive: true });
