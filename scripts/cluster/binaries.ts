@@ -33,7 +33,7 @@ const buildTimeoutMs = 30 * 60_000;
  * because its dependencies clash with those of Kubernetes.
  */
 export function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hybridstore', 'cluster');
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'hybridstore', 'cluster');
 }
 
 /** Name of the cache's folder for these sources: the version for people, a digest of the Go files for the truth. */

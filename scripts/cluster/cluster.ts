@@ -62,7 +62,7 @@ export async function startCluster(options: StartOptions = {}): Promise<Cluster>
   checkMachine();
   const layout = layoutCluster(options.stateFolder);
   if (!plainPath.test(layout.stateFolder)) {
-    throw new Error(`expected a state folder of letters, digits and ./+-_ only, got ${layout.stateFolder}`);
+    throw new Error(`expected a state folder of letters, digits and ./+-_ only, found ${layout.stateFolder}`);
   }
   await installPrograms(progress);
   await prepareBinaries(progress);
@@ -150,7 +150,7 @@ function startRecycler(layout: ClusterLayout): void {
 }
 
 async function waitForNodes(layout: ClusterLayout): Promise<void> {
-  const deadline = performance.now() + readyTimeoutMs;
+  const deadlineMs = performance.now() + readyTimeoutMs;
   const names = layout.nodes.map((node) => node.name);
   const isReady = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status} {end}';
   for (;;) {
@@ -159,9 +159,9 @@ async function waitForNodes(layout: ClusterLayout): Promise<void> {
     const result = await tryRunInside(layout, 'kubectl', ['get', 'nodes', '-o', `jsonpath=${isReady}`]);
     const waiting = names.filter((name) => !result.stdout.includes(`${name}=True`));
     if (waiting.length === 0) return;
-    if (performance.now() > deadline) {
+    if (performance.now() > deadlineMs) {
       const logs = waiting.map((name) => readLogTail(layout, `${name}-kubelet`)).join('\n');
-      throw new Error(`expected Ready nodes within ${readyTimeoutMs / 1000} s, got ${result.stdout}\n${logs}`);
+      throw new Error(`expected Ready nodes within ${readyTimeoutMs / 1000} s, found ${result.stdout}\n${logs}`);
     }
     await delay(pollMs);
   }

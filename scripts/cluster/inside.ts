@@ -24,7 +24,7 @@ export function insideArguments(layout: ClusterLayout, node: NodeLayout, command
 
 /** Variables of a command inside; what kubectl and helm keep goes with the cluster. The Node that runs this script is the `node` it finds. */
 export function insideEnvironment(layout: ClusterLayout, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  const path = [binariesFolder(), dirname(process.execPath), process.env.PATH, systemPath].filter(Boolean).join(':');
+  const path = [binariesFolder(), dirname(process.execPath), process.env['PATH'], systemPath].filter(Boolean).join(':');
   const caches = {
     KUBECACHEDIR: join(layout.runFolder, 'kubectl'),
     HELM_CACHE_HOME: join(layout.runFolder, 'helm', 'cache'),

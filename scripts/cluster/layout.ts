@@ -105,7 +105,7 @@ export function findNode(layout: ClusterLayout, name: string): NodeLayout {
   const node = layout.nodes.find((candidate) => candidate.name === name);
   if (node === undefined) {
     const known = layout.nodes.map((candidate) => candidate.name).join(', ');
-    throw new Error(`expected one of the nodes ${known}, got ${name}`);
+    throw new Error(`expected one of the nodes ${known}, found ${name}`);
   }
   return node;
 }

@@ -57,7 +57,14 @@ export function missingPackages(
 /** Absolute path of a program; looks into the sbin folders too, which a user's PATH may lack. */
 export function findProgram(program: string): string | undefined {
   if (program.startsWith('/')) return isExecutable(program) ? program : undefined;
-  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const folders = [
+    ...(process.env['PATH'] ?? '').split(':'),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/usr/bin',
+    '/sbin',
+    '/bin',
+  ];
   return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
 

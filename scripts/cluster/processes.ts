@@ -91,19 +91,16 @@ export function startProcess(layout: ClusterLayout, spec: ProcessSpec): ProcessR
 export async function endProcess(record: ProcessRecord, graceMs: number): Promise<void> {
   if (!isAlive(record)) return;
   process.kill(record.pid, 'SIGTERM');
-  const deadline = performance.now() + graceMs;
+  const deadlineMs = performance.now() + graceMs;
   while (isAlive(record)) {
-    if (performance.now() > deadline) process.kill(record.pid, 'SIGKILL');
+    if (performance.now() > deadlineMs) process.kill(record.pid, 'SIGKILL');
     await delay(pollMs);
   }
 }
 
-/** Why a component is not up: carries the end of its log. */
-class ComponentError extends Error {
-  constructor(layout: ClusterLayout, name: string, reason: string) {
-    super(`${name}: ${reason}\n${readLogTail(layout, name)}`);
-    this.name = 'ComponentError';
-  }
+/** Why a component is not up, with the end of its log. */
+function componentError(layout: ClusterLayout, name: string, reason: string): Error {
+  return new Error(`${name}: ${reason}\n${readLogTail(layout, name)}`);
 }
 
 export function readLogTail(layout: ClusterLayout, name: string): string {
@@ -123,18 +120,18 @@ export type WaitOptions = {
 
 /** Waits until a component answers; fails at once when its process ended. */
 export async function waitForComponent(layout: ClusterLayout, options: WaitOptions): Promise<void> {
-  const deadline = performance.now() + options.timeoutMs;
+  const deadlineMs = performance.now() + options.timeoutMs;
   let lastError = 'it did not answer';
   for (;;) {
-    if (!isAlive(options.record)) throw new ComponentError(layout, options.record.name, 'its process ended');
+    if (!isAlive(options.record)) throw componentError(layout, options.record.name, 'its process ended');
     try {
       if (await options.probe()) return;
     } catch (error) {
       lastError = error instanceof Error ? error.message : String(error);
     }
-    if (performance.now() > deadline) {
+    if (performance.now() > deadlineMs) {
       const reason = `expected ${options.what} within ${options.timeoutMs / 1000} s; ${lastError}`;
-      throw new ComponentError(layout, options.record.name, reason);
+      throw componentError(layout, options.record.name, reason);
     }
     await delay(pollMs * 2);
   }

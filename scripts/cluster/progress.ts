@@ -7,8 +7,8 @@ export type Progress = <T>(step: string, work: () => Promise<T>) => Promise<T>;
 /** Prints a line when a step begins to take long, and one with its duration when it ends. */
 export function createProgress(write: (line: string) => void = (line) => process.stderr.write(`${line}\n`)): Progress {
   return async (step, work) => {
-    const startedAt = performance.now();
-    const seconds = () => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6);
+    const startedMs = performance.now();
+    const seconds = () => ((performance.now() - startedMs) / 1000).toFixed(1).padStart(6);
     const heartbeat = setInterval(() => write(`${seconds()} s  … ${step}`), heartbeatMs);
     try {
       const result = await work();

@@ -52,12 +52,12 @@ const progress = createProgress();
 
 /** Waits until the check passes; its last failure is the error. */
 async function eventually(check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + waitMs;
+  const deadlineMs = performance.now() + waitMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
-      if (performance.now() > deadline) throw error;
+      if (performance.now() > deadlineMs) throw error;
     }
     await delay(pollMs);
   }

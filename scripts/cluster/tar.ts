@@ -39,7 +39,7 @@ export function withParents(entries: readonly TarEntry[]): TarEntry[] {
   const byPath = new Map<string, TarEntry>();
   for (const entry of entries) {
     if (!/^[^/]/.test(entry.path) || entry.path.split('/').includes('..')) {
-      throw new Error(`expected a relative path without "..", got ${entry.path}`);
+      throw new Error(`expected a relative path without "..", found ${entry.path}`);
     }
     if (byPath.has(entry.path)) throw new Error(`two entries for ${entry.path}`);
     byPath.set(entry.path, entry);

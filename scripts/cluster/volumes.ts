@@ -43,7 +43,7 @@ export type VolumePlan = {
 export function planVolumes(layout: ClusterLayout, counts: VolumeCounts): VolumePlan[] {
   for (const count of [counts.rwo, counts.net, counts.rwx]) {
     if (!Number.isInteger(count) || count < 0 || count > volumesMax) {
-      throw new Error(`expected 0 to ${volumesMax} volumes of a class, got ${count}`);
+      throw new Error(`expected 0 to ${volumesMax} volumes of a class, found ${count}`);
     }
   }
   const nodes = layout.nodes.map((node) => node.name);
@@ -117,7 +117,7 @@ export function createVolumeFolders(layout: ClusterLayout, counts: VolumeCounts)
 export function emptyVolumeFolder(layout: ClusterLayout, path: string): void {
   const name = relative(layout.volumeFolder, path);
   if (!/^(?:rwo|net|rwx)-\d+$/.test(name))
-    throw new Error(`expected a volume below ${layout.volumeFolder}, got ${path}`);
+    throw new Error(`expected a volume below ${layout.volumeFolder}, found ${path}`);
   rmSync(path, { recursive: true, force: true });
   mkdirSync(path, { recursive: true });
   chmodSync(path, folderMode);

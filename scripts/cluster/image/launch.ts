@@ -11,7 +11,7 @@ const [service = '', ...args] = process.argv.slice(2);
 const entry = `${folder}/${service}/src/main.js`;
 if (!/^[a-z][a-z0-9-]*$/.test(service) || !existsSync(entry)) {
   const known = readdirSync(folder).sort().join(', ');
-  console.error(`expected the name of a service as first argument (${known}), got "${service}"`);
+  console.error(`expected the name of a service as first argument (${known}), found "${service}"`);
   process.exit(exitUsage);
 }
 if (process.execve === undefined) throw new Error('this Node has no process.execve');

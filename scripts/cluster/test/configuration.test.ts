@@ -31,7 +31,7 @@ test('the socket path fits into the 107 bytes of a unix socket however long the 
 });
 
 test('an unknown node is refused with the names of the known ones', () => {
-  assert.throws(() => findNode(layout, 'node-3'), /node-1, node-2, got node-3/);
+  assert.throws(() => findNode(layout, 'node-3'), /node-1, node-2, found node-3/);
 });
 
 test('the kubelet uses its node’s cgroup, address, certificate and the cluster’s DNS', () => {
