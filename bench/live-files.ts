@@ -15,7 +15,7 @@ export function readLiveFiles(folder: string): string[] {
     for (const line of readFileSync(join(folder, log, name), 'utf8')
       .split('\n')
       .filter((one) => one !== '')) {
-      const { add, remove } = JSON.parse(line) as Action;
+      const { add, remove } = JSON.parse(line) as Action; // of a log that this benchmark had written
       if (add) live.add(add.path);
       if (remove) live.delete(remove.path);
     }

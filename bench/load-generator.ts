@@ -100,4 +100,5 @@ function answerLength(bytes: Buffer): number | undefined {
   return end + 4 + Number(length ?? 0);
 }
 
+// What `runLoad` gives.
 if (parentPort) parentPort.postMessage(await generate(workerData as Load));

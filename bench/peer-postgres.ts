@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ExecFileSyncOptionsWithStringEncoding, execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -68,10 +68,10 @@ export function measurePostgres(options: {
 function asPostgres(folder: string, command: string, args: readonly string[]): string {
   const path = join(binaries, command);
   const isRoot = userInfo().uid === 0;
-  const options = {
+  const options: ExecFileSyncOptionsWithStringEncoding = {
     cwd: folder,
-    encoding: 'utf8' as const,
-    stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
   };
   return isRoot
     ? execFileSync('runuser', ['-u', 'postgres', '--', path, ...args], options)

@@ -35,10 +35,9 @@ type Metrics = ReturnType<typeof createMetrics>;
 export async function reconcile(): Promise<Report> {
   const kube = new EmbeddedApiServer({ ...operatorIdentity, clock: systemClock });
   for (const name of readdirSync(join(root, 'crds'))) {
-    await kube.create(
-      customResourceDefinitions,
-      parse(readFileSync(join(root, 'crds', name), 'utf8')) as CustomResourceDefinition,
-    );
+    // The repository's own files; the API server checks them.
+    const definition = parse(readFileSync(join(root, 'crds', name), 'utf8')) as CustomResourceDefinition;
+    await kube.create(customResourceDefinitions, definition);
   }
   for (const name of [systemNamespace, 'default'])
     await kube.apply(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });

@@ -97,7 +97,7 @@ function readPids(folder: string): number[] {
   try {
     return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const { code } = error as NodeJS.ErrnoException; // of the file system
     if (code === 'ENOENT' || code === 'ENODEV') return [];
     throw error;
   }

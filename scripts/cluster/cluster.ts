@@ -226,7 +226,7 @@ function removeCreatedFolders(layout: ClusterLayout): void {
     try {
       rmdirSync(folder);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
+      const { code } = error as NodeJS.ErrnoException; // of the file system
       if (code !== 'ENOENT' && code !== 'ENOTEMPTY') throw error; // Somebody else uses it by now: it stays.
     }
   }

@@ -1,6 +1,7 @@
 import { buildCrds } from '@hybridstore/contracts';
 import type { GeneratedFile } from './generated-file.ts';
 
+/** An OpenAPI schema as far as the pages show it. */
 type Shape = {
   readonly type?: string;
   readonly description?: string;

@@ -18,6 +18,7 @@ const version = '0.1.0';
 export function buildRestReference(): GeneratedFile[] {
   return Object.keys(services).flatMap((service) => {
     const list = Object.values(endpoints[service] ?? {});
+    // A document whose schemas have the form below, as those of the endpoints have.
     const openApi = buildOpenApi(service, version, [logTail, ...list]) as OpenApi;
     return [
       { path: `docs/reference/openapi/${service}.json`, text: `${JSON.stringify(openApi, null, 2)}\n` },
@@ -96,6 +97,7 @@ function describeBody(endpoint: Endpoint): string[] {
   return rows.length === 0 ? [] : ['| field | in | type | |', '| --- | --- | --- | --- |', ...rows, ''];
 }
 
+/** A JSON Schema as far as the pages show it. Schemas of the contracts are made of these keywords, whatever their type is. */
 type Shape = {
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, Shape>>;

@@ -17,6 +17,7 @@ export function readFolder(folder: string): { readonly resource: Resource; reado
   const files = readdirSync(folder)
     .filter((name) => name.endsWith('.yaml'))
     .sort();
+  // The folders are the repository's own; the API server checks what is in them.
   const objects = files.flatMap((name) =>
     parseAllDocuments(readFileSync(join(folder, name), 'utf8')).map((document) => document.toJS() as KubeObject),
   );

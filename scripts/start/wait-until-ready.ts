@@ -58,6 +58,7 @@ export async function waitForReady(
         namespace: object.metadata.namespace ?? 'default',
         name: object.metadata.name ?? '',
       });
+      // Every kind that is waited for reports its conditions in this form.
       const ready = (stored as Conditions).status?.conditions?.find((one) => one.type === 'Ready');
       if (ready?.status !== 'True' || (ready.observedGeneration ?? 0) < (stored.metadata.generation ?? 0)) {
         return `${stored.kind}/${stored.metadata.name}: ${ready?.reason ?? 'no condition yet'} ${ready?.message ?? ''}`;

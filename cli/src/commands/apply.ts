@@ -75,7 +75,7 @@ async function applyOne(kube: Kube, object: KubeObject, flags: ApplyFlags): Prom
   return isDeepStrictEqual(withoutBookkeeping(before), withoutBookkeeping(after)) ? 'unchanged' : 'configured';
 }
 
-/** A dry run gives no new version: what is compared is what people write. */
+/** A dry run gives no new version: what is compared is what people write. Every kind of ours has a status. */
 function withoutBookkeeping(object: KubeObject): object {
   const { resourceVersion: _version, generation: _generation, managedFields: _fields, ...metadata } = object.metadata;
   const { status: _status, ...rest } = object as KubeObject & { readonly status?: unknown };

@@ -114,10 +114,11 @@ async function sendWithoutRejected(
     try {
       return await sendUntilAnswered({ ...batch, records }, send, options);
     } catch (error) {
+      if (!isHybridStoreError(error, 'invalid_request')) throw error;
       const index = rejectedIndex(error, records.length);
       const position = index === undefined ? undefined : positions[index];
       if (index === undefined || position === undefined) throw error;
-      reject({ ...position, reason: describeRejection(error as HybridStoreError) }, error);
+      reject({ ...position, reason: describeRejection(error) }, error);
       records = records.toSpliced(index, 1);
       positions = positions.toSpliced(index, 1);
     }
@@ -126,8 +127,7 @@ async function sendWithoutRejected(
 }
 
 /** The place in the batch of the record that the platform names in its refusal. */
-function rejectedIndex(error: unknown, records: number): number | undefined {
-  if (!isHybridStoreError(error, 'invalid_request')) return undefined;
+function rejectedIndex(error: HybridStoreError, records: number): number | undefined {
   const { index, field } = error.details;
   const named = typeof index === 'number' ? index : Number(/^records[[./](\d+)/.exec(String(field))?.[1] ?? Number.NaN);
   return Number.isInteger(named) && named >= 0 && named < records ? named : undefined;

@@ -48,7 +48,8 @@ function prepareValue(value: unknown, column: Column | undefined): unknown {
   // A double column takes these as words, and a column of another type refuses them by name; a document has no form for them.
   if (typeof value === 'number' && !Number.isFinite(value)) return isDocument(column) ? null : String(value);
   if (Array.isArray(value)) return value.map((item) => prepareValue(item, undefined));
-  if (typeof value === 'object' && value !== null)
-    return isExactNumber(value) ? value : prepareRow(value as Fields, undefined, false);
+  if (isExactNumber(value)) return value;
+  // What is left of objects is a document, whose fields have any name.
+  if (typeof value === 'object' && value !== null) return prepareRow(value as Fields, undefined, false);
   return value;
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { type CsvError, parse } from 'csv-parse';
+import { parse } from 'csv-parse';
 import type { Fields, ReadRow } from './row.ts';
 
 const recordBytesMax = 16 * 1024 * 1024;
@@ -25,13 +25,14 @@ export async function* readCsv(path: string): AsyncGenerator<ReadRow> {
   input.on('error', (error) => parser.destroy(error));
   let header: readonly string[] | undefined;
   try {
+    // The parser's type does not follow from its options.
     for await (const { record, info } of parser as AsyncIterable<Parsed>) {
       if (header === undefined) header = checkHeader(path, record);
       else yield { unit: 'line', position: info.lines, bytesRead: input.bytesRead, ...buildRow(header, record) };
     }
   } catch (cause) {
     if (!(cause instanceof Error) || !('code' in cause) || !String(cause.code).startsWith('CSV_')) throw cause;
-    throw new HybridStoreError('invalid_request', `${path}: ${(cause as CsvError).message}`, {}, { cause });
+    throw new HybridStoreError('invalid_request', `${path}: ${cause.message}`, {}, { cause });
   } finally {
     input.destroy();
   }

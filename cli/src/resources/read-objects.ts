@@ -57,6 +57,7 @@ function itemsOf(value: unknown): readonly unknown[] {
   return kind === 'List' && Array.isArray(items) ? items : [value];
 }
 
+/** `value` as an object of Kubernetes, when it has what each of them has; its kind's own schema is for the API server. */
 function checkObject(place: string, value: unknown, namespace: string): KubeObject {
   const { apiVersion, kind, metadata } = (
     typeof value === 'object' && value !== null ? value : {}
