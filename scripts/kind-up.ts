@@ -51,7 +51,7 @@ function makeSharedVolumes(): object[] {
   ];
 }
 
-try {
+function kindUp(): void {
   const volumes = makeSharedVolumes();
   if (!hasCluster()) run('kind', ['create', 'cluster', '--config', 'kind-config.yaml', '--wait', '120s']);
   for (const { target, reference } of images) run('docker', ['build', '--target', target, '--tag', reference, '.']);
@@ -67,6 +67,10 @@ try {
   process.stdout.write(
     `ready: kubectl config use-context ${context} && KUBECONFIG=~/.kube/config npx hybridstore --tenant default/acme status\n`,
   );
+}
+
+try {
+  kindUp();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -69,7 +69,7 @@ async function testLocalCluster(): Promise<number> {
       HYBRIDSTORE_CHART_VALUES: writeValues(),
       HYBRIDSTORE_E2E_LOG_CLASS: networkClass,
       HYBRIDSTORE_E2E_DATA_CLASS: rwxClass,
-      clusterPrometheusUrl,
+      PROMETHEUS_URL: clusterPrometheusUrl,
     };
     return await explained(shell, () => test(shell, progress, env));
   } finally {
