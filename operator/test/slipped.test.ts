@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
-import { done, finalizerName, getOrNothing, statefulSets } from '@hybridstore/controller-runtime';
+import { done, getOrNothing, statefulSets } from '@hybridstore/controller-runtime';
 import { collectionOf } from '@hybridstore/embedded-kubernetes';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
+import { finalizer } from '../src/resources/finalizer.ts';
 import { tenantLabel } from '../src/resources/labels.ts';
 import { acme, BenchCluster, conditionOf } from './bench-cluster.ts';
 import { readCorpus } from './crds/corpus.ts';
@@ -186,7 +187,7 @@ describe('an object that slipped past its definition', () => {
       const usable = kind === 'Tenant' ? [undefined, null, {}, { deletionPolicy: 'Never' }] : [{}, { tenantRef: {} }];
       for (const spec of [...usable, undefined, null, 7, 'text', [], { tenantRef: 7, sourceId: 7 }]) {
         const key = { namespace: 'default', name: 'gone' };
-        slip(kind, 'gone', spec, { finalizers: [finalizerName] });
+        slip(kind, 'gone', spec, { finalizers: [finalizer.name] });
         await cluster.api.delete(resources[kind] ?? tenants, key);
         const isTaken = await reconcile(kind, 'gone').then(
           () => true,

@@ -4,6 +4,11 @@ import { type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { coversNothing } from './decide.ts';
 import type { PolicyWorld } from './observe.ts';
 
+/** How the catalog names a policy. */
+export function policyIdOf({ namespace = '', name }: ObjectKey): string {
+  return `${namespace}/${name}`;
+}
+
 /** The policy in the words of the catalog. */
 export function buildPolicyDefinition(
   key: ObjectKey,
@@ -12,7 +17,7 @@ export function buildPolicyDefinition(
   world: PolicyWorld,
 ): CompactionPolicyDefinition {
   return {
-    policy_id: `${key.namespace ?? ''}/${key.name}`,
+    policy_id: policyIdOf(key),
     tenant_id: tenantIdOf(tenant),
     ...(world.sourceIds === undefined || world.sourceIds.length === 0 ? {} : { source_ids: [...world.sourceIds] }),
     enabled: spec.enabled && !coversNothing(world),

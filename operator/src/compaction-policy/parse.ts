@@ -1,7 +1,7 @@
 import { CompactionPolicySpec } from '@hybridstore/contracts';
+import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { CompactionPolicy } from '../resources/custom-resources.ts';
-import { type Parsed, parseOnce } from '../tenant/parse.ts';
 
 const validator = compileValidator(CompactionPolicySpec);
 

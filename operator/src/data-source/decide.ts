@@ -23,7 +23,7 @@ function hasReadyNode(status: TenantStatus | undefined): boolean {
   return (status?.readyReplicas ?? 0) > 0;
 }
 
-/** Whether the nodes or the catalog must be told (again): a newer spec, or a table or an entry that is not there. */
-export function mustRegister(facts: SourceFacts, registered: string | undefined, wanted: string): boolean {
-  return registered !== wanted || facts.stats === undefined || facts.entry === undefined;
+/** Whether a source is declared (again): its spec is newer than what was taken, or its table or its entry is not there. */
+export function mustDeclare(facts: SourceFacts, takenGeneration: number | undefined, generation: number): boolean {
+  return takenGeneration !== generation || facts.stats === undefined || facts.entry === undefined;
 }

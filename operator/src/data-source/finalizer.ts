@@ -7,25 +7,26 @@ import type { CatalogPort } from '../shared-services/catalog-client.ts';
 import type { NodePort } from '../tenant/node-client.ts';
 import type { SourceWorld } from './observe.ts';
 
-export type SourceTidied = { readonly reason: 'TableRetained' | 'TableDeleted'; readonly note: string };
+export type TableOutcome = { readonly reason: 'TableRetained' | 'TableDeleted'; readonly note: string };
 
 /**
  * Takes a source out of the catalog and, where the object asks for it, deletes the table. A source that an older object
  * declares, or whose tenant is gone, is not ours to touch.
  */
-export async function tidySource(
+export async function finalizeSource(
   source: Stored<DataSource>,
   tenant: TenantKey,
   world: SourceWorld,
-  ports: { readonly nodes: NodePort; readonly catalog: CatalogPort },
-): Promise<SourceTidied> {
+  { nodes, catalog }: { readonly nodes: NodePort; readonly catalog: CatalogPort },
+): Promise<TableOutcome> {
   const { sourceId, deletionPolicy } = source.spec ?? {};
   if (!isSourceId(sourceId)) return { reason: 'TableRetained', note: 'spec.sourceId: names no table' };
   if (world.older !== undefined) return { reason: 'TableRetained', note: `${world.older.metadata.name} declares it` };
   if (world.tenant === undefined) return { reason: 'TableRetained', note: 'its tenant is gone' };
-  const isDeleted = deletionPolicy === 'Delete' && world.tenant.metadata.deletionTimestamp === undefined;
-  if (isDeleted) await ports.nodes.deleteSource(tenant, sourceId);
-  await forgetInCatalog(ports.catalog, tenant, sourceId, world.tenant.metadata.deletionTimestamp !== undefined);
+  const isTenantGoing = world.tenant.metadata.deletionTimestamp !== undefined;
+  const isDeleted = deletionPolicy === 'Delete' && !isTenantGoing;
+  if (isDeleted) await nodes.deleteSource(tenant, sourceId);
+  await forgetInCatalog(catalog, tenant, sourceId, isTenantGoing);
   return isDeleted
     ? { reason: 'TableDeleted', note: `table ${sourceId} and its files are deleted` }
     : { reason: 'TableRetained', note: `table ${sourceId} and its files are kept` };

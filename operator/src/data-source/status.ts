@@ -20,7 +20,7 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
   ];
 }
 
-/** Figures of the last look stay where there is no newer one. */
+/** Figures of the pass before stay where there are no newer ones. */
 export function buildSourceStatus(
   previous: DataSourceStatus | undefined,
   verdict: SourceVerdict,

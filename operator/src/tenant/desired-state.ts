@@ -1,4 +1,4 @@
-import type { Jwks } from '@hybridstore/contracts';
+import type { Jwks, TenantSpec } from '@hybridstore/contracts';
 import type { Resource } from '@hybridstore/controller-runtime';
 import {
   type Child,
@@ -12,6 +12,7 @@ import {
   services,
   statefulSets,
 } from '@hybridstore/controller-runtime';
+import { LruCache } from '@hybridstore/runtime';
 import { buildTenantConfigMap } from '../resources/config-map.ts';
 import { tenantLabels } from '../resources/labels.ts';
 import { buildLimitRange } from '../resources/limit-range.ts';
@@ -22,6 +23,7 @@ import { buildResourceQuota } from '../resources/resource-quota.ts';
 import { buildHeadlessService, buildTenantService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
 import { buildStatefulSet, type TenantInput } from '../resources/stateful-set.ts';
+import type { SigningKeys } from '../shared-services/signing-keys.ts';
 
 /** Everything that a tenant is made of but its volumes and its Secret, in an order in which each finds what it needs. */
 export function buildTenantChildren(input: TenantInput, jwks: Jwks, size: number): readonly Child[] {
@@ -58,3 +60,27 @@ export const prunedKinds: readonly Resource[] = [
   podDisruptionBudgets,
   statefulSets,
 ];
+
+/** Children with what they follow from, besides the settings, which a process reads once. */
+type Built = {
+  readonly spec: TenantSpec;
+  readonly size: number;
+  readonly keysVersion: number;
+  readonly children: readonly Child[];
+};
+const tenantsMax = 20_000;
+
+/** The same objects as in the pass before, while nothing that they follow from has changed. */
+export class DesiredChildren {
+  readonly #built = new LruCache<string, Built>(tenantsMax);
+
+  build(input: TenantInput, uid: string, keys: SigningKeys, size: number): readonly Child[] {
+    const { key, spec } = input;
+    const { version: keysVersion } = keys;
+    const known = this.#built.get(uid);
+    if (known?.spec === spec && known.size === size && known.keysVersion === keysVersion) return known.children;
+    const children = buildTenantChildren(input, keys.tenantJwks({ ...key, uid }), size);
+    this.#built.set(uid, { spec, size, keysVersion, children });
+    return children;
+  }
+}

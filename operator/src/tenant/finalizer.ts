@@ -13,7 +13,7 @@ export type VolumesOutcome =
  * Stops the nodes first, so that each commits what it holds at its leisure and none writes into a volume that goes away;
  * then the volumes stay or go as the Tenant says. Everything else follows by owner references.
  */
-export async function tidyTenant(
+export async function finalizeTenant(
   view: ClusterView,
   children: Children,
   tenant: Stored<Tenant>,

@@ -1,11 +1,7 @@
 import { TenantSpec } from '@hybridstore/contracts';
+import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { Tenant } from '../resources/custom-resources.ts';
-
-/** A spec that may be acted upon, or why it may not. */
-export type Parsed<T> =
-  | { readonly kind: 'valid'; readonly spec: T }
-  | { readonly kind: 'invalid'; readonly problem: string };
 
 const validator = compileValidator(TenantSpec);
 const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
@@ -36,16 +32,6 @@ function readTenant(tenant: Tenant): Parsed<TenantSpec> {
   if (spec.quota !== undefined && Object.keys(spec.quota).length === 0)
     return invalid('spec.quota: must name at least one of cpu, memory, storage, pods');
   return { kind: 'valid', spec };
-}
-
-/** Stored objects are frozen: what was found in one once stays true, and a look need not find it again. */
-export function parseOnce<O extends object, T>(parse: (object: O) => Parsed<T>): (object: O) => Parsed<T> {
-  const known = new WeakMap<O, Parsed<T>>();
-  return (object) => {
-    const parsed = known.get(object) ?? parse(object);
-    known.set(object, parsed);
-    return parsed;
-  };
 }
 
 function invalid(problem: string): { readonly kind: 'invalid'; readonly problem: string } {

@@ -51,10 +51,22 @@ export { formatTime } from './kube/time.ts';
 export { type CachedKind, Caches, type CachesOptions } from './reconcile/caches.ts';
 export { type Child, Children, type Compared, child } from './reconcile/children.ts';
 export { findTransitions, type Judgement, toConditions } from './reconcile/conditions.ts';
-export { addFinalizer, finalizerName, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
+export { ensureFinalizer, type Finalizer, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
 export { createStatusReader } from './reconcile/known-status.ts';
+export { addFinalizer, type Parsed, parseOnce, refuseInvalid, waitForCache } from './reconcile/object-steps.ts';
 export type { PolicyRule } from './reconcile/rbac.ts';
-export { reportRefusal, reportStatus, tell } from './reconcile/report.ts';
+export { type Notice, type Report, type ReportTools, recordEvent, writeReport } from './reconcile/report.ts';
+export {
+  type Ending,
+  type Proceed,
+  proceed,
+  type Refused,
+  type ReportStep,
+  refuse,
+  type Step,
+  type StepResult,
+  Steps,
+} from './reconcile/run-steps.ts';
 export {
   buildViewIndexes,
   type CacheOf,

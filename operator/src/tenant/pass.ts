@@ -1,0 +1,66 @@
+import type { TenantSpec } from '@hybridstore/contracts';
+import type { Child, ClusterView, Compared, Expectations, Kube, Stored } from '@hybridstore/controller-runtime';
+import { Children } from '@hybridstore/controller-runtime';
+import type { Clock, Logger } from '@hybridstore/runtime';
+import type { Tenant } from '../resources/custom-resources.ts';
+import type { TenantKey } from '../resources/names.ts';
+import type { PlatformSettings } from '../resources/settings.ts';
+import type { SizeDecision } from '../scaling/decide-size.ts';
+import type { CatalogPort } from '../shared-services/catalog-client.ts';
+import type { SigningKeys } from '../shared-services/signing-keys.ts';
+import type { DesiredChildren } from './desired-state.ts';
+import type { HandOverPass } from './hand-over.ts';
+import type { NodePort } from './node-client.ts';
+import type { TenantWorld } from './observe.ts';
+import type { Registrations } from './registrations.ts';
+import type { SecretKeeper } from './secret-keeper.ts';
+import type { SizeKeeper } from './size-keeper.ts';
+
+export type TenantReconcilerOptions = {
+  readonly kube: Kube;
+  readonly view: ClusterView;
+  readonly expectations: Expectations;
+  readonly settings: PlatformSettings;
+  readonly keys: SigningKeys;
+  readonly nodes: NodePort;
+  readonly catalog: CatalogPort;
+  readonly sizes: SizeKeeper;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onDecision?: (tenantId: string, decision: SizeDecision) => void;
+  /** The Tenant is gone. */
+  readonly onForgotten?: (tenantId: string) => void;
+};
+
+/** What outlives a pass. All of it is lost with the process, and found out again. */
+export type TenantMemory = {
+  readonly secrets: SecretKeeper;
+  readonly registrations: Registrations;
+  readonly desired: DesiredChildren;
+  readonly compared: Compared;
+};
+
+/** What a pass begins with, and below what it knows after the step that the name tells. */
+export type TenantStart = TenantReconcilerOptions & TenantMemory & { readonly key: TenantKey };
+export type Loaded = TenantStart & { readonly object: Stored<Tenant> };
+export type Valid = Loaded & { readonly spec: TenantSpec };
+export type Observed = Valid & { readonly world: TenantWorld };
+export type Sized = Observed & {
+  /** Nodes that the decision started from. */
+  readonly current: number;
+  /** Nodes that there should be in the end. */
+  readonly wanted: number;
+  /** Undefined where nothing is scaled. */
+  readonly scaling: SizeDecision | undefined;
+};
+export type HandingOver = Sized & { readonly handOver: HandOverPass };
+export type Applied = HandingOver & {
+  /** Why the shared volume is not as it should be. */
+  readonly storageProblem: string | undefined;
+  readonly desiredChildren: readonly Child[];
+};
+export type Registered = Applied & { readonly isRegistered: boolean };
+
+export function childrenOf({ kube, view, expectations, compared, key, object }: Loaded): Children {
+  return new Children({ kube, view, expectations, compared, parent: key, parentUid: object.metadata.uid });
+}

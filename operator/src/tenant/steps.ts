@@ -1,0 +1,192 @@
+import { TenantStatus } from '@hybridstore/contracts';
+import {
+  buildControllerReference,
+  createStatusReader,
+  done,
+  formatTime,
+  hasFinalizer,
+  keyOf,
+  persistentVolumeClaims,
+  proceed,
+  recordEvent,
+  removeFinalizer,
+  requeueAfter,
+  type StepResult,
+  wait,
+} from '@hybridstore/controller-runtime';
+import { compileValidator } from '@hybridstore/http';
+import { isHybridStoreError } from '@hybridstore/runtime';
+import { type Tenant, tenants } from '../resources/custom-resources.ts';
+import { finalizer } from '../resources/finalizer.ts';
+import { tenantLabels } from '../resources/labels.ts';
+import { tenantIdOf, tenantNames } from '../resources/names.ts';
+import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
+import { buildSigningSecret } from '../resources/secret.ts';
+import { currentSize, neverStored, startingSize, wantedSize } from './decide.ts';
+import { prunedKinds } from './desired-state.ts';
+import { finalizeTenant } from './finalizer.ts';
+import { passHandOver } from './hand-over.ts';
+import { drainedAnnotation, observeTenant } from './observe.ts';
+import {
+  type Applied,
+  childrenOf,
+  type HandingOver,
+  type Loaded,
+  type Observed,
+  type Registered,
+  type Sized,
+  type TenantStart,
+  type Valid,
+} from './pass.ts';
+import { catalogRetryMs } from './registrations.ts';
+
+const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
+
+export async function loadTenant(pass: TenantStart): Promise<StepResult<Pick<Loaded, 'object'>>> {
+  const stored = await pass.view.get(tenants, pass.key);
+  if (stored !== undefined) return proceed({ object: readStatus(stored) });
+  pass.expectations.forget(pass.key);
+  pass.onForgotten?.(tenantIdOf(pass.key));
+  return done();
+}
+
+/** A watch shows that the nodes have stopped; this is the net below it. */
+const stoppingMsMax = 2_000;
+
+/** A Tenant that is deleted, and may be, goes; any other goes on. */
+export async function finalizeIfDeleted(pass: Loaded): Promise<StepResult> {
+  const { kube, view, key, object } = pass;
+  if (object.metadata.deletionTimestamp === undefined || object.spec?.preventDeletion === true) return proceed();
+  if (!hasFinalizer(object, finalizer)) return done();
+  const outcome = await finalizeTenant(view, childrenOf(pass), object, key);
+  if (outcome.kind === 'waiting') return wait(outcome.reason, stoppingMsMax);
+  await unregister(pass);
+  await recordVolumes(pass, outcome.kind === 'retained', outcome.claims);
+  await removeFinalizer(kube, tenants, object, finalizer);
+  return done();
+}
+
+/** The catalog forgets what it cannot be asked for any more, before the last trace of the tenant goes. */
+async function unregister({ catalog, key, logger }: Loaded): Promise<void> {
+  await catalog.deleteTenant(key).catch((error: unknown) => {
+    logger.warn('tenant_not_unregistered', { tenant: tenantIdOf(key), error });
+  });
+}
+
+async function recordVolumes(pass: Loaded, isRetained: boolean, claims: readonly string[]): Promise<void> {
+  const note = `${isRetained ? 'volumes are kept' : 'volumes are deleted'}: ${claims.join(', ') || 'none'}`;
+  const reason = isRetained ? 'VolumesRetained' : 'VolumesDeleted';
+  await recordEvent(pass, tenants, pass.object, { type: 'Normal', reason, action: 'Deleted', note });
+  pass.logger.info(isRetained ? 'volumes_retained' : 'volumes_deleted', { tenant: tenantIdOf(pass.key), claims });
+}
+
+export async function observe({ view, kube, key, spec }: Valid): Promise<StepResult<Pick<Observed, 'world'>>> {
+  return proceed({ world: await observeTenant(view, kube, key, spec.storage.data.sharedVolume.existingClaim) });
+}
+
+/** How many nodes there should be in the end. */
+export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized, 'current' | 'wanted' | 'scaling'>>> {
+  const { sizes, key, object, spec, world } = pass;
+  const current = currentSize(spec, object.status, world);
+  const scaling = await sizes.decide(key, object.metadata.uid, spec, world, current);
+  return proceed({ current, scaling, wanted: wantedSize(spec, current, scaling?.target) });
+}
+
+/** Nodes leave one by one, and none while it holds rows that are not committed. */
+export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver, 'handOver'>>> {
+  const { key, world, wanted, object } = pass;
+  const request = {
+    key,
+    size: startingSize(world, wanted),
+    wanted,
+    marked: object.status?.leaving ?? [],
+    neverStored: neverStored(world),
+    present: new Set(world.nodes.map((node) => node.ordinal)),
+  };
+  return proceed({ handOver: await passHandOver(request, pass) });
+}
+
+/** A size that the storage class refuses must not keep the rest from converging. */
+export async function applyDataClaim(pass: Valid): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
+  const claim = buildDataClaim(pass);
+  if (claim === undefined) return proceed({ storageProblem: undefined });
+  try {
+    await childrenOf(pass).apply(persistentVolumeClaims, claim);
+    return proceed({ storageProblem: undefined });
+  } catch (error) {
+    if (!isHybridStoreError(error, 'invalid_request') && !isHybridStoreError(error, 'forbidden')) throw error;
+    return proceed({ storageProblem: error.message });
+  }
+}
+
+/** Before the nodes, which derive their key from it. */
+export async function ensureSecret({ secrets, keys, key, object }: Loaded): Promise<StepResult> {
+  const { uid } = object.metadata;
+  await secrets.ensure(uid, () =>
+    buildSigningSecret({
+      name: tenantNames(key.name).signingSecret,
+      namespace: key.namespace,
+      labels: tenantLabels(key.name),
+      owners: [buildControllerReference(object)],
+      secret: keys.tenantSecret({ ...key, uid }),
+    }),
+  );
+  return proceed();
+}
+
+/**
+ * The claim of a node that has handed over says so before the set shrinks, and no more before its node comes back:
+ * a tenant that is made anew starts a node for every claim that does not say it.
+ */
+export async function noteDrained(pass: HandingOver): Promise<StepResult> {
+  const { kube, clock, world } = pass;
+  const { size } = pass.handOver.decision;
+  const before = world.statefulSet?.spec?.replicas ?? 0;
+  for (const [ordinal, claim] of world.logClaims) {
+    const isNoted = claim.metadata.annotations?.[drainedAnnotation] !== undefined;
+    const leavesNow = ordinal >= size && ordinal < before;
+    if (isNoted === leavesNow || (ordinal >= size && !leavesNow)) continue;
+    const value = leavesNow ? formatTime(clock.now()) : null;
+    const patch = { metadata: { annotations: { [drainedAnnotation]: value } } };
+    const written = await kube.mergePatch(persistentVolumeClaims, keyOf(claim), patch);
+    pass.expectations.wrote(pass.key, persistentVolumeClaims, written);
+  }
+  return proceed();
+}
+
+export async function applyChildren(pass: HandingOver): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
+  const { key, spec, settings, object, keys } = pass;
+  const input = { key, spec, settings, owner: buildControllerReference(object) };
+  const desiredChildren = pass.desired.build(input, object.metadata.uid, keys, pass.handOver.decision.size);
+  await childrenOf(pass).applyAll(desiredChildren);
+  return proceed({ desiredChildren });
+}
+
+export async function pruneChildren(pass: Loaded & Pick<Applied, 'desiredChildren'>): Promise<StepResult> {
+  const { namespace, name } = pass.key;
+  await childrenOf(pass).prune(prunedKinds, { namespace, ofParent: name }, pass.desiredChildren);
+  return proceed();
+}
+
+/** After the report: a slow catalog must not hold up the status. */
+export async function register(pass: Loaded): Promise<StepResult<Pick<Registered, 'isRegistered'>>> {
+  return proceed({ isRegistered: await pass.registrations.ensure(pass.key, pass.object.metadata.uid) });
+}
+
+/** A tenant that nothing happens to is reconciled this often. */
+const resyncMs = 60_000;
+/** While a node hands over. */
+const handOverPollMs = 1_000;
+
+/** As soon as anything that goes on needs it. */
+export function comeBack({ spec, wanted, handOver: step, isRegistered }: Registered): StepResult {
+  const isHandingOver = step.decision.size > wanted || step.leaving.length > 0;
+  const isScaled = spec.autoscaling.mode !== 'Off' && !spec.hibernated;
+  const delays = [
+    resyncMs,
+    ...(isHandingOver ? [handOverPollMs] : []),
+    ...(isScaled ? [spec.autoscaling.behavior.metricsIntervalSeconds * 1_000] : []),
+    ...(isRegistered ? [] : [catalogRetryMs]),
+  ];
+  return requeueAfter(Math.min(...delays));
+}
