@@ -1,21 +1,17 @@
 import type { Jwks, MonitoringTarget } from '@hybridstore/contracts';
 import type { ConfigMap } from '@hybridstore/controller-runtime';
-import { sharedServiceLabels, tenantLabels } from './labels.ts';
-import { jwksConfigMapName, targetsConfigMapName, tenantNames } from './names.ts';
+import { sharedServiceLabels } from './labels.ts';
+import { jwksConfigMapName, targetsConfigMapName } from './names.ts';
 import { jwksKey } from './pod.ts';
 import type { TenantInput } from './stateful-set.ts';
+import { ownedMetadata } from './tenant-metadata.ts';
 
 /** Public keys that a tenant's nodes accept: the platform's and their own. */
-export function buildTenantConfigMap({ key, owner }: TenantInput, jwks: Jwks): ConfigMap {
+export function buildTenantConfigMap({ tenant }: TenantInput, jwks: Jwks): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: {
-      name: tenantNames(key.name).base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     data: { [jwksKey]: renderJwks(jwks) },
   };
 }

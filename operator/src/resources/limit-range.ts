@@ -1,21 +1,15 @@
 import type { LimitRange } from '@hybridstore/controller-runtime';
-import { tenantLabels } from './labels.ts';
-import { tenantNames } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';
+import { ownedMetadata } from './tenant-metadata.ts';
 
 /** Requests for containers that name none: beside a quota on requests the API server would refuse them. */
-export function buildLimitRange({ key, spec, owner }: TenantInput): LimitRange | undefined {
+export function buildLimitRange({ tenant, spec }: TenantInput): LimitRange | undefined {
   const { quota } = spec;
   if (quota?.cpu === undefined && quota?.memory === undefined) return undefined;
   return {
     apiVersion: 'v1',
     kind: 'LimitRange',
-    metadata: {
-      name: tenantNames(key.name).base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     spec: { limits: [{ type: 'Container', defaultRequest: { cpu: '100m', memory: '128Mi' } }] },
   };
 }

@@ -10,6 +10,8 @@ export function tenantIdOf(tenant: TenantKey): string {
 }
 
 /** Names of everything made for one tenant. The prefix keeps them apart from the objects of people. */
+export type TenantNames = ReturnType<typeof tenantNames>;
+
 export function tenantNames(tenantName: string) {
   const base = `hs-${tenantName}`;
   return {

@@ -1,10 +1,11 @@
 import { type ServiceName, services } from '@hybridstore/contracts';
 import type { NetworkPolicy, NetworkPolicyPeer, OwnerReference } from '@hybridstore/controller-runtime';
-import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
-import { type SharedServiceName, tenantNames } from './names.ts';
+import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
+import type { SharedServiceName } from './names.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import type { TenantInput } from './stateful-set.ts';
+import { ownedMetadata } from './tenant-metadata.ts';
 
 /** Shared services that each one calls. `tenant-node` stands for the nodes of every tenant. */
 const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceName[]>> = {
@@ -52,22 +53,17 @@ type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[numb
  *
  * For the nodes of one tenant.
  */
-export function buildTenantNetworkPolicy({ key, owner, settings }: TenantInput): NetworkPolicy | undefined {
+export function buildTenantNetworkPolicy({ tenant, settings }: TenantInput): NetworkPolicy | undefined {
   if (!settings.network.policies) return undefined;
-  const own: NetworkPolicyPeer = { podSelector: { matchLabels: tenantNodeSelector(key.name) } };
+  const own: NetworkPolicyPeer = { podSelector: { matchLabels: tenant.selector } };
   const callers = callersOf('tenant-node').map((caller) => sharedPeer(caller, settings.namespace));
   const { prometheus, tenantClients } = settings.network;
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: {
-      name: tenantNames(key.name).base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
-      podSelector: { matchLabels: tenantNodeSelector(key.name) },
+      podSelector: { matchLabels: tenant.selector },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [allowFrom([own, ...callers, ...prometheus, ...tenantClients], services['tenant-node'])],
       egress: [

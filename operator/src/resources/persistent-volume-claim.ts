@@ -1,6 +1,6 @@
 import type { PersistentVolumeClaim } from '@hybridstore/controller-runtime';
-import { sharedServiceLabels, tenantLabels } from './labels.ts';
-import { type SharedServiceName, stateClaimName, tenantNames } from './names.ts';
+import { sharedServiceLabels } from './labels.ts';
+import { type SharedServiceName, stateClaimName } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
 import type { TenantInput } from './stateful-set.ts';
 
@@ -8,18 +8,14 @@ import type { TenantInput } from './stateful-set.ts';
  * The tenant's tables; undefined when it brings its own claim. Without an owner reference: garbage collection must
  * never be what deletes data, the finalizer decides by `deletionPolicy`.
  */
-export function buildDataClaim({ key, spec, settings }: Omit<TenantInput, 'owner'>): PersistentVolumeClaim | undefined {
+export function buildDataClaim({ tenant, spec, settings }: TenantInput): PersistentVolumeClaim | undefined {
   const { sharedVolume } = spec.storage.data;
   if (sharedVolume.existingClaim !== undefined) return undefined;
   const storageClassName = sharedVolume.storageClassName ?? settings.storage.dataStorageClassName;
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: {
-      name: tenantNames(key.name).dataClaim,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-    },
+    metadata: { name: tenant.names.dataClaim, namespace: tenant.key.namespace, labels: tenant.labels },
     spec: {
       accessModes: ['ReadWriteMany'],
       ...(storageClassName === undefined ? {} : { storageClassName }),

@@ -1,21 +1,15 @@
 import type { ResourceQuota } from '@hybridstore/controller-runtime';
-import { tenantLabels } from './labels.ts';
-import { tenantNames } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';
+import { ownedMetadata } from './tenant-metadata.ts';
 
 /** Sums over the namespace; undefined when the tenant asks for none. */
-export function buildResourceQuota({ key, spec, owner }: TenantInput): ResourceQuota | undefined {
+export function buildResourceQuota({ tenant, spec }: TenantInput): ResourceQuota | undefined {
   const { quota } = spec;
   if (quota === undefined) return undefined;
   return {
     apiVersion: 'v1',
     kind: 'ResourceQuota',
-    metadata: {
-      name: tenantNames(key.name).base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
       hard: {
         ...(quota.cpu === undefined ? {} : { 'requests.cpu': String(quota.cpu) }),

@@ -1,44 +1,35 @@
 import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
-import { sharedServiceLabels, sharedServiceSelector, tenantLabels, tenantNodeSelector } from './labels.ts';
-import { type SharedServiceName, tenantNames, tenantNodePort } from './names.ts';
+import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
+import { type SharedServiceName, tenantNodePort } from './names.ts';
 import type { TenantInput } from './stateful-set.ts';
+import { ownedMetadata } from './tenant-metadata.ts';
 
 /** Any ready node of the tenant. */
-export function buildTenantService({ key, owner }: TenantInput): Service {
+export function buildTenantService({ tenant }: TenantInput): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: {
-      name: tenantNames(key.name).base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
       type: 'ClusterIP',
-      selector: tenantNodeSelector(key.name),
+      selector: tenant.selector,
       ports: [{ name: 'http', port: tenantNodePort, targetPort: 'http', protocol: 'TCP' }],
     },
   };
 }
 
 /** A name for each node. Nodes that are not ready have theirs too, since they join the others before they are ready. */
-export function buildHeadlessService({ key, owner }: TenantInput): Service {
+export function buildHeadlessService({ tenant }: TenantInput): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: {
-      name: tenantNames(key.name).headlessService,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.headlessService),
     spec: {
       type: 'ClusterIP',
       clusterIP: 'None',
       publishNotReadyAddresses: true,
-      selector: tenantNodeSelector(key.name),
+      selector: tenant.selector,
       ports: [{ name: 'http', port: tenantNodePort, targetPort: 'http', protocol: 'TCP' }],
     },
   };

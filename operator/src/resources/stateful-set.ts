@@ -1,16 +1,15 @@
 import { type TenantSpec, tenantNodeIssuer } from '@hybridstore/contracts';
 import type {
-  OwnerReference,
   PersistentVolumeClaimSpec,
   ResourceRequirements,
   StatefulSet,
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
-import { tenantLabels, tenantNodeSelector } from './labels.ts';
-import { logVolumeName, nodeUrl, sharedServiceUrl, type TenantKey, tenantIdOf, tenantNames } from './names.ts';
+import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
+import { ownedMetadata, type TenantMetadata } from './tenant-metadata.ts';
 
 const dataFolder = '/var/lib/hybridstore/data';
 const logFolder = '/var/lib/hybridstore/log';
@@ -18,38 +17,30 @@ const logFolder = '/var/lib/hybridstore/log';
 const executorMebibytesMin = 64;
 
 export type TenantInput = {
-  readonly key: TenantKey;
+  readonly tenant: TenantMetadata;
   readonly spec: TenantSpec;
-  readonly owner: OwnerReference;
   readonly settings: PlatformSettings;
 };
 
 /** The nodes of a tenant: each with its own log volume, all with the shared tables. */
 export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
-  const { key, owner } = input;
-  const names = tenantNames(key.name);
-  const selector = tenantNodeSelector(key.name);
+  const { tenant } = input;
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: {
-      name: names.base,
-      namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      ownerReferences: [owner],
-    },
+    metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
       replicas,
-      serviceName: names.headlessService,
+      serviceName: tenant.names.headlessService,
       // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'RollingUpdate' },
       revisionHistoryLimit: 5,
       // Volumes outlive pods and the set: the operator alone decides when acknowledged data may go.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
-      selector: { matchLabels: selector },
+      selector: { matchLabels: tenant.selector },
       template: {
-        metadata: { labels: tenantLabels(key.name), annotations: scrapeAnnotations('tenant-node') },
+        metadata: { labels: tenant.labels, annotations: scrapeAnnotations('tenant-node') },
         spec: buildNodePod(input),
       },
       volumeClaimTemplates: [buildLogClaim(input)],
@@ -58,8 +49,8 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
 }
 
 function buildNodePod(input: TenantInput) {
-  const { key, spec, settings } = input;
-  const names = tenantNames(key.name);
+  const { tenant, spec, settings } = input;
+  const { names, selector } = tenant;
   return buildPodSpec({
     service: 'tenant-node',
     image: chooseImage(spec, settings),
@@ -73,11 +64,12 @@ function buildNodePod(input: TenantInput) {
       { name: 'data', mountPath: dataFolder },
       { name: logVolumeName, mountPath: logFolder },
     ],
-    selector: tenantNodeSelector(key.name),
+    selector,
   });
 }
 
-function buildNodeVariables({ key, spec, settings }: TenantInput): Readonly<Record<string, string>> {
+function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<Record<string, string>> {
+  const { key } = tenant;
   const { limits } = spec;
   return {
     TENANT_ID: tenantIdOf(key),
@@ -139,8 +131,8 @@ function buildResources({ resources }: TenantSpec): ResourceRequirements {
   };
 }
 
-function buildDataVolume({ key, spec }: TenantInput): Volume {
-  const claimName = spec.storage.data.sharedVolume.existingClaim ?? tenantNames(key.name).dataClaim;
+function buildDataVolume({ tenant, spec }: TenantInput): Volume {
+  const claimName = spec.storage.data.sharedVolume.existingClaim ?? tenant.names.dataClaim;
   return { name: 'data', persistentVolumeClaim: { claimName } };
 }
 
@@ -148,7 +140,7 @@ function buildDataVolume({ key, spec }: TenantInput): Volume {
  * Only what cannot change: the API server refuses any edit of claim templates. It also fills in volumeMode and status and
  * the list is one value to server-side apply, so these are written out: else each comparison would find a difference.
  */
-function buildLogClaim({ key, spec, settings }: TenantInput) {
+function buildLogClaim({ tenant, spec, settings }: TenantInput) {
   const storageClassName = spec.storage.log.storageClassName ?? settings.storage.logStorageClassName;
   const claim: PersistentVolumeClaimSpec = {
     accessModes: ['ReadWriteOnce'],
@@ -159,7 +151,7 @@ function buildLogClaim({ key, spec, settings }: TenantInput) {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: logVolumeName, labels: tenantLabels(key.name) },
+    metadata: { name: logVolumeName, labels: tenant.labels },
     spec: claim,
     status: { phase: 'Pending' },
   } as const;

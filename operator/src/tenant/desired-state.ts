@@ -14,9 +14,7 @@ import {
 } from '@hybridstore/controller-runtime';
 import { LruCache } from '@hybridstore/runtime';
 import { buildTenantConfigMap } from '../resources/config-map.ts';
-import { tenantLabels } from '../resources/labels.ts';
 import { buildLimitRange } from '../resources/limit-range.ts';
-import { tenantNames } from '../resources/names.ts';
 import { buildTenantNetworkPolicy } from '../resources/network-policy.ts';
 import { buildPodDisruptionBudget } from '../resources/pod-disruption-budget.ts';
 import { buildResourceQuota } from '../resources/resource-quota.ts';
@@ -27,18 +25,13 @@ import type { SigningKeys } from '../shared-services/signing-keys.ts';
 
 /** Everything that a tenant is made of but its volumes and its Secret, in an order in which each finds what it needs. */
 export function buildTenantChildren(input: TenantInput, jwks: Jwks, size: number): readonly Child[] {
-  const { key, owner } = input;
+  const { key, names, labels, owner } = input.tenant;
   return [
     ...child(resourceQuotas, buildResourceQuota(input)),
     ...child(limitRanges, buildLimitRange(input)),
     ...child(
       serviceAccounts,
-      buildServiceAccount({
-        name: tenantNames(key.name).base,
-        namespace: key.namespace,
-        labels: tenantLabels(key.name),
-        owners: [owner],
-      }),
+      buildServiceAccount({ name: names.base, namespace: key.namespace, labels, owners: [owner] }),
     ),
     ...child(configMaps, buildTenantConfigMap(input, jwks)),
     ...child(networkPolicies, buildTenantNetworkPolicy(input)),
@@ -75,11 +68,11 @@ export class DesiredChildren {
   readonly #built = new LruCache<string, Built>(tenantsMax);
 
   build(input: TenantInput, uid: string, keys: SigningKeys, size: number): readonly Child[] {
-    const { key, spec } = input;
+    const { spec, tenant } = input;
     const { version: keysVersion } = keys;
     const known = this.#built.get(uid);
     if (known?.spec === spec && known.size === size && known.keysVersion === keysVersion) return known.children;
-    const children = buildTenantChildren(input, keys.tenantJwks({ ...key, uid }), size);
+    const children = buildTenantChildren(input, keys.tenantJwks({ ...tenant.key, uid }), size);
     this.#built.set(uid, { spec, size, keysVersion, children });
     return children;
   }

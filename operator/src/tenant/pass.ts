@@ -5,6 +5,7 @@ import type { Clock, Logger } from '@hybridstore/runtime';
 import type { Tenant } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
+import type { TenantMetadata } from '../resources/tenant-metadata.ts';
 import type { SizeDecision } from '../scaling/decide-size.ts';
 import type { CatalogPort } from '../shared-services/catalog-client.ts';
 import type { SigningKeys } from '../shared-services/signing-keys.ts';
@@ -42,7 +43,7 @@ export type TenantMemory = {
 
 /** What a pass begins with, and below what it knows after the step that the name tells. */
 export type TenantStart = TenantReconcilerOptions & TenantMemory & { readonly key: TenantKey };
-export type Loaded = TenantStart & { readonly object: Stored<Tenant> };
+export type Loaded = TenantStart & { readonly object: Stored<Tenant>; readonly tenant: TenantMetadata };
 export type Valid = Loaded & { readonly spec: TenantSpec };
 export type Observed = Valid & { readonly world: TenantWorld };
 export type Sized = Observed & {

@@ -18,10 +18,10 @@ import { compileValidator } from '@hybridstore/http';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
-import { tenantLabels } from '../resources/labels.ts';
-import { tenantIdOf, tenantNames } from '../resources/names.ts';
+import { tenantIdOf } from '../resources/names.ts';
 import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
 import { buildSigningSecret } from '../resources/secret.ts';
+import { buildTenantMetadata } from '../resources/tenant-metadata.ts';
 import { currentSize, neverStored, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
@@ -42,11 +42,16 @@ import { catalogRetryMs } from './registrations.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
 
-export async function loadTenant(pass: TenantStart): Promise<StepResult<Pick<Loaded, 'object'>>> {
+export async function loadTenant(pass: TenantStart): Promise<StepResult<Pick<Loaded, 'object' | 'tenant'>>> {
   const stored = await pass.view.get(tenants, pass.key);
-  if (stored !== undefined) return proceed({ object: readStatus(stored) });
-  pass.expectations.forget(pass.key);
-  pass.onForgotten?.(tenantIdOf(pass.key));
+  if (stored === undefined) return forget(pass);
+  const tenant = buildTenantMetadata(pass.key, buildControllerReference(stored));
+  return proceed({ tenant, object: readStatus(stored) });
+}
+
+function forget({ key, expectations, onForgotten }: TenantStart): StepResult<never> {
+  expectations.forget(key);
+  onForgotten?.(tenantIdOf(key));
   return done();
 }
 
@@ -120,14 +125,15 @@ export async function applyDataClaim(pass: Valid): Promise<StepResult<Pick<Appli
 }
 
 /** Before the nodes, which derive their key from it. */
-export async function ensureSecret({ secrets, keys, key, object }: Loaded): Promise<StepResult> {
+export async function ensureSecret({ secrets, keys, tenant, object }: Loaded): Promise<StepResult> {
+  const { key, names, labels, owner } = tenant;
   const { uid } = object.metadata;
   await secrets.ensure(uid, () =>
     buildSigningSecret({
-      name: tenantNames(key.name).signingSecret,
+      name: names.signingSecret,
       namespace: key.namespace,
-      labels: tenantLabels(key.name),
-      owners: [buildControllerReference(object)],
+      labels,
+      owners: [owner],
       secret: keys.tenantSecret({ ...key, uid }),
     }),
   );
@@ -155,9 +161,8 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
 }
 
 export async function applyChildren(pass: HandingOver): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
-  const { key, spec, settings, object, keys } = pass;
-  const input = { key, spec, settings, owner: buildControllerReference(object) };
-  const desiredChildren = pass.desired.build(input, object.metadata.uid, keys, pass.handOver.decision.size);
+  const { object, keys } = pass;
+  const desiredChildren = pass.desired.build(pass, object.metadata.uid, keys, pass.handOver.decision.size);
   await childrenOf(pass).applyAll(desiredChildren);
   return proceed({ desiredChildren });
 }

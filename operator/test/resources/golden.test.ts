@@ -11,6 +11,7 @@ import { stringify } from 'yaml';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
 import { buildDataClaim } from '../../src/resources/persistent-volume-claim.ts';
+import { buildTenantMetadata } from '../../src/resources/tenant-metadata.ts';
 import { buildSharedChildren } from '../../src/shared-services/desired-state.ts';
 import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
 
@@ -23,6 +24,7 @@ const owner: OwnerReference = {
   blockOwnerDeletion: true,
 };
 const key = { namespace: 'default', name: 'acme' };
+const tenant = buildTenantMetadata(key, owner);
 const settings = parsePlatformSettings('storage: {dataStorageClassName: nfs}', { namespace: 'hybridstore-system' });
 
 /** The spec as the API server stores it: defaults filled in. */
@@ -44,7 +46,7 @@ function assertGolden(name: string, objects: readonly unknown[]): void {
 }
 
 test('a tenant of defaults', async () => {
-  const input = { key, owner, settings, spec: await fillIn({}) };
+  const input = { tenant, settings, spec: await fillIn({}) };
   const objects = buildTenantChildren(input, { keys: [] }, 2).map((child) => child.object);
   assertGolden('tenant-defaults', [buildDataClaim(input), ...objects]);
 });
@@ -61,7 +63,7 @@ test('a tenant that asks for everything', async () => {
     quota: { cpu: 8, memory: '16Gi', storage: '100Gi', pods: 20 },
     version: '0.2.0',
   });
-  const input = { key, owner, settings, spec };
+  const input = { tenant, settings, spec };
   assert.equal(buildDataClaim(input), undefined);
   assertGolden(
     'tenant-full',

@@ -2,6 +2,7 @@ import type { TenantSpec } from '@hybridstore/contracts';
 import type { StatefulSet } from '@hybridstore/controller-runtime';
 import type { PlatformSettings } from '../../src/resources/settings.ts';
 import { buildStatefulSet, type TenantInput } from '../../src/resources/stateful-set.ts';
+import { buildTenantMetadata } from '../../src/resources/tenant-metadata.ts';
 
 /** As the API server fills it in. */
 const spec: TenantSpec = {
@@ -32,7 +33,7 @@ export function tenantInput(
   more: Partial<TenantSpec> = {},
 ): TenantInput {
   const owner = { apiVersion: 'hybridstore.dev/v1alpha1', kind: 'Tenant', name: key.name, uid: `uid-of-${key.name}` };
-  return { key, settings, owner, spec: { ...spec, ...more } };
+  return { tenant: buildTenantMetadata(key, owner), settings, spec: { ...spec, ...more } };
 }
 
 export function buildTenantSet(settings: PlatformSettings, more: Partial<TenantSpec> = {}): StatefulSet {
