@@ -69,7 +69,7 @@ export type Operator = {
   /** Reasons why it does not work yet; empty means it leads, or stands by, with its caches filled. */
   readonly notReadyReasons: () => readonly string[];
   /** Queues every Tenant at once, as the resync does from time to time. Gives how many; none while it does not lead. */
-  readonly lookAgain: () => number;
+  readonly resync: () => number;
   /** Resolves when the operator has ended: after `stop`, or when its lease is lost. */
   readonly ended: Promise<'stopped' | 'lost'>;
   readonly stop: () => Promise<void>;
@@ -77,7 +77,7 @@ export type Operator = {
 
 const workers = 8;
 const resyncMs = 300_000;
-/** A pass over the shared services looks at every tenant: a burst of new ones needs one, not one for each. */
+/** A pass over the shared services reads every tenant: a burst of new ones needs one, not one for each. */
 const sharedGatherMs = 250;
 export const leaseName = 'hybridstore-operator';
 
@@ -85,11 +85,11 @@ export const leaseName = 'hybridstore-operator';
 export function startOperator(options: OperatorOptions): Operator {
   const stopping = new AbortController();
   let reasons: readonly string[] = ['starting'];
-  let lookAgain = () => 0;
+  let resync = () => 0;
   const machine = createMachineMetrics(options.metrics, 'hybridstore');
   const lead: Lead = async (kube, signal, assertLeads) => {
     const loop = buildLoop({ ...options, kube }, machine, assertLeads);
-    lookAgain = loop.lookAgain;
+    resync = loop.resync;
     const ready = Promise.all(loop.informers.map((informer) => informer.untilSynced(signal)));
     void ready.then(
       () => {
@@ -106,7 +106,7 @@ export function startOperator(options: OperatorOptions): Operator {
   ended.catch(() => {}); // the caller awaits it, or stops us
   return {
     notReadyReasons: () => reasons,
-    lookAgain: () => lookAgain(),
+    resync: () => resync(),
     ended,
     stop: async () => {
       stopping.abort(new Error('the operator was stopped'));
@@ -144,13 +144,13 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
   };
   const nodes = createNodeClient(ports);
   const catalog = createCatalogClient({ ...ports, systemNamespace: settings.namespace });
-  const told = createOperatorMetrics(options.metrics);
+  const metrics = createOperatorMetrics(options.metrics);
   const base = () => ({ kube, view, clock, logger, expectations: caches.createExpectations() });
   const shared = new SharedServicesReconciler({
     ...base(),
     settings,
     keys,
-    onUnready: told.noteUnready,
+    onUnready: metrics.noteUnready,
     ...(options.ownerConfigMap === undefined ? {} : { ownerConfigMap: options.ownerConfigMap }),
   });
   const tenant = new TenantReconciler({
@@ -160,8 +160,8 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
     nodes,
     catalog,
     sizes: new SizeKeeper(chooseSource(options, client, clock), clock),
-    onDecision: told.noteDecision,
-    onForgotten: told.forgetTenant,
+    onDecision: metrics.noteDecision,
+    onForgotten: metrics.forgetTenant,
   });
   const source = new DataSourceReconciler({ ...base(), nodes, catalog });
   const policy = new CompactionPolicyReconciler({ ...base(), catalog });
@@ -202,7 +202,7 @@ function buildLoop(options: OperatorOptions, machine: MachineMetrics, assertLead
     informers,
     controllers: Object.values(controllers),
     begin: () => controllers.shared.enqueue(sharedServicesKey),
-    lookAgain: () => {
+    resync: () => {
       const keys = caches.informer(tenants).cache.list().map(keyOf);
       for (const key of keys) controllers.tenant.enqueue(key);
       return keys.length;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from '@hybridstore/runtime';
 import type { SizeDecision } from './scaling/decide-size.ts';
 
-/** What the operator tells of its decisions, besides what the machine tells of itself. */
+/** Figures of the operator's decisions, besides those of the controller runtime. */
 export type OperatorMetrics = {
   readonly noteDecision: (tenant: string, decision: SizeDecision) => void;
   /** Takes the series of a tenant that is gone away: their number is bounded by the tenants that there are. */

@@ -116,7 +116,7 @@ describe('the operator', () => {
     await world.untilMade(services, nodes, before);
   });
 
-  it('leaves namespaces alone that it is not told to watch', async () => {
+  it('leaves namespaces alone that it is not to watch', async () => {
     await using world = await World.begin();
     world.start({ watchNamespaces: ['default'] });
     await world.applyTenant('other');
@@ -159,7 +159,7 @@ describe('the operator', () => {
     await world.untilMade(services, sharedService);
     const held = line.hold('patchStatus');
     await world.applyTenant();
-    // The pass has made all children and reports; the catalog would be told next.
+    // The pass has made all children and reports; the catalog would be called next.
     await world.untilMade(statefulSets, nodes);
     await held.reached;
     line.refuse = (verb) => verb === 'update';

@@ -7,12 +7,12 @@ import { emptyMemory } from '../src/scaling/stabilize.ts';
 describe('the metrics of decisions', () => {
   it('count by reason, and name the wanted nodes of each tenant as long as it is there', async () => {
     const registry = createMetrics('operator-test');
-    const told = createOperatorMetrics(registry);
-    const decision = { target: 4, wished: 4, reason: 'AboveThreshold', message: '', isActive: true } as const;
+    const metrics = createOperatorMetrics(registry);
+    const decision = { target: 4, desired: 4, reason: 'AboveThreshold', message: '', isActive: true } as const;
     for (const tenant of ['default/acme', 'default/globex'])
-      told.noteDecision(tenant, { ...decision, measured: {}, memory: emptyMemory });
-    told.forgetTenant('default/acme');
-    told.noteUnready(['monitoring']);
+      metrics.noteDecision(tenant, { ...decision, measured: {}, memory: emptyMemory });
+    metrics.forgetTenant('default/acme');
+    metrics.noteUnready(['monitoring']);
     const text = await registry.metrics();
     assert.doesNotMatch(text, /acme/);
     assert.match(text, /hybridstore_tenant_wanted_nodes\{tenant="default\/globex",service="operator-test"\} 4/);

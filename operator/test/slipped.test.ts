@@ -12,7 +12,7 @@ import { readCorpus } from './crds/corpus.ts';
 
 /**
  * Objects that the definitions refuse and that are stored all the same: under an older definition, or past it. They are put
- * into the store as they are. Each is told what is wrong with it, nothing is made from it, and nobody else is troubled.
+ * into the store as they are. Each shows what is wrong with it, nothing is made from it, and nobody else is troubled.
  */
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -94,7 +94,7 @@ describe('an object that slipped past its definition', () => {
 
   it('is refused with the field, whichever rule of the definition it breaks', async () => {
     let refused = 0;
-    const untold: string[] = [];
+    const unreported: string[] = [];
     for (const { name, documents, expect } of readCorpus()) {
       const [object, update] = documents as readonly (KubeObject & { readonly spec?: unknown })[];
       if (expect === undefined || object === undefined || update !== undefined) continue;
@@ -104,7 +104,7 @@ describe('an object that slipped past its definition', () => {
       assert.deepEqual(await reconcile(object.kind, objectName), done(), name);
       const ready = await readReady(object.kind, objectName);
       if (ready === undefined) {
-        untold.push(name);
+        unreported.push(name);
       } else {
         assert.deepEqual([ready.status, ready.reason], ['False', 'InvalidSpec'], name);
         assert.match(ready.message, /^spec(\.\w+)*[.:]? ?/, name);
@@ -114,7 +114,7 @@ describe('an object that slipped past its definition', () => {
     assert.ok(refused >= 60, `${refused} objects`);
     // The API server takes no status of an object of such a name, nor without a spec, nor beside two items of one key: the
     // log has it.
-    assert.deepEqual(untold, [
+    assert.deepEqual(unreported, [
       'source-column-twice',
       'source-without-spec',
       'tenant-name-begins-with-digit',
@@ -164,20 +164,20 @@ describe('an object that slipped past its definition', () => {
         ] as const) {
           const name = `slipped-${(uids + 1).toString()}`;
           slip(kind, name, replaceAt(spec, path, value));
-          const told = `spec.${path.join('.')} ${what}`;
+          const change = `spec.${path.join('.')} ${what}`;
           const result = await reconcile(kind, name);
           const ready = await readReady(kind, name);
-          // What is of no shape that the API server knows cannot even be told; the log has it.
+          // What is of no shape that the API server knows cannot even be reported; the log has it.
           const isOfItem = path.some((step) => typeof step === 'number');
           if ((what !== 'absent' || isOfItem) && ready === undefined) {
-            assert.deepEqual(result, done(), told);
+            assert.deepEqual(result, done(), change);
             continue;
           }
-          assert.ok(ready, told);
-          if (ready.reason === 'InvalidSpec') assert.deepEqual(result, done(), told);
-          else assert.equal(what, 'absent', told);
+          assert.ok(ready, change);
+          if (ready.reason === 'InvalidSpec') assert.deepEqual(result, done(), change);
+          else assert.equal(what, 'absent', change);
           if (ready.reason === 'InvalidSpec' && typeof path.at(-1) === 'string')
-            assert.ok(ready.message.includes(String(path.at(-1))), `${told}: ${ready.message}`);
+            assert.ok(ready.message.includes(String(path.at(-1))), `${change}: ${ready.message}`);
           await removeSlipped(kind, name);
         }
       }
@@ -253,7 +253,7 @@ describe('an object that slipped past its definition', () => {
     }
   });
 
-  it('is told once: a second look writes nothing, and no look asks to be repeated', async () => {
+  it('is reported once: a second pass writes nothing, and no pass asks to be repeated', async () => {
     const stored = await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
     slip('Tenant', acme.name, {
       ...stored.spec,

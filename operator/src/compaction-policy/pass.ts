@@ -16,7 +16,7 @@ export type CompactionPolicyReconcilerOptions = {
   readonly logger: Logger;
 };
 
-/** What a pass begins with, and below what it knows after the step that the name tells. */
+/** What a pass begins with, and below what it knows further on. */
 export type PolicyStart = CompactionPolicyReconcilerOptions & {
   readonly key: ObjectKey;
   readonly declarations: Declarations;

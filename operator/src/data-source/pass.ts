@@ -18,7 +18,7 @@ export type DataSourceReconcilerOptions = {
   readonly logger: Logger;
 };
 
-/** What a pass begins with, and below what it knows after the step that the name tells. */
+/** What a pass begins with, and below what it knows further on. */
 export type SourceStart = DataSourceReconcilerOptions & {
   readonly key: ObjectKey;
   readonly declarations: Declarations;

@@ -33,7 +33,7 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
   operator: ['metadata-catalog', 'tenant-node'],
 };
 
-/** Tenant nodes tell the catalog of commits and ask the gateway which tokens were revoked, as every service does. */
+/** Tenant nodes notify the catalog of commits and ask the gateway which tokens were revoked, as every service does. */
 const calledByNodes: readonly SharedServiceName[] = ['metadata-catalog', 'auth-gateway'];
 
 type Rule = NonNullable<NonNullable<NetworkPolicy['spec']>['ingress']>[number];

@@ -1,7 +1,7 @@
 import type { NetworkPolicyPeer, ResourceRequirements } from '@hybridstore/controller-runtime';
 import type { SharedServiceName } from './names.ts';
 
-/** What the operator is told about the platform (Helm values, or the embedded start). Read once; see config.ts. */
+/** The platform as its people want it (Helm values, or the embedded start). Read once; see config.ts. */
 export type PlatformSettings = {
   /** Where the operator and the shared services live. */
   readonly namespace: string;

@@ -1,7 +1,7 @@
 import type { Autoscaling } from '@hybridstore/contracts';
+import { chooseDesiredSize, computeDesiredSizes } from './desired-size.ts';
 import { mean, type Samples, viewMetric } from './samples.ts';
-import { limitRate, rememberChange, rememberWish, type ScalingMemory, stabilize } from './stabilize.ts';
-import { chooseWish, computeWishes } from './wish.ts';
+import { limitRate, rememberChange, rememberDesired, type ScalingMemory, stabilize } from './stabilize.ts';
 
 export type SizeInput = {
   readonly autoscaling: Autoscaling;
@@ -30,7 +30,8 @@ export type SizeReason =
 /** A decision and what it rests on. `target` is what the operator should strive for; it is not carried out here. */
 export type SizeDecision = {
   readonly target: number;
-  readonly wished: number;
+  /** What the metrics ask for, within the bounds, before time has a say. */
+  readonly desired: number;
   readonly reason: SizeReason;
   readonly message: string;
   /** False: the size is kept because nothing can be measured. */
@@ -60,39 +61,39 @@ export function decideSize(input: SizeInput): SizeDecision {
     intervalMs: input.autoscaling.behavior.metricsIntervalSeconds * 1_000,
   };
   const measured = describeMeasured(samples.nodes, context);
-  const wishes = computeWishes(context);
-  const wish = chooseWish(wishes);
-  if (wish === undefined || Object.keys(measured).length === 0)
-    return keep(input, 'MetricsMissing', wishes.map((each) => each.message).join('; '), measured);
-  return carryOut(input, { ...wish, isIncomplete: wish.kind === 'unknown' }, measured);
+  const sizes = computeDesiredSizes(context);
+  const size = chooseDesiredSize(sizes);
+  if (size === undefined || Object.keys(measured).length === 0)
+    return keep(input, 'MetricsMissing', sizes.map((each) => each.message).join('; '), measured);
+  return carryOut(input, { ...size, isIncomplete: size.kind === 'unknown' }, measured);
 }
 
 function keep(input: SizeInput, reason: SizeReason, message: string, measured: Measured): SizeDecision {
-  // A size that breaks the bounds is corrected even when nothing can be measured: the bounds are wishes of people.
+  // A size that breaks the bounds is corrected even when nothing can be measured: the bounds are what people ask for.
   const target = clamp(input.current, input.autoscaling);
-  // Holding is a wish, too: after the source is back, the down window starts anew.
-  const memory = rememberWish(input.memory, target, input.nowMs, input.autoscaling.behavior);
-  return { target, wished: target, reason, message, isActive: false, measured, memory };
+  // Holding counts as a desired size, too: after the source is back, the down window starts anew.
+  const memory = rememberDesired(input.memory, target, input.nowMs, input.autoscaling.behavior);
+  return { target, desired: target, reason, message, isActive: false, measured, memory };
 }
 
-type ChosenWish = { readonly replicas: number; readonly message: string; readonly isIncomplete: boolean };
+type ChosenSize = { readonly replicas: number; readonly message: string; readonly isIncomplete: boolean };
 
-function carryOut(input: SizeInput, wish: ChosenWish, measured: Measured): SizeDecision {
+function carryOut(input: SizeInput, chosen: ChosenSize, measured: Measured): SizeDecision {
   const { autoscaling, current, nowMs } = input;
   const { behavior } = autoscaling;
-  const wished = clamp(wish.replicas, autoscaling);
-  const stable = stabilize(input.memory, current, wished, nowMs, behavior);
+  const desired = clamp(chosen.replicas, autoscaling);
+  const stable = stabilize(input.memory, current, desired, nowMs, behavior);
   // A recommendation is where the way would end: nothing changes, so no rate bounds it and no change is remembered.
   const isCarriedOut = autoscaling.mode === 'Auto';
   const limited = isCarriedOut ? limitRate(input.memory, current, stable, nowMs, behavior) : stable;
   const target = clamp(limited, autoscaling);
-  const remembered = rememberWish(input.memory, wished, nowMs, behavior);
-  const reason = nameReason({ current, wish, wished, stable, target });
+  const remembered = rememberDesired(input.memory, desired, nowMs, behavior);
+  const reason = nameReason({ current, chosen, desired, stable, target });
   return {
     target,
-    wished,
+    desired,
     reason,
-    message: wish.message,
+    message: chosen.message,
     isActive: true,
     measured,
     memory: isCarriedOut ? rememberChange(remembered, target - current, nowMs, behavior) : remembered,
@@ -101,19 +102,19 @@ function carryOut(input: SizeInput, wish: ChosenWish, measured: Measured): SizeD
 
 function nameReason(sizes: {
   readonly current: number;
-  readonly wish: ChosenWish;
-  readonly wished: number;
+  readonly chosen: ChosenSize;
+  readonly desired: number;
   readonly stable: number;
   readonly target: number;
 }): SizeReason {
-  const { current, wish, wished, stable, target } = sizes;
-  if (wish.isIncomplete) return 'MetricsIncomplete';
+  const { current, chosen, desired, stable, target } = sizes;
+  if (chosen.isIncomplete) return 'MetricsIncomplete';
   if (target > current) return 'AboveThreshold';
   if (target < current) return 'BelowThreshold';
   if (stable !== current) return 'RateLimited';
-  if (wished !== current) return 'Stabilizing';
-  if (wish.replicas > wished) return 'AtMaximum';
-  return wish.replicas < wished ? 'AtMinimum' : 'WithinThresholds';
+  if (desired !== current) return 'Stabilizing';
+  if (chosen.replicas > desired) return 'AtMaximum';
+  return chosen.replicas < desired ? 'AtMinimum' : 'WithinThresholds';
 }
 
 export function clamp(

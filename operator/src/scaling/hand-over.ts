@@ -38,7 +38,7 @@ export type HandOver = {
   readonly mark: readonly number[];
   /** To be asked to drain in the next pass (already marked, not drained yet). */
   readonly drain: readonly number[];
-  /** Marked, but wanted again: to be told so, then unmarked. */
+  /** Marked, but wanted again: to be asked to stay, then unmarked. */
   readonly cancel: readonly number[];
 };
 
@@ -48,7 +48,7 @@ export const leavingNodesMax = 1;
 export function decideHandOver(input: HandOverInput): HandOver {
   const { size, wanted, marked } = input;
   const leaving = chooseLeaving(size, wanted);
-  // Marks beyond the size belong to nodes that are gone; there is nobody to be told.
+  // Marks beyond the size belong to nodes that are gone; there is nobody to be asked.
   const cancel = [...marked].filter((ordinal) => !leaving.includes(ordinal) && ordinal < Math.max(size, wanted));
   if (leaving.length === 0) return { size: Math.max(size, wanted), mark: [], drain: [], cancel };
   const gone = leaving.filter((ordinal) => marked.has(ordinal) && mayLeave(ordinal, input));

@@ -1,4 +1,4 @@
-/** What nodes tell of themselves and the autoscaler reads. CPU and memory are those of the whole pod, children included. */
+/** Metrics of the nodes that the autoscaler reads. CPU and memory are those of the whole pod, children included. */
 export const nodeMetrics = {
   cpuSeconds: 'hybridstore_node_cpu_seconds_total',
   memoryBytes: 'hybridstore_node_memory_bytes',

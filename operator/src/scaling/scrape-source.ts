@@ -21,7 +21,7 @@ const wanted = new Set<string>(Object.values(nodeMetrics));
 
 /**
  * Reads the nodes' own /metrics, for where there is no Prometheus. A rate needs two readings, so a node gives its first
- * sample at the second look; a counter that went back (the node restarted) gives none.
+ * sample at the second reading; a counter that went back (the node restarted) gives none.
  */
 export class ScrapeSource implements SampleSource {
   readonly #client: Pick<HttpClient, 'stream'>;

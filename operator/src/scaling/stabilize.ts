@@ -1,22 +1,22 @@
 import type { ScalingBehavior, ScalingPolicy } from '@hybridstore/contracts';
 
 /**
- * How a wish becomes a size: the behaviour of the horizontal pod autoscaler (Kubernetes, pkg/controller/podautoscaler,
+ * How the desired size becomes the next size: the behaviour of the horizontal pod autoscaler (Kubernetes, pkg/controller/podautoscaler,
  * `stabilizeRecommendationWithBehaviors` and `convertDesiredReplicasWithBehaviorRate`), on a clock that never goes back.
  *
  * What is remembered of a tenant between two decisions. Times are monotonic.
  */
 export type ScalingMemory = {
-  readonly wishes: readonly { readonly atMs: number; readonly replicas: number }[];
+  readonly desired: readonly { readonly atMs: number; readonly replicas: number }[];
   readonly changes: readonly { readonly atMs: number; readonly by: number }[];
 };
 
-export const emptyMemory: ScalingMemory = { wishes: [], changes: [] };
+export const emptyMemory: ScalingMemory = { desired: [], changes: [] };
 
 /** More than an hour of decisions a second; beyond it the oldest are forgotten. */
 const entriesMax = 4_096;
 
-export function rememberWish(
+export function rememberDesired(
   memory: ScalingMemory,
   replicas: number,
   nowMs: number,
@@ -24,8 +24,8 @@ export function rememberWish(
 ): ScalingMemory {
   const windowMs =
     1_000 * Math.max(behavior.scaleUp.stabilizationWindowSeconds, behavior.scaleDown.stabilizationWindowSeconds);
-  const kept = memory.wishes.filter((wish) => nowMs - wish.atMs <= windowMs);
-  return { ...memory, wishes: [...kept, { atMs: nowMs, replicas }].slice(-entriesMax) };
+  const kept = memory.desired.filter((entry) => nowMs - entry.atMs <= windowMs);
+  return { ...memory, desired: [...kept, { atMs: nowMs, replicas }].slice(-entriesMax) };
 }
 
 export function rememberChange(
@@ -40,18 +40,18 @@ export function rememberChange(
   return { ...memory, changes: (by === 0 ? kept : [...kept, { atMs: nowMs, by }]).slice(-entriesMax) };
 }
 
-/** Grows only as far as was wished throughout the up window, shrinks only as far as was wished throughout the down window. */
+/** Grows only as far as was desired throughout the up window, shrinks only as far as was desired throughout the down window. */
 export function stabilize(
   memory: ScalingMemory,
   current: number,
-  wished: number,
+  desired: number,
   nowMs: number,
   behavior: ScalingBehavior,
 ): number {
   const within = (seconds: number) =>
-    memory.wishes.filter((wish) => nowMs - wish.atMs < seconds * 1_000).map((wish) => wish.replicas);
-  const lowest = Math.min(wished, ...within(behavior.scaleUp.stabilizationWindowSeconds));
-  const highest = Math.max(wished, ...within(behavior.scaleDown.stabilizationWindowSeconds));
+    memory.desired.filter((entry) => nowMs - entry.atMs < seconds * 1_000).map((entry) => entry.replicas);
+  const lowest = Math.min(desired, ...within(behavior.scaleUp.stabilizationWindowSeconds));
+  const highest = Math.max(desired, ...within(behavior.scaleDown.stabilizationWindowSeconds));
   if (current < lowest) return lowest;
   return Math.min(current, highest);
 }

@@ -18,7 +18,7 @@ export type SharedServicesReconcilerOptions = {
   readonly onUnready?: (services: readonly string[]) => void;
 };
 
-/** What a pass begins with, and below what it knows after the step that the name tells. */
+/** What a pass begins with, and below what it knows further on. */
 export type SharedStart = SharedServicesReconcilerOptions & {
   readonly key: ObjectKey;
   /** Gives whether the services that are not ready are others than at the last call. */

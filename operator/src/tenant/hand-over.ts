@@ -23,7 +23,7 @@ export type HandOverRequest = {
   readonly present: ReadonlySet<number>;
 };
 
-/** Carries one step of a hand-over out: asks marked nodes that still have to leave, tells the others to stay. */
+/** Carries one step of a hand-over out: asks marked nodes that still have to leave to drain, and the others to stay. */
 export async function passHandOver(
   request: HandOverRequest,
   options: { readonly nodes: NodePort; readonly clock: Clock; readonly logger: Logger },
@@ -35,9 +35,9 @@ export async function passHandOver(
   const reports = new Map<number, NodeReport>();
   for (const ordinal of asked) reports.set(ordinal, await askNode(options.nodes, key, ordinal));
   const decision = decideHandOver({ ...base, reports });
-  const stayed = await tellToStay(options, key, decision.cancel);
+  const stayed = await askToStay(options, key, decision.cancel);
   const nowMs = options.clock.now();
-  // A drained node keeps its mark until its pod is gone: should it be wanted again before, it must be told to stay.
+  // A drained node keeps its mark until its pod is gone: should it be wanted again before, it must be asked to stay.
   const isThere = (ordinal: number) => ordinal < decision.size || request.present.has(ordinal);
   const open = [...marks].filter(([ordinal]) => isThere(ordinal) && !stayed.has(ordinal));
   const begun = decision.mark.map(
@@ -72,8 +72,8 @@ async function askNode(nodes: NodePort, key: TenantKey, ordinal: number): Promis
   }
 }
 
-/** Ordinals that confirmed; the others keep their mark and are told again. A node that is no more has nothing to confirm. */
-async function tellToStay(
+/** Ordinals that confirmed; the others keep their mark and are asked again. A node that is no more has nothing to confirm. */
+async function askToStay(
   { nodes, logger }: { readonly nodes: NodePort; readonly logger: Logger },
   key: TenantKey,
   ordinals: readonly number[],

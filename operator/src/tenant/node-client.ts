@@ -11,7 +11,7 @@ import { nodeUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/nam
 
 /** The nodes of tenants as the operator uses them. Every call may throw what the node answers, or `unavailable`. */
 export interface NodePort {
-  /** Repeatable: asks one node to hand over, or tells it to stay, and gives how far it is. */
+  /** Repeatable: asks one node to hand over, or to stay, and gives how far it is. */
   drain(tenant: TenantKey, pod: string, request: { readonly cancel: boolean }): Promise<DrainStatus>;
   putSource(tenant: TenantKey, definition: SourceDefinition): Promise<SourceAdded>;
   deleteSource(tenant: TenantKey, sourceId: string): Promise<void>;

@@ -41,7 +41,7 @@ export type TenantMemory = {
   readonly compared: Compared;
 };
 
-/** What a pass begins with, and below what it knows after the step that the name tells. */
+/** What a pass begins with, and below what it knows further on. */
 export type TenantStart = TenantReconcilerOptions & TenantMemory & { readonly key: TenantKey };
 export type Loaded = TenantStart & { readonly object: Stored<Tenant>; readonly tenant: TenantMetadata };
 export type Valid = Loaded & { readonly spec: TenantSpec };

@@ -13,8 +13,8 @@ const tenantsMax = 100_000;
 type Kept = { readonly memory: ScalingMemory; readonly decidedAtMs: number; readonly decision: SizeDecision };
 
 /**
- * The autoscaler's memory between passes: what was wished and changed lately. It is lost with the process; the first
- * decision of a new one counts as a wish for the size that is, so a restart never shortens the way down.
+ * The autoscaler's memory between passes: what was desired and changed lately. It is lost with the process; the size at
+ * the first decision of a new one counts as desired, so a restart never shortens the way down.
  */
 export class SizeKeeper {
   readonly #source: SampleSource;
@@ -75,5 +75,5 @@ export class SizeKeeper {
 }
 
 function startOf(current: number, nowMs: number): ScalingMemory {
-  return { ...emptyMemory, wishes: [{ atMs: nowMs, replicas: current }] };
+  return { ...emptyMemory, desired: [{ atMs: nowMs, replicas: current }] };
 }

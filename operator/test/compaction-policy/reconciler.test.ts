@@ -53,8 +53,8 @@ describe('a CompactionPolicy', () => {
     await cluster.applySource();
     await cluster.applyPolicy({ sourceSelector: { matchLabels: { tier: 'hot' } } });
     await cluster.policies.reconcile(hourly);
-    const told = cluster.catalog.policies.get('default/hourly');
-    assert.deepEqual([told?.enabled, told?.source_ids], [false, undefined]);
+    const declared = cluster.catalog.policies.get('default/hourly');
+    assert.deepEqual([declared?.enabled, declared?.source_ids], [false, undefined]);
     const policy = await cluster.api.get(compactionPolicies, hourly);
     assert.equal(conditionOf(policy, 'Ready'), 'True/NoMatchingSources');
   });
@@ -69,7 +69,7 @@ describe('a CompactionPolicy', () => {
     assert.deepEqual([cluster.writes, cluster.catalog.puts], [[], puts]);
   });
 
-  it('is told again to a catalog that was set up anew', async () => {
+  it('is declared again to a catalog that was set up anew', async () => {
     const cluster = await startWithTenant();
     await cluster.applyPolicy();
     await cluster.policies.reconcile(hourly);

@@ -26,7 +26,7 @@ const policy: Autoscaling = {
     scaleDown: { stabilizationWindowSeconds: 300, policies: [] },
   },
 };
-/** Without windows and bounds, so that a case shows the wish alone. */
+/** Without windows and bounds, so that a case shows the desired size alone. */
 const immediate: Autoscaling = {
   ...policy,
   behavior: {
@@ -163,7 +163,7 @@ describe('memory and queue', () => {
   const withMemory: Autoscaling = { ...immediate, memory: { scaleUpThreshold: 80 } };
   const withQueue: Autoscaling = { ...immediate, queue: { scaleUpWaitMs: 1_000 } };
 
-  it('the largest wish wins', () => {
+  it('the largest desired size wins', () => {
     const samples = measured(all(4, 50), 0, { memoryPercent: 95 });
     assert.deepEqual(decide({ autoscaling: withMemory, current: 4, samples }).target, 5);
   });
@@ -211,7 +211,7 @@ describe('memory and queue', () => {
 
 /** Decides every 15 s with the nodes following at once; gives the sizes. */
 function play(from: number, percents: readonly number[], autoscaling = policy): number[] {
-  let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: from }] };
+  let memory: ScalingMemory = { ...emptyMemory, desired: [{ atMs: startMs, replicas: from }] };
   let current = from;
   return percents.map((percent, step) => {
     const nowMs = startMs + step * 15_000;
@@ -239,13 +239,13 @@ describe('the way up and down', () => {
     assert.deepEqual(play(2, [400, 400]), [6, 12]);
   });
 
-  it('shrinks after 300 s without a higher wish', () => {
+  it('shrinks after 300 s in which no more was desired', () => {
     const sizes = play(10, all(22, 10));
     assert.deepEqual(sizes.slice(0, 20), all(20, 10));
     assert.equal(sizes[20], 2);
   });
 
-  it('keeps to the highest wish of the last 300 s', () => {
+  it('keeps to the highest size that was desired in the last 300 s', () => {
     const sizes = play(10, [...all(10, 10), 35, ...all(25, 10)]);
     assert.deepEqual(sizes.slice(0, 30), all(30, 10));
     assert.equal(sizes.at(-1), 2);
@@ -261,7 +261,7 @@ describe('the way up and down', () => {
   });
 
   it('does not shrink faster because the source was away in between', () => {
-    let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: 10 }] };
+    let memory: ScalingMemory = { ...emptyMemory, desired: [{ atMs: startMs, replicas: 10 }] };
     const step = (nowMs: number, samples: Samples) => {
       const decision = decideSize({
         autoscaling: policy,
@@ -280,7 +280,7 @@ describe('the way up and down', () => {
   });
 
   it('a clock that goes back never shortens the way down', () => {
-    const memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs + 100_000, replicas: 10 }] };
+    const memory: ScalingMemory = { ...emptyMemory, desired: [{ atMs: startMs + 100_000, replicas: 10 }] };
     const decision = decide({ autoscaling: policy, current: 10, memory, samples: measured(all(10, 10)) });
     assert.equal(decision.target, 10);
   });
@@ -288,7 +288,7 @@ describe('the way up and down', () => {
 
 /** A tenant under a load in cores: its nodes share it evenly, and follow each decision at once. */
 function carry(from: number, cores: readonly number[], autoscaling = policy): number[] {
-  let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: from }] };
+  let memory: ScalingMemory = { ...emptyMemory, desired: [{ atMs: startMs, replicas: from }] };
   let current = from;
   return cores.map((load, step) => {
     const nowMs = startMs + step * 15_000;
@@ -340,8 +340,8 @@ describe('a size that does not flap', () => {
 describe('a recommendation', () => {
   const recommend: Autoscaling = { ...policy, mode: 'Recommend' };
 
-  it('names where the way would end, at once, and again at each look', () => {
-    let memory: ScalingMemory = { ...emptyMemory, wishes: [{ atMs: startMs, replicas: 2 }] };
+  it('names where the way would end, at once, and again at each decision', () => {
+    let memory: ScalingMemory = { ...emptyMemory, desired: [{ atMs: startMs, replicas: 2 }] };
     const targets = Array.from({ length: 8 }, (_, step) => {
       const nowMs = startMs + step * 15_000;
       const nodes = pods(2).map((pod) => ({ pod, sampledAtMs: nowMs, cpuPercent: 400 }));
@@ -358,9 +358,9 @@ describe('a recommendation', () => {
     const decision = decide({
       autoscaling: recommend,
       current: 10,
-      memory: { ...emptyMemory, wishes: [{ atMs: startMs - 299_000, replicas: 10 }] },
+      memory: { ...emptyMemory, desired: [{ atMs: startMs - 299_000, replicas: 10 }] },
       samples: measured(all(10, 10)),
     });
-    assert.deepEqual([decision.target, decision.wished, decision.reason], [10, 2, 'Stabilizing']);
+    assert.deepEqual([decision.target, decision.desired, decision.reason], [10, 2, 'Stabilizing']);
   });
 });

@@ -48,7 +48,7 @@ describe('scale-in', () => {
     assert.deepEqual(decideHandOver(input), { size: 4, mark: [], drain: [], cancel: [2] });
   });
 
-  it('a higher wish that still is below the size cancels nothing', () => {
+  it('a higher desired size that still is below the size cancels nothing', () => {
     const input = { ...none, marked: new Set([4]), size: 5, wanted: 4 };
     assert.deepEqual(decideHandOver(input), { size: 5, mark: [], drain: [4], cancel: [] });
   });

@@ -59,7 +59,7 @@ describe('the Prometheus text format', () => {
 });
 
 describe('scraping nodes', () => {
-  it('gives a rate from the second look on', async () => {
+  it('gives a rate from the second reading on', async () => {
     const clock = new FakeClock();
     let cpu = 10;
     const metrics = () =>

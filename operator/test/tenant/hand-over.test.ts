@@ -65,7 +65,7 @@ describe('three nodes that become two', () => {
     assert.equal((await cluster.tenant()).status?.leaving?.[0]?.unflushedRows, 7);
   });
 
-  it('stay three when demand comes back, and the leaving one is told', async () => {
+  it('stay three when demand comes back, and the leaving one is asked to', async () => {
     const cluster = await startWith(3);
     cluster.nodes.stuck.add('hs-acme-2');
     await cluster.applyTenant(off(2));
@@ -78,7 +78,7 @@ describe('three nodes that become two', () => {
     assert.equal(await size(cluster), 3);
   });
 
-  it('tell a drained node to stay when demand comes back before its pod is gone', async () => {
+  it('ask a drained node to stay when demand comes back before its pod is gone', async () => {
     const cluster = await startWith(3);
     await cluster.applyTenant(off(2));
     await cluster.pass();

@@ -80,7 +80,7 @@ describe('a Tenant', () => {
     assert.equal(tenant.status?.endpoints?.service, 'http://hs-acme.default.svc:8000');
   });
 
-  it('causes no write when nothing has changed, however often it is looked at', async () => {
+  it('causes no write when nothing has changed, however often it is reconciled', async () => {
     const cluster = await BenchCluster.start();
     await cluster.applyTenant(off);
     await cluster.settle();
@@ -208,8 +208,8 @@ describe('a Tenant that is deleted', () => {
       'log-hs-acme-0',
       'log-hs-acme-1',
     ]);
-    const [told] = cluster.events.filter((event) => event.reason === 'VolumesRetained');
-    assert.match(told?.note ?? '', /hs-acme-data/);
+    const [event] = cluster.events.filter((event) => event.reason === 'VolumesRetained');
+    assert.match(event?.note ?? '', /hs-acme-data/);
     assert.deepEqual([...cluster.catalog.tenants], []);
   });
 

@@ -34,7 +34,7 @@ async function size(cluster: BenchCluster): Promise<number | undefined> {
   return (await cluster.api.get(statefulSets, base)).spec?.replicas;
 }
 
-const told = (cluster: BenchCluster, reason: string) =>
+const recorded = (cluster: BenchCluster, reason: string) =>
   cluster.events.filter((event) => event.reason === reason).map((event) => event.note);
 
 describe('a Tenant with autoscaling', () => {
@@ -47,7 +47,7 @@ describe('a Tenant with autoscaling', () => {
       [status?.lastScaling?.from, status?.lastScaling?.to, status?.lastScaling?.reason],
       [2, 4, 'AboveThreshold'],
     );
-    assert.deepEqual(told(cluster, 'ScaledUp'), [
+    assert.deepEqual(recorded(cluster, 'ScaledUp'), [
       'from 2 to 4 nodes: CPU 100 % of the request over 2 ready nodes, above 70 %',
     ]);
     await cluster.clock.advance(300_000);
@@ -64,10 +64,10 @@ describe('a Tenant with autoscaling', () => {
     const { status } = await cluster.tenant();
     assert.deepEqual([await size(cluster), status?.desiredReplicas, status?.recommendedReplicas], [2, 2, 4]);
     assert.equal(status?.lastScaling, undefined);
-    assert.deepEqual(told(cluster, 'Recommended'), [
+    assert.deepEqual(recorded(cluster, 'Recommended'), [
       '4 nodes instead of 2: CPU 100 % of the request over 2 ready nodes, above 70 %',
     ]);
-    assert.deepEqual(told(cluster, 'ScaledUp'), []);
+    assert.deepEqual(recorded(cluster, 'ScaledUp'), []);
     assert.deepEqual(cluster.nodes.calls, []);
   });
 

@@ -26,7 +26,7 @@ export type ScalingPolicy = Static<typeof ScalingPolicy>;
 
 const scalingPoliciesMax = 8;
 
-/** As in HPA v2: the wish that counts is the lowest (up) or the highest (down) of the stabilization window. */
+/** As in HPA v2: the desired size that counts is the lowest (up) or the highest (down) of the stabilization window. */
 export const ScalingBehavior = Type.Object(
   {
     metricsIntervalSeconds: Type.Integer({
