@@ -1,5 +1,6 @@
-export { type Operator, type OperatorOptions, startOperator } from './app.ts';
+export { type Operator, startOperator } from './app.ts';
 export { operatorIdentity } from './identity.ts';
+export type { OperatorOptions } from './options.ts';
 export {
   type CompactionPolicy,
   compactionPolicies,

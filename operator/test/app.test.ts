@@ -23,8 +23,9 @@ import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { HttpClient } from '@hybridstore/http';
 import { createMetrics, HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import { type Operator, type OperatorOptions, startOperator } from '../src/app.ts';
+import { type Operator, startOperator } from '../src/app.ts';
 import { operatorIdentity } from '../src/identity.ts';
+import type { OperatorOptions } from '../src/options.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
 import { type Tenant, tenants } from '../src/resources/custom-resources.ts';
 

@@ -6,7 +6,7 @@ import {
   type SourceDefinition,
 } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { orNothing } from '../or-nothing.ts';
 import { sharedServiceUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/names.ts';
 
 /** The metadata catalog as the operator uses it. Every call may throw what the catalog answers, or `unavailable`. */
@@ -73,13 +73,4 @@ export function createCatalogClient({ client, identity, systemNamespace }: Catal
 function policyParams(policyId: string): { readonly namespace: string; readonly policy: string } {
   const slash = policyId.indexOf('/');
   return { namespace: policyId.slice(0, slash), policy: policyId.slice(slash + 1) };
-}
-
-async function orNothing<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isHybridStoreError(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

@@ -6,7 +6,7 @@ import {
   tenantNode,
 } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { orNothing } from '../or-nothing.ts';
 import { nodeUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/names.ts';
 
 /** The nodes of tenants as the operator uses them. Every call may throw what the node answers, or `unavailable`. */
@@ -61,13 +61,4 @@ export function createNodeClient({ client, identity }: NodeClientOptions): NodeP
         }),
       ),
   };
-}
-
-async function orNothing<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isHybridStoreError(error, 'not_found')) return undefined;
-    throw error;
-  }
 }

@@ -1,0 +1,103 @@
+import {
+  kinds as builtIn,
+  type CacheChange,
+  type CachedKind,
+  type Caches,
+  type Controller,
+  formatKey,
+  type KubeObject,
+  keyOf,
+  type ObjectKey,
+  type Resource,
+} from '@hybridstore/controller-runtime';
+import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
+import { managedBy, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
+import { sharedServicesKey } from './shared-services/reconciler.ts';
+
+const ownKinds: readonly CachedKind[] = [tenants, dataSources, compactionPolicies].map((resource) => ({ resource }));
+/** Of built-in kinds only what the operator made. */
+const childKinds: readonly CachedKind[] = [
+  builtIn.statefulSets,
+  builtIn.deployments,
+  builtIn.pods,
+  builtIn.services,
+  builtIn.configMaps,
+  builtIn.serviceAccounts,
+  builtIn.persistentVolumeClaims,
+  builtIn.networkPolicies,
+  builtIn.podDisruptionBudgets,
+  builtIn.resourceQuotas,
+  builtIn.limitRanges,
+].map((resource) => ({ resource, labelSelector: `app.kubernetes.io/managed-by=${managedBy}` }));
+
+export const cachedKinds: readonly CachedKind[] = [...ownKinds, ...childKinds];
+
+/** Against whatever no watch showed. */
+const resyncMs = 300_000;
+/** A pass over the shared services reads every tenant: a burst of new ones needs one, not one for each. */
+const sharedGatherMs = 250;
+
+export type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shared', Controller>>;
+
+/**
+ * Which change wakes whom:
+ *
+ *   Tenant            ← its own changes; children and pods by owner or label
+ *   DataSource        ← its own changes; its Tenant's
+ *   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
+ *   shared services   ← their children; arrivals and departures of tenants, sizes of their sets
+ */
+export function connectWatches(caches: Caches, controllers: Controllers): void {
+  watchTenants(caches, controllers.tenant);
+  watchSources(caches, controllers.source);
+  watchPolicies(caches, controllers.policy);
+  watchShared(caches, controllers.shared);
+}
+
+function watchTenants(caches: Caches, controller: Controller): void {
+  controller.watch(caches.informer(tenants));
+  controller.resync(caches.informer(tenants), resyncMs);
+  for (const { resource } of childKinds)
+    controller.watch(caches.informer(resource), ({ object }) => tenantKeyOf(object));
+}
+
+function watchSources(caches: Caches, controller: Controller): void {
+  controller.watch(caches.informer(dataSources));
+  controller.watch(caches.informer(tenants), ({ object }) => dependents(caches, dataSources, keyOf(object)));
+}
+
+function watchPolicies(caches: Caches, controller: Controller): void {
+  const ofTenant = (key: ObjectKey) => dependents(caches, compactionPolicies, key);
+  controller.watch(caches.informer(compactionPolicies));
+  controller.watch(caches.informer(tenants), ({ object }) => ofTenant(keyOf(object)));
+  controller.watch(caches.informer(dataSources), ({ object }) => tenantKeyOf(object).flatMap(ofTenant));
+}
+
+function watchShared(caches: Caches, controller: Controller): void {
+  const gathered = { gatherMs: sharedGatherMs };
+  const keysIf = (concerns: boolean) => (concerns ? [sharedServicesKey] : []);
+  controller.watch(caches.informer(tenants), ({ type }) => keysIf(type !== 'updated'), gathered);
+  for (const { resource } of childKinds)
+    controller.watch(caches.informer(resource), ({ object }) => keysIf(isShared(object)), gathered);
+  controller.watch(caches.informer(builtIn.statefulSets), (change) => keysIf(hasResized(change)), gathered);
+}
+
+/** Objects that name the Tenant as theirs. */
+function dependents(caches: Caches, resource: Resource, tenant: ObjectKey): readonly ObjectKey[] {
+  return caches.informer(resource).cache.byIndex('parent', formatKey(tenant)).map(keyOf);
+}
+
+/** Children of tenants wear its name: owner references alone would miss volumes and pods. */
+function tenantKeyOf(object: KubeObject): readonly ObjectKey[] {
+  const { namespace } = object.metadata;
+  const name = tenantNameOf(object);
+  return name === undefined || namespace === undefined ? [] : [{ namespace, name }];
+}
+
+function isShared({ metadata }: KubeObject): boolean {
+  return metadata.labels?.[sharedServiceLabel] !== undefined;
+}
+
+function hasResized(change: CacheChange<builtIn.StatefulSet>): boolean {
+  return change.type !== 'updated' || change.object.spec?.replicas !== change.previous.spec?.replicas;
+}
