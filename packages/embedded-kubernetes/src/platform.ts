@@ -3,7 +3,7 @@ import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import { kubeError, listAll, type Pod, pods } from '@hybridstore/controller-runtime';
-import type { Clock, Logger } from '@hybridstore/runtime';
+import { type Clock, type Logger, systemDisk } from '@hybridstore/runtime';
 import { EmbeddedApiServer } from './api/api-server.ts';
 import { Controllers } from './controllers/run-controllers.ts';
 import { listenOnHost } from './kubelet/host-port.ts';
@@ -78,7 +78,7 @@ export class EmbeddedPlatform {
 
   /** Opens the folder and ends what a killed platform left running; pods start with `start`. */
   static async open(options: EmbeddedPlatformOptions): Promise<EmbeddedPlatform> {
-    const { journal, records } = await Journal.open(join(options.folder, 'objects.ndjson'));
+    const { journal, records } = await Journal.open(systemDisk, join(options.folder, 'objects.ndjson'));
     const { clock, fieldManager, reportingController = fieldManager } = options;
     const kube = new EmbeddedApiServer({ clock, fieldManager, reportingController, journal, records });
     const platform = new EmbeddedPlatform(options, journal, kube, await LoopbackNetwork.claim());

@@ -3,8 +3,8 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { configMaps, customResourceDefinitions, namespaces } from '@hybridstore/controller-runtime';
-import { isHybridStoreError } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import { type Disk, isDiskFull, isErrno, isHybridStoreError, systemDisk } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock, MemoryDisk, osError } from '@hybridstore/test-kit';
 import { buildWidget, widgetDefinition, widgets } from '../../controller-runtime/test/kube/widget.ts';
 import { EmbeddedApiServer } from '../src/api/api-server.ts';
 import { Journal } from '../src/storage/journal.ts';
@@ -16,8 +16,8 @@ const configMap = (name: string, data = {}) => ({
   data,
 });
 
-async function open(path: string) {
-  const { journal, records } = await Journal.open(path);
+async function open(path: string, disk: Disk = systemDisk) {
+  const { journal, records } = await Journal.open(disk, path);
   return {
     journal,
     records,
@@ -107,7 +107,7 @@ describe('journal of the embedded API server', () => {
     const lines = readFileSync(path, 'utf8').split('\n');
     writeFileSync(path, [lines[0], 'rot', ...lines.slice(1)].join('\n'));
     await assert.rejects(
-      Journal.open(path),
+      Journal.open(systemDisk, path),
       (error) => isHybridStoreError(error, 'corrupt') && error.message.includes(':2:'),
     );
   });
@@ -124,7 +124,7 @@ describe('journal of the embedded API server', () => {
   it('the file is rewritten when dead records outnumber live ones', async () => {
     using folder = createTemporaryFolder();
     const path = join(folder.path, 'objects.ndjson');
-    const { journal } = await Journal.open(path);
+    const { journal } = await Journal.open(systemDisk, path);
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', uid: 'u', resourceVersion: '1' } };
     for (let revision = 1; revision <= 20_002; revision += 1)
       journal.append({ revision, collection: 'c', key: 'a', object });
@@ -155,5 +155,70 @@ describe('journal of the embedded API server', () => {
       isHybridStoreError(error, 'not_found'),
     );
     await second.journal.close();
+  });
+});
+
+describe('journal of the embedded API server on a faulty disk', () => {
+  const path = '/data/objects.ndjson';
+  const hasCode = (code: string) => (error: unknown) => isErrno(error, code);
+  const namesIn = async (disk: MemoryDisk) => {
+    const { journal, server } = await open(path, disk);
+    const { items } = await server.list(configMaps);
+    await journal.close();
+    return items.map((item) => item.metadata.name);
+  };
+
+  it('an answered write survives the crash, and a torn one is dropped without what stands before it', async () => {
+    for (const tear of [0, 0.3, 0.9]) {
+      const disk = new MemoryDisk();
+      const { server } = await open(path, disk);
+      await server.create(configMaps, configMap('answered'));
+      disk.hang = (operation) => operation === 'datasync';
+      void server.create(configMaps, configMap('torn'));
+      await new Promise((resolve) => setImmediate(resolve));
+      disk.crash(() => tear);
+      assert.deepEqual(await namesIn(disk), ['answered'], `${tear} of the last line`);
+    }
+  });
+
+  it('after a failed sync nothing is answered any more, and a restart finds what was answered', async () => {
+    const disk = new MemoryDisk();
+    const { server } = await open(path, disk);
+    await server.create(configMaps, configMap('answered'));
+    disk.fault = (operation) => (operation === 'datasync' ? osError('EIO') : undefined);
+    await assert.rejects(server.create(configMaps, configMap('failed')), hasCode('EIO'));
+    disk.fault = () => undefined;
+    // The kernel takes the failed bytes for clean: only a new process that reads them again knows what is there.
+    await assert.rejects(server.create(configMaps, configMap('later')), hasCode('EIO'));
+    disk.crash();
+    assert.deepEqual(await namesIn(disk), ['answered']);
+  });
+
+  it('a full disk fails the write, and leaves a journal that a restart reads', async () => {
+    const disk = new MemoryDisk();
+    const { server } = await open(path, disk);
+    await server.create(configMaps, configMap('answered'));
+    disk.capacityBytes = disk.usedBytes + 20;
+    await assert.rejects(server.create(configMaps, configMap('failed')), isDiskFull);
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
+    disk.kill();
+    assert.deepEqual(await namesIn(disk), ['answered']);
+  });
+
+  it('a crash at any step of the rewrite at start loses nothing and leaves no file beside', async () => {
+    const steps = ['open', 'write', 'datasync', 'rename', 'syncFolder'] as const;
+    for (const step of steps) {
+      const disk = new MemoryDisk();
+      const first = await open(path, disk);
+      await first.server.create(configMaps, configMap('answered'));
+      await first.journal.close();
+      disk.fault = (operation, where) =>
+        operation === step && (step !== 'open' || where !== path) ? osError('EIO') : undefined;
+      await assert.rejects(open(path, disk), hasCode('EIO'), step);
+      disk.fault = () => undefined;
+      disk.crash();
+      assert.deepEqual(await namesIn(disk), ['answered'], step);
+      assert.deepEqual(await disk.list('/data'), ['objects.ndjson'], step);
+    }
   });
 });

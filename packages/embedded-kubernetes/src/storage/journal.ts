@@ -1,13 +1,12 @@
-import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { KubeObject, Stored } from '@hybridstore/controller-runtime';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { type Disk, type DiskFile, HybridStoreError, isTemporaryName, replaceFileDurably } from '@hybridstore/runtime';
 
 /**
  * The embedded API server's memory across restarts: one file of JSON lines, each the new state of one object (or its
  * removal). Appends are written in batches, one write and one fdatasync in flight, all waiters released together.
  * At start the file is read, a torn last line (a crash in mid-write) is dropped, and the file is rewritten with the live
- * objects only: written beside, synced, renamed, folder synced.
+ * objects only: written beside, synced, renamed, folder synced. It holds Secrets, so nobody else may read it.
  */
 export type JournalRecord = {
   readonly revision: number;
@@ -22,8 +21,11 @@ const rewriteFactor = 8;
 const rewriteRecordsMin = 20_000;
 
 export class Journal {
+  readonly #disk: Disk;
   readonly #path: string;
-  #file: FileHandle;
+  #file: DiskFile;
+  /** Where the next append goes. */
+  #bytes = 0;
   #pending: string[] = [];
   #writing: Promise<void> | undefined;
   #failure: unknown;
@@ -31,16 +33,21 @@ export class Journal {
   #last: JournalRecord | undefined;
   readonly #live = new Map<string, string>();
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(disk: Disk, path: string, file: DiskFile) {
+    this.#disk = disk;
     this.#path = path;
     this.#file = file;
   }
 
   /** Opens (or begins) the journal and gives what it holds. Throws `corrupt` when a line in the middle is unreadable. */
-  static async open(path: string): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
-    await mkdir(dirname(path), { recursive: true });
-    const records = parseRecords(await readIfThere(path), path);
-    const journal = new Journal(path, await open(path, 'a'));
+  static async open(
+    disk: Disk,
+    path: string,
+  ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
+    await disk.createFolder(dirname(path));
+    await removeUnfinished(disk, dirname(path));
+    const records = parseRecords(await readIfThere(disk, path), path);
+    const journal = new Journal(disk, path, await disk.open(path));
     for (const record of records) journal.#remember(record, JSON.stringify(record));
     await journal.#rewrite();
     return { journal, records };
@@ -74,8 +81,10 @@ export class Journal {
     const batch = this.#pending;
     this.#pending = [];
     try {
-      await this.#file.appendFile(`${batch.join('\n')}\n`);
+      const bytes = Buffer.from(`${batch.join('\n')}\n`);
+      await this.#file.write(bytes, this.#bytes);
       await this.#file.datasync();
+      this.#bytes += bytes.length;
       if (this.#records > rewriteRecordsMin && this.#records > this.#live.size * rewriteFactor) await this.#rewrite();
     } catch (error) {
       // What reached the disk is unknown from here on, so nothing may be acknowledged any more.
@@ -86,17 +95,14 @@ export class Journal {
 
   /** Only live objects survive; the last record keeps the revision counter where it was. */
   async #rewrite(): Promise<void> {
-    const beside = `${this.#path}.new`;
     const isLastRemoval = this.#last !== undefined && this.#last.object === undefined;
     const lines = [...this.#live.values(), ...(isLastRemoval ? [JSON.stringify(this.#last)] : [])];
-    const file = await open(beside, 'w');
     // Appends that wait are in `#live` too: writing them twice is harmless, losing them is not.
-    await file.writeFile([...lines, ''].join('\n'));
-    await file.datasync();
-    await rename(beside, this.#path);
-    await syncFolder(dirname(this.#path));
+    const bytes = Buffer.from([...lines, ''].join('\n'));
+    await replaceFileDurably(this.#disk, this.#path, bytes);
     await this.#file.close();
-    this.#file = file;
+    this.#file = await this.#disk.open(this.#path);
+    this.#bytes = bytes.length;
     this.#records = lines.length;
   }
 
@@ -108,13 +114,13 @@ export class Journal {
   }
 }
 
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
-    throw error;
-  }
+async function readIfThere(disk: Disk, path: string): Promise<string> {
+  return (await disk.stat(path)) === undefined ? '' : (await disk.readFile(path)).toString();
+}
+
+/** What a crash in mid-rewrite left beside the journal. */
+async function removeUnfinished(disk: Disk, folder: string): Promise<void> {
+  for (const name of await disk.list(folder)) if (isTemporaryName(name)) await disk.remove(join(folder, name));
 }
 
 function parseRecords(text: string, path: string): JournalRecord[] {
@@ -128,14 +134,5 @@ function parseRecord(line: string, place: string): JournalRecord {
     return JSON.parse(line) as JournalRecord; // written by this class only
   } catch (cause) {
     throw new HybridStoreError('corrupt', `${place}: expected a journal record in JSON`, { place }, { cause });
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
