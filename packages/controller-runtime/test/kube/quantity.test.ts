@@ -33,6 +33,19 @@ describe('quantities', () => {
     assert.ok(!isSameQuantity('x', 'x'));
   });
 
+  // What a number in floating point, or a whole one before its suffix, would lose.
+  const exact: [string, bigint][] = [
+    ['9007199254740993', 9_007_199_254_740_993_000_000_000n],
+    ['9007199254740993n', 9_007_199_254_740_993n],
+    ['0.1', 100_000_000n],
+    ['1.5Gi', 1_610_612_736_000_000_000n],
+    ['0.5k', 500_000_000_000n],
+    ['15e-1', 1_500_000_000n],
+    ['1E3', 1_000_000_000_000n],
+    ['7Ei', 7n * 2n ** 60n * 1_000_000_000n],
+  ];
+  for (const [text, nanos] of exact) it(`${text} is exact`, () => assert.equal(parseQuantityNanos(text), nanos));
+
   it('fractions below a billionth are rounded up', () => assert.equal(parseQuantityNanos('0.0000000001'), 1n));
 
   it('amounts read as numbers', () => {
