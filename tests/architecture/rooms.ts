@@ -119,6 +119,13 @@ const packageRooms: readonly Room[] = [
     mayImport: [our('runtime'), anyNode, npm('@kubernetes/client-node', 'undici'), inside(`${controllerRuntime}/kube`)],
   },
   {
+    name: 'controller-runtime/kinds',
+    files: file(`${controllerRuntime}/kube/kinds.ts`),
+    // For the generated types alone.
+    mayImport: [npm('@kubernetes/client-node'), inside(`${controllerRuntime}/kube`)],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'controller-runtime',
     files: inside(controllerRuntime),
     mayImport: [our('runtime'), pureNode, npm('jsonpath-plus'), inside(controllerRuntime)],

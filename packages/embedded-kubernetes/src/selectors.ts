@@ -62,6 +62,8 @@ function isExpressionMet(
       return value !== undefined;
     case 'DoesNotExist':
       return value === undefined;
+    default:
+      return false; // the API server takes no other, so nothing it selects is known
   }
 }
 

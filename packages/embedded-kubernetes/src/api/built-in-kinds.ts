@@ -401,7 +401,7 @@ function validateContainers(object: KubeObject): FieldError[] {
 function validateMounts(object: KubeObject): FieldError[] {
   const { spec } = object as kinds.StatefulSet;
   const pod = spec?.template.spec;
-  const claims = spec?.volumeClaimTemplates?.map((claim) => claim.metadata.name) ?? [];
+  const claims = spec?.volumeClaimTemplates?.map((claim) => claim.metadata?.name) ?? [];
   const known = new Set([...claims, ...(pod?.volumes ?? []).map((volume) => volume.name)]);
   return (pod?.containers ?? []).flatMap((container, c) =>
     (container.volumeMounts ?? []).flatMap((mount, m): FieldError[] =>

@@ -36,7 +36,9 @@ export class Mirror<T extends KubeObject> {
     return [...this.#objects.values()];
   }
 
-  get(namespace: string | undefined, name: string): Stored<T> | undefined {
+  /** References may lack a name: they name nothing. */
+  get(namespace: string | undefined, name: string | undefined): Stored<T> | undefined {
+    if (name === undefined) return undefined;
     return this.#objects.get(formatKey(namespace === undefined ? { name } : { namespace, name }));
   }
 

@@ -39,7 +39,7 @@ function decideClaims(set: Stored<StatefulSet>, claims: readonly Stored<Persiste
   );
   return wantedOrdinals(set)
     .flatMap((ordinal) => buildClaims(set, ordinal))
-    .filter((claim) => !names.has(claim.metadata.name ?? ''))
+    .filter((claim) => !names.has(claim.metadata?.name ?? ''))
     .map((claim) => ({ kind: 'create-claim', claim }));
 }
 
@@ -50,9 +50,9 @@ function buildClaims(set: Stored<StatefulSet>, ordinal: number): PersistentVolum
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: {
-      name: `${template.metadata.name}-${set.metadata.name}-${ordinal}`,
+      name: `${template.metadata?.name}-${set.metadata.name}-${ordinal}`,
       ...(set.metadata.namespace === undefined ? {} : { namespace: set.metadata.namespace }),
-      labels: { ...set.spec?.selector.matchLabels, ...template.metadata.labels },
+      labels: { ...set.spec?.selector.matchLabels, ...template.metadata?.labels },
       ...(isDeletedWithSet ? { ownerReferences: [buildControllerReference(set)] } : {}),
     },
   }));
@@ -108,7 +108,7 @@ function decideClaimRemoval(
     .filter((claim) => claim.metadata.namespace === set.metadata.namespace)
     .filter((claim) =>
       (set.spec?.volumeClaimTemplates ?? []).some((template) =>
-        claim.metadata.name.startsWith(`${template.metadata.name}-${set.metadata.name}-`),
+        claim.metadata.name.startsWith(`${template.metadata?.name}-${set.metadata.name}-`),
       ),
     )
     .filter((claim) => !wanted.includes(ordinalOf(claim.metadata.name)) && !pods.has(ordinalOf(claim.metadata.name)))
@@ -119,8 +119,8 @@ function buildOrdinal(set: Stored<StatefulSet>, ordinal: number): Pod {
   const name = `${set.metadata.name}-${ordinal}`;
   const template = set.spec?.template ?? { spec: { containers: [] } };
   const claimed = (set.spec?.volumeClaimTemplates ?? []).map((claim) => ({
-    name: claim.metadata.name ?? '',
-    persistentVolumeClaim: { claimName: `${claim.metadata.name}-${name}` },
+    name: claim.metadata?.name ?? '',
+    persistentVolumeClaim: { claimName: `${claim.metadata?.name}-${name}` },
   }));
   const others = (template.spec.volumes ?? []).filter((volume) => !claimed.some((claim) => claim.name === volume.name));
   return buildPod(set, template, name, {

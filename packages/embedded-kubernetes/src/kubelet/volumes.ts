@@ -4,9 +4,9 @@ import type { ConfigMap, PersistentVolumeClaim, Pod, Secret, Stored, Volume } fr
 
 /** Objects that volumes are made from, by namespace and name. */
 export interface VolumeSources {
-  configMap(namespace: string, name: string): Stored<ConfigMap> | undefined;
-  secret(namespace: string, name: string): Stored<Secret> | undefined;
-  claim(namespace: string, name: string): Stored<PersistentVolumeClaim> | undefined;
+  configMap(namespace: string, name: string | undefined): Stored<ConfigMap> | undefined;
+  secret(namespace: string, name: string | undefined): Stored<Secret> | undefined;
+  claim(namespace: string, name: string | undefined): Stored<PersistentVolumeClaim> | undefined;
 }
 
 export type VolumeFolders = { readonly byName: ReadonlyMap<string, string>; readonly missing: readonly string[] };
