@@ -41,7 +41,7 @@ describe('embedded API server', () => {
     assert.equal(seen, watchEventsMax + 1);
   });
 
-  it('history is a window: what fell out of it is gone, what is in it is told', async () => {
+  it('history is a window: what fell out of it is gone, what is in it is reported', async () => {
     const versions: string[] = [];
     for (let i = 0; i < 30; i += 1)
       versions.push((await server.create(configMaps, configMap(`c${i}`))).metadata.resourceVersion);
@@ -144,7 +144,7 @@ describe('embedded API server', () => {
 
     const { apiVersion, kind } = widgets;
     await server.patchStatus(widgets, { apiVersion, kind, metadata: key, status: { phase: 'Ready' } });
-    await server.mergePatch(widgets, key, { metadata: { finalizers: ['test.hybridstore.dev/tidy'] } });
+    await server.mergePatch(widgets, key, { metadata: { finalizers: ['test.hybridstore.dev/hold'] } });
     await server.mergePatch(widgets, key, { spec: { color: 'green' } });
     const refused = (text: string) => (error: unknown) =>
       isHybridStoreError(error, 'invalid_request') && error.message.includes(text);

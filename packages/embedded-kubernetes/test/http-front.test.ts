@@ -223,7 +223,7 @@ describe('HTTP front of the embedded API server', () => {
     assert.deepEqual(events[1]?.object.metadata.annotations, { 'k8s.io/initial-events-end': 'true' });
   });
 
-  it('a watch from a forgotten version tells so in the stream', async () => {
+  it('a watch from a forgotten version says so in the stream', async () => {
     await api.apply(widgets, buildWidget('changed'));
     api.store.compactHistory();
     const { status, json } = await call('/apis/test.hybridstore.dev/v1/widgets?watch=1&resourceVersion=1');

@@ -56,7 +56,7 @@ describe('CEL rules', () => {
   ];
   for (const rule of truths) it(`${rule} holds`, () => assert.deepEqual(judge(rule, spec, undefined, properties), []));
 
-  it('a failed rule tells its message, or itself', () => {
+  it('a failed rule gives its message, or itself', () => {
     assert.deepEqual(judge('self.a > 1', spec), ['spec: Invalid value: failed rule: self.a > 1']);
     assert.deepEqual(judge({ rule: 'self.a > 1', message: ' too small ' }, spec), ['spec: Invalid value: too small']);
   });

@@ -23,7 +23,7 @@ export type ControllerOptions = Omit<WorkQueueOptions, 'clock' | 'random'> & {
   readonly metrics?: MachineMetrics;
   /** Keys reconciled at once. */
   readonly workers?: number;
-  /** A reconcile that takes longer is told to stop by its signal and fails. */
+  /** A reconcile that takes longer is stopped by its signal and fails. */
   readonly reconcileMsMax?: number;
 };
 
@@ -69,7 +69,7 @@ export class Controller {
     });
   }
 
-  /** Enqueues every cached object again and again, against whatever no event told of. Starts with `run`. */
+  /** Enqueues every cached object again and again, against whatever no event reported. Starts with `run`. */
   resync<T extends KubeObject>(informer: Informer<T>, intervalMs: number): void {
     this.#resyncs.push({ intervalMs, keys: () => informer.cache.list().map(keyOf) });
   }

@@ -31,16 +31,16 @@ export class Informer<T extends KubeObject = KubeObject> {
   constructor(options: InformerOptions<T>) {
     this.resource = options.resource;
     this.cache = new ObjectCache(options.indexes);
-    const tell = (changes: readonly CacheChange<T>[]) => this.#tell(changes);
+    const notify = (changes: readonly CacheChange<T>[]) => this.#notify(changes);
     this.#reflector = new Reflector({
       ...options,
       sink: {
         replace: (objects, version) => {
-          tell(this.cache.replace(objects, version));
+          notify(this.cache.replace(objects, version));
           this.#markSynced();
         },
-        put: (object) => tell(this.cache.put(object)),
-        remove: (object) => tell(this.cache.remove(object)),
+        put: (object) => notify(this.cache.put(object)),
+        remove: (object) => notify(this.cache.remove(object)),
         advance: (version) => this.cache.advance(version),
       },
     });
@@ -73,7 +73,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     }
   }
 
-  #tell(changes: readonly CacheChange<T>[]): void {
+  #notify(changes: readonly CacheChange<T>[]): void {
     for (const change of changes) for (const handler of this.#handlers) handler(change);
   }
 

@@ -71,7 +71,7 @@ export class ObjectCache<T extends KubeObject> {
     return found;
   }
 
-  /** Takes over a whole list; gives what changed, deletions nobody told of included. */
+  /** Takes over a whole list; gives what changed, deletions that no event reported included. */
   replace(objects: readonly Stored<T>[], version: string): CacheChange<T>[] {
     const listed = new Map(objects.map((object) => [formatKey(keyOf(object)), object]));
     const missing = [...this.#objects].filter(([key]) => !listed.has(key)).map(([, object]) => object);

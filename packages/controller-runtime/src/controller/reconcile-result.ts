@@ -1,10 +1,10 @@
 /** What a reconcile may answer. Failures are thrown and mapped in requeue.ts. */
 export type ReconcileResult =
-  /** The world is as wished; only a change brings the key back. */
+  /** The world is as desired; only a change brings the key back. */
   | { readonly kind: 'done' }
-  /** As wished for now; look again after a time (a schedule, a retention). */
+  /** As desired for now; reconciled again after a time (a schedule, a retention). */
   | { readonly kind: 'requeue'; readonly afterMs: number }
-  /** Something else has to happen first, which a watch will tell; the time is the net below it. */
+  /** Something else has to happen first, which a watch will report; the time is the net below it. */
   | { readonly kind: 'wait'; readonly reason: string; readonly afterMs: number };
 
 const doneResult: ReconcileResult = Object.freeze({ kind: 'done' });

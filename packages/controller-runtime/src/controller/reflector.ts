@@ -43,7 +43,7 @@ export const watchSecondsMin = 300;
 export const watchSilenceMsMax = 150_000;
 const backoffBaseMs = 800;
 const backoffCapMs = 30_000;
-/** A watch that ends sooner and told nothing counts as a failure, or a server that ends all at once would be hammered. */
+/** A watch that ends sooner and reported nothing counts as a failure, or a server that ends all at once would be hammered. */
 const watchMsMin = 1_000;
 
 export class Reflector<T extends KubeObject> {

@@ -48,7 +48,7 @@ function isNodeApplied(node: FieldsV1, desired: unknown, observed: unknown, isAm
 }
 
 /**
- * A leaf holds at least what was wished: defaults may have filled in more below it. Had anyone else written it, the
+ * A leaf holds at least what is desired: defaults may have filled in more below it. Had anyone else written it, the
  * API server would have taken the path from this manager's record.
  */
 function isLeafApplied(desired: unknown, observed: unknown, isAmount: boolean): boolean {
@@ -75,7 +75,7 @@ function isMapApplied(
   observed: Fields,
   isAmount: boolean,
 ): boolean {
-  const names = Object.keys(desired).filter((name) => isWish(desired[name], node[`f:${name}`]));
+  const names = Object.keys(desired).filter((name) => isDesired(desired[name], node[`f:${name}`]));
   if (names.length !== elements.length) return false;
   return names.every((name) => {
     const child = node[`f:${name}`];
@@ -85,8 +85,8 @@ function isMapApplied(
   });
 }
 
-/** Absent values wish nothing; an empty keyed list owns no path, so it is not recorded. */
-function isWish(value: unknown, recorded: FieldsV1 | undefined): boolean {
+/** An absent value is no desire; an empty keyed list owns no path, so it is not recorded. */
+function isDesired(value: unknown, recorded: FieldsV1 | undefined): boolean {
   if (value === undefined || value === null) return false;
   return recorded !== undefined || !Array.isArray(value) || value.length > 0;
 }
@@ -130,7 +130,7 @@ function isItemApplied(
   return wanted !== undefined && found !== undefined && isNodeApplied(node, wanted, found, false);
 }
 
-/** A key that is absent from the wish was filled by a default (a port's protocol). */
+/** A key that is absent from what is desired was filled by a default (a port's protocol). */
 function mayHaveKey(item: Fields, key: Fields): boolean {
   return Object.keys(key).every((name) => item[name] === undefined || isJsonEqual(item[name], key[name]));
 }

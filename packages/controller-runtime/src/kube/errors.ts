@@ -1,7 +1,7 @@
 import { type ErrorCode, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 
 /**
- * What an API server says went wrong, as the one error class of the house. The receiver sorts by `code`; the finer
+ * What an API server says went wrong, as the one error class of the code base. The receiver sorts by `code`; the finer
  * distinctions it may need (`AlreadyExists`, an apply conflict, `Expired`) travel in `details.reason`, which is the
  * API server's own closed set. Source: apimachinery `metav1.StatusReason` and `metav1.CauseType`.
  */

@@ -31,7 +31,7 @@ export function toConditions(
   });
 }
 
-/** The judgements whose status or reason is new: what an Event should tell. */
+/** The judgements whose status or reason is new: what an Event should report. */
 export function findTransitions(
   judgements: readonly Judgement[],
   previous: readonly Condition[],

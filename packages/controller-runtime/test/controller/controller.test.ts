@@ -118,7 +118,7 @@ describe('controller', () => {
     await running;
   });
 
-  it('a slow key does not hold up the others, and is told to stop at its limit', async () => {
+  it('a slow key does not hold up the others, and is stopped at its limit', async () => {
     const seen: string[] = [];
     const { clock, controller, stop, running } = buildController(
       async (key, signal) => {

@@ -16,18 +16,18 @@ describe('reflector and informer', () => {
   let kube: ScriptedKube;
   let clock: FakeClock;
   let informer: Informer;
-  let told: string[];
+  let changes: string[];
   let stop: AbortController;
   let running: Promise<void>;
 
   beforeEach(() => {
     kube = new ScriptedKube();
     clock = new FakeClock();
-    told = [];
+    changes = [];
     stop = new AbortController();
     informer = new Informer({ kube, resource: configMaps, clock, random: () => 0.5, logger: silentLogger });
     informer.onChange((change) =>
-      told.push(`${change.type} ${change.object.metadata.name} ${change.object.metadata.resourceVersion}`),
+      changes.push(`${change.type} ${change.object.metadata.name} ${change.object.metadata.resourceVersion}`),
     );
   });
   afterEach(async () => {
@@ -42,7 +42,7 @@ describe('reflector and informer', () => {
   it('lists, then watches from the version of the list', async () => {
     kube.lists = [{ items: [item('a', 3)], resourceVersion: '5' }];
     await start();
-    assert.deepEqual(told, ['added a 3']);
+    assert.deepEqual(changes, ['added a 3']);
     assert.ok(informer.hasSynced);
     assert.equal(kube.current.options.resourceVersion, '5');
     assert.equal(informer.cache.version, '5');
@@ -54,7 +54,7 @@ describe('reflector and informer', () => {
       { items: [item('b', 2)], resourceVersion: '5' },
     ];
     await start();
-    assert.deepEqual(told, ['added a 1', 'added b 2']);
+    assert.deepEqual(changes, ['added a 1', 'added b 2']);
     assert.equal(kube.listCount, 2);
   });
 
@@ -81,16 +81,16 @@ describe('reflector and informer', () => {
     assert.equal(informer.cache.version, '90');
   });
 
-  it('an expired version lists again and tells of what went missing in between', async () => {
+  it('an expired version lists again and reports what went missing in between', async () => {
     kube.lists = [
       { items: [item('kept', 1), item('lost', 2), item('moved', 3)], resourceVersion: '5' },
       { items: [item('kept', 1), item('moved', 40), item('new', 41)], resourceVersion: '50' },
     ];
     await start();
-    told.length = 0;
+    changes.length = 0;
     kube.current.fail(expired);
     await clock.advance(0);
-    assert.deepEqual(told, ['deleted lost 2', 'updated moved 40', 'added new 41']);
+    assert.deepEqual(changes, ['deleted lost 2', 'updated moved 40', 'added new 41']);
     assert.equal(kube.current.options.resourceVersion, '50');
   });
 
@@ -144,12 +144,12 @@ describe('reflector and informer', () => {
     assert.ok(kube.watches.length <= 8, `${kube.watches.length} watches in 30 s`);
   });
 
-  it('a known version told twice is told on once', async () => {
+  it('a known version that comes twice is reported once', async () => {
     kube.lists = [{ items: [item('a', 3)], resourceVersion: '5' }];
     await start();
     kube.current.send({ type: 'MODIFIED', object: item('a', 3) });
     await clock.advance(0);
-    assert.deepEqual(told, ['added a 3']);
+    assert.deepEqual(changes, ['added a 3']);
   });
 
   it('deletions leave cache and indexes', async () => {

@@ -166,7 +166,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         await rejects(change, 'invalid_request', /spec.owner: Invalid value: "bert": owner is immutable/);
       });
 
-      it('several mistakes are told together with their causes', async () => {
+      it('several mistakes are reported together with their causes', async () => {
         const input = { ...widget('many'), spec: { size: -1, color: 'blue' } } as unknown as Widget; // wrong on purpose
         const error = await rejects(kube.create(widgets, input), 'invalid_request', /is invalid: \[/);
         assert.ok(isHybridStoreError(error));
@@ -211,10 +211,10 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         const patched = await kube.mergePatch(
           widgets,
           key('apart'),
-          { status: { phase: 'Told' }, spec: { size: 50 } },
+          { status: { phase: 'Reported' }, spec: { size: 50 } },
           { subresource: 'status' },
         );
-        assert.equal(patched.status?.phase, 'Told');
+        assert.equal(patched.status?.phase, 'Reported');
         assert.equal(patched.spec.size, 1);
       });
 
@@ -250,16 +250,16 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       });
 
       it('an apply that changes nothing keeps the version, and isApplied foretells it', async () => {
-        const wish = widget('steady', { parts: [{ name: 'wheel', count: 2 }], labels: { a: '1' } });
-        const first = await kube.apply(widgets, wish);
-        assert.ok(isApplied(wish, first, { manager: kube.fieldManager }));
-        const second = await kube.apply(widgets, wish);
+        const desired = widget('steady', { parts: [{ name: 'wheel', count: 2 }], labels: { a: '1' } });
+        const first = await kube.apply(widgets, desired);
+        assert.ok(isApplied(desired, first, { manager: kube.fieldManager }));
+        const second = await kube.apply(widgets, desired);
         assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
       });
 
-      it('isApplied sees drift, wishes that were added and wishes that were dropped', async () => {
-        const wish = widget('drifting', { labels: { a: '1' } });
-        const observed = await kube.apply(widgets, wish);
+      it('isApplied sees drift, desired fields that were added and that were dropped', async () => {
+        const desired = widget('drifting', { labels: { a: '1' } });
+        const observed = await kube.apply(widgets, desired);
         assert.ok(
           !isApplied(widget('drifting', { labels: { a: '1', b: '2' } }), observed, { manager: kube.fieldManager }),
         );
@@ -270,10 +270,10 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
           { spec: { labels: { a: 'edited' } } },
           { fieldManager: 'someone' },
         );
-        assert.ok(!isApplied(wish, edited, { manager: kube.fieldManager }));
-        const repaired = await kube.apply(widgets, wish, { force: true });
+        assert.ok(!isApplied(desired, edited, { manager: kube.fieldManager }));
+        const repaired = await kube.apply(widgets, desired, { force: true });
         assert.equal(repaired.spec.labels?.a, '1');
-        assert.ok(isApplied(wish, repaired, { manager: kube.fieldManager }));
+        assert.ok(isApplied(desired, repaired, { manager: kube.fieldManager }));
       });
 
       it('two managers own parts of one object side by side', async () => {
@@ -320,20 +320,20 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
       });
 
       it('built-in kinds merge lists by their keys and stay applied through defaults', async () => {
-        const wish = buildStatefulSet(namespace);
-        const applied = await kube.apply(statefulSets, wish, { force: true });
-        assert.ok(isApplied(wish, applied, { manager: kube.fieldManager }));
+        const desired = buildStatefulSet(namespace);
+        const applied = await kube.apply(statefulSets, desired, { force: true });
+        assert.ok(isApplied(desired, applied, { manager: kube.fieldManager }));
         assert.equal(applied.spec?.template.spec.containers[0]?.ports?.[0]?.protocol, 'TCP');
-        const again = await kube.apply(statefulSets, wish, { force: true });
-        assert.ok(isApplied(wish, again, { manager: kube.fieldManager }));
+        const again = await kube.apply(statefulSets, desired, { force: true });
+        assert.ok(isApplied(desired, again, { manager: kube.fieldManager }));
         assert.equal(again.metadata.generation, applied.metadata.generation);
         await kube.delete(statefulSets, key('settled'));
       });
 
       it('immutable fields of a StatefulSet are forbidden to change', async () => {
-        const wish = buildStatefulSet(namespace, 'immutable');
-        await kube.apply(statefulSets, wish, { force: true });
-        const changed = { ...wish, spec: { ...wish.spec, serviceName: 'other' } };
+        const desired = buildStatefulSet(namespace, 'immutable');
+        await kube.apply(statefulSets, desired, { force: true });
+        const changed = { ...desired, spec: { ...desired.spec, serviceName: 'other' } };
         await rejects(
           kube.apply(statefulSets, changed, { force: true }),
           'invalid_request',
@@ -374,8 +374,8 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
           metadata: { name: 'held', namespace, finalizers: ['test.hybridstore.dev/hold'] },
         });
         await kube.delete(widgets, key('held'));
-        const doomed = await kube.get(widgets, key('held'));
-        assert.notEqual(doomed.metadata.deletionTimestamp, undefined);
+        const leaving = await kube.get(widgets, key('held'));
+        assert.notEqual(leaving.metadata.deletionTimestamp, undefined);
         await kube.delete(widgets, key('held'));
         await kube.mergePatch(widgets, key('held'), { metadata: { finalizers: null } });
         await rejects(kube.get(widgets, key('held')), 'not_found');
@@ -419,7 +419,7 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         assert.deepEqual([items[0]?.apiVersion, items[0]?.kind], ['v1', 'ConfigMap']);
       });
 
-      it('a watch tells what happened since its version, in order, and what happens then', async () => {
+      it('a watch reports what happened since its version, in order, and what happens then', async () => {
         const { resourceVersion } = await kube.list(configMaps, { namespace });
         const selection = { namespace, labelSelector: 'watched=yes' };
         await kube.create(configMaps, configMap('watched', { n: '0' }, { watched: 'yes' }));

@@ -204,7 +204,7 @@ export class EmbeddedApiServer implements Kube {
     assertPreconditions(target, live, options);
     if (options.dryRun === true) return;
     if (target.collection === namespaceCollection && permanentNamespaces.includes(key.name)) throw permanent(key.name);
-    this.#doom(target, live, options);
+    this.#markForDeletion(target, live, options);
     await this.store.flushed();
   }
 
@@ -245,10 +245,10 @@ export class EmbeddedApiServer implements Kube {
     return stored as Stored<T>; // the resource names the type
   }
 
-  #doom(target: Target, live: Stored<KubeObject>, options: DeleteOptions): void {
-    const doomed = buildDoomed(live, options, this.#clock.now());
-    if (doomed === undefined) this.#remove(target);
-    else if (!isJsonEqual(doomed, live)) this.store.put(target.collection, doomed);
+  #markForDeletion(target: Target, live: Stored<KubeObject>, options: DeleteOptions): void {
+    const marked = buildMarked(live, options, this.#clock.now());
+    if (marked === undefined) this.#remove(target);
+    else if (!isJsonEqual(marked, live)) this.store.put(target.collection, marked);
     if (target.collection === namespaceCollection) this.#emptyNamespace(target.key.name);
   }
 
@@ -264,7 +264,7 @@ export class EmbeddedApiServer implements Kube {
     for (const object of this.store.collections().flatMap((collection) => this.store.list(collection, name))) {
       const kind = this.registry.findByKind(object.apiVersion, object.kind);
       if (kind !== undefined)
-        this.#doom({ kind, collection: collectionOf(kind.resource), key: keyOfStored(object) }, object, {});
+        this.#markForDeletion({ kind, collection: collectionOf(kind.resource), key: keyOfStored(object) }, object, {});
     }
     this.#finishNamespace(name);
   }
@@ -308,8 +308,8 @@ export class EmbeddedApiServer implements Kube {
     }
     if (kind.resource.namespaced && (key.namespace ?? '') === '')
       throw badRequest('an empty namespace may not be set when a resource name is provided');
-    const place = kind.resource.namespaced ? key : { name: key.name };
-    return { kind, collection: collectionOf(kind.resource), key: place };
+    const stored = kind.resource.namespaced ? key : { name: key.name };
+    return { kind, collection: collectionOf(kind.resource), key: stored };
   }
 
   #find(target: Target): Stored<KubeObject> | undefined {
@@ -487,7 +487,7 @@ function assertPreconditions(target: Target, live: Stored<KubeObject>, { precond
 const podGraceSecondsDefault = 30;
 
 /** The object marked for deletion, or undefined when nothing holds it and it goes at once. */
-function buildDoomed(live: Stored<KubeObject>, options: DeleteOptions, nowMs: number): KubeObject | undefined {
+function buildMarked(live: Stored<KubeObject>, options: DeleteOptions, nowMs: number): KubeObject | undefined {
   const finalizers = finalizersFor(live.metadata.finalizers ?? [], options.propagationPolicy);
   const graceSeconds = graceSecondsOf(live, options.gracePeriodSeconds);
   if (finalizers.length === 0 && graceSeconds === 0 && live.kind !== 'Namespace') return undefined;

@@ -33,7 +33,7 @@ export function readScale(kind: Kind, object: Stored<KubeObject>): Stored<Scale>
   };
 }
 
-/** The object with the wished replicas. Throws `invalid_request` when the wish is no count. */
+/** The object with the desired replicas. Throws `invalid_request` when it is no count. */
 export function withScale(kind: Kind, object: Stored<KubeObject>, scale: Scale): KubeObject {
   const replicas = scale.spec?.replicas ?? 0;
   if (!Number.isInteger(replicas) || replicas < 0) {

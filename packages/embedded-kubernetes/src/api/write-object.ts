@@ -58,8 +58,8 @@ export function buildCreated(request: WriteRequest, input: KubeObject, uid: stri
 
 /** A new object from an apply. */
 export function buildApplied(request: WriteRequest, config: KubeObject, uid: string): KubeObject {
-  const wish = readConfig(request, config);
-  const result = applyConfig(contextOf(request), undefined, wish, []);
+  const desired = readConfig(request, config);
+  const result = applyConfig(contextOf(request), undefined, desired, []);
   const input = {
     ...(result.object as unknown as Fields),
     ...identityOf(config),
@@ -106,8 +106,8 @@ export function buildReapplied(
   config: KubeObject,
   isForced: boolean,
 ): KubeObject | undefined {
-  const wish = readConfig(request, config);
-  const result = applyConfig(contextOf(request), ownable(live), wish, managersOf(live));
+  const desired = readConfig(request, config);
+  const result = applyConfig(contextOf(request), ownable(live), desired, managersOf(live));
   if (result.conflicts.length > 0 && !isForced) throw applyConflict(result.conflicts);
   const input = {
     ...(result.object as unknown as Fields),
@@ -261,7 +261,7 @@ function withManagers(object: KubeObject, managers: readonly ManagedSet[]): Kube
   return { ...object, metadata: { ...metadata, managedFields } };
 }
 
-/** Unknown fields are refused (fieldValidation=Strict); wrong types of custom resources are told with their values. */
+/** Unknown fields are refused (fieldValidation=Strict); wrong types of custom resources are refused with their values. */
 function assertShape(kind: Kind, input: KubeObject): void {
   const problems = findShapeProblems(kind.schema, input as unknown as Json); // sent as JSON
   const unknown = problems.filter((problem) => problem.kind === 'unknown-field');
@@ -378,7 +378,7 @@ function validateCustom(kind: Kind, object: KubeObject, old: KubeObject | undefi
 
 /**
  * Whether the path leads to, or through, something that is as it was: an update is not refused for what it did not touch.
- * Items of lists are not told apart. Source: KEP-4008, CRD validation ratcheting.
+ * Items of lists are not distinguished. Source: KEP-4008, CRD validation ratcheting.
  */
 function isInUnchangedPart(path: string, value: JsonObject, before: JsonObject): boolean {
   let [after, old]: [Json | undefined, Json | undefined] = [value, before];

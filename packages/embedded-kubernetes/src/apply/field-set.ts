@@ -121,7 +121,7 @@ function parseChildren(fields: FieldsV1): ReadonlyMap<string, FieldSet> {
 
 /**
  * Paths as people read them in conflict messages: `.spec.containers[name="a"].image`. At each level the members come
- * first, then what is below, as the API server tells them.
+ * first, then what is below, as the API server names them.
  */
 export function formatMembers(set: FieldSet, prefix = ''): string[] {
   const children = [...set.children]

@@ -73,35 +73,35 @@ export function applyConfig(
 ): ApplyResult {
   const { schema } = context;
   const last = findManager(managers, context.writer)?.set ?? emptySet;
-  const wished = toFieldSet(schema, config);
+  const desired = toFieldSet(schema, config);
   const others = managers.filter((managed) => !isSameManager(managed, context.writer));
   const merged = mergeValues(schema, live, config) as JsonObject; // two maps give a map
-  const object = prune(schema, merged, { last, wished, others });
+  const object = prune(schema, merged, { last, desired, others });
   const comparison = compareValues(schema, live, object);
   const changed = unionSets(comparison.modified, comparison.added);
   return {
     object,
-    managers: withManager(loseFields(others, comparison), context, wished, managers),
+    managers: withManager(loseFields(others, comparison), context, desired, managers),
     conflicts: live === undefined ? [] : findConflicts(others, changed),
   };
 }
 
 type PruneSets = {
   readonly last: FieldSet;
-  readonly wished: FieldSet;
+  readonly desired: FieldSet;
   readonly others: readonly ManagedSet[];
 };
 
-/** Takes out what was applied before and is wished no more, and by no other manager. */
-function prune(schema: Schema, merged: JsonObject, { last, wished, others }: PruneSets): JsonObject {
-  if (isSubset(last, wished)) return merged;
+/** Takes out what was applied before and is desired no more, and by no other manager. */
+function prune(schema: Schema, merged: JsonObject, { last, desired, others }: PruneSets): JsonObject {
+  if (isSubset(last, desired)) return merged;
   const ensure = (set: FieldSet) => ensureNamedFields(schema, set);
   const mergedSet = ensure(toFieldSet(schema, merged));
   const withoutLast = ensure(toFieldSet(schema, removeMembers(schema, merged, ensure(last))));
-  const managed = ensure(others.reduce((all, other) => unionSets(all, other.set), wished));
+  const managed = ensure(others.reduce((all, other) => unionSets(all, other.set), desired));
   const restored = removeMembers(schema, merged, subtractSet(mergedSet, unionSets(withoutLast, managed)));
-  const doomed = intersectSets(subtractSet(mergedSet, ensure(toFieldSet(schema, restored))), ensure(last));
-  return (removeMembers(schema, merged, doomed) ?? {}) as JsonObject; // a map stays a map
+  const dropped = intersectSets(subtractSet(mergedSet, ensure(toFieldSet(schema, restored))), ensure(last));
+  return (removeMembers(schema, merged, dropped) ?? {}) as JsonObject; // a map stays a map
 }
 
 /** Who owns what after a write that is not an apply. */
@@ -144,7 +144,7 @@ function loseFields(managers: readonly ManagedSet[], { modified, added, removed 
     .filter((managed) => !isEmptySet(managed.set));
 }
 
-/** In the order of the managers' names, as the API server tells them. */
+/** In the order of the managers' names, as the API server names them. */
 function findConflicts(others: readonly ManagedSet[], changed: FieldSet): FieldConflict[] {
   return others.toSorted(byName).flatMap((manager) => {
     const both = intersectSets(manager.set, changed);

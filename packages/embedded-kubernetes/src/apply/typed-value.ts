@@ -149,38 +149,38 @@ function mergeMaps(schema: Schema, live: JsonObject, config: JsonObject): JsonOb
  */
 function mergeLists(schema: Schema, live: readonly Json[], config: readonly Json[]): readonly Json[] {
   const present = indexItems(schema, live);
-  const wished = indexItems(schema, config);
-  const shared = [...wished.keys()].filter((element) => present.has(element));
+  const desired = indexItems(schema, config);
+  const shared = [...desired.keys()].filter((element) => present.has(element));
   const merged: Json[] = [];
   const left = [...present.keys()];
   const taken = new Set<string>();
   const takeWished = (element: string) => {
-    merged.push(mergeValues(schema.items ?? anySchema, present.get(element), wished.get(element) ?? null));
+    merged.push(mergeValues(schema.items ?? anySchema, present.get(element), desired.get(element) ?? null));
     taken.add(element);
     if (shared[0] === element) shared.shift();
   };
-  for (const element of wished.keys()) {
-    takeForeign(left, element, { wished, shared, taken, take: (other) => merged.push(present.get(other) ?? null) });
+  for (const element of desired.keys()) {
+    takeForeign(left, element, { desired, shared, taken, take: (other) => merged.push(present.get(other) ?? null) });
     takeWished(element);
     if (left[0] === element) left.shift();
   }
-  for (const element of left) if (!wished.has(element)) merged.push(present.get(element) ?? null);
+  for (const element of left) if (!desired.has(element)) merged.push(present.get(element) ?? null);
   const isSame = merged.length === live.length && merged.every((item, index) => item === live[index]);
   return isSame ? live : merged;
 }
 
 type MergeState = {
-  readonly wished: ReadonlyMap<string, Json>;
+  readonly desired: ReadonlyMap<string, Json>;
   /** Items of both that are still to come, in the order of `config`. */
   readonly shared: readonly string[];
   readonly taken: ReadonlySet<string>;
   readonly take: (element: string) => void;
 };
 
-/** Before the next wished item: what only `live` has, up to the next item of `live` that is wished and waited for. */
-function takeForeign(left: string[], element: string, { wished, shared, taken, take }: MergeState): void {
+/** Before the next desired item: what only `live` has, up to the next item of `live` that is desired and waited for. */
+function takeForeign(left: string[], element: string, { desired, shared, taken, take }: MergeState): void {
   for (let next = left[0]; next !== undefined && next !== element; next = left[0]) {
-    if (!wished.has(next)) take(next);
+    if (!desired.has(next)) take(next);
     else if (!taken.has(next) && (shared[0] === undefined || shared[0] === next)) return;
     left.shift();
   }

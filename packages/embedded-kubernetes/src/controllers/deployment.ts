@@ -21,7 +21,7 @@ export function decideDeployment(
   const current = own.filter((pod) => pod.metadata.labels?.[hashLabel] === hash);
   const old = own.filter((pod) => pod.metadata.labels?.[hashLabel] !== hash);
   const isRecreate = deployment.spec.strategy?.type === 'Recreate';
-  // Two pods of a Recreate deployment must never run together: the leaving ones have to be gone, not just told.
+  // Two pods of a Recreate deployment must never run together: the leaving ones have to be gone, not just asked to go.
   if (isRecreate && (old.length > 0 || pods.some((pod) => isOwnedBy(pod, deployment) && isLeaving(pod))))
     return old.map(deletePod);
   return [...decideCreation(deployment, current, old, hash, random), ...decideRemoval(deployment, current, old)];

@@ -4,7 +4,7 @@ import type { Kind } from '../api/kind.ts';
 /**
  * What kubectl asks before anything else: which groups, versions and kinds there are.
  *
- * What the real control plane of this house's clusters answers, marked as ours.
+ * What a real control plane of this version answers, marked as ours.
  */
 export const serverVersion = {
   major: '1',

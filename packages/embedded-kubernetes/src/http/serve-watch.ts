@@ -30,7 +30,7 @@ export async function serveWatch(call: WatchCall): Promise<void> {
     await pump(call, gone.signal);
     response.end();
   } catch (error) {
-    // The protocol tells errors of a watch inside the stream.
+    // The protocol sends errors of a watch inside the stream.
     startStream(response);
     response.end(`${JSON.stringify({ type: 'ERROR', object: toStatus(toHybridStoreError(error)) })}\n`);
   }
@@ -51,7 +51,7 @@ async function pump(call: WatchCall, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What there is, as additions; a reader who asked for it is told where they end. Gives the version they show. */
+/** What there is, as additions; a reader who asked for it gets a mark where they end. Gives the version they show. */
 async function replay(call: WatchCall): Promise<string> {
   const { api, kind, path, url, response } = call;
   const { items, resourceVersion } = await api.list(kind.resource, readSelection(path, url));

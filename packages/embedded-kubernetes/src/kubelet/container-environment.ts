@@ -1,7 +1,7 @@
 import type { ConfigMap, Container, EnvironmentVariable, Pod, Secret, Stored } from '@hybridstore/controller-runtime';
 import type { VolumeSources } from './volumes.ts';
 
-export type PodPlace = { readonly address: string; readonly folders: ReadonlyMap<string, string> };
+export type LocalPod = { readonly address: string; readonly folders: ReadonlyMap<string, string> };
 export type ContainerEnvironment = {
   readonly variables: Readonly<Record<string, string>>;
   readonly missing: readonly string[];
@@ -11,7 +11,7 @@ export type ContainerEnvironment = {
 export function buildEnvironment(
   pod: Stored<Pod>,
   container: Container,
-  place: PodPlace,
+  local: LocalPod,
   sources: VolumeSources,
 ): ContainerEnvironment {
   const namespace = pod.metadata.namespace ?? 'default';
@@ -30,11 +30,11 @@ export function buildEnvironment(
       variables[`${source.prefix ?? ''}${key}`] = readKey(object, key) ?? '';
   }
   for (const variable of container.env ?? []) {
-    const value = readVariable(pod, variable, place, sources, missing);
+    const value = readVariable(pod, variable, local, sources, missing);
     if (value !== undefined) variables[variable.name] = expand(value, variables);
   }
   const rewritten = Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, rewritePath(value, container, place)]),
+    Object.entries(variables).map(([name, value]) => [name, rewritePath(value, container, local)]),
   );
   return { variables: rewritten, missing };
 }
@@ -42,14 +42,14 @@ export function buildEnvironment(
 function readVariable(
   pod: Stored<Pod>,
   variable: EnvironmentVariable,
-  place: PodPlace,
+  local: LocalPod,
   sources: VolumeSources,
   missing: string[],
 ): string | undefined {
   const namespace = pod.metadata.namespace ?? 'default';
   const from = variable.valueFrom;
   if (!from) return variable.value ?? '';
-  if (from.fieldRef) return readField(pod, from.fieldRef.fieldPath, place.address);
+  if (from.fieldRef) return readField(pod, from.fieldRef.fieldPath, local.address);
   const reference = from.configMapKeyRef ?? from.secretKeyRef;
   if (!reference) return undefined;
   const object = from.configMapKeyRef
@@ -91,10 +91,10 @@ function expand(value: string, variables: Readonly<Record<string, string>>): str
 }
 
 /** A value or argument that is a path below a mount of the container. */
-export function rewritePath(value: string, container: Container, place: PodPlace): string {
+export function rewritePath(value: string, container: Container, local: LocalPod): string {
   const mounts = (container.volumeMounts ?? []).toSorted((a, b) => b.mountPath.length - a.mountPath.length);
   for (const mount of mounts) {
-    const folder = place.folders.get(mount.name);
+    const folder = local.folders.get(mount.name);
     if (folder === undefined) continue;
     const target = mount.subPath === undefined ? folder : `${folder}/${mount.subPath}`;
     if (value === mount.mountPath) return target;

@@ -122,12 +122,12 @@ export class PodWorker {
 
   #tryToStart(): void {
     const { options, missingVolumes, missingValues, environment, folders } = this.#gather();
-    const place = { address: options.address, folders };
+    const local = { address: options.address, folders };
     // Only what the manifest says lies below a mount; the local command's own paths are of this machine.
     const words = [...(this.#container.command ?? []), ...(this.#container.args ?? [])];
     const command = options.commandOf(
       this.#container.image ?? '',
-      words.map((word) => rewritePath(word, this.#container, place)),
+      words.map((word) => rewritePath(word, this.#container, local)),
     );
     if (!command) {
       this.#wait('ErrImageNeverPull', `image ${this.#container.image} has no local command`);
@@ -162,7 +162,7 @@ export class PodWorker {
     return { options, missingVolumes: volumes.missing, missingValues: missing, environment, folders: volumes.byName };
   }
 
-  /** Something that the pod needs is not there yet: look again soon, as the kubelet does. */
+  /** Something that the pod needs is not there yet: tried again soon, as the kubelet does. */
   #wait(reason: string, message: string): void {
     const isNews = reason !== this.#reason || message !== this.#message;
     this.#reason = reason;

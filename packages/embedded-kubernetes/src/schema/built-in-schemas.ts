@@ -15,7 +15,7 @@ const schemas = new Map<string, Schema>();
 /**
  * The schemas of built-in kinds, derived from the field tables that @kubernetes/client-node generates from the
  * Kubernetes OpenAPI document. Those tables know names and types; what they leave out is added here: merge keys,
- * atomic maps, required fields and defaults, for the kinds that this house writes.
+ * atomic maps, required fields and defaults, for the kinds that are written here.
  * Source of the additions: staging/src/k8s.io/api `+listMapKey`, `+structType`, `+required`; pkg/apis/<group>/v1/defaults.go.
  *
  * The schema of a client-node model class, `V1StatefulSet` for example. Cyclic where the kind is.

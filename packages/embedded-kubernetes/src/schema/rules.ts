@@ -77,7 +77,8 @@ function compileRule(environment: Environment, rule: ValidationRule, path: strin
   }
 }
 
-type Place = {
+/** A value under judgement. */
+type Judged = {
   readonly value: Json;
   readonly oldValue: Json | undefined;
   readonly path: string;
@@ -85,35 +86,36 @@ type Place = {
   readonly isUnchanged: boolean;
 };
 
-function visit(node: RuleNode, place: Place, errors: FieldError[]): void {
-  if (place.value === null) return; // rules see values only
-  const isUnchanged = place.isUnchanged || (place.oldValue !== undefined && isJsonEqual(place.value, place.oldValue));
+function visit(node: RuleNode, judged: Judged, errors: FieldError[]): void {
+  if (judged.value === null) return; // rules see values only
+  const isUnchanged =
+    judged.isUnchanged || (judged.oldValue !== undefined && isJsonEqual(judged.value, judged.oldValue));
   if (isUnchanged && !node.hasTransition) return;
-  for (const rule of node.rules) if (!isUnchanged || rule.usesOldSelf) judge(node.schema, rule, place, errors);
-  const below = { ...place, isUnchanged };
-  if (Array.isArray(place.value)) visitItems(node, below, place.value, errors);
-  else if (isJsonObject(place.value)) visitFields(node, below, place.value, errors);
+  for (const rule of node.rules) if (!isUnchanged || rule.usesOldSelf) judge(node.schema, rule, judged, errors);
+  const below = { ...judged, isUnchanged };
+  if (Array.isArray(judged.value)) visitItems(node, below, judged.value, errors);
+  else if (isJsonObject(judged.value)) visitFields(node, below, judged.value, errors);
 }
 
-function visitFields(node: RuleNode, place: Place, value: JsonObject, errors: FieldError[]): void {
-  const old = isJsonObject(place.oldValue) ? place.oldValue : undefined;
+function visitFields(node: RuleNode, judged: Judged, value: JsonObject, errors: FieldError[]): void {
+  const old = isJsonObject(judged.oldValue) ? judged.oldValue : undefined;
   for (const [name, field] of Object.entries(value)) {
     const child = node.properties.get(name);
     const isKey = child === undefined && node.schema.properties?.[name] === undefined;
     const next = child ?? (isKey ? node.values : undefined);
-    const path = isKey ? itemPath(place.path, name) : childPath(place.path, name);
-    if (next !== undefined) visit(next, { ...place, value: field, oldValue: old?.[name], path }, errors);
+    const path = isKey ? itemPath(judged.path, name) : childPath(judged.path, name);
+    if (next !== undefined) visit(next, { ...judged, value: field, oldValue: old?.[name], path }, errors);
   }
 }
 
 /** Items are compared with their former self only in keyed lists: elsewhere nobody knows which was which. */
-function visitItems(node: RuleNode, place: Place, items: readonly Json[], errors: FieldError[]): void {
+function visitItems(node: RuleNode, judged: Judged, items: readonly Json[], errors: FieldError[]): void {
   const { items: next } = node;
   if (next === undefined) return;
-  const old = indexByKey(node.schema, place.oldValue);
+  const old = indexByKey(node.schema, judged.oldValue);
   items.forEach((value, index) => {
     const oldValue = old.get(keyOf(node.schema, value));
-    visit(next, { ...place, value, oldValue, path: itemPath(place.path, index) }, errors);
+    visit(next, { ...judged, value, oldValue, path: itemPath(judged.path, index) }, errors);
   });
 }
 
@@ -127,34 +129,34 @@ function keyOf(schema: Schema, item: Json): string {
   return isJsonObject(item) ? canonicalJson(keys.map((key) => item[key] ?? null)) : canonicalJson(item);
 }
 
-function judge(schema: Schema, compiled: CompiledRule, place: Place, errors: FieldError[]): void {
+function judge(schema: Schema, compiled: CompiledRule, judged: Judged, errors: FieldError[]): void {
   const { rule } = compiled;
-  if (compiled.usesOldSelf && place.oldValue === undefined && rule.optionalOldSelf !== true) return;
-  const variables = buildVariables(schema, place);
-  const path = rule.fieldPath === undefined ? place.path : `${place.path}${rule.fieldPath}`.replace(/^\./, '');
+  if (compiled.usesOldSelf && judged.oldValue === undefined && rule.optionalOldSelf !== true) return;
+  const variables = buildVariables(schema, judged);
+  const path = rule.fieldPath === undefined ? judged.path : `${judged.path}${rule.fieldPath}`.replace(/^\./, '');
   try {
     if (compiled.evaluate(variables) !== true)
-      errors.push(describeFailure(schema, compiled, { ...place, path }, variables));
+      errors.push(describeFailure(schema, compiled, { ...judged, path }, variables));
   } catch (error) {
     errors.push({
       type: 'Invalid',
-      path: place.path,
+      path: judged.path,
       value: schema.type,
       detail: `${firstLine(error)} evaluating rule: ${ruleText(rule)}`,
     });
   }
 }
 
-function buildVariables(schema: Schema, place: Place): Readonly<Record<string, unknown>> {
-  const self = toCel(schema, place.value);
-  if (place.oldValue === undefined) return { self };
-  return { self, oldSelf: place.oldValue === place.value ? self : toCel(schema, place.oldValue) };
+function buildVariables(schema: Schema, judged: Judged): Readonly<Record<string, unknown>> {
+  const self = toCel(schema, judged.value);
+  if (judged.oldValue === undefined) return { self };
+  return { self, oldSelf: judged.oldValue === judged.value ? self : toCel(schema, judged.oldValue) };
 }
 
 function describeFailure(
   schema: Schema,
   compiled: CompiledRule,
-  place: Place,
+  judged: Judged,
   variables: Readonly<Record<string, unknown>>,
 ): FieldError {
   const { rule } = compiled;
@@ -162,16 +164,16 @@ function describeFailure(
     readMessage(compiled, variables) ??
     (rule.message === undefined ? `failed rule: ${ruleText(rule)}` : rule.message.trim());
   const isScalar = schema.type !== 'object' && schema.type !== 'array';
-  const value = isScalar ? { value: place.value } : {};
+  const value = isScalar ? { value: judged.value } : {};
   switch (rule.reason) {
     case 'FieldValueForbidden':
-      return { type: 'Forbidden', path: place.path, detail };
+      return { type: 'Forbidden', path: judged.path, detail };
     case 'FieldValueRequired':
-      return { type: 'Required', path: place.path, detail };
+      return { type: 'Required', path: judged.path, detail };
     case 'FieldValueDuplicate':
-      return { type: 'Duplicate', path: place.path, ...value };
+      return { type: 'Duplicate', path: judged.path, ...value };
     default:
-      return { type: 'Invalid', path: place.path, ...value, detail };
+      return { type: 'Invalid', path: judged.path, ...value, detail };
   }
 }
 

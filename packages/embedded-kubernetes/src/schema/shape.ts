@@ -25,44 +25,44 @@ export function findShapeProblems(schema: Schema, value: Json): ShapeProblem[] {
   return problems;
 }
 
-type Place = {
+type Visited = {
   readonly schema: Schema;
   readonly value: Json;
   readonly path: string;
   readonly depth: number;
 };
 
-function visit(place: Place, problems: ShapeProblem[]): void {
+function visit(visited: Visited, problems: ShapeProblem[]): void {
   if (problems.length >= problemsMax) return;
-  const expected = expectedType(place);
+  const expected = expectedType(visited);
   if (expected !== undefined) {
-    problems.push({ kind: 'wrong-type', path: place.path, expected, actual: typeOf(place.value) });
-  } else if (Array.isArray(place.value)) {
-    visitItems(place, place.value, problems);
-  } else if (isJsonObject(place.value)) {
-    visitFields(place, place.value, problems);
+    problems.push({ kind: 'wrong-type', path: visited.path, expected, actual: typeOf(visited.value) });
+  } else if (Array.isArray(visited.value)) {
+    visitItems(visited, visited.value, problems);
+  } else if (isJsonObject(visited.value)) {
+    visitFields(visited, visited.value, problems);
   }
 }
 
-function visitItems(place: Place, items: readonly Json[], problems: ShapeProblem[]): void {
-  const schema = place.schema.items;
+function visitItems(visited: Visited, items: readonly Json[], problems: ShapeProblem[]): void {
+  const schema = visited.schema.items;
   if (schema === undefined) return;
   items.forEach((value, index) => {
-    visit({ schema, value, path: itemPath(place.path, index), depth: place.depth + 1 }, problems);
+    visit({ schema, value, path: itemPath(visited.path, index), depth: visited.depth + 1 }, problems);
   });
 }
 
-function visitFields(place: Place, value: JsonObject, problems: ShapeProblem[]): void {
+function visitFields(visited: Visited, value: JsonObject, problems: ShapeProblem[]): void {
   for (const [name, field] of Object.entries(value)) {
-    const path = childPath(place.path, name);
-    const schema = schemaOfField(place.schema, name);
-    if (schema !== undefined) visit({ schema, value: field, path, depth: place.depth + 1 }, problems);
+    const path = childPath(visited.path, name);
+    const schema = schemaOfField(visited.schema, name);
+    if (schema !== undefined) visit({ schema, value: field, path, depth: visited.depth + 1 }, problems);
     else if (problems.length < problemsMax) problems.push({ kind: 'unknown-field', path });
   }
 }
 
 /** The type that was expected where the value is of another one; undefined when the value fits. */
-function expectedType({ schema, value, depth }: Place): string | undefined {
+function expectedType({ schema, value, depth }: Visited): string | undefined {
   if (depth > depthMax) return `at most ${depthMax} levels`;
   if (value === null) return undefined; // null stands for absent; `nullable` is judged with the values
   if (schema['x-kubernetes-int-or-string'] === true) return isIntOrString(value) ? undefined : 'integer or string';

@@ -5,7 +5,7 @@ import { type FieldError, itemPath } from './field-error.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * Bounds, patterns, enums and the like of a CRD's schema, judged by ajv and told in the API server's words.
+ * Bounds, patterns, enums and the like of a CRD's schema, judged by ajv and put in the API server's words.
  * Source of the words: kube-openapi pkg/validation/errors/schema.go, apiextensions pkg/apiserver/validation.
  */
 export type ValueValidator = (value: Json) => readonly FieldError[];

@@ -129,10 +129,10 @@ function parseRecords(text: string, path: string): JournalRecord[] {
   return lines.filter((line) => line !== '').map((line, index) => parseRecord(line, `${path}:${index + 1}`));
 }
 
-function parseRecord(line: string, place: string): JournalRecord {
+function parseRecord(line: string, position: string): JournalRecord {
   try {
     return JSON.parse(line) as JournalRecord; // written by this class only
   } catch (cause) {
-    throw new HybridStoreError('corrupt', `${place}: expected a journal record in JSON`, { place }, { cause });
+    throw new HybridStoreError('corrupt', `${position}: expected a journal record in JSON`, { position }, { cause });
   }
 }

@@ -25,7 +25,7 @@ export async function* readLines(
       throw new HybridStoreError('too_large', `a line of more than ${lineBytesMax} bytes in a stream`);
     if (rest.length > 0) parts.push(rest);
   }
-  // What follows the last line break was cut off in the middle: the next watch tells it again.
+  // What follows the last line break was cut off in the middle: the next watch sends it again.
 }
 
 const lineFeed = 0x0a;

@@ -173,7 +173,7 @@ function tryParseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // the status code tells enough
+    return undefined; // the status code says enough
   }
 }
 
