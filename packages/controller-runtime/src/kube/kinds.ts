@@ -19,11 +19,15 @@ type OnWire<T> = T extends Date
 
 type WireName<Name> = Name extends `_${infer Word}` ? Word : Name;
 
-type FieldOnWire<Name, T> = Name extends 'metadata'
-  ? ObjectMeta
-  : Name extends 'template'
-    ? PodTemplateSpec
-    : OnWire<T>;
+type FieldOnWire<Name, T> = Name extends keyof OwnFields ? OwnFields[Name] : OnWire<T>;
+
+/** Where the generated types are not what the wire carries, or say less than the API server asks for. */
+type OwnFields = {
+  readonly metadata: ObjectMeta;
+  readonly template: PodTemplateSpec;
+  /** The generator spells `x-kubernetes-…` with underscores. */
+  readonly openAPIV3Schema: Readonly<Record<string, unknown>>;
+};
 
 type Kind<T> = KubeObject & Omit<OnWire<T>, keyof KubeObject>;
 
