@@ -1,14 +1,25 @@
 import {
-  kinds as builtIn,
   type CacheChange,
   type CachedKind,
   type Caches,
   type Controller,
+  configMaps,
+  deployments,
   formatKey,
   type KubeObject,
   keyOf,
+  limitRanges,
+  networkPolicies,
   type ObjectKey,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  pods,
   type Resource,
+  resourceQuotas,
+  type StatefulSet,
+  serviceAccounts,
+  services,
+  statefulSets,
 } from '@hybridstore/controller-runtime';
 import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
 import { managedBy, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
@@ -17,17 +28,17 @@ import { sharedServicesKey } from './shared-services/reconciler.ts';
 const ownKinds: readonly CachedKind[] = [tenants, dataSources, compactionPolicies].map((resource) => ({ resource }));
 /** Of built-in kinds only what the operator made. */
 const childKinds: readonly CachedKind[] = [
-  builtIn.statefulSets,
-  builtIn.deployments,
-  builtIn.pods,
-  builtIn.services,
-  builtIn.configMaps,
-  builtIn.serviceAccounts,
-  builtIn.persistentVolumeClaims,
-  builtIn.networkPolicies,
-  builtIn.podDisruptionBudgets,
-  builtIn.resourceQuotas,
-  builtIn.limitRanges,
+  statefulSets,
+  deployments,
+  pods,
+  services,
+  configMaps,
+  serviceAccounts,
+  persistentVolumeClaims,
+  networkPolicies,
+  podDisruptionBudgets,
+  resourceQuotas,
+  limitRanges,
 ].map((resource) => ({ resource, labelSelector: `app.kubernetes.io/managed-by=${managedBy}` }));
 
 export const cachedKinds: readonly CachedKind[] = [...ownKinds, ...childKinds];
@@ -79,7 +90,7 @@ function watchShared(caches: Caches, controller: Controller): void {
   controller.watch(caches.informer(tenants), ({ type }) => keysIf(type !== 'updated'), gathered);
   for (const { resource } of childKinds)
     controller.watch(caches.informer(resource), ({ object }) => keysIf(isShared(object)), gathered);
-  controller.watch(caches.informer(builtIn.statefulSets), (change) => keysIf(hasResized(change)), gathered);
+  controller.watch(caches.informer(statefulSets), (change) => keysIf(hasResized(change)), gathered);
 }
 
 /** Objects that name the Tenant as theirs. */
@@ -98,6 +109,6 @@ function isShared({ metadata }: KubeObject): boolean {
   return metadata.labels?.[sharedServiceLabel] !== undefined;
 }
 
-function hasResized(change: CacheChange<builtIn.StatefulSet>): boolean {
+function hasResized(change: CacheChange<StatefulSet>): boolean {
   return change.type !== 'updated' || change.object.spec?.replicas !== change.previous.spec?.replicas;
 }

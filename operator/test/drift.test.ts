@@ -2,7 +2,20 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import type { FieldsV1, KubeObject, ObjectKey, Resource, Stored } from '@hybridstore/controller-runtime';
-import { kinds } from '@hybridstore/controller-runtime';
+import {
+  configMaps,
+  deployments,
+  limitRanges,
+  networkPolicies,
+  type PodSpec,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  resourceQuotas,
+  type StatefulSet,
+  serviceAccounts,
+  services,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { operatorIdentity } from '../src/identity.ts';
 import { acme, BenchCluster, systemNamespace } from './bench-cluster.ts';
@@ -15,16 +28,16 @@ type Path = readonly (string | number)[];
 type Place = { readonly resource: Resource; readonly key: ObjectKey };
 
 const childKinds: readonly Resource[] = [
-  kinds.statefulSets,
-  kinds.deployments,
-  kinds.services,
-  kinds.configMaps,
-  kinds.serviceAccounts,
-  kinds.networkPolicies,
-  kinds.podDisruptionBudgets,
-  kinds.resourceQuotas,
-  kinds.limitRanges,
-  kinds.persistentVolumeClaims,
+  statefulSets,
+  deployments,
+  services,
+  configMaps,
+  serviceAccounts,
+  networkPolicies,
+  podDisruptionBudgets,
+  resourceQuotas,
+  limitRanges,
+  persistentVolumeClaims,
 ];
 const vandal = { fieldManager: 'vandal' };
 const spec = {
@@ -204,7 +217,7 @@ describe('what the operator made', () => {
         edits += 1;
         await passAll(cluster);
         // A node too many may hold rows by now: it leaves as every node does.
-        if (resource === kinds.statefulSets && path.at(-1) === 'replicas')
+        if (resource === statefulSets && path.at(-1) === 'replicas')
           await cluster.settle().then(() => cluster.shared.reconcile());
         const repaired = await cluster.api.get(resource, key);
         const added = findAdded(contentOf(whole), contentOf(repaired));
@@ -229,29 +242,29 @@ describe('what the operator made', () => {
 
   const inDefault = (name: string) => ({ namespace: 'default', name });
   const podSpec = async (resource: Resource, key: ObjectKey) =>
-    ((await cluster.api.get(resource, key)) as Stored<kinds.StatefulSet>).spec?.template.spec as kinds.PodSpec;
+    ((await cluster.api.get(resource, key)) as Stored<StatefulSet>).spec?.template.spec as PodSpec;
   const inPod = (fields: object) => ({ spec: { template: { spec: fields } } });
   const replacements: typeof additions = [
     [
       'another port of the same name in place of ours',
-      { resource: kinds.services, key: inDefault('hs-acme-nodes') },
+      { resource: services, key: inDefault('hs-acme-nodes') },
       async () => ({ spec: { ports: [{ name: 'http', port: 9000 }] } }),
     ],
     [
       'a port in place of a shared service’s',
-      { resource: kinds.services, key: { namespace: systemNamespace, name: 'monitoring' } },
+      { resource: services, key: { namespace: systemNamespace, name: 'monitoring' } },
       async () => ({ spec: { ports: [{ name: 'http', port: 1, protocol: 'TCP' }] } }),
     ],
     [
       'a rule of a network policy',
-      { resource: kinds.networkPolicies, key: inDefault('hs-acme') },
+      { resource: networkPolicies, key: inDefault('hs-acme') },
       async () => ({ spec: { ingress: [{}] } }),
     ],
   ];
   const additions: readonly (readonly [string, Place, () => Promise<object>])[] = [
     [
       'a port beside ours',
-      { resource: kinds.services, key: inDefault('hs-acme') },
+      { resource: services, key: inDefault('hs-acme') },
       async () => ({
         spec: {
           ports: [
@@ -263,40 +276,40 @@ describe('what the operator made', () => {
     ],
     [
       'an address from outside',
-      { resource: kinds.services, key: inDefault('hs-acme') },
+      { resource: services, key: inDefault('hs-acme') },
       async () => ({ spec: { externalIPs: ['203.0.113.7'] } }),
     ],
     [
       'the network of the host',
-      { resource: kinds.statefulSets, key: inDefault('hs-acme') },
+      { resource: statefulSets, key: inDefault('hs-acme') },
       async () => inPod({ hostNetwork: true }),
     ],
     [
       'a container beside ours',
-      { resource: kinds.statefulSets, key: inDefault('hs-acme') },
+      { resource: statefulSets, key: inDefault('hs-acme') },
       async () => {
-        const { containers } = await podSpec(kinds.statefulSets, inDefault('hs-acme'));
+        const { containers } = await podSpec(statefulSets, inDefault('hs-acme'));
         return inPod({ containers: [...containers, { name: 'miner', image: 'miner:1' }] });
       },
     ],
     [
       'a variable of a container',
-      { resource: kinds.deployments, key: { namespace: systemNamespace, name: 'auth-gateway' } },
+      { resource: deployments, key: { namespace: systemNamespace, name: 'auth-gateway' } },
       async () => {
         const key = { namespace: systemNamespace, name: 'auth-gateway' };
-        const [first, ...others] = (await podSpec(kinds.deployments, key)).containers;
+        const [first, ...others] = (await podSpec(deployments, key)).containers;
         const env = [...(first?.env ?? []), { name: 'NODE_OPTIONS', value: '--inspect' }];
         return inPod({ containers: [{ ...first, env }, ...others] });
       },
     ],
     [
       'a file of a ConfigMap',
-      { resource: kinds.configMaps, key: inDefault('hs-acme') },
+      { resource: configMaps, key: inDefault('hs-acme') },
       async () => ({ data: { 'evil.json': '{}' } }),
     ],
     [
       'an amount of a quota',
-      { resource: kinds.resourceQuotas, key: inDefault('hs-acme') },
+      { resource: resourceQuotas, key: inDefault('hs-acme') },
       async () => ({ spec: { hard: { services: '0' } } }),
     ],
   ];
@@ -333,11 +346,11 @@ describe('what the operator made', () => {
     const mark = { 'example.com/team': 'search' };
     const metadata = { labels: mark, annotations: mark };
     const patch = { metadata: { ...metadata, finalizers: ['example.com/hold'] }, spec: { template: { metadata } } };
-    await cluster.api.mergePatch(kinds.statefulSets, key, patch, vandal);
+    await cluster.api.mergePatch(statefulSets, key, patch, vandal);
     cluster.writes.length = 0;
     await passAll(cluster);
     assert.deepEqual(cluster.writes, []);
-    const stored = await cluster.api.get(kinds.statefulSets, key);
+    const stored = await cluster.api.get(statefulSets, key);
     assert.equal(stored.spec?.template.metadata?.annotations?.['example.com/team'], 'search');
     assert.equal(stored.metadata.labels?.['example.com/team'], 'search');
   });
@@ -346,14 +359,14 @@ describe('what the operator made', () => {
     const key = inDefault('hs-acme');
     for (let round = 0; round < 20; round += 1) {
       const hard = { services: String(round % 2), pods: '99' };
-      await cluster.api.mergePatch(kinds.resourceQuotas, key, { spec: { hard } }, vandal);
+      await cluster.api.mergePatch(resourceQuotas, key, { spec: { hard } }, vandal);
       cluster.writes.length = 0;
       await passAll(cluster);
       assert.deepEqual(
         cluster.writes.map(({ verb }) => verb),
         ['apply'],
       );
-      const { spec: quota } = await cluster.api.get(kinds.resourceQuotas, key);
+      const { spec: quota } = await cluster.api.get(resourceQuotas, key);
       assert.deepEqual([quota?.hard?.['services'], quota?.hard?.['pods']], [hard.services, '10']);
     }
   });

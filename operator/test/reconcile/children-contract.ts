@@ -1,7 +1,25 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Kube, KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
-import { type Child, Children, child, createView, Expectations, kinds } from '@hybridstore/controller-runtime';
+import {
+  type Child,
+  Children,
+  type Container,
+  child,
+  configMaps,
+  createView,
+  Expectations,
+  limitRanges,
+  namespaces,
+  networkPolicies,
+  podDisruptionBudgets,
+  resourceQuotas,
+  type Service,
+  type StatefulSet,
+  serviceAccounts,
+  services,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
 import { isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { tenantNameOf } from '../../src/resources/labels.ts';
@@ -28,7 +46,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
 
     before(async () => {
       ({ kube } = await open());
-      await kube.create(kinds.namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+      await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
       wanted = buildTenantChildren(
         tenantInput(settings, { namespace, name: 'acme' }, { quota }),
         { keys: [] },
@@ -36,7 +54,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       ).flatMap(({ resource, object }) => child(resource, withoutOwner(object)));
       await pass();
     });
-    after(() => kube.delete(kinds.namespaces, { name: namespace }));
+    after(() => kube.delete(namespaces, { name: namespace }));
 
     /** There is no such owner: a real garbage collector would take its children away. */
     function withoutOwner(object: KubeObject): KubeObject {
@@ -95,36 +113,36 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
     });
 
     const containers = async () => {
-      const set = (await read(kinds.statefulSets, 'hs-acme')) as Stored<kinds.StatefulSet>;
+      const set = (await read(statefulSets, 'hs-acme')) as Stored<StatefulSet>;
       return set.spec?.template.spec.containers ?? [];
     };
     const inPod = (fields: Fields) => ({ spec: { template: { spec: fields } } });
     const http = { name: 'http', port: 8000, targetPort: 'http', protocol: 'TCP' };
-    const inFirst = async (change: (first: kinds.Container) => Fields) => {
+    const inFirst = async (change: (first: Container) => Fields) => {
       const [first, ...others] = await containers();
       return inPod({ containers: first === undefined ? [] : [{ ...first, ...change(first) }, ...others] });
     };
     const edits: readonly (readonly [string, Resource, string, () => Promise<Fields>])[] = [
-      ['our port edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, port: 9000 }] } })],
-      ['its target edited', kinds.services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, targetPort: 1 }] } })],
+      ['our port edited', services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, port: 9000 }] } })],
+      ['its target edited', services, 'hs-acme', async () => ({ spec: { ports: [{ ...http, targetPort: 1 }] } })],
       [
         'our port edited where there is no address',
-        kinds.services,
+        services,
         'hs-acme-nodes',
         async () => ({ spec: { ports: [{ ...http, port: 9000 }] } }),
       ],
-      ['another selector', kinds.services, 'hs-acme', async () => ({ spec: { selector: { app: 'other' } } })],
-      ['another type', kinds.services, 'hs-acme', async () => ({ spec: { type: 'NodePort' } })],
+      ['another selector', services, 'hs-acme', async () => ({ spec: { selector: { app: 'other' } } })],
+      ['another type', services, 'hs-acme', async () => ({ spec: { type: 'NodePort' } })],
       [
         'another account',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         async () => inPod({ serviceAccountName: 'default', serviceAccount: 'default' }),
       ],
-      ['another image', kinds.statefulSets, 'hs-acme', () => inFirst(() => ({ image: 'other:1' }))],
+      ['another image', statefulSets, 'hs-acme', () => inFirst(() => ({ image: 'other:1' }))],
       [
         'a variable edited',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         () =>
           inFirst(({ env = [] }) => ({
@@ -133,29 +151,24 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       ],
       [
         'the pace of a probe',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         () => inFirst(({ readinessProbe }) => ({ readinessProbe: { ...readinessProbe, periodSeconds: 77 } })),
       ],
       [
         'a right to write',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         () =>
           inFirst(({ securityContext }) => ({
             securityContext: { ...securityContext, readOnlyRootFilesystem: false },
           })),
       ],
-      ['other keys', kinds.configMaps, 'hs-acme', async () => ({ data: { 'jwks.json': '{}' } })],
-      [
-        'a limit',
-        kinds.limitRanges,
-        'hs-acme',
-        async () => ({ spec: { limits: [{ type: 'Pod', max: { cpu: '1' } }] } }),
-      ],
-      ['everybody', kinds.networkPolicies, 'hs-acme', async () => ({ spec: { ingress: [{}] } })],
-      ['a budget of none', kinds.podDisruptionBudgets, 'hs-acme', async () => ({ spec: { maxUnavailable: 9 } })],
-      ['a token', kinds.serviceAccounts, 'hs-acme', async () => ({ automountServiceAccountToken: true })],
+      ['other keys', configMaps, 'hs-acme', async () => ({ data: { 'jwks.json': '{}' } })],
+      ['a limit', limitRanges, 'hs-acme', async () => ({ spec: { limits: [{ type: 'Pod', max: { cpu: '1' } }] } })],
+      ['everybody', networkPolicies, 'hs-acme', async () => ({ spec: { ingress: [{}] } })],
+      ['a budget of none', podDisruptionBudgets, 'hs-acme', async () => ({ spec: { maxUnavailable: 9 } })],
+      ['a token', serviceAccounts, 'hs-acme', async () => ({ automountServiceAccountToken: true })],
     ];
     for (const [what, resource, object, build] of edits) {
       it(`${resource.kind} ${object} is put right in one pass: ${what}`, async () => {
@@ -171,28 +184,23 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
     }
 
     const additions: typeof edits = [
-      [
-        'a port beside ours',
-        kinds.services,
-        'hs-acme',
-        async () => ({ spec: { ports: [http, { name: 'x', port: 1 }] } }),
-      ],
-      ['an address from outside', kinds.services, 'hs-acme', async () => ({ spec: { externalIPs: ['203.0.113.7'] } })],
-      ['the network of the host', kinds.statefulSets, 'hs-acme', async () => inPod({ hostNetwork: true })],
+      ['a port beside ours', services, 'hs-acme', async () => ({ spec: { ports: [http, { name: 'x', port: 1 }] } })],
+      ['an address from outside', services, 'hs-acme', async () => ({ spec: { externalIPs: ['203.0.113.7'] } })],
+      ['the network of the host', statefulSets, 'hs-acme', async () => inPod({ hostNetwork: true })],
       [
         'a container beside ours',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         async () => inPod({ containers: [...(await containers()), { name: 'miner', image: 'miner:1' }] }),
       ],
       [
         'a variable more',
-        kinds.statefulSets,
+        statefulSets,
         'hs-acme',
         () => inFirst(({ env = [] }) => ({ env: [...env, { name: 'NODE_OPTIONS', value: '--inspect' }] })),
       ],
-      ['a file', kinds.configMaps, 'hs-acme', async () => ({ data: { 'evil.json': '{}' } })],
-      ['an amount', kinds.resourceQuotas, 'hs-acme', async () => ({ spec: { hard: { services: '0' } } })],
+      ['a file', configMaps, 'hs-acme', async () => ({ data: { 'evil.json': '{}' } })],
+      ['an amount', resourceQuotas, 'hs-acme', async () => ({ spec: { hard: { services: '0' } } })],
     ];
     for (const [what, resource, object, build] of additions) {
       it(`${resource.kind} ${object} keeps what somebody added: ${what}`, async () => {
@@ -208,9 +216,9 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
 
     it('Service hs-acme has our port back, and keeps the one that was added in the same edit', async () => {
       const added = { name: 'y', port: 2, targetPort: 2, protocol: 'TCP' };
-      await edit(kinds.services, 'hs-acme', { spec: { ports: [added, { ...http, port: 9000 }] } });
+      await edit(services, 'hs-acme', { spec: { ports: [added, { ...http, port: 9000 }] } });
       await passUntilWritten();
-      const { spec } = (await read(kinds.services, 'hs-acme')) as Stored<kinds.Service>;
+      const { spec } = (await read(services, 'hs-acme')) as Stored<Service>;
       assert.deepEqual(
         spec?.ports?.map(({ name, port, targetPort }) => ({ name, port, targetPort })),
         [

@@ -1,9 +1,8 @@
 export { runControlLoop } from './controller/control-loop.ts';
 export { Controller, type ControllerOptions, ownerKeys, type Reconcile } from './controller/controller.ts';
 export { Expectations } from './controller/expectations.ts';
-export { fenceKube } from './controller/fence.ts';
 export { Informer } from './controller/informer.ts';
-export { LeaderElection, renewDeadlineMs } from './controller/leader-election.ts';
+export { renewDeadlineMs } from './controller/leader-election.ts';
 export { createMachineMetrics, type MachineMetrics } from './controller/machine-metrics.ts';
 export type { CacheChange } from './controller/object-cache.ts';
 export { done, type ReconcileResult, requeueAfter, wait } from './controller/reconcile-result.ts';
@@ -16,8 +15,60 @@ export { isAlreadyExists, isExpired, kubeError, type StatusCause, toStatus } fro
 export { EventRecorder } from './kube/event-recorder.ts';
 export { canonicalJson, deepFreeze, isJsonEqual, isJsonObject, type Json, type JsonObject } from './kube/json.ts';
 export { readJsonPath } from './kube/json-path.ts';
-export * from './kube/kinds.ts';
-export * as kinds from './kube/kinds.ts';
+export {
+  type ConfigMap,
+  type Container,
+  type ContainerState,
+  type CustomResourceDefinition,
+  type CustomResourceVersion,
+  configMaps,
+  customResourceDefinitions,
+  type Deployment,
+  deployments,
+  type EndpointSlice,
+  type EnvironmentVariable,
+  endpointSlices,
+  events,
+  type KubeEvent,
+  type LabelSelector,
+  type Labels,
+  type Lease,
+  type LimitRange,
+  leases,
+  limitRanges,
+  type Namespace,
+  type NetworkPolicy,
+  type NetworkPolicyPeer,
+  namespaces,
+  networkPolicies,
+  type ObjectReference,
+  type PersistentVolumeClaim,
+  type PersistentVolumeClaimSpec,
+  type Pod,
+  type PodCondition,
+  type PodDisruptionBudget,
+  type PodSpec,
+  type PodStatus,
+  type PodTemplateSpec,
+  type Probe,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  pods,
+  type ResourceQuota,
+  type ResourceRequirements,
+  resourceQuotas,
+  type Scale,
+  type Secret,
+  type Service,
+  type ServiceAccount,
+  type StatefulSet,
+  secrets,
+  serviceAccounts,
+  services,
+  statefulSets,
+  type Volume,
+  type VolumeMount,
+} from './kube/kinds.ts';
 export {
   buildControllerReference,
   type FieldsV1,
@@ -68,7 +119,6 @@ export {
   Steps,
 } from './reconcile/run-steps.ts';
 export {
-  buildViewIndexes,
   type CacheOf,
   type ClusterView,
   createView,

@@ -1,5 +1,29 @@
 import type { KubeObject } from '@hybridstore/controller-runtime';
-import { defineResource, isJsonEqual, kinds, type Resource } from '@hybridstore/controller-runtime';
+import {
+  type CustomResourceDefinition,
+  configMaps,
+  customResourceDefinitions,
+  defineResource,
+  deployments,
+  endpointSlices,
+  events,
+  isJsonEqual,
+  leases,
+  limitRanges,
+  namespaces,
+  networkPolicies,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  pods,
+  type Resource,
+  resourceQuotas,
+  type Secret,
+  type StatefulSet,
+  secrets,
+  serviceAccounts,
+  services,
+  statefulSets,
+} from '@hybridstore/controller-runtime';
 import { builtInSchema } from '../schema/built-in-schemas.ts';
 import type { FieldError } from '../schema/field-error.ts';
 import { matchLabelSelector } from '../selectors.ts';
@@ -48,41 +72,41 @@ const allCategory: ReadonlySet<string> = new Set(['pods', 'services', 'statefuls
 function inputs(): KindInput[] {
   return [
     {
-      resource: kinds.namespaces,
+      resource: namespaces,
       model: 'V1Namespace',
       shortNames: ['ns'],
       hasStatus: true,
       rules: { prepare: prepareNamespace },
     },
     { resource: nodes, model: 'V1Node', shortNames: ['no'], hasStatus: true },
-    { resource: kinds.pods, model: 'V1Pod', shortNames: ['po'], hasStatus: true, rules: { prepare: preparePod } },
+    { resource: pods, model: 'V1Pod', shortNames: ['po'], hasStatus: true, rules: { prepare: preparePod } },
     {
-      resource: kinds.services,
+      resource: services,
       model: 'V1Service',
       shortNames: ['svc'],
       hasStatus: true,
       rules: { prepare: prepareService, validate: validateService },
     },
-    { resource: kinds.configMaps, model: 'V1ConfigMap', shortNames: ['cm'], rules: { validate: validateImmutable } },
-    { resource: kinds.secrets, model: 'V1Secret', rules: { prepare: prepareSecret, validate: validateImmutable } },
-    { resource: kinds.serviceAccounts, model: 'V1ServiceAccount', shortNames: ['sa'] },
+    { resource: configMaps, model: 'V1ConfigMap', shortNames: ['cm'], rules: { validate: validateImmutable } },
+    { resource: secrets, model: 'V1Secret', rules: { prepare: prepareSecret, validate: validateImmutable } },
+    { resource: serviceAccounts, model: 'V1ServiceAccount', shortNames: ['sa'] },
     {
-      resource: kinds.persistentVolumeClaims,
+      resource: persistentVolumeClaims,
       model: 'V1PersistentVolumeClaim',
       shortNames: ['pvc'],
       hasStatus: true,
       rules: { prepare: prepareClaim, validate: validateClaim },
     },
     {
-      resource: kinds.resourceQuotas,
+      resource: resourceQuotas,
       model: 'V1ResourceQuota',
       shortNames: ['quota'],
       hasStatus: true,
       rules: { prepare: prepareQuota },
     },
-    { resource: kinds.limitRanges, model: 'V1LimitRange', shortNames: ['limits'] },
+    { resource: limitRanges, model: 'V1LimitRange', shortNames: ['limits'] },
     {
-      resource: kinds.statefulSets,
+      resource: statefulSets,
       model: 'V1StatefulSet',
       shortNames: ['sts'],
       hasStatus: true,
@@ -91,7 +115,7 @@ function inputs(): KindInput[] {
       rules: { prepare: prepareStatefulSet, validate: validateStatefulSet },
     },
     {
-      resource: kinds.deployments,
+      resource: deployments,
       model: 'V1Deployment',
       shortNames: ['deploy'],
       hasStatus: true,
@@ -101,25 +125,25 @@ function inputs(): KindInput[] {
       rules: { prepare: prepareDeployment, validate: validateDeployment },
     },
     {
-      resource: kinds.networkPolicies,
+      resource: networkPolicies,
       model: 'V1NetworkPolicy',
       shortNames: ['netpol'],
       hasGeneration: true,
       rules: { prepare: preparePolicy },
     },
     {
-      resource: kinds.podDisruptionBudgets,
+      resource: podDisruptionBudgets,
       model: 'V1PodDisruptionBudget',
       shortNames: ['pdb'],
       hasStatus: true,
       hasGeneration: true,
       rules: { prepare: prepareBudget },
     },
-    { resource: kinds.endpointSlices, model: 'V1EndpointSlice', hasGeneration: true },
-    { resource: kinds.leases, model: 'V1Lease' },
-    { resource: kinds.events, model: 'EventsV1Event', shortNames: ['ev'] },
+    { resource: endpointSlices, model: 'V1EndpointSlice', hasGeneration: true },
+    { resource: leases, model: 'V1Lease' },
+    { resource: events, model: 'EventsV1Event', shortNames: ['ev'] },
     {
-      resource: kinds.customResourceDefinitions,
+      resource: customResourceDefinitions,
       model: 'V1CustomResourceDefinition',
       shortNames: ['crd', 'crds'],
       hasStatus: true,
@@ -214,7 +238,7 @@ function pickServiceAddress(object: KubeObject): string {
 }
 
 function prepareSecret(object: KubeObject): KubeObject {
-  const { stringData, ...secret } = object as kinds.Secret;
+  const { stringData, ...secret } = object as Secret;
   if (stringData === undefined) return object;
   const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
   return withFields(secret, { data: { ...secret.data, ...Object.fromEntries(encoded) } });
@@ -271,7 +295,7 @@ function prepareClaimTemplate(claim: Fields): Fields {
 }
 
 function prepareDefinition(object: KubeObject): KubeObject {
-  const spec = (object as kinds.CustomResourceDefinition).spec;
+  const spec = (object as CustomResourceDefinition).spec;
   if (spec === undefined) return object;
   const names = { listKind: `${spec.names.kind}List`, singular: spec.names.kind.toLowerCase(), ...spec.names };
   const since = object.metadata.creationTimestamp ?? '';
@@ -362,7 +386,7 @@ function validateStrategy(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/apps/validation `selector` does not match template `labels`. */
 function validateSelector(object: KubeObject): FieldError[] {
-  const { spec } = object as kinds.StatefulSet;
+  const { spec } = object as StatefulSet;
   const labels = spec?.template.metadata?.labels ?? {};
   if (spec === undefined || matchLabelSelector(spec.selector, labels)) return [];
   return [
@@ -377,7 +401,7 @@ function validateSelector(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/core/validation: ValidateContainerPorts and validateEnvVarValueFrom, as far as one field excludes another. */
 function validateContainers(object: KubeObject): FieldError[] {
-  const { spec } = object as kinds.StatefulSet;
+  const { spec } = object as StatefulSet;
   return (spec?.template.spec.containers ?? []).flatMap(({ ports = [], env = [] }, index) => {
     const path = `spec.template.spec.containers[${index}]`;
     const names = ports.map(({ name }) => name);
@@ -399,7 +423,7 @@ function validateContainers(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/core/validation: each mount names a volume of the pod. */
 function validateMounts(object: KubeObject): FieldError[] {
-  const { spec } = object as kinds.StatefulSet;
+  const { spec } = object as StatefulSet;
   const pod = spec?.template.spec;
   const claims = spec?.volumeClaimTemplates?.map((claim) => claim.metadata?.name) ?? [];
   const known = new Set([...claims, ...(pod?.volumes ?? []).map((volume) => volume.name)]);
