@@ -76,6 +76,56 @@ describe('the rooms', () => {
       'may not import @hybridstore/http',
     ],
     ['operator/src/tenant/decide.ts', 'setTimeout(() => {}, 1);', 'may not reach for the clock'],
+    [
+      'packages/controller-runtime/src/reconcile/x.ts',
+      "import { ApiServerKube } from '../kube/api-server/api-server-kube.ts';",
+      'may not import packages/controller-runtime/src/kube/api-server/api-server-kube.ts',
+    ],
+    [
+      'packages/controller-runtime/src/kube/x.ts',
+      "import { Controller } from '../controller/controller.ts';",
+      'may not import packages/controller-runtime/src/controller/controller.ts',
+    ],
+    [
+      'packages/controller-runtime/src/controller/x.ts',
+      "import { KubeConfig } from '@kubernetes/client-node';",
+      'may not import npm:@kubernetes/client-node',
+    ],
+    ['packages/controller-runtime/src/controller/x.ts', 'setTimeout(() => {}, 1);', 'may not reach for the clock'],
+    ...['api', 'apply', 'schema', 'storage', 'controllers', 'http'].map(
+      (folder) =>
+        [
+          `packages/embedded-kubernetes/src/${folder}/x.ts`,
+          "import { spawn } from 'node:child_process';",
+          'may not import node:child_process',
+        ] as const,
+    ),
+    [
+      'packages/embedded-kubernetes/src/storage/x.ts',
+      "import { writeFileSync } from 'node:fs';",
+      'may not import node:fs',
+    ],
+    [
+      'packages/embedded-kubernetes/src/api/x.ts',
+      "import { startHttpFront } from '../http/http-server.ts';",
+      'may not import packages/embedded-kubernetes/src/http/http-server.ts',
+    ],
+    [
+      'packages/embedded-kubernetes/src/api/x.ts',
+      "import { Kubelet } from '../kubelet/kubelet.ts';",
+      'may not import packages/embedded-kubernetes/src/kubelet/kubelet.ts',
+    ],
+    ['packages/embedded-kubernetes/src/http/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
+    [
+      'packages/embedded-kubernetes/src/kubelet/x.ts',
+      "import { tenants } from '@hybridstore/operator';",
+      'may not import @hybridstore/operator',
+    ],
+    [
+      'cli/src/connection.ts',
+      "import { KubeConfig } from '@kubernetes/client-node';",
+      'may not import npm:@kubernetes/client-node',
+    ],
     ['operator/src/resources/x.ts', "import { Agent } from 'undici';", 'may not import npm:undici'],
     ['services/tenant-node/src/domain/x.ts', "import fastify from 'fastify';", 'may not import npm:fastify'],
     ['services/tenant-node/src/domain/x.ts', "import { readFileSync } from 'node:fs';", 'may not import node:fs'],

@@ -38,6 +38,81 @@ const controllerRuntime = 'packages/controller-runtime/src';
 const embedded = 'packages/embedded-kubernetes/src';
 const operator = 'operator/src';
 
+/** The API server knows neither who serves it nor what runs its pods; the kubelet alone starts processes. */
+const embeddedRooms: readonly Room[] = [
+  {
+    name: 'embedded-kubernetes/schema',
+    files: inside(`${embedded}/schema`),
+    mayImport: [
+      our('controller-runtime', 'runtime'),
+      npm('@kubernetes/client-node', '@marcbachmann/cel-js', 'ajv', 'ajv-formats'),
+      inside(`${embedded}/schema`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/apply',
+    files: inside(`${embedded}/apply`),
+    mayImport: [our('controller-runtime'), inside(`${embedded}/(apply|schema)`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/storage',
+    files: inside(`${embedded}/storage`),
+    mayImport: [our('controller-runtime', 'runtime'), node('path'), inside(`${embedded}/storage`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/selectors',
+    files: file(`${embedded}/selectors.ts`),
+    mayImport: [our('controller-runtime')],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/api',
+    files: inside(`${embedded}/api`),
+    mayImport: [
+      our('controller-runtime', 'runtime'),
+      inside(`${embedded}/(api|apply|schema|storage)`),
+      file(`${embedded}/selectors.ts`),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
+    name: 'embedded-kubernetes/controllers',
+    files: inside(`${embedded}/controllers`),
+    mayImport: [our('controller-runtime', 'runtime'), node('crypto', 'fs', 'path'), inside(`${embedded}/controllers`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/kubelet',
+    files: inside(`${embedded}/kubelet`),
+    mayImport: [
+      our('controller-runtime', 'runtime'),
+      node('child_process', 'fs', 'http', 'net', 'path'),
+      inside(`${embedded}/(kubelet|controllers)`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'embedded-kubernetes/http',
+    files: inside(`${embedded}/http`),
+    mayImport: [
+      our('controller-runtime', 'runtime'),
+      node('crypto', 'fs', 'http', 'https', 'net', 'path'),
+      npm('yaml'),
+      inside(`${embedded}/(http|api)`),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
+    name: 'embedded-kubernetes',
+    files: inside(embedded),
+    mayImport: [our('controller-runtime', 'runtime'), node('crypto', 'net', 'path'), inside(embedded)],
+    mustNotReach: ['clock', 'environment'],
+  },
+];
+
 const packageRooms: readonly Room[] = [
   {
     name: 'contracts',
@@ -116,7 +191,13 @@ const packageRooms: readonly Room[] = [
   {
     name: 'controller-runtime/api-server',
     files: inside(`${controllerRuntime}/kube/api-server`),
-    mayImport: [our('runtime'), anyNode, npm('@kubernetes/client-node', 'undici'), inside(`${controllerRuntime}/kube`)],
+    mayImport: [
+      our('runtime'),
+      node('crypto', 'https', 'net', 'path'),
+      npm('@kubernetes/client-node', 'undici'),
+      inside(`${controllerRuntime}/kube`),
+    ],
+    mustNotReach: ['clock', 'environment'],
   },
   {
     name: 'controller-runtime/kinds',
@@ -126,26 +207,38 @@ const packageRooms: readonly Room[] = [
     mustNotReach: pureReach,
   },
   {
-    name: 'controller-runtime',
-    files: inside(controllerRuntime),
-    mayImport: [our('runtime'), pureNode, npm('jsonpath-plus'), inside(controllerRuntime)],
+    name: 'controller-runtime/kube',
+    files: new RegExp(`^${controllerRuntime}/kube/[^/]+\\.ts$`),
+    mayImport: [our('runtime'), npm('jsonpath-plus'), new RegExp(`^${controllerRuntime}/kube/[^/]+\\.ts$`)],
     mustNotReach: pureReach,
   },
   {
-    name: 'embedded-kubernetes/kubelet',
-    files: inside(`${embedded}/kubelet`),
-    mayImport: [our('controller-runtime', 'runtime'), anyNode, inside(embedded)],
+    name: 'controller-runtime/controller',
+    files: inside(`${controllerRuntime}/controller`),
+    mayImport: [
+      our('runtime'),
+      new RegExp(`^${controllerRuntime}/kube/[^/]+\\.ts$`),
+      inside(`${controllerRuntime}/controller`),
+    ],
+    mustNotReach: pureReach,
   },
   {
-    name: 'embedded-kubernetes',
-    files: inside(embedded),
+    name: 'controller-runtime/reconcile',
+    files: inside(`${controllerRuntime}/reconcile`),
     mayImport: [
-      our('controller-runtime', 'runtime', 'http'),
-      anyNode,
-      npm('@kubernetes/client-node', '@marcbachmann/cel-js', 'ajv', 'ajv-formats', 'yaml'),
-      inside(embedded),
+      our('runtime'),
+      new RegExp(`^${controllerRuntime}/kube/[^/]+\\.ts$`),
+      inside(`${controllerRuntime}/(controller|reconcile)`),
     ],
+    mustNotReach: pureReach,
   },
+  {
+    name: 'controller-runtime',
+    files: inside(controllerRuntime),
+    mayImport: [inside(controllerRuntime)],
+    mustNotReach: pureReach,
+  },
+  ...embeddedRooms,
   {
     name: 'test-kit',
     files: inside('packages/test-kit/src'),

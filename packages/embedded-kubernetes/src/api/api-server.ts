@@ -72,9 +72,10 @@ type Target = { readonly kind: Kind; readonly collection: string; readonly key: 
 
 export class EmbeddedApiServer implements Kube {
   readonly fieldManager: string;
+  /** By which everything here is dated. */
+  readonly clock: Clock;
   readonly registry = new KindRegistry();
   readonly store: ObjectStore;
-  readonly #clock: Clock;
   readonly #random: () => number;
   readonly #bookmarkIntervalMs: number;
   readonly #pages = new ListPages();
@@ -83,12 +84,12 @@ export class EmbeddedApiServer implements Kube {
   constructor(options: EmbeddedApiServerOptions) {
     this.store = new ObjectStore(options);
     this.fieldManager = options.fieldManager;
-    this.#clock = options.clock;
+    this.clock = options.clock;
     this.#random = options.random ?? Math.random;
     this.#bookmarkIntervalMs = options.bookmarkIntervalMs ?? bookmarkIntervalMsDefault;
     this.#recorder = new EventRecorder({
       kube: this,
-      clock: this.#clock,
+      clock: this.clock,
       random: this.#random,
       controller: options.reportingController ?? options.fieldManager,
       instance: options.fieldManager,
@@ -116,7 +117,7 @@ export class EmbeddedApiServer implements Kube {
         collection: collectionOf(kind.resource),
         revision: parseVersion(options.resourceVersion),
         isSelected: selectionTest(options),
-        clock: this.#clock,
+        clock: this.clock,
         bookmarkIntervalMs: this.#bookmarkIntervalMs,
         timeoutMs: (options.timeoutSeconds ?? watchTimeoutSecondsDefault) * 1_000,
         ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -246,7 +247,7 @@ export class EmbeddedApiServer implements Kube {
   }
 
   #markForDeletion(target: Target, live: Stored<KubeObject>, options: DeleteOptions): void {
-    const marked = buildMarked(live, options, this.#clock.now());
+    const marked = buildMarked(live, options, this.clock.now());
     if (marked === undefined) this.#remove(target);
     else if (!isJsonEqual(marked, live)) this.store.put(target.collection, marked);
     if (target.collection === namespaceCollection) this.#emptyNamespace(target.key.name);
@@ -327,7 +328,7 @@ export class EmbeddedApiServer implements Kube {
   }
 
   #request(kind: Kind, writer: Manager): WriteRequest {
-    return { kind, writer, time: formatTime(this.#clock.now()) };
+    return { kind, writer, time: formatTime(this.clock.now()) };
   }
 
   #assertStatus(kind: Kind): void {

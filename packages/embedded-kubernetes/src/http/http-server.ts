@@ -33,8 +33,6 @@ export type HttpFrontOptions = {
   readonly readPodLog?: ReadPodLog;
   readonly host?: string;
   readonly port?: number;
-  /** From when the certificate holds; now when absent. */
-  readonly nowMs?: number;
 };
 
 export type HttpFront = {
@@ -49,8 +47,8 @@ const headersMsMax = 10_000;
 
 /** Listens. Throws `unavailable` naming the port when it is taken. */
 export async function startHttpFront(options: HttpFrontOptions): Promise<HttpFront> {
-  const { host = '127.0.0.1', port = 0, nowMs = Date.now() } = options;
-  const { certificate, key } = createServerCertificate(host, nowMs);
+  const { api, host = '127.0.0.1', port = 0 } = options;
+  const { certificate, key } = createServerCertificate(host, api.clock.now());
   const server = createServer(
     { cert: certificate, key },
     (request, response) => void answer(options, request, response),
@@ -162,7 +160,7 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
 
 async function get({ options, response, request }: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const object = await options.api.get(kind.resource, keyOfPath(path), subresourceOf(path));
-  if (wantsTable(request)) return sendJson(response, 200, buildTable(kind, [object], {}));
+  if (wantsTable(request)) return sendJson(response, 200, buildTable(kind, [object], {}, options.api.clock.now()));
   return sendJson(response, 200, object);
 }
 
@@ -172,7 +170,8 @@ async function list({ options, response, request, url }: Call, path: ResourcePat
     resourceVersion: page.resourceVersion,
     ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),
   };
-  if (wantsTable(request)) return sendJson(response, 200, buildTable(kind, page.items, metadata));
+  if (wantsTable(request))
+    return sendJson(response, 200, buildTable(kind, page.items, metadata, options.api.clock.now()));
   return sendJson(response, 200, {
     kind: `${kind.resource.kind}List`,
     apiVersion: kind.resource.apiVersion,

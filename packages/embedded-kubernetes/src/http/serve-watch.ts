@@ -72,10 +72,10 @@ function startStream(response: ServerResponse): void {
   response.flushHeaders();
 }
 
-function send({ kind, request, response }: WatchCall, event: WatchEvent<KubeObject>): Promise<void> {
+function send({ api, kind, request, response }: WatchCall, event: WatchEvent<KubeObject>): Promise<void> {
   if (event.type === 'BOOKMARK')
     return sendLine(response, { type: 'BOOKMARK', object: buildBookmark(kind, event.resourceVersion) });
-  const object = wantsTable(request) ? buildTable(kind, [event.object], {}) : event.object;
+  const object = wantsTable(request) ? buildTable(kind, [event.object], {}, api.clock.now()) : event.object;
   return sendLine(response, { type: event.type, object });
 }
 

@@ -48,7 +48,7 @@ const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
  *
  * `metav1.Table` of objects of one kind.
  */
-export function buildTable(kind: Kind, objects: readonly KubeObject[], metadata: object): object {
+export function buildTable(kind: Kind, objects: readonly KubeObject[], metadata: object, nowMs: number): object {
   const columns = [...(kind.isCustom ? kind.printerColumns : (builtInColumns[kind.resource.plural] ?? []))];
   if (!columns.some((column) => column.name === 'Age')) columns.push(age);
   return {
@@ -60,7 +60,7 @@ export function buildTable(kind: Kind, objects: readonly KubeObject[], metadata:
       ...columns.map(describeColumn),
     ],
     rows: objects.map((object) => ({
-      cells: [object.metadata.name ?? '', ...columns.map((column) => readCell(object, column))],
+      cells: [object.metadata.name ?? '', ...columns.map((column) => readCell(object, column, nowMs))],
       object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
     })),
   };
@@ -71,14 +71,14 @@ function describeColumn({ name, type, priority = 0 }: Column): object {
   return { name, type: type === 'date' ? 'string' : type, format: '', description: '', priority };
 }
 
-function readCell(object: KubeObject, { type, jsonPath }: Column): unknown {
+function readCell(object: KubeObject, { type, jsonPath }: Column, nowMs: number): unknown {
   const value = readJsonPath(object, jsonPath);
   if (value === undefined || value === null) return type === 'date' ? '<unknown>' : null;
-  return type === 'date' ? formatAge(Date.parse(String(value))) : value;
+  return type === 'date' ? formatAge(nowMs - Date.parse(String(value))) : value;
 }
 
-function formatAge(sinceMs: number): string {
-  const seconds = Math.max(0, Math.round((Date.now() - sinceMs) / 1_000));
+function formatAge(ageMs: number): string {
+  const seconds = Math.max(0, Math.round(ageMs / 1_000));
   if (seconds < 120) return `${seconds}s`;
   if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
   return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
