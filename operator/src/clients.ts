@@ -1,8 +1,9 @@
 import { ServiceIdentity } from '@hybridstore/http';
 import type { LoopOptions } from './options.ts';
-import { type CatalogPort, createCatalogClient } from './shared-services/catalog-client.ts';
+import type { CatalogPort, NodePort } from './ports.ts';
+import { createCatalogClient } from './shared-services/catalog-client.ts';
 import type { SigningKeys } from './shared-services/signing-keys.ts';
-import { createNodeClient, type NodePort } from './tenant/node-client.ts';
+import { createNodeClient } from './tenant/node-client.ts';
 
 /** Whom the operator calls, besides Kubernetes. */
 export type Clients = { readonly nodes: NodePort; readonly catalog: CatalogPort };

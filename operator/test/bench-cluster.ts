@@ -22,6 +22,7 @@ import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.
 import { DataSourceReconciler } from '../src/data-source/reconciler.ts';
 import { operatorIdentity } from '../src/identity.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
+import type { CatalogPort, NodePort } from '../src/ports.ts';
 import {
   type CompactionPolicy,
   compactionPolicies,
@@ -33,10 +34,8 @@ import {
 import { tenantLabels, tenantNameOf } from '../src/resources/labels.ts';
 import { tenantNames } from '../src/resources/names.ts';
 import type { Samples } from '../src/scaling/samples.ts';
-import type { CatalogPort } from '../src/shared-services/catalog-client.ts';
 import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
-import type { NodePort } from '../src/tenant/node-client.ts';
 import { TenantReconciler } from '../src/tenant/reconciler.ts';
 import { SizeKeeper } from '../src/tenant/size-keeper.ts';
 

@@ -75,6 +75,21 @@ describe('the rooms', () => {
       "import { HttpClient } from '@hybridstore/http';",
       'may not import @hybridstore/http',
     ],
+    [
+      'operator/src/tenant/decide.ts',
+      "import { observeTenant } from './observe.ts';",
+      'may not import operator/src/tenant/observe.ts',
+    ],
+    [
+      'operator/src/data-source/decide.ts',
+      "import type { NodePort } from '../ports.ts';",
+      'may not import operator/src/ports.ts',
+    ],
+    [
+      'operator/src/scaling/decide-size.ts',
+      "import { ScrapeSource } from './scrape-source.ts';",
+      'may not import operator/src/scaling/scrape-source.ts',
+    ],
     ['operator/src/tenant/decide.ts', 'setTimeout(() => {}, 1);', 'may not reach for the clock'],
     [
       'packages/controller-runtime/src/reconcile/x.ts',

@@ -254,8 +254,8 @@ const operatorRooms: readonly Room[] = [
     files: new RegExp(`^${operator}/.*/decide[^/]*\\.ts$`),
     mayImport: [
       our('contracts', 'runtime'),
-      new RegExp(`^${operator}/scaling/`),
-      new RegExp(`^${operator}/[a-z-]+/(decide[a-z-]*|observe|parse)\\.ts$`),
+      new RegExp(`^${operator}/scaling/(decide-[a-z-]+|desired-size|samples|stabilize)\\.ts$`),
+      new RegExp(`^${operator}/[a-z-]+/(decide|world)\\.ts$`),
       inside(`${operator}/resources`),
     ],
     mustNotReach: pureReach,

@@ -2,7 +2,7 @@ import type { CompactionPolicyDefinition, CompactionPolicySpec } from '@hybridst
 import type { ObjectKey } from '@hybridstore/controller-runtime';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { coversNothing } from './decide.ts';
-import type { PolicyWorld } from './observe.ts';
+import type { PolicyWorld } from './world.ts';
 
 /** How the catalog names a policy. */
 export function policyIdOf({ namespace = '', name }: ObjectKey): string {

@@ -1,16 +1,9 @@
 import type { CompactionPolicySpec } from '@hybridstore/contracts';
-import type { ClusterView, Stored } from '@hybridstore/controller-runtime';
+import type { ClusterView } from '@hybridstore/controller-runtime';
 import { parseDataSource } from '../data-source/parse.ts';
-import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
+import { type DataSource, dataSources, tenants } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
-
-export type PolicyWorld = {
-  readonly tenant: Stored<Tenant> | undefined;
-  /** Sources that the selector covers; undefined means all of the tenant. */
-  readonly sourceIds: readonly string[] | undefined;
-  /** Sources that are declared for the tenant. */
-  readonly declared: number;
-};
+import type { PolicyWorld } from './world.ts';
 
 export async function observePolicy(
   view: ClusterView,

@@ -1,11 +1,11 @@
 import type { CompactionPolicyDefinition, CompactionPolicySpec, CompactionPolicyState } from '@hybridstore/contracts';
 import type { ClusterView, Expectations, Kube, ObjectKey, Stored } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
+import type { CatalogPort } from '../ports.ts';
 import type { CompactionPolicy } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
 import type { Declarations } from './declarations.ts';
-import type { PolicyWorld } from './observe.ts';
+import type { PolicyWorld } from './world.ts';
 
 export type CompactionPolicyReconcilerOptions = {
   readonly kube: Kube;

@@ -1,20 +1,17 @@
 import type { TenantStatus } from '@hybridstore/contracts';
-import type { SourceFacts, SourceWorld } from './observe.ts';
+import { findTenantObstacle, type Obstacle } from '../tenant/decide.ts';
+import type { SourceFacts, SourceWorld } from './world.ts';
 
-/** What stands in the way of registering a source, or nothing. */
-export type Obstacle = { readonly reason: string; readonly message: string };
-
-export function findObstacle(world: SourceWorld, tenantName: string): Obstacle | undefined {
-  const { tenant, older } = world;
+/** What stands in the way of declaring a source, or nothing. */
+export function findObstacle({ tenant, older }: SourceWorld, tenantName: string): Obstacle | undefined {
   if (older !== undefined)
     return { reason: 'DuplicateSource', message: `DataSource ${older.metadata.name} declares this source already` };
-  if (tenant === undefined) return { reason: 'TenantNotFound', message: `there is no Tenant ${tenantName}` };
-  if (tenant.metadata.deletionTimestamp !== undefined && tenant.spec?.preventDeletion !== true)
-    return { reason: 'TenantDeleted', message: `Tenant ${tenantName} is being deleted` };
-  if (tenant.spec?.hibernated === true)
-    return { reason: 'TenantHibernated', message: `Tenant ${tenantName} is hibernated` };
-  if (!hasReadyNode(tenant.status))
-    return { reason: 'TenantNotReady', message: `no node of Tenant ${tenantName} is ready` };
+  return findTenantObstacle(tenant, tenantName) ?? findNodeObstacle(tenant, tenantName);
+}
+
+function findNodeObstacle(tenant: SourceWorld['tenant'], name: string): Obstacle | undefined {
+  if (tenant?.spec?.hibernated === true) return { reason: 'TenantHibernated', message: `Tenant ${name} is hibernated` };
+  if (!hasReadyNode(tenant?.status)) return { reason: 'TenantNotReady', message: `no node of Tenant ${name} is ready` };
   return undefined;
 }
 

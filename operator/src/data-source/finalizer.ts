@@ -1,11 +1,10 @@
 import { sourceIdPattern } from '@hybridstore/contracts';
 import type { Stored } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
+import type { CatalogPort, NodePort } from '../ports.ts';
 import type { DataSource } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
-import type { NodePort } from '../tenant/node-client.ts';
-import type { SourceWorld } from './observe.ts';
+import type { SourceWorld } from './world.ts';
 
 export type TableOutcome = { readonly reason: 'TableRetained' | 'TableDeleted'; readonly note: string };
 

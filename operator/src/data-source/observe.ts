@@ -1,15 +1,8 @@
-import type { CatalogSource, SourceStats } from '@hybridstore/contracts';
 import type { ClusterView, Stored } from '@hybridstore/controller-runtime';
-import { type DataSource, dataSources, type Tenant, tenants } from '../resources/custom-resources.ts';
+import type { CatalogPort, NodePort } from '../ports.ts';
+import { type DataSource, dataSources, tenants } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
-import type { NodePort } from '../tenant/node-client.ts';
-
-export type SourceWorld = {
-  readonly tenant: Stored<Tenant> | undefined;
-  /** An older DataSource of the same tenant and sourceId: it has the right to the name. */
-  readonly older: Stored<DataSource> | undefined;
-};
+import type { SourceFacts, SourceWorld } from './world.ts';
 
 export async function observeSource(
   view: ClusterView,
@@ -31,12 +24,6 @@ function isOlder(other: Stored<DataSource>, source: Stored<DataSource>): boolean
   const [a, b] = [other.metadata.creationTimestamp ?? '', source.metadata.creationTimestamp ?? ''];
   return a === b ? other.metadata.uid < source.metadata.uid : a < b;
 }
-
-/** What the nodes and the catalog know of a source. */
-export type SourceFacts = {
-  readonly stats: SourceStats | undefined;
-  readonly entry: CatalogSource | undefined;
-};
 
 export async function readFacts(
   nodes: NodePort,

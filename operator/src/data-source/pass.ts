@@ -1,12 +1,11 @@
 import type { DataSourceSpec, SourceDefinition } from '@hybridstore/contracts';
 import type { ClusterView, Expectations, Kube, ObjectKey, Stored } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
+import type { CatalogPort, NodePort } from '../ports.ts';
 import type { DataSource } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
-import type { NodePort } from '../tenant/node-client.ts';
 import type { Declarations } from './declarations.ts';
-import type { SourceFacts, SourceWorld } from './observe.ts';
+import type { SourceFacts, SourceWorld } from './world.ts';
 
 export type DataSourceReconcilerOptions = {
   readonly kube: Kube;

@@ -1,6 +1,6 @@
 import type { DataSourceStatus } from '@hybridstore/contracts';
 import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
-import type { SourceFacts } from './observe.ts';
+import type { SourceFacts } from './world.ts';
 
 export type SourceVerdict =
   | { readonly kind: 'registered' }

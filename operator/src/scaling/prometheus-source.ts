@@ -2,7 +2,8 @@ import { type Endpoint, publicAccess } from '@hybridstore/contracts';
 import { type HttpClient, readAll } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { nodeMetrics } from './node-metrics.ts';
-import type { NodeSample, SampleRequest, SampleSource, Samples } from './samples.ts';
+import type { SampleRequest, SampleSource } from './ports.ts';
+import type { NodeSample, Samples } from './samples.ts';
 
 const queryEndpoint: Endpoint = {
   service: 'monitoring',

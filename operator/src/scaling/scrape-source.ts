@@ -3,7 +3,8 @@ import { type HttpClient, readAll } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, LruCache } from '@hybridstore/runtime';
 import { sumMetrics } from './exposition.ts';
 import { type NodeReading, nodeMetrics } from './node-metrics.ts';
-import type { NodeSample, SampleRequest, SampleSource, Samples } from './samples.ts';
+import type { SampleRequest, SampleSource } from './ports.ts';
+import type { NodeSample, Samples } from './samples.ts';
 
 export const metricsEndpoint: Endpoint = {
   service: 'tenant-node',

@@ -1,26 +1,8 @@
-import {
-  type CatalogSource,
-  type CompactionPolicyDefinition,
-  type CompactionPolicyState,
-  metadataCatalog,
-  type SourceDefinition,
-} from '@hybridstore/contracts';
+import { metadataCatalog } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { orNothing } from '../or-nothing.ts';
+import type { CatalogPort } from '../ports.ts';
 import { sharedServiceUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/names.ts';
-
-/** The metadata catalog as the operator uses it. Every call may throw what the catalog answers, or `unavailable`. */
-export interface CatalogPort {
-  putTenant(tenant: TenantKey): Promise<void>;
-  deleteTenant(tenant: TenantKey): Promise<void>;
-  putSource(tenant: TenantKey, definition: SourceDefinition): Promise<CatalogSource>;
-  /** Undefined when the catalog does not know the source. */
-  getSource(tenant: TenantKey, sourceId: string): Promise<CatalogSource | undefined>;
-  deleteSource(tenant: TenantKey, sourceId: string): Promise<void>;
-  putPolicy(policy: CompactionPolicyDefinition): Promise<CompactionPolicyState>;
-  getPolicy(policyId: string): Promise<CompactionPolicyState | undefined>;
-  deletePolicy(policyId: string): Promise<void>;
-}
 
 const callMsMax = 10_000;
 

@@ -1,6 +1,7 @@
 import type { TenantSpec, TenantStatus } from '@hybridstore/contracts';
+import type { Tenant } from '../resources/custom-resources.ts';
 import { clamp } from '../scaling/decide-size.ts';
-import { drainedAnnotation, type TenantWorld } from './observe.ts';
+import { drainedAnnotation, type TenantWorld } from './world.ts';
 
 /** The size that the next decision starts from: the last decided one, else what exists, else the smallest. */
 export function currentSize(spec: TenantSpec, status: TenantStatus | undefined, world: TenantWorld): number {
@@ -33,4 +34,19 @@ export function startingSize(world: TenantWorld, wanted: number): number {
 export function neverStored(world: TenantWorld): ReadonlySet<number> {
   const unbound = [...world.logClaims].filter(([, claim]) => claim.status?.phase === 'Pending');
   return new Set(unbound.map(([ordinal]) => ordinal));
+}
+
+/** Deleted, and nothing prevents it. */
+export function isLeaving({ metadata, spec }: Tenant): boolean {
+  return metadata.deletionTimestamp !== undefined && spec?.preventDeletion !== true;
+}
+
+/** What stands in the way of declaring something of a tenant. */
+export type Obstacle = { readonly reason: string; readonly message: string };
+
+/** Whoever names a Tenant waits for one that will stay. */
+export function findTenantObstacle(tenant: Tenant | undefined, name: string): Obstacle | undefined {
+  if (tenant === undefined) return { reason: 'TenantNotFound', message: `there is no Tenant ${name}` };
+  if (isLeaving(tenant)) return { reason: 'TenantDeleted', message: `Tenant ${name} is being deleted` };
+  return undefined;
 }

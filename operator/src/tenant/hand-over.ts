@@ -2,9 +2,9 @@ import type { LeavingNode } from '@hybridstore/contracts';
 import { formatTime } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
+import type { NodePort } from '../ports.ts';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
-import { decideHandOver, type HandOver, isStalled, type NodeReport } from '../scaling/hand-over.ts';
-import type { NodePort } from './node-client.ts';
+import { decideHandOver, type HandOver, isStalled, type NodeReport } from '../scaling/decide-hand-over.ts';
 
 export type HandOverPass = {
   readonly decision: HandOver;

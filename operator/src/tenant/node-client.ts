@@ -1,23 +1,8 @@
-import {
-  type DrainStatus,
-  type SourceAdded,
-  type SourceDefinition,
-  type SourceStats,
-  tenantNode,
-} from '@hybridstore/contracts';
+import { tenantNode } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
 import { orNothing } from '../or-nothing.ts';
+import type { NodePort } from '../ports.ts';
 import { nodeUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/names.ts';
-
-/** The nodes of tenants as the operator uses them. Every call may throw what the node answers, or `unavailable`. */
-export interface NodePort {
-  /** Repeatable: asks one node to hand over, or to stay, and gives how far it is. */
-  drain(tenant: TenantKey, pod: string, request: { readonly cancel: boolean }): Promise<DrainStatus>;
-  putSource(tenant: TenantKey, definition: SourceDefinition): Promise<SourceAdded>;
-  deleteSource(tenant: TenantKey, sourceId: string): Promise<void>;
-  /** Undefined when no node knows the source. */
-  sourceStats(tenant: TenantKey, sourceId: string): Promise<SourceStats | undefined>;
-}
 
 const callMsMax = 15_000;
 /** A drain is polled: the answer says how far it is, so it comes soon. */

@@ -6,29 +6,10 @@ import {
   type Pod,
   persistentVolumeClaims,
   pods,
-  type StatefulSet,
   statefulSets,
 } from '@hybridstore/controller-runtime';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
-
-/** On a log claim whose node has handed over; the value is the time. */
-export const drainedAnnotation = 'hybridstore.dev/drained-at';
-
-/** What there is of a tenant, as last seen. */
-export type TenantWorld = {
-  readonly statefulSet: Stored<StatefulSet> | undefined;
-  readonly nodes: readonly NodeView[];
-  readonly dataClaim: Stored<PersistentVolumeClaim> | undefined;
-  readonly logClaims: ReadonlyMap<number, Stored<PersistentVolumeClaim>>;
-};
-
-export type NodeView = {
-  readonly pod: string;
-  readonly ordinal: number;
-  readonly isReady: boolean;
-  /** Why its container waits (`CrashLoopBackOff`, `ImagePullBackOff`, …), when it does. */
-  readonly waitingReason: string | undefined;
-};
+import type { NodeView, TenantWorld } from './world.ts';
 
 export async function observeTenant(
   view: ClusterView,

@@ -2,20 +2,19 @@ import type { TenantSpec } from '@hybridstore/contracts';
 import type { Child, ClusterView, Compared, Expectations, Kube, Stored } from '@hybridstore/controller-runtime';
 import { Children } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
+import type { CatalogPort, NodePort } from '../ports.ts';
 import type { Tenant } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
 import type { TenantMetadata } from '../resources/tenant-metadata.ts';
 import type { SizeDecision } from '../scaling/decide-size.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
 import type { SigningKeys } from '../shared-services/signing-keys.ts';
 import type { DesiredChildren } from './desired-state.ts';
 import type { HandOverPass } from './hand-over.ts';
-import type { NodePort } from './node-client.ts';
-import type { TenantWorld } from './observe.ts';
 import type { Registrations } from './registrations.ts';
 import type { SecretKeeper } from './secret-keeper.ts';
 import type { SizeKeeper } from './size-keeper.ts';
+import type { TenantWorld } from './world.ts';
 
 export type TenantReconcilerOptions = {
   readonly kube: Kube;

@@ -1,6 +1,6 @@
 import { type Clock, isHybridStoreError, type Logger, LruCache } from '@hybridstore/runtime';
+import type { CatalogPort } from '../ports.ts';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
-import type { CatalogPort } from '../shared-services/catalog-client.ts';
 
 const repeatMs = 60_000;
 export const catalogRetryMs = 5_000;

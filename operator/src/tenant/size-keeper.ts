@@ -4,9 +4,9 @@ import type { Clock } from '@hybridstore/runtime';
 import { LruCache } from '@hybridstore/runtime';
 import { nodeUrl, type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { decideSize, type SizeDecision } from '../scaling/decide-size.ts';
-import type { SampleSource } from '../scaling/samples.ts';
+import type { SampleSource } from '../scaling/ports.ts';
 import { emptyMemory, type ScalingMemory } from '../scaling/stabilize.ts';
-import type { TenantWorld } from './observe.ts';
+import type { TenantWorld } from './world.ts';
 
 const tenantsMax = 100_000;
 

@@ -10,7 +10,7 @@ import { toConditions } from '@hybridstore/controller-runtime';
 import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
 import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
-import type { TenantWorld } from './observe.ts';
+import type { TenantWorld } from './world.ts';
 
 /** What a pass has found out and done, from which the status follows. */
 export type TenantOutcome = {

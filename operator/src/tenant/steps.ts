@@ -22,11 +22,11 @@ import { tenantIdOf } from '../resources/names.ts';
 import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
 import { buildSigningSecret } from '../resources/secret.ts';
 import { buildTenantMetadata } from '../resources/tenant-metadata.ts';
-import { currentSize, neverStored, startingSize, wantedSize } from './decide.ts';
+import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
 import { passHandOver } from './hand-over.ts';
-import { drainedAnnotation, observeTenant } from './observe.ts';
+import { observeTenant } from './observe.ts';
 import {
   type Applied,
   childrenOf,
@@ -39,6 +39,7 @@ import {
   type Valid,
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
+import { drainedAnnotation } from './world.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
 
@@ -61,7 +62,7 @@ const stoppingMsMax = 2_000;
 /** A Tenant that is deleted, and may be, goes; any other goes on. */
 export async function finalizeIfDeleted(pass: Loaded): Promise<StepResult> {
   const { kube, view, key, object } = pass;
-  if (object.metadata.deletionTimestamp === undefined || object.spec?.preventDeletion === true) return proceed();
+  if (!isLeaving(object)) return proceed();
   if (!hasFinalizer(object, finalizer)) return done();
   const outcome = await finalizeTenant(view, childrenOf(pass), object, key);
   if (outcome.kind === 'waiting') return wait(outcome.reason, stoppingMsMax);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decideHandOver, type HandOverInput, isStalled, type NodeReport } from '../../src/scaling/hand-over.ts';
+import { decideHandOver, type HandOverInput, isStalled, type NodeReport } from '../../src/scaling/decide-hand-over.ts';
 
 const none = { marked: new Set<number>(), reports: new Map<number, NodeReport>(), neverStored: new Set<number>() };
 const drained: NodeReport = { kind: 'drained' };

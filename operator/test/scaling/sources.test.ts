@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { sumMetrics } from '../../src/scaling/exposition.ts';
+import type { SampleRequest } from '../../src/scaling/ports.ts';
 import { buildQueries, PrometheusSource, readVector } from '../../src/scaling/prometheus-source.ts';
-import type { SampleRequest } from '../../src/scaling/samples.ts';
 import { buildSample, ScrapeSource } from '../../src/scaling/scrape-source.ts';
 
 const request: SampleRequest = {
