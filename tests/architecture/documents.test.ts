@@ -11,6 +11,7 @@ const pages = [
   'README.md',
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
+  'operator/README.md',
   ...pagesBelow('docs'),
   ...readdirSync(join(root, 'services')).map((name) => `services/${name}/README.md`),
 ];

@@ -3,8 +3,7 @@ import type { ConfigMap } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels } from './labels.ts';
 import { jwksConfigMapName, targetsConfigMapName } from './names.ts';
 import { jwksKey } from './pod.ts';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Public keys that a tenant's nodes accept: the platform's and their own. */
 export function buildTenantConfigMap({ tenant }: TenantInput, jwks: Jwks): ConfigMap {

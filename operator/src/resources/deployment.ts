@@ -62,7 +62,7 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings)
   return buildPodSpec({
     service,
     image: settings.image.services,
-    settings: settings.image,
+    imageSettings: settings.image,
     serviceAccountName: service,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service) },
     env: toEnvironment(buildVariables(service, settings)),

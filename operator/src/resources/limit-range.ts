@@ -1,6 +1,5 @@
 import type { LimitRange } from '@hybridstore/controller-runtime';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Requests for containers that name none: beside a quota on requests the API server would refuse them. */
 export function buildLimitRange({ tenant, spec }: TenantInput): LimitRange | undefined {

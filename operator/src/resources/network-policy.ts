@@ -4,8 +4,7 @@ import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import type { SharedServiceName } from './names.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Shared services that each one calls. `tenant-node` stands for the nodes of every tenant. */
 const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceName[]>> = {

@@ -2,7 +2,7 @@ import type { PersistentVolumeClaim } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels } from './labels.ts';
 import { type SharedServiceName, stateClaimName } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
-import type { TenantInput } from './stateful-set.ts';
+import type { TenantInput } from './tenant-metadata.ts';
 
 /**
  * The tenant's tables; undefined when it brings its own claim. Without an owner reference: garbage collection must

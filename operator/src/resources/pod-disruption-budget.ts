@@ -1,6 +1,5 @@
 import type { PodDisruptionBudget } from '@hybridstore/controller-runtime';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** At most one node away by choice: strict reads need all of them. */
 export function buildPodDisruptionBudget({ tenant }: TenantInput): PodDisruptionBudget {

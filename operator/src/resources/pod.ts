@@ -29,7 +29,7 @@ export const secretFile = `${secretFolder}/${secretKey}`;
 export type ServicePod = {
   readonly service: ServiceName;
   readonly image: string;
-  readonly settings: ImageSettings;
+  readonly imageSettings: ImageSettings;
   readonly serviceAccountName: string;
   readonly keys: PodKeys;
   readonly env: readonly EnvironmentVariable[];
@@ -47,9 +47,9 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
     enableServiceLinks: false,
     terminationGracePeriodSeconds,
     securityContext: restrictedPodSecurity,
-    ...(pod.settings.pullSecrets.length === 0
+    ...(pod.imageSettings.pullSecrets.length === 0
       ? {}
-      : { imagePullSecrets: pod.settings.pullSecrets.map((name) => ({ name })) }),
+      : { imagePullSecrets: pod.imageSettings.pullSecrets.map((name) => ({ name })) }),
     topologySpreadConstraints: [
       {
         maxSkew: 1,
@@ -79,7 +79,7 @@ function buildContainer(pod: ServicePod): Container {
   return {
     name: pod.service,
     image: pod.image,
-    imagePullPolicy: pod.settings.pullPolicy,
+    imagePullPolicy: pod.imageSettings.pullPolicy,
     args: [pod.service],
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },

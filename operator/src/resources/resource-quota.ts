@@ -1,6 +1,5 @@
 import type { ResourceQuota } from '@hybridstore/controller-runtime';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Sums over the namespace; undefined when the tenant asks for none. */
 export function buildResourceQuota({ tenant, spec }: TenantInput): ResourceQuota | undefined {

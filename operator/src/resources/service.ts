@@ -2,8 +2,7 @@ import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import { type SharedServiceName, tenantNodePort } from './names.ts';
-import type { TenantInput } from './stateful-set.ts';
-import { ownedMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Any ready node of the tenant. */
 export function buildTenantService({ tenant }: TenantInput): Service {

@@ -9,18 +9,12 @@ import { quantityToNumber } from '@hybridstore/controller-runtime';
 import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
-import { ownedMetadata, type TenantMetadata } from './tenant-metadata.ts';
+import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 const dataFolder = '/var/lib/hybridstore/data';
 const logFolder = '/var/lib/hybridstore/log';
 /** Below it DuckDB cannot open a table. */
 const executorMebibytesMin = 64;
-
-export type TenantInput = {
-  readonly tenant: TenantMetadata;
-  readonly spec: TenantSpec;
-  readonly settings: PlatformSettings;
-};
 
 /** The nodes of a tenant: each with its own log volume, all with the shared tables. */
 export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
@@ -54,7 +48,7 @@ function buildNodePod(input: TenantInput) {
   return buildPodSpec({
     service: 'tenant-node',
     image: chooseImage(spec, settings),
-    settings: settings.image,
+    imageSettings: settings.image,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: names.signingSecret },
     env: toEnvironment(buildNodeVariables(input)),

@@ -1,6 +1,15 @@
+import type { TenantSpec } from '@hybridstore/contracts';
 import type { Labels, ObjectMeta, OwnerReference } from '@hybridstore/controller-runtime';
 import { tenantLabels, tenantNodeSelector } from './labels.ts';
 import { type TenantKey, type TenantNames, tenantNames } from './names.ts';
+import type { PlatformSettings } from './settings.ts';
+
+/** What the objects of a tenant follow from. */
+export type TenantInput = {
+  readonly tenant: TenantMetadata;
+  readonly spec: TenantSpec;
+  readonly settings: PlatformSettings;
+};
 
 /** Names, labels and owner of everything that one tenant is made of: worked out once, and handed to every builder. */
 export type TenantMetadata = {

@@ -20,7 +20,8 @@ import { buildPodDisruptionBudget } from '../resources/pod-disruption-budget.ts'
 import { buildResourceQuota } from '../resources/resource-quota.ts';
 import { buildHeadlessService, buildTenantService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
-import { buildStatefulSet, type TenantInput } from '../resources/stateful-set.ts';
+import { buildStatefulSet } from '../resources/stateful-set.ts';
+import type { TenantInput } from '../resources/tenant-metadata.ts';
 import type { SigningKeys } from '../shared-services/signing-keys.ts';
 
 /** Everything that a tenant is made of but its volumes and its Secret, in an order in which each finds what it needs. */

@@ -28,36 +28,51 @@ export async function passHandOver(
   request: HandOverRequest,
   options: { readonly nodes: NodePort; readonly clock: Clock; readonly logger: Logger },
 ): Promise<HandOverPass> {
-  const { key, size, wanted } = request;
+  const { key, size, wanted, neverStored } = request;
   const marks = new Map(request.marked.flatMap((mark) => entryOf(key, mark)));
-  const base = { size, wanted, marked: new Set(marks.keys()), neverStored: request.neverStored };
-  const asked = decideHandOver({ ...base, reports: new Map() }).drain;
-  const reports = new Map<number, NodeReport>();
-  for (const ordinal of asked) reports.set(ordinal, await askNode(options.nodes, key, ordinal));
+  const base = { size, wanted, neverStored, marked: new Set(marks.keys()) };
+  const toAsk = decideHandOver({ ...base, reports: new Map() }).drain;
+  const reports = await askNodes(options.nodes, key, toAsk);
   const decision = decideHandOver({ ...base, reports });
   const stayed = await askToStay(options, key, decision.cancel);
-  const nowMs = options.clock.now();
   // A drained node keeps its mark until its pod is gone: should it be wanted again before, it must be asked to stay.
   const isThere = (ordinal: number) => ordinal < decision.size || request.present.has(ordinal);
-  const open = [...marks].filter(([ordinal]) => isThere(ordinal) && !stayed.has(ordinal));
-  const begun = decision.mark.map(
-    (ordinal): LeavingNode => ({
-      pod: tenantNames(key.name).pod(ordinal),
-      state: 'Draining',
-      since: formatTime(nowMs),
-    }),
+  const open = [...marks]
+    .filter(([ordinal]) => isThere(ordinal) && !stayed.has(ordinal))
+    .map(([ordinal, mark]) => [ordinal, describeMark(mark, reports.get(ordinal))] as const);
+  const nowMs = options.clock.now();
+  const begun = decision.mark.map((ordinal) => beginMark(key, ordinal, nowMs));
+  const stalled = open.filter(
+    ([ordinal, mark]) => decision.drain.includes(ordinal) && hasStalled(mark, reports.get(ordinal), nowMs),
   );
-  const continued = open.map(([ordinal, mark]) => describeMark(mark, reports.get(ordinal)));
-  const stalled = continued.filter((mark) => {
-    const ordinal = ordinalOf(key.name, mark.pod) ?? -1;
-    return decision.drain.includes(ordinal) && isStalled(nowMs - Date.parse(mark.since), reports.get(ordinal));
-  });
-  return { decision, leaving: [...continued, ...begun], stalled };
+  return { decision, leaving: [...open.map(toMark), ...begun], stalled: stalled.map(toMark) };
+}
+
+function toMark([, mark]: readonly [number, LeavingNode]): LeavingNode {
+  return mark;
+}
+
+function beginMark(key: TenantKey, ordinal: number, nowMs: number): LeavingNode {
+  return { pod: tenantNames(key.name).pod(ordinal), state: 'Draining', since: formatTime(nowMs) };
+}
+
+function hasStalled(mark: LeavingNode, report: NodeReport | undefined, nowMs: number): boolean {
+  return isStalled(nowMs - Date.parse(mark.since), report);
 }
 
 function entryOf(key: TenantKey, mark: LeavingNode): readonly (readonly [number, LeavingNode])[] {
   const ordinal = ordinalOf(key.name, mark.pod);
   return ordinal === undefined ? [] : [[ordinal, mark]];
+}
+
+async function askNodes(
+  nodes: NodePort,
+  key: TenantKey,
+  ordinals: readonly number[],
+): Promise<ReadonlyMap<number, NodeReport>> {
+  const reports = new Map<number, NodeReport>();
+  for (const ordinal of ordinals) reports.set(ordinal, await askNode(nodes, key, ordinal));
+  return reports;
 }
 
 /** A node that refuses or cannot be reached is a report, too: the next pass asks again. */

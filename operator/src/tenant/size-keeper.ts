@@ -10,6 +10,15 @@ import type { TenantWorld } from './world.ts';
 
 const tenantsMax = 100_000;
 
+export type SizeRequest = {
+  readonly key: TenantKey;
+  readonly uid: string;
+  readonly spec: TenantSpec;
+  readonly world: TenantWorld;
+  /** The size that the decision starts from. */
+  readonly current: number;
+};
+
 type Kept = { readonly memory: ScalingMemory; readonly decidedAtMs: number; readonly decision: SizeDecision };
 
 /**
@@ -27,32 +36,21 @@ export class SizeKeeper {
   }
 
   /** A decision for this moment: a new one once an interval, between them the last one. Undefined where none is asked for. */
-  async decide(
-    key: TenantKey,
-    uid: string,
-    spec: TenantSpec,
-    world: TenantWorld,
-    current: number,
-  ): Promise<SizeDecision | undefined> {
+  async decide(request: SizeRequest): Promise<SizeDecision | undefined> {
+    const { key, uid, spec, current } = request;
     if (spec.hibernated || spec.autoscaling.mode === 'Off') return undefined;
     const id = `${tenantIdOf(key)}/${uid}`;
     const kept = this.#kept.get(id);
     const intervalMs = spec.autoscaling.behavior.metricsIntervalSeconds * 1_000;
     const nowMs = this.#clock.monotonicMs();
     if (kept !== undefined && nowMs - kept.decidedAtMs < intervalMs) return kept.decision;
-    const decision = await this.#measure(key, spec, world, current, kept?.memory ?? startOf(current, nowMs));
+    const decision = await this.#measure(request, kept?.memory ?? startOf(current, nowMs));
     // The time of the begin: a slow source must not stretch the interval.
     this.#kept.set(id, { memory: decision.memory, decidedAtMs: nowMs, decision });
     return decision;
   }
 
-  async #measure(
-    key: TenantKey,
-    spec: TenantSpec,
-    world: TenantWorld,
-    current: number,
-    memory: ScalingMemory,
-  ): Promise<SizeDecision> {
+  async #measure({ key, spec, world, current }: SizeRequest, memory: ScalingMemory): Promise<SizeDecision> {
     const ready = world.nodes.filter((node) => node.isReady);
     const { requests, limits } = spec.resources;
     const samples = await this.#source.sample({

@@ -94,7 +94,7 @@ export async function observe({ view, kube, key, spec }: Valid): Promise<StepRes
 export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized, 'current' | 'wanted' | 'scaling'>>> {
   const { sizes, key, object, spec, world } = pass;
   const current = currentSize(spec, object.status, world);
-  const scaling = await sizes.decide(key, object.metadata.uid, spec, world, current);
+  const scaling = await sizes.decide({ key, uid: object.metadata.uid, spec, world, current });
   return proceed({ current, scaling, wanted: wantedSize(spec, current, scaling?.target) });
 }
 

@@ -1,8 +1,8 @@
 import type { TenantSpec } from '@hybridstore/contracts';
 import type { StatefulSet } from '@hybridstore/controller-runtime';
 import type { PlatformSettings } from '../../src/resources/settings.ts';
-import { buildStatefulSet, type TenantInput } from '../../src/resources/stateful-set.ts';
-import { buildTenantMetadata } from '../../src/resources/tenant-metadata.ts';
+import { buildStatefulSet } from '../../src/resources/stateful-set.ts';
+import { buildTenantMetadata, type TenantInput } from '../../src/resources/tenant-metadata.ts';
 
 /** As the API server fills it in. */
 const spec: TenantSpec = {
