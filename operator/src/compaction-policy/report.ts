@@ -16,7 +16,7 @@ export async function reportPolicy(pass: PolicySoFar, ending: Ending<Declared>):
   await writeReport(pass, compactionPolicies, object, {
     status: buildPolicyStatus(object.status, verdict, context),
     isRefusal: verdict.kind === 'refused',
-    events: noticeReady(object, verdict),
+    events: () => noticeReady(object, verdict),
   });
 }
 

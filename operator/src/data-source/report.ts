@@ -17,7 +17,7 @@ export async function reportSource(pass: SourceSoFar, ending: Ending<Declared>):
   await writeReport(pass, dataSources, object, {
     status: buildSourceStatus(object.status, verdict, facts, context),
     isRefusal: verdict.kind === 'refused',
-    events: noticeReady(object, verdict),
+    events: () => noticeReady(object, verdict),
   });
 }
 

@@ -1,8 +1,9 @@
 import type { ScalingBehavior, ScalingPolicy } from '@hybridstore/contracts';
 
 /**
- * How the desired size becomes the next size: the behaviour of the horizontal pod autoscaler (Kubernetes, pkg/controller/podautoscaler,
- * `stabilizeRecommendationWithBehaviors` and `convertDesiredReplicasWithBehaviorRate`), on a clock that never goes back.
+ * How the desired size becomes the next size: the behaviour of the horizontal pod autoscaler (Kubernetes,
+ * pkg/controller/podautoscaler, `stabilizeRecommendationWithBehaviors` and `convertDesiredReplicasWithBehaviorRate`), on a
+ * clock that never goes back.
  *
  * What is remembered of a tenant between two decisions. Times are monotonic.
  */

@@ -67,7 +67,7 @@ function describeRefusal(object: Stored<Tenant>, { reason, message }: Problem, n
   return {
     status: buildRefusedStatus(object.status, { reason, message }, context),
     isRefusal: true,
-    events: [{ type: 'Warning', reason, action: 'Refused', note: message }],
+    events: () => [{ type: 'Warning', reason, action: 'Refused', note: message }],
   };
 }
 
@@ -87,7 +87,11 @@ function describeOutcome(pass: Applied, nowMs: number): Report {
   return {
     status: buildTenantStatus(outcome, judgements, nowMs),
     isRefusal: false,
-    events: [...noticeTransitions(judgements, outcome), ...noticeRecommendation(outcome), ...noticeScaling(outcome)],
+    events: () => [
+      ...noticeTransitions(judgements, outcome),
+      ...noticeRecommendation(outcome),
+      ...noticeScaling(outcome),
+    ],
   };
 }
 

@@ -14,8 +14,8 @@ export type Report = {
    * the log has to do: trying again changes nothing.
    */
   readonly isRefusal: boolean;
-  /** For people, once the status is written. */
-  readonly events: readonly Notice[];
+  /** For people; asked for once the status is written, since most passes change nothing. */
+  readonly events: () => readonly Notice[];
 };
 
 export type Notice = Pick<EventInput, 'type' | 'reason' | 'action' | 'note'>;
@@ -39,7 +39,7 @@ export async function writeReport<T extends KubeObject>(
   const written = await writeStatus(tools, resource, object, report);
   if (written === undefined) return false;
   tools.expectations.wrote(keyOf(object), resource, written);
-  for (const event of report.events) await recordEvent(tools, resource, object, event);
+  for (const event of report.events()) await recordEvent(tools, resource, object, event);
   return true;
 }
 
