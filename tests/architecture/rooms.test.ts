@@ -32,6 +32,18 @@ describe('the rooms', () => {
       "import { ExecutorPool } from '../../../services/tenant-node/src/execute/executor-pool.ts';",
       'may not import services/tenant-node/src/execute/executor-pool.ts',
     ],
+    [
+      'packages/engine/src/segment/x.ts',
+      "import { spawn } from 'node:child_process';",
+      'may not import node:child_process',
+    ],
+    [
+      'services/tenant-node/src/execute/x.ts',
+      "import { spawn } from 'node:child_process';",
+      'may not import node:child_process',
+    ],
+    ['packages/http/src/x.ts', "import { fork } from 'node:child_process';", 'may not import node:child_process'],
+    ['packages/runtime/src/x.ts', "import { spawn } from 'node:child_process';", 'may not import node:child_process'],
     ['packages/engine/src/wal/x.ts', "import { open } from 'node:fs/promises';", 'may not import node:fs/promises'],
     ['packages/engine/src/wal/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
     ['packages/plan/src/x.ts', "import { HttpClient } from '@hybridstore/http';", 'may not import @hybridstore/http'],

@@ -26,7 +26,8 @@ const node = (...names: readonly string[]): RegExp => new RegExp(`^node:(${names
 
 /** Modules of Node that compute: none of them reaches outside the process. */
 const pureNode = node('assert', 'buffer', 'crypto', 'util', 'path', 'zlib');
-const anyNode = /^node:/;
+/** Whatever Node gives, but other programs: a room that starts some says so by `node('child_process')`. */
+const anyNode = /^node:(?!child_process$)/;
 
 const contracts = 'packages/contracts/src';
 const runtime = 'packages/runtime/src';
@@ -127,6 +128,16 @@ const packageRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
+    name: 'runtime/child-process',
+    files: inside(`${runtime}/child-process`),
+    mayImport: [
+      node('child_process', 'net', 'os', 'stream', 'string_decoder', 'url'),
+      inside(`${runtime}/child-process`),
+      new RegExp(`^${runtime}/(clock|errors|log)\\.ts$`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'runtime',
     files: inside(runtime),
     mayImport: [our('contracts'), anyNode, npm('pino', 'prom-client'), inside(runtime)],
@@ -152,7 +163,15 @@ const packageRooms: readonly Room[] = [
   {
     name: 'engine/segment',
     files: inside(`${engine}/segment`),
-    mayImport: [our('contracts', 'runtime'), anyNode, npm('@duckdb/node-api'), inside(engine)],
+    mayImport: [
+      our('contracts', 'runtime'),
+      node('path', 'crypto'),
+      npm('@duckdb/node-api'),
+      inside(`${engine}/(segment|duckdb|batch)`),
+      file(`${engine}/wal/frame.ts`),
+      file(`${engine}/table-log/delta-statistics.ts`),
+    ],
+    mustNotReach: ['clock', 'environment'],
   },
   {
     name: 'engine',
@@ -591,7 +610,7 @@ const scriptRooms: readonly Room[] = [
   {
     name: 'scripts/cluster',
     files: inside('scripts/cluster'),
-    mayImport: [anyNode, inside('scripts/cluster'), file('scripts/build.ts')],
+    mayImport: [anyNode, node('child_process'), inside('scripts/cluster'), file('scripts/build.ts')],
   },
   {
     name: 'scripts/kind-up',
@@ -646,6 +665,7 @@ const scriptRooms: readonly Room[] = [
     mayImport: [
       our('contracts', 'runtime', 'http', 'controller-runtime', 'operator', 'test-kit'),
       anyNode,
+      node('child_process'),
       npm('@duckdb/node-api'),
       /^bench\//,
       /^scripts\/start\/(platform-process|settings|wait-until-ready)\.ts$/,

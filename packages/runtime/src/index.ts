@@ -1,4 +1,8 @@
 export * from './assert.ts';
+export type { ChildProtocol } from './child-process/protocol.ts';
+export * from './child-process/serve-parent.ts';
+export { programBeside } from './child-process/spawn-child.ts';
+export * from './child-process/start-child.ts';
 export * from './clock.ts';
 export * from './disk.ts';
 export * from './environment.ts';

@@ -92,7 +92,7 @@ async function openEngine(service: ServiceProcess, config: TenantNodeConfig): Pr
 function createExecutor(service: ServiceProcess, config: TenantNodeConfig): ExecutorPool {
   const { memoryLimit, threads, dataKibMax } = config.executor;
   const session = { tablesDirectory: join(config.dataPath, 'tables'), memoryLimit, threads };
-  return new ExecutorPool({ session, dataKibMax, logger: service.logger }, service.clock);
+  return new ExecutorPool({ session, dataKibMax, clock: service.clock, logger: service.logger });
 }
 
 type MembershipParts = {

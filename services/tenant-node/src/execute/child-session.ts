@@ -1,25 +1,16 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, DuckDBTypeId } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine';
-import { LruCache } from '@hybridstore/runtime';
+import { LruCache, type ParentChannel } from '@hybridstore/runtime';
 import type { FreshRange } from '../domain/executor-port.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import type { ViewPart } from './epoch-book.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';
 import { countFreshRows, FreshTables } from './fresh-tables.ts';
 import { gateFunctions } from './gate-functions.ts';
-import type { Failure, FromChild, Statement } from './messages.ts';
+import type { Failure, FromChild, SessionOptions, Statement } from './messages.ts';
 import { describeColumns, type OutputColumn, wrapStatement } from './row-text.ts';
 import { findViolation } from './statement-gate.ts';
 import { viewText } from './view-text.ts';
-
-export type SessionOptions = {
-  /** Nothing outside this folder can be read by any statement. */
-  readonly tablesDirectory: string;
-  /** DuckDB's own bound, as `512MB`. */
-  readonly memoryLimit: string;
-  readonly threads: number;
-};
-export type SendToNode = (message: FromChild, payload?: Uint8Array) => void;
 
 /** Rows are handed over in pieces of about this size, the first one as soon as there is a row. */
 const pieceBytesAim = 256 * 1024;
@@ -43,25 +34,25 @@ type RunningStatement = {
 export class ChildSession {
   readonly #instance: DuckDBInstance;
   readonly #fresh: FreshTables;
-  readonly #send: SendToNode;
+  readonly #node: ParentChannel<FromChild>;
   readonly #running = new Map<number, RunningStatement>();
   readonly #idle: DuckDBConnection[] = [];
   readonly #described = new LruCache<string, readonly OutputColumn[]>(describedStatementsMax);
   readonly #fileSchemas = new FileSchemaCache();
   #loads: Promise<void> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, fresh: FreshTables, send: SendToNode) {
+  private constructor(instance: DuckDBInstance, fresh: FreshTables, node: ParentChannel<FromChild>) {
     this.#instance = instance;
     this.#fresh = fresh;
-    this.#send = send;
+    this.#node = node;
   }
 
-  static async create(options: SessionOptions, send: SendToNode): Promise<ChildSession> {
+  static async create(options: SessionOptions, node: ParentChannel<FromChild>): Promise<ChildSession> {
     const instance = await DuckDBInstance.create(':memory:', { threads: String(options.threads) });
     const connection = await instance.connect();
     const fresh = await FreshTables.create(connection);
     for (const setting of lockedSettings(options)) await connection.run(setting);
-    return new ChildSession(instance, fresh, send);
+    return new ChildSession(instance, fresh, node);
   }
 
   load(source: string, range: FreshRange, payload: Uint8Array): void {
@@ -98,9 +89,7 @@ export class ChildSession {
 
   /** Frames that do not decode or a database that does not take them cannot be answered around: the child ends. */
   #inOrder(task: () => Promise<void>): void {
-    this.#loads = this.#loads.then(task).catch((error: unknown) => {
-      this.#send({ kind: 'broken', message: error instanceof Error ? error.message : String(error) });
-    });
+    this.#loads = this.#loads.then(task).catch((error: unknown) => this.#node.fail(error));
   }
 
   /** Drops fresh tables that neither this statement nor any other still at work reads. */
@@ -120,7 +109,7 @@ export class ChildSession {
       await this.#execute(running);
     } catch (error) {
       const failure = error instanceof StatementFailure ? error.failure : readEngineFailure(error);
-      this.#send({ kind: 'failed', query, failure: running.isCancelled ? interrupted : failure });
+      this.#node.send({ kind: 'failed', query, failure: running.isCancelled ? interrupted : failure });
     } finally {
       this.#running.delete(query);
     }
@@ -140,7 +129,7 @@ export class ChildSession {
       await connection.run('BEGIN TRANSACTION READ ONLY');
       const rows = await this.#stream(connection, running, parts);
       const freshRows = parts.reduce((sum, view) => sum + countFreshRows(view), 0);
-      this.#send({ kind: 'ended', query: statement.query, rows, freshRows });
+      this.#node.send({ kind: 'ended', query: statement.query, rows, freshRows });
       this.#keep(connection);
     } catch (error) {
       // After an error or an interrupt the connection may hold a half-read result.
@@ -167,7 +156,7 @@ export class ChildSession {
       bindParameters(prepared, statement);
       requireRunning(running);
       const result = await prepared.stream();
-      this.#send({ kind: 'started', query: statement.query, columns: describeColumns(columns) });
+      this.#node.send({ kind: 'started', query: statement.query, columns: describeColumns(columns) });
       const rows = await this.#sendRows(running, () => result.fetchChunk());
       requireRunning(running);
       if (!(await commits(connection)))
@@ -263,7 +252,7 @@ export class ChildSession {
     requireRunning(running);
     running.credit -= 1;
     const payload = Buffer.from(piece.texts.join(''));
-    this.#send({ kind: 'rows', query: running.statement.query, rows: piece.rows }, payload);
+    this.#node.send({ kind: 'rows', query: running.statement.query, rows: piece.rows }, payload);
   }
 
   #keep(connection: DuckDBConnection): void {

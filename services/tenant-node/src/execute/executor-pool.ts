@@ -1,4 +1,4 @@
-import { type Clock, type Logger, retryLater } from '@hybridstore/runtime';
+import { type ChildEnd, type Clock, type Logger, retryLater } from '@hybridstore/runtime';
 import type { Executor } from '../domain/executor-port.ts';
 import { ExecutorProcess, type ExecutorProcessOptions } from './executor-process.ts';
 
@@ -19,9 +19,9 @@ export class ExecutorPool implements Executor {
   #restartMs = restartMsMin;
   #isClosed = false;
 
-  constructor(options: ExecutorProcessOptions, clock: Clock) {
+  constructor(options: ExecutorProcessOptions) {
     this.#options = options;
-    this.#clock = clock;
+    this.#clock = options.clock;
     this.#logger = options.logger;
     this.#active = this.#spawn();
     // The start of a node is busy enough with one child.
@@ -57,8 +57,7 @@ export class ExecutorPool implements Executor {
   async close(): Promise<void> {
     this.#isClosed = true;
     const children = [this.#active, this.#spare].filter((child) => child !== undefined);
-    for (const child of children) child.kill();
-    await Promise.all(children.map((child) => child.exited));
+    await Promise.all(children.map((child) => child.close()));
   }
 
   #spawn(): ExecutorProcess {
@@ -71,13 +70,15 @@ export class ExecutorPool implements Executor {
         this.#restartMs = Math.min(this.#restartMs * 2, restartMsMax);
       },
     );
-    void child.exited.then(() => this.#replace(child));
+    void child.exited.then((end) => this.#replace(child, end));
     return child;
   }
 
-  #replace(child: ExecutorProcess): void {
+  #replace(child: ExecutorProcess, { exitCode, signal, error }: ChildEnd): void {
     if (this.#isClosed) return;
-    this.#logger.warn('executor_exited', { pid: child.pid });
+    // A child that was killed or ran into its limit is part of life; one that says it cannot go on is a fault of ours.
+    const level = error.code === 'unavailable' ? 'warn' : 'error';
+    this.#logger[level]('executor_exited', { pid: child.pid, exit_code: exitCode, signal, reason: error.message });
     if (child === this.#active) {
       this.#active = this.#spare;
       this.#spare = undefined;

@@ -38,7 +38,7 @@ describe('the executor', () => {
     writeFileSync(join(folder.path, 'secret.csv'), 'a\n1\n');
     await writeParquet(file);
     const session = { tablesDirectory: tables, memoryLimit: '512MB', threads: 2 };
-    pool = new ExecutorPool({ session, dataKibMax: 2_000_000, logger: silentLogger }, systemClock);
+    pool = new ExecutorPool({ session, dataKibMax: 2_000_000, clock: systemClock, logger: silentLogger });
   });
   after(async () => {
     await pool.close();

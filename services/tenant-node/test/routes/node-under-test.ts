@@ -85,7 +85,7 @@ export async function createNodeUnderTest(
     },
   });
   const session = { tablesDirectory: join(dataFolder, 'tables'), memoryLimit: '256MB', threads: 1 };
-  const executor = new ExecutorPool({ session, dataKibMax: undefined, logger }, clock);
+  const executor = new ExecutorPool({ session, dataKibMax: undefined, clock, logger });
   const members = new FixedMembers();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(
