@@ -44,6 +44,17 @@ describe('the rooms', () => {
     ],
     ['packages/http/src/x.ts', "import { fork } from 'node:child_process';", 'may not import node:child_process'],
     ['packages/runtime/src/x.ts', "import { spawn } from 'node:child_process';", 'may not import node:child_process'],
+    [
+      'packages/engine/src/batch/x.ts',
+      "import { BatchAppender } from '../duckdb/batch-appender.ts';",
+      'may not import packages/engine/src/duckdb/batch-appender.ts',
+    ],
+    ['packages/engine/src/x.ts', "import duckdb from '@duckdb/node-api';", 'may not import npm:@duckdb/node-api'],
+    [
+      'packages/engine/src/duckdb/x.ts',
+      "import { LogWriter } from '../wal/log-writer.ts';",
+      'may not import packages/engine/src/wal/log-writer.ts',
+    ],
     ['packages/engine/src/wal/x.ts', "import { open } from 'node:fs/promises';", 'may not import node:fs/promises'],
     ['packages/engine/src/wal/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
     ['packages/plan/src/x.ts', "import { HttpClient } from '@hybridstore/http';", 'may not import @hybridstore/http'],

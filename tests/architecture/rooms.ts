@@ -174,13 +174,25 @@ const packageRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
+    // The second door: batches into DuckDB, for the children. The engine's own process never loads DuckDB.
+    name: 'engine/duckdb',
+    files: inside(`${engine}/duckdb`),
+    mayImport: [
+      our('contracts', 'runtime'),
+      npm('@duckdb/node-api', '@duckdb/node-bindings'),
+      inside(`${engine}/(duckdb|batch)`),
+      file(`${engine}/wal/frame.ts`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'engine',
     files: inside(engine),
     mayImport: [
       our('contracts', 'runtime'),
       pureNode,
-      npm('@duckdb/node-api', '@duckdb/node-bindings', 'hyparquet'),
-      inside(engine),
+      npm('hyparquet'),
+      new RegExp(`^${engine}/(?!duckdb/|segment/(writer-main|write-segments|segment-statistics)\\.ts$)`),
     ],
     mustNotReach: ['clock', 'environment'],
   },

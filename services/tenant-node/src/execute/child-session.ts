@@ -1,5 +1,5 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement, DuckDBTypeId } from '@duckdb/node-api';
-import { decodeFrames } from '@hybridstore/engine';
+import { decodeFrames } from '@hybridstore/engine/duckdb';
 import { LruCache, type ParentChannel } from '@hybridstore/runtime';
 import type { FreshRange } from '../domain/executor-port.ts';
 import { readEngineFailure } from './engine-failure.ts';

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteText } from '@hybridstore/engine';
+import { quoteText } from '@hybridstore/engine/duckdb';
 import { LruCache } from '@hybridstore/runtime';
 import type { StatementView } from '../domain/executor-port.ts';
 import type { FileSchemas } from './view-text.ts';

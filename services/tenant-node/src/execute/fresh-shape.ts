@@ -1,5 +1,5 @@
 import type { Column } from '@hybridstore/contracts';
-import type { Batch, BatchColumn, ColumnKind } from '@hybridstore/engine';
+import type { Batch, BatchColumn, ColumnKind } from '@hybridstore/engine/duckdb';
 import { assert } from '@hybridstore/runtime';
 
 /**

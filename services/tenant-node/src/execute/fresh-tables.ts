@@ -1,6 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { Batch } from '@hybridstore/engine';
-import { BatchAppender, tableColumnsSql } from '@hybridstore/engine';
+import { type Batch, BatchAppender, tableColumnsSql } from '@hybridstore/engine/duckdb';
 import type { FreshRange } from '../domain/executor-port.ts';
 import { countRows, EpochBook, type EpochTable, type ViewPart } from './epoch-book.ts';
 import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';

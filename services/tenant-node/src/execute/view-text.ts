@@ -1,5 +1,5 @@
 import { parseColumnType } from '@hybridstore/contracts';
-import { duckdbTypeName, quoteIdentifier, quoteText } from '@hybridstore/engine';
+import { duckdbTypeName, quoteIdentifier, quoteText } from '@hybridstore/engine/duckdb';
 import { assert, assertNever } from '@hybridstore/runtime';
 import type { StatementView, ViewBound, ViewColumn } from '../domain/executor-port.ts';
 import type { ViewPart } from './epoch-book.ts';

@@ -1,0 +1,5 @@
+export type { Batch, BatchColumn } from '../batch/batch.ts';
+export type { ColumnKind } from '../batch/column-kind.ts';
+export { decodeFrames } from '../wal/frame.ts';
+export { BatchAppender } from './batch-appender.ts';
+export { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from './column-types.ts';
