@@ -28,7 +28,7 @@ const bundleBanner = [
 
 /**
  * Bundles the services, the operator and the command line into `dist/`, one file per entry at the same relative place:
- * `services/tenant-node/src/execute/child-main.ts` becomes `dist/services/tenant-node/src/execute/child-main.js`.
+ * `services/tenant-node/src/execute/child/main.ts` becomes `dist/services/tenant-node/src/execute/child/main.js`.
  *
  *     node scripts/build.ts
  *

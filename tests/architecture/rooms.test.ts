@@ -55,6 +55,31 @@ describe('the rooms', () => {
       "import { LogWriter } from '../wal/log-writer.ts';",
       'may not import packages/engine/src/wal/log-writer.ts',
     ],
+    [
+      'services/tenant-node/src/execute/x.ts',
+      "import { DuckDBInstance } from '@duckdb/node-api';",
+      'may not import npm:@duckdb/node-api',
+    ],
+    [
+      'services/tenant-node/src/execute/x.ts',
+      "import { ChildSession } from './child/child-session.ts';",
+      'may not import services/tenant-node/src/execute/child/child-session.ts',
+    ],
+    [
+      'services/tenant-node/src/execute/child/x.ts',
+      "import { createEngine } from '@hybridstore/engine';",
+      'may not import @hybridstore/engine',
+    ],
+    [
+      'services/tenant-node/src/execute/child/x.ts',
+      "import { readFile } from 'node:fs/promises';",
+      'may not import node:fs/promises',
+    ],
+    [
+      'services/tenant-node/src/execute/child/x.ts',
+      "import { QueryRunner } from '../../domain/query-runner.ts';",
+      'may not import services/tenant-node/src/domain/query-runner.ts',
+    ],
     ['packages/engine/src/wal/x.ts', "import { open } from 'node:fs/promises';", 'may not import node:fs/promises'],
     ['packages/engine/src/wal/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
     ['packages/plan/src/x.ts', "import { HttpClient } from '@hybridstore/http';", 'may not import @hybridstore/http'],

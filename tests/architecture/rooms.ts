@@ -496,15 +496,28 @@ const ownRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
+    // Runs with a tenant's statements in its hands: it knows no file, no network and nothing of its node but the words.
+    name: 'tenant-node/execute-child',
+    files: inside(`${tenantNode}/execute/child`),
+    mayImport: [
+      our('contracts', 'runtime', 'plan', 'engine/duckdb'),
+      npm('@duckdb/node-api'),
+      inside(`${tenantNode}/execute/child`),
+      file(`${tenantNode}/execute/messages.ts`),
+      file(`${tenantNode}/domain/executor-port.ts`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
+    // The node's side of the child: it never loads DuckDB, and knows what the child is only by their messages.
     name: 'tenant-node/execute',
     files: inside(`${tenantNode}/execute`),
     mayImport: [
-      our('contracts', 'runtime', 'plan', 'engine', 'engine/duckdb'),
-      anyNode,
-      npm('@duckdb/node-api'),
-      inside(`${tenantNode}/(execute|domain)`),
+      our('contracts', 'runtime'),
+      new RegExp(`^${tenantNode}/execute/[^/]+\\.ts$`),
+      file(`${tenantNode}/domain/executor-port.ts`),
     ],
-    mustNotReach: ['random', 'environment'],
+    mustNotReach: pureReach,
   },
   {
     name: 'tenant-node/metrics',

@@ -45,7 +45,7 @@ test('the image of the services holds every service with its children, and the p
       'packages/engine/src/segment/writer-main.ts',
       'packages/sql/src/parsing/worker-main.ts',
       ...services.map((name) => `services/${name}/src/main.ts`),
-      'services/tenant-node/src/execute/child-main.ts',
+      'services/tenant-node/src/execute/child/main.ts',
     ].toSorted(),
   );
 });

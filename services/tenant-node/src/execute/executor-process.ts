@@ -40,8 +40,8 @@ type Running = {
 };
 
 /**
- * One executor child and what is known of it. A child that breaks the protocol, or does not stop when told to, is killed;
- * its statements end with `ExecutionLost`.
+ * One executor child and what is known of it. A child that breaks the protocol, or does not stop a cancelled statement in
+ * time, is killed; its statements end with `ExecutionLost`.
  */
 export class ExecutorProcess implements ExecutorChild {
   readonly ready: Promise<void>;
@@ -57,7 +57,7 @@ export class ExecutorProcess implements ExecutorChild {
     this.#logger = logger;
     this.#channel = startChild<ToChild, FromChild>({
       protocol: executorProtocol,
-      program: programBeside(import.meta.url, 'child-main'),
+      program: programBeside(import.meta.url, 'child/main'),
       options: session,
       limits: { environment, dataKibMax, niceness },
       clock,

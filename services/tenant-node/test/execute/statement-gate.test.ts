@@ -3,8 +3,8 @@ import { after, before, describe, it } from 'node:test';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { PlanExpression } from '@hybridstore/contracts';
 import { finishPlan, integer, planFunctions, printDuckdb } from '@hybridstore/plan';
-import { gateFunctions } from '../../src/execute/gate-functions.ts';
-import { findViolation } from '../../src/execute/statement-gate.ts';
+import { gateFunctions } from '../../src/execute/child/gate-functions.ts';
+import { findViolation } from '../../src/execute/child/statement-gate.ts';
 
 describe('the gate', () => {
   let instance: DuckDBInstance;

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import type { FreshRange } from '../../src/domain/executor-port.ts';
 import type { Peer, PeerFresh } from '../../src/domain/peer-port.ts';
 import { type SourceView, takeStrictView } from '../../src/domain/strict-view.ts';
-import { EpochBook } from '../../src/execute/epoch-book.ts';
+import { FreshRowIndex } from '../../src/execute/child/fresh-row-index.ts';
 
 const source = 'events';
 const signal = new AbortController().signal;
@@ -239,10 +239,10 @@ class SimulatedNode {
   }
 }
 
-/** The executor child with arrays for tables: the same book, the same order of loads, releases and views. */
+/** The executor child with arrays for tables: the same index, the same order of loads, releases and views. */
 class SimulatedChild {
   readonly #held = new Map<string, number>();
-  readonly #books = new Map<string, EpochBook>();
+  readonly #indexes = new Map<string, FreshRowIndex>();
   readonly #rows = new Map<string, string>();
 
   heldLsn(_: string, log: string): number {
@@ -252,22 +252,22 @@ class SimulatedChild {
   load(_: string, range: FreshRange, frames: readonly Uint8Array[]): void {
     if (range.untilLsn <= this.heldLsn(source, range.log)) return;
     this.#held.set(range.log, range.untilLsn);
-    const book = this.#books.get(range.log) ?? createBook(range.log, range.afterLsn);
-    this.#books.set(range.log, book);
-    book.begin(range);
+    const index = this.#indexes.get(range.log) ?? createIndex(range.log, range.afterLsn);
+    this.#indexes.set(range.log, index);
+    index.begin(range);
     for (const text of Buffer.concat(frames).toString('utf8').split(';').filter(Boolean)) {
       const [lsn = '', row = ''] = text.split(' ');
-      if (book.place({ lsn: Number(lsn), rows: 1, shape: '' })) this.#rows.set(`${range.log} ${lsn}`, row);
+      if (index.place({ lsn: Number(lsn), rows: 1, shape: '' })) this.#rows.set(`${range.log} ${lsn}`, row);
     }
-    book.complete(range);
+    index.complete(range);
   }
 
   /** Fresh rows of the view, or undefined when some of them are no longer held. */
   run(view: SourceView): readonly string[] | undefined {
     const rows: string[] = [];
     for (const range of view.fresh) {
-      this.#books.get(range.log)?.release(range.afterLsn);
-      const parts = this.#books.get(range.log)?.view(range);
+      this.#indexes.get(range.log)?.release(range.afterLsn);
+      const parts = this.#indexes.get(range.log)?.view(range);
       if (!parts) return undefined;
       for (const { table, afterLsn = 0, untilLsn = Number.MAX_SAFE_INTEGER } of parts)
         for (const lsn of table.lsns)
@@ -277,7 +277,7 @@ class SimulatedChild {
   }
 }
 
-function createBook(log: string, afterLsn: number): EpochBook {
+function createIndex(log: string, afterLsn: number): FreshRowIndex {
   let tables = 0;
-  return new EpochBook({ nextName: () => `${log}-${++tables}`, afterLsn, tableRowsMax: 3 });
+  return new FreshRowIndex({ nextName: () => `${log}-${++tables}`, afterLsn, tableRowsMax: 3 });
 }

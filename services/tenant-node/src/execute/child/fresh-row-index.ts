@@ -1,17 +1,7 @@
-import type { FreshRange } from '../domain/executor-port.ts';
+import type { FreshRange } from '../../domain/executor-port.ts';
 
-/**
- * Which fresh tables hold which frames of one source and one log. Frames arrive in LSN order and go to the newest table
- * until it is full; a table is dropped as a whole once the log is committed beyond it and no running query's view starts
- * before its end. Every row keeps its LSN, so a view takes exactly the frames between two LSNs:
- *
- *   coveredFromLsn        t3             t4 (open)      loadedLsn
- *        │──────── dropped │──────────────│──────────────│
- *                             (after ─────────── until]            ← one query's view
- *
- * The book only decides and remembers; the tables themselves are made, filled and dropped by its caller.
- */
-export type EpochTable = {
+/** One DuckDB table of fresh rows, and which frames of the log are in it. */
+export type FreshTable = {
   readonly name: string;
   /** What the table's columns look like; frames of another shape need another table. */
   readonly shape: string;
@@ -24,7 +14,7 @@ export type EpochTable = {
 
 export type FrameMark = { readonly lsn: number; readonly rows: number; readonly shape: string };
 export type ViewPart = {
-  readonly table: EpochTable;
+  readonly table: FreshTable;
   /** Bounds that the table's rows do not all meet; undefined where the table alone decides. */
   readonly afterLsn: number | undefined;
   readonly untilLsn: number | undefined;
@@ -32,14 +22,30 @@ export type ViewPart = {
 
 const tableRowsMax = 65_536;
 
-export class EpochBook {
+/**
+ * Which tables hold which fresh rows of one source and one log. Frames arrive in LSN order and go to the newest table
+ * until it is full. Rows are never deleted: a table is dropped as a whole once the log is committed beyond it and no
+ * running statement's view starts before its end. Every row keeps its LSN, so a view takes exactly the frames between
+ * two LSNs:
+ *
+ *   coveredFromLsn        f3             f4 (newest)    loadedLsn
+ *        │──────── dropped │──────────────│──────────────│
+ *                             (after ─────────── until]            ← one statement's view
+ *
+ * A table that lies within a view is read as it is; at the view's ends a bound on `lsn` cuts it. The newest table always
+ * has an upper bound: frames may be added between the making of a view and its reading.
+ *
+ * The index only decides and remembers; its caller makes, fills and drops the tables. Rows of a former life of the source
+ * are the caller's to keep away, and so is the order of the calls.
+ */
+export class FreshRowIndex {
   readonly #nextName: () => string;
   readonly #tableRowsMax: number;
-  #tables: EpochTable[] = [];
+  #tables: FreshTable[] = [];
   #coveredFromLsn: number;
   #loadedLsn: number;
 
-  /** The book starts empty at `afterLsn`: older frames were never held. */
+  /** Starts empty at `afterLsn`: older frames were never held. */
   constructor(options: {
     readonly nextName: () => string;
     readonly afterLsn: number;
@@ -55,7 +61,7 @@ export class EpochBook {
     return this.#loadedLsn;
   }
 
-  get tables(): readonly EpochTable[] {
+  get tables(): readonly FreshTable[] {
     return this.#tables;
   }
 
@@ -75,7 +81,7 @@ export class EpochBook {
   }
 
   /** The table that a frame goes to, or undefined when the frame is held already. Marks the frame as held. */
-  place(frame: FrameMark): EpochTable | undefined {
+  place(frame: FrameMark): FreshTable | undefined {
     if (frame.lsn <= this.#loadedLsn) return undefined;
     const newest = this.#tables.at(-1);
     const table =
@@ -102,7 +108,7 @@ export class EpochBook {
   }
 
   /** Takes out the tables that hold nothing newer than `floorLsn`; the caller drops them. */
-  release(floorLsn: number): readonly EpochTable[] {
+  release(floorLsn: number): readonly FreshTable[] {
     const released = this.#tables.filter((table) => table.lastLsn <= floorLsn);
     if (released.length === 0) return released;
     this.#tables = this.#tables.filter((table) => table.lastLsn > floorLsn);
@@ -110,8 +116,8 @@ export class EpochBook {
     return released;
   }
 
-  #open(shape: string): EpochTable {
-    const table: EpochTable = { name: this.#nextName(), shape, rows: 0, lastLsn: 0, lsns: [], rowsThrough: [] };
+  #open(shape: string): FreshTable {
+    const table: FreshTable = { name: this.#nextName(), shape, rows: 0, lastLsn: 0, lsns: [], rowsThrough: [] };
     this.#tables.push(table);
     return table;
   }
@@ -122,7 +128,8 @@ export function countRows(part: ViewPart): number {
   return rowsUpTo(part.table, part.untilLsn ?? part.table.lastLsn) - rowsUpTo(part.table, part.afterLsn ?? 0);
 }
 
-function rowsUpTo(table: EpochTable, lsn: number): number {
+/** By halves: the frames of a table may be as many as its rows. */
+function rowsUpTo(table: FreshTable, lsn: number): number {
   let [low, high] = [0, table.lsns.length];
   while (low < high) {
     const middle = (low + high) >> 1;

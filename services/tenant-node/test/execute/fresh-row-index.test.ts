@@ -1,19 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { countRows, EpochBook, type ViewPart } from '../../src/execute/epoch-book.ts';
+import { countRows, FreshRowIndex, type ViewPart } from '../../src/execute/child/fresh-row-index.ts';
 
 const log = 'hybridstore/acme-0/1';
 
-function createBook(tableRowsMax = 4): EpochBook {
+function createIndex(tableRowsMax = 4): FreshRowIndex {
   let tables = 0;
-  return new EpochBook({ nextName: () => `t${++tables}`, afterLsn: 0, tableRowsMax });
+  return new FreshRowIndex({ nextName: () => `t${++tables}`, afterLsn: 0, tableRowsMax });
 }
 
-function load(book: EpochBook, range: { afterLsn: number; untilLsn: number }, lsns: readonly number[], rows = 1): void {
-  book.begin({ log, ...range });
-  for (const lsn of lsns) book.place({ lsn, rows, shape: 'bigint' });
-  book.complete({ log, ...range });
+function load(
+  index: FreshRowIndex,
+  range: { afterLsn: number; untilLsn: number },
+  lsns: readonly number[],
+  rows = 1,
+): void {
+  index.begin({ log, ...range });
+  for (const lsn of lsns) index.place({ lsn, rows, shape: 'bigint' });
+  index.complete({ log, ...range });
 }
 
 /** LSNs that a view's parts select. */
@@ -23,11 +28,11 @@ function selected(parts: readonly ViewPart[]): number[] {
   );
 }
 
-describe('the book of fresh tables', () => {
+describe('the fresh-row index', () => {
   it('selects whole tables without bounds and parts of tables with them', () => {
-    const book = createBook();
-    load(book, { afterLsn: 0, untilLsn: 10 }, [1, 2, 3, 4, 5, 6]);
-    const parts = book.view({ log, afterLsn: 2, untilLsn: 10 }) ?? [];
+    const index = createIndex();
+    load(index, { afterLsn: 0, untilLsn: 10 }, [1, 2, 3, 4, 5, 6]);
+    const parts = index.view({ log, afterLsn: 2, untilLsn: 10 }) ?? [];
     assert.deepEqual(
       parts.map(({ table, afterLsn, untilLsn }) => [table.name, afterLsn, untilLsn]),
       [
@@ -42,39 +47,39 @@ describe('the book of fresh tables', () => {
   });
 
   it('opens another table for frames of another shape', () => {
-    const book = createBook();
-    book.place({ lsn: 1, rows: 1, shape: 'bigint' });
-    book.place({ lsn: 2, rows: 1, shape: 'bigint string' });
+    const index = createIndex();
+    index.place({ lsn: 1, rows: 1, shape: 'bigint' });
+    index.place({ lsn: 2, rows: 1, shape: 'bigint string' });
     assert.deepEqual(
-      book.tables.map((table) => table.shape),
+      index.tables.map((table) => table.shape),
       ['bigint', 'bigint string'],
     );
   });
 
   it('refuses a view that begins before what it holds', () => {
-    const book = createBook();
-    load(book, { afterLsn: 0, untilLsn: 4 }, [1, 2, 3, 4]);
-    load(book, { afterLsn: 9, untilLsn: 12 }, [10, 12]);
-    assert.equal(book.view({ log, afterLsn: 4, untilLsn: 12 }), undefined);
-    assert.deepEqual(selected(book.view({ log, afterLsn: 9, untilLsn: 12 }) ?? []), [10, 12]);
-    assert.deepEqual(book.view({ log, afterLsn: 12, untilLsn: 12 }), []);
+    const index = createIndex();
+    load(index, { afterLsn: 0, untilLsn: 4 }, [1, 2, 3, 4]);
+    load(index, { afterLsn: 9, untilLsn: 12 }, [10, 12]);
+    assert.equal(index.view({ log, afterLsn: 4, untilLsn: 12 }), undefined);
+    assert.deepEqual(selected(index.view({ log, afterLsn: 9, untilLsn: 12 }) ?? []), [10, 12]);
+    assert.deepEqual(index.view({ log, afterLsn: 12, untilLsn: 12 }), []);
   });
 
   it('refuses a view that ends behind what it holds', () => {
-    const book = createBook();
-    load(book, { afterLsn: 0, untilLsn: 4 }, [1]);
-    assert.equal(book.view({ log, afterLsn: 0, untilLsn: 5 }), undefined);
+    const index = createIndex();
+    load(index, { afterLsn: 0, untilLsn: 4 }, [1]);
+    assert.equal(index.view({ log, afterLsn: 0, untilLsn: 5 }), undefined);
   });
 
   it('releases tables that end at the floor, and then refuses views below it', () => {
-    const book = createBook();
-    load(book, { afterLsn: 0, untilLsn: 6 }, [1, 2, 3, 4, 5, 6]);
+    const index = createIndex();
+    load(index, { afterLsn: 0, untilLsn: 6 }, [1, 2, 3, 4, 5, 6]);
     assert.deepEqual(
-      book.release(5).map((table) => table.name),
+      index.release(5).map((table) => table.name),
       ['t1'],
     );
-    assert.equal(book.view({ log, afterLsn: 3, untilLsn: 6 }), undefined);
-    assert.deepEqual(selected(book.view({ log, afterLsn: 5, untilLsn: 6 }) ?? []), [6]);
+    assert.equal(index.view({ log, afterLsn: 3, untilLsn: 6 }), undefined);
+    assert.deepEqual(selected(index.view({ log, afterLsn: 5, untilLsn: 6 }) ?? []), [6]);
   });
 
   it('gives exactly the frames between two LSNs, or nothing, whatever was loaded and released', () => {
@@ -93,22 +98,22 @@ describe('the book of fresh tables', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const book = createBook(3);
+        const index = createIndex(3);
         let newest = 0;
         let highestFloor = 0;
         for (const action of steps) {
           if (action.kind === 'load') {
-            const afterLsn = Math.max(0, book.loadedLsn - action.overlap);
-            newest = Math.max(newest, book.loadedLsn + action.more);
+            const afterLsn = Math.max(0, index.loadedLsn - action.overlap);
+            newest = Math.max(newest, index.loadedLsn + action.more);
             // Every second LSN belongs to this source.
             const lsns = range(afterLsn, newest).filter((lsn) => lsn % 2 === 0);
-            load(book, { afterLsn, untilLsn: newest }, lsns, 1);
+            load(index, { afterLsn, untilLsn: newest }, lsns, 1);
           } else if (action.kind === 'release') {
             highestFloor = Math.max(highestFloor, action.floor);
-            book.release(action.floor);
+            index.release(action.floor);
           } else {
             const view = { log, afterLsn: action.after, untilLsn: action.after + action.length };
-            const parts = book.view(view);
+            const parts = index.view(view);
             if (parts)
               assert.deepEqual(
                 selected(parts),

@@ -1,8 +1,18 @@
 /**
  * The third gate before a statement runs: DuckDB's own parser has read the printed text, and what it read is walked
  * here. The interpreter's check and the plan's check may both be wrong about what text means to DuckDB; its parse
- * cannot be. Everything is admitted by list: kinds of nodes, tables (the query's views and the CTEs in scope),
- * functions. What the walk does not know, it refuses.
+ * cannot be.
+ *
+ *   SELECT upper(name) FROM s0 WHERE id IN (SELECT id FROM t)
+ *
+ *   SELECT_NODE                      a kind of query?       yes
+ *     FUNCTION upper                 a function on the list, of no other schema or catalog?   yes
+ *     BASE_TABLE s0                  a view of this query?  yes
+ *     SUBQUERY ▸ BASE_TABLE t        a view, or a CTE that is declared here or above?         no: refused
+ *
+ * Everything is admitted by list: kinds of queries, tables and expressions, functions, names of tables. What the walk does
+ * not know, it refuses, so a newer DuckDB with another kind of node refuses too much and never too little. Left out on
+ * purpose: types, columns and whether the statement makes sense. DuckDB's binder judges those, over nothing but the views.
  */
 export type GateRules = {
   /** Relations that the text may name, beside its own CTEs. */

@@ -1,15 +1,17 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Batch, BatchAppender, tableColumnsSql } from '@hybridstore/engine/duckdb';
-import type { FreshRange } from '../domain/executor-port.ts';
-import { countRows, EpochBook, type EpochTable, type ViewPart } from './epoch-book.ts';
+import type { FreshRange } from '../../domain/executor-port.ts';
+import { countRows, FreshRowIndex, type FreshTable, type ViewPart } from './fresh-row-index.ts';
 import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';
 
 export const freshCatalog = 'fresh';
 
 /** `tableTag` names the life of the source that the frame belongs to. */
 export type FreshFrame = { readonly lsn: number; readonly tableTag: bigint; readonly batch: Batch };
-type Shelf = {
-  book: EpochBook;
+
+/** What is held of one source from one log. Only the newest table has an appender. */
+type HeldLog = {
+  index: FreshRowIndex;
   tableTag?: bigint;
   appender?: { readonly table: string; readonly rows: BatchAppender };
 };
@@ -20,7 +22,7 @@ type Shelf = {
  */
 export class FreshTables {
   readonly #connection: DuckDBConnection;
-  readonly #shelves = new Map<string, Map<string, Shelf>>();
+  readonly #held = new Map<string, Map<string, HeldLog>>();
   #tablesMade = 0;
 
   private constructor(connection: DuckDBConnection) {
@@ -34,17 +36,17 @@ export class FreshTables {
 
   /** Appends frames, in LSN order; visible when the promise resolves. Calls must not overlap. */
   async load(source: string, range: FreshRange, frames: Iterable<FreshFrame>): Promise<void> {
-    const shelf = this.#shelf(source, range);
-    shelf.book.begin(range);
+    const held = this.#holdLog(source, range);
+    held.index.begin(range);
     for (const { lsn, tableTag, batch } of frames) {
-      await this.#beginLife(shelf, tableTag);
-      const table = shelf.book.place({ lsn, rows: batch.rows, shape: shapeOf(batch) });
+      await this.#beginLife(held, tableTag);
+      const table = held.index.place({ lsn, rows: batch.rows, shape: shapeOf(batch) });
       if (!table) continue;
-      const appender = await this.#appenderOf(shelf, table);
+      const appender = await this.#appenderOf(held, table);
       appender.append(withLsn(batch, lsn));
     }
-    shelf.appender?.rows.flush();
-    shelf.book.complete(range);
+    held.appender?.rows.flush();
+    held.index.complete(range);
   }
 
   /** Parts of all ranges, or undefined when a range is no longer held. */
@@ -52,7 +54,7 @@ export class FreshTables {
     const parts: ViewPart[] = [];
     for (const range of ranges) {
       if (range.untilLsn <= range.afterLsn) continue;
-      const found = this.#shelves.get(source)?.get(range.log)?.book.view(range);
+      const found = this.#held.get(source)?.get(range.log)?.index.view(range);
       if (!found) return undefined;
       parts.push(...found);
     }
@@ -61,58 +63,60 @@ export class FreshTables {
 
   /** Drops what no view that starts at or after `floorLsn` reads. Calls must not overlap with `load`. */
   async release(source: string, log: string, floorLsn: number): Promise<void> {
-    const shelf = this.#shelves.get(source)?.get(log);
-    if (!shelf) return;
-    for (const table of shelf.book.release(floorLsn)) await this.#drop(shelf, table);
+    const held = this.#held.get(source)?.get(log);
+    if (!held) return;
+    for (const table of held.index.release(floorLsn)) await this.#drop(held, table);
   }
 
   async forget(source: string): Promise<void> {
-    const shelves = this.#shelves.get(source);
-    this.#shelves.delete(source);
-    for (const shelf of shelves?.values() ?? []) for (const table of shelf.book.tables) await this.#drop(shelf, table);
+    const logs = this.#held.get(source)?.values() ?? [];
+    this.#held.delete(source);
+    for (const held of logs) await this.#dropAll(held);
   }
 
   /** A source that was deleted and created again: rows of its former life are not its rows. All of them have lower LSNs. */
-  async #beginLife(shelf: Shelf, tableTag: bigint): Promise<void> {
-    if (shelf.tableTag === tableTag) return;
-    if (shelf.tableTag !== undefined) {
-      for (const table of shelf.book.tables) await this.#drop(shelf, table);
-      shelf.book = this.#createBook(0);
+  async #beginLife(held: HeldLog, tableTag: bigint): Promise<void> {
+    if (held.tableTag === tableTag) return;
+    if (held.tableTag !== undefined) {
+      await this.#dropAll(held);
+      held.index = this.#createIndex(0);
     }
-    shelf.tableTag = tableTag;
+    held.tableTag = tableTag;
   }
 
-  async #appenderOf(shelf: Shelf, table: EpochTable): Promise<BatchAppender> {
-    if (shelf.appender?.table === table.name) return shelf.appender.rows;
-    shelf.appender?.rows.close();
+  async #appenderOf(held: HeldLog, table: FreshTable): Promise<BatchAppender> {
+    if (held.appender?.table === table.name) return held.appender.rows;
+    held.appender?.rows.close();
     const columns = tableColumns(table.shape);
     await this.#connection.run(`CREATE TABLE ${freshCatalog}.${table.name} (${tableColumnsSql(columns)})`);
     const rows = await BatchAppender.create(this.#connection, { name: table.name, catalog: freshCatalog }, columns);
-    shelf.appender = { table: table.name, rows };
+    held.appender = { table: table.name, rows };
     return rows;
   }
 
+  async #dropAll(held: HeldLog): Promise<void> {
+    for (const table of held.index.tables) await this.#drop(held, table);
+  }
+
   /** An open appender would make the drop fail. */
-  async #drop(shelf: Shelf, table: EpochTable): Promise<void> {
-    if (shelf.appender?.table === table.name) {
-      shelf.appender.rows.close();
-      delete shelf.appender;
+  async #drop(held: HeldLog, table: FreshTable): Promise<void> {
+    if (held.appender?.table === table.name) {
+      held.appender.rows.close();
+      delete held.appender;
     }
     await this.#connection.run(`DROP TABLE ${freshCatalog}.${table.name}`);
   }
 
-  #shelf(source: string, range: FreshRange): Shelf {
-    const shelves = this.#shelves.get(source) ?? new Map<string, Shelf>();
-    this.#shelves.set(source, shelves);
-    const held = shelves.get(range.log);
-    if (held) return held;
-    const shelf: Shelf = { book: this.#createBook(range.afterLsn) };
-    shelves.set(range.log, shelf);
-    return shelf;
+  #holdLog(source: string, range: FreshRange): HeldLog {
+    const logs = this.#held.get(source) ?? new Map<string, HeldLog>();
+    this.#held.set(source, logs);
+    const held = logs.get(range.log) ?? { index: this.#createIndex(range.afterLsn) };
+    logs.set(range.log, held);
+    return held;
   }
 
-  #createBook(afterLsn: number): EpochBook {
-    return new EpochBook({ nextName: () => `f${++this.#tablesMade}`, afterLsn });
+  #createIndex(afterLsn: number): FreshRowIndex {
+    return new FreshRowIndex({ nextName: () => `f${++this.#tablesMade}`, afterLsn });
   }
 }
 

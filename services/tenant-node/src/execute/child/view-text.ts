@@ -1,8 +1,8 @@
 import { parseColumnType } from '@hybridstore/contracts';
 import { duckdbTypeName, quoteIdentifier, quoteText } from '@hybridstore/engine/duckdb';
 import { assert, assertNever } from '@hybridstore/runtime';
-import type { StatementView, ViewBound, ViewColumn } from '../domain/executor-port.ts';
-import type { ViewPart } from './epoch-book.ts';
+import type { StatementView, ViewBound, ViewColumn } from '../../domain/executor-port.ts';
+import type { ViewPart } from './fresh-row-index.ts';
 import { columnsOfShape } from './fresh-shape.ts';
 import { freshCatalog } from './fresh-tables.ts';
 

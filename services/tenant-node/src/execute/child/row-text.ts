@@ -1,6 +1,6 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 import type { ResultColumn } from '@hybridstore/contracts';
-import type { RowShape } from '../domain/executor-port.ts';
+import type { RowShape } from '../../domain/executor-port.ts';
 
 /**
  * Rows become JSON text inside the engine: one VARCHAR a row, built by vectorized SQL, where JavaScript values a cell
@@ -61,10 +61,10 @@ function valueText(value: string, type: DuckDBType, depth: number): string {
     case DuckDBTypeId.UBIGINT:
     case DuckDBTypeId.HUGEINT:
     case DuckDBTypeId.UHUGEINT:
-      return `CASE WHEN ${value} BETWEEN -${exactInteger} AND ${exactInteger} THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${value}, '"') END`;
+      return wideIntegerText(value);
     case DuckDBTypeId.FLOAT:
     case DuckDBTypeId.DOUBLE:
-      return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
+      return floatText(value);
     case DuckDBTypeId.TIMESTAMP_TZ:
       return timestampText(`make_timestamp(epoch_us(${value}))`);
     case DuckDBTypeId.TIMESTAMP:
@@ -92,6 +92,15 @@ function valueText(value: string, type: DuckDBType, depth: number): string {
   }
 }
 
+function wideIntegerText(value: string): string {
+  return `CASE WHEN ${value} BETWEEN -${exactInteger} AND ${exactInteger} THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${value}, '"') END`;
+}
+
+/** JSON has no word for what is not finite. */
+function floatText(value: string): string {
+  return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
+}
+
 function quoted(value: string, text: string): string {
   return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${text}, '"') END`;
 }
@@ -116,7 +125,7 @@ function structText(value: string, type: StructType, depth: number): string {
   const values = type.entryTypes.map((entry, index) =>
     valueText(`struct_extract_at(${value}, ${index + 1})`, entry, depth),
   );
-  const columns = type.entryNames.map((name, index) => ({ name, type: type.entryTypes[index] as DuckDBType }));
+  const columns = type.entryTypes.map((entry, index) => ({ name: type.entryNames[index] ?? '', type: entry }));
   const text = isRow ? concat(["'['", ...interleave(values), "']'"]) : objectText(columns, values);
   return `CASE WHEN ${value} IS NULL THEN 'null' ELSE ${text} END`;
 }

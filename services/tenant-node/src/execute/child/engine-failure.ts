@@ -1,4 +1,4 @@
-import type { Failure } from './messages.ts';
+import type { Failure } from '../messages.ts';
 
 /** DuckDB's kinds of errors (with `errors_as_json`) that only the statement or its data can cause. */
 const faultsOfTheStatement = new Set([

@@ -1,6 +1,6 @@
 import { serveParent } from '@hybridstore/runtime';
+import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from '../messages.ts';
 import { ChildSession } from './child-session.ts';
-import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
 
 /** The executor child, which `ExecutorProcess` starts. */
 serveParent<SessionOptions, ToChild, FromChild>(executorProtocol, async (options, parent) => {

@@ -1,0 +1,75 @@
+import { type DuckDBConnection, DuckDBTypeId } from '@duckdb/node-api';
+import { LruCache } from '@hybridstore/runtime';
+import type { Statement } from '../messages.ts';
+import { gateFunctions } from './gate-functions.ts';
+import type { OutputColumn } from './row-text.ts';
+import { StatementFailure } from './statement-failure.ts';
+import { findViolation } from './statement-gate.ts';
+import { bindParameters, joinWith } from './statement-text.ts';
+
+const statementsMax = 1_000;
+
+/**
+ * Names and types of statements' outputs, after the gate. Both follow from a statement's text, its parameters' types and
+ * its views' names and columns, so a statement that is known under these has passed before.
+ */
+export class StatementColumns {
+  readonly #known = new LruCache<string, readonly OutputColumn[]>(statementsMax);
+
+  /** `prefix` defines the views. A statement that does not pass the gate ends with `invalid_request`. */
+  async read(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly OutputColumn[]> {
+    const key = JSON.stringify([
+      statement.text,
+      statement.views.map((view) => [view.name, view.columns]),
+      statement.parameters.map((parameter) => [parameter.type, typeof parameter.value]),
+    ]);
+    const known = this.#known.get(key);
+    if (known) return known;
+    await requireGate(connection, statement);
+    const columns = await describe(connection, statement, prefix);
+    this.#known.set(key, columns);
+    return columns;
+  }
+}
+
+async function requireGate(connection: DuckDBConnection, statement: Statement): Promise<void> {
+  const reader = await connection.runAndReadAll('SELECT json_serialize_sql(CAST($1 AS VARCHAR))', [statement.text]);
+  const views = new Set(statement.views.map((view) => view.name));
+  const violation = findViolation(String(reader.value(0, 0)), { views, functions: gateFunctions });
+  if (violation === undefined) return;
+  throw new StatementFailure({ code: 'invalid_request', message: `plan: ${violation}`, details: { field: 'plan' } });
+}
+
+async function describe(
+  connection: DuckDBConnection,
+  statement: Statement,
+  prefix: string,
+): Promise<readonly OutputColumn[]> {
+  const prepared = await connection.prepare(joinWith(prefix, statement.text));
+  try {
+    const isOpen = prepared.columnCount === 1 && prepared.columnTypeId(0) === DuckDBTypeId.INVALID;
+    if (isOpen) return await describeWithValues(connection, statement, prefix);
+    return Array.from({ length: prepared.columnCount }, (_, index) => ({
+      name: prepared.columnName(index),
+      type: prepared.columnType(index),
+    }));
+  } finally {
+    prepared.destroySync();
+  }
+}
+
+/** While a parameter's type follows from nothing but its value, the engine shows one column of no type: it is asked again with the values. */
+async function describeWithValues(
+  connection: DuckDBConnection,
+  statement: Statement,
+  prefix: string,
+): Promise<readonly OutputColumn[]> {
+  const prepared = await connection.prepare(joinWith(prefix, `SELECT * FROM (${statement.text}) LIMIT 0`));
+  try {
+    bindParameters(prepared, statement);
+    const result = await prepared.run();
+    return result.columnNames().map((name, index) => ({ name, type: result.columnType(index) }));
+  } finally {
+    prepared.destroySync();
+  }
+}

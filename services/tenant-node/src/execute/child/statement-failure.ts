@@ -1,0 +1,18 @@
+import type { Failure } from '../messages.ts';
+
+/** Ends a statement with what its node is sent as the reason. */
+export class StatementFailure extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+export const interrupted: Failure = { code: 'interrupted', message: 'the statement was stopped', details: {} };
+export const viewGone: Failure = { code: 'view_gone', message: 'the view is older than the fresh rows', details: {} };
+
+export function tooLarge(limit: 'rows' | 'bytes', max: number): StatementFailure {
+  const message = `the result has more than ${max} ${limit}`;
+  return new StatementFailure({ code: 'too_large', message, details: { limit, max } });
+}
