@@ -7,14 +7,6 @@ import { readOffset } from '../batch/batch-codec.ts';
 import { columnKind, storedColumnType, valueBytes } from '../batch/column-kind.ts';
 import { duckdbType } from './column-types.ts';
 
-/**
- * Batches into a DuckDB table by whole vectors.
- *
- * Values are gathered in one staging buffer per column, as DuckDB lays them out in memory, and copied into the vectors
- * once per 2,048 rows; so small batches cost no more calls than large ones. A text of up to 12 bytes lies inside its
- * 16-byte cell (`string_t`: u32 length, bytes) and is staged like a number; a longer one is assigned one by one.
- */
-
 const inlineTextBytes = 12;
 const textCellBytes = 16;
 /** The appender flushes by itself at 204,800 rows, which would show half a batch: we flush before. */
@@ -29,6 +21,13 @@ type Stage = {
   readonly longTexts: { readonly row: number; readonly bytes: Uint8Array }[];
 };
 
+/**
+ * Batches into a DuckDB table by whole vectors.
+ *
+ * Values are gathered in one staging buffer per column, as DuckDB lays them out in memory, and copied into the vectors
+ * once per 2,048 rows; so small batches cost no more calls than large ones. A text of up to 12 bytes lies inside its
+ * 16-byte cell (`string_t`: u32 length, bytes) and is staged like a number; a longer one is assigned one by one.
+ */
 export class BatchAppender {
   readonly #appender: DuckDBAppender;
   readonly #chunk: DuckDBDataChunk;

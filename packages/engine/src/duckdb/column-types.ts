@@ -2,10 +2,6 @@ import { BIGINT, BOOLEAN, DATE, DECIMAL, DOUBLE, type DuckDBType, TIMESTAMPTZ, V
 import type { Column } from '@hybridstore/contracts';
 import { type ColumnKind, columnKind, storedColumnType } from '../batch/column-kind.ts';
 
-/**
- * DuckDB types of stored columns, in memory and in Parquet files. They are the wide ones from the first row on (long,
- * double, 38 digits): a Delta table cannot widen a column without rewriting its files. JSON is text.
- */
 const typeOfKind: Readonly<Record<Exclude<ColumnKind, 'decimal'>, DuckDBType>> = {
   boolean: BOOLEAN,
   long: BIGINT,
@@ -18,6 +14,10 @@ const typeOfKind: Readonly<Record<Exclude<ColumnKind, 'decimal'>, DuckDBType>> =
 /** Digits every decimal is stored with, whatever its declared precision. */
 export const storedDecimalPrecision = 38;
 
+/**
+ * DuckDB's type of a stored column, in memory and in Parquet files. It is the wide one from the first row on (long,
+ * double, 38 digits): a Delta table cannot widen a column without rewriting its files. JSON is text.
+ */
 export function duckdbType(column: Column): DuckDBType {
   const type = storedColumnType(column);
   const kind = columnKind(type);

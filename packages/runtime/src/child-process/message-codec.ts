@@ -3,13 +3,13 @@ import { HybridStoreError } from '../errors.ts';
 /**
  * What a parent and its child process say to each other, as bytes over one pipe. A message, little-endian:
  *
- *   0  "HC" · u8 version of this layout · u8 kind
+ *   0  "HC" · u8 version of this layout · u8 place of the kind in `messageKinds`
  *   4  u32 bytes of the header     8  u32 bytes of the payload     12  header (JSON) · payload (any bytes)
  *
  * The header is small and read as a whole; rows, frames and files travel as the payload, which nobody encodes again.
  */
-export const messageKinds = { hello: 1, data: 2, close: 3, failure: 4 } as const;
-export type MessageKind = keyof typeof messageKinds;
+export const messageKinds = ['hello', 'data', 'close', 'failure'] as const;
+export type MessageKind = (typeof messageKinds)[number];
 
 export type Message = {
   readonly kind: MessageKind;
@@ -23,7 +23,6 @@ type MessageLengths = { readonly kind: MessageKind; readonly headerBytes: number
 const prefixBytes = 12;
 const layoutVersion = 1;
 const magic = Buffer.from(['H'.charCodeAt(0), 'C'.charCodeAt(0), layoutVersion]);
-const kindOfCode = new Map(Object.entries(messageKinds).map(([kind, code]) => [code as number, kind as MessageKind]));
 
 /** Prefix and header of a message whose payload follows. `too_large` when the message exceeds `bytesMax`. */
 export function encodeHead(
@@ -35,7 +34,7 @@ export function encodeHead(
   if (bytes > bytesMax) throw outOfBounds('too_large', bytes, bytesMax);
   const head = Buffer.allocUnsafe(prefixBytes + header.length);
   head.set(magic, 0);
-  head[3] = messageKinds[message.kind];
+  head[3] = messageKinds.indexOf(message.kind);
   head.writeUInt32LE(header.length, 4);
   head.writeUInt32LE(message.payloadBytes, 8);
   head.set(header, prefixBytes);
@@ -91,7 +90,7 @@ function messageBytes({ headerBytes, payloadBytes }: MessageLengths): number {
 }
 
 function readPrefix(bytes: Buffer, bytesMax: number): MessageLengths {
-  const kind = kindOfCode.get(bytes.readUInt8(3));
+  const kind = messageKinds[bytes.readUInt8(3)];
   if (!bytes.subarray(0, magic.length).equals(magic) || kind === undefined) {
     const found = bytes.toString('hex', 0, prefixBytes);
     throw new HybridStoreError('corrupt', `child process: expected a message, found the bytes ${found}`);

@@ -170,6 +170,7 @@ class StartedChild<Sent, Received> implements ChildChannel<Sent> {
 
   /** The child ends by itself after this; its own words are worth more than its exit code. */
   #takeFailure(message: Message): void {
+    // `ParentChannel.fail` of the same protocol wrote it.
     const { message: reason } = message.header as { readonly message: string };
     this.#error ??= new HybridStoreError('internal', `${this.#name}: ${reason}`);
     this.#isGone = true;

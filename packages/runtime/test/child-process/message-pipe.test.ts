@@ -79,7 +79,7 @@ describe('the pipe between a parent and its child', () => {
   it('says that a message was torn when its end is missing', async () => {
     const lost: (HybridStoreError | undefined)[] = [];
     const { near } = open({ lost: (reason) => lost.push(reason) });
-    near.end(Buffer.from('HC\x01\x02\x07\0\0\0\x02\0\0\0{"a"', 'latin1'));
+    near.end(Buffer.from('HC\x01\x01\x07\0\0\0\x02\0\0\0{"a"', 'latin1'));
     await turns();
     assert.deepEqual(
       lost.map((reason) => [reason?.code, reason?.message]),

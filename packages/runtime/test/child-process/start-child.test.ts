@@ -168,8 +168,8 @@ describe('a child process', () => {
   it('that writes what is no message, or a part of one, is killed for it', async (context) => {
     const bad = [
       [Buffer.from('not a message'), false, /^child process: expected a message, found the bytes 6e6f/],
-      [Buffer.from('HC\x01\x02\x02\0\0\0\0\0\0\x01', 'latin1'), false, /^child process: a message of 16777230 bytes/],
-      [Buffer.from('HC\x01\x02\x02\0\0\0', 'latin1'), true, /^child process: the pipe ended 8 bytes into a message$/],
+      [Buffer.from('HC\x01\x01\x02\0\0\0\0\0\0\x01', 'latin1'), false, /^child process: a message of 16777230 bytes/],
+      [Buffer.from('HC\x01\x01\x02\0\0\0', 'latin1'), true, /^child process: the pipe ended 8 bytes into a message$/],
     ] as const;
     for (const [bytes, isLast, message] of bad) {
       const { child } = start(context);

@@ -44,7 +44,7 @@ export function readEngineFailure(error: unknown): Failure {
 function parseEngineError(text: string): { readonly kind: string; readonly message: string } {
   const start = text.indexOf('{');
   try {
-    const parsed = JSON.parse(start < 0 ? '' : text.slice(start)) as Record<string, unknown>;
+    const parsed: Readonly<Record<string, unknown>> = JSON.parse(start < 0 ? '' : text.slice(start));
     return { kind: String(parsed['exception_type']), message: String(parsed['exception_message']) };
   } catch {
     // Some errors are raised before the setting applies, as `Kind Error: message`.

@@ -2,10 +2,6 @@ import type { Column } from '@hybridstore/contracts';
 import type { Batch, BatchColumn, ColumnKind } from '@hybridstore/engine/duckdb';
 import { assert } from '@hybridstore/runtime';
 
-/**
- * The columns of a fresh table, read off the batches that go into it: `lsn`, then the batch's columns by position, `c0`,
- * `c1`, …. Names are left out because a batch has none; a view gives them.
- */
 const typeOfKind: Readonly<Record<Exclude<ColumnKind, 'decimal'>, string>> = {
   boolean: 'boolean',
   long: 'bigint',
@@ -15,7 +11,10 @@ const typeOfKind: Readonly<Record<Exclude<ColumnKind, 'decimal'>, string>> = {
   text: 'string',
 };
 
-/** Batches of one shape fit one table. */
+/**
+ * The columns of a batch, as text: batches of one shape fit one table. A fresh table has `lsn`, then the batch's columns by
+ * position, `c0`, `c1`, …. Names are left out because a batch has none; a view gives them.
+ */
 export function shapeOf(batch: Batch): string {
   return batch.columns.map(columnTypeOf).join(' ');
 }

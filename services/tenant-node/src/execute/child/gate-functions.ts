@@ -1,9 +1,5 @@
 import { planFunctions } from '@hybridstore/plan';
 
-/**
- * DuckDB names of the functions that a printed plan may call: those of the plan's own table, and those into which the
- * printer and DuckDB's parser turn operators, literals and special forms.
- */
 const operators = [
   ...['+', '-', '*', '/', '//', '%', '**', '^', '&', '|', '~', '<<', '>>', '||'],
   ...['~~', '!~~', '~~*', '!~~*', 'like_escape', 'not_like_escape', 'ilike_escape', 'not_ilike_escape', 'xor'],
@@ -21,6 +17,10 @@ function namesIn(spelling: string): readonly string[] {
   return [...spelling.matchAll(/([a-z_][a-z0-9_]*)\(/gi)].map((match) => match[1] ?? '');
 }
 
+/**
+ * DuckDB names of the functions that a printed plan may call: those of the plan's own table, and those into which the
+ * printer and DuckDB's parser turn operators, literals and special forms.
+ */
 export const gateFunctions: ReadonlySet<string> = new Set([
   ...operators,
   ...specialForms,

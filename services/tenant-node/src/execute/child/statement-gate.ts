@@ -61,12 +61,13 @@ const depthMax = 2_000;
 
 /** Why a statement, as given by `json_serialize_sql`, may not run; undefined when it may. */
 export function findViolation(serialized: string, rules: GateRules): string | undefined {
-  const parsed = JSON.parse(serialized) as JsonObject;
+  const parsed: JsonObject = JSON.parse(serialized);
   if (parsed['error'] !== false) return `not a readable SELECT: ${text(parsed['error_message']).slice(0, 200)}`;
   const statements = parsed['statements'];
-  if (!Array.isArray(statements) || statements.length !== 1) return 'expected exactly one statement';
+  const [statement, second] = isList(statements) ? statements : [];
+  if (statement === undefined || second !== undefined) return 'expected exactly one statement';
   try {
-    walk(statements[0] as Json, { rules, tables: rules.views, depth: 0 });
+    walk(statement, { rules, tables: rules.views, depth: 0 });
     return undefined;
   } catch (violation) {
     if (violation instanceof Violation) return violation.message;
@@ -82,14 +83,13 @@ function walk(value: Json, scope: Scope): void {
   if (value === null || typeof value !== 'object') return;
   if (scope.depth > depthMax) throw new Violation(`nested deeper than ${depthMax} levels`);
   const inner = { ...scope, depth: scope.depth + 1 };
-  if (Array.isArray(value)) {
-    for (const item of value as readonly Json[]) walk(item, inner);
+  if (isList(value)) {
+    for (const item of value) walk(item, inner);
     return;
   }
-  const node = value as JsonObject;
-  const visible = { ...inner, tables: withCommonTables(node, scope.tables) };
-  requireKnown(node, visible);
-  for (const [key, child] of Object.entries(node)) if (!isOpaque(node, key)) walk(child, visible);
+  const visible = { ...inner, tables: withCommonTables(value, scope.tables) };
+  requireKnown(value, visible);
+  for (const [key, child] of Object.entries(value)) if (!isOpaque(value, key)) walk(child, visible);
 }
 
 /** Constants hold values and types hold names of types; neither names a table or a function. */
@@ -101,9 +101,8 @@ function isOpaque(node: JsonObject, key: string): boolean {
 function withCommonTables(node: JsonObject, tables: ReadonlySet<string>): ReadonlySet<string> {
   const names: string[] = [];
   const map = node['cte_map'];
-  if (isObject(map) && Array.isArray(map['map'])) {
-    for (const entry of map['map'] as readonly Json[]) if (isObject(entry)) names.push(text(entry['key']));
-  }
+  const entries = isObject(map) && isList(map['map']) ? map['map'] : [];
+  for (const entry of entries) if (isObject(entry)) names.push(text(entry['key']));
   if (typeof node['cte_name'] === 'string') names.push(node['cte_name']);
   if (typeof node['ctename'] === 'string') names.push(node['ctename']);
   return names.length === 0 ? tables : new Set([...tables, ...names]);
@@ -142,6 +141,10 @@ function requireTable(node: JsonObject, type: string, scope: Scope): void {
   if (text(node['schema_name']) !== '' || text(node['catalog_name']) !== '')
     throw new Violation(`table ${name} may not be named by schema or catalog`);
   if (!scope.tables.has(name)) throw new Violation(`table ${name} is not one of this query`);
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 function isObject(value: Json | undefined): value is JsonObject {
