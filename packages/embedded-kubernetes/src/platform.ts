@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
-import { kubeError, listAll, type Pod, pods } from '@hybridstore/controller-runtime';
+import { kubeError, listAll, pods } from '@hybridstore/controller-runtime';
 import { type Clock, type Logger, systemDisk } from '@hybridstore/runtime';
 import { EmbeddedApiServer } from './api/api-server.ts';
 import { Controllers } from './controllers/run-controllers.ts';
@@ -127,17 +127,24 @@ function hostsVariable(
 /** Pods that were ready under an earlier platform are not: their processes are gone. Nobody may believe the old status. */
 async function forgetReadiness(kube: EmbeddedApiServer): Promise<void> {
   const { items } = await listAll(kube, pods);
-  for (const pod of items.filter((one) => one.status?.conditions !== undefined)) {
-    const conditions = pod.status?.conditions?.map((condition) =>
+  for (const pod of items) {
+    const { conditions: before, containerStatuses: containers } = pod.status ?? {};
+    if (before === undefined) continue;
+    const conditions = before.map((condition) =>
       condition.type === 'Ready' || condition.type === 'ContainersReady'
         ? { ...condition, status: 'False' }
         : condition,
     );
-    const containerStatuses = pod.status?.containerStatuses?.map((container) => ({ ...container, ready: false }));
-    await kube.update(pods, { ...pod, status: { ...pod.status, conditions, containerStatuses } } as Pod, {
-      fieldManager: 'embedded-kubelet',
-      subresource: 'status',
-    });
+    const unready = containers?.map((container) => ({ ...container, ready: false }));
+    const containerStatuses = unready === undefined ? {} : { containerStatuses: unready };
+    await kube.update(
+      pods,
+      { ...pod, status: { ...pod.status, conditions, ...containerStatuses } },
+      {
+        fieldManager: 'embedded-kubelet',
+        subresource: 'status',
+      },
+    );
   }
 }
 

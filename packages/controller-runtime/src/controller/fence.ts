@@ -49,12 +49,13 @@ export function fenceKube(kube: Kube, fence: Fence): Kube {
       fence.assertHeld();
       return write(...args);
     };
+  // A generic method loses its parameter in the wrapper: hence the assertions.
   return {
     fieldManager: kube.fieldManager,
     get: kube.get.bind(kube),
     list: kube.list.bind(kube),
     watch: kube.watch.bind(kube),
-    create: guarded(kube.create.bind(kube)) as Kube['create'], // a generic method loses its parameter in the wrapper
+    create: guarded(kube.create.bind(kube)) as Kube['create'],
     update: guarded(kube.update.bind(kube)) as Kube['update'],
     apply: guarded(kube.apply.bind(kube)) as Kube['apply'],
     patchStatus: guarded(kube.patchStatus.bind(kube)) as Kube['patchStatus'],

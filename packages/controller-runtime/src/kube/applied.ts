@@ -35,7 +35,7 @@ function selectConfig(desired: KubeObject, subresource: 'status' | undefined): R
   if (subresource === 'status') return 'status' in desired ? { status: desired.status } : {};
   const { apiVersion: _v, kind: _k, metadata, ...rest } = desired;
   const { name: _n, namespace: _s, resourceVersion: _r, uid: _u, ...owned } = metadata;
-  const { status: _status, ...spec } = rest as Readonly<Record<string, unknown>>;
+  const { status: _status, ...spec } = rest as Readonly<Record<string, unknown>>; // a kind may have one
   return Object.keys(owned).length === 0 ? spec : { ...spec, metadata: owned };
 }
 

@@ -166,7 +166,7 @@ function differsInStatusOnly(before: KubeObject, after: KubeObject, manager: str
 }
 
 function desiredPart(object: KubeObject, manager: string): Readonly<Record<string, unknown>> {
-  const { metadata, status: _status, ...desired } = object as KubeObject & { readonly status?: unknown };
+  const { metadata, status: _status, ...desired } = object as KubeObject & { readonly status?: unknown }; // a kind may have one
   const { resourceVersion: _version, managedFields: _managed, ...identity } = metadata;
   const owned = findApplied(object, manager).map((entry) => entry.fieldsV1);
   return { ...desired, metadata: identity, owned };

@@ -144,7 +144,7 @@ export class EmbeddedApiServer implements Kube {
     const target = this.#target(resource, readKey(resource, input), isScale ? undefined : input);
     const live = this.#read(target);
     assertVersion(target, live, input.metadata.resourceVersion);
-    const next = isScale ? withScale(target.kind, live, input as Scale) : input;
+    const next = isScale ? withScale(target.kind, live, input as Scale) : input; // what the endpoint takes
     return this.#write<T>(target, live, next, options);
   }
 
@@ -196,7 +196,7 @@ export class EmbeddedApiServer implements Kube {
     const patched = mergeJson(before as unknown as JsonObject, detach(patch) as JsonObject) as unknown as KubeObject; // objects are JSON
     assertIdentity(target, patched, isScale);
     assertVersion(target, live, patched.metadata.resourceVersion);
-    return this.#write<T>(target, live, isScale ? withScale(target.kind, live, patched as Scale) : patched, options);
+    return this.#write<T>(target, live, isScale ? withScale(target.kind, live, patched as Scale) : patched, options); // as above
   }
 
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
@@ -366,7 +366,7 @@ export class EmbeddedApiServer implements Kube {
   #restore(records: readonly JournalRecord[]): void {
     this.store.restore(records);
     for (const definition of this.store.list(definitionCollection))
-      this.registry.register(definition as CustomResourceDefinition);
+      this.registry.register(definition as CustomResourceDefinition); // of its collection
     // A deletion that a restart cut short goes on.
     const terminating = this.store
       .list(namespaceCollection)

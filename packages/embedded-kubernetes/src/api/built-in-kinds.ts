@@ -238,7 +238,7 @@ function pickServiceAddress(object: KubeObject): string {
 }
 
 function prepareSecret(object: KubeObject): KubeObject {
-  const { stringData, ...secret } = object as Secret;
+  const { stringData, ...secret } = object as Secret; // rules are asked of objects of their own kind
   if (stringData === undefined) return object;
   const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
   return withFields(secret, { data: { ...secret.data, ...Object.fromEntries(encoded) } });
@@ -295,7 +295,7 @@ function prepareClaimTemplate(claim: Fields): Fields {
 }
 
 function prepareDefinition(object: KubeObject): KubeObject {
-  const spec = (object as CustomResourceDefinition).spec;
+  const spec = (object as CustomResourceDefinition).spec; // rules are asked of objects of their own kind
   if (spec === undefined) return object;
   const names = { listKind: `${spec.names.kind}List`, singular: spec.names.kind.toLowerCase(), ...spec.names };
   const since = object.metadata.creationTimestamp ?? '';
@@ -386,7 +386,7 @@ function validateStrategy(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/apps/validation `selector` does not match template `labels`. */
 function validateSelector(object: KubeObject): FieldError[] {
-  const { spec } = object as StatefulSet;
+  const { spec } = object as StatefulSet; // rules are asked of objects of their own kind
   const labels = spec?.template.metadata?.labels ?? {};
   if (spec === undefined || matchLabelSelector(spec.selector, labels)) return [];
   return [
@@ -401,7 +401,7 @@ function validateSelector(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/core/validation: ValidateContainerPorts and validateEnvVarValueFrom, as far as one field excludes another. */
 function validateContainers(object: KubeObject): FieldError[] {
-  const { spec } = object as StatefulSet;
+  const { spec } = object as StatefulSet; // rules are asked of objects of their own kind
   return (spec?.template.spec.containers ?? []).flatMap(({ ports = [], env = [] }, index) => {
     const path = `spec.template.spec.containers[${index}]`;
     const names = ports.map(({ name }) => name);
@@ -423,7 +423,7 @@ function validateContainers(object: KubeObject): FieldError[] {
 
 /** Source: pkg/apis/core/validation: each mount names a volume of the pod. */
 function validateMounts(object: KubeObject): FieldError[] {
-  const { spec } = object as StatefulSet;
+  const { spec } = object as StatefulSet; // rules are asked of objects of their own kind
   const pod = spec?.template.spec;
   const claims = spec?.volumeClaimTemplates?.map((claim) => claim.metadata?.name) ?? [];
   const known = new Set([...claims, ...(pod?.volumes ?? []).map((volume) => volume.name)]);

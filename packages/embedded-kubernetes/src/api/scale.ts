@@ -28,7 +28,7 @@ export function readScale(kind: Kind, object: Stored<KubeObject>): Stored<Scale>
       replicas: Number(readPath(object, paths.statusReplicas) ?? 0),
       ...(selector === undefined
         ? {}
-        : { selector: typeof selector === 'string' ? selector : formatLabelSelector(selector as LabelSelector) }),
+        : { selector: typeof selector === 'string' ? selector : formatLabelSelector(selector as LabelSelector) }), // the schema checked it
     },
   };
 }

@@ -48,6 +48,11 @@ export type WriteRequest = {
 /** Any JSON object of a kind: the store holds JSON, types are the caller's. */
 type Fields = KubeObject & Readonly<Record<string, unknown>>;
 
+/** A stored object has more fields than the type of every object knows. */
+function fieldsOf(object: KubeObject): Fields {
+  return object as Fields; // see above
+}
+
 /** A new object under a given name and uid. Throws `invalid_request`. */
 export function buildCreated(request: WriteRequest, input: KubeObject, uid: string): KubeObject {
   assertShape(request.kind, input);
@@ -61,7 +66,7 @@ export function buildApplied(request: WriteRequest, config: KubeObject, uid: str
   const desired = readConfig(request, config);
   const result = applyConfig(contextOf(request), undefined, desired, []);
   const input = {
-    ...(result.object as unknown as Fields),
+    ...result.object,
     ...identityOf(config),
     metadata: { ...metadataOf(result.object), ...nameOf(config) },
   };
@@ -74,7 +79,7 @@ function finishCreated(
   uid: string,
   findManagers: (object: KubeObject) => readonly ManagedSet[],
 ): KubeObject {
-  const { status, ...rest } = input as Fields;
+  const { status, ...rest } = fieldsOf(input);
   const metadata = {
     ...withoutSystemFields(input.metadata),
     uid,
@@ -110,7 +115,7 @@ export function buildReapplied(
   const result = applyConfig(contextOf(request), ownable(live), desired, managersOf(live));
   if (result.conflicts.length > 0 && !isForced) throw applyConflict(result.conflicts);
   const input = {
-    ...(result.object as unknown as Fields),
+    ...result.object,
     ...identityOf(live),
     metadata: { ...metadataOf(result.object), ...nameOf(live) },
   };
@@ -118,7 +123,7 @@ export function buildReapplied(
 }
 
 function finishUpdated({ kind, subresource }: WriteRequest, live: Stored<KubeObject>, input: KubeObject): KubeObject {
-  const merged = subresource === 'status' ? withStatusOf(live as Fields, input) : withSpecOf(kind, live, input);
+  const merged = subresource === 'status' ? withStatusOf(fieldsOf(live), input) : withSpecOf(kind, live, input);
   const object = complete(kind, merged, live);
   const next = withGeneration(kind, live, object);
   assertValid(kind, next, live);
@@ -128,9 +133,9 @@ function finishUpdated({ kind, subresource }: WriteRequest, live: Stored<KubeObj
 /** A status write changes nothing else. */
 function withStatusOf(live: Fields, input: KubeObject): KubeObject {
   const { status: _status, metadata, ...rest } = live;
-  const { status } = input as Fields;
+  const { status } = fieldsOf(input);
   const kept = { ...rest, metadata: withoutManagers(metadata) };
-  return status === undefined ? (kept as Fields) : ({ ...kept, status } as Fields);
+  return { ...kept, ...(status === undefined ? {} : { status }) };
 }
 
 /** Who manages what is found out apart from the object, and laid on at the end. */
@@ -140,8 +145,8 @@ function withoutManagers({ managedFields: _managers, ...metadata }: ObjectMeta):
 
 /** What the system wrote stays as it is, whatever the caller sent. */
 function withSpecOf(kind: Kind, live: Stored<KubeObject>, input: KubeObject): KubeObject {
-  const { status: sent, ...rest } = input as Fields;
-  const status = kind.hasStatus ? (live as Fields).status : sent;
+  const { status: sent, ...rest } = fieldsOf(input);
+  const status = kind.hasStatus ? fieldsOf(live).status : sent;
   const metadata = { ...withoutSystemFields(input.metadata), ...withoutManagers(systemFieldsOf(live.metadata)) };
   return { ...rest, metadata, ...(status === undefined ? {} : { status }) };
 }
@@ -152,7 +157,7 @@ function withGeneration(kind: Kind, live: Stored<KubeObject>, object: KubeObject
 }
 
 function desiredPart(kind: Kind, object: KubeObject): JsonObject {
-  const { metadata, status, ...desired } = object as Fields;
+  const { metadata, status, ...desired } = fieldsOf(object);
   const { annotations = {} } = kind.countsAnnotations ? metadata : {};
   const counted = { ...desired, annotations };
   return (kind.hasStatus || status === undefined ? counted : { ...counted, status }) as unknown as JsonObject; // stored JSON
@@ -204,7 +209,7 @@ function systemFieldsOf(metadata: ObjectMeta): ObjectMeta {
 
 /** What field managers may own: everything but identity and what the system writes. */
 function ownable(object: KubeObject): JsonObject {
-  const { apiVersion: _v, kind: _k, metadata, ...rest } = object as Fields;
+  const { apiVersion: _v, kind: _k, metadata, ...rest } = fieldsOf(object);
   const { name: _n, namespace: _s, generateName: _g, ...owned } = withoutSystemFields(metadata);
   const fields = Object.keys(owned).length === 0 ? rest : { ...rest, metadata: owned };
   return fields as unknown as JsonObject; // objects are JSON

@@ -5,7 +5,6 @@ import {
   configMaps,
   deployments,
   isJsonEqual,
-  type Json,
   type KubeObject,
   keyOf,
   type PersistentVolumeClaim,
@@ -185,7 +184,7 @@ export class Controllers {
     object: Stored<T>,
     status: Readonly<Record<string, unknown>>,
   ): Promise<void> {
-    if (isJsonEqual((object.status ?? {}) as Json, status as unknown as Json)) return;
+    if (isJsonEqual(object.status ?? {}, status)) return;
     const { apiVersion, kind } = resource;
     await this.#options.kube.patchStatus(
       resource,

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { DeleteOptions, KubeObject, ObjectKey } from '@hybridstore/controller-runtime';
+import type { DeleteOptions, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
 import { isJsonObject, kubeError, toStatus } from '@hybridstore/controller-runtime';
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
@@ -212,7 +212,7 @@ async function patch(call: Call, path: ResourcePath, kind: Kind): Promise<void> 
       }),
     );
   }
-  if (type === 'application/apply-patch+yaml') return apply(call, path, kind, body as unknown as KubeObject);
+  if (type === 'application/apply-patch+yaml') return apply(call, path, kind, body as unknown as KubeObject); // checked there
   throw unsupportedMedia(type ?? '');
 }
 
@@ -234,7 +234,7 @@ async function apply(call: Call, path: ResourcePath, kind: Kind, config: KubeObj
       200,
       await api.patchStatus(
         kind.resource,
-        object as KubeObject & { readonly status: Readonly<Record<string, unknown>> },
+        object as StatusPatch, // checked where it is written
         options,
       ),
     );

@@ -27,6 +27,7 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
+    // without an encoding a body is bytes
     bytes += chunk.length;
     if (bytes > bodyBytesMax)
       throw kubeError({

@@ -145,11 +145,8 @@ export class Kubelet {
     const { kube, logger } = this.#options;
     const next = before.then(async () => {
       try {
-        await kube.patchStatus(
-          pods,
-          { apiVersion: 'v1', kind: 'Pod', metadata: keyOf(pod), status: status as Readonly<Record<string, unknown>> },
-          { fieldManager, force: true },
-        );
+        const patch = { apiVersion: 'v1', kind: 'Pod', metadata: keyOf(pod), status: { ...status } };
+        await kube.patchStatus(pods, patch, { fieldManager, force: true });
       } catch (error) {
         if (!isHybridStoreError(error, 'not_found'))
           logger.warn('pod_status_failed', { pod: pod.metadata.name, error });

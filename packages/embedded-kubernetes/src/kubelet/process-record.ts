@@ -34,7 +34,7 @@ export function killProcessGroup(pid: number): void {
 
 function readRecord(podFolder: string): ProcessRecord | undefined {
   try {
-    return JSON.parse(readFileSync(join(podFolder, fileName), 'utf8')) as ProcessRecord;
+    return JSON.parse(readFileSync(join(podFolder, fileName), 'utf8')) as ProcessRecord; // written here only
   } catch {
     // No record, or a torn one: then the platform died before the process could matter.
     return undefined;

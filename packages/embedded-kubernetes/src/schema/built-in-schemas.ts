@@ -35,7 +35,7 @@ export function builtInSchema(model: string): Schema {
 }
 
 function attributesOf(model: string): readonly AttributeType[] {
-  const found: unknown = (models as Readonly<Record<string, unknown>>)[model];
+  const found: unknown = (models as Readonly<Record<string, unknown>>)[model]; // a module is its exports
   const table = typeof found === 'function' && 'attributeTypeMap' in found ? found.attributeTypeMap : undefined;
   if (!Array.isArray(table)) throw new TypeError(`client-node has no model ${model}`);
   return table as readonly AttributeType[]; // generated tables have this shape

@@ -181,7 +181,7 @@ function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly sig
 
 /** The server is trusted to answer objects of the kind that was asked for. */
 function asObject<T extends KubeObject>(body: unknown): Stored<T> {
-  if (isJsonObject(body) && isJsonObject(body.metadata)) return body as unknown as Stored<T>;
+  if (isJsonObject(body) && isJsonObject(body.metadata)) return body as unknown as Stored<T>; // see above
   throw kubeError({ reason: 'ServiceUnavailable', message: 'expected an object with metadata from the API server' });
 }
 

@@ -110,7 +110,7 @@ export class Transport {
     const open = (connections: number) =>
       new Pool(this.#origin, {
         connections,
-        connect: { ...tls } as Pool.Options['connect'] & object,
+        connect: { ...tls } as Pool.Options['connect'] & object, // client-node's options of node:https are undici's, too
         keepAliveTimeout: 30_000,
       });
     this.#pools = { tlsId, requests: open(requestConnectionsMax), watches: open(watchConnectionsMax) };
@@ -152,6 +152,7 @@ async function readText(body: Dispatcher.ResponseData['body']): Promise<string> 
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
+    // without an encoding a body is bytes
     bytes += chunk.length;
     if (bytes > answerBytesMax)
       throw new HybridStoreError('too_large', `an answer of the API server is larger than ${answerBytesMax} bytes`);
