@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Json } from '@hybridstore/controller-runtime';
+import { isHybridStoreError } from '@hybridstore/runtime';
 import { formatFieldErrorBody } from '../src/schema/field-error.ts';
-import { compileRules, RuleCompileError } from '../src/schema/rules.ts';
+import { compileRules } from '../src/schema/rules.ts';
 import type { Schema, ValidationRule } from '../src/schema/schema.ts';
 
 /** Judges `spec` by one rule on it; gives `path: body` of each failure. */
@@ -156,7 +157,7 @@ describe('CEL rules', () => {
   it('a rule that is no CEL is refused when it is compiled, with its place', () => {
     assert.throws(
       () => judge('self.a >', spec),
-      (error) => error instanceof RuleCompileError && error.message.startsWith('spec: rule "self.a >"'),
+      (error) => isHybridStoreError(error, 'invalid_request') && error.message.startsWith('spec: rule "self.a >"'),
     );
   });
 });

@@ -1,7 +1,8 @@
 import type { CustomResourceDefinition, CustomResourceVersion } from '@hybridstore/controller-runtime';
 import { defineResource, kubeError } from '@hybridstore/controller-runtime';
+import { isHybridStoreError } from '@hybridstore/runtime';
 import { builtInSchema } from '../schema/built-in-schemas.ts';
-import { compileRules, RuleCompileError } from '../schema/rules.ts';
+import { compileRules } from '../schema/rules.ts';
 import type { Schema } from '../schema/schema.ts';
 import { compileValues } from '../schema/values.ts';
 import type { Kind, ScalePaths } from './kind.ts';
@@ -62,7 +63,7 @@ function compileRulesOf(definition: CustomResourceDefinition, schema: Schema) {
   try {
     return compileRules(schema);
   } catch (error) {
-    if (!(error instanceof RuleCompileError)) throw error;
+    if (!isHybridStoreError(error, 'invalid_request')) throw error;
     const message = `CustomResourceDefinition.apiextensions.k8s.io ${JSON.stringify(definition.metadata.name)} is invalid: ${error.message}`;
     throw kubeError({ reason: 'Invalid', message, cause: error });
   }

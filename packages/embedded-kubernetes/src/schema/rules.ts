@@ -1,4 +1,5 @@
 import { canonicalJson, isJsonEqual, isJsonObject, type Json, type JsonObject } from '@hybridstore/controller-runtime';
+import { HybridStoreError } from '@hybridstore/runtime';
 import type { Environment, ParseResult } from '@marcbachmann/cel-js';
 import { buildCelEnvironment } from './cel-library.ts';
 import { childPath, type FieldError, itemPath } from './field-error.ts';
@@ -12,9 +13,6 @@ import { anySchema, type Schema, schemaOfField, type ValidationRule } from './sc
  * Deliberately left out: cost budgets (the real API server enforces them when the CRD is created).
  */
 export type RuleValidator = (value: JsonObject, oldValue: JsonObject | undefined) => readonly FieldError[];
-
-/** Thrown at registration when a rule is no CEL: the CRD is refused. */
-export class RuleCompileError extends Error {}
 
 type CompiledRule = {
   readonly rule: ValidationRule;
@@ -34,6 +32,7 @@ type RuleNode = {
   readonly hasTransition: boolean;
 };
 
+/** Throws `invalid_request` when a rule is no CEL: the definition is refused. */
 export function compileRules(schema: Schema): RuleValidator {
   const root = compileNode(buildCelEnvironment(), schema, '');
   if (root === undefined) return () => [];
@@ -70,10 +69,9 @@ function compileRule(environment: Environment, rule: ValidationRule, path: strin
       usesOldSelf: /\boldSelf\b/.test(rule.rule),
     };
   } catch (cause) {
-    throw new RuleCompileError(
-      `${path}: rule ${JSON.stringify(rule.rule)}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${path}: rule ${JSON.stringify(rule.rule)}: ${reason}`;
+    throw new HybridStoreError('invalid_request', message, { path }, { cause });
   }
 }
 
