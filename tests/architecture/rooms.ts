@@ -352,7 +352,7 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     routes: [our('plan', 'engine', 'sql/dsl'), pureNode, node('stream'), npm('fastify', 'typebox')],
     clients: [our('plan', 'engine'), anyNode, npm('undici'), inside('services/tenant-node/src/membership')],
     config: [our('engine'), anyNode],
-    app: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute|membership|metrics|start-[a-z-]+)/],
+    app: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute|membership|metrics|(start|prepare)-[a-z-]+)/],
     main: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute\/|start-[a-z-]+\.ts$)/],
   },
   'cbo-engine': { domain: [our('plan'), node('crypto')], routes: [our('plan')] },
@@ -418,12 +418,12 @@ function shellRooms(service: string): readonly Room[] {
     },
     {
       name: `${service}/app`,
-      files: top('app', 'start-[a-z-]+'),
+      files: top('app', '(start|prepare)-[a-z-]+'),
       mayImport: [
         words,
         our('http'),
         ...own('routes', 'clients', 'domain'),
-        top('app', 'config', 'ports', metrics),
+        top('app', 'config', 'ports', metrics, 'prepare-[a-z-]+'),
         ...needs('app'),
       ],
       mustNotReach: ['clock', 'environment'],

@@ -12,4 +12,7 @@ export type {
   SourceState,
   TableState,
 } from './ports.ts';
+export { createFileObjectStore } from './store/file-object-store.ts';
+export { createMemoryObjectStore } from './store/memory-object-store.ts';
+export type { ObjectStore } from './store/ports.ts';
 export { frameKinds, framePrefixBytes, sealFrame, writeFrameHeader } from './wal/frame.ts';

@@ -6,6 +6,7 @@ import type {
   SourceDefinition,
   SourceStats,
 } from '@hybridstore/contracts';
+import type { ObjectStore } from './store/ports.ts';
 
 /**
  * The engine of one node as its routes, its executor and its membership see it. The engine owns the log volume and
@@ -16,6 +17,8 @@ export interface Engine {
   readonly logId: string;
   /** `hybridstore/<pod>/<logId>`: the `appId` under which this log's rows are committed. */
   readonly appId: string;
+  /** What the replicas share. Tables are the engine's; other prefixes are free. */
+  readonly store: ObjectStore;
 
   /** Every table of the tenant, read again from the shared volume when a source is not known yet. */
   sources(): Promise<readonly SourceState[]>;
@@ -41,6 +44,8 @@ export interface Engine {
 
   /** Newest committed version of a table. Looks for newer commits of other replicas at each call (one stat when there is none). */
   snapshot(sourceId: string, atLeastVersion?: number): Promise<TableState>;
+  /** Absolute paths of files of a version, by their keys (`location/path`), for what opens files. The version must be pinned. */
+  bringToLocal(keys: readonly string[]): Promise<readonly string[]>;
   /** Keeps the files of a version from being deleted while a query reads them. */
   pin(state: TableState): { release(): void };
 
@@ -86,10 +91,10 @@ export type AppendResult = {
   readonly duplicate: boolean;
 };
 
-/** One version of a table. `txn` maps an appId to the highest LSN that is in the files. Paths are relative to `directory`. */
+/** One version of a table. `txn` maps an appId to the highest LSN that is in the files. Paths are relative to `location`, a prefix of the store's keys. */
 export type TableState = {
   readonly sourceId: string;
-  readonly directory: string;
+  readonly location: string;
   readonly version: number;
   readonly columns: readonly Column[];
   readonly schemaVersion: number;

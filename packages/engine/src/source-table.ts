@@ -1,58 +1,107 @@
-import { join } from 'node:path';
 import type { SourceDefinition } from '@hybridstore/contracts';
+import { isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import { BatchEncoder } from './batch/batch-encoder.ts';
 import type { Scratch } from './batch/scratch.ts';
 import { MemoryTable } from './memtable/memory-table.ts';
 import type { SourceState, TableState } from './ports.ts';
 import { type Snapshot, snapshotColumns, tableStateOf, tableTagOf } from './table-log/snapshot.ts';
-import type { TableLog } from './table-log/table-log.ts';
+import type { Decide, TableLog } from './table-log/table-log.ts';
+import type { TablePointers, VersionedPointer } from './table-pointers.ts';
 import { tableKey } from './wal/segment-summary.ts';
 
-export const tablesFolder = 'tables';
+export type SourceTableOptions = {
+  readonly log: TableLog;
+  readonly snapshot: Snapshot;
+  readonly pointers: TablePointers;
+  /** The pointer that led to the log. */
+  readonly pointer: VersionedPointer;
+  readonly appId: string;
+};
+
+const awayRetryMs = 1_000;
 
 /** One life of a source on this node: its table log, its fresh rows, and the encoder of its newest schema. */
 export class SourceTable {
   readonly sourceId: string;
-  readonly log: TableLog;
   readonly memory: MemoryTable;
   readonly tableId: string;
   readonly tag: bigint;
   /** Names this life of the source in the node's log. */
   readonly key: string;
-  readonly directory: string;
+  readonly #log: TableLog;
+  readonly #pointers: TablePointers;
+  readonly #pointer: VersionedPointer;
+  readonly #opened: Snapshot;
   #encoder: { readonly snapshot: Snapshot; readonly encoder: BatchEncoder } | undefined;
-  #newest: Snapshot;
 
-  constructor(made: {
-    readonly log: TableLog;
-    readonly snapshot: Snapshot;
-    readonly dataFolder: string;
-    readonly appId: string;
-  }) {
-    const { snapshot } = made;
+  constructor({ log, snapshot, pointers, pointer, appId }: SourceTableOptions) {
     this.sourceId = snapshot.definition.source_id;
-    this.log = made.log;
+    this.#log = log;
+    this.#pointers = pointers;
+    this.#pointer = pointer;
     this.tableId = snapshot.metadata.id;
     this.tag = tableTagOf(snapshot.metadata);
     this.key = tableKey(this.sourceId, this.tag);
-    this.directory = join(made.dataFolder, tablesFolder, this.sourceId);
-    this.memory = new MemoryTable({ lsn: snapshot.txn.get(made.appId) ?? 0, tableVersion: snapshot.version });
-    this.#newest = snapshot;
+    this.memory = new MemoryTable({ lsn: snapshot.txn.get(appId) ?? 0, tableVersion: snapshot.version });
+    this.#opened = snapshot;
   }
 
-  /** The newest version that was seen of this life of the source. */
+  /** Prefix of the table's objects. */
+  get location(): string {
+    return this.#log.location;
+  }
+
+  get pointer(): VersionedPointer {
+    return this.#pointer;
+  }
+
+  /** The newest version that was seen. */
   get snapshot(): Snapshot {
-    const current = this.log.current;
-    if (current && this.isSameLife(current)) this.#newest = current;
-    return this.#newest;
+    return this.#log.current ?? this.#opened;
   }
 
   get definition(): SourceDefinition {
     return this.snapshot.definition;
   }
 
-  isSameLife(snapshot: Snapshot | undefined): snapshot is Snapshot {
-    return snapshot?.metadata.id === this.tableId;
+  /**
+   * Whether the source still has this table: one look at the store. `unavailable` when the store is away, as a volume that
+   * is not mounted any more is: a table that is taken for deleted loses its fresh rows.
+   */
+  async isAlive(): Promise<boolean> {
+    const version = await this.#pointers.version(this.sourceId);
+    if (version !== undefined) return version === this.#pointer.version;
+    throw retryLater('unavailable', `${this.location}: the volume of the tables is away`, awayRetryMs, {
+      table: this.location,
+    });
+  }
+
+  /** The newest version, or undefined when the source was deleted. Looks at the store each time. */
+  async refresh(): Promise<Snapshot | undefined> {
+    if (!(await this.isAlive())) return undefined;
+    return this.#unlessDeleted(() => this.#log.refresh());
+  }
+
+  /** As `TableLog.commit`; undefined when the source was deleted. */
+  async commit(decide: Decide): Promise<Snapshot | undefined> {
+    if (!(await this.isAlive())) return undefined;
+    return this.#unlessDeleted(() => this.#log.commit(decide));
+  }
+
+  /** Objects that vanish under a reader are those of a table that is being deleted; else they are missing. */
+  async #unlessDeleted(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      const isMissing = isHybridStoreError(error, 'not_found') || isHybridStoreError(error, 'corrupt');
+      if (!isMissing || (await this.isAlive())) throw error;
+      return undefined;
+    }
+  }
+
+  /** Waits for commits and the checkpoint under way. */
+  settle(): Promise<void> {
+    return this.#log.settle();
   }
 
   encoder(scratch: Scratch): BatchEncoder {
@@ -82,6 +131,6 @@ export class SourceTable {
   }
 
   tableState(snapshot: Snapshot): TableState {
-    return tableStateOf(snapshot, this.directory);
+    return tableStateOf(snapshot, this.location);
   }
 }

@@ -1,4 +1,4 @@
-import { sourceIdPattern } from '@hybridstore/contracts';
+import { type SourceDefinition, sourceIdPattern } from '@hybridstore/contracts';
 import {
   type Clock,
   HybridStoreError,
@@ -7,10 +7,20 @@ import {
   retryLater,
   SingleFlight,
 } from '@hybridstore/runtime';
-import type { ObjectStore } from './object-store/object-store.ts';
-import { SourceTable, tablesFolder } from './source-table.ts';
+import { SourceTable } from './source-table.ts';
+import { deleteBelow } from './store/delete-below.ts';
+import type { ObjectStore } from './store/ports.ts';
 import type { Snapshot } from './table-log/snapshot.ts';
+import { createTableActions } from './table-log/table-actions.ts';
 import { TableLog, type TableLogOptions } from './table-log/table-log.ts';
+import {
+  pointerName,
+  sourcePrefix,
+  type TablePointer,
+  TablePointers,
+  tablesPrefix,
+  type VersionedPointer,
+} from './table-pointers.ts';
 import { sourceIdOfKey } from './wal/segment-summary.ts';
 
 export type SourceTablesOptions = Pick<
@@ -18,12 +28,11 @@ export type SourceTablesOptions = Pick<
   'checkpointWriter' | 'commitsPerCheckpoint' | 'onConflict' | 'random'
 > & {
   readonly store: ObjectStore;
-  readonly dataFolder: string;
   readonly appId: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The table is no more: what waits to be flushed for it has nowhere to go. */
-  readonly onForgotten: (table: SourceTable) => void;
+  /** Ids of tables: UUIDs. */
+  readonly createId: () => string;
 };
 
 const restartRetryMs = 10_000;
@@ -33,10 +42,11 @@ const sourceIdShape = new RegExp(sourceIdPattern);
 
 /**
  * The sources as this node knows them. Other nodes create, change and delete them on the shared volume at any time, so
- * each look asks the table log for its newest version, and a source that was deleted and made anew is another table.
+ * each look asks the pointer which table a source has, and the table log for its newest version.
  */
 export class SourceTables {
   readonly #options: SourceTablesOptions;
+  readonly #pointers: TablePointers;
   readonly #known = new Map<string, SourceTable>();
   readonly #loading = new SingleFlight<string, SourceTable>();
   /** Sources whose table could not be read at the start: their frames must stay in the log. */
@@ -46,6 +56,7 @@ export class SourceTables {
 
   constructor(options: SourceTablesOptions) {
     this.#options = options;
+    this.#pointers = new TablePointers(options.store);
   }
 
   /** Those that were looked at, by source, without another look. */
@@ -77,62 +88,62 @@ export class SourceTables {
     for (const sourceId of sourceIds) await this.find(sourceId);
   }
 
-  /** Ids of the sources on the shared volume. */
+  /** Ids of the sources that the shared volume knows, also of some that were deleted. */
   async list(): Promise<string[]> {
-    const { store } = this.#options;
-    const names = (await store.list(tablesFolder)).filter((name) => sourceIdShape.test(name));
-    if (names.length === 0 && this.#known.size > 0 && !(await store.hasFolder(tablesFolder)))
+    const names = await this.#options.store.list(tablesPrefix);
+    const ids = names.flatMap((name) => (name.endsWith('/') ? [name.slice(0, -1)] : []));
+    // Pointers are never removed.
+    if (ids.length === 0 && this.#known.size > 0)
       throw retryLater('unavailable', 'the volume of the tables is away', restartRetryMs);
-    return names;
+    return ids.filter((id) => sourceIdShape.test(id));
   }
 
   /** The table at its newest version; a source that was deleted and created again gets a new table here. */
-  async fresh(sourceId: string): Promise<SourceTable> {
+  async newest(sourceId: string): Promise<SourceTable> {
     const known = this.#known.get(sourceId);
-    if (!known) return this.#loading.run(sourceId, () => this.#load(sourceId));
-    const snapshot = await known.log.refresh();
-    if (known.isSameLife(snapshot)) return known;
-    this.forget(known);
-    if (!snapshot) throw unknownSource(sourceId);
-    return this.adopt(sourceId, known.log, snapshot);
+    if (known) {
+      if (await known.refresh()) return known;
+      this.forget(known);
+    }
+    return this.#loading.run(sourceId, () => this.#load(sourceId));
   }
 
   async find(sourceId: string): Promise<SourceTable | undefined> {
     try {
-      return await this.fresh(sourceId);
+      return await this.newest(sourceId);
     } catch (error) {
       if (isHybridStoreError(error, 'not_found')) return undefined;
       throw error;
     }
   }
 
-  /** The table log of a source, whether it exists or not. Throws `not_found` for what can be no source. */
-  logOf(sourceId: string): TableLog {
-    if (!sourceIdShape.test(sourceId)) throw unknownSource(sourceId);
-    return this.#known.get(sourceId)?.log ?? new TableLog({ ...this.#options, folder: folderOf(sourceId) });
+  /** Undefined when the source exists, or when another node was faster. */
+  async create(definition: SourceDefinition): Promise<SourceTable | undefined> {
+    const sourceId = definition.source_id;
+    const before = await this.#pointers.read(sourceId);
+    if (before && before.pointer.location !== null) return undefined;
+    const { createId, clock } = this.#options;
+    const id = createId();
+    const log = this.#openLog(`${sourcePrefix(sourceId)}/${id}`);
+    const snapshot = await log.create(createTableActions(definition, { id, nowMs: clock.now() }));
+    const pointer = await this.#pointers.point(sourceId, { table_id: id, location: log.location }, before);
+    if (pointer) return this.#adopt({ log, snapshot, pointer });
+    await deleteBelow(this.#options.store, log.location);
+    return undefined;
   }
 
-  /** The table that a snapshot of its log shows. */
-  adopt(sourceId: string, log: TableLog, snapshot: Snapshot): SourceTable {
-    const known = this.#known.get(sourceId);
-    if (known?.isSameLife(snapshot)) return known;
-    if (known) this.forget(known);
-    const { dataFolder, appId } = this.#options;
-    const table = new SourceTable({ log, snapshot, dataFolder, appId });
-    this.#requireReplayed(table);
-    this.#known.set(sourceId, table);
-    return table;
-  }
-
-  async delete(table: SourceTable): Promise<void> {
-    await this.#options.store.deleteAll(folderOf(table.sourceId));
+  /** False when another node has deleted it before. */
+  async delete(table: SourceTable): Promise<boolean> {
+    const deleted = { table_id: table.tableId, location: null };
+    const isOurs = (await this.#pointers.point(table.sourceId, deleted, table.pointer)) !== undefined;
     this.forget(table);
+    if (isOurs) await this.#deleteObjects(table.location, table.sourceId);
+    return isOurs;
   }
 
   forget(table: SourceTable): void {
     if (this.#known.get(table.sourceId) !== table) return;
     this.#known.delete(table.sourceId);
-    this.#options.onForgotten(table);
     this.#options.logger.info('source_forgotten', { source: table.sourceId, unflushedRows: table.memory.rows });
   }
 
@@ -144,7 +155,7 @@ export class SourceTables {
       [...keys].map(async (key) => {
         const table = this.#known.get(sourceIdOfKey(key));
         // Forgotten since it was encoded for: another look has found it gone.
-        if (table?.key !== key || !(await table.log.isAlive(table.snapshot))) gone.add(key);
+        if (table?.key !== key || !(await table.isAlive())) gone.add(key);
       }),
     );
     return new Promise((resolve) => {
@@ -166,11 +177,62 @@ export class SourceTables {
     return !this.#unreadable.has(sourceId);
   }
 
+  /**
+   * Removes tables that no pointer leads to: what a node left that died while it created or deleted a source, or that
+   * committed to one that was being deleted. Those that may be in the making are left for `graceMs`.
+   */
+  async removeAbandoned(graceMs: number): Promise<void> {
+    for (const sourceId of await this.list()) {
+      const names = (await this.#options.store.list(sourcePrefix(sourceId))).filter((name) => name.endsWith('/'));
+      const current = (await this.#pointers.read(sourceId))?.pointer.location;
+      const locations = names.map((name) => `${sourcePrefix(sourceId)}/${name.slice(0, -1)}`);
+      const others = locations.filter((location) => tableIdShape.test(location) && location !== current);
+      for (const location of others) await this.#removeIfAbandoned(location, graceMs);
+    }
+  }
+
+  async #removeIfAbandoned(location: string, graceMs: number): Promise<void> {
+    const { store, clock, logger } = this.#options;
+    // The first object of a table, and the first to go.
+    const first = await store.stat(`${location}/_delta_log/00000000000000000000.json`);
+    if (first && clock.now() - first.modifiedAtMs < graceMs) return;
+    await deleteBelow(store, location);
+    logger.info('abandoned_table_removed', { location });
+  }
+
   async #load(sourceId: string): Promise<SourceTable> {
-    const log = this.logOf(sourceId);
-    const snapshot = await log.refresh();
-    if (!snapshot) throw unknownSource(sourceId);
-    return this.adopt(sourceId, log, snapshot);
+    if (!sourceIdShape.test(sourceId)) throw unknownSource(sourceId);
+    const pointer = (await this.#pointers.read(sourceId)) ?? (await this.#pointAtOlderTable(sourceId));
+    if (!pointer || pointer.pointer.location === null) throw unknownSource(sourceId);
+    const log = this.#openLog(pointer.pointer.location);
+    return this.#adopt({ log, snapshot: await log.refresh(), pointer });
+  }
+
+  /** Tables of before the pointers lie directly below the source's prefix, and stay there. */
+  async #pointAtOlderTable(sourceId: string): Promise<VersionedPointer | undefined> {
+    const location = sourcePrefix(sourceId);
+    if ((await this.#options.store.list(`${location}/_delta_log`)).length === 0) return undefined;
+    const { metadata } = await this.#openLog(location).refresh();
+    const pointer: TablePointer = { table_id: metadata.id, location };
+    return (await this.#pointers.point(sourceId, pointer, undefined)) ?? this.#pointers.read(sourceId);
+  }
+
+  #openLog(location: string): TableLog {
+    return new TableLog({ ...this.#options, location });
+  }
+
+  #adopt(found: {
+    readonly log: TableLog;
+    readonly snapshot: Snapshot;
+    readonly pointer: VersionedPointer;
+  }): SourceTable {
+    const table = new SourceTable({ ...found, pointers: this.#pointers, appId: this.#options.appId });
+    const known = this.#known.get(table.sourceId);
+    if (known?.tableId === table.tableId) return known;
+    if (known) this.forget(known);
+    this.#requireReplayed(table);
+    this.#known.set(table.sourceId, table);
+    return table;
   }
 
   /** A commit of newer rows would declare the rows that wait in the log committed, so such a table waits for a restart. */
@@ -183,11 +245,17 @@ export class SourceTables {
       { source_id: table.sourceId },
     );
   }
+
+  async #deleteObjects(location: string, sourceId: string): Promise<void> {
+    const { store } = this.#options;
+    if (location !== sourcePrefix(sourceId)) return deleteBelow(store, location);
+    await deleteBelow(store, `${location}/_delta_log`);
+    const names = (await store.list(location)).filter((name) => !name.endsWith('/') && name !== pointerName);
+    for (const name of names) await store.delete(`${location}/${name}`);
+  }
 }
 
-function folderOf(sourceId: string): string {
-  return `${tablesFolder}/${sourceId}`;
-}
+const tableIdShape = /\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function unknownSource(sourceId: string): HybridStoreError {
   return new HybridStoreError('not_found', `source ${sourceId} does not exist`, { source_id: sourceId });

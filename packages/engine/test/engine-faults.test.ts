@@ -8,7 +8,7 @@ import { HybridStoreError, silentLogger, systemClock, systemDisk } from '@hybrid
 import { createTemporaryFolder, FakeClock, osError } from '@hybridstore/test-kit';
 import type { SegmentWriter } from '../src/segment/segment-writer.ts';
 import { createSegmentWriter } from '../src/segment/segment-writer.ts';
-import { advanceUntil, createSharedWriter, openEngine } from './engine-fixture.ts';
+import { advanceUntil, createSharedWriter, openEngine, tableFolder } from './engine-fixture.ts';
 
 const root = createTemporaryFolder('faults');
 mkdirSync(join(root.path, 'spool'));
@@ -44,8 +44,8 @@ function faultyDisk(fault: {
       await systemDisk.syncFolder(path);
       if (fault.at === 'syncFolder') check(path);
     },
-    async open(path) {
-      const file = await systemDisk.open(path);
+    async open(path, mode) {
+      const file = await systemDisk.open(path, mode);
       return {
         write: (bytes, position) => file.write(bytes, position),
         truncate: (bytes) => file.truncate(bytes),
@@ -162,7 +162,7 @@ test('orphans of this log go when they are old, files of others and foreign name
   await engine.putSource(numbers);
   await engine.append({ sourceId: 'numbers', records: records(0, 3) });
   await engine.flush('numbers');
-  const table = join(folder, 'data/tables/numbers');
+  const table = tableFolder(folder, 'numbers');
   const [live = ''] = readdirSync(table).filter((name) => name.startsWith('hs-'));
   const own = live.slice(0, 12);
   const digits = '0'.repeat(32);
@@ -191,7 +191,7 @@ test('a table that cannot be read does not keep the others from starting, and it
   await engine.putSource({ ...numbers, source_id: 'broken' });
   for (const sourceId of ['numbers', 'broken']) await engine.append({ sourceId, records: records(0, 2) });
   await engine.close();
-  const commit = join(folder, 'data/tables/broken/_delta_log/00000000000000000000.json');
+  const commit = join(tableFolder(folder, 'broken'), '_delta_log/00000000000000000000.json');
   const whole = readFileSync(commit);
   writeFileSync(commit, '{torn');
   const again = await openEngine(folder, { segmentWriter });
@@ -309,7 +309,7 @@ test('a write does not wait for a shared volume that does not answer', async () 
   let isAway = false;
   const disk: Disk = {
     ...systemDisk,
-    stat: (path) => (isAway && path.includes('_hybridstore.') ? new Promise(() => {}) : systemDisk.stat(path)),
+    stat: (path) => (isAway && path.endsWith('table.json') ? new Promise(() => {}) : systemDisk.stat(path)),
   };
   const engine = await openEngine(join(root.path, 'hung'), { segmentWriter, disk, clock });
   await engine.putSource(numbers);

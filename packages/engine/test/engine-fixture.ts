@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Logger, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FakeClock } from '@hybridstore/test-kit';
 import { createEngine } from '../src/engine.ts';
 import type { EngineOptions } from '../src/engine-options.ts';
-import type { Engine } from '../src/ports.ts';
+import type { Engine, TableState } from '../src/ports.ts';
 import { createSegmentWriter, type SegmentWriter } from '../src/segment/segment-writer.ts';
 
 /** A writer child that the engines of one test file share; close it at the end. */
@@ -32,6 +33,17 @@ export function openEngine(folder: string, over: Partial<EngineOptions> = {}): P
     ...over,
     limits: { flushIntervalMs: 3_600_000, ...over.limits },
   });
+}
+
+/** Where the table of a source lies, as its pointer says it to any reader. */
+export function tableFolder(folder: string, sourceId: string): string {
+  const text = readFileSync(join(folder, 'data/tables', sourceId, 'table.json'), 'utf8');
+  return join(folder, 'data', (JSON.parse(text) as { readonly location: string }).location); // as written by the engine
+}
+
+/** The files of a version, as DuckDB opens them. */
+export function filesOf(engine: Engine, state: TableState): Promise<readonly string[]> {
+  return engine.bringToLocal(state.files.map((file) => `${state.location}/${file.path}`));
 }
 
 /**

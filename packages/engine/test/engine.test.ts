@@ -8,7 +8,7 @@ import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import { batchRows } from '../src/batch/batch-rows.ts';
 import type { Commit, Engine, TableState } from '../src/ports.ts';
 import { decodeFrame } from '../src/wal/frame.ts';
-import { advanceUntil, createSharedWriter, openEngine } from './engine-fixture.ts';
+import { advanceUntil, createSharedWriter, filesOf, openEngine, tableFolder } from './engine-fixture.ts';
 
 const root = createTemporaryFolder('engine');
 mkdirSync(join(root.path, 'spool'));
@@ -49,8 +49,8 @@ function records(from: number, count: number): { fields: Record<string, unknown>
   }));
 }
 
-async function query(state: TableState, sql: string): Promise<unknown[][]> {
-  const paths = state.files.map((file) => `'${join(state.directory, file.path)}'`).join(', ');
+async function query(engine: Engine, state: TableState, sql: string): Promise<unknown[][]> {
+  const paths = (await filesOf(engine, state)).map((path) => `'${path}'`).join(', ');
   const reader = await connection.runAndReadAll(sql.replace('TABLE', `read_parquet([${paths}], union_by_name = true)`));
   return reader.getRowsJson() as unknown[][];
 }
@@ -58,7 +58,7 @@ async function query(state: TableState, sql: string): Promise<unknown[][]> {
 /** Ids of every acknowledged row: what is in the files, then what is fresh. */
 async function allIds(engine: Engine, sourceId = 'events'): Promise<number[]> {
   const state = await engine.snapshot(sourceId);
-  const inFiles = state.files.length === 0 ? [] : await query(state, 'select id from TABLE');
+  const inFiles = state.files.length === 0 ? [] : await query(engine, state, 'select id from TABLE');
   const fresh = engine.fresh(sourceId, state.txn.get(engine.appId) ?? 0);
   assert.equal(fresh.committedLsn, state.txn.get(engine.appId) ?? 0);
   const rows = fresh.frames.flatMap((frame) => batchRows(decodeFrame(frame.bytes).batch, state.columns));
@@ -162,10 +162,13 @@ test('files hold one partition value each, in Delta form, sorted by the index co
       },
     ],
   );
-  assert.deepEqual(await query(state, `select id, "at"::varchar, price::varchar from TABLE where kind = 'red'`), [
-    ['9007199254740993', '2024-05-01 00:00:00.5+00', '-1.25'],
-    ['1', '2024-05-01 00:00:00.5+00', '2.50'],
-  ]);
+  assert.deepEqual(
+    await query(engine, state, `select id, "at"::varchar, price::varchar from TABLE where kind = 'red'`),
+    [
+      ['9007199254740993', '2024-05-01 00:00:00.5+00', '-1.25'],
+      ['1', '2024-05-01 00:00:00.5+00', '2.50'],
+    ],
+  );
   await engine.close();
 });
 
@@ -230,7 +233,7 @@ test('an added column is known to the other replica when its first row comes', a
   assert.deepEqual([created, state.schemaVersion, state.tableVersion], [false, 2, 1]);
   await other.append({ sourceId: 'events', records: [{ fields: { id: 1, note: 'x' } }] });
   await other.flush('events');
-  assert.deepEqual(await query(await one.snapshot('events'), 'select id, note from TABLE order by id'), [
+  assert.deepEqual(await query(one, await one.snapshot('events'), 'select id, note from TABLE order by id'), [
     ['0', null],
     ['1', 'x'],
   ]);
@@ -275,7 +278,7 @@ test('a source without a schema keeps whole documents', async () => {
   await engine.append({ sourceId: 'movies', records: [{ fields }, { fields: {} }] });
   await engine.flush('movies');
   const state = await engine.snapshot('movies');
-  const rows = await query(state, 'select doc from TABLE');
+  const rows = await query(engine, state, 'select doc from TABLE');
   assert.deepEqual(
     rows.map(([doc]) => JSON.parse(String(doc))),
     [fields, {}],
@@ -401,8 +404,7 @@ test('compaction merges small files, keeps rows and partitions, and old files go
   assert.equal(state.files.length, 5);
   assert.deepEqual(await allIds(engine), upTo(90));
   const pin = engine.pin(before);
-  const onDisk = () =>
-    readdirSync(join(folder, 'data/tables/events')).filter((name) => name.endsWith('.parquet')).length;
+  const onDisk = () => readdirSync(tableFolder(folder, 'events')).filter((name) => name.endsWith('.parquet')).length;
   assert.equal(onDisk(), 11);
   await clock.advance(2 * 3_600_000);
   const nothing = { ...request, groups: [{ paths: [state.files[0]!.path] }] };
@@ -455,7 +457,7 @@ test('checkpoints shorten the log and lead to the same table', async () => {
   }
   const before = await engine.snapshot('events');
   await engine.close();
-  const logFolder = join(folder, 'data/tables/events/_delta_log');
+  const logFolder = join(tableFolder(folder, 'events'), '_delta_log');
   assert.equal(JSON.parse(readFileSync(join(logFolder, '_last_checkpoint'), 'utf8')).version, 6);
   const again = await openEngine(folder, { segmentWriter, pod: 'hs-acme-1' });
   const after = await again.snapshot('events');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { createSharedWriter, openEngine } from './engine-fixture.ts';
+import { createSharedWriter, filesOf, openEngine } from './engine-fixture.ts';
 
 /** Readers that share no code with what wrote the files. */
 type ForeignCursor = { next(): Promise<Record<string, unknown> | null> };
@@ -52,7 +52,7 @@ test('hyparquet reads every type, with the physical types of the format page', a
   await engine.append({ sourceId: 'foreign', records: [{ fields }, { fields: { small: 8 } }] });
   await engine.flush('foreign');
   const state = await engine.snapshot('foreign');
-  const path = join(state.directory, state.files[0]!.path);
+  const [path = ''] = await filesOf(engine, state);
   const memory = readFileSync(path);
   const file = memory.buffer.slice(memory.byteOffset, memory.byteOffset + memory.length) as ArrayBuffer;
 
@@ -96,7 +96,7 @@ test('parquetjs-lite, which knows no decimals, reads the other types', async () 
   await engine.append({ sourceId: 'plain', records });
   await engine.flush('plain');
   const state = await engine.snapshot('plain');
-  const reader = await parquetjs.ParquetReader.openFile(join(state.directory, state.files[0]!.path));
+  const reader = await parquetjs.ParquetReader.openFile((await filesOf(engine, state))[0] ?? '');
   assert.equal(Number(reader.getRowCount()), 5);
   const cursor = reader.getCursor();
   const labels: unknown[] = [];

@@ -5,35 +5,51 @@ import { DatabaseSync } from 'node:sqlite';
 import { HybridStoreError } from './errors.ts';
 
 /**
- * The disk as the engine sees it: the one file that writes, syncs, links, renames and deletes. Tests put a disk in
- * memory in its place that fails, fills up, tears writes and forgets what was not synced.
+ * The one door to the disk: whatever must survive a crash is written, synced, linked, renamed and deleted here. Tests put
+ * a disk in memory in its place that fails, fills up, tears writes and forgets what was not synced.
  *
  * A name is durable only after `syncFolder` of its folder, bytes only after `datasync` of their file. Errors are those of
- * the operating system, with their `code`.
+ * the operating system, with their `code`. Modes have no default: whoever makes a file says who may read it.
  */
 export interface Disk {
-  /** Opens for reading and writing; creates the file when it is absent. */
-  open(path: string): Promise<DiskFile>;
+  /** Opens for reading and writing; creates the file, with this mode, when it is absent. */
+  open(path: string, mode: FileMode): Promise<DiskFile>;
   readFile(path: string): Promise<Buffer>;
   /** Fewer bytes than asked for when the file ends before. */
   readRange(path: string, offset: number, length: number): Promise<Buffer>;
-  /** Names in a folder, sorted; none when the folder is absent. */
+  /** Names in a folder, sorted, those of folders with a `/` at the end; none when the folder is absent. */
   list(folder: string): Promise<string[]>;
   stat(path: string): Promise<FileStat | undefined>;
-  /** With its parents; the names it makes are durable. */
-  createFolder(path: string): Promise<void>;
+  /** With its parents; the names it makes are durable. A folder that is there keeps its mode. */
+  createFolder(path: string, mode: FolderMode): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** A second name for a file; false when the name is taken. The only way to publish a name that must not be there yet. */
   link(from: string, to: string): Promise<boolean>;
   /** Succeeds when the file is absent. */
   remove(path: string): Promise<void>;
   removeFolder(path: string): Promise<void>;
+  /** False when something is in it, or when it is absent. */
+  removeEmptyFolder(path: string): Promise<boolean>;
   syncFolder(path: string): Promise<void>;
   /** Held until released or until the process dies, however it dies. `conflict` when another process holds it. */
-  lock(path: string): Promise<{ release(): void }>;
+  lock(path: string, mode: FileMode): Promise<{ release(): void }>;
 }
 
-export type FileStat = { readonly bytes: number; readonly modifiedAtMs: number };
+/** For whoever runs the process, alone: secrets, and what may hold them. */
+export const privateFile = 0o600;
+/** For the group of the volume too (`fsGroup` of a pod). */
+export const groupFile = 0o640;
+export const privateFolder = 0o700;
+export const groupFolder = 0o750;
+export type FileMode = typeof privateFile | typeof groupFile;
+export type FolderMode = typeof privateFolder | typeof groupFolder;
+
+export type FileStat = {
+  readonly bytes: number;
+  readonly modifiedAtMs: number;
+  /** Another one whenever another file has taken the name: a file keeps its own for as long as any name leads to it. */
+  readonly version: string;
+};
 
 export interface DiskFile {
   /** Writes all bytes at `position`, or fails having written some of them. */
@@ -45,41 +61,14 @@ export interface DiskFile {
 
 const temporaryPrefix = '.writing-';
 
-/**
- * A finished file under `path`, replacing what was there: written aside, synced, renamed, folder synced. False, with
- * nothing changed, when there is no `guard`, a file of the same folder. It is looked for when the file aside is there: if
- * the folder is moved away afterwards, that file moves along, and taking its name fails.
- */
-export async function replaceFileDurably(
-  disk: Disk,
-  path: string,
-  bytes: Uint8Array,
-  guard?: string,
-): Promise<boolean> {
-  const temporary = await writeAside(disk, path, bytes);
-  if (!(await isGuarded(disk, guard))) {
-    await disk.remove(temporary);
-    return false;
-  }
-  await disk.rename(temporary, path);
-  await disk.syncFolder(dirname(path));
-  return true;
-}
+/** A file to be made as a whole. */
+export type WholeFile = { readonly path: string; readonly bytes: Uint8Array; readonly mode: FileMode };
 
-/** Like `replaceFileDurably`, but false also when the name is taken. */
-export async function createFileDurably(disk: Disk, path: string, bytes: Uint8Array, guard?: string): Promise<boolean> {
-  const temporary = await writeAside(disk, path, bytes);
-  try {
-    if (!(await isGuarded(disk, guard)) || !(await disk.link(temporary, path))) return false;
-    await disk.syncFolder(dirname(path));
-    return true;
-  } finally {
-    await disk.remove(temporary);
-  }
-}
-
-async function isGuarded(disk: Disk, guard: string | undefined): Promise<boolean> {
-  return guard === undefined || (await disk.stat(guard)) !== undefined;
+/** A finished file under its path, replacing what was there: written aside, synced, renamed, folder synced. */
+export async function replaceFileDurably(disk: Disk, file: WholeFile): Promise<void> {
+  const temporary = await writeAside(disk, file);
+  await disk.rename(temporary, file.path);
+  await disk.syncFolder(dirname(file.path));
 }
 
 /** True for names that a crash may leave behind; nothing refers to them. */
@@ -87,9 +76,10 @@ export function isTemporaryName(path: string): boolean {
   return basename(path).startsWith(temporaryPrefix);
 }
 
-async function writeAside(disk: Disk, path: string, bytes: Uint8Array): Promise<string> {
+/** The finished file under a temporary name of the same folder. A failure leaves nothing. */
+export async function writeAside(disk: Disk, { path, bytes, mode }: WholeFile): Promise<string> {
   const temporary = join(dirname(path), `${temporaryPrefix}${randomBytes(12).toString('hex')}`);
-  const file = await disk.open(temporary);
+  const file = await disk.open(temporary, mode);
   try {
     await file.write(bytes, 0);
     await file.datasync();
@@ -113,9 +103,9 @@ export function isDiskFull(error: unknown): boolean {
 
 /** The file system of this machine. */
 export const systemDisk: Disk = {
-  async open(path) {
+  async open(path, mode) {
     const descriptor = await callback<number>((done) =>
-      fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o640, done),
+      fs.open(path, fs.constants.O_RDWR | fs.constants.O_CREAT, mode, done),
     );
     return new SystemFile(descriptor);
   },
@@ -131,7 +121,8 @@ export const systemDisk: Disk = {
   },
   async list(folder) {
     try {
-      return (await fs.promises.readdir(folder)).sort();
+      const entries = await fs.promises.readdir(folder, { withFileTypes: true });
+      return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;
@@ -139,18 +130,21 @@ export const systemDisk: Disk = {
   },
   async stat(path) {
     try {
-      const stat = await fs.promises.stat(path);
-      return { bytes: stat.size, modifiedAtMs: stat.mtimeMs };
+      const { size, mtimeMs, ino, mtimeNs } = await fs.promises.stat(path, { bigint: true });
+      // A file system gives an inode away again only after its last name is gone; the time tells those two apart.
+      return { bytes: Number(size), modifiedAtMs: Number(mtimeMs), version: `${ino}.${mtimeNs}` };
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw error;
     }
   },
-  async createFolder(path) {
-    const first = await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
-    if (first === undefined) return;
-    // Every name that was made, from the highest folder down to `path`.
-    for (let made = path; made.length >= first.length; made = dirname(made)) await systemDisk.syncFolder(dirname(made));
+  async createFolder(path, mode) {
+    // Not mkdir's own recursion, which never ends below /proc.
+    if (await isFolder(path)) return;
+    const parent = dirname(path);
+    if (parent !== path) await systemDisk.createFolder(parent, mode);
+    await makeFolder(path, mode);
+    await systemDisk.syncFolder(parent);
   },
   rename: (from, to) => fs.promises.rename(from, to),
   async link(from, to) {
@@ -164,6 +158,15 @@ export const systemDisk: Disk = {
   },
   remove: (path) => fs.promises.rm(path, { force: true }),
   removeFolder: (path) => fs.promises.rm(path, { force: true, recursive: true }),
+  async removeEmptyFolder(path) {
+    try {
+      await fs.promises.rmdir(path);
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR')) return false;
+      throw error;
+    }
+  },
   async syncFolder(path) {
     const folder = await fs.promises.open(path, 'r');
     try {
@@ -172,8 +175,30 @@ export const systemDisk: Disk = {
       await folder.close();
     }
   },
-  lock: async (path) => lockBySqlite(path),
+  async lock(path, mode) {
+    // Not when it is there: closing any descriptor of a file gives up the locks that this process has on it.
+    if (!(await systemDisk.stat(path))) await (await systemDisk.open(path, mode)).close();
+    return lockBySqlite(path);
+  },
 };
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await fs.promises.stat(path)).isDirectory();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Another process may have made it meanwhile. */
+async function makeFolder(path: string, mode: FolderMode): Promise<void> {
+  try {
+    await fs.promises.mkdir(path, { mode });
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST') || !(await isFolder(path))) throw error;
+  }
+}
 
 async function readFully(file: fs.promises.FileHandle, bytes: Buffer, offset: number): Promise<number> {
   let filled = 0;

@@ -1,14 +1,29 @@
 import { dirname } from 'node:path';
-import type { Disk, DiskFile, FileStat } from '@hybridstore/runtime';
-import { HybridStoreError } from '@hybridstore/runtime';
+import {
+  type Disk,
+  type DiskFile,
+  type FileMode,
+  type FileStat,
+  groupFile,
+  HybridStoreError,
+} from '@hybridstore/runtime';
 
-type Inode = { bytes: Buffer; synced: Buffer; writes: { at: number; bytes: Buffer }[]; modifiedAtMs: number };
+type Inode = {
+  bytes: Buffer;
+  synced: Buffer;
+  writes: { at: number; bytes: Buffer }[];
+  modifiedAtMs: number;
+  readonly mode: number;
+  readonly number: number;
+};
 export type DiskOperation = 'open' | 'write' | 'datasync' | 'truncate' | 'rename' | 'link' | 'remove' | 'syncFolder';
 
 /**
  * A disk that forgets: `crash` keeps only synced bytes under synced names, and as much of the rest as `tear` decides;
  * `kill` ends the process alone, which finds again all that it wrote. After a failed sync what was to be synced is taken
- * for clean, as a kernel does: it is read as it was written, and is lost with a crash unless it is written again. `fault` is asked before every change and may throw what an operating system would; a full disk takes part of a write.
+ * for clean, as a kernel does: it is read as it was written, and is lost with a crash unless it is written again. `fault`
+ * is asked before every change and may throw what an operating system would; a full disk takes part of a write. Folders
+ * are there when something is in them; their modes are not kept.
  */
 export class MemoryDisk implements Disk {
   readonly #now: () => number;
@@ -16,12 +31,15 @@ export class MemoryDisk implements Disk {
   #syncedNames = new Map<string, Inode>();
   readonly #locks = new Set<string>();
   fault: (operation: DiskOperation, path: string) => Error | undefined = () => undefined;
+  /** Asked after a name was changed: the answer is lost, the change is made. */
+  faultAfter: (operation: 'link' | 'rename' | 'syncFolder', path: string) => Error | undefined = () => undefined;
   /** Bytes that may be stored in all. */
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Operations that never end, as those of a process that is about to die. */
   hang: (operation: DiskOperation) => boolean = () => false;
   readonly operations: string[] = [];
   #lives = 0;
+  #inodes = 0;
 
   constructor(now: () => number = () => 0) {
     this.#now = now;
@@ -59,19 +77,17 @@ export class MemoryDisk implements Disk {
   }
 
   setBytes(path: string, bytes: Buffer): void {
-    this.#names.set(path, { bytes, synced: Buffer.from(bytes), writes: [], modifiedAtMs: this.#now() });
+    this.#names.set(path, this.#create(bytes, groupFile));
     this.#syncedNames.set(path, this.#inode(path));
   }
 
-  async open(path: string): Promise<DiskFile> {
+  modeOf(path: string): number {
+    return this.#inode(path).mode;
+  }
+
+  async open(path: string, mode: FileMode): Promise<DiskFile> {
     await this.#before('open', path);
-    if (!this.#names.has(path))
-      this.#names.set(path, {
-        bytes: Buffer.alloc(0),
-        synced: Buffer.alloc(0),
-        writes: [],
-        modifiedAtMs: this.#now(),
-      });
+    if (!this.#names.has(path)) this.#names.set(path, this.#create(Buffer.alloc(0), mode));
     const inode = this.#inode(path);
     const life = this.#lives;
     return {
@@ -109,15 +125,14 @@ export class MemoryDisk implements Disk {
   }
 
   async list(folder: string): Promise<string[]> {
-    return [...this.#names.keys()]
-      .filter((path) => dirname(path) === folder)
-      .map((path) => path.slice(folder.length + 1))
-      .sort();
+    const below = [...this.#names.keys()].filter((path) => path.startsWith(`${folder}/`));
+    return [...new Set(below.map((path) => /^[^/]*\/?/.exec(path.slice(folder.length + 1))?.[0] ?? ''))].sort();
   }
 
   async stat(path: string): Promise<FileStat | undefined> {
     const inode = this.#names.get(path);
-    return inode && { bytes: inode.bytes.length, modifiedAtMs: inode.modifiedAtMs };
+    if (!inode) return undefined;
+    return { bytes: inode.bytes.length, modifiedAtMs: inode.modifiedAtMs, version: String(inode.number) };
   }
 
   async createFolder(): Promise<void> {}
@@ -126,12 +141,14 @@ export class MemoryDisk implements Disk {
     await this.#before('rename', to);
     this.#names.set(to, this.#inode(from));
     this.#names.delete(from);
+    this.#after('rename', to);
   }
 
   async link(from: string, to: string): Promise<boolean> {
     await this.#before('link', to);
     if (this.#names.has(to)) return false;
     this.#names.set(to, this.#inode(from));
+    this.#after('link', to);
     return true;
   }
 
@@ -144,11 +161,16 @@ export class MemoryDisk implements Disk {
     for (const name of [...this.#names.keys()]) if (name.startsWith(`${path}/`)) this.#names.delete(name);
   }
 
+  async removeEmptyFolder(): Promise<boolean> {
+    return false;
+  }
+
   async syncFolder(path: string): Promise<void> {
     await this.#before('syncFolder', path);
     for (const name of this.#syncedNames.keys())
       if (dirname(name) === path && !this.#names.has(name)) this.#syncedNames.delete(name);
     for (const [name, inode] of this.#names) if (dirname(name) === path) this.#syncedNames.set(name, inode);
+    this.#after('syncFolder', path);
   }
 
   async lock(path: string): Promise<{ release(): void }> {
@@ -174,6 +196,23 @@ export class MemoryDisk implements Disk {
     this.operations.push(`${operation} ${path}`);
     const error = this.fault(operation, path);
     if (error) throw error;
+  }
+
+  #after(operation: 'link' | 'rename' | 'syncFolder', path: string): void {
+    const error = this.faultAfter(operation, path);
+    if (error) throw error;
+  }
+
+  #create(bytes: Buffer, mode: number): Inode {
+    this.#inodes += 1;
+    return {
+      bytes,
+      synced: Buffer.from(bytes),
+      writes: [],
+      modifiedAtMs: this.#now(),
+      mode,
+      number: this.#inodes,
+    };
   }
 
   #inode(path: string): Inode {

@@ -1,9 +1,8 @@
-import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, opendirSync, openSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
 import { defaultLimits, type EngineLimits } from '@hybridstore/engine';
-import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
+import { type Environment, wrongVariable } from '@hybridstore/runtime';
 import type { QueryLimits } from './domain/query-runner.ts';
 
 export type TenantNodeConfig = {
@@ -43,8 +42,8 @@ export function readConfig(environment: Environment): TenantNodeConfig {
     tenantName: environment.text('TENANT_NAME', 'Default Tenant'),
     pod,
     url: readUrl(environment, pod),
-    dataPath: readFolder(environment, 'DATA_PATH', './data'),
-    logPath: readFolder(environment, 'LOG_PATH', './log'),
+    dataPath: resolve(environment.text('DATA_PATH', './data')),
+    logPath: resolve(environment.text('LOG_PATH', './log')),
     engine: readEngineLimits(environment, limits.statementMsMax),
     catalogUrl: environment.optional('METADATA_CATALOG_URL') && environment.url('METADATA_CATALOG_URL'),
     limits,
@@ -73,41 +72,6 @@ function readUrl(environment: Environment, pod: string): string {
   const url = environment.text('NODE_URL', own).replaceAll('{pod}', pod);
   if (!URL.canParse(url)) throw wrongVariable('NODE_URL', 'a URL, {pod} standing for the pod', url);
   return url.replace(/\/$/, '');
-}
-
-/** Absolute; made when it is missing. A folder that cannot be written is said at the start, not at the first write. */
-function readFolder(environment: Environment, name: string, fallback: string): string {
-  const path = resolve(environment.text(name, fallback));
-  try {
-    createFolder(path);
-    // A file, or a link to nowhere, fails here with ENOTDIR.
-    opendirSync(path).closeSync();
-    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new HybridStoreError(
-      'invalid_request',
-      `${name}: expected a writable folder, found ${path} (${reason})`,
-      { variable: name, path },
-      { cause },
-    );
-  }
-  return path;
-}
-
-/** Not mkdir's own recursion, which never ends below /proc. */
-function createFolder(path: string): void {
-  if (existsSync(path)) return;
-  const parent = dirname(path);
-  if (parent !== path) createFolder(parent);
-  mkdirSync(path);
-  const folder = openSync(parent, 'r');
-  try {
-    // What will be synced in it is found again only if its own name is.
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
 
 function readLimits(environment: Environment): QueryLimits {

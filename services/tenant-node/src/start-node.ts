@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import type { Server, ServiceProcess } from '@hybridstore/http';
-import type { Phase } from '@hybridstore/runtime';
+import { type Phase, systemDisk } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { CommitNotices } from './clients/commit-notices.ts';
 import { PeerClient } from './clients/peer-client.ts';
@@ -13,10 +13,11 @@ import { KeyedWrites } from './domain/keyed-writes.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
-import { BatchLedgerFiles } from './membership/batch-ledger-files.ts';
-import { MemberFiles } from './membership/member-files.ts';
+import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
+import { MemberObjects } from './membership/member-objects.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
+import { prepareFolders } from './prepare-folders.ts';
 
 export interface StartedNode {
   readonly server: Server;
@@ -28,10 +29,11 @@ export interface StartedNode {
 
 /** Puts the parts of a node together: the engine has replayed its log when this resolves; nothing listens yet. */
 export async function startNode(service: ServiceProcess, config: TenantNodeConfig): Promise<StartedNode> {
+  await prepareFolders(systemDisk, config);
   const { clock, logger, metrics } = service;
   const engine = await openEngine(service, config);
   const executor = createExecutor(service, config);
-  const ledgers = new BatchLedgerFiles(config.dataPath);
+  const ledgers = new BatchLedgerObjects(engine.store);
   const calls = new PeerClient(service.client, service.identity, config.tenantId);
   const members = createMembership(service, config, { engine, ledgers, calls });
   const feed = new FreshFeed(engine, executor, clock);
@@ -41,7 +43,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     config.limits,
   );
   observeQueries(metrics, queries);
-  const notices = tellCatalog(service, config, engine);
+  const notices = notifyCatalog(service, config, engine);
   const { tenantId, tenantName, pod } = config;
   const drain = new Drain({ engine, members, pod, logger });
   const snapshots = new SnapshotPages(engine);
@@ -97,13 +99,13 @@ function createExecutor(service: ServiceProcess, config: TenantNodeConfig): Exec
 
 type MembershipParts = {
   readonly engine: Engine;
-  readonly ledgers: BatchLedgerFiles;
+  readonly ledgers: BatchLedgerObjects;
   readonly calls: PeerClient;
 };
 
 function createMembership(service: ServiceProcess, config: TenantNodeConfig, parts: MembershipParts): Membership {
   return new Membership({
-    store: new MemberFiles(config.dataPath),
+    store: new MemberObjects(parts.engine.store),
     calls: parts.calls,
     self: { pod: config.pod, url: config.url, log_id: parts.engine.logId },
     onLeave: (self) => parts.ledgers.write(self, parts.engine.appliedBatches()),
@@ -113,7 +115,7 @@ function createMembership(service: ServiceProcess, config: TenantNodeConfig, par
 }
 
 /** Without a catalog (METADATA_CATALOG_URL absent) nobody is told; the tables are complete all the same. */
-function tellCatalog(service: ServiceProcess, config: TenantNodeConfig, engine: Engine): CommitNotices | undefined {
+function notifyCatalog(service: ServiceProcess, config: TenantNodeConfig, engine: Engine): CommitNotices | undefined {
   if (config.catalogUrl === undefined) return undefined;
   const { client, identity, clock, logger } = service;
   const { catalogUrl, tenantId, url: nodeUrl } = config;

@@ -1,10 +1,11 @@
-import { join } from 'node:path';
 import type { CompactTableRequest, CompactTableResponse, FileStatistics } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
-import { flushTarget } from '../memtable/flush-table.ts';
+import { segmentTarget } from '../memtable/flush-table.ts';
 import type { Commit } from '../ports.ts';
+import { publishSegments } from '../segment/publish-segments.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SourceTable } from '../source-table.ts';
+import type { ObjectStore } from '../store/ports.ts';
 import type { LiveFile, Snapshot } from '../table-log/snapshot.ts';
 import { replaceActions } from '../table-log/table-actions.ts';
 
@@ -14,9 +15,9 @@ import { replaceActions } from '../table-log/table-actions.ts';
  */
 export type CompactionContext = {
   readonly filePrefix: string;
+  readonly store: ObjectStore;
   readonly writer: SegmentWriter;
   readonly clock: Clock;
-  readonly removeFile: (path: string) => Promise<void>;
   readonly onCommit: (commit: Commit) => void;
 };
 
@@ -55,20 +56,21 @@ async function compactGroup(
   request: CompactTableRequest,
   context: CompactionContext,
 ): Promise<GroupResult> {
-  const base = await table.log.refresh();
+  const base = await table.refresh();
   const replaced = requireLive(table, base, paths);
   const before = replaced.map((file) => file.statistics);
   const after = await context.writer.merge({
     target: {
-      ...flushTarget(table, table.snapshot, context),
+      ...segmentTarget(table.snapshot, context),
       compression: 'zstd',
       fileBytesMax: request.file_bytes_max,
     },
-    paths: paths.map((path) => join(table.directory, path)),
+    paths: await Promise.all(paths.map((path) => context.store.bringToLocal(`${table.location}/${path}`))),
     rows: before.reduce((sum, file) => sum + file.rows, 0),
     bytes: sumBytes(before),
     partition: before[0]!.partition,
   });
+  await publishSegments(context.store, table.location, after);
   const version = await swapFiles(table, { paths, after }, context);
   return { before, after, version };
 }
@@ -80,11 +82,11 @@ async function swapFiles(
 ): Promise<number> {
   let sinceVersion = -1;
   let refusal: unknown;
-  const snapshot = await table.log.commit((base) => {
+  const snapshot = await table.commit((base) => {
     try {
       const replaced = requireLive(table, base, swap.paths);
-      sinceVersion = base!.version;
-      return replaceActions(base!, replaced, swap.after, context.clock.now());
+      sinceVersion = base.version;
+      return replaceActions(base, replaced, swap.after, context.clock.now());
     } catch (error) {
       refusal = error;
       return undefined;
@@ -92,8 +94,8 @@ async function swapFiles(
   });
   if (refusal !== undefined || !snapshot) {
     // Nothing refers to the new files: the commit was not even tried.
-    for (const file of swap.after) await context.removeFile(join(table.directory, file.path));
-    throw refusal;
+    for (const file of swap.after) await context.store.delete(`${table.location}/${file.path}`);
+    throw refusal ?? deletedSource(table);
   }
   context.onCommit({
     sourceId: table.sourceId,
@@ -106,7 +108,7 @@ async function swapFiles(
 }
 
 function requireLive(table: SourceTable, base: Snapshot | undefined, paths: readonly string[]): readonly LiveFile[] {
-  if (!table.isSameLife(base)) throw new HybridStoreError('not_found', `source ${table.sourceId} was deleted`);
+  if (!base) throw deletedSource(table);
   const files = paths.map((path) => {
     const file = base.files.get(path);
     if (!file) throw refusedGroup(table, path, 'is not a live file of the table');
@@ -116,6 +118,10 @@ function requireLive(table: SourceTable, base: Snapshot | undefined, paths: read
   const stranger = files.find((file) => JSON.stringify(file.statistics.partition) !== partition);
   if (stranger) throw refusedGroup(table, stranger.statistics.path, 'has another partition value than the first file');
   return files;
+}
+
+function deletedSource(table: SourceTable): HybridStoreError {
+  return new HybridStoreError('not_found', `source ${table.sourceId} was deleted`, { source_id: table.sourceId });
 }
 
 function refusedGroup(table: SourceTable, path: string, what: string): HybridStoreError {

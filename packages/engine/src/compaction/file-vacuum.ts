@@ -1,13 +1,11 @@
-import { join } from 'node:path';
-import type { Clock, Disk, Logger } from '@hybridstore/runtime';
+import type { Clock, Logger } from '@hybridstore/runtime';
 import type { EngineLimits } from '../engine-limits.ts';
-import type { ObjectStore } from '../object-store/object-store.ts';
 import type { TableState } from '../ports.ts';
-import { type SourceTable, tablesFolder } from '../source-table.ts';
+import type { SourceTable } from '../source-table.ts';
+import type { ObjectStore } from '../store/ports.ts';
 import { isExpiredOrphan, judgeFile, type VacuumInput } from './vacuum-table.ts';
 
 export type FileVacuumOptions = {
-  readonly disk: Disk;
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -47,10 +45,10 @@ export class FileVacuum {
 
   async clean(table: SourceTable): Promise<void> {
     const { store, logId, clock, limits, logger } = this.#options;
-    const names = await store.list(`${tablesFolder}/${table.sourceId}`);
+    const names = await store.list(table.location);
     // Read after the listing: whatever was committed by then is known to be needed.
-    const snapshot = await table.log.refresh();
-    if (!table.isSameLife(snapshot)) return;
+    const snapshot = await table.refresh();
+    if (!snapshot) return;
     const input: VacuumInput = {
       snapshot,
       pinned: this.#pinnedPaths(table.sourceId),
@@ -68,15 +66,15 @@ export class FileVacuum {
   }
 
   async #removeIfUnneeded(table: SourceTable, name: string, input: VacuumInput): Promise<boolean> {
-    const { disk } = this.#options;
+    const { store } = this.#options;
     const judgement = judgeFile(name, input);
     if (judgement === 'keep') return false;
-    const path = join(table.directory, name);
+    const key = `${table.location}/${name}`;
     if (judgement === 'orphan') {
-      const stat = await disk.stat(path);
+      const stat = await store.stat(key);
       if (!stat || !isExpiredOrphan({ name, modifiedAtMs: stat.modifiedAtMs }, input)) return false;
     }
-    await disk.remove(path);
+    await store.delete(key);
     return true;
   }
 

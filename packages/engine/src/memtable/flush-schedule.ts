@@ -51,11 +51,6 @@ export class FlushSchedule {
     return rows;
   }
 
-  forget(table: SourceTable): void {
-    this.#entries.get(table)?.cancelTimer?.();
-    this.#entries.delete(table);
-  }
-
   /** No more flushes are started; resolves when those under way have ended, however they end. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -100,7 +95,7 @@ export class FlushSchedule {
     try {
       const outcome = await this.#options.flush(table);
       entry.failures = 0;
-      if (outcome.kind === 'gone') this.#options.onGone(table);
+      if (outcome.kind === 'gone') this.#forget(table);
       return outcome;
     } catch (error) {
       entry.failures += 1;
@@ -112,6 +107,11 @@ export class FlushSchedule {
       });
       throw error;
     }
+  }
+
+  #forget(table: SourceTable): void {
+    this.#entries.delete(table);
+    this.#options.onGone(table);
   }
 
   #startInBackground(table: SourceTable, entry: Entry): void {

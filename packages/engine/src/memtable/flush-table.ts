@@ -1,9 +1,11 @@
 import type { FileStatistics } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
 import type { Commit, Frame } from '../ports.ts';
+import { publishSegments } from '../segment/publish-segments.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SegmentTarget } from '../segment/writer-protocol.ts';
 import type { SourceTable } from '../source-table.ts';
+import type { ObjectStore } from '../store/ports.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
 import { appendActions } from '../table-log/table-actions.ts';
 
@@ -15,6 +17,7 @@ import { appendActions } from '../table-log/table-actions.ts';
 export type FlushContext = {
   readonly appId: string;
   readonly filePrefix: string;
+  readonly store: ObjectStore;
   readonly writer: SegmentWriter;
   readonly clock: Clock;
   readonly rowsMax: number;
@@ -32,16 +35,17 @@ export type FlushOutcome =
 const fileBytesDefault = 256 * 1024 * 1024;
 
 export async function flushTable(table: SourceTable, context: FlushContext): Promise<FlushOutcome> {
-  const base = await table.log.refresh();
-  if (!table.isSameLife(base)) return { kind: 'gone' };
+  const base = await table.refresh();
+  if (!base) return { kind: 'gone' };
   if (adoptCommitted(table, base, context)) return { kind: 'behind' };
   const frames = table.memory.oldest(context);
   if (frames.length === 0) return { kind: 'nothing' };
   const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
   const files = await context.writer.write(
-    { target: flushTarget(table, base, context), rows },
+    { target: segmentTarget(base, context), rows },
     frames.map((frame) => frame.bytes),
   );
+  await publishSegments(context.store, table.location, files);
   return commitFiles(table, { files, frames, rows }, context);
 }
 
@@ -53,14 +57,10 @@ function adoptCommitted(table: SourceTable, snapshot: Snapshot, context: FlushCo
   return true;
 }
 
-export function flushTarget(
-  table: SourceTable,
-  snapshot: Snapshot,
-  context: Pick<FlushContext, 'filePrefix'>,
-): SegmentTarget {
+export function segmentTarget(snapshot: Snapshot, context: Pick<FlushContext, 'filePrefix' | 'store'>): SegmentTarget {
   const { definition } = snapshot;
   return {
-    folder: table.directory,
+    folder: context.store.stagingFolder,
     filePrefix: context.filePrefix,
     columns: snapshotColumns(definition),
     partitionColumns: definition.partition_columns ?? [],
@@ -79,12 +79,12 @@ async function commitFiles(
   const lsn = written.frames.at(-1)!.lsn;
   const assumedLsn = table.memory.committedLsn;
   let sinceVersion = -1;
-  const snapshot = await table.log.commit((base) => {
-    if (!table.isSameLife(base) || (base.txn.get(context.appId) ?? 0) !== assumedLsn) return undefined;
+  const snapshot = await table.commit((base) => {
+    if ((base.txn.get(context.appId) ?? 0) !== assumedLsn) return undefined;
     sinceVersion = base.version;
     return appendActions(base, written.files, { appId: context.appId, lsn, nowMs: context.clock.now() });
   });
-  if (!table.isSameLife(snapshot)) return { kind: 'gone' };
+  if (!snapshot) return { kind: 'gone' };
   const committedLsn = snapshot.txn.get(context.appId) ?? 0;
   table.memory.commit(committedLsn, snapshot.version, context.clock.now());
   if (committedLsn !== lsn) return { kind: 'behind' };

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { Column, FileStatistics } from '@hybridstore/contracts';
-import type { Disk } from '@hybridstore/runtime';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { assert, type Disk, groupFile, HybridStoreError } from '@hybridstore/runtime';
 import { columnKind, storedColumnType } from '../batch/column-kind.ts';
 import { formatTimestamp } from '../batch/parse-timestamp.ts';
 import { BatchAppender } from '../duckdb/batch-appender.ts';
@@ -14,7 +13,7 @@ import type { MergeRequest, SegmentTarget, WriteRequest } from './writer-protoco
 
 /**
  * Rows into Parquet files: one partition value each, sorted by the index columns, none larger than the target allows,
- * and all of them durable before the answer. Runs in the writer child. A failure takes its files away again; those of a
+ * and the bytes of all of them durable before the answer (their names are not: they are about to be moved). Runs in the writer child. A failure takes its files away again; those of a
  * killed child stay as orphans under our own names, for the vacuum.
  */
 
@@ -80,7 +79,6 @@ async function keepAllOrNone(
   const written: FileStatistics[] = [];
   try {
     await write(written);
-    await work.disk.syncFolder(target.folder);
     return written;
   } catch (error) {
     for (const file of written) await work.disk.remove(join(target.folder, file.path));
@@ -183,7 +181,7 @@ async function writeFile(work: Work, split: Split, select: string): Promise<File
       `copy (${select}) to ${quoteText(path)} (format parquet, compression ${parquetCompression[target.compression]})`,
     );
     const statistics = await readStatistics(work.connection, select, target.columns);
-    const file = await work.disk.open(path);
+    const file = await work.disk.open(path, groupFile);
     await file.datasync();
     await file.close();
     const bytes = (await work.disk.stat(path))?.bytes ?? 0;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
+import { groupFile, serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
 import { quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
 import { mergeSegments, writeSegments } from './write-segments.ts';
 import {
@@ -53,7 +53,7 @@ async function writeCheckpoint(
   body: Buffer,
   { connection, spoolPath }: Place,
 ): Promise<string> {
-  const ndjson = await systemDisk.open(`${spoolPath}.json`);
+  const ndjson = await systemDisk.open(`${spoolPath}.json`, groupFile);
   try {
     await ndjson.write(body, 0);
     const columns = Object.entries(request.columns).map(

@@ -28,7 +28,7 @@ export type MergeRequest = {
 export type CheckpointRequest = { readonly columns: Readonly<Record<string, string>> };
 
 export type SegmentTarget = {
-  /** Absolute folder of the table. */
+  /** Absolute; where the files are left. */
   readonly folder: string;
   readonly filePrefix: string;
   readonly columns: readonly Column[];

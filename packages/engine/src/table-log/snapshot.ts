@@ -143,12 +143,12 @@ export function tableTagOf(metadata: MetadataAction): bigint {
 const states = new WeakMap<Snapshot, TableState>();
 
 /** The snapshot in the words of the engine's port; the same object for the same snapshot. */
-export function tableStateOf(snapshot: Snapshot, directory: string): TableState {
+export function tableStateOf(snapshot: Snapshot, location: string): TableState {
   const known = states.get(snapshot);
   if (known) return known;
   const state: TableState = {
     sourceId: snapshot.definition.source_id,
-    directory,
+    location,
     version: snapshot.version,
     columns: snapshotColumns(snapshot.definition),
     schemaVersion: snapshot.schemaVersion,

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Disk,
   type DiskFile,
+  groupFile,
   HybridStoreError,
   isDiskFull,
   type Logger,
@@ -289,7 +290,7 @@ export class LogWriter {
   async #createSegment(): Promise<{ readonly file: DiskFile; readonly summary: SegmentSummary }> {
     const { disk, folder, logId } = this.#options;
     const summary = createSummary(join(folder, segmentName(this.#nextLsn)), this.#nextLsn);
-    const file = await disk.open(summary.path);
+    const file = await disk.open(summary.path, groupFile);
     try {
       await file.truncate(0);
       await file.write(encodeSegmentHeader(logId, this.#nextLsn), 0);

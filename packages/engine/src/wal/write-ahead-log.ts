@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   type Clock,
   type Disk,
+  groupFile,
+  groupFolder,
   HybridStoreError,
   isTemporaryName,
   type Logger,
@@ -28,8 +30,6 @@ export type LogOptions = Pick<LogWriterOptions, 'folder' | 'segmentBytesMax' | '
   readonly retentionHours: number;
   /** Committed segments beyond this are removed before their time, oldest first. */
   readonly logBytesMax: number;
-  readonly onGroup?: LogWriterOptions['onGroup'];
-  readonly findGone?: LogWriterOptions['findGone'];
 };
 
 const logIdBytes = 16;
@@ -62,8 +62,8 @@ export class WriteAheadLog {
   /** `conflict` when another process has the log open, `corrupt` when acknowledged frames are missing from it. */
   static async open(options: LogOptions): Promise<WriteAheadLog> {
     const { disk, folder } = options;
-    await disk.createFolder(folder);
-    const lock = await disk.lock(join(folder, 'lock'));
+    await disk.createFolder(folder, groupFolder);
+    const lock = await disk.lock(join(folder, 'lock'), groupFile);
     try {
       const logId = await readOrCreateLogId(disk, folder);
       const batchIds = new BatchIds(options.batchIdsMax);
@@ -96,10 +96,11 @@ export class WriteAheadLog {
   }
 
   /** `lsnTaken`: LSNs up to here are known from tables' commits, whatever the log says. */
-  start(lsnTaken: number): LogWriter {
+  start(lsnTaken: number, around: Pick<LogWriterOptions, 'onGroup' | 'findGone'> = {}): LogWriter {
     const { lastLsn, reservedLsn, segments } = this.#validated;
     this.#writer = new LogWriter({
       ...this.#options,
+      ...around,
       logId: this.logId,
       nextLsn: Math.max(lastLsn, reservedLsn, lsnTaken) + 1,
       lastLoggedLsn: lastLsn,
@@ -152,7 +153,7 @@ async function readOrCreateLogId(disk: Disk, folder: string): Promise<string> {
     throw new HybridStoreError('corrupt', `${path}: expected 32 hexadecimal digits`, { path });
   }
   const logId = (await logIdOfSegments(disk, folder, names)) ?? randomBytes(logIdBytes).toString('hex');
-  await replaceFileDurably(disk, path, Buffer.from(`${logId}\n`));
+  await replaceFileDurably(disk, { path, bytes: Buffer.from(`${logId}\n`), mode: groupFile });
   return logId;
 }
 
@@ -176,7 +177,7 @@ async function settleLastGroup(disk: Disk, validated: ValidatedLog): Promise<voi
   const from = validated.lastGroupAt;
   if (!last || last.bytes <= from) return;
   const group = await disk.readRange(last.path, from, last.bytes - from);
-  const file = await disk.open(last.path);
+  const file = await disk.open(last.path, groupFile);
   try {
     await file.write(group, from);
     await file.datasync();
@@ -195,7 +196,7 @@ async function cutTornTail(disk: Disk, folder: string, validated: ValidatedLog, 
     await disk.remove(last.path);
     return disk.syncFolder(folder);
   }
-  const file = await disk.open(last.path);
+  const file = await disk.open(last.path, groupFile);
   await file.truncate(validated.tornAt);
   await file.datasync();
   await file.close();

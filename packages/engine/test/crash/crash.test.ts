@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
-import { openEngine } from '../engine-fixture.ts';
+import { filesOf, openEngine } from '../engine-fixture.ts';
 
 const kills = 20;
 const rowsPerBatch = 7;
@@ -54,7 +54,7 @@ test(`${kills} kills during ingest, flush, commit and compaction: every acknowle
   });
   await engine.flush('crash');
   const state = await engine.snapshot('crash');
-  const found = await readIds(state.files.map((file) => join(state.directory, file.path)));
+  const found = await readIds(await filesOf(engine, state));
   await engine.close();
   const batches = new Map<number, number>();
   for (const id of found)

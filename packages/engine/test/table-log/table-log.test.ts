@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Clock, silentLogger, systemClock } from '@hybridstore/runtime';
+import { MemoryDisk } from '@hybridstore/test-kit';
 import fc from 'fast-check';
-import { createMemoryObjectStore } from '../../src/object-store/memory-object-store.ts';
-import type { ObjectStore } from '../../src/object-store/object-store.ts';
+import { createMemoryObjectStore } from '../../src/store/memory-object-store.ts';
+import type { ObjectStore } from '../../src/store/ports.ts';
 import { type Action, encodeCommit } from '../../src/table-log/actions.ts';
 import { createTableActions } from '../../src/table-log/table-actions.ts';
 import { TableLog, type TableLogOptions } from '../../src/table-log/table-log.ts';
 
 const id = '11111111-2222-3333-4444-555555555555';
 const impatient: Clock = { ...systemClock, sleep: async () => {} };
-const folder = 'tables/flights';
+const location = `tables/flights/${id}`;
+const createStore = () => createMemoryObjectStore({ disk: new MemoryDisk(), localFolder: '/local' });
 
 function openLog(
   store: ObjectStore,
@@ -19,7 +21,7 @@ function openLog(
 ): TableLog {
   return new TableLog({
     store,
-    folder,
+    location,
     clock: impatient,
     logger: silentLogger,
     random: () => 0.5,
@@ -30,11 +32,9 @@ function openLog(
   });
 }
 
-async function createTable(store: ObjectStore, tableId = id): Promise<TableLog> {
+async function createTable(store: ObjectStore): Promise<TableLog> {
   const log = openLog(store);
-  await log.commit((base) =>
-    base ? undefined : createTableActions({ source_id: 'flights' }, { id: tableId, nowMs: 1 }),
-  );
+  await log.create(createTableActions({ source_id: 'flights' }, { id, nowMs: 1 }));
   return log;
 }
 
@@ -42,25 +42,25 @@ function add(path: string): Action {
   return { add: { path, partitionValues: {}, size: 1, modificationTime: 1, dataChange: true } };
 }
 
-test('a table that is not there is undefined, and one that was created is read by others', async () => {
-  const store = createMemoryObjectStore();
-  assert.equal(await openLog(store).refresh(), undefined);
+test('a table that is not there is not found, and one that was created is read by others', async () => {
+  const store = createStore();
+  await assert.rejects(openLog(store).refresh(), { code: 'not_found', details: { table: location } });
   await createTable(store);
   const read = await openLog(store).refresh();
-  assert.equal(read?.version, 0);
-  assert.equal(read?.definition.source_id, 'flights');
+  assert.equal(read.version, 0);
+  assert.equal(read.definition.source_id, 'flights');
 });
 
-test('of two that create a table at once one wins, and the loser reads it', async () => {
-  const store = createMemoryObjectStore();
-  const [one, other] = await Promise.all([createTable(store, id), createTable(store, id.replaceAll('1', '9'))]);
-  assert.equal((await one.refresh())?.metadata.id, (await other.refresh())?.metadata.id);
-  const markers = (await store.list(`${folder}/_delta_log`)).filter((name) => name.startsWith('_hybridstore.'));
-  assert.deepEqual(markers, [`_hybridstore.${(await one.refresh())?.metadata.id}`]);
+test('a location that is taken is refused, and its table stays', async () => {
+  const store = createStore();
+  const log = await createTable(store);
+  await log.commit(() => [add('a')]);
+  await assert.rejects(createTable(store), { code: 'conflict' });
+  assert.equal((await openLog(store).refresh()).files.size, 1);
 });
 
 test('sixteen writers at once: every commit has its own version, none is lost, txn only grows', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   await createTable(store);
   let conflicts = 0;
   const writers = Array.from({ length: 16 }, (_, writer) => ({
@@ -73,15 +73,15 @@ test('sixteen writers at once: every commit has its own version, none is lost, t
     writers.map(async ({ log, appId }, writer) => {
       for (let lsn = 1; lsn <= 10; lsn += 1)
         await log.commit((base) => {
-          assert.equal(base?.txn.get(appId) ?? 0, lsn - 1);
+          assert.equal(base.txn.get(appId) ?? 0, lsn - 1);
           return [{ txn: { appId, version: lsn } }, add(`${writer}-${lsn}.parquet`)];
         });
     }),
   );
   const snapshot = await openLog(store).refresh();
-  assert.equal(snapshot?.version, 160);
-  assert.equal(snapshot?.files.size, 160);
-  assert.deepEqual(new Set(snapshot?.txn.values()), new Set([10]));
+  assert.equal(snapshot.version, 160);
+  assert.equal(snapshot.files.size, 160);
+  assert.deepEqual(new Set(snapshot.txn.values()), new Set([10]));
   assert.ok(conflicts > 0);
 });
 
@@ -89,7 +89,7 @@ test('interleaved commits of several writers and replicas that retry leave each 
   const step = fc.record({ writer: fc.nat(3), isRepeated: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
-      const store = createMemoryObjectStore();
+      const store = createStore();
       await createTable(store);
       const logs = Array.from({ length: 4 }, () => openLog(store));
       const lsns = [0, 0, 0, 0];
@@ -97,7 +97,7 @@ test('interleaved commits of several writers and replicas that retry leave each 
         const lsn = ++lsns[writer]!;
         const once = () =>
           logs[writer]!.commit((base) =>
-            (base?.txn.get(`w${writer}`) ?? 0) >= lsn
+            (base.txn.get(`w${writer}`) ?? 0) >= lsn
               ? undefined
               : [{ txn: { appId: `w${writer}`, version: lsn } }, add(`${writer}-${lsn}`)],
           );
@@ -105,20 +105,20 @@ test('interleaved commits of several writers and replicas that retry leave each 
       });
       await Promise.all(commits.flat());
       const snapshot = await openLog(store).refresh();
-      assert.equal(snapshot?.version, steps.length);
-      assert.equal(snapshot?.files.size, steps.length);
+      assert.equal(snapshot.version, steps.length);
+      assert.equal(snapshot.files.size, steps.length);
     }),
     { numRuns: 60 },
   );
 });
 
 test('a commit whose answer was lost is found by its txn and not made again', async () => {
-  const inner = createMemoryObjectStore();
+  const inner = createStore();
   let isLost = true;
   const store: ObjectStore = {
     ...inner,
-    async putIfAbsent(key, bytes) {
-      const done = await inner.putIfAbsent(key, bytes);
+    async createIfAbsent(key, bytes) {
+      const done = await inner.createIfAbsent(key, bytes);
       if (isLost && key.endsWith('1.json')) {
         isLost = false;
         throw new Error('connection lost');
@@ -128,41 +128,41 @@ test('a commit whose answer was lost is found by its txn and not made again', as
   };
   const log = await createTable(store);
   const commit = () =>
-    log.commit((base) => (base?.txn.has('app') ? undefined : [{ txn: { appId: 'app', version: 5 } }, add('a')]));
+    log.commit((base) => (base.txn.has('app') ? undefined : [{ txn: { appId: 'app', version: 5 } }, add('a')]));
   await assert.rejects(commit(), /connection lost/);
   const snapshot = await commit();
-  assert.equal(snapshot?.version, 1);
-  assert.deepEqual([...snapshot!.files.keys()], ['a']);
+  assert.equal(snapshot.version, 1);
+  assert.deepEqual([...snapshot.files.keys()], ['a']);
 });
 
 test('a missing version is refused', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   const log = await createTable(store);
   await log.commit(() => [add('a')]);
   await log.commit(() => [add('b')]);
-  await store.delete(`${folder}/_delta_log/00000000000000000001.json`);
-  await assert.rejects(openLog(store).refresh(), { code: 'corrupt', details: { table: folder, version: 1 } });
+  await store.delete(`${location}/_delta_log/00000000000000000001.json`);
+  await assert.rejects(openLog(store).refresh(), { code: 'corrupt', details: { table: location, version: 1 } });
 });
 
 test('a torn commit file is refused by name and line', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   await createTable(store);
-  const key = `${folder}/_delta_log/00000000000000000001.json`;
-  await store.put(key, encodeCommit([add('a')]).subarray(0, 20));
+  const key = `${location}/_delta_log/00000000000000000001.json`;
+  await store.overwrite(key, encodeCommit([add('a')]).subarray(0, 20));
   await assert.rejects(openLog(store).refresh(), { code: 'corrupt', details: { path: key, line: 1 } });
 });
 
 test('unknown actions and fields are passed over', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   await createTable(store);
   const line = JSON.stringify({ somethingNew: { x: 1 } });
   const extended = JSON.stringify({ ...add('a'), other: 1 });
-  await store.put(`${folder}/_delta_log/00000000000000000001.json`, Buffer.from(`${line}\n${extended}\n`));
-  assert.deepEqual([...(await openLog(store).refresh())!.files.keys()], ['a']);
+  await store.overwrite(`${location}/_delta_log/00000000000000000001.json`, Buffer.from(`${line}\n${extended}\n`));
+  assert.deepEqual([...(await openLog(store).refresh()).files.keys()], ['a']);
 });
 
 test('a table that needs a newer reader is refused instead of read wrongly', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   const log = await createTable(store);
   await assert.rejects(
     log.commit(() => [{ protocol: { minReaderVersion: 3, minWriterVersion: 7 } }]),
@@ -172,15 +172,11 @@ test('a table that needs a newer reader is refused instead of read wrongly', asy
   );
 });
 
-test('nothing new costs one look at the life of the table and one at the next version', async () => {
-  const inner = createMemoryObjectStore();
+test('nothing new costs one look at the next version', async () => {
+  const inner = createStore();
   const looks: string[] = [];
   const store: ObjectStore = {
     ...inner,
-    stat: (key) => {
-      looks.push(`stat ${key.split('/').at(-1)}`);
-      return inner.stat(key);
-    },
     get: (key) => {
       looks.push(`get ${key.split('/').at(-1)}`);
       return inner.get(key);
@@ -190,49 +186,14 @@ test('nothing new costs one look at the life of the table and one at the next ve
   looks.length = 0;
   const [first, second] = [await log.refresh(), log.current];
   assert.equal(first, second);
-  assert.deepEqual(looks, [`stat _hybridstore.${id}`, 'get 00000000000000000001.json']);
+  assert.deepEqual(looks, ['get 00000000000000000001.json']);
 });
 
 test('an unreadable checkpoint is no harm while the commits are there', async () => {
-  const store = createMemoryObjectStore();
+  const store = createStore();
   const log = await createTable(store);
   await log.commit(() => [add('a')]);
-  await store.put(`${folder}/_delta_log/_last_checkpoint`, Buffer.from('{"version":1}'));
-  await store.put(`${folder}/_delta_log/00000000000000000001.checkpoint.parquet`, Buffer.from('PAR1 no'));
-  assert.equal((await openLog(store).refresh())?.files.size, 1);
-});
-
-test('a commit or a checkpoint of a table that was deleted meanwhile does not get into the one made anew', async () => {
-  const store = createMemoryObjectStore();
-  await createTable(store);
-  const renew = async (digit: string) => {
-    await store.deleteAll(folder);
-    await createTable(store, id.replaceAll('1', digit));
-  };
-  const ofNewTable = (digit: string) => ['00000000000000000000.json', `_hybridstore.${id.replaceAll('1', digit)}`];
-  const log = openLog(store, () => {}, {
-    commitsPerCheckpoint: 1,
-    checkpointWriter: async () => {
-      await renew('9');
-      return Buffer.from('PAR1 of the old table');
-    },
-  });
-  await log.commit(() => [add('a')]);
-  await log.settle();
-  const logged = `${folder}/_delta_log`;
-  assert.deepEqual(await store.list(logged), ofNewTable('9'));
-  // The log that still knows the old table decides anew on the new one.
-  const bases: (string | undefined)[] = [];
-  const slow: ObjectStore = {
-    ...store,
-    putIfAbsent: async (key, bytes, guard) => {
-      if (bases.length === 1) await renew('8');
-      return store.putIfAbsent(key, bytes, guard);
-    },
-  };
-  await openLog(slow).commit((base) => {
-    bases.push(base?.metadata.id.slice(0, 1));
-    return bases.length === 1 ? [add('late')] : undefined;
-  });
-  assert.deepEqual([bases, await store.list(logged)], [['9', '8'], ofNewTable('8')]);
+  await store.overwrite(`${location}/_delta_log/_last_checkpoint`, Buffer.from('{"version":1}'));
+  await store.overwrite(`${location}/_delta_log/00000000000000000001.checkpoint.parquet`, Buffer.from('PAR1 no'));
+  assert.equal((await openLog(store).refresh()).files.size, 1);
 });

@@ -4,7 +4,7 @@ import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { BatchCalls, KeyedBatch } from '../domain/keyed-writes.ts';
 import type { Peer, PeerFresh } from '../domain/peer-port.ts';
-import type { MemberCalls } from '../membership/membership.ts';
+import type { MemberCalls } from '../membership/ports.ts';
 
 const announceMsMax = 2_000;
 const freshMsMax = 10_000;

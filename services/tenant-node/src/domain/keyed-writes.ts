@@ -15,7 +15,7 @@ export interface BatchCalls {
 
 /** Batch ids of members that have left, as they wrote them down. */
 export interface BatchLedgers {
-  find(member: Member, key: string): AppliedBatch | undefined;
+  find(member: Member, key: string): Promise<AppliedBatch | undefined>;
 }
 
 export type KeyedWritesPorts = {
@@ -82,17 +82,17 @@ export class KeyedWrites {
     if (engine.findBatch(batch.sourceId, batch.batchId) === undefined) {
       // An unknown source is said before anybody is asked, and known sources have the key that ledgers are kept by.
       if (engine.batchKey(batch.sourceId, batch.batchId) === undefined) await engine.source(batch.sourceId);
-      const earlier = this.#inLedgers(batch) ?? (await this.#fromEarlierOwners(batch));
+      const earlier = (await this.#inLedgers(batch)) ?? (await this.#fromEarlierOwners(batch));
       if (earlier) return { ...earlier, duplicate: true };
     }
     return engine.append(batch);
   }
 
-  #inLedgers(batch: KeyedBatch): AppliedBatch | undefined {
+  async #inLedgers(batch: KeyedBatch): Promise<AppliedBatch | undefined> {
     const key = this.#ports.engine.batchKey(batch.sourceId, batch.batchId);
     if (key === undefined) return undefined;
     for (const member of this.#ports.members.members()) {
-      const applied = member.state === 'drained' ? this.#ports.ledgers.find(member, key) : undefined;
+      const applied = member.state === 'drained' ? await this.#ports.ledgers.find(member, key) : undefined;
       if (applied) return applied;
     }
     return undefined;

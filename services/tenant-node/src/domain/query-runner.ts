@@ -9,6 +9,7 @@ import {
   type ExecutorChild,
   type RowPiece,
   type RowShape,
+  type StatementView,
   ViewGone,
 } from './executor-port.ts';
 import type { FreshFeed } from './fresh-feed.ts';
@@ -184,6 +185,7 @@ export class QueryRunner {
     const { reads, ...statement } = printStatement(request.plan, views);
     const execution = child.run({
       ...statement,
+      views: await this.#bringToLocal(statement.views),
       shape: request.shape,
       separator: request.separator,
       rowsMax: request.rowsMax ?? this.#limits.resultRowsMax,
@@ -191,6 +193,16 @@ export class QueryRunner {
     });
     this.#stopWith(signal, execution);
     return { execution, views, printed: { ...statement, reads }, columns: await execution.started };
+  }
+
+  async #bringToLocal(views: readonly StatementView[]): Promise<readonly StatementView[]> {
+    const { engine } = this.#ports;
+    return Promise.all(
+      views.map(async (view) => {
+        const paths = await engine.bringToLocal(view.files.map(({ path }) => path));
+        return { ...view, files: view.files.map((file, index) => ({ ...file, path: paths[index] ?? file.path })) };
+      }),
+    );
   }
 
   async #takeView(

@@ -9,7 +9,7 @@ import type { SourceView } from './strict-view.ts';
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
 export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views'> & { readonly reads: ReadFigures };
 
-/** A plan over views of its sources as DuckDB SQL, with the files that statistics cannot rule out. */
+/** A plan over views of its sources as DuckDB SQL, with the files, by their keys, that statistics cannot rule out. */
 export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, SourceView>): PrintedPlan {
   const schemas: PlanSchemas = new Map([...views].map(([id, view]) => [id, { columns: view.state.columns }]));
   const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
@@ -56,7 +56,7 @@ function buildScan(scan: Scan, source: SourceView): { readonly view: StatementVi
     name: scan.name,
     source: state.sourceId,
     columns,
-    files: files.map((file) => ({ path: `${state.directory}/${file.path}`, partition: file.partition })),
+    files: files.map((file) => ({ path: `${state.location}/${file.path}`, partition: file.partition })),
     hasAbsentColumns: state.schemaVersion > 1,
     bounds: listBounds(scan.predicates, state),
     fresh: source.fresh,

@@ -2,38 +2,26 @@ import type { Member } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { MemberDirectory } from '../domain/member-port.ts';
 import type { Members, Peer } from '../domain/peer-port.ts';
+import type { MemberCalls, MemberStore } from './ports.ts';
 
 /**
  * Who may hold acknowledged rows that no table version has yet. A strict read asks all of them, so a node must be known
  * to every other before it acknowledges its first write:
  *
- *   write own file (durable) → list the files → tell every active member and wait for its answer → acknowledge writes
+ *   write own file (durable) → list the files → announce to every active member, await its answer → acknowledge writes
  *
- * Two nodes that start together each write before they list, so at least one of them sees the other and tells it. A
- * member that is told answers at once, even while it is itself still telling others: waiting would be a deadlock.
+ * Two nodes that start together each write before they list, so at least one of them sees the other and announces itself.
+ * A member answers an announcement at once, even while its own are still under way: waiting would be a deadlock.
  * The file's epoch counts the member's lives; of two statements about a member the later epoch holds, and within one
  * epoch `drained` comes after `active`. A member leaves by its own word only (`drained`): from outside, a dead node and a
  * slow one look the same, and its rows are on its volume.
  */
-export interface MemberStore {
-  read(pod: string): Member | undefined;
-  list(): readonly Member[];
-  write(member: Member): void;
-}
-
-/** Calls to other members. */
-export interface MemberCalls {
-  /** Resolves when `receiver` knows `member`. */
-  announce(receiver: Member, member: Member): Promise<void>;
-  connect(member: Member): Peer;
-}
-
 export type MembershipOptions = {
   readonly store: MemberStore;
   readonly calls: MemberCalls;
   readonly self: Pick<Member, 'pod' | 'url' | 'log_id'>;
   /** Writes down, durably, what whoever takes over must know of a member that leaves. Called before its file says so. */
-  readonly onLeave?: (self: Member) => void;
+  readonly onLeave?: (self: Member) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 };
@@ -64,12 +52,12 @@ export class Membership implements Members, MemberDirectory {
   /** Resolves when all active members know this node. Called at start and when a drained node is wanted back. */
   async join(): Promise<void> {
     const { store, self, clock, logger } = this.#options;
-    const before = store.read(self.pod);
+    const before = await store.read(self.pod);
     refuseLostLog(before, self);
     const epoch = (before?.epoch ?? 0) + 1;
-    this.#self = { ...self, state: 'active', epoch, ...this.#placeInOrder(before) };
-    store.write(this.#self);
-    for (const member of store.list()) this.receive(member);
+    this.#self = { ...self, state: 'active', epoch, ...(await this.#placeInOrder(before)) };
+    await store.write(this.#self);
+    for (const member of await store.list()) this.receive(member);
     const startedMs = clock.monotonicMs();
     await Promise.all(this.#others().map((member) => this.#announceUntilKnown(member)));
     this.#isJoined = true;
@@ -81,10 +69,10 @@ export class Membership implements Members, MemberDirectory {
   }
 
   /** A member that was only away (a crash, a restart) keeps its place: what it owned it still owns. */
-  #placeInOrder(before: Member | undefined): Pick<Member, 'since' | 'since_ms'> {
+  async #placeInOrder(before: Member | undefined): Promise<Pick<Member, 'since' | 'since_ms'>> {
     if (before?.state === 'active' && before.since !== undefined)
       return { since: before.since, since_ms: before.since_ms ?? 0 };
-    const places = this.#options.store.list().map((member) => member.since ?? 0);
+    const places = (await this.#options.store.list()).map((member) => member.since ?? 0);
     return { since: Math.max(0, ...places) + 1, since_ms: this.#options.clock.now() };
   }
 
@@ -109,12 +97,11 @@ export class Membership implements Members, MemberDirectory {
   async leave(): Promise<void> {
     if (!this.#self) return;
     this.#isJoined = false;
-    this.#options.onLeave?.(this.#self);
+    await this.#options.onLeave?.(this.#self);
     this.#self = { ...this.#self, state: 'drained' };
-    this.#options.store.write(this.#self);
+    await this.#options.store.write(this.#self);
     // Only to spare the others a failed call: they find the file as soon as they cannot reach this node.
-    const told = this.#others().map((member) => this.#announceOnce(member));
-    await Promise.allSettled(told);
+    await Promise.allSettled(this.#others().map((member) => this.#announceOnce(member)));
   }
 
   close(): void {
@@ -134,11 +121,11 @@ export class Membership implements Members, MemberDirectory {
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        logger.warn('member_not_told', { pod: receiver.pod, url: receiver.url, reason });
+        logger.warn('member_not_reached', { pod: receiver.pod, url: receiver.url, reason });
       }
       await clock.sleep(pauseMs, this.#closed.signal);
       // It may have drained, or come back under another address, meanwhile.
-      const written = store.read(member.pod);
+      const written = await store.read(member.pod);
       if (!written || written.state === 'drained') {
         if (written) this.receive(written);
         else this.#known.delete(member.pod);
@@ -164,7 +151,7 @@ export class Membership implements Members, MemberDirectory {
           return await peer.fresh(sourceId, afterLsn, signal);
         } catch (error) {
           signal.throwIfAborted();
-          const written = this.#options.store.read(member.pod);
+          const written = await this.#options.store.read(member.pod);
           if (written?.state !== 'drained' || written.epoch < member.epoch) throw error;
           this.receive(written);
           // All it acknowledged was committed before the file said so; the version is looked up after this answer.

@@ -92,7 +92,7 @@ class Node {
           return reach(member).writes.find(sourceId, batchId);
         },
       },
-      ledgers: { find: (member, key) => cluster.ledgers.get(member.pod)?.get(key) },
+      ledgers: { find: async (member, key) => cluster.ledgers.get(member.pod)?.get(key) },
       clock: cluster.clock,
       retentionMs: 3_600_000,
     });

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import { FakeClock } from '@hybridstore/test-kit';
 import type { PeerFresh } from '../../src/domain/peer-port.ts';
-import { MemberFiles } from '../../src/membership/member-files.ts';
-import { type MemberCalls, type MemberStore, Membership } from '../../src/membership/membership.ts';
+import { Membership } from '../../src/membership/membership.ts';
+import type { MemberCalls, MemberStore } from '../../src/membership/ports.ts';
 
 const nothing: PeerFresh = {
   log: '',
@@ -21,13 +19,13 @@ const signal = new AbortController().signal;
 
 class MemoryStore implements MemberStore {
   readonly files = new Map<string, Member>();
-  read(pod: string): Member | undefined {
+  async read(pod: string): Promise<Member | undefined> {
     return this.files.get(pod);
   }
-  list(): readonly Member[] {
+  async list(): Promise<readonly Member[]> {
     return [...this.files.values()];
   }
-  write(member: Member): void {
+  async write(member: Member): Promise<void> {
     this.files.set(member.pod, member);
   }
 }
@@ -36,11 +34,11 @@ class MemoryStore implements MemberStore {
 class Network implements MemberCalls {
   readonly nodes = new Map<string, Membership>();
   readonly away = new Set<string>();
-  readonly told: string[] = [];
+  readonly announced: string[] = [];
 
   async announce(receiver: Member, member: Member): Promise<void> {
     this.#require(receiver.pod);
-    this.told.push(`${member.pod} → ${receiver.pod}`);
+    this.announced.push(`${member.pod} → ${receiver.pod}`);
     this.nodes.get(receiver.pod)?.receive(member);
   }
 
@@ -73,11 +71,11 @@ describe('membership', () => {
   };
   const podsOf = (membership: Membership) => membership.peers().map((peer) => peer.pod);
 
-  it('registers a node in its file before it tells anybody', async () => {
+  it('registers a node in its file before it announces itself', async () => {
     const { store, create } = world();
     const first = create('acme-0');
     await first.join();
-    assert.deepEqual(store.read('acme-0'), {
+    assert.deepEqual(await store.read('acme-0'), {
       pod: 'acme-0',
       url: 'http://acme-0:8000',
       log_id: 'log-of-acme-0',
@@ -121,9 +119,9 @@ describe('membership', () => {
     const second = create('acme-1');
     const joined = second.join();
     await clock.advance(100);
-    const file = store.read('acme-0');
+    const file = await store.read('acme-0');
     assert.ok(file);
-    store.write({ ...file, state: 'drained' });
+    await store.write({ ...file, state: 'drained' });
     await clock.advance(500);
     await joined;
     assert.deepEqual(podsOf(second), []);
@@ -136,27 +134,27 @@ describe('membership', () => {
     await second.join();
     await second.leave();
     assert.equal(second.isJoined, false);
-    assert.equal(store.read('acme-1')?.state, 'drained');
+    assert.equal((await store.read('acme-1'))?.state, 'drained');
     assert.deepEqual(podsOf(first), []);
     const again = create('acme-1');
     await again.join();
-    assert.equal(store.read('acme-1')?.epoch, 2);
+    assert.equal((await store.read('acme-1'))?.epoch, 2);
     assert.deepEqual(podsOf(first), ['acme-1']);
   });
 
   it('refuses to take the place of its own log that was never handed over', async () => {
     const { store, create } = world();
     await create('acme-0').join();
-    const written = store.read('acme-0')!;
-    store.write({ ...written, log_id: 'lost' });
+    const written = (await store.read('acme-0'))!;
+    await store.write({ ...written, log_id: 'lost' });
     await assert.rejects(create('acme-0').join(), {
       code: 'corrupt',
       message: /expected log lost, which was never handed over, found log log-of-acme-0/,
     });
-    assert.equal(store.read('acme-0')?.log_id, 'lost');
-    store.write({ ...written, log_id: 'lost', state: 'drained' });
+    assert.equal((await store.read('acme-0'))?.log_id, 'lost');
+    await store.write({ ...written, log_id: 'lost', state: 'drained' });
     await create('acme-0').join();
-    assert.equal(store.read('acme-0')?.state, 'active');
+    assert.equal((await store.read('acme-0'))?.state, 'active');
   });
 
   it('believes the later of two statements about a member', () => {
@@ -182,7 +180,7 @@ describe('membership', () => {
     const [peer] = first.peers();
     assert.equal((await peer?.fresh('events', 0, signal))?.acknowledgedLsn, 0);
     assert.deepEqual(podsOf(first), []);
-    assert.equal(store.read('acme-1')?.state, 'drained');
+    assert.equal((await store.read('acme-1'))?.state, 'drained');
   });
 
   it('says that a member that has not drained cannot be asked', async () => {
@@ -194,26 +192,5 @@ describe('membership', () => {
     const [peer] = first.peers();
     assert.ok(peer);
     await assert.rejects(peer.fresh('events', 0, signal), { code: 'unavailable' });
-  });
-});
-
-describe('member files', () => {
-  const member: Member = { pod: 'acme-0', url: 'http://a:8000', log_id: '1f', state: 'active', epoch: 1 };
-
-  it('are read as they were written, and replaced as a whole', () => {
-    using folder = createTemporaryFolder();
-    const files = new MemberFiles(folder.path);
-    files.write(member);
-    files.write({ ...member, epoch: 2 });
-    assert.deepEqual(files.list(), [{ ...member, epoch: 2 }]);
-    assert.equal(files.read('acme-1'), undefined);
-    assert.equal(JSON.parse(readFileSync(join(folder.path, 'members', 'acme-0.json'), 'utf8')).epoch, 2);
-  });
-
-  it('that cannot be read stop the node: they may stand for acknowledged rows', () => {
-    using folder = createTemporaryFolder();
-    const files = new MemberFiles(folder.path);
-    writeFileSync(join(folder.path, 'members', 'acme-1.json'), '{"pod":"acme-1"');
-    assert.throws(() => files.list(), { code: 'corrupt' });
   });
 });

@@ -18,7 +18,7 @@ const source: SourceState = {
 };
 const table: TableState = {
   sourceId: 'events',
-  directory: '/data/tables/events',
+  location: 'tables/events/1',
   version: 3,
   columns,
   schemaVersion: 1,
@@ -57,6 +57,7 @@ function createWorld(tries: readonly Try[]) {
     appId: 'hybridstore/acme-0/1',
     source: async () => source,
     snapshot: async () => table,
+    bringToLocal: async (keys: readonly string[]) => keys,
     fresh: () => ({ acknowledgedLsn: 0, committedLsn: 0, tableVersion: 3, frames: [] }),
     pin: () => {
       pins += 1;

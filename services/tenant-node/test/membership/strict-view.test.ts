@@ -115,7 +115,7 @@ class SimulatedTable {
   state(version: number): TableState {
     return {
       sourceId: source,
-      directory: '/tables/events',
+      location: 'tables/events/1',
       version,
       columns: [],
       schemaVersion: 1,

@@ -47,7 +47,7 @@ function createWorld() {
 function commit(version: number): Commit {
   const state = {
     sourceId: 'events',
-    directory: '/data/tables/events',
+    location: 'tables/events/1',
     version,
     columns,
     schemaVersion: 1,

@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { defaultLimits } from '@hybridstore/engine';
-import { Environment, type Variables } from '@hybridstore/runtime';
-import { createTemporaryFolder } from '@hybridstore/test-kit';
+import { Environment, systemDisk, type Variables } from '@hybridstore/runtime';
+import { createTemporaryFolder, MemoryDisk, osError } from '@hybridstore/test-kit';
 import { readConfig } from '../../src/config.ts';
+import { prepareFolders } from '../../src/prepare-folders.ts';
 
 describe('the configuration', () => {
   const folder = createTemporaryFolder('config');
@@ -61,11 +62,30 @@ describe('the configuration', () => {
 
   const file = join(folder.path, 'file');
   writeFileSync(file, '');
+  for (const [name, path] of [
+    ['DATA_PATH', file],
+    ['DATA_PATH', join(file, 'below')],
+    ['LOG_PATH', '/proc/nowhere'],
+  ] as const)
+    it(`refuses ${name}=${path}, naming it, before anything is opened`, async () => {
+      await assert.rejects(prepareFolders(systemDisk, read({ [name]: path })), {
+        code: 'invalid_request',
+        message: new RegExp(`^${name}: expected a writable folder, found ${path}`),
+      });
+    });
+
+  it('refuses a volume that takes no file, and makes the folders that are missing', async () => {
+    const config = read({ DATA_PATH: join(folder.path, 'deep/er/data') });
+    await prepareFolders(systemDisk, config);
+    assert.deepEqual(await systemDisk.list(config.dataPath), []);
+    const disk = new MemoryDisk();
+    disk.fault = (operation) => (operation === 'open' ? osError('EROFS') : undefined);
+    await assert.rejects(prepareFolders(disk, config), { code: 'invalid_request', message: /\(EROFS\)$/ });
+  });
+
   const wrong: readonly (readonly [string, string])[] = [
     ['TENANT_ID', 'acme'],
     ['TENANT_ID', 'default/Acme'],
-    ['DATA_PATH', file],
-    ['LOG_PATH', '/proc/nowhere'],
     ['MAX_CONCURRENT_SEARCHES', '0'],
     ['MAX_CONCURRENT_SEARCHES', 'many'],
     ['WAL_RETENTION_HOURS', '-1'],

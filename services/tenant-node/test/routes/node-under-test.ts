@@ -101,7 +101,7 @@ export async function createNodeUnderTest(
       forward: () => Promise.reject(new Error('there is nobody to forward to')),
       find: () => Promise.reject(new Error('there is nobody to ask')),
     },
-    ledgers: { find: () => undefined },
+    ledgers: { find: async () => undefined },
     clock,
     retentionMs: 86_400_000,
   });

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isHybridStoreError, silentLogger } from '@hybridstore/runtime';
-import { FakeClock, MemoryDisk } from '@hybridstore/test-kit';
+import { FakeClock, MemoryDisk, runGoldenScript } from '@hybridstore/test-kit';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../../src/wal/frame.ts';
 import type { LogWriter } from '../../src/wal/log-writer.ts';
 import { WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
 
 /**
- * Recovery as scripts: each line is a command, and below it stands what it must print. The script with its output is
- * compared as a whole, so a change of behaviour is a change of this text.
+ * Recovery as golden scripts: below each command stands what it must print, so a change of behaviour is a change of these
+ * texts. Commands of `golden/log.txt`, a log alone:
  *
+ *   new                    an empty disk
  *   open                   replays the log: one line a frame, or the error
  *   append TEXT…           one frame for each text, acknowledged before the next command
  *   write TEXT…            frames that are written, but whose fdatasync never ends
@@ -107,117 +108,11 @@ class Script {
   }
 }
 
-function recovery(name: string, golden: string): void {
-  test(name, async () => {
-    const expected = golden
-      .trim()
-      .split('\n')
-      .map((line) => line.trim());
-    const script = new Script();
-    const actual: string[] = [];
-    for (const line of expected.filter((text) => text.startsWith('> '))) {
-      actual.push(line);
-      actual.push(...(await script.run(line.slice(2))));
-    }
-    assert.deepEqual(actual, expected);
+test('what a log is after crashes, torn writes and damage', async () => {
+  let script = new Script();
+  await runGoldenScript(new URL('golden/log.txt', import.meta.url), async (command) => {
+    if (command !== 'new') return script.run(command);
+    script = new Script();
+    return [];
   });
-}
-
-recovery(
-  'a crash keeps what was acknowledged, and LSNs that nobody was told are given out again',
-  `
-  > open
-  empty
-  > append a b
-  LSN 1 2
-  > write c d
-  > crash 0
-  > open
-  1=a 2=b
-  > append e
-  LSN 3
-  > crash 0
-  > open
-  1=a 2=b 3=e
-  `,
-);
-
-recovery(
-  'a group that reached the disk without its sync may survive whole, or as a prefix',
-  `
-  > open
-  empty
-  > append a
-  LSN 1
-  > write b c
-  > crash 1
-  > open
-  1=a 2=b 3=c
-  > append d
-  LSN 4
-  > write e f
-  > crash 0.6
-  > open
-  1=a 2=b 3=c 4=d 5=e
-  `,
-);
-
-recovery(
-  'segments rotate, a restart opens a new one, and a torn tail is cut off for good',
-  `
-  > open
-  empty
-  > append a
-  LSN 1
-  > append b
-  LSN 2
-  > append c
-  LSN 3
-  > files
-  1:424
-  > append d
-  LSN 4
-  > write torn
-  > crash 0.5
-  > open
-  1=a 2=b 3=c 4=d
-  > append e
-  LSN 5
-  > files
-  1:424 4:168 5:168
-  > close
-  > open
-  1=a 2=b 3=c 4=d 5=e
-  `,
-);
-
-recovery(
-  'damage below the synced mark, in the middle, or a lost segment is refused by name',
-  `
-  > open
-  empty
-  > append a
-  LSN 1
-  > append b
-  LSN 2
-  > append c
-  LSN 3
-  > append d
-  LSN 4
-  > close
-  > flip 1 200
-  > open
-  corrupt: log segment /log/00000000000000000001.log, after LSN 1: byte 168: checksum does not match
-  > flip 1 200
-  > cut 1 8
-  > open
-  corrupt: log segment /log/00000000000000000001.log, after LSN 2: byte 296: 128 bytes long, 120 are there
-  > lose 1
-  > open
-  4=d
-  > flip 4 100
-  > close
-  > open
-  corrupt: log segment /log/00000000000000000004.log, after LSN 0: byte 40: checksum does not match, and LSN 5 further on says that LSN 4 was durable
-  `,
-);
+});

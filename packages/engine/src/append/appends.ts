@@ -1,0 +1,184 @@
+import { type Clock, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { Scratch } from '../batch/scratch.ts';
+import type { EngineLimits } from '../engine-limits.ts';
+import type { EngineMetrics } from '../engine-metrics.ts';
+import type { AppendBatch, AppendResult, AppliedBatch } from '../ports.ts';
+import type { SourceTable } from '../source-table.ts';
+import type { SourceTables } from '../source-tables.ts';
+import type { BatchIds } from '../wal/batch-ids.ts';
+import { frameKinds, framePrefixBytes, writeFrameHeader } from '../wal/frame.ts';
+import type { LogWriter } from '../wal/log-writer.ts';
+import { batchKey } from '../wal/segment-summary.ts';
+
+export type AppendsOptions = {
+  readonly tables: SourceTables;
+  readonly batchIds: BatchIds;
+  readonly log: Pick<LogWriter, 'enqueue'>;
+  readonly limits: Pick<EngineLimits, 'unflushedRowsMax' | 'unflushedBytesMax'>;
+  readonly metrics: Pick<EngineMetrics, 'appendedRows' | 'appendedBytes'>;
+  readonly clock: Clock;
+  /** Throws when no new row may come in. */
+  readonly requireWritable: () => void;
+  /** Rows of the table are in memory, and wait to be flushed. */
+  readonly onAppended: (table: SourceTable) => void;
+  readonly onLogFull: () => void;
+};
+
+const overloadedRetryMs = 500;
+
+/**
+ * The way of a batch: encoded against the schema that is known, logged, and after the sync put into memory. A batch id is
+ * applied once: a second batch that bears it waits for the first and is answered as that was.
+ */
+export class Appends {
+  readonly #options: AppendsOptions;
+  readonly #scratch = new Scratch();
+  readonly #arrivingBatches = new Map<string, Promise<AppendResult>>();
+  #arriving = 0;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: AppendsOptions) {
+    this.#options = options;
+  }
+
+  async append(batch: AppendBatch): Promise<AppendResult> {
+    const { tables, batchIds, requireWritable } = this.#options;
+    requireWritable();
+    const table = tables.known.get(batch.sourceId) ?? (await tables.newest(batch.sourceId));
+    if (batch.batchId === undefined) return this.#appendNew(table, batch);
+    const key = batchKey(table.key, batch.batchId);
+    // A first try that is under way decides; when it fails, this one is the first. No await between looking and entering.
+    for (let arriving = this.#arrivingBatches.get(key); arriving; arriving = this.#arrivingBatches.get(key))
+      await arriving.catch(() => {});
+    const applied = batchIds.get(key);
+    if (applied) return this.#acknowledgeAgain(table, batch, applied);
+    const arriving = this.#appendNew(table, batch);
+    this.#arrivingBatches.set(key, arriving);
+    try {
+      return await arriving;
+    } finally {
+      this.#arrivingBatches.delete(key);
+    }
+  }
+
+  /** Resolves when no batch is under way. */
+  async settle(): Promise<void> {
+    if (this.#arriving > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** What was applied to a source that is gone by now says nothing about the one that bears its name. */
+  async #acknowledgeAgain(table: SourceTable, batch: AppendBatch, applied: AppliedBatch): Promise<AppendResult> {
+    if (await table.isAlive()) return { ...applied, duplicate: true };
+    await this.#options.tables.newest(batch.sourceId);
+    return this.append(batch);
+  }
+
+  async #appendNew(table: SourceTable, batch: AppendBatch): Promise<AppendResult> {
+    // Looked at again: a drain that began since would not wait for a batch that is not counted yet.
+    this.#options.requireWritable();
+    this.#arriving += 1;
+    try {
+      return (await this.#appendTo(table, batch)) ?? (await this.#appendToNewest(batch));
+    } finally {
+      this.#arriving -= 1;
+      if (this.#arriving === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
+    }
+  }
+
+  /** Undefined when the table may be another one by now: it has no such column, or it is gone. */
+  async #appendTo(table: SourceTable, batch: AppendBatch): Promise<AppendResult | undefined> {
+    const frame = this.#encodeIfFits(table, batch);
+    if (!frame) return undefined;
+    try {
+      return await this.#logFrame(table, batch, frame);
+    } catch (error) {
+      if (isHybridStoreError(error, 'not_found')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Another replica may have added the column, or have made the source anew, since this one looked. */
+  async #appendToNewest(batch: AppendBatch): Promise<AppendResult> {
+    const newest = await this.#options.tables.newest(batch.sourceId);
+    return this.#logFrame(newest, batch, this.#encode(newest, batch));
+  }
+
+  /** Undefined when the records do not fit the schema that is known. */
+  #encodeIfFits(table: SourceTable, batch: AppendBatch): Buffer | undefined {
+    try {
+      return this.#encode(table, batch);
+    } catch (error) {
+      if (!isHybridStoreError(error, 'invalid_request')) throw error;
+      return undefined;
+    }
+  }
+
+  /** The frame without its place in the log. */
+  #encode(table: SourceTable, batch: AppendBatch): Buffer {
+    const prefix = framePrefixBytes(table.sourceId, batch.batchId);
+    const frame = table.encoder(this.#scratch).encode(batch.records, prefix);
+    writeFrameHeader(frame, {
+      kind: frameKinds.batch,
+      sourceId: table.sourceId,
+      batchId: batch.batchId,
+      tableTag: table.tag,
+      schemaVersion: table.snapshot.schemaVersion,
+      rows: batch.records.length,
+    });
+    return frame;
+  }
+
+  #logFrame(table: SourceTable, batch: AppendBatch, frame: Buffer): Promise<AppendResult> {
+    const { log, batchIds, metrics, clock, onAppended, onLogFull } = this.#options;
+    const size = { rows: batch.records.length, bytes: frame.length };
+    this.#requireRoom(table, size);
+    const key = batch.batchId === undefined ? undefined : batchKey(table.key, batch.batchId);
+    const durable = table.definition.wal_enabled !== false;
+    const { schemaVersion } = table.snapshot;
+    return new Promise((resolve, reject) => {
+      log.enqueue({
+        frame,
+        isLogged: durable,
+        table: table.key,
+        batchKey: key,
+        rows: size.rows,
+        acknowledge: (lsn) => {
+          table.memory.settle(size);
+          table.memory.add({ lsn, rows: size.rows, schemaVersion, bytes: frame }, clock.now());
+          if (key !== undefined) batchIds.remember(key, { lsn, accepted: size.rows, durable });
+          metrics.appendedRows.inc(size.rows);
+          metrics.appendedBytes.inc(size.bytes);
+          onAppended(table);
+          resolve({ lsn, accepted: size.rows, durable, duplicate: false });
+        },
+        refuse: (error) => {
+          table.memory.settle(size);
+          if (isHybridStoreError(error, 'storage_full')) onLogFull();
+          reject(error);
+        },
+      });
+      table.memory.expect(size);
+    });
+  }
+
+  /** A batch that alone exceeds the bound still gets in when there is nothing else. */
+  #requireRoom(table: SourceTable, size: { readonly rows: number; readonly bytes: number }): void {
+    const { memory } = table;
+    const { unflushedRowsMax, unflushedBytesMax } = this.#options.limits;
+    const isRowsFull = memory.rowsAhead > 0 && memory.rowsAhead + size.rows > unflushedRowsMax;
+    const bytesAhead = this.#bytesAhead();
+    if (!isRowsFull && !(bytesAhead > 0 && bytesAhead + size.bytes > unflushedBytesMax)) return;
+    throw retryLater(
+      'overloaded',
+      `source ${table.sourceId}: ${memory.rowsAhead} rows wait to be flushed`,
+      overloadedRetryMs,
+      { source_id: table.sourceId, unflushed_rows: memory.rowsAhead },
+    );
+  }
+
+  #bytesAhead(): number {
+    let bytes = 0;
+    for (const table of this.#options.tables.known.values()) bytes += table.memory.bytesAhead;
+    return bytes;
+  }
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type Disk, groupFile, groupFolder, HybridStoreError } from '@hybridstore/runtime';
+import type { TenantNodeConfig } from './config.ts';
+
+/** Made when they are missing. A folder that cannot be written is said at the start, not at the first write. */
+export async function prepareFolders(
+  disk: Disk,
+  config: Pick<TenantNodeConfig, 'dataPath' | 'logPath'>,
+): Promise<void> {
+  await prepareFolder(disk, 'DATA_PATH', config.dataPath);
+  await prepareFolder(disk, 'LOG_PATH', config.logPath);
+}
+
+async function prepareFolder(disk: Disk, variable: string, path: string): Promise<void> {
+  try {
+    await disk.createFolder(path, groupFolder);
+    await tryWriting(disk, path);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new HybridStoreError(
+      'invalid_request',
+      `${variable}: expected a writable folder, found ${path} (${reason})`,
+      { variable, path },
+      { cause },
+    );
+  }
+}
+
+/** A file in the folder's place, or a volume that is mounted read-only, fails here. */
+async function tryWriting(disk: Disk, folder: string): Promise<void> {
+  const path = join(folder, `.probe-${randomUUID()}`);
+  const file = await disk.open(path, groupFile);
+  await file.close();
+  await disk.remove(path);
+}
