@@ -6,7 +6,7 @@ import { MemoryTable } from './memtable/memory-table.ts';
 import type { SourceState, TableState } from './ports.ts';
 import { type Snapshot, snapshotColumns, tableStateOf, tableTagOf } from './table-log/snapshot.ts';
 import type { Decide, TableLog } from './table-log/table-log.ts';
-import type { TablePointers, VersionedPointer } from './table-pointers.ts';
+import { pointerKey, type TablePointers, type VersionedPointer } from './table-pointers.ts';
 import { tableKey } from './wal/segment-summary.ts';
 
 export type SourceTableOptions = {
@@ -71,9 +71,8 @@ export class SourceTable {
   async isAlive(): Promise<boolean> {
     const version = await this.#pointers.version(this.sourceId);
     if (version !== undefined) return version === this.#pointer.version;
-    throw retryLater('unavailable', `${this.location}: the volume of the tables is away`, awayRetryMs, {
-      table: this.location,
-    });
+    const path = pointerKey(this.sourceId);
+    throw retryLater('unavailable', `${path} is missing: is the volume of the tables mounted?`, awayRetryMs, { path });
   }
 
   /** The newest version, or undefined when the source was deleted. Looks at the store each time. */

@@ -94,7 +94,11 @@ export class SourceTables {
     const ids = names.flatMap((name) => (name.endsWith('/') ? [name.slice(0, -1)] : []));
     // Pointers are never removed.
     if (ids.length === 0 && this.#known.size > 0)
-      throw retryLater('unavailable', 'the volume of the tables is away', restartRetryMs);
+      throw retryLater(
+        'unavailable',
+        `${tablesPrefix}/ is empty: is the volume of the tables mounted?`,
+        restartRetryMs,
+      );
     return ids.filter((id) => sourceIdShape.test(id));
   }
 

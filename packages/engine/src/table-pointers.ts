@@ -58,7 +58,7 @@ export function sourcePrefix(sourceId: string): string {
   return `${tablesPrefix}/${sourceId}`;
 }
 
-function pointerKey(sourceId: string): string {
+export function pointerKey(sourceId: string): string {
   return `${sourcePrefix(sourceId)}/${pointerName}`;
 }
 
