@@ -291,7 +291,7 @@ test('a data volume that goes away takes no source for deleted, and no acknowled
   renameSync(join(folder, 'data'), join(folder, 'elsewhere'));
   mkdirSync(join(folder, 'data'));
   await engine.append({ sourceId: 'numbers', records: records(2, 1) });
-  const refused = { code: 'unavailable', message: /volume of the tables is away/ };
+  const refused = { code: 'unavailable', message: /is the volume of the tables mounted/ };
   await assert.rejects(engine.snapshot('numbers'), refused);
   await assert.rejects(engine.flush('numbers'), refused);
   await assert.rejects(engine.sources(), refused);

@@ -1,6 +1,14 @@
 import { dirname, join } from 'node:path';
 import type { KubeObject, Stored } from '@hybridstore/controller-runtime';
-import { type Disk, type DiskFile, HybridStoreError, isTemporaryName, replaceFileDurably } from '@hybridstore/runtime';
+import {
+  type Disk,
+  type DiskFile,
+  HybridStoreError,
+  isTemporaryName,
+  privateFile,
+  privateFolder,
+  replaceFileDurably,
+} from '@hybridstore/runtime';
 
 /**
  * The embedded API server's memory across restarts: one file of JSON lines, each the new state of one object (or its
@@ -44,10 +52,10 @@ export class Journal {
     disk: Disk,
     path: string,
   ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
-    await disk.createFolder(dirname(path));
+    await disk.createFolder(dirname(path), privateFolder);
     await removeUnfinished(disk, dirname(path));
     const records = parseRecords(await readIfThere(disk, path), path);
-    const journal = new Journal(disk, path, await disk.open(path));
+    const journal = new Journal(disk, path, await disk.open(path, privateFile));
     for (const record of records) journal.#remember(record, JSON.stringify(record));
     await journal.#rewrite();
     return { journal, records };
@@ -99,9 +107,9 @@ export class Journal {
     const lines = [...this.#live.values(), ...(isLastRemoval ? [JSON.stringify(this.#last)] : [])];
     // Appends that wait are in `#live` too: writing them twice is harmless, losing them is not.
     const bytes = Buffer.from([...lines, ''].join('\n'));
-    await replaceFileDurably(this.#disk, this.#path, bytes);
+    await replaceFileDurably(this.#disk, { path: this.#path, bytes, mode: privateFile });
     await this.#file.close();
-    this.#file = await this.#disk.open(this.#path);
+    this.#file = await this.#disk.open(this.#path, privateFile);
     this.#bytes = bytes.length;
     this.#records = lines.length;
   }

@@ -2,10 +2,10 @@ import type { CompactTableRequest, CompactTableResponse, FileStatistics } from '
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { segmentTarget } from '../memtable/flush-table.ts';
 import type { Commit } from '../ports.ts';
-import { publishSegments } from '../segment/publish-segments.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
+import { publishSegments } from '../store/publish-segments.ts';
 import type { LiveFile, Snapshot } from '../table-log/snapshot.ts';
 import { replaceActions } from '../table-log/table-actions.ts';
 

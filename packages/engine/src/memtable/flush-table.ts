@@ -1,11 +1,11 @@
 import type { FileStatistics } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
 import type { Commit, Frame } from '../ports.ts';
-import { publishSegments } from '../segment/publish-segments.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SegmentTarget } from '../segment/writer-protocol.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
+import { publishSegments } from '../store/publish-segments.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
 import { appendActions } from '../table-log/table-actions.ts';
 
