@@ -14,6 +14,7 @@ export type OperatorConfig = {
   /** The ConfigMap that owns the shared services; undefined leaves them without an owner. */
   readonly ownerConfigMap: string | undefined;
   readonly prometheus: PrometheusConfig | undefined;
+  readonly version: string;
   readonly logLevel: LogLevel;
   readonly host: string;
   readonly port: number;
@@ -29,7 +30,6 @@ export type PrometheusConfig = {
 
 /** Reads and checks every variable of the operator; a wrong one is refused by name. */
 export function readConfig(environment: Environment): OperatorConfig {
-  const prometheusUrl = environment.optional('PROMETHEUS_URL');
   const logLevel = environment.choice('LOG_LEVEL', logLevels, 'info');
   return {
     settings: readSettings(environment, logLevel),
@@ -37,21 +37,24 @@ export function readConfig(environment: Environment): OperatorConfig {
     leaderElection: environment.boolean('LEADER_ELECTION', true),
     identity: environment.text('POD_NAME', `operator-${process.pid}`),
     ownerConfigMap: environment.optional('OWNER_CONFIG_MAP'),
-    prometheus:
-      prometheusUrl === undefined
-        ? undefined
-        : {
-            url: environment.url('PROMETHEUS_URL'),
-            labels: {
-              namespace: environment.text('PROMETHEUS_NAMESPACE_LABEL', 'namespace'),
-              pod: environment.text('PROMETHEUS_POD_LABEL', 'pod'),
-            },
-          },
+    prometheus: readPrometheus(environment),
+    version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
     logLevel,
     host: environment.text('HOST', '0.0.0.0'),
     port: environment.integer('PORT', { fallback: 8086, min: 0, max: 65_535 }),
     kubeconfig: environment.optional('KUBECONFIG'),
     jwksFile: environment.optional('JWKS_FILE'),
+  };
+}
+
+function readPrometheus(environment: Environment): PrometheusConfig | undefined {
+  if (environment.optional('PROMETHEUS_URL') === undefined) return undefined;
+  return {
+    url: environment.url('PROMETHEUS_URL'),
+    labels: {
+      namespace: environment.text('PROMETHEUS_NAMESPACE_LABEL', 'namespace'),
+      pod: environment.text('PROMETHEUS_POD_LABEL', 'pod'),
+    },
   };
 }
 

@@ -1,6 +1,7 @@
-import { type Ending, findTransitions, type Notice, type Stored, writeReport } from '@hybridstore/controller-runtime';
+import { type Ending, writeReport } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { type CompactionPolicy, compactionPolicies } from '../resources/custom-resources.ts';
+import { isKnownReady, noticeReady } from '../ready.ts';
+import { compactionPolicies } from '../resources/custom-resources.ts';
 import { coversNothing, findObstacle } from './decide.ts';
 import type { Declared, PolicyStart } from './pass.ts';
 import { buildPolicyStatus, judgePolicy, type PolicyVerdict } from './status.ts';
@@ -16,7 +17,7 @@ export async function reportPolicy(pass: PolicySoFar, ending: Ending<Declared>):
   await writeReport(pass, compactionPolicies, object, {
     status: buildPolicyStatus(object.status, verdict, context),
     isRefusal: verdict.kind === 'refused',
-    events: () => noticeReady(object, verdict),
+    events: () => noticeReady(judgePolicy(verdict), object, 'Activated'),
   });
 }
 
@@ -54,14 +55,5 @@ function judgeFailure({ object, definition }: PolicySoFar, error: unknown): Poli
   if (definition === undefined || !isHybridStoreError(error)) return undefined;
   const { code, message } = error;
   if (code === 'invalid_request') return { kind: 'refused', reason: 'Refused', message };
-  const isKnown = object?.status?.observedGeneration === object?.metadata.generation;
-  const wasReady = object?.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True');
-  return isKnown && wasReady ? undefined : { kind: 'waiting', reason: 'CatalogUnavailable', message };
-}
-
-function noticeReady({ status }: Stored<CompactionPolicy>, verdict: PolicyVerdict): readonly Notice[] {
-  const type = verdict.kind === 'refused' ? 'Warning' : 'Normal';
-  return findTransitions(judgePolicy(verdict), status?.conditions ?? [])
-    .filter((judgement) => judgement.type === 'Ready')
-    .map(({ reason, message }) => ({ type, reason, action: 'Activated', note: message }));
+  return isKnownReady(object) ? undefined : { kind: 'waiting', reason: 'CatalogUnavailable', message };
 }

@@ -1,6 +1,7 @@
-import { type Ending, findTransitions, type Notice, type Stored, writeReport } from '@hybridstore/controller-runtime';
+import { type Ending, writeReport } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { type DataSource, dataSources } from '../resources/custom-resources.ts';
+import { isKnownReady, noticeReady } from '../ready.ts';
+import { dataSources } from '../resources/custom-resources.ts';
 import { findObstacle } from './decide.ts';
 import type { Declared, SourceStart } from './pass.ts';
 import { buildSourceStatus, judgeSource, type SourceVerdict } from './status.ts';
@@ -17,7 +18,7 @@ export async function reportSource(pass: SourceSoFar, ending: Ending<Declared>):
   await writeReport(pass, dataSources, object, {
     status: buildSourceStatus(object.status, verdict, facts, context),
     isRefusal: verdict.kind === 'refused',
-    events: () => noticeReady(object, verdict),
+    events: () => noticeReady(judgeSource(verdict), object, 'Registered'),
   });
 }
 
@@ -50,14 +51,5 @@ function judgeFailure({ object, definition }: SourceSoFar, error: unknown): Sour
   if (definition === undefined || !isHybridStoreError(error)) return undefined;
   const { code, message } = error;
   if (code === 'invalid_request' || code === 'conflict') return { kind: 'refused', reason: 'Refused', message };
-  const isKnown = object?.status?.observedGeneration === object?.metadata.generation;
-  const wasReady = object?.status?.conditions?.some((each) => each.type === 'Ready' && each.status === 'True');
-  return isKnown && wasReady ? undefined : { kind: 'waiting', reason: 'ServicesUnavailable', message };
-}
-
-function noticeReady({ status }: Stored<DataSource>, verdict: SourceVerdict): readonly Notice[] {
-  const type = verdict.kind === 'refused' ? 'Warning' : 'Normal';
-  return findTransitions(judgeSource(verdict), status?.conditions ?? [])
-    .filter((judgement) => judgement.type === 'Ready')
-    .map(({ reason, message }) => ({ type, reason, action: 'Registered', note: message }));
+  return isKnownReady(object) ? undefined : { kind: 'waiting', reason: 'ServicesUnavailable', message };
 }
