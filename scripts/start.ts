@@ -56,7 +56,7 @@ async function startPlatform(options: PlatformOptions): Promise<LocalPlatform> {
       const credentials = await readAdministrator(platform.embedded.kube);
       await runExample({ gateway: endpoints.gateway, credentials }, say);
     }
-    say(`\nready  gateway ${endpoints.gateway}  endpoints ${writeEndpoints(options.folder, endpoints)}\n`);
+    say(`\nready  gateway ${endpoints.gateway}  endpoints ${await writeEndpoints(options.folder, endpoints)}\n`);
     return platform;
   } catch (error) {
     await platform.stop();

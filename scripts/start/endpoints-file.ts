@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writePrivateJson } from './private-file.ts';
 
 export type Endpoints = {
   readonly gateway: string;
@@ -10,9 +10,8 @@ export type Endpoints = {
 };
 
 /** Written whole, so that its presence means: everything in it answers. */
-export function writeEndpoints(folder: string, endpoints: Endpoints): string {
+export async function writeEndpoints(folder: string, endpoints: Endpoints): Promise<string> {
   const path = join(folder, 'endpoints.json');
-  writeFileSync(`${path}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+  await writePrivateJson(path, endpoints);
   return path;
 }

@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { services } from '@hybridstore/contracts';
 import { configMaps, type Kube, namespaces } from '@hybridstore/controller-runtime';
 import { EmbeddedPlatform, startHttpFront, writeKubeConfig } from '@hybridstore/embedded-kubernetes';
 import { createServer, HttpClient } from '@hybridstore/http';
 import { operatorIdentity, PublishedKeysVerifier, sharedServiceNames, startOperator } from '@hybridstore/operator';
-import { createLogger, createMetrics, LogRing, systemClock } from '@hybridstore/runtime';
+import {
+  createLogger,
+  createMetrics,
+  groupFile,
+  LogRing,
+  replaceFileDurably,
+  systemClock,
+  systemDisk,
+} from '@hybridstore/runtime';
 import { exampleTenant } from './example.ts';
 import { FailedPods } from './failed-pods.ts';
 import { provideJwtSecret } from './gateway-secret.ts';
@@ -157,7 +165,7 @@ async function applyDefinitions(kube: Kube, root: string): Promise<void> {
 /** Public keys of all issuers, for the operator's own server. */
 async function writeKeys(kube: Kube, path: string): Promise<void> {
   const { data } = await kube.get(configMaps, { namespace: systemNamespace, name: 'hybridstore-jwks' });
-  writeFileSync(path, data?.['jwks.json'] ?? '');
+  await replaceFileDurably(systemDisk, { path, bytes: Buffer.from(data?.['jwks.json'] ?? ''), mode: groupFile });
 }
 
 async function applyExamples(kube: Kube, root: string): Promise<void> {

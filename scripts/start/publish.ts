@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { services } from '@hybridstore/contracts';
 import { type Kube, listAll, secrets } from '@hybridstore/controller-runtime';
 import type { EmbeddedPlatform } from '@hybridstore/embedded-kubernetes';
 import { sharedServiceNames, tenants } from '@hybridstore/operator';
 import type { Endpoints } from './endpoints-file.ts';
+import { writePrivateJson } from './private-file.ts';
 import { systemNamespace } from './settings.ts';
 
 export type Administrator = { readonly username: string; readonly password: string };
@@ -24,7 +24,7 @@ export async function describeEndpoints(
   const url = (port: number) => `http://127.0.0.1:${port + portOffset}`;
   const credentials = join(folder, 'admin.json');
   const administrator = await readAdministrator(platform.kube);
-  writeFileSync(credentials, `${JSON.stringify(administrator)}\n`, { mode: 0o600 });
+  await writePrivateJson(credentials, administrator);
   const { items } = await listAll(platform.kube, tenants);
   const endpoints = items.map(({ metadata }) => {
     const nodes = platform.controllers
