@@ -131,7 +131,7 @@ const packageRooms: readonly Room[] = [
     name: 'runtime/child-process',
     files: inside(`${runtime}/child-process`),
     mayImport: [
-      node('child_process', 'net', 'os', 'stream', 'string_decoder', 'url'),
+      node('child_process', 'module', 'net', 'os', 'path', 'stream', 'string_decoder', 'url'),
       inside(`${runtime}/child-process`),
       new RegExp(`^${runtime}/(clock|errors|log)\\.ts$`),
     ],

@@ -1,12 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
 import { setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../log.ts';
 
 /** What a child may take of this machine. */
 export type ChildLimits = {
-  /** Variables of the child, beside `PATH` and `HOME`. Nothing of this process's own environment is inherited. */
+  /**
+   * Variables of the child, beside `PATH`, `HOME` and, where this process has one, the place of compiled code. Nothing of
+   * this process's own environment is inherited.
+   */
   readonly environment?: Readonly<Record<string, string>>;
   /** `ulimit -d` in KiB: turns an allocation beyond it into an error of the child, where a neighbour would die instead. */
   readonly dataKibMax?: number | undefined;
@@ -32,11 +37,18 @@ export function spawnChild(program: string, limits: ChildLimits, logger: Logger)
       : ['/bin/sh', '-c', 'ulimit -d "$0" && exec "$@"', String(limits.dataKibMax), ...node];
   const child = spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    env: { ...baseEnvironment, ...limits.environment },
+    env: { ...baseEnvironment, ...compileCache(), ...limits.environment },
   });
   lowerPriority(child, limits, logger);
   logStderr(child, logger);
   return child;
+}
+
+/** Sources start in a quarter of the time when they need not be compiled again. Builds run without it. */
+function compileCache(): Readonly<Record<string, string>> {
+  const folder = getCompileCacheDir();
+  // Node makes the last folder of it, named after its own version.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
 }
 
 /** Done before the program has threads, which take over the priority they are started with. */

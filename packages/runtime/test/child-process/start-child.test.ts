@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getCompileCacheDir } from 'node:module';
 import { describe, it, type TestContext } from 'node:test';
 import { FakeClock } from '@hybridstore/test-kit';
 import {
@@ -33,7 +34,9 @@ describe('a child process', () => {
     child.send({ kind: 'environment' });
     const { answer } = await next();
     assert.ok(answer.kind === 'environment');
-    assert.deepEqual(answer.variables, { PATH: '/usr/bin:/bin', HOME: '/nonexistent', UV_THREADPOOL_SIZE: '2' });
+    const { NODE_COMPILE_CACHE: compileCache, ...variables } = answer.variables;
+    assert.deepEqual(variables, { PATH: '/usr/bin:/bin', HOME: '/nonexistent', UV_THREADPOOL_SIZE: '2' });
+    assert.equal(compileCache === undefined, getCompileCacheDir() === undefined);
   });
 
   it('runs at the priority it is given', async (context) => {
