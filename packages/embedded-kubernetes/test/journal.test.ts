@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { configMaps, customResourceDefinitions, namespaces } from '@hybridstore/controller-runtime';
 import { type Disk, isDiskFull, isErrno, isHybridStoreError, systemDisk } from '@hybridstore/runtime';
@@ -110,6 +110,16 @@ describe('journal of the embedded API server', () => {
       Journal.open(systemDisk, path),
       (error) => isHybridStoreError(error, 'corrupt') && error.message.includes(':2:'),
     );
+  });
+
+  it('is for the eyes of its own user alone, as it holds Secrets', async () => {
+    using folder = createTemporaryFolder();
+    const path = join(folder.path, 'deep', 'objects.ndjson');
+    const { journal, server } = await open(path);
+    await server.create(configMaps, configMap('a'));
+    await journal.close();
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.equal(statSync(dirname(path)).mode & 0o777, 0o700);
   });
 
   it('an answered write is on disk', async () => {
