@@ -5,7 +5,7 @@ type Action = { readonly add?: { readonly path: string }; readonly remove?: { re
 
 /** Live files of the one table below a data folder, by replaying its Delta log without any code of the engine. A log with a checkpoint is not expected: a load makes few commits. */
 export function readLiveFiles(folder: string): string[] {
-  const [log, ...others] = globSync('volumes/**/tables/flights/**/_delta_log', { cwd: folder });
+  const [log, ...others] = globSync('volumes/**/tables/flights/*/_delta_log', { cwd: folder });
   if (log === undefined || others.length > 0)
     throw new Error(`expected one table below ${folder}, found ${log === undefined ? 0 : others.length + 1}`);
   const live = new Set<string>();
