@@ -80,6 +80,16 @@ describe('the rooms', () => {
       "import { QueryRunner } from '../../domain/query-runner.ts';",
       'may not import services/tenant-node/src/domain/query-runner.ts',
     ],
+    [
+      'packages/engine/src/store/x.ts',
+      "import type { WriteAheadLog } from '../wal/write-ahead-log.ts';",
+      'may not import packages/engine/src/wal/write-ahead-log.ts',
+    ],
+    [
+      'packages/engine/src/wal/x.ts',
+      "import { TableLog } from '../table-log/table-log.ts';",
+      'may not import packages/engine/src/table-log/table-log.ts',
+    ],
     ['packages/engine/src/wal/x.ts', "import { open } from 'node:fs/promises';", 'may not import node:fs/promises'],
     ['packages/engine/src/wal/x.ts', 'const now = Date.now();', 'may not reach for the clock'],
     ['packages/plan/src/x.ts', "import { HttpClient } from '@hybridstore/http';", 'may not import @hybridstore/http'],

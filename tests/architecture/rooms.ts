@@ -186,6 +186,30 @@ const packageRooms: readonly Room[] = [
     mustNotReach: pureReach,
   },
   {
+    name: 'engine/batch',
+    files: inside(`${engine}/batch`),
+    mayImport: [our('contracts', 'runtime'), inside(`${engine}/batch`)],
+    mustNotReach: pureReach,
+  },
+  {
+    // What S3 can keep: it knows objects, and nothing of what they are for.
+    name: 'engine/store',
+    files: inside(`${engine}/store`),
+    mayImport: [our('contracts', 'runtime'), node('path'), inside(`${engine}/store`)],
+    mustNotReach: pureReach,
+  },
+  {
+    name: 'engine/wal',
+    files: inside(`${engine}/wal`),
+    mayImport: [
+      our('runtime'),
+      node('crypto', 'path', 'zlib', 'util'),
+      inside(`${engine}/(wal|batch)`),
+      file(`${engine}/ports.ts`),
+    ],
+    mustNotReach: ['clock', 'environment'],
+  },
+  {
     name: 'engine',
     files: inside(engine),
     mayImport: [

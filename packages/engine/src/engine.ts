@@ -5,6 +5,7 @@ import { type Disk, groupFolder, Registry, retryLater, systemDisk } from '@hybri
 import { Appends } from './append/appends.ts';
 import { compactTable } from './compaction/compact-table.ts';
 import { FileVacuum } from './compaction/file-vacuum.ts';
+import { openDataVolume } from './data-volume.ts';
 import { defaultLimits, type EngineLimits } from './engine-limits.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -25,7 +26,6 @@ import { segmentPrefix } from './segment/file-names.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment/segment-writer.ts';
 import type { SourceTable } from './source-table.ts';
 import { SourceTables } from './source-tables.ts';
-import { openDataVolume } from './store/data-volume.ts';
 import type { ObjectStore } from './store/ports.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
 import { checkDefinition, evolveDefinition } from './table-log/source-definition.ts';

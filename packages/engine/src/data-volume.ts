@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Disk, groupFolder, HybridStoreError } from '@hybridstore/runtime';
-import { tablesPrefix } from '../table-pointers.ts';
-import type { WriteAheadLog } from '../wal/write-ahead-log.ts';
-import { createFileObjectStore } from './file-object-store.ts';
-import type { ObjectStore } from './ports.ts';
+import { createFileObjectStore } from './store/file-object-store.ts';
+import type { ObjectStore } from './store/ports.ts';
+import { tablesPrefix } from './table-pointers.ts';
+import type { WriteAheadLog } from './wal/write-ahead-log.ts';
 
 export type DataVolumeOptions = {
   /** The volume that all replicas share. */
