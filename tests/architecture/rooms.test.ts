@@ -200,6 +200,26 @@ describe('the rooms', () => {
       'may not import npm:@kubernetes/client-node',
     ],
     ['operator/src/resources/x.ts', "import { Agent } from 'undici';", 'may not import npm:undici'],
+    [
+      'services/tenant-node/src/routes/x.ts',
+      "import type { Engine } from '@hybridstore/engine';",
+      'may not import @hybridstore/engine',
+    ],
+    [
+      'services/tenant-node/src/routes/x.ts',
+      "import { compileSearch } from '@hybridstore/sql/dsl';",
+      'may not import @hybridstore/sql/dsl',
+    ],
+    [
+      'services/cbo-engine/src/routes/x.ts',
+      "import { checkPlan } from '@hybridstore/plan';",
+      'may not import @hybridstore/plan',
+    ],
+    [
+      'services/tenant-node/src/domain/verbs/x.ts',
+      "import type { CallContext } from '@hybridstore/http';",
+      'may not import @hybridstore/http',
+    ],
     ['services/tenant-node/src/domain/x.ts', "import fastify from 'fastify';", 'may not import npm:fastify'],
     ['services/tenant-node/src/domain/x.ts', "import { readFileSync } from 'node:fs';", 'may not import node:fs'],
     ['services/tenant-node/src/domain/x.ts', 'const now = Date.now();', 'may not reach for the clock'],

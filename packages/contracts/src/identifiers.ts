@@ -13,8 +13,10 @@ export const columnNamePattern = '^[A-Za-z_][A-Za-z0-9_]{0,127}$';
 export const ColumnName = Type.String({ pattern: columnNamePattern });
 
 export const QueryId = Type.String({ pattern: '^q-[0-9a-f]{32}$' });
+export const batchIdPattern = '^[A-Za-z0-9._:-]+$';
+export const batchIdLengthMax = 128;
 /** Chosen by the client; the same id within the log's retention is acknowledged again and applied once. */
-export const BatchId = Type.String({ minLength: 1, maxLength: 128, pattern: '^[A-Za-z0-9._:-]+$' });
+export const BatchId = Type.String({ minLength: 1, maxLength: batchIdLengthMax, pattern: batchIdPattern });
 /** A log sequence number: counts from 1, stays below 2^53. */
 export const Lsn = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 

@@ -65,6 +65,7 @@ export const JoinResponse = Type.Object(
   { pod: Type.String(), epoch: Type.Integer() },
   { $id: 'JoinResponse', additionalProperties: false },
 );
+export type JoinResponse = Static<typeof JoinResponse>;
 
 /** Asks a member whether it acknowledged a batch; it waits for one that is under way. */
 export const FindBatchRequest = Type.Object(
@@ -153,6 +154,7 @@ export const FlushResponse = Type.Object(
   { source_id: SourceId, rows: Type.Integer(), table_version: Type.Integer() },
   { $id: 'FlushResponse', additionalProperties: false },
 );
+export type FlushResponse = Static<typeof FlushResponse>;
 export const InternalCancelled = Type.Object(
   { query_id: QueryId, cancelled: Type.Boolean() },
   { $id: 'InternalCancelled', additionalProperties: false },

@@ -1,7 +1,5 @@
-import { type Access, type Action, matchesPattern, type TokenClaims, tenantOfIssuer } from '@hybridstore/contracts';
-import { HybridStoreError } from '@hybridstore/runtime';
-
-export { matchesPattern };
+import { type Access, type Action, type TokenClaims, tenantOfIssuer } from '@hybridstore/contracts';
+import { assert, HybridStoreError, type TenantCaller } from '@hybridstore/runtime';
 
 /** Who calls, as proved by the token. `service` is the name of a service (`tenant-node` for the nodes of any tenant). */
 export type Caller = { readonly claims: TokenClaims; readonly token: string; readonly service: string | undefined };
@@ -23,7 +21,7 @@ export function callerOf(claims: TokenClaims, token: string): Caller {
   return { claims, token, service: boundTenant === undefined ? subject : 'tenant-node' };
 }
 
-/** Throws `forbidden` unless the caller may use an endpoint at all; the route checks the very source. */
+/** Throws `forbidden` unless the caller may use an endpoint at all; the domain checks the very source. */
 export function requireAccess(caller: Caller, access: Access): void {
   switch (access.kind) {
     case 'public':
@@ -46,24 +44,12 @@ function hasAction(caller: Caller, action: Action): boolean {
   return (caller.claims.permissions ?? []).some((permission) => permission.actions.includes(action));
 }
 
-/** Whether a permission of the token holds the action on that very source; no permission means no. */
-export function maySource(claims: TokenClaims, action: Action, sourceId: string): boolean {
-  return (claims.permissions ?? []).some(
-    (permission) =>
-      permission.actions.includes(action) && permission.sources.some((pattern) => matchesPattern(pattern, sourceId)),
-  );
-}
-
-/** Throws `forbidden` naming source and action. */
-export function requireSource(claims: TokenClaims, action: Action, sourceId: string): void {
-  if (!maySource(claims, action, sourceId))
-    throw forbidden(`the token gives no permission to ${action} source ${sourceId}`, { action, source_id: sourceId });
-}
-
-/** The tenant that the token is for, or `forbidden`: a user without a tenant has no data. */
-export function requireTenant(claims: TokenClaims): string {
-  if (claims.tenant === undefined) throw forbidden('the token belongs to no tenant', { subject: claims.sub });
-  return claims.tenant;
+/** The caller as the value that a domain judges by, or `forbidden`: who has no tenant has no data. */
+export function tenantCallerOf(caller: Caller | undefined): TenantCaller {
+  assert(caller, 'the endpoint needs a token');
+  const { sub, tenant, permissions = [] } = caller.claims;
+  if (tenant === undefined) throw forbidden('the token belongs to no tenant', { subject: sub });
+  return { subject: sub, tenant, permissions, token: caller.token };
 }
 
 function forbidden(message: string, details: Readonly<Record<string, unknown>>): HybridStoreError {

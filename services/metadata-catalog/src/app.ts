@@ -75,7 +75,7 @@ export function createApp(options: AppOptions): App {
   routeCompact(server, { catalog, store, scheduler, compactor });
   routeStatistics(server, catalog);
   routeCommitNotice(server, catalog, metrics);
-  routePutTenant(server, catalog, refreshLoop);
+  routePutTenant(server, { catalog, refreshLoop });
   routeDeleteTenant(server, catalog);
   routePutSource(server, catalog);
   routeGetSource(server, catalog);

@@ -70,14 +70,14 @@ export function createApp(options: AppOptions): App {
     clock,
     logger,
     optimizeMsMax,
+    timeouts,
   });
   const server = createServer({ service: 'operation-node', notReadyReasons: () => [], ...options });
   server.app.addHook('preClose', async () => {
     clock.schedule(drainMsMax, () => registry.endAll(retryLater('unavailable', 'the service is restarting', 1_000)));
   });
-  const parts = { coordinator, timeouts, metrics };
-  routeQuerySql(server, parts);
-  routeQueryDsl(server, parts);
+  routeQuerySql(server, coordinator);
+  routeQueryDsl(server, coordinator);
   routeListQueries(server, registry);
   routeCancelQuery(server, registry);
   return { server, registry, queue };

@@ -6,6 +6,7 @@ import type {
   LogicalPlan,
   SqlQueryRequest,
 } from '@hybridstore/contracts';
+import type { TenantCaller } from '@hybridstore/runtime';
 
 /** On whose behalf, and how long a call may take. `signal` ends it at once. */
 export type QueryCall = {
@@ -52,13 +53,12 @@ export interface ExecutionReporter {
 }
 
 export type QueryOrder = {
-  readonly tenantId: string;
-  readonly subject: string;
-  readonly token: string;
+  readonly caller: TenantCaller;
   readonly requestId: string;
   readonly query: QueryRequest;
   readonly format: ExecuteRequest['format'];
-  readonly timeoutMs: number;
+  /** Milliseconds that the caller leaves for the answer, when it said so. */
+  readonly deadlineMs: number | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
 };

@@ -28,6 +28,8 @@ import { SourceAdded, SourceList, SourceStats, TenantStats } from '../sources.ts
 import { type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
 
 const service = 'tenant-node';
+/** Header of a write that a member hands on to the owner of its batch id. */
+export const memberHeader = 'x-hybridstore-member';
 const sourceParams = Type.Object({ source_id: SourceId }, { additionalProperties: false });
 
 export const tenantNode = {

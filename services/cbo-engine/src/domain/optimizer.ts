@@ -1,13 +1,14 @@
 import type {
   CostEstimate,
+  EstimateResponse,
   LogicalPlan,
   OptimizeResponse,
   PlanAlternative,
   ScanEstimate,
   ScanStatistics,
 } from '@hybridstore/contracts';
-import { checkPlan, listScans, type PlanSchemas, scanPredicates } from '@hybridstore/plan';
-import { inField } from '@hybridstore/runtime';
+import { checkPlan, listScans, type PlanSchemas, printTree, scanPredicates } from '@hybridstore/plan';
+import { inField, requireSource, type TenantCaller } from '@hybridstore/runtime';
 import { estimateCardinalities } from './cardinality.ts';
 import { readTableStatistics } from './column-statistics.ts';
 import { estimateCostMs } from './cost.ts';
@@ -19,8 +20,8 @@ import type { KnownStatistics, StatisticsSource } from './statistics-source.ts';
 /** An alternative has to promise this much before it is preferred: DuckDB orders joins itself, and mostly well. */
 const clearlyBetter = 0.8;
 
-/** A plan to judge, for the tenant whose statistics are read with the token of the user who asks. */
-export type OptimizeInput = { readonly plan: LogicalPlan; readonly tenantId: string; readonly token: string };
+/** A plan to judge, for the tenant of the caller with whose token its statistics are read. */
+export type OptimizeInput = { readonly plan: LogicalPlan; readonly caller: TenantCaller };
 type Candidate = { readonly name: PlanAlternative['name']; readonly plan: LogicalPlan; readonly cost: CostEstimate };
 
 /** Estimates the cost of plans from statistics and past executions, and chooses. It never changes what a plan answers. */
@@ -40,10 +41,10 @@ export class Optimizer {
   }
 
   async optimize(input: OptimizeInput): Promise<OptimizeResponse> {
-    const { plan, tenantId } = input;
+    const { plan, caller } = input;
     const known = await this.#readStatistics(input);
     const shape = shapeOf(plan);
-    const factor = this.#history.factor(tenantId, shape);
+    const factor = this.#history.factor(caller.tenant, shape);
     const written: Candidate = { name: 'as_written', plan, cost: estimateCost(plan, known, factor) };
     const candidates = [written, ...alternativesTo(written, known, factor)].slice(0, this.#plansMax);
     const best = candidates.reduce((a, b) => (b.cost.predicted_ms < a.cost.predicted_ms * clearlyBetter ? b : a));
@@ -56,13 +57,16 @@ export class Optimizer {
     };
   }
 
-  async estimate(input: OptimizeInput): Promise<{ readonly shape: string; readonly cost: CostEstimate }> {
+  async estimate(input: OptimizeInput): Promise<EstimateResponse> {
     const known = await this.#readStatistics(input);
     const shape = shapeOf(input.plan);
-    return { shape, cost: estimateCost(input.plan, known, this.#history.factor(input.tenantId, shape)) };
+    const cost = estimateCost(input.plan, known, this.#history.factor(input.caller.tenant, shape));
+    return { shape, cost, tree: [printTree(input.plan), ...cost.scans.map(describeEstimate)].join('\n') };
   }
 
-  async #readStatistics({ plan, tenantId, token }: OptimizeInput): Promise<KnownStatistics> {
+  async #readStatistics({ plan, caller }: OptimizeInput): Promise<KnownStatistics> {
+    for (const table of plan.tables) requireSource(caller, 'read', table.source);
+    const { tenant: tenantId, token } = caller;
     inField('query_plan', () => checkPlan(plan));
     const schemas: PlanSchemas = await this.#statistics.schemas({
       tenantId,
@@ -72,6 +76,11 @@ export class Optimizer {
     inField('query_plan', () => checkPlan(plan, schemas));
     return this.#statistics.statistics({ tenantId, token, scans: scanPredicates(plan, schemas) });
   }
+}
+
+function describeEstimate(scan: ScanEstimate): string {
+  const files = `${scan.files_matched} of ${scan.files_total} files`;
+  return `-- ${scan.alias}: ${files}, about ${Math.round(scan.rows_estimated)} of ${scan.rows_total} rows`;
 }
 
 function alternativesTo(written: Candidate, known: KnownStatistics, factor: number): Candidate[] {

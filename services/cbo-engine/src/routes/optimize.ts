@@ -1,10 +1,9 @@
 import { cboEngine } from '@hybridstore/contracts';
-import type { Server } from '@hybridstore/http';
+import { type Server, tenantCallerOf } from '@hybridstore/http';
 import type { Optimizer } from '../domain/optimizer.ts';
-import { readOptimizeInput } from './read-optimize-input.ts';
 
 export function routeOptimize(server: Server, optimizer: Optimizer): void {
-  server.route(cboEngine.optimize, async (request, _reply, { caller }) =>
-    optimizer.optimize(readOptimizeInput(request.body.query_plan, caller)),
+  server.route(cboEngine.optimize, ({ body }, _reply, { caller }) =>
+    optimizer.optimize({ plan: body.query_plan, caller: tenantCallerOf(caller) }),
   );
 }

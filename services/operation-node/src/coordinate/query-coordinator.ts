@@ -1,8 +1,16 @@
 import type { Readable } from 'node:stream';
 import type { ExecuteRequest, LogicalPlan, QueryStats } from '@hybridstore/contracts';
-import { type Clock, HybridStoreError, type Logger, retryLater, toHybridStoreError } from '@hybridstore/runtime';
+import {
+  type Clock,
+  createQueryId,
+  HybridStoreError,
+  isHybridStoreError,
+  type Logger,
+  retryLater,
+  toHybridStoreError,
+} from '@hybridstore/runtime';
 import type { Admission, AdmissionQueue } from '../domain/admission-queue.ts';
-import { Deadline } from '../domain/deadline.ts';
+import { Deadline, decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
 import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
 import type {
   Coordinator,
@@ -20,7 +28,6 @@ import type {
   QueryRequest,
 } from '../ports.ts';
 import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
-import { createQueryId } from './query-id.ts';
 
 export type CoordinatorParts = {
   readonly queue: AdmissionQueue;
@@ -34,6 +41,7 @@ export type CoordinatorParts = {
   readonly logger: Logger;
   /** Longest wait for a better plan. */
   readonly optimizeMsMax: number;
+  readonly timeouts: TimeoutBounds;
 };
 
 /** A better plan may cost at most this share of the time that is left. */
@@ -57,9 +65,16 @@ export class QueryCoordinator implements Coordinator {
       return await run.start();
     } catch (error) {
       run.fail(error);
-      throw run.reasonOf(error);
+      const reason = run.reasonOf(error);
+      if (isRejection(reason)) this.#parts.metrics.countRejection();
+      throw reason;
     }
   }
+}
+
+/** Only our own queue says at which place a query would have waited; services behind may be overloaded too. */
+function isRejection(error: unknown): boolean {
+  return isHybridStoreError(error, 'overloaded') && error.details['position'] !== undefined;
 }
 
 type Planned = { readonly parsed: ParsedQuery; readonly optimized: OptimizedQuery | undefined };
@@ -83,18 +98,19 @@ class QueryRun {
   constructor(parts: CoordinatorParts, order: QueryOrder) {
     this.#parts = parts;
     this.#order = order;
-    this.#deadline = new Deadline(parts.clock, order.timeoutMs);
+    const requested = { timeoutSeconds: order.query.request.timeout_seconds, callerDeadlineMs: order.deadlineMs };
+    this.#deadline = new Deadline(parts.clock, decideTimeoutMs(requested, parts.timeouts));
     const leave = () => this.#deadline.end(order.signal.reason);
     order.signal.addEventListener('abort', leave, { once: true });
     this.#stopListening = () => order.signal.removeEventListener('abort', leave);
     this.#query = {
       queryId: createQueryId(),
-      tenantId: order.tenantId,
-      subject: order.subject,
+      tenantId: order.caller.tenant,
+      subject: order.caller.subject,
       text: textOf(order.query),
       startedAtMs: parts.clock.now(),
       startedMs: parts.clock.monotonicMs(),
-      timeoutMs: order.timeoutMs,
+      timeoutMs: this.#deadline.timeoutMs,
       state: 'queued',
       cancel: (reason) => this.#deadline.end(reason),
     };
@@ -110,7 +126,7 @@ class QueryRun {
 
   async #wait(): Promise<void> {
     const { queue, clock, metrics } = this.#parts;
-    this.#admission = await queue.admit(this.#order.tenantId, this.#deadline.signal);
+    this.#admission = await queue.admit(this.#order.caller.tenant, this.#deadline.signal);
     this.#admittedMs = clock.monotonicMs();
     this.#times.queueMs = this.#admittedMs - this.#query.startedMs;
     metrics.observeStage('queue', this.#times.queueMs);
@@ -157,7 +173,7 @@ class QueryRun {
       format: this.#order.format,
       deadline_ms: remainingMs,
     };
-    const answer = await executor.execute(this.#order.tenantId, request, this.#call(remainingMs));
+    const answer = await executor.execute(this.#order.caller.tenant, request, this.#call(remainingMs));
     if (this.#deadline.signal.aborted) answer.body.destroy();
     this.#deadline.signal.throwIfAborted();
     const body = this.#pass(answer.body);
@@ -262,8 +278,8 @@ class QueryRun {
   }
 
   #call(timeoutMs: number): QueryCall {
-    const { token, requestId } = this.#order;
-    return { token, requestId, timeoutMs, signal: this.#deadline.signal };
+    const { caller, requestId } = this.#order;
+    return { token: caller.token, requestId, timeoutMs, signal: this.#deadline.signal };
   }
 }
 

@@ -1,6 +1,5 @@
-import type { RunningQuery, TokenClaims } from '@hybridstore/contracts';
-import type { Clock } from '@hybridstore/runtime';
-import { HybridStoreError } from '@hybridstore/runtime';
+import type { RunningQuery } from '@hybridstore/contracts';
+import { type Clock, HybridStoreError, type TenantCaller } from '@hybridstore/runtime';
 
 export type QueryState = RunningQuery['state'];
 
@@ -41,9 +40,9 @@ export class QueryRegistry {
   }
 
   /** Oldest first: a caller's own queries, for an administrator of the tenant all of them. */
-  list(tenantId: string, viewer: TokenClaims): readonly RunningQuery[] {
+  list(caller: TenantCaller): readonly RunningQuery[] {
     return [...this.#queries.values()]
-      .filter((query) => query.tenantId === tenantId && mayHandle(query, viewer))
+      .filter((query) => query.tenantId === caller.tenant && mayHandle(query, caller))
       .map((query) => this.#describe(query));
   }
 
@@ -53,9 +52,9 @@ export class QueryRegistry {
   }
 
   /** Stops a query. `not_found` for one that is not there or of another tenant, `forbidden` for one of somebody else. */
-  cancel(queryId: string, tenantId: string, caller: TokenClaims): void {
+  cancel(queryId: string, caller: TenantCaller): void {
     const query = this.#queries.get(queryId);
-    if (!query || query.tenantId !== tenantId)
+    if (!query || query.tenantId !== caller.tenant)
       throw new HybridStoreError('not_found', `no query ${queryId} is waiting or running`, { query_id: queryId });
     if (!mayHandle(query, caller))
       throw new HybridStoreError('forbidden', 'only its owner or an administrator of the tenant may stop a query', {
@@ -78,7 +77,7 @@ export class QueryRegistry {
   }
 }
 
-function mayHandle(query: ActiveQuery, claims: TokenClaims): boolean {
-  if (query.subject === claims.sub) return true;
-  return (claims.permissions ?? []).some((permission) => permission.actions.includes('admin'));
+function mayHandle(query: ActiveQuery, caller: TenantCaller): boolean {
+  if (query.subject === caller.subject) return true;
+  return caller.permissions.some((permission) => permission.actions.includes('admin'));
 }

@@ -1,13 +1,10 @@
 import { operationNode } from '@hybridstore/contracts';
-import { requireTenant, type Server } from '@hybridstore/http';
-import { assert } from '@hybridstore/runtime';
+import { type Server, tenantCallerOf } from '@hybridstore/http';
 import type { QueryRegistry } from '../domain/query-registry.ts';
 
 export function routeCancelQuery(server: Server, registry: QueryRegistry): void {
-  server.route(operationNode.cancelQuery, (request, _reply, { caller }) => {
-    assert(caller, 'the endpoint needs a token');
-    const { query_id: queryId } = request.params;
-    registry.cancel(queryId, requireTenant(caller.claims), caller.claims);
-    return { query_id: queryId, cancelled: true };
+  server.route(operationNode.cancelQuery, ({ params }, _reply, { caller }) => {
+    registry.cancel(params.query_id, tenantCallerOf(caller));
+    return { query_id: params.query_id, cancelled: true };
   });
 }

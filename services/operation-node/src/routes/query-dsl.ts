@@ -1,9 +1,10 @@
 import { operationNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
-import { answerQuery, type QueryRouteParts } from './answer-query.ts';
+import type { Coordinator } from '../ports.ts';
+import { answerQuery } from './answer-query.ts';
 
-export function routeQueryDsl(server: Server, parts: QueryRouteParts): void {
+export function routeQueryDsl(server: Server, coordinator: Coordinator): void {
   server.route(operationNode.queryDsl, (request, reply, context) =>
-    answerQuery(parts, { kind: 'dsl', request: request.body }, request, reply, context),
+    answerQuery(coordinator, { kind: 'dsl', request: request.body }, request, reply, context),
   );
 }

@@ -18,11 +18,11 @@ import {
   printTree,
   stepsOfLevel,
 } from '@hybridstore/plan';
-import { HybridStoreError, inField, LruCache } from '@hybridstore/runtime';
+import { HybridStoreError, inField, LruCache, requireSource, type TenantCaller } from '@hybridstore/runtime';
 import type { ParseOutcome, SqlParser } from '@hybridstore/sql';
 import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
 import { compileDsl } from '@hybridstore/sql/dsl';
-import type { SchemaCaller, SchemaSource, Schemas } from './schema-source.ts';
+import type { SchemaSource, Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
   readonly dialect: Dialect;
@@ -40,7 +40,7 @@ export type InterpreterParts = {
   readonly schemas: SchemaSource;
 };
 
-export type Call = { readonly caller: SchemaCaller; readonly signal: AbortSignal };
+export type Call = { readonly caller: TenantCaller; readonly signal: AbortSignal };
 
 /** Texts and DSL queries to plans, and plans to better plans. Runs nothing. */
 export class Interpreter {
@@ -59,6 +59,7 @@ export class Interpreter {
       this.#parse({ text: request.query, dialect, values }, schemas, call.signal),
     );
     const plan = cached ? withValues(outcome, values) : outcome.plan;
+    requireOwnSources(call, plan);
     return {
       ...describePlan(plan, 'sql', outcome.functions),
       dialect,
@@ -74,6 +75,7 @@ export class Interpreter {
         this.#improve(compileDsl(request.query, schemas.byId, { depthMax: dslDepthMax, isLenient: !isDslValidated })),
       ),
     );
+    requireOwnSources(call, plan);
     return {
       ...describePlan(plan, 'dsl', functionsCalled(plan.query)),
       dialect: null,
@@ -84,6 +86,7 @@ export class Interpreter {
 
   /** A plan that no parser made is refused before anything is done with it. */
   async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
+    requireOwnSources(call, request.parsed_query);
     const level = request.optimization_level ?? 'basic';
     const result = await this.#withSchemas(call, async (schemas) =>
       inField('parsed_query', () => {
@@ -134,6 +137,11 @@ export class Interpreter {
   #allowed(steps: readonly OptimizationStep[]): readonly OptimizationStep[] {
     return steps.filter((step) => this.#parts.settings.steps.has(step));
   }
+}
+
+/** The catalog shows readable sources only; the rule is checked again where a plan is taken or given. */
+function requireOwnSources({ caller }: Call, plan: LogicalPlan): void {
+  for (const { source } of plan.tables) requireSource(caller, 'read', source);
 }
 
 type Statement = { readonly text: string; readonly dialect: Dialect; readonly values: ParameterValues };

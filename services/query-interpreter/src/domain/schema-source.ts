@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { CatalogSource, TokenClaims } from '@hybridstore/contracts';
+import type { CatalogSource } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { type Clock, LruCache, SingleFlight } from '@hybridstore/runtime';
+import { type Clock, LruCache, SingleFlight, type TenantCaller } from '@hybridstore/runtime';
 import type { CatalogPort } from './ports.ts';
 
 /** Schemas that a caller may read, with a name of exactly this state of them. */
@@ -27,15 +27,15 @@ export class SchemaSource {
     this.#clock = clock;
   }
 
-  async schemas(caller: SchemaCaller): Promise<Schemas> {
-    const held = this.#held.get(callerKey(caller.claims));
+  async schemas(caller: TenantCaller): Promise<Schemas> {
+    const held = this.#held.get(callerKey(caller));
     if (held && this.#age(held) < schemaAgeMsMax) return held;
     return this.#read(caller, false);
   }
 
   /** Newer schemas than `seen`, or undefined when there are none to be had now. */
-  async newerThan(seen: Schemas, caller: SchemaCaller): Promise<Schemas | undefined> {
-    const held = this.#held.get(callerKey(caller.claims));
+  async newerThan(seen: Schemas, caller: TenantCaller): Promise<Schemas | undefined> {
+    const held = this.#held.get(callerKey(caller));
     if (held?.isRefreshed && this.#age(held) < refreshPauseMs) return held.version === seen.version ? undefined : held;
     const fresh = await this.#read(caller, true);
     return fresh.version === seen.version ? undefined : fresh;
@@ -45,8 +45,8 @@ export class SchemaSource {
     return this.#clock.monotonicMs() - held.readAtMs;
   }
 
-  #read(caller: SchemaCaller, refresh: boolean): Promise<Held> {
-    const key = callerKey(caller.claims);
+  #read(caller: TenantCaller, refresh: boolean): Promise<Held> {
+    const key = callerKey(caller);
     return this.#flights.run(`${refresh} ${key}`, async () => {
       const sources = await this.#catalog.sources(caller.token, { refresh });
       const held = { ...describe(sources), readAtMs: this.#clock.monotonicMs(), isRefreshed: refresh };
@@ -56,10 +56,8 @@ export class SchemaSource {
   }
 }
 
-export type SchemaCaller = { readonly claims: TokenClaims; readonly token: string };
-
-function callerKey(claims: TokenClaims): string {
-  return JSON.stringify([claims.tenant, claims.permissions]);
+function callerKey({ tenant, permissions }: TenantCaller): string {
+  return JSON.stringify([tenant, permissions]);
 }
 
 function describe(sources: readonly CatalogSource[]): Schemas {

@@ -1,13 +1,9 @@
 import { queryInterpreter } from '@hybridstore/contracts';
-import type { Server } from '@hybridstore/http';
+import { type Server, tenantCallerOf } from '@hybridstore/http';
 import type { Interpreter } from '../domain/interpreter.ts';
-import { readCall, requireReadable } from './read-call.ts';
 
 export function routeParseDsl(server: Server, interpreter: Interpreter): void {
-  server.route(queryInterpreter.parseDsl, async (request, _reply, context) => {
-    const call = readCall(context);
-    const answer = await interpreter.parseDsl(request.body, call);
-    requireReadable(call, answer.tables);
-    return answer;
-  });
+  server.route(queryInterpreter.parseDsl, ({ body }, _reply, { caller, signal }) =>
+    interpreter.parseDsl(body, { caller: tenantCallerOf(caller), signal }),
+  );
 }

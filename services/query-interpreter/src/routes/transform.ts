@@ -1,16 +1,9 @@
 import { queryInterpreter } from '@hybridstore/contracts';
-import type { Server } from '@hybridstore/http';
+import { type Server, tenantCallerOf } from '@hybridstore/http';
 import type { Interpreter } from '../domain/interpreter.ts';
-import { readCall, requireReadable } from './read-call.ts';
 
 export function routeTransform(server: Server, interpreter: Interpreter): void {
-  server.route(queryInterpreter.transform, async (request, _reply, context) => {
-    const call = readCall(context);
-    const body = request.body;
-    requireReadable(
-      call,
-      body.parsed_query.tables.map((table) => table.source),
-    );
-    return interpreter.transform(body, call);
-  });
+  server.route(queryInterpreter.transform, ({ body }, _reply, { caller, signal }) =>
+    interpreter.transform(body, { caller: tenantCallerOf(caller), signal }),
+  );
 }

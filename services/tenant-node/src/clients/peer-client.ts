@@ -1,4 +1,4 @@
-import { FreshHeader, type Member, tenantNode } from '@hybridstore/contracts';
+import { FreshHeader, type Member, memberHeader, tenantNode } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
@@ -35,7 +35,7 @@ export class PeerClient implements MemberCalls, BatchCalls {
     const answer = await this.#client.call(owner.url, tenantNode.write, {
       token: userToken,
       body: { source_id: batch.sourceId, records: batch.records, batch_id: batch.batchId },
-      headers: { 'x-hybridstore-member': '1' },
+      headers: { [memberHeader]: '1' },
       timeoutMs: forwardMsMax,
     });
     return { lsn: answer.lsn, accepted: answer.accepted, durable: answer.durable, duplicate: answer.duplicate };

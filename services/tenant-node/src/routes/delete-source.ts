@@ -1,13 +1,13 @@
 import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
-import { requireOwnTenant } from './own-tenant.ts';
+import { deleteSource } from '../domain/verbs/delete-source.ts';
+import { callOf } from './call-of.ts';
 
-/** `DELETE /internal/sources/:source_id`: drops a source; one that does not exist is gone already. */
+/** `DELETE /internal/sources/:source_id`: drops a source. */
 export function routeDeleteSource(server: Server, node: TenantNode): void {
-  server.route(tenantNode.deleteSource, async (request, _reply, context) => {
-    requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params;
-    return { source_id, deleted: await node.engine.deleteSource(source_id) };
-  });
+  server.route(tenantNode.deleteSource, async ({ params }, _reply, context) => ({
+    source_id: params.source_id,
+    deleted: await deleteSource(node, callOf(context), params.source_id),
+  }));
 }

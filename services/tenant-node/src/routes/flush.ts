@@ -1,14 +1,12 @@
 import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
-import { requireOwnTenant } from './own-tenant.ts';
+import { flushSource } from '../domain/verbs/flush-source.ts';
+import { callOf } from './call-of.ts';
 
 /** `POST /internal/tables/:source_id/flush`: commits what this node has acknowledged. */
 export function routeFlush(server: Server, node: TenantNode): void {
-  server.route(tenantNode.flush, async (request, _reply, context) => {
-    requireOwnTenant(context, node.tenantId);
-    const { source_id } = request.params;
-    const { rows, tableVersion } = await node.engine.flush(source_id);
-    return { source_id, rows, table_version: tableVersion };
-  });
+  server.route(tenantNode.flush, (request, _reply, context) =>
+    flushSource(node, callOf(context), request.params.source_id),
+  );
 }

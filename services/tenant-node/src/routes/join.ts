@@ -1,12 +1,10 @@
 import { tenantNode } from '@hybridstore/contracts';
 import type { Server } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
-import { requireOwnTenant } from './own-tenant.ts';
+import { receiveMember } from '../domain/verbs/receive-member.ts';
+import { callOf } from './call-of.ts';
 
 /** `POST /internal/members/join`: answered also while this node is itself joining. */
 export function routeJoin(server: Server, node: TenantNode): void {
-  server.route(tenantNode.join, (request, _reply, context) => {
-    requireOwnTenant(context, node.tenantId);
-    return { pod: node.pod, epoch: node.members.receive(request.body) };
-  });
+  server.route(tenantNode.join, (request, _reply, context) => receiveMember(node, callOf(context), request.body));
 }

@@ -1,22 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { CallContext } from '@hybridstore/http';
 import { type ErrorDetails, HybridStoreError, toHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply } from 'fastify';
 import type { RunningQuery } from '../domain/query-runner.ts';
 
-const statementMsMax = 3_600_000;
 const streamBytesAhead = 512 * 1024;
-
-export function createQueryId(): string {
-  return `q-${randomBytes(16).toString('hex')}`;
-}
-
-/** Milliseconds that a query may take: what the request says, within what the caller waits. */
-export function deadlineOf(timeoutSeconds: number | undefined, context: CallContext): number {
-  const wanted = timeoutSeconds === undefined ? statementMsMax : Math.max(1, Math.round(timeoutSeconds * 1_000));
-  return Math.min(wanted, context.deadlineMs ?? statementMsMax);
-}
 
 /** One JSON object with the rows under `field`; sent when the last row is there, so that a failure still has its status. */
 export async function sendWhole(

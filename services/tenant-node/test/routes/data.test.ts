@@ -404,7 +404,7 @@ describe('a tenant node', () => {
       assert.equal(again.body.cancelled, false);
     });
 
-    it('tells of a failure under way as its last line', async () => {
+    it('reports a failure under way as its last line', async () => {
       const failing = finishPlan({
         kind: 'query',
         body: {

@@ -1,0 +1,23 @@
+import type { AggregateRequest } from '@hybridstore/contracts';
+import { compileAggregate } from '@hybridstore/sql/dsl';
+import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
+import type { TenantNode } from '../node.ts';
+import type { RunningQuery } from '../query-runner.ts';
+
+export type AggregateInput = { readonly queryId: string; readonly request: AggregateRequest };
+
+/** Groups of one source, as a query whose rows are arrays in the order of its columns. */
+export async function aggregate(node: TenantNode, call: Call, input: AggregateInput): Promise<RunningQuery> {
+  const { queryId, request } = input;
+  requireOwnSources(node, call, 'read', [request.source_id]);
+  const schemas = await node.queries.schemas([request.source_id]);
+  return node.queries.start({
+    queryId,
+    plan: compileAggregate(request, schemas),
+    consistency: request.consistency ?? 'strict',
+    shape: 'array',
+    separator: ',',
+    deadlineMs: deadlineOf(request.timeout_seconds, call),
+    signal: call.signal,
+  });
+}

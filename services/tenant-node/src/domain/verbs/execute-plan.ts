@@ -1,0 +1,23 @@
+import type { ExecuteRequest } from '@hybridstore/contracts';
+import { type Call, requireOwnSources } from '../call.ts';
+import type { TenantNode } from '../node.ts';
+import type { RunningQuery } from '../query-runner.ts';
+
+/** Runs a plan for the user whose token the call carries: rows as arrays, or one object a line. */
+export async function executePlan(node: TenantNode, call: Call, request: ExecuteRequest): Promise<RunningQuery> {
+  // Checked against the scans by `checkPlan`, so the list can be trusted once the query starts.
+  const sourceIds = request.plan.tables.map((table) => table.source);
+  requireOwnSources(node, call, 'read', sourceIds);
+  const isStream = request.format === 'rows_ndjson';
+  return node.queries.start({
+    queryId: request.query_id,
+    plan: request.plan,
+    consistency: request.consistency,
+    shape: isStream ? 'object' : 'array',
+    separator: isStream ? '\n' : ',',
+    deadlineMs: Math.min(request.deadline_ms, call.deadlineMs ?? request.deadline_ms),
+    signal: call.signal,
+    ...(request.result_rows_max === undefined ? {} : { rowsMax: request.result_rows_max }),
+    ...(request.result_bytes_max === undefined ? {} : { bytesMax: request.result_bytes_max }),
+  });
+}

@@ -1,0 +1,31 @@
+import type { SearchRequest } from '@hybridstore/contracts';
+import { compileSearch } from '@hybridstore/sql/dsl';
+import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
+import type { TenantNode } from '../node.ts';
+import type { RunningQuery } from '../query-runner.ts';
+
+export type SearchInput = {
+  readonly queryId: string;
+  readonly request: SearchRequest;
+  /** What stands between two rows of the answer. */
+  readonly separator: ',' | '\n';
+};
+
+/** Records of one or several sources, as a query whose rows are `{source_id, fields}`. */
+export async function search(node: TenantNode, call: Call, input: SearchInput): Promise<RunningQuery> {
+  const { queryId, request, separator } = input;
+  const sourceIds = [
+    ...new Set([...(request.source_ids ?? []), ...(request.source_id === undefined ? [] : [request.source_id])]),
+  ];
+  requireOwnSources(node, call, 'read', sourceIds);
+  const schemas = await node.queries.schemas(sourceIds);
+  return node.queries.start({
+    queryId,
+    plan: compileSearch(request, schemas),
+    consistency: request.consistency ?? 'strict',
+    shape: 'object',
+    separator,
+    deadlineMs: deadlineOf(request.timeout_seconds, call),
+    signal: call.signal,
+  });
+}
