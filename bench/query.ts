@@ -84,7 +84,7 @@ export async function query(): Promise<Report> {
     ];
     for (const { resource, object } of objects) await platform.kube.apply(resource, object, { fieldManager: 'bench' });
     await waitForReady(platform.kube, objects, 60_000);
-    const { gateway } = platform.endpoints;
+    const { gateway } = platform.addresses;
     const { access_token: token } = await client.call(gateway, authGateway.login, {
       body: { ...platform.administrator, tenant_id: 'default/bench' },
     });

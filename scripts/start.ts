@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HybridStoreError } from '@hybridstore/runtime';
+import { writeAddresses } from './start/addresses-file.ts';
 import { isUsageError, parseArguments, usage } from './start/arguments.ts';
-import { writeEndpoints } from './start/endpoints-file.ts';
 import { lockFolder, requireFreeFolder } from './start/folder-lock.ts';
 import { hostPorts, requireFreePorts } from './start/host-ports.ts';
 import { readJwtSecret } from './start/jwt-secret.ts';
@@ -43,20 +43,20 @@ async function takeFolderAndPorts(folder: string, portOffset: number): Promise<v
 async function startPlatform(options: PlatformOptions): Promise<LocalPlatform> {
   // Loaded only now: a refusal should not wait for all of the platform's code.
   const { LocalPlatform } = await import('./start/platform.ts');
-  const { describeEndpoints, readAdministrator } = await import('./start/publish.ts');
+  const { describeAddresses, readAdministrator } = await import('./start/publish.ts');
   const { runExample } = await import('./start/example.ts');
   const platform = await LocalPlatform.open(options);
   // From here on processes run that must not outlive this one.
   stopOnSignals(() => platform.stop());
   try {
     await platform.start(options);
-    const endpoints = await describeEndpoints(platform.embedded, options);
+    const addresses = await describeAddresses(platform.embedded, options);
     if (!options.isEmpty) {
       say('\n');
       const credentials = await readAdministrator(platform.embedded.kube);
-      await runExample({ gateway: endpoints.gateway, credentials }, say);
+      await runExample({ gateway: addresses.gateway, credentials }, say);
     }
-    say(`\nready  gateway ${endpoints.gateway}  endpoints ${await writeEndpoints(options.folder, endpoints)}\n`);
+    say(`\nready  gateway ${addresses.gateway}  endpoints ${await writeAddresses(options.folder, addresses)}\n`);
     return platform;
   } catch (error) {
     await platform.stop();

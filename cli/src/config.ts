@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { type PlatformAddresses, platformAddressesFile } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { readJsonFile } from './read-json-file.ts';
 
@@ -14,19 +15,10 @@ export type GlobalFlags = {
   readonly passwordFile?: string;
 };
 
-/** Written by `npm start` into its data folder when everything is up. */
-export type Endpoints = {
-  readonly gateway: string;
-  readonly services: Readonly<Record<string, string>>;
-  readonly tenants: Readonly<Record<string, { readonly url: string; readonly nodes: readonly string[] }>>;
-  readonly kubeconfig: string;
-  readonly admin_credentials: string;
-};
-
 export type Settings = {
   readonly flags: GlobalFlags;
   readonly kubeconfig: string | undefined;
-  readonly endpoints: Endpoints | undefined;
+  readonly addresses: PlatformAddresses | undefined;
   readonly gateway: string | undefined;
   readonly tenant: string | undefined;
   readonly token: string | undefined;
@@ -45,27 +37,27 @@ const systemNamespaceDefault = 'hybridstore-system';
 export function readSettings(flags: GlobalFlags, variables: Readonly<NodeJS.ProcessEnv>): Settings {
   const kubeconfig = flags.kubeconfig ?? (flags.dataDir === undefined ? variables['KUBECONFIG'] : undefined);
   const dataDir = resolve(flags.dataDir ?? variables['HYBRIDSTORE_DATA_DIR'] ?? dataDirDefault);
-  const endpoints = kubeconfig === undefined || kubeconfig === '' ? readEndpoints(dataDir) : undefined;
+  const addresses = kubeconfig === undefined || kubeconfig === '' ? readAddresses(dataDir) : undefined;
   return {
     flags,
-    kubeconfig: kubeconfig || endpoints?.kubeconfig,
-    endpoints,
-    gateway: flags.gateway ?? variables['HYBRIDSTORE_GATEWAY'] ?? endpoints?.gateway,
-    tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'] ?? onlyTenant(endpoints),
+    kubeconfig: kubeconfig || addresses?.kubeconfig,
+    addresses,
+    gateway: flags.gateway ?? variables['HYBRIDSTORE_GATEWAY'] ?? addresses?.gateway,
+    tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'] ?? onlyTenant(addresses),
     token: flags.token ?? variables['HYBRIDSTORE_TOKEN'],
-    credentialsFile: endpoints?.admin_credentials,
+    credentialsFile: addresses?.admin_credentials,
     systemNamespace: variables['HYBRIDSTORE_NAMESPACE'] ?? systemNamespaceDefault,
   };
 }
 
-function readEndpoints(dataDir: string): Endpoints | undefined {
-  const path = join(dataDir, 'endpoints.json');
+function readAddresses(dataDir: string): PlatformAddresses | undefined {
+  const path = join(dataDir, platformAddressesFile);
   if (!existsSync(path)) return undefined;
-  return readJsonFile(path, 'what npm start writes there') as Endpoints;
+  return readJsonFile(path, 'what npm start writes there') as PlatformAddresses;
 }
 
-function onlyTenant(endpoints: Endpoints | undefined): string | undefined {
-  const tenants = Object.keys(endpoints?.tenants ?? {});
+function onlyTenant(addresses: PlatformAddresses | undefined): string | undefined {
+  const tenants = Object.keys(addresses?.tenants ?? {});
   return tenants.length === 1 ? tenants[0] : undefined;
 }
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import type { KubeObject, Resource, Stored } from '@hybridstore/controller-runtime';
 import { done, getOrNothing, statefulSets } from '@hybridstore/controller-runtime';
 import { collectionOf } from '@hybridstore/embedded-kubernetes';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { isHybridStoreError, isRecord } from '@hybridstore/runtime';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
 import { finalizer } from '../src/resources/finalizer.ts';
 import { tenantLabel } from '../src/resources/labels.ts';
@@ -279,7 +279,7 @@ describe('an object that slipped past its definition', () => {
 type Path = readonly (string | number)[];
 
 function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** Every field at every depth, inner ones before what they hold. */

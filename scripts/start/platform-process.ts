@@ -3,8 +3,8 @@ import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { type PlatformAddresses, platformAddressesFile } from '@hybridstore/contracts';
 import { connectKube, type Kube } from '@hybridstore/controller-runtime';
-import type { Endpoints } from './endpoints-file.ts';
 
 const startScript = fileURLToPath(new URL('../start.ts', import.meta.url));
 const startMsMax = 120_000;
@@ -27,23 +27,24 @@ export class PlatformProcess {
     process.once('exit', () => this.kill());
   }
 
-  get endpoints(): Endpoints {
-    return JSON.parse(readFileSync(join(this.dataDir, 'endpoints.json'), 'utf8')) as Endpoints;
+  get addresses(): PlatformAddresses {
+    // Written by this very program.
+    return JSON.parse(readFileSync(join(this.dataDir, platformAddressesFile), 'utf8')) as PlatformAddresses;
   }
 
   get administrator(): { readonly username: string; readonly password: string } {
-    return JSON.parse(readFileSync(this.endpoints.admin_credentials, 'utf8')) as { username: string; password: string };
+    return JSON.parse(readFileSync(this.addresses.admin_credentials, 'utf8')) as { username: string; password: string };
   }
 
   get kube(): Kube {
-    this.#kube ??= connectKube({ fieldManager: 'hybridstore-start', kubeconfig: this.endpoints.kubeconfig });
+    this.#kube ??= connectKube({ fieldManager: 'hybridstore-start', kubeconfig: this.addresses.kubeconfig });
     return this.#kube;
   }
 
   /** Resolves when endpoints.json is there. What the platform printed is part of the error when it is not. */
   async start(): Promise<void> {
     this.#kube = undefined;
-    const ready = join(this.dataDir, 'endpoints.json');
+    const ready = join(this.dataDir, platformAddressesFile);
     rmSync(ready, { force: true });
     const log = openSync(join(this.#folder, 'start.log'), 'a');
     const child = spawn(process.execPath, this.#arguments, { stdio: ['ignore', log, log] });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { services } from '@hybridstore/contracts';
+import { platformAddressesFile, services } from '@hybridstore/contracts';
 import { configMaps, type Kube, namespaces } from '@hybridstore/controller-runtime';
 import { EmbeddedPlatform, startHttpFront, writeKubeConfig } from '@hybridstore/embedded-kubernetes';
 import { createServer, HttpClient } from '@hybridstore/http';
@@ -55,7 +55,7 @@ export class LocalPlatform {
 
   /** Opens the folder. Nothing runs yet; from here on the caller must `stop` what it got. */
   static async open({ root, folder, isWatching }: PlatformOptions): Promise<LocalPlatform> {
-    rmSync(join(folder, 'endpoints.json'), { force: true });
+    rmSync(join(folder, platformAddressesFile), { force: true });
     mkdirSync(join(folder, 'run'), { recursive: true });
     const embedded = await EmbeddedPlatform.open({
       folder,

@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { services } from '@hybridstore/contracts';
+import { type PlatformAddresses, services } from '@hybridstore/contracts';
 import { type Kube, listAll, secrets } from '@hybridstore/controller-runtime';
 import type { EmbeddedPlatform } from '@hybridstore/embedded-kubernetes';
 import { sharedServiceNames, tenants } from '@hybridstore/operator';
-import type { Endpoints } from './endpoints-file.ts';
 import { writePrivateJson } from './private-file.ts';
 import { systemNamespace } from './settings.ts';
 
@@ -17,16 +16,16 @@ export async function readAdministrator(kube: Kube): Promise<Administrator> {
 }
 
 /** Where everything is, for the command line, for scripts and for tests; writes the administrator's credentials beside it. */
-export async function describeEndpoints(
+export async function describeAddresses(
   platform: EmbeddedPlatform,
   { folder, portOffset }: { readonly folder: string; readonly portOffset: number },
-): Promise<Endpoints> {
+): Promise<PlatformAddresses> {
   const url = (port: number) => `http://127.0.0.1:${port + portOffset}`;
   const credentials = join(folder, 'admin.json');
   const administrator = await readAdministrator(platform.kube);
   await writePrivateJson(credentials, administrator);
   const { items } = await listAll(platform.kube, tenants);
-  const endpoints = items.map(({ metadata }) => {
+  const tenantAddresses = items.map(({ metadata }) => {
     const nodes = platform.controllers
       .addressesOf(metadata.namespace ?? 'default', `hs-${metadata.name}`)
       .map((host) => `http://${host}:${services['tenant-node']}`);
@@ -37,7 +36,7 @@ export async function describeEndpoints(
     services: Object.fromEntries(
       [...sharedServiceNames, 'operator' as const].map((name) => [name, url(services[name])]),
     ),
-    tenants: Object.fromEntries(endpoints),
+    tenants: Object.fromEntries(tenantAddresses),
     kubeconfig: join(folder, 'kubeconfig'),
     admin_credentials: credentials,
   };

@@ -17,7 +17,7 @@ export async function startEmbeddedPlatform(): Promise<Platform> {
     },
     dataDir: run.dataDir,
     get gateway() {
-      return run.endpoints.gateway;
+      return run.addresses.gateway;
     },
     get admin() {
       return run.administrator;

@@ -19,6 +19,7 @@ export * from './optimize.ts';
 export * from './parse.ts';
 export * from './permission-cover.ts';
 export * from './plan/index.ts';
+export * from './platform-addresses.ts';
 export * from './query.ts';
 export * from './resources/index.ts';
 export * from './source-schema.ts';

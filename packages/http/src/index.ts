@@ -1,4 +1,5 @@
 export * from './authorize.ts';
+export * from './catalog-client.ts';
 export * from './client.ts';
 export * from './hosts-file.ts';
 export * from './openapi.ts';
@@ -7,4 +8,5 @@ export * from './revocation-watch.ts';
 export * from './server.ts';
 export * from './service-process.ts';
 export * from './tokens.ts';
+export * from './transport-failure.ts';
 export * from './validation.ts';

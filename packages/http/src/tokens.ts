@@ -1,7 +1,15 @@
 import { hash, type KeyObject, randomUUID } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { type Jwks, Jwks as JwksSchema, TokenClaims, tenantOfIssuer, tokenAudience } from '@hybridstore/contracts';
-import { type Clock, HybridStoreError, issuerOf, LruCache, publicKeyOf, type SigningKey } from '@hybridstore/runtime';
+import {
+  type Clock,
+  HybridStoreError,
+  isRecord,
+  issuerOf,
+  LruCache,
+  publicKeyOf,
+  type SigningKey,
+} from '@hybridstore/runtime';
 import jsonwebtoken from 'jsonwebtoken';
 import { compileValidator } from './validation.ts';
 
@@ -124,7 +132,7 @@ function isCanonicalBase64Url(part: string): boolean {
 function parsePart(part: string): Readonly<Record<string, unknown>> {
   try {
     const parsed: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return { ...parsed };
+    if (isRecord(parsed)) return { ...parsed };
   } catch (cause) {
     throw refused('token holds no JSON', cause);
   }

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type Role, roles, type ServiceName, services, tenantIdPattern } from '@hybridstore/contracts';
-import { type Environment, HybridStoreError, wrongVariable } from '@hybridstore/runtime';
+import {
+  type Environment,
+  HybridStoreError,
+  readTenantUrlTemplate,
+  tenantUrl,
+  wrongVariable,
+} from '@hybridstore/runtime';
 import { passwordCharactersMin, type RegistrationGrant } from './domain/accounts.ts';
 import { type LegacyUser, parseLegacyUsers } from './domain/legacy-users.ts';
 import { tokenHoursMax } from './domain/revocation-list.ts';
@@ -97,10 +103,8 @@ function readAddresses(environment: Environment): UpstreamAddresses {
 }
 
 function readTemplate(environment: Environment): string {
-  const variable = 'TENANT_URL_TEMPLATE';
-  const template = environment.text(variable, 'http://hs-{name}.{namespace}.svc:8000').replace(/\/$/, '');
-  if (!template.includes('{name}')) throw wrongVariable(variable, 'a URL with {name}', template);
-  requireHttp(variable, template.replaceAll('{name}', 'name').replaceAll('{namespace}', 'namespace'));
+  const template = readTenantUrlTemplate(environment);
+  requireHttp('TENANT_URL_TEMPLATE', tenantUrl(template, 'namespace/name'));
   return template;
 }
 

@@ -1,14 +1,15 @@
-import { createServiceProcess, listen, runMain } from '@hybridstore/http';
+import { CatalogClient, createServiceProcess, listen, runMain } from '@hybridstore/http';
 import { createApp } from './app.ts';
-import { HttpCatalog } from './clients/http-catalog.ts';
 import { readConfig } from './config.ts';
 
 const port = 8082;
+/** A query waits for its cost at most this long; its caller goes on with the plan as written. */
+const catalogMsMax = 2_000;
 
 runMain('cbo-engine', async () => {
   const service = createServiceProcess('cbo-engine', process.env);
   const config = readConfig(service.environment);
-  const catalog = new HttpCatalog(service.client, config.catalogUrl);
+  const catalog = new CatalogClient({ client: service.client, url: config.catalogUrl, answerMsMax: catalogMsMax });
   const app = createApp({ ...service, config, catalog });
   await listen(service, app.server, port, []);
 });

@@ -1,4 +1,4 @@
-import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import { type Environment, readTenantUrlTemplate, wrongVariable } from '@hybridstore/runtime';
 import type { CompactionDefaults } from './domain/compaction-policy.ts';
 
 export type CatalogConfig = {
@@ -16,7 +16,7 @@ export type CatalogConfig = {
 export function readConfig(environment: Environment): CatalogConfig {
   return {
     dataPath: environment.text('DATA_PATH', './data'),
-    tenantUrlTemplate: readTemplate(environment),
+    tenantUrlTemplate: readTenantUrlTemplate(environment),
     compaction: readCompaction(environment),
     compactionMsMax: 1_000 * environment.integer('COMPACTION_TIMEOUT_SECONDS', { fallback: 900, min: 1, max: 86_400 }),
     compactionsConcurrentMax: environment.integer('COMPACTIONS_CONCURRENT_MAX', { fallback: 4, min: 1, max: 256 }),
@@ -24,16 +24,6 @@ export function readConfig(environment: Environment): CatalogConfig {
     refreshIntervalMs: 1_000 * environment.integer('REFRESH_INTERVAL_SECONDS', { fallback: 60, min: 1, max: 86_400 }),
     indexCellsMax: environment.integer('INDEX_CELLS_MAX', { fallback: 1_000_000, min: 1_000, max: 100_000_000 }),
   };
-}
-
-function readTemplate(environment: Environment): string {
-  const name = 'TENANT_URL_TEMPLATE';
-  const template = environment.text(name, 'http://hs-{name}.{namespace}.svc:8000').replace(/\/$/, '');
-  const isWhole = template.includes('{name}') && template.includes('{namespace}');
-  const example = template.replaceAll('{name}', 'name').replaceAll('{namespace}', 'namespace');
-  if (!isWhole || !/^https?:$/.test(URL.parse(example)?.protocol ?? ''))
-    throw wrongVariable(name, 'a http URL with {name} and {namespace}', template);
-  return template;
 }
 
 function readCompaction(environment: Environment): CompactionDefaults {

@@ -1,6 +1,7 @@
 import {
   createServer,
   type HttpClient,
+  isTransportFailure,
   type Server,
   type ServiceIdentity,
   type TokenVerifier,
@@ -22,7 +23,6 @@ import type { OperationConfig } from './config.ts';
 import { QueryCoordinator } from './coordinate/query-coordinator.ts';
 import { AdmissionQueue } from './domain/admission-queue.ts';
 import { QueryRegistry } from './domain/query-registry.ts';
-import { isTransportFailure } from './domain/transport-failure.ts';
 import { createQueryMetrics } from './metrics.ts';
 import { routeCancelQuery } from './routes/cancel-query.ts';
 import { routeListQueries } from './routes/list-queries.ts';

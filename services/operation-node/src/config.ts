@@ -1,4 +1,4 @@
-import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import { type Environment, readTenantUrlTemplate, wrongVariable } from '@hybridstore/runtime';
 import type { AdmissionBounds } from './domain/admission-queue.ts';
 import type { TimeoutBounds } from './domain/deadline.ts';
 
@@ -20,22 +20,12 @@ export function readConfig(environment: Environment): OperationConfig {
   return {
     interpreterUrl: environment.url('QUERY_INTERPRETER_URL', 'http://query-interpreter:8085'),
     optimizerUrl: environment.url('CBO_ENGINE_URL', 'http://cbo-engine:8082'),
-    tenantUrlTemplate: readTemplate(environment),
+    tenantUrlTemplate: readTenantUrlTemplate(environment),
     admission: readAdmission(environment),
     timeouts: readTimeouts(environment),
     optimizeMsMax: environment.integer('OPTIMIZE_TIMEOUT_MS', { fallback: 1_000, min: 1, max: 60_000 }),
     movedVariables: readScaling(environment),
   };
-}
-
-function readTemplate(environment: Environment): string {
-  const name = 'TENANT_URL_TEMPLATE';
-  const template = environment.text(name, 'http://hs-{name}.{namespace}.svc:8000').replace(/\/$/, '');
-  const isWhole = template.includes('{name}') && template.includes('{namespace}');
-  const example = template.replaceAll('{name}', 'name').replaceAll('{namespace}', 'namespace');
-  if (!isWhole || !/^https?:$/.test(URL.parse(example)?.protocol ?? ''))
-    throw wrongVariable(name, 'a http URL with {name} and {namespace}', template);
-  return template;
 }
 
 function readAdmission(environment: Environment): AdmissionBounds {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
+import { isTransportFailure, wasNothingSent } from '@hybridstore/http';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { CircuitBreakers } from '../src/clients/circuit-breakers.ts';
-import { isNotSent, isTransportFailure } from '../src/domain/transport-failure.ts';
 
 const never = new AbortController().signal;
 const away = () => Promise.reject(new HybridStoreError('unavailable', 'away', {}, { cause: new Error('reset') }));
@@ -65,5 +65,5 @@ test('only errors of the transport count, and only failed connects are known not
     [new Error('ECONNREFUSED'), false, false],
   ];
   for (const [error, isFailure, isSafe] of cases)
-    assert.deepEqual([isTransportFailure(error), isNotSent(error)], [isFailure, isSafe], String(error));
+    assert.deepEqual([isTransportFailure(error), wasNothingSent(error)], [isFailure, isSafe], String(error));
 });

@@ -1,4 +1,4 @@
-import { type ErrorCode, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { type ErrorCode, HybridStoreError, isHybridStoreError, isRecord } from '@hybridstore/runtime';
 
 /**
  * What an API server says went wrong, as the one error class of the code base. The receiver sorts by `code`; the finer
@@ -196,8 +196,4 @@ export function retryAfterMsOf(error: unknown): number | undefined {
 
 function isStatus(body: unknown): body is KubeStatus {
   return isRecord(body) && body.kind === 'Status';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

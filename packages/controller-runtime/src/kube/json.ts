@@ -1,3 +1,5 @@
+import { isRecord } from '@hybridstore/runtime';
+
 /** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
 export type JsonObject = {
@@ -5,7 +7,7 @@ export type JsonObject = {
 };
 
 export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /** Deep equality of JSON values; the order of object keys does not matter. */

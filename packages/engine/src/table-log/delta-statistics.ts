@@ -1,4 +1,5 @@
 import type { Column, ColumnStatistics } from '@hybridstore/contracts';
+import { isRecord } from '@hybridstore/runtime';
 import { storedColumnType } from '../batch/column-kind.ts';
 
 /**
@@ -84,8 +85,4 @@ function parseKeepingNumbers(text: string): unknown {
   return JSON.parse(text, (_key, value, context?: { readonly source?: string }) =>
     typeof value === 'number' ? (context?.source ?? String(value)) : value,
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '@hybridstore/runtime';
 import type { PreparedText } from './prepared-text.ts';
 import { type Position, refuseSql } from './refusal.ts';
 
@@ -51,7 +52,7 @@ export function kindOf(node: SyntaxNode): string {
 }
 
 export function isNode(value: unknown): value is SyntaxNode {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isRecord(value);
 }
 
 /**

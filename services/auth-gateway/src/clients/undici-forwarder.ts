@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { bodyBytesMax } from '@hybridstore/contracts';
-import { createAgent, isUnknownHost, unknownTenant } from '@hybridstore/http';
+import { createAgent, isUnknownHost, unknownTenant, wasNothingSent } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { Agent } from 'undici';
 import type { FailureLabel, GatewayMetrics } from '../gateway-metrics.ts';
@@ -135,23 +135,8 @@ export class UndiciForwarder implements Forwarder {
   }
 }
 
-const connectCodes: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
 const brokenCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 const timeoutCodes: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
-
-function wasNothingSent(error: unknown): boolean {
-  return (
-    connectCodes.has(codeOf(error)) || (error instanceof Error && 'syscall' in error && error.syscall === 'connect')
-  );
-}
 
 function isBrokenConnection(error: unknown): boolean {
   return brokenCodes.has(codeOf(error));

@@ -1,5 +1,5 @@
 import type { ServiceName, TokenClaims } from '@hybridstore/contracts';
-import { assert, HybridStoreError } from '@hybridstore/runtime';
+import { assert, HybridStoreError, tenantUrl } from '@hybridstore/runtime';
 
 /** Where the services are. `tenantUrlTemplate` holds `{name}` and `{namespace}`. */
 export type UpstreamAddresses = {
@@ -22,6 +22,5 @@ export function upstreamAddress(
 function tenantAddress(template: string, claims: TokenClaims | undefined): string {
   if (claims?.tenant === undefined)
     throw new HybridStoreError('forbidden', 'the token belongs to no tenant', { subject: claims?.sub });
-  const [namespace = '', name = ''] = claims.tenant.split('/');
-  return template.replaceAll('{namespace}', namespace).replaceAll('{name}', name);
+  return tenantUrl(template, claims.tenant);
 }

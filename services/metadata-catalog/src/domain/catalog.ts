@@ -1,6 +1,6 @@
 import type { CatalogSource, CommitNotice, FileStatistics, SourceDefinition } from '@hybridstore/contracts';
 import { documentColumns } from '@hybridstore/contracts';
-import { assert, type Clock, isHybridStoreError, type Logger, Semaphore } from '@hybridstore/runtime';
+import { assert, type Clock, isHybridStoreError, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
 import { describeSource } from './catalog-source.ts';
 import { type CommitDecision, decideCommit } from './commit-decision.ts';
 import { LatestRun } from './latest-run.ts';
@@ -8,7 +8,7 @@ import type { CatalogStore, StoredSource, TableHead } from './ports.ts';
 import { SerialByKey } from './serial-by-key.ts';
 import type { TableCache } from './table-cache.ts';
 import { TableIndex } from './table-index.ts';
-import { type NodeAddress, type TenantNodes, tenantUrl, type WholeTable } from './tenant-nodes.ts';
+import type { NodeAddress, TenantNodes, WholeTable } from './tenant-nodes.ts';
 
 export type CatalogOptions = {
   readonly store: CatalogStore;

@@ -1,8 +1,6 @@
 import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
-import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant } from '@hybridstore/http';
-import { type Clock, type Logger, Semaphore } from '@hybridstore/runtime';
-import { tenantUrl } from '../domain/tenant-url.ts';
-import { isNotSent } from '../domain/transport-failure.ts';
+import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant, wasNothingSent } from '@hybridstore/http';
+import { type Clock, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
 import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';
@@ -31,7 +29,7 @@ export class HttpExecutor implements Executor {
 
   async execute(tenantId: string, request: ExecuteRequest, call: QueryCall): Promise<NodeAnswer> {
     const { breakers, clock } = this.#parts;
-    const answer = await retry(call, { clock, isSafe: isNotSent }, (attempt) =>
+    const answer = await retry(call, { clock, isSafe: wasNothingSent }, (attempt) =>
       breakers.run(`nodes of ${tenantId}`, call.signal, () => this.#send(tenantId, request, attempt)),
     ).catch((error: unknown) => {
       throw isUnknownHost(error) ? unknownTenant(tenantId) : error;

@@ -4,9 +4,8 @@ import {
   type ParseSqlRequest,
   queryInterpreter,
 } from '@hybridstore/contracts';
-import type { HttpClient } from '@hybridstore/http';
+import { type HttpClient, isTransportFailure } from '@hybridstore/http';
 import type { Clock } from '@hybridstore/runtime';
-import { isTransportFailure } from '../domain/transport-failure.ts';
 import type { Interpreter, ParsedQuery, QueryCall, QueryRequest } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';

@@ -1,3 +1,5 @@
+import { isRecord } from '@hybridstore/runtime';
+
 /**
  * The third gate before a statement runs: DuckDB's own parser has read the printed text, and what it read is walked
  * here. The interpreter's check and the plan's check may both be wrong about what text means to DuckDB; its parse
@@ -101,8 +103,8 @@ function isOpaque(node: JsonObject, key: string): boolean {
 function withCommonTables(node: JsonObject, tables: ReadonlySet<string>): ReadonlySet<string> {
   const names: string[] = [];
   const map = node['cte_map'];
-  const entries = isObject(map) && isList(map['map']) ? map['map'] : [];
-  for (const entry of entries) if (isObject(entry)) names.push(text(entry['key']));
+  const entries = isRecord(map) && isList(map['map']) ? map['map'] : [];
+  for (const entry of entries) if (isRecord(entry)) names.push(text(entry['key']));
   if (typeof node['cte_name'] === 'string') names.push(node['cte_name']);
   if (typeof node['ctename'] === 'string') names.push(node['ctename']);
   return names.length === 0 ? tables : new Set([...tables, ...names]);
@@ -116,7 +118,7 @@ function requireKnown(node: JsonObject, scope: Scope): void {
     requireTable(node, type, scope);
   else if (typeof type === 'string' && 'cte_map' in node && !queryNodes.has(type))
     throw new Violation(`${type} is not a kind of query that may run`);
-  if ('node' in node && isObject(node['node']) && !queryNodes.has(text(node['node']['type'])))
+  if ('node' in node && isRecord(node['node']) && !queryNodes.has(text(node['node']['type'])))
     throw new Violation(`${text(node['node']['type'])} is not a kind of query that may run`);
 }
 
@@ -145,10 +147,6 @@ function requireTable(node: JsonObject, type: string, scope: Scope): void {
 
 function isList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function text(value: Json | undefined): string {

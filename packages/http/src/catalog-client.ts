@@ -1,0 +1,38 @@
+import {
+  type CatalogSource,
+  metadataCatalog,
+  type ScanStatistics,
+  type StatisticsRequest,
+} from '@hybridstore/contracts';
+import type { HttpClient } from './client.ts';
+
+export type CatalogClientOptions = {
+  readonly client: HttpClient;
+  readonly url: string;
+  /** Longest wait for one answer. */
+  readonly answerMsMax: number;
+};
+
+/** The metadata catalog, asked with the token of the user for whom it is asked: it shows what this one may read. */
+export class CatalogClient {
+  readonly #options: CatalogClientOptions;
+
+  constructor(options: CatalogClientOptions) {
+    this.#options = options;
+  }
+
+  /** `refresh`: the catalog looks at the tenant's nodes first. */
+  async sources(token: string, { refresh = false } = {}): Promise<readonly CatalogSource[]> {
+    const { client, url, answerMsMax } = this.#options;
+    const query = refresh ? { refresh: 'true' as const } : {};
+    const { sources } = await client.call(url, metadataCatalog.listSources, { token, query, timeoutMs: answerMsMax });
+    return sources;
+  }
+
+  /** In the order of the request. */
+  async statistics(token: string, request: StatisticsRequest): Promise<readonly ScanStatistics[]> {
+    const { client, url, answerMsMax } = this.#options;
+    const call = { token, body: request, timeoutMs: answerMsMax };
+    return (await client.call(url, metadataCatalog.statistics, call)).scans;
+  }
+}
