@@ -1,12 +1,42 @@
-export * from './authorize.ts';
-export * from './catalog-client.ts';
-export * from './client.ts';
-export * from './hosts-file.ts';
-export * from './openapi.ts';
-export * from './parse-json.ts';
-export * from './revocation-watch.ts';
-export * from './server.ts';
-export * from './service-process.ts';
-export * from './tokens.ts';
-export * from './transport-failure.ts';
-export * from './validation.ts';
+export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
+export { CatalogClient } from './catalog-client.ts';
+export {
+  type CallArguments,
+  type CallInput,
+  type CallOptions,
+  type CallSettings,
+  createAgent,
+  fillPath,
+  HttpClient,
+  type HttpClientOptions,
+  isUnknownHost,
+  readAll,
+  type StreamAnswer,
+  unknownTenant,
+} from './client.ts';
+export { buildOpenApi } from './openapi.ts';
+export { parseJson } from './parse-json.ts';
+export { RevocationWatch } from './revocation-watch.ts';
+export {
+  type CallContext,
+  createServer,
+  type RouteHandler,
+  type RouteRequest,
+  readBearer,
+  type Server,
+  type ServerOptions,
+  type UnreadHandler,
+  type UnreadRequest,
+} from './server.ts';
+export {
+  createServiceProcess,
+  jwtSecret,
+  listen,
+  listenAt,
+  runMain,
+  type ServiceProcess,
+  serviceSecret,
+} from './service-process.ts';
+export { JwksTokenVerifier, ServiceIdentity, signToken, type TokenContent, type TokenVerifier } from './tokens.ts';
+export { isTransportFailure, wasNothingSent } from './transport-failure.ts';
+export { compileValidator, type Validator } from './validation.ts';

@@ -1,22 +1,48 @@
-export * from './assert.ts';
 export type { ChildProtocol } from './child-process/protocol.ts';
-export * from './child-process/serve-parent.ts';
+export { type ParentChannel, type Receive, type StartServing, serveParent } from './child-process/serve-parent.ts';
 export { programBeside } from './child-process/spawn-child.ts';
-export * from './child-process/start-child.ts';
-export * from './clock.ts';
-export * from './disk.ts';
-export * from './environment.ts';
-export * from './errors.ts';
-export * from './exact-number.ts';
-export * from './is-record.ts';
-export * from './log.ts';
-export * from './lru-cache.ts';
-export * from './metrics.ts';
-export * from './private-database.ts';
-export * from './query-id.ts';
-export * from './semaphore.ts';
-export * from './shutdown.ts';
-export * from './signing-key.ts';
-export * from './single-flight.ts';
-export * from './tenant-caller.ts';
-export * from './tenant-url.ts';
+export { type ChildOptions, type ChildEnd, type ChildChannel, startChild } from './child-process/start-child.ts';
+export { assert, assertNever } from './assert.ts';
+export { type Clock, systemClock } from './clock.ts';
+export {
+  type Disk,
+  type DiskFile,
+  type FileMode,
+  type FileStat,
+  type FolderMode,
+  groupFile,
+  groupFolder,
+  isDiskFull,
+  isErrno,
+  isTemporaryName,
+  privateFile,
+  privateFolder,
+  replaceFileDurably,
+  systemDisk,
+  type WholeFile,
+  writeAside,
+} from './disk.ts';
+export { Environment, type Variables, wrongVariable } from './environment.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  HybridStoreError,
+  inField,
+  isErrorCode,
+  isHybridStoreError,
+  retryLater,
+  toHybridStoreError,
+} from './errors.ts';
+export { type ExactNumber, exactNumber, isExactNumber, isKeptAsDouble } from './exact-number.ts';
+export { isRecord } from './is-record.ts';
+export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
+export { LruCache } from './lru-cache.ts';
+export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
+export { openPrivateDatabase } from './private-database.ts';
+export { createQueryId } from './query-id.ts';
+export { Semaphore } from './semaphore.ts';
+export { onShutdown, type Phase, runPhases } from './shutdown.ts';
+export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type SigningKey } from './signing-key.ts';
+export { SingleFlight } from './single-flight.ts';
+export { maySource, requireSource, type TenantCaller } from './tenant-caller.ts';
+export { readTenantUrlTemplate, tenantUrl } from './tenant-url.ts';
