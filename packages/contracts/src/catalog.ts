@@ -75,7 +75,7 @@ export const CompactResponse = Type.Object(
 );
 export type CompactResponse = Static<typeof CompactResponse>;
 
-/** What a node tells the catalog after each commit (best effort: the catalog can always re-read the table from the node). */
+/** What a node reports to the catalog after each commit (best effort: the catalog can always re-read the table from the node). */
 export const CommitNotice = Type.Object(
   {
     tenant_id: TenantId,

@@ -30,7 +30,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 export type ErrorDetails = Readonly<Record<string, unknown>>;
 
 /**
- * The one error class: what one process throws is what the other end of the wire answers with. `code` tells the receiver
+ * The one error class: what one process throws is what the other end of the wire answers with. `code` says to the receiver
  * what to do, `details` names field, expected and actual. Messages never hold secrets: they are sent to callers as they
  * stand.
  */

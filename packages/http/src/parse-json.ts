@@ -113,7 +113,7 @@ function refuseLongNumber(text: string): void {
   try {
     JSON.parse(text, reviver);
   } catch (error) {
-    // Broken JSON is told of by the caller, which parses it again.
+    // Broken JSON is reported by the caller, which parses it again.
     if (error instanceof HybridStoreError) throw error;
   }
 }

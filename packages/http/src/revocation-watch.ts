@@ -23,7 +23,7 @@ export type RevocationWatchOptions = {
 /**
  * The gateway's list of what was revoked, asked for every two seconds: tokens are checked without asking anybody, so a
  * service learns only from here that one of them holds no more before it expires. While the gateway is away the last list
- * goes on: reads and writes do not depend on it. `hybridstore_revocations_age_seconds` tells how old the list is.
+ * goes on: reads and writes do not depend on it. `hybridstore_revocations_age_seconds` shows how old the list is.
  */
 export class RevocationWatch {
   readonly #options: RevocationWatchOptions;

@@ -106,7 +106,7 @@ const requestTimeoutMsDefault = 120_000;
 const slowClientCheckMs = 5_000;
 const deadlineMsMax = 3_600_000;
 
-/** A fastify instance with the house's bounds and answers; nothing listens yet. Has /health, /ready, /metrics, /openapi.json, /internal/logs. */
+/** A fastify instance with the platform's bounds and answers; nothing listens yet. Has /health, /ready, /metrics, /openapi.json, /internal/logs. */
 export function createServer(options: ServerOptions): Server {
   const app = Fastify({
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
@@ -322,7 +322,7 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
 }
 
 /**
- * Answers what Node's parser refuses before a request exists: broken, oversized or slow heads. The socket gets the house's
+ * Answers what Node's parser refuses before a request exists: broken, oversized or slow heads. The socket gets the platform's
  * error shape, with the status that says which, and is closed.
  */
 function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
@@ -362,7 +362,7 @@ function describeClientError(code: string | undefined): {
   }
 }
 
-/** The client left before its body had ended. Nobody reads the answer; it must not count, or be told, as a fault of ours. */
+/** The client left before its body had ended. Nobody reads the answer; it must not count, or be logged, as a fault of ours. */
 function isCutOff(thrown: unknown, request: FastifyRequest): boolean {
   return thrown instanceof Error && 'code' in thrown && thrown.code === 'ECONNRESET' && !request.raw.complete;
 }

@@ -12,7 +12,7 @@ export function createAjv(options: { readonly coerceTypes?: boolean } = {}): Ajv
     removeAdditional: false,
     useDefaults: false,
     strict: false,
-    // Errors carry the value and the schema they are about, by which those of a union's other forms are told apart.
+    // Errors carry the value and the schema they are about, by which those of a union's other forms are recognized.
     verbose: true,
   });
   addFormatsModule.default(ajv);
@@ -43,7 +43,7 @@ export type Issue = {
   readonly message: string;
 };
 
-/** One schema error in the words of this house. `field` is a dotted path, `body` for the whole. */
+/** One schema error in the words of the platform. `field` is a dotted path, `body` for the whole. */
 export function describeIssue(error: ErrorObject, root = 'body'): Issue {
   const base = error.instancePath
     .split('/')

@@ -106,7 +106,7 @@ describe('JSON of a body', () => {
     );
   });
 
-  it('is told to be broken, not rounded, when it is both', () => {
+  it('is called broken, not rounded, when it is both', () => {
     for (const read of [parse, parseExact])
       assert.throws(() => read('{"a":9007199254740993,}'), { message: /not valid JSON/ });
     assert.throws(() => parse('[1-2-3-4-5-6-7-8-9]'), { message: /not valid JSON/ });

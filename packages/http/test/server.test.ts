@@ -130,7 +130,7 @@ describe('a route', () => {
     assert.equal(await message('leaf'), 'tree: is none of the forms that are allowed here');
   });
 
-  it('tells the forms of a query apart by their query_type, and shows a name that is none', async () => {
+  it('distinguishes the forms of a query by their query_type, and shows a name that is none', async () => {
     const Filter = Type.Object({ query_type: Type.Literal('filter'), source: Type.String() });
     const Search = Type.Object({ query_type: Type.Literal('search'), sources: Type.Array(Type.String()) });
     const Name = Type.String({ pattern: '^[a-z]+$' });
@@ -320,7 +320,7 @@ describe('the context of a call', () => {
 });
 
 describe('every server', () => {
-  it('tells of its health and readiness', async () => {
+  it('reports its health and readiness', async () => {
     await using server = open(endpoint());
     assert.deepEqual((await server.app.inject('/health')).json(), {
       status: 'ok',

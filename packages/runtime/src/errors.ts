@@ -8,7 +8,7 @@ export {
   isHybridStoreError,
 } from '@hybridstore/contracts';
 
-/** `overloaded` and `unavailable` tell when to come back. */
+/** `overloaded` and `unavailable` say when to come back. */
 export function retryLater(
   code: 'overloaded' | 'unavailable',
   message: string,

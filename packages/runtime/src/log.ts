@@ -22,7 +22,7 @@ const tailEntriesMax = 500;
 const fieldTextBytesMax = 8_192;
 
 /**
- * The newest entries of this process, for monitoring to collect page by page. Numbers count from 0; `boot` tells the runs
+ * The newest entries of this process, for monitoring to collect page by page. Numbers count from 0; `boot` distinguishes the runs
  * of a process apart, so that a collector that comes back after a restart starts over instead of skipping entries.
  */
 export class LogRing {

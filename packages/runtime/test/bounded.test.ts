@@ -67,7 +67,7 @@ describe('shutdown', () => {
 });
 
 describe("the system's clock", () => {
-  it('stops sleeping when it is told to, and does not begin to when it was told before', async () => {
+  it('stops sleeping when it is aborted, and does not begin to when it was aborted before', async () => {
     const stop = new AbortController();
     const asleep = systemClock.sleep(1_000_000, stop.signal);
     stop.abort(new Error('enough'));

@@ -114,7 +114,7 @@ function createMembership(service: ServiceProcess, config: TenantNodeConfig, par
   });
 }
 
-/** Without a catalog (METADATA_CATALOG_URL absent) nobody is told; the tables are complete all the same. */
+/** Without a catalog (METADATA_CATALOG_URL absent) nobody is notified; the tables are complete all the same. */
 function notifyCatalog(service: ServiceProcess, config: TenantNodeConfig, engine: Engine): CommitNotices | undefined {
   if (config.catalogUrl === undefined) return undefined;
   const { client, identity, clock, logger } = service;

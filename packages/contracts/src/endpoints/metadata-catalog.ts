@@ -75,7 +75,7 @@ export const metadataCatalog = {
     service,
     method: 'POST',
     path: '/internal/commits',
-    summary: 'A node tells of a commit',
+    summary: 'A node reports a commit',
     access: onlyServices('tenant-node'),
     body: CommitNotice,
     response: Type.Object({ table_version: Type.Integer() }, { additionalProperties: false }),

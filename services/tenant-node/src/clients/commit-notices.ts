@@ -20,7 +20,7 @@ const retryMsMin = 200;
 const retryMsMax = 10_000;
 
 /**
- * Tells the catalog of each commit, in order, as well as it goes. A notice that is lost costs nothing but time: the
+ * Notifies the catalog of each commit, in order, as well as it goes. A notice that is lost costs nothing but time: the
  * catalog sees the gap at the next one and reads the table again. Nothing here can hold up or fail a write.
  */
 export class CommitNotices {
@@ -34,7 +34,7 @@ export class CommitNotices {
     this.#options = options;
   }
 
-  /** Commits that were never told because the line was full. */
+  /** Commits that were never reported because the line was full. */
   get dropped(): number {
     return this.#dropped;
   }

@@ -19,7 +19,7 @@ export class Drain {
   readonly #ports: DrainPorts;
   #state: DrainStatus['state'] = 'active';
   #error: string | undefined;
-  /** Since the engine was told to refuse writes, until it is told otherwise. */
+  /** From the engine's refusing writes until it takes them again. */
   #isFenced = false;
   /** The newest hand-over; an older one that wakes up has been taken back. */
   #attempt = 0;
@@ -47,7 +47,7 @@ export class Drain {
   async cancel(): Promise<DrainStatus> {
     this.#attempt += 1;
     if (this.#isFenced) {
-      // Others may have been told that it left: it is a member again before it acknowledges anything.
+      // Others may have been notified that it left: it is a member again before it acknowledges anything.
       if (!this.#ports.members.isJoined) await this.#ports.members.join();
       this.#ports.engine.undrain();
       this.#isFenced = false;

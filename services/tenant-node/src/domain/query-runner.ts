@@ -33,7 +33,7 @@ export type QueryRunnerPorts = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly node: string;
-  /** Told how long each query waited for its turn. */
+  /** Notified how long each query waited for its turn. */
   readonly observeWait: (waitMs: number) => void;
 };
 
@@ -288,7 +288,7 @@ function isWorthAnotherTry(error: unknown): boolean {
   return error instanceof ViewGone || (error instanceof ExecutionLost && error.isInnocent);
 }
 
-/** What the caller is told of an end that only the executor's own words describe. */
+/** What the caller gets of an end that only the executor's own words describe. */
 function asAnswer(error: unknown): unknown {
   if (!(error instanceof ExecutionLost || error instanceof ViewGone)) return error;
   return new HybridStoreError(

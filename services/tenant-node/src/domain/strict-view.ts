@@ -36,7 +36,7 @@ export async function takeStrictView(
   sourceId: string,
   signal: AbortSignal,
 ): Promise<SourceView> {
-  // A node that is joining, or has left, is told of no newcomer: there may be members that it would not ask.
+  // A node that is joining, or has left, is notified of no newcomer: there may be members that it would not ask.
   if (!ports.members.isJoined)
     throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
   const first = await ports.engine.snapshot(sourceId);

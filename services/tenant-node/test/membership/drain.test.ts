@@ -48,7 +48,7 @@ describe('a drain', () => {
     assert.deepEqual(done, ['fence', 'committed', 'left']);
   });
 
-  it('tells why it failed and starts again at the next poll', async () => {
+  it('reports why it failed and starts again at the next poll', async () => {
     const { drain, done, settle } = createWorld();
     drain.begin();
     await new Promise((resolve) => setImmediate(resolve));

@@ -55,7 +55,7 @@ describe('a strict view', () => {
     await assert.rejects(node.query(), /acme-1 is away/);
   });
 
-  it('fails on a node that is not, or no longer, told of every member', async () => {
+  it('fails on a node that is not, or no longer, notified of every member', async () => {
     const node = new SimulatedNode('acme-0', new SimulatedTable(), async () => {});
     await node.write();
     node.isJoined = false;

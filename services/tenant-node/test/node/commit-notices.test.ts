@@ -12,7 +12,7 @@ function createWorld() {
   const clock = new FakeClock();
   using folder = createTemporaryFolder('notices');
   const identity = new TestIssuer(folder.path, clock).identity('tenant-node');
-  const told: CommitNotice[] = [];
+  const sent: CommitNotice[] = [];
   const failures: HybridStoreError[] = [];
   const client = {
     // Called with one endpoint only; what it answers is not read.
@@ -20,7 +20,7 @@ function createWorld() {
       const failure = failures.shift();
       if (failure) throw failure;
       const [options] = rest as [{ readonly body: CommitNotice }];
-      told.push(options.body);
+      sent.push(options.body);
       return {} as never;
     },
   };
@@ -41,7 +41,7 @@ function createWorld() {
     clock,
     logger: silentLogger,
   });
-  return { clock, notices, told, failures };
+  return { clock, notices, sent, failures };
 }
 
 function commit(version: number): Commit {
@@ -64,10 +64,10 @@ function failure(code: 'unavailable' | 'invalid_request', details: ErrorDetails 
 
 describe('commit notices', () => {
   it('tell what changed', async () => {
-    const { clock, notices, told } = createWorld();
+    const { clock, notices, sent } = createWorld();
     notices.push(commit(4));
     await clock.advance(0);
-    assert.deepEqual(told, [
+    assert.deepEqual(sent, [
       {
         tenant_id: 'default/acme',
         source_id: 'events',
@@ -86,46 +86,46 @@ describe('commit notices', () => {
   });
 
   it('are sent again, in order, when the catalog was away', async () => {
-    const { clock, notices, told, failures } = createWorld();
+    const { clock, notices, sent, failures } = createWorld();
     failures.push(failure('unavailable'), failure('unavailable'));
     notices.push(commit(1));
     notices.push(commit(2));
     await clock.advance(10_000);
     assert.deepEqual(
-      told.map((notice) => notice.table_version),
+      sent.map((notice) => notice.table_version),
       [1, 2],
     );
   });
 
   it('that the catalog refuses are not sent again', async () => {
-    const { clock, notices, told, failures } = createWorld();
+    const { clock, notices, sent, failures } = createWorld();
     failures.push(failure('invalid_request'));
     notices.push(commit(1));
     notices.push(commit(2));
     await clock.advance(10_000);
     assert.deepEqual(
-      told.map((notice) => notice.table_version),
+      sent.map((notice) => notice.table_version),
       [2],
     );
   });
 
   it('never grow beyond their bound: the oldest go', async () => {
-    const { clock, notices, told, failures } = createWorld();
+    const { clock, notices, sent, failures } = createWorld();
     failures.push(...Array.from({ length: 3 }, () => failure('unavailable')));
     for (let version = 1; version <= 1_005; version += 1) notices.push(commit(version));
     await clock.advance(60_000);
     assert.equal(notices.dropped, 5);
-    assert.equal(told.at(-1)?.table_version, 1_005);
-    assert.equal(told.length, 1_000);
+    assert.equal(sent.at(-1)?.table_version, 1_005);
+    assert.equal(sent.length, 1_000);
   });
 
   it('stop with the node', async () => {
-    const { clock, notices, told, failures } = createWorld();
+    const { clock, notices, sent, failures } = createWorld();
     failures.push(failure('unavailable'));
     notices.push(commit(1));
     await clock.advance(0);
     notices.close();
     await clock.advance(10_000);
-    assert.deepEqual(told, []);
+    assert.deepEqual(sent, []);
   });
 });

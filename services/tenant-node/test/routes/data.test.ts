@@ -457,7 +457,7 @@ describe('a tenant node', () => {
         /getenv/,
       ],
       ['a scan of a file', JSON.parse(JSON.stringify(plan).replaceAll('"sales"', '"/etc/passwd"')), /source/],
-      ['tables that do not tell of the scan', { ...plan, tables: [] }, /sales does not exist/],
+      ['tables that do not name the scan', { ...plan, tables: [] }, /sales does not exist/],
       [
         'a kind that does not exist',
         { ...plan, query: { ...plan.query, body: { kind: 'sql', text: 'select 1' } } },

@@ -16,7 +16,7 @@ export async function fetchFresh(
   if (node.engine.notReadyReasons().includes('recovering'))
     throw retryLater('unavailable', 'the log is being replayed', 500);
   // Rows of a source that was deleted and made again elsewhere are not its rows, and rows that were not replayed are
-  // rows: only the newest look at the table tells.
+  // rows: only the newest look at the table shows which.
   await node.engine.source(sourceId);
   const all = node.engine.fresh(sourceId, 0);
   const frames = all.frames.filter((frame) => frame.lsn > afterLsn).map((frame) => frame.bytes);
