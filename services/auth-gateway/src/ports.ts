@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Endpoint, Jwks, Permission } from '@hybridstore/contracts';
+import type { Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
+import type { TokenSigner } from './domain/log-in.ts';
 import type { RevocationList } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
 import type { GatewayMetrics } from './gateway-metrics.ts';
@@ -37,15 +38,6 @@ export type AnswerHead = {
 export interface Forwarder {
   forward(call: ForwardCall, open: (head: AnswerHead) => ServerResponse): Promise<void>;
 }
-
-/** Signs the token of a log-in. */
-export type TokenSigner = (content: {
-  readonly userId: string;
-  readonly generation: number;
-  readonly isPlatformAdmin: boolean;
-  readonly tenantId: string | undefined;
-  readonly permissions: readonly Permission[];
-}) => { readonly token: string; readonly lifetimeSeconds: number };
 
 /** What the routes work with. */
 export type Gateway = {

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '@hybridstore/runtime';
-import { forwardedEndpoints } from '../src/routes/forward.ts';
+import { forwardedEndpoints } from '../src/domain/forwarded-endpoint.ts';
 import { GatewayHarness } from './gateway-harness.ts';
 import { echo, type Handler, Upstream } from './upstream.ts';
 

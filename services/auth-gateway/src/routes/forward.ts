@@ -1,18 +1,12 @@
-import { type Endpoint, endpoints } from '@hybridstore/contracts';
+import type { Endpoint } from '@hybridstore/contracts';
 import { type CallContext, fillPath, readBearer, type Server, type UnreadRequest } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isKeyText } from '../domain/api-key.ts';
+import { forwardedEndpoints, readsOnly } from '../domain/forwarded-endpoint.ts';
 import { buildRequestHeaders, buildResponseHeaders } from '../domain/forwarded-headers.ts';
 import { upstreamAddress } from '../domain/upstream-address.ts';
 import type { AnswerHead, Gateway, Resolved } from '../ports.ts';
-
-/** Every endpoint of the contracts that is reached through the gateway, under its own path. */
-export function forwardedEndpoints(): Endpoint[] {
-  return Object.values(endpoints)
-    .flatMap((table) => Object.values(table))
-    .filter((endpoint) => endpoint.viaGateway === true);
-}
 
 export function addForwarding(server: Server, gateway: Gateway): void {
   for (const endpoint of forwardedEndpoints()) {
@@ -73,12 +67,6 @@ function buildPath(endpoint: Endpoint, request: UnreadRequest<Endpoint>): string
   const url = request.raw.url ?? '';
   const mark = url.indexOf('?');
   return mark < 0 ? path : path + url.slice(mark);
-}
-
-/** GET, and the POSTs that need no more than the permission to read. */
-function readsOnly(endpoint: Endpoint): boolean {
-  if (endpoint.method === 'GET') return true;
-  return endpoint.method === 'POST' && endpoint.access.kind === 'action' && endpoint.access.action === 'read';
 }
 
 /** Takes the answer out of fastify's hands: its bytes go to the client as they come. */

@@ -1,6 +1,7 @@
-import { authGateway, type TokenClaims, type ValidateResponse } from '@hybridstore/contracts';
+import { authGateway } from '@hybridstore/contracts';
 import { readBearer, type Server } from '@hybridstore/http';
-import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError } from '@hybridstore/runtime';
+import { validateCredential } from '../domain/validate-credential.ts';
 import type { Gateway } from '../ports.ts';
 
 export function addValidate(server: Server, gateway: Gateway): void {
@@ -10,26 +11,6 @@ export function addValidate(server: Server, gateway: Gateway): void {
       throw new HybridStoreError('invalid_request', 'token: expected one in the body or the Authorization header', {
         field: 'token',
       });
-    return validate(gateway, credential);
+    return validateCredential((text) => gateway.credentials.verify(text), credential);
   });
-}
-
-async function validate(gateway: Gateway, credential: string): Promise<ValidateResponse> {
-  try {
-    return describe(await gateway.credentials.verify(credential));
-  } catch (error) {
-    // A token that does not hold is an answer here; a store that is away is not.
-    if (isHybridStoreError(error, 'unauthenticated')) return { valid: false, reason: error.message };
-    throw error;
-  }
-}
-
-function describe(claims: TokenClaims): ValidateResponse {
-  return {
-    valid: true,
-    subject: claims.sub,
-    tenant_id: claims.tenant ?? null,
-    permissions: claims.permissions ?? [],
-    expires_at: new Date(claims.exp * 1_000).toISOString(),
-  };
 }
