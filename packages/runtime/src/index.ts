@@ -1,8 +1,8 @@
+export { assert, assertNever } from './assert.ts';
 export type { ChildProtocol } from './child-process/protocol.ts';
 export { type ParentChannel, type Receive, type StartServing, serveParent } from './child-process/serve-parent.ts';
 export { programBeside } from './child-process/spawn-child.ts';
-export { type ChildOptions, type ChildEnd, type ChildChannel, startChild } from './child-process/start-child.ts';
-export { assert, assertNever } from './assert.ts';
+export { type ChildChannel, type ChildEnd, type ChildOptions, startChild } from './child-process/start-child.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type Disk,

@@ -1,9 +1,9 @@
 import type { CompactionResult, CompactRequest, CompactResponse } from '@hybridstore/contracts';
 import { HybridStoreError, maySource, requireSource, type TenantCaller } from '@hybridstore/runtime';
 import type { Catalog } from '../catalog.ts';
-import type { CatalogStore } from '../ports.ts';
 import type { CompactionScheduler } from '../compaction-scheduler.ts';
 import { type Compactor, failedResult } from '../compactor.ts';
+import type { CatalogStore } from '../ports.ts';
 
 export type CompactParts = {
   readonly catalog: Catalog;

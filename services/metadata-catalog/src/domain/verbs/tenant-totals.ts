@@ -1,8 +1,8 @@
 import type { CatalogStats } from '@hybridstore/contracts';
 import type { TenantCaller } from '@hybridstore/runtime';
 import type { Catalog } from '../catalog.ts';
-import type { CatalogStore } from '../ports.ts';
 import { boundsOf, type CompactionDefaults, defaultPolicy, policyOfSource } from '../compaction-policy.ts';
+import type { CatalogStore } from '../ports.ts';
 import { listReadable } from './list-sources.ts';
 
 export type TotalsParts = {

@@ -1,7 +1,16 @@
 import { batchIdLengthMax, batchIdPattern, type WriteRequest, type WriteResponse } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
-import type { TenantNode } from '../node.ts';
+import type { KeyedWrites } from '../keyed-writes.ts';
+import type { MemberDirectory } from '../member-port.ts';
+
+export type WritePorts = {
+  readonly tenantId: string;
+  readonly engine: Pick<Engine, 'append'>;
+  readonly keyedWrites: Pick<KeyedWrites, 'append'>;
+  readonly members: Pick<MemberDirectory, 'isJoined'>;
+};
 
 export type WriteInput = {
   readonly sourceId: string;
@@ -14,7 +23,7 @@ export type WriteInput = {
 };
 
 /** Appends records; acknowledged when they are on disk. */
-export async function writeRecords(node: TenantNode, call: Call, input: WriteInput): Promise<WriteResponse> {
+export async function writeRecords(node: WritePorts, call: Call, input: WriteInput): Promise<WriteResponse> {
   requireOwnSources(node, call, 'write', [input.sourceId]);
   const batchId = chooseBatchId(input);
   if (!node.members.isJoined)
