@@ -172,6 +172,7 @@ async function readError(answer: Dispatcher.ResponseData, url: string): Promise<
 
 function parseErrorBody(text: string): ErrorBody['error'] | undefined {
   try {
+    // Of a peer of this platform; whoever else answers is recognized by the code.
     const { error } = JSON.parse(text) as Partial<ErrorBody>;
     return error && isErrorCode(error.code) ? error : undefined;
   } catch {
@@ -220,6 +221,7 @@ export function unknownTenant(tenantId: string): HybridStoreError {
 export async function readAll(body: Readable, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
+  // A readable of bytes without an encoding gives buffers, which its type does not say.
   for await (const chunk of body as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > bytesMax) {

@@ -1,3 +1,5 @@
+import { isRecord } from '@hybridstore/runtime';
+
 /**
  * A schema in the form that ajv compiles wherever it stands: schemas that recur are copied without their `$id` (ajv takes
  * each id once), and the definitions of recursive ones move to the root, where `$ref` finds them by path. The same name
@@ -5,6 +7,7 @@
  */
 export function flattenSchema(schema: object): object {
   const definitions: Record<string, unknown> = {};
+  // A copy of an object is one.
   const root = copyNode(schema, definitions) as object;
   return Object.keys(definitions).length === 0 ? root : { ...root, $defs: definitions };
 }
@@ -14,7 +17,7 @@ function copyNode(node: unknown, definitions: Record<string, unknown>): unknown 
   if (typeof node !== 'object' || node === null) return node;
   const copy: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(node)) {
-    if (key === '$defs') moveDefinitions(value as object, definitions);
+    if (key === '$defs' && isRecord(value)) moveDefinitions(value, definitions);
     else if (key === '$ref' && typeof value === 'string') copy[key] = refPath(value);
     else if (key !== '$id') copy[key] = copyNode(value, definitions);
   }

@@ -35,6 +35,7 @@ export class HostsFile {
         callback(Object.assign(new Error(`${hostname} does not exist`), { code: 'ENOTFOUND' }), '', 4);
         return;
       }
+      // The two types of Node for one and the same function differ in their overloads only.
       systemLookup(
         hostname,
         options as LookupOptions,
@@ -67,6 +68,7 @@ export class HostsFile {
     if (stamp === this.#stamp) return;
     // The writer replaces the file by rename, so what is read here is always whole.
     try {
+      // By this platform's own writer, as the name of the variable promises.
       const parsed = JSON.parse(readFileSync(this.#path, 'utf8')) as Record<string, string[]>;
       this.#hosts = new Map(Object.entries(parsed));
       this.#stamp = stamp;

@@ -96,18 +96,20 @@ function hasExponent(body: Buffer, from: number, end: number): boolean {
 
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
-function isLongNumber(value: unknown, source: string | undefined): source is string {
-  return typeof value === 'number' && source !== undefined && !isKeptAsDouble(source);
+/** The text of a number that a double would change. */
+function longNumberOf(value: unknown, source: string | undefined): string | undefined {
+  return typeof value === 'number' && source !== undefined && !isKeptAsDouble(source) ? source : undefined;
 }
 
 /** Names the first number that the handler would get as another one. */
 function refuseLongNumber(text: string): void {
   const reviver: Reviver = (key, value, context) => {
-    if (!isLongNumber(value, context?.source)) return value;
+    const long = longNumberOf(value, context?.source);
+    if (long === undefined) return value;
     throw new HybridStoreError(
       'invalid_request',
-      `${key}: the number ${boundNumber(context!.source!)} would be rounded to ${String(value)}; send it as text`,
-      { field: key, expected: 'a number that 64-bit floating point keeps', actual: boundNumber(context!.source!) },
+      `${key}: the number ${boundNumber(long)} would be rounded to ${String(value)}; send it as text`,
+      { field: key, expected: 'a number that 64-bit floating point keeps', actual: boundNumber(long) },
     );
   };
   try {
@@ -133,6 +135,7 @@ function createReviver(text: string, hasLongNumber: boolean): Reviver | undefine
   return (key, value, context) => {
     if (key === '__proto__')
       throw new HybridStoreError('invalid_request', 'body: __proto__ is not a known field', { field: '__proto__' });
-    return isLongNumber(value, context?.source) ? exactNumber(context!.source!) : value;
+    const long = longNumberOf(value, context?.source);
+    return long === undefined ? value : exactNumber(long);
   };
 }

@@ -129,6 +129,7 @@ export function createServer(options: ServerOptions): Server {
   });
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
+  // Fastify's own types know neither what a schema nor what an error of its validator is: both are ours, and ajv's.
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? ajv.body : ajv.text).compile(flattenSchema(schema as object)),
   );
@@ -137,12 +138,13 @@ export function createServer(options: ServerOptions): Server {
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    // As `addRoute` has set it; and bytes, because the parser asked for a buffer.
     const { keepsNumbers = false } = request.routeOptions.config as RouteConfig;
     try {
       refuseEncoding(request.headers['content-encoding']);
       done(null, parseJson(body as Buffer, { depthMax: jsonDepthMax, keepsNumbers }));
     } catch (error) {
-      done(error as Error);
+      done(toHybridStoreError(error));
     }
   });
   app.setErrorHandler((error, request, reply) => {
@@ -229,6 +231,7 @@ function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, hand
   });
 }
 
+/** A request that has passed `onRequest`, which leaves the caller on it for the handler. */
 type RequestWithCaller = FastifyRequest & { caller?: Caller | undefined };
 
 async function authenticate(

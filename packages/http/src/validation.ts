@@ -1,4 +1,4 @@
-import { HybridStoreError, isExactNumber } from '@hybridstore/runtime';
+import { HybridStoreError, isExactNumber, isRecord } from '@hybridstore/runtime';
 import { Ajv, type ErrorObject } from 'ajv';
 import addFormatsModule from 'ajv-formats';
 import type { TSchema } from 'typebox';
@@ -88,7 +88,8 @@ function compare(expected: string, actual: string): Judgement {
 const fieldsShownMax = 20;
 
 function nameFields(error: ErrorObject): string {
-  const names = Object.keys((error.parentSchema?.['properties'] as object | undefined) ?? {});
+  const properties: unknown = error.parentSchema?.['properties'];
+  const names = isRecord(properties) ? Object.keys(properties) : [];
   if (names.length === 0) return 'no field';
   return `one of ${names.slice(0, fieldsShownMax).join(', ')}${names.length > fieldsShownMax ? ', …' : ''}`;
 }
@@ -140,18 +141,16 @@ function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue
 const tags = ['kind', 'query_type'] as const;
 
 function isOfAnotherKind(error: ErrorObject): boolean {
-  const properties = error.parentSchema?.['properties'] as
-    | { readonly [field: string]: { readonly const?: unknown } | undefined }
-    | undefined;
+  const properties: unknown = error.parentSchema?.['properties'];
   return tags.some((tag) => {
     if (error.keyword === 'const' && error.instancePath.endsWith(`/${tag}`)) return true;
-    const wanted = properties?.[tag]?.const;
-    return wanted !== undefined && tagOf(error.data, tag) !== wanted;
+    const wanted = fieldOf(fieldOf(properties, tag), 'const');
+    return wanted !== undefined && fieldOf(error.data, tag) !== wanted;
   });
 }
 
-function tagOf(value: unknown, tag: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[tag] : undefined;
+function fieldOf(value: unknown, name: string): unknown {
+  return isRecord(value) ? value[name] : undefined;
 }
 
 /** `invalid_request` (400) for the first schema error, with every field that is wrong in `details`. */

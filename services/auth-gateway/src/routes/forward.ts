@@ -77,6 +77,7 @@ function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead)
   });
   try {
     return reply.raw.writeHead(head.status, {
+      // Those of our own hooks, each of which sets one text.
       ...(reply.getHeaders() as Record<string, string>),
       ...buildResponseHeaders(head.headers),
       'x-request-id': context.requestId,
