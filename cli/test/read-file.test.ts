@@ -69,6 +69,14 @@ describe('reading files', () => {
         const written = `{"a":1,"b":${number},"c":0.5833333333333334}`;
         assert.equal(JSON.stringify(prepareRow(row as Fields, undefined, false)), written);
       }
+    assert.deepEqual(await read('[12345678901234567890, {}]', 'json'), [
+      'item 1: expected an object, found a number',
+      {},
+    ]);
+    assert.deepEqual(await read(' 12345678901234567890\n{}', 'ndjson'), [
+      'line 1: expected an object, found a number',
+      {},
+    ]);
     const plain = { a: 9_007_199_254_740_991, b: 0.1, c: 1.5e300, d: ', 12345678901234567890', e: 1.0, f: -0.05 };
     assert.deepEqual(await read(JSON.stringify(plain), 'ndjson'), [plain]);
   });

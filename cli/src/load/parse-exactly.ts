@@ -1,4 +1,5 @@
-import { exactNumber, isKeptAsDouble } from '@hybridstore/runtime';
+import { exactNumber, isExactNumber, isKeptAsDouble, isRecord } from '@hybridstore/runtime';
+import type { Fields } from './row.ts';
 
 /** A shorter one without an exponent has at most 15 digits, which a double keeps. */
 const longNumber = /[:[,\s](-?(?:\d[\d.]{15,}(?:[eE][-+]?\d+)?|[\d.]+[eE][-+]?\d+))/g;
@@ -14,6 +15,19 @@ type Reviver = (key: string, value: unknown, context?: { readonly source?: strin
  */
 export function parseExactly(text: string): unknown {
   return holdsLossyNumber(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
+}
+
+/** What `parseExactly` gave as the fields of a row, or why it is none. */
+export function fieldsOf(value: unknown): { readonly fields: Fields } | { readonly rejection: string } {
+  // An exact number is an object, but nobody wrote one.
+  if (isRecord(value) && !isExactNumber(value)) return { fields: value };
+  return { rejection: `expected an object, found ${describeKind(value)}` };
+}
+
+function describeKind(value: unknown): string {
+  if (value === null) return 'null';
+  if (isExactNumber(value)) return 'a number';
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
 function holdsLossyNumber(text: string): boolean {

@@ -1,5 +1,5 @@
 import { type Column, parseColumnType } from '@hybridstore/contracts';
-import { isExactNumber } from '@hybridstore/runtime';
+import { isExactNumber, isRecord } from '@hybridstore/runtime';
 import type { Fields } from './row.ts';
 
 /** A file that knows timestamps only holds its days like this. */
@@ -48,8 +48,6 @@ function prepareValue(value: unknown, column: Column | undefined): unknown {
   // A double column takes these as words, and a column of another type refuses them by name; a document has no form for them.
   if (typeof value === 'number' && !Number.isFinite(value)) return isDocument(column) ? null : String(value);
   if (Array.isArray(value)) return value.map((item) => prepareValue(item, undefined));
-  if (isExactNumber(value)) return value;
-  // What is left of objects is a document, whose fields have any name.
-  if (typeof value === 'object' && value !== null) return prepareRow(value as Fields, undefined, false);
+  if (isRecord(value)) return isExactNumber(value) ? value : prepareRow(value, undefined, false);
   return value;
 }

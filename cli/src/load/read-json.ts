@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { parseExactly } from './parse-exactly.ts';
+import { fieldsOf, parseExactly } from './parse-exactly.ts';
 import type { ReadRow } from './row.ts';
 
 /** Whole documents are parsed at once; larger ones belong into NDJSON. */
@@ -18,16 +18,8 @@ export async function* readJson(path: string): AsyncGenerator<ReadRow> {
   const rows = rowsOf(parse(path, await readFile(path, 'utf8')));
   for (const [index, row] of rows.entries()) {
     const position = index + 1;
-    const place = { unit: 'item', position, bytesRead: Math.round((size * position) / rows.length) } as const;
-    if (typeof row !== 'object' || row === null || Array.isArray(row))
-      yield { ...place, rejection: `expected an object, found ${describeKind(row)}` };
-    else yield { ...place, fields: row as Record<string, unknown> };
+    yield { unit: 'item', position, bytesRead: Math.round((size * position) / rows.length), ...fieldsOf(row) };
   }
-}
-
-export function describeKind(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
 function parse(path: string, text: string): unknown {

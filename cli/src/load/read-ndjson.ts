@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { parseExactly } from './parse-exactly.ts';
-import { describeKind } from './read-json.ts';
+import { fieldsOf, parseExactly } from './parse-exactly.ts';
 import type { ReadRow } from './row.ts';
 
 /** One object a line; empty lines are passed over. */
@@ -20,14 +19,10 @@ export async function* readNdjson(path: string): AsyncGenerator<ReadRow> {
   }
 }
 
-function parseLine(line: string): { readonly fields: Record<string, unknown> } | { readonly rejection: string } {
-  let value: unknown;
+function parseLine(line: string): ReturnType<typeof fieldsOf> {
   try {
-    value = parseExactly(line);
+    return fieldsOf(parseExactly(line));
   } catch (error) {
     return { rejection: `not valid JSON (${error instanceof Error ? error.message : 'unreadable'})` };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { rejection: `expected an object, found ${describeKind(value)}` };
-  return { fields: value as Record<string, unknown> };
 }
