@@ -6,15 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { definesClass, definesFunction } from './definitions.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const internals = readdirSync(join(root, 'docs/internals')).filter((name) => name.endsWith('.md'));
-const pages = [
-  'README.md',
+const lives = ['write', 'query', 'reconcile'].map((name) => `docs/internals/life-of-a-${name}.md`);
+/** Pages that lead into the code by name: a name that moved is a page that lies. */
+const guides = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'operator/README.md',
-  ...pagesBelow('docs'),
-  ...readdirSync(join(root, 'services')).map((name) => `services/${name}/README.md`),
+  ...pagesBelow('docs/internals'),
+  ...pagesBelow('docs/adr'),
+  ...['packages', 'services'].flatMap((folder) =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}/README.md`),
+  ),
 ];
+const pages = ['README.md', ...guides, ...pagesBelow('docs').filter((page) => !guides.includes(page))];
 
 function pagesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -24,17 +28,33 @@ function pagesBelow(folder: string): string[] {
 
 type NamedFunction = { readonly name: string; readonly owner: string | undefined; readonly file: string };
 
-/** `path/to/file.ts` and `functionName()` or `Class.method()` in backticks; a function stands in the nearest file named before it. */
-function namesIn(page: string): { readonly files: readonly string[]; readonly functions: readonly NamedFunction[] } {
+type Names = { readonly files: readonly string[]; readonly functions: readonly NamedFunction[] };
+
+/**
+ * `path/to/file.ts`, `path/to/folder/` and `functionName()` or `Class.method()` in backticks; a function stands in the
+ * nearest file named before it.
+ */
+function namesIn(page: string): Names {
   const files: string[] = [];
   const functions: NamedFunction[] = [];
-  for (const [, code = ''] of page.matchAll(/`([^`\n]+)`/g)) {
-    if (/^[\w@.-]+(\/[\w@.-]+)+\.(ts|js|yaml|json)$/.test(code)) files.push(code);
+  const text = readFileSync(join(root, page), 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '');
+  for (const [, code = ''] of text.matchAll(/`([^`\n]+)`/g)) {
+    if (isFile.test(code) || isFolder.test(code)) files.push(resolveName(page, code));
     const call = /^(?:([A-Z]\w*)\.)?(#?\w+)\(\)$/.exec(code);
-    if (call?.[2]) functions.push({ name: call[2], owner: call[1], file: files.at(-1) ?? '' });
+    if (call?.[2])
+      functions.push({ name: call[2], owner: call[1], file: files.findLast((file) => isFile.test(file)) ?? '' });
   }
   return { files, functions };
 }
+
+/** A path of the repository, or of the page's own folder, or of the sources beside the page. */
+function resolveName(page: string, name: string): string {
+  const places = [name, join(dirname(page), name), join(dirname(page), 'src', name)];
+  return places.find((place) => existsSync(join(root, place))) ?? name;
+}
+
+const isFile = /^[\w@.-]+(\/[\w@.-]+)+\.(ts|js|yaml|json)$/;
+const isFolder = /^(packages|services|operator|cli|scripts|tests|docs|src|test)\/[\w@./-]*\/$/;
 
 function isDefined({ name, owner, file }: NamedFunction): boolean {
   if (file === '') return false;
@@ -43,18 +63,21 @@ function isDefined({ name, owner, file }: NamedFunction): boolean {
 }
 
 describe('the pages about the insides', () => {
-  for (const name of internals) {
-    const page = readFileSync(join(root, 'docs/internals', name), 'utf8');
-    const { files, functions } = namesIn(page);
+  for (const page of guides) {
+    const { files } = namesIn(page);
 
-    it(`${name} names files that exist`, () => {
+    it(`${page} names files that exist`, () => {
       assert.deepEqual(
         files.filter((file) => !existsSync(join(root, file))),
         [],
       );
     });
+  }
 
-    it(`${name} names functions that are defined in the file named before them`, () => {
+  for (const page of pagesBelow('docs/internals')) {
+    const { functions } = namesIn(page);
+
+    it(`${page} names functions that are defined in the file named before them`, () => {
       assert.deepEqual(
         functions.filter((one) => !isDefined(one)),
         [],
@@ -63,13 +86,11 @@ describe('the pages about the insides', () => {
   }
 
   it('name functions at all, so that the check above is not empty', () => {
-    for (const life of internals.filter((name) => name.startsWith('life-of-a-')))
-      assert.ok(namesIn(readFileSync(join(root, 'docs/internals', life), 'utf8')).functions.length >= 8, life);
+    for (const life of lives) assert.ok(namesIn(life).functions.length >= 8, life);
   });
 
   it('follow a write, a query and a reconcile', () => {
-    for (const life of ['life-of-a-write.md', 'life-of-a-query.md', 'life-of-a-reconcile.md'])
-      assert.ok(internals.includes(life), life);
+    for (const life of lives) assert.ok(existsSync(join(root, life)), life);
   });
 });
 

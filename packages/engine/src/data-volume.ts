@@ -13,7 +13,7 @@ export type DataVolumeOptions = {
   readonly log: Pick<WriteAheadLog, 'logId' | 'replayableTables'>;
 };
 
-/** Made with the first start on a volume: an empty folder in its place is told from it. */
+/** Made with the first start on a volume: an empty folder in its place lacks it. */
 const volumeKey = 'volume.json';
 const stagingFolder = 'staging';
 

@@ -106,7 +106,7 @@ test('a commit that failed after it got through is not made twice, though new ro
   await engine.close();
 });
 
-test('after a failed fdatasync the engine is not ready, acknowledges nothing, and tells its owner', async () => {
+test('after a failed fdatasync the engine is not ready, acknowledges nothing, and reports to its owner', async () => {
   const fault = { isOn: false, path: /\d{20}\.log$/, code: 'EIO', at: 'datasync' as const };
   const fatal: Error[] = [];
   const folder = join(root.path, 'eio');

@@ -131,7 +131,7 @@ export const systemDisk: Disk = {
   async stat(path) {
     try {
       const { size, mtimeMs, ino, mtimeNs } = await fs.promises.stat(path, { bigint: true });
-      // A file system gives an inode away again only after its last name is gone; the time tells those two apart.
+      // A file system gives an inode away again only after its last name is gone; the time parts those two.
       return { bytes: Number(size), modifiedAtMs: Number(mtimeMs), version: `${ino}.${mtimeNs}` };
     } catch (error) {
       if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;

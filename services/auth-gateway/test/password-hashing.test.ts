@@ -17,7 +17,7 @@ describe('the hasher of passwords', () => {
     assert.equal(hasher.isOutdated(first), false);
   });
 
-  it('tells passwords apart far beyond 72 bytes', async () => {
+  it('distinguishes passwords far beyond 72 bytes', async () => {
     const hash = await hasher.hash(`${'x'.repeat(1_000)}a`);
     assert.equal(await hasher.verify(`${'x'.repeat(1_000)}b`, hash), false);
   });

@@ -29,7 +29,7 @@ export const plan: LogicalPlan = {
   parameters: [],
   tables: [{ source: 'events', columns: [] }],
 };
-/** The same with a limit, so that a test can tell which one ran. */
+/** The same with a limit, so that a test sees which one ran. */
 export const betterPlan: LogicalPlan = {
   ...plan,
   query: { ...plan.query, limit: { kind: 'literal', type: 'bigint', value: 1 } },

@@ -154,14 +154,14 @@ function mergeLists(schema: Schema, live: readonly Json[], config: readonly Json
   const merged: Json[] = [];
   const left = [...present.keys()];
   const taken = new Set<string>();
-  const takeWished = (element: string) => {
+  const takeDesired = (element: string) => {
     merged.push(mergeValues(schema.items ?? anySchema, present.get(element), desired.get(element) ?? null));
     taken.add(element);
     if (shared[0] === element) shared.shift();
   };
   for (const element of desired.keys()) {
     takeForeign(left, element, { desired, shared, taken, take: (other) => merged.push(present.get(other) ?? null) });
-    takeWished(element);
+    takeDesired(element);
     if (left[0] === element) left.shift();
   }
   for (const element of left) if (!desired.has(element)) merged.push(present.get(element) ?? null);

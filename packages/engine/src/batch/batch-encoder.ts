@@ -20,7 +20,7 @@ export type FieldRecord = { readonly fields: Readonly<Record<string, unknown>> }
 /** UTF-8 bytes of one text or JSON value. */
 export const textBytesMax = 8 * 1024 * 1024;
 const actualTextMax = 80;
-/** Longer than any column's name, so that those are told whole. */
+/** Longer than any column's name, so that those are said whole. */
 const shownNameMax = 128;
 /** Text up to this length is copied by a loop, which is cheaper than a call into the runtime. */
 const loopCopyLengthMax = 48;

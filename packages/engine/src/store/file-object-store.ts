@@ -20,7 +20,7 @@ import { type ObjectStore, takenKey, unknownKey, type VersionedObject } from './
  *
  *     table.json                     the object, version a: what others read
  *     .table.json/after-a            the object, version b: whoever made this name has replaced a
- *     .table.json/a                  version a: while a file has a name, its inode, by which versions are told apart, is not
+ *     .table.json/a                  version a: while a file has a name, its inode, by which versions differ, is not
  *                                    given to another
  *
  * The newest object is found by following these names from `table.json` on; as the last step of a replacement the new file

@@ -14,7 +14,7 @@ import { decodeBatch } from '../batch/batch-codec.ts';
  *   48 u32 schema version      52 u32 rows
  *   56 source id, batch id, zeros up to a multiple of 8 · payload (a batch)
  *
- * `durable LSN` is how far the log was synced when this frame was written. It tells a torn tail from rot: a bad frame
+ * `durable LSN` is how far the log was synced when this frame was written. It parts a torn tail from rot: a bad frame
  * that a later one calls durable had been synced, so its rows were acknowledged and must not be dropped silently.
  * `table tag` names one life of a source: frames of a source that was deleted and created again are not its rows.
  */

@@ -195,7 +195,7 @@ test('a bad or missing segment before the last is rot', async () => {
   await assert.rejects(WriteAheadLog.open(options(disk)), { code: 'corrupt' });
 });
 
-test('after a failed fdatasync nothing is acknowledged any more, and the owner is told once', async () => {
+test('after a failed fdatasync nothing is acknowledged any more, and the owner hears of it once', async () => {
   const disk = new MemoryDisk();
   const failures: Error[] = [];
   const { writer } = await started(disk, { onFailure: (error) => failures.push(error) });

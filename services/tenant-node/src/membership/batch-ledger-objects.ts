@@ -8,7 +8,7 @@ type Content = { readonly epoch: number; readonly batches: readonly (readonly [s
 
 /**
  * `members/<pod>.batches.ledger` of the tenant's store: the batch ids of a member that has left, written before its object
- * says `drained`. Each member's is read once; its epoch tells whether it is of the life that ended.
+ * says `drained`. Each member's is read once; its epoch says whether it is of the life that ended.
  */
 export class BatchLedgerObjects implements BatchLedgers {
   readonly #store: Pick<ObjectStore, 'get' | 'overwrite'>;

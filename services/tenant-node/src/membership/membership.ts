@@ -140,7 +140,7 @@ export class Membership implements Members, MemberDirectory {
     if (this.#self) await this.#options.calls.announce(receiver, this.#self);
   }
 
-  /** A peer that cannot be asked may have drained since: its file tells. */
+  /** A peer that cannot be asked may have drained since: its file says so. */
   #guard(member: Member): Peer {
     const peer = this.#options.calls.connect(member);
     return {

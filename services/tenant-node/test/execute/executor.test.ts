@@ -232,7 +232,7 @@ describe('the executor', () => {
     });
   }
 
-  it('tells of a fault in the middle of a streamed result', async () => {
+  it('reports a fault in the middle of a streamed result', async () => {
     const child = await pool.acquire(never);
     const text = "SELECT CAST(CASE WHEN i = 900000 THEN 'x' ELSE '1' END AS INTEGER) FROM range(1000000) t(i)";
     const execution = child.run(statement({ text }));

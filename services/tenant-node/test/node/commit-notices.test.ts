@@ -63,7 +63,7 @@ function failure(code: 'unavailable' | 'invalid_request', details: ErrorDetails 
 }
 
 describe('commit notices', () => {
-  it('tell what changed', async () => {
+  it('say what changed', async () => {
     const { clock, notices, sent } = createWorld();
     notices.push(commit(4));
     await clock.advance(0);

@@ -44,7 +44,7 @@ describe('nodes of a tenant', () => {
     assert.deepEqual(await countAndSum(second), [21, 1_210]);
   });
 
-  it('tell a newcomer to each other before it takes its first row', async () => {
+  it('announce a newcomer to each other before it takes its first row', async () => {
     third.start();
     await third.ready();
     await write(third, [2_000]);
@@ -90,14 +90,14 @@ describe('nodes of a tenant', () => {
     assert.deepEqual(await countAndSum(third), [before[0] + 1, before[1] + 1]);
   });
 
-  it('tell the CPU time of all their processes', async () => {
+  it('report the CPU time of all their processes', async () => {
     const { text } = await first.call('GET', '/metrics');
     const seconds = /^hybridstore_node_cpu_seconds_total\{service="tenant-node"\} ([\d.]+)$/m.exec(text)?.[1];
     assert.ok(Number(seconds) > 0, text.slice(0, 500));
     assert.match(text, /^hybridstore_node_memory_bytes\{service="tenant-node"\} \d{8,}$/m);
   });
 
-  it('end in order when they are told to, without a flush', async () => {
+  it('end in order on SIGTERM, without a flush', async () => {
     const before = await countAndSum(first);
     assert.equal(await second.stop(), 0);
     second.start();
