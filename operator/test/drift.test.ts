@@ -25,7 +25,7 @@ import { acme, BenchCluster, systemNamespace } from './bench-cluster.ts';
  * is edited on its own. What somebody adds is not the operator's, and stays.
  */
 type Path = readonly (string | number)[];
-type Place = { readonly resource: Resource; readonly key: ObjectKey };
+type TestedObject = { readonly resource: Resource; readonly key: ObjectKey };
 
 const childKinds: readonly Resource[] = [
   statefulSets,
@@ -55,7 +55,7 @@ async function startSettled(): Promise<BenchCluster> {
 }
 
 /** Every object that the operator holds by server-side apply. */
-async function findPlaces(cluster: BenchCluster): Promise<readonly Place[]> {
+async function findTestedObjects(cluster: BenchCluster): Promise<readonly TestedObject[]> {
   const lists = await Promise.all(
     childKinds.map(async (resource) => ({ resource, items: (await cluster.api.list(resource)).items })),
   );
@@ -170,21 +170,21 @@ function entryAt(object: unknown, path: Path): unknown {
 
 describe('what the operator made', () => {
   let cluster: BenchCluster;
-  let places: readonly Place[];
+  let objects: readonly TestedObject[];
 
   before(async () => {
     cluster = await startSettled();
-    places = await findPlaces(cluster);
+    objects = await findTestedObjects(cluster);
   });
 
   it('is of every kind that the operator makes', () => {
-    const found = new Set(places.map(({ resource }) => resource.kind));
+    const found = new Set(objects.map(({ resource }) => resource.kind));
     assert.deepEqual([...found].sort(), childKinds.map(({ kind }) => kind).sort());
-    assert.ok(places.some(({ key }) => key.namespace === systemNamespace));
+    assert.ok(objects.some(({ key }) => key.namespace === systemNamespace));
   });
 
   it('is made again when somebody deletes it', async () => {
-    for (const { resource, key } of places) {
+    for (const { resource, key } of objects) {
       const old = await cluster.api.get(resource, key);
       await cluster.api.delete(resource, key);
       await passAll(cluster);
@@ -198,7 +198,7 @@ describe('what the operator made', () => {
   it('has each of its fields back, whichever somebody edits', async () => {
     let edits = 0;
     let renamed = 0;
-    for (const { resource, key } of places) {
+    for (const { resource, key } of objects) {
       const whole = await cluster.api.get(resource, key);
       const leaves = findLeaves(appliedFields(whole) ?? {}, whole).filter((path) => !isOwner(path));
       for (const path of leaves) {
@@ -261,7 +261,7 @@ describe('what the operator made', () => {
       async () => ({ spec: { ingress: [{}] } }),
     ],
   ];
-  const additions: readonly (readonly [string, Place, () => Promise<object>])[] = [
+  const additions: readonly (readonly [string, TestedObject, () => Promise<object>])[] = [
     [
       'a port beside ours',
       { resource: services, key: inDefault('hs-acme') },

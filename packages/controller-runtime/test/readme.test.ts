@@ -45,15 +45,15 @@ describe("the README's controller", () => {
   const kube = new EmbeddedApiServer({ clock, fieldManager: 'greeter' });
   const stopping = new AbortController();
   let ended: Promise<'stopped' | 'lost'>;
+  /** A pass that throws is tried again, which would hide that the example is wrong. */
+  const failures: unknown[] = [];
+  const note = (event: string, fields?: object) => failures.push([event, fields]);
+  const logger: Logger = { ...silentLogger, warn: note, error: note };
 
   before(async () => {
     await kube.create(customResourceDefinitions, definition);
     const { runGreeter } = await runExample(page);
-    ended = (runGreeter as RunGreeter)(
-      { kube, clock, random: () => 0.5, logger: silentLogger },
-      'first',
-      stopping.signal,
-    );
+    ended = (runGreeter as RunGreeter)({ kube, clock, random: () => 0.5, logger }, 'first', stopping.signal);
     await clock.advance(1_000);
   });
   after(() => stopping.abort());
@@ -114,6 +114,8 @@ describe("the README's controller", () => {
     await assert.rejects(kube.get(greetings, key), isGone);
     await assert.rejects(child(), isGone);
   });
+
+  it('has had no failure on the way', () => assert.deepEqual(failures, []));
 
   it('ends with its signal, and gives its lease back', async () => {
     stopping.abort();

@@ -29,10 +29,10 @@ async function connect({ memoryBytesMax, threads, spoolFolder }: WriterOptions):
   return connection;
 }
 
-type Place = { readonly connection: DuckDBConnection; readonly spoolPath: string };
+type WriterTools = { readonly connection: DuckDBConnection; readonly spoolPath: string };
 
-async function answer(request: WriterRequest, body: Buffer, place: Place): Promise<WriterAnswer> {
-  const work = { connection: place.connection, disk: systemDisk, now: systemClock.now };
+async function answer(request: WriterRequest, body: Buffer, tools: WriterTools): Promise<WriterAnswer> {
+  const work = { connection: tools.connection, disk: systemDisk, now: systemClock.now };
   try {
     switch (request.kind) {
       case 'write':
@@ -40,7 +40,7 @@ async function answer(request: WriterRequest, body: Buffer, place: Place): Promi
       case 'merge':
         return { kind: 'files', files: await mergeSegments(work, request) };
       case 'checkpoint':
-        return { kind: 'path', path: await writeCheckpoint(request, body, place) };
+        return { kind: 'path', path: await writeCheckpoint(request, body, tools) };
     }
   } catch (error) {
     return { kind: 'refused', message: error instanceof Error ? error.message : String(error) };
@@ -51,7 +51,7 @@ async function answer(request: WriterRequest, body: Buffer, place: Place): Promi
 async function writeCheckpoint(
   request: CheckpointRequest,
   body: Buffer,
-  { connection, spoolPath }: Place,
+  { connection, spoolPath }: WriterTools,
 ): Promise<string> {
   const ndjson = await systemDisk.open(`${spoolPath}.json`, groupFile);
   try {
