@@ -29,7 +29,7 @@ function importedPackages(workspace: string): readonly string[] {
 }
 
 describe('the manifest of', () => {
-  for (const workspace of workspaces.sort())
+  for (const workspace of workspaces.sort()) {
     it(`${workspace} declares every package that its sources import`, () => {
       const { name, dependencies = {} } = readManifest(workspace);
       assert.deepEqual(
@@ -37,4 +37,14 @@ describe('the manifest of', () => {
         [],
       );
     });
+
+    it(`${workspace} declares nothing that its sources do not import`, () => {
+      const imported = importedPackages(workspace);
+      const { dependencies = {} } = readManifest(workspace);
+      assert.deepEqual(
+        Object.keys(dependencies).filter((name) => !imported.includes(name)),
+        [],
+      );
+    });
+  }
 });
