@@ -4,8 +4,21 @@ import { tableKey } from '../wal/segment-summary.ts';
 import type { WriteAheadLog } from '../wal/write-ahead-log.ts';
 
 /**
- * After a start: the frames of the log that no table has committed become fresh rows again. A frame is skipped when its
- * table's `txn` already covers its LSN (it is in a file), or when its life of the source is over (it was deleted).
+ * After a start: the frames of the log that no table has committed become fresh rows again.
+ *
+ *   log      …  LSN 4 flights/6a  5 movies/1f  6 flights/6a  7 flights/6a  8 flights/02 | torn
+ *   tables   flights is 6a, its txn of this log says 6; movies was deleted
+ *
+ *   4, 6  are in flights' files      → passed over
+ *   5, 8  another life of a source   → passed over: rows of a table that is no more
+ *   7     in no file                 → into memory, and flushed in time
+ *   torn  was acknowledged to nobody → cut off when the log was opened (`validateLog`)
+ *
+ * So nothing is applied twice however often a node dies on the way, and the order of log, files and commit needs no
+ * bookkeeping of its own: the LSN in the table's `txn` is the only mark.
+ *
+ * Left out: rows of a table that cannot be read now (its frames stay in the log, and a restart tries again), and finding out
+ * who would have had batches that were never acknowledged (they send them again, under their ids).
  */
 export async function replayLog(
   log: WriteAheadLog,

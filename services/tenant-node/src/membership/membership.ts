@@ -15,6 +15,9 @@ import type { MemberCalls, MemberStore } from './ports.ts';
  * The file's epoch counts the member's lives; of two statements about a member the later epoch holds, and within one
  * epoch `drained` comes after `active`. A member leaves by its own word only (`drained`): from outside, a dead node and a
  * slow one look the same, and its rows are on its volume.
+ *
+ * Left out: electing anybody, and leases. No member decides for another, so there is nothing to elect; a lease would make
+ * correctness a question of clocks. The price is that strict reads wait for a member that is away until it is back.
  */
 export type MembershipOptions = {
   readonly store: MemberStore;
