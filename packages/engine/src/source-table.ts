@@ -64,38 +64,42 @@ export class SourceTable {
     return this.snapshot.definition;
   }
 
-  /**
-   * Whether the source still has this table: one look at the store. `unavailable` when the store is away, as a volume that
-   * is not mounted any more is: a table that is taken for deleted loses its fresh rows.
-   */
+  /** Whether the source still has this table: one look at the store, which is true as well when the store is away. */
   async isAlive(): Promise<boolean> {
-    const version = await this.#pointers.version(this.sourceId);
-    if (version !== undefined) return version === this.#pointer.version;
-    const path = pointerKey(this.sourceId);
-    throw retryLater('unavailable', `${path} is missing: is the volume of the tables mounted?`, awayRetryMs, { path });
+    return !(await this.#pointers.isReplaced(this.sourceId, this.#pointer.version));
   }
 
   /** The newest version, or undefined when the source was deleted. Looks at the store each time. */
-  async refresh(): Promise<Snapshot | undefined> {
-    if (!(await this.isAlive())) return undefined;
+  refresh(): Promise<Snapshot | undefined> {
     return this.#unlessDeleted(() => this.#log.refresh());
   }
 
   /** As `TableLog.commit`; undefined when the source was deleted. */
   async commit(decide: Decide): Promise<Snapshot | undefined> {
-    if (!(await this.isAlive())) return undefined;
+    if (!(await this.#isThere())) return undefined;
     return this.#unlessDeleted(() => this.#log.commit(decide));
   }
 
-  /** Objects that vanish under a reader are those of a table that is being deleted; else they are missing. */
+  /** What vanishes under a reader is a table that is being deleted, or is missing. */
   async #unlessDeleted(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
-    try {
-      return await read();
-    } catch (error) {
-      const isMissing = isHybridStoreError(error, 'not_found') || isHybridStoreError(error, 'corrupt');
-      if (!isMissing || (await this.isAlive())) throw error;
-      return undefined;
-    }
+    const [isThere, snapshot] = await Promise.allSettled([this.#isThere(), read()]);
+    if (isThere.status === 'rejected') throw isThere.reason;
+    if (snapshot.status === 'fulfilled') return isThere.value ? snapshot.value : undefined;
+    const isMissing =
+      isHybridStoreError(snapshot.reason, 'not_found') || isHybridStoreError(snapshot.reason, 'corrupt');
+    if (isThere.value && (!isMissing || (await this.isAlive()))) throw snapshot.reason;
+    return undefined;
+  }
+
+  /**
+   * False when the source was deleted. `unavailable` when the store is away, as a volume that is not mounted any more is: a
+   * table that is taken for deleted loses its fresh rows.
+   */
+  async #isThere(): Promise<boolean> {
+    const [isAlive, isThere] = await Promise.all([this.isAlive(), this.#pointers.isThere(this.sourceId)]);
+    if (!isAlive || isThere) return isAlive;
+    const path = pointerKey(this.sourceId);
+    throw retryLater('unavailable', `${path} is missing: is the volume of the tables mounted?`, awayRetryMs, { path });
   }
 
   /** Waits for commits and the checkpoint under way. */

@@ -25,9 +25,14 @@ export class TablePointers {
     return object && { pointer: decodePointer(object.bytes, sourceId), version: object.version };
   }
 
-  /** The version alone, which costs less: it changes with every change of the pointer. */
-  version(sourceId: string): Promise<string | undefined> {
-    return this.#store.version(pointerKey(sourceId));
+  /** Whether another pointer has come after this one: one look at the store. False as well when the store is away. */
+  isReplaced(sourceId: string, version: string): Promise<boolean> {
+    return this.#store.isReplaced(pointerKey(sourceId), version);
+  }
+
+  /** False means that the store is away. */
+  async isThere(sourceId: string): Promise<boolean> {
+    return (await this.#store.stat(pointerKey(sourceId))) !== undefined;
   }
 
   /** The version of the new pointer; undefined when `before` is not what is there (any more). */

@@ -76,14 +76,18 @@ suite('tables of sources', () => {
     ]);
   });
 
-  test('nothing new costs one look at the pointer and one at the next version', async () => {
+  test('nothing new costs three looks at once, and a write one', async () => {
     const inner = createStore();
     const looks: string[] = [];
     const store: ObjectStore = {
       ...inner,
-      version: (key) => {
-        looks.push(`version ${key}`);
-        return inner.version(key);
+      isReplaced: (key, version) => {
+        looks.push(`isReplaced ${key.split('/').at(-1)}`);
+        return inner.isReplaced(key, version);
+      },
+      stat: (key) => {
+        looks.push(`stat ${key.split('/').at(-1)}`);
+        return inner.stat(key);
       },
       get: (key) => {
         looks.push(`get ${key.split('/').at(-1)}`);
@@ -94,7 +98,10 @@ suite('tables of sources', () => {
     await node.create(flights);
     looks.length = 0;
     await node.newest('flights');
-    assert.deepEqual(looks, ['version tables/flights/table.json', 'get 00000000000000000001.json']);
+    assert.deepEqual(looks, ['isReplaced table.json', 'stat table.json', 'get 00000000000000000001.json']);
+    looks.length = 0;
+    await node.known.get('flights')?.isAlive();
+    assert.deepEqual(looks, ['isReplaced table.json']);
   });
 
   test('a source that is made anew is another table, and no commit of before gets into it', async () => {
@@ -229,7 +236,8 @@ suite('tables of sources', () => {
     const node = openNode(store);
     const table = (await node.create(flights))!;
     await store.delete('tables/flights/table.json');
-    await assert.rejects(table.isAlive(), { code: 'unavailable' });
+    assert.equal(await table.isAlive(), true);
+    await assert.rejects(table.refresh(), { code: 'unavailable' });
     await assert.rejects(node.newest('flights'), { code: 'unavailable' });
     assert.equal(node.known.get('flights'), table);
     assert.deepEqual(await node.findGone(new Set([table.key])), new Set());

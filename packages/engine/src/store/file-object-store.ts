@@ -61,7 +61,7 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
     overwrite: async (key, bytes) => publish(disk, await stage(bytes), at(key)),
     get: (key) => unlessAbsent(() => disk.readFile(at(key))),
     getVersioned: (key) => readNewest(disk, at(key)),
-    version: async (key) => (await findNewest(disk, at(key)))?.version,
+    isReplaced: async (key, version) => (await disk.stat(successorPath(at(key), version))) !== undefined,
     async getRange(key, offset, length) {
       const bytes = await unlessAbsent(() => disk.readRange(at(key), offset, length));
       if (!bytes) throw unknownKey(key);

@@ -51,7 +51,7 @@ export function createMemoryObjectStore(options: MemoryObjectStoreOptions): Obje
       const object = objects.get(key);
       return object && { bytes: Buffer.from(object.bytes), version: object.version };
     },
-    version: async (key) => objects.get(key)?.version,
+    isReplaced: async (key, version) => (objects.get(key)?.version ?? version) !== version,
     getRange: async (key, offset, length) => Buffer.from(require(key).bytes.subarray(offset, offset + length)),
     async stat(key) {
       const object = objects.get(key);

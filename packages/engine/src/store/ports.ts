@@ -23,8 +23,8 @@ export interface ObjectStore {
   get(key: string): Promise<Buffer | undefined>;
   /** With the version to give to `replaceIfMatch`: never older than what a finished `replaceIfMatch` wrote. */
   getVersioned(key: string): Promise<VersionedObject | undefined>;
-  /** The version alone: as new as that of `getVersioned`. */
-  version(key: string): Promise<string | undefined>;
+  /** Whether a finished `replaceIfMatch` has replaced this version. An object that is missing was not replaced. */
+  isReplaced(key: string, version: string): Promise<boolean>;
   /** Fewer bytes than asked for when the object ends before; `not_found` when there is none. */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
   stat(key: string): Promise<ObjectStat | undefined>;

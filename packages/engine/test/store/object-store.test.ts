@@ -12,6 +12,10 @@ import type { ObjectStore } from '../../src/store/ports.ts';
 
 const text = (value: string) => Buffer.from(value);
 
+async function versionOf(store: ObjectStore, key: string): Promise<string | undefined> {
+  return (await store.getVersioned(key))?.version;
+}
+
 /** What every store must do; each adapter runs the same suite. */
 function contract(name: string, withStore: (run: (store: ObjectStore) => Promise<void>) => Promise<void>): void {
   suite(`object store: ${name}`, () => {
@@ -33,8 +37,11 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
         assert.equal(wins.filter(Boolean).length, 1);
         const now = (await store.getVersioned('t/a'))!;
         assert.deepEqual(now.bytes, writers[wins.indexOf(true)]);
-        assert.equal(await store.version('t/a'), now.version);
         assert.notEqual(now.version, version);
+        assert.deepEqual(
+          [await store.isReplaced('t/a', version), await store.isReplaced('t/a', now.version)],
+          [true, false],
+        );
         assert.equal(await store.replaceIfMatch('t/a', text('late'), version), false);
         assert.equal(await store.replaceIfMatch('t/a', text('third'), now.version), true);
         assert.equal((await store.get('t/a'))?.toString(), 'third');
@@ -45,7 +52,7 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
         await store.createIfAbsent('t/a', text('same'));
         const versions = new Set<string>();
         for (let round = 0; round < 5; round += 1) {
-          const version = (await store.version('t/a'))!;
+          const version = (await versionOf(store, 't/a'))!;
           versions.add(version);
           assert.equal(await store.replaceIfMatch('t/a', text('same'), version), true);
         }
@@ -54,8 +61,8 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
 
     test('what is not there has no version and is not replaced', () =>
       withStore(async (store) => {
-        assert.equal(await store.version('t/a'), undefined);
         assert.equal(await store.getVersioned('t/a'), undefined);
+        assert.equal(await store.isReplaced('t/a', '1'), false);
         assert.equal(await store.replaceIfMatch('t/a', text('x'), '1'), false);
         assert.equal(await store.get('t/a'), undefined);
       }));
@@ -107,11 +114,11 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
       withStore(async (store) => {
         await store.createIfAbsent('t/a', text('1'));
         await store.createIfAbsent('t/b', text('1'));
-        await store.replaceIfMatch('t/a', text('2'), (await store.version('t/a'))!);
+        await store.replaceIfMatch('t/a', text('2'), (await versionOf(store, 't/a'))!);
         assert.deepEqual(await store.list('t'), ['a', 'b']);
         await store.delete('t/a');
         assert.deepEqual(await store.list('t'), ['b']);
-        assert.equal(await store.version('t/a'), undefined);
+        assert.equal(await versionOf(store, 't/a'), undefined);
         assert.equal(await store.createIfAbsent('t/a', text('new')), true);
         assert.equal((await store.getVersioned('t/a'))?.bytes.toString(), 'new');
       }));
@@ -181,7 +188,7 @@ test('an object that was created or replaced is there after a crash', async () =
   const disk = new MemoryDisk();
   const store = await openFileStore('/data', disk);
   assert.equal(await store.createIfAbsent('t/1', text('x')), true);
-  assert.equal(await store.replaceIfMatch('t/1', text('y'), (await store.version('t/1'))!), true);
+  assert.equal(await store.replaceIfMatch('t/1', text('y'), (await versionOf(store, 't/1'))!), true);
   disk.crash();
   const again = await openFileStore('/data', disk);
   assert.equal((await again.getVersioned('t/1'))?.bytes.toString(), 'y');
@@ -198,7 +205,7 @@ test('a replacement is made or not wherever its process dies, and the next one g
       operations += 1;
       return operations >= diesAt;
     };
-    const before = (await store.version('t/1'))!;
+    const before = (await versionOf(store, 't/1'))!;
     const replaced = await Promise.race([
       store.replaceIfMatch('t/1', text('new'), before),
       new Promise<'died'>((resolve) => setImmediate(() => setImmediate(() => resolve('died')))),
@@ -238,7 +245,7 @@ test('a process that sleeps before it gives the new file the old name changes no
   );
   const store = await openFileStore(root, systemDisk);
   await store.createIfAbsent('t/1', text('a'));
-  const sleeping = slow.replaceIfMatch('t/1', text('b'), (await store.version('t/1'))!);
+  const sleeping = slow.replaceIfMatch('t/1', text('b'), (await versionOf(store, 't/1'))!);
   await slept;
   const seen: string[] = [];
   for (const next of ['c', 'd']) {
@@ -250,7 +257,7 @@ test('a process that sleeps before it gives the new file the old name changes no
   assert.equal(await sleeping, true);
   assert.deepEqual(seen, ['b', 'c']);
   assert.equal((await store.getVersioned('t/1'))?.bytes.toString(), 'd');
-  assert.equal(await store.replaceIfMatch('t/1', text('e'), (await store.version('t/1'))!), true);
+  assert.equal(await store.replaceIfMatch('t/1', text('e'), (await versionOf(store, 't/1'))!), true);
   assert.equal((await store.getVersioned('t/1'))?.bytes.toString(), 'e');
 });
 

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { LogicalPlan } from '@hybridstore/contracts';
 import { finishPlan, integer } from '@hybridstore/plan';
@@ -605,9 +603,11 @@ describe('a tenant node', () => {
     it('give no frames of a source that was deleted by another node', async () => {
       assert.equal((await call('/sources/add', { body: { source_id: 'passing' } })).status, 201);
       await call('/data/write', { body: { source_id: 'passing', records: [{ fields: { a: 1 } }] } });
-      const pointer = join(node.folder, 'data/tables/passing/table.json');
-      writeFileSync(`${pointer}.new`, JSON.stringify({ ...JSON.parse(readFileSync(pointer, 'utf8')), location: null }));
-      renameSync(`${pointer}.new`, pointer);
+      const { store } = node.engine;
+      const key = 'tables/passing/table.json';
+      const { bytes, version } = (await store.getVersioned(key))!;
+      const deleted = { ...JSON.parse(bytes.toString()), location: null };
+      assert.ok(await store.replaceIfMatch(key, Buffer.from(JSON.stringify(deleted)), version));
       const fresh = { body: { source_id: 'passing', after_lsn: 0 }, token: service('tenant-node') };
       assert.equal((await call('/internal/fresh', fresh)).status, 404);
     });
