@@ -72,9 +72,14 @@ function describeRefusal(object: Stored<Tenant>, { reason, message }: Problem, n
 }
 
 function describeOutcome(pass: Applied, nowMs: number): Report {
-  const { handOver, object } = pass;
+  const { key, spec, world, wanted, scaling, storageProblem, handOver, object } = pass;
   const outcome: TenantOutcome = {
-    ...pass,
+    key,
+    spec,
+    world,
+    wanted,
+    scaling,
+    storageProblem,
     generation: object.metadata.generation ?? 0,
     previous: object.status,
     size: handOver.decision.size,

@@ -12,16 +12,17 @@ import {
   removeFinalizer,
   requeueAfter,
   type StepResult,
+  type Stored,
   wait,
 } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
-import { tenantIdOf } from '../resources/names.ts';
+import { type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
 import { buildSigningSecret } from '../resources/secret.ts';
-import { buildTenantMetadata } from '../resources/tenant-metadata.ts';
+import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-metadata.ts';
 import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
@@ -46,8 +47,16 @@ const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).che
 export async function loadTenant(pass: TenantStart): Promise<StepResult<Pick<Loaded, 'object' | 'tenant'>>> {
   const stored = await pass.view.get(tenants, pass.key);
   if (stored === undefined) return forget(pass);
-  const tenant = buildTenantMetadata(pass.key, buildControllerReference(stored));
-  return proceed({ tenant, object: readStatus(stored) });
+  return proceed({ tenant: metadataOf(stored, pass.key), object: readStatus(stored) });
+}
+
+const knownMetadata = new WeakMap<Stored<Tenant>, TenantMetadata>();
+
+/** Stored objects are frozen: what follows from one need not be worked out again. */
+function metadataOf(stored: Stored<Tenant>, key: TenantKey): TenantMetadata {
+  const metadata = knownMetadata.get(stored) ?? buildTenantMetadata(key, buildControllerReference(stored));
+  knownMetadata.set(stored, metadata);
+  return metadata;
 }
 
 function forget({ key, expectations, onForgotten }: TenantStart): StepResult<never> {

@@ -29,9 +29,16 @@ export function parseApiVersion(apiVersion: string): { readonly group: string; r
 
 /** `plural.group`, by which error messages and events name a kind: `deployments.apps`, `pods`. */
 export function formatGroupResource(resource: Resource): string {
+  const known = groupResources.get(resource);
+  if (known !== undefined) return known;
   const { group } = parseApiVersion(resource.apiVersion);
-  return group === '' ? resource.plural : `${resource.plural}.${group}`;
+  const text = group === '' ? resource.plural : `${resource.plural}.${group}`;
+  groupResources.set(resource, text);
+  return text;
 }
+
+/** Each look into a cache asks for its kind by this name, dozens of times a pass; kinds are few and never change. */
+const groupResources = new WeakMap<Resource, string>();
 
 /** The REST path of a collection or of one object, below the server's root. */
 export function buildResourcePath(

@@ -107,7 +107,7 @@ export class Children {
     wanted: readonly Child[],
     isCandidate: (labels: Readonly<Record<string, string>>) => boolean = () => true,
   ): Promise<void> {
-    const kept = new Set(wanted.map(({ resource, object }) => describe(resource, object)));
+    const kept = keptOf(wanted);
     for (const resource of resources) {
       const found = await this.#options.view.list(resource, selection);
       const unwanted = found.filter((object) => !kept.has(describe(resource, object)) && this.#isOwn(object));
@@ -159,6 +159,15 @@ export class Children {
     return findApplied(object, fieldManager).length > 0;
   }
 }
+
+/** The same list is asked about in every pass over an unchanged parent. */
+function keptOf(wanted: readonly Child[]): ReadonlySet<string> {
+  const kept = keptSets.get(wanted) ?? new Set(wanted.map(({ resource, object }) => describe(resource, object)));
+  keptSets.set(wanted, kept);
+  return kept;
+}
+
+const keptSets = new WeakMap<readonly Child[], ReadonlySet<string>>();
 
 /** Whether all that a child should be is as it was, and this manager still owns the same of it. */
 function differsInStatusOnly(before: KubeObject, after: KubeObject, manager: string): boolean {
