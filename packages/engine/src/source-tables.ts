@@ -36,6 +36,8 @@ export type SourceTablesOptions = Pick<
 };
 
 const restartRetryMs = 10_000;
+const awayRetryMs = 1_000;
+const loadsMax = 20;
 /** Longest wait of a write for the shared volume to say that its source is still there. */
 const aliveMsMax = 1_000;
 const sourceIdShape = new RegExp(sourceIdPattern);
@@ -206,10 +208,26 @@ export class SourceTables {
 
   async #load(sourceId: string): Promise<SourceTable> {
     if (!sourceIdShape.test(sourceId)) throw unknownSource(sourceId);
-    const pointer = (await this.#pointers.read(sourceId)) ?? (await this.#pointAtOlderTable(sourceId));
-    if (!pointer || pointer.pointer.location === null) throw unknownSource(sourceId);
-    const log = this.#openLog(pointer.pointer.location);
-    return this.#adopt({ log, snapshot: await log.refresh(), pointer });
+    for (let attempt = 1; attempt <= loadsMax; attempt += 1) {
+      const pointer = (await this.#pointers.read(sourceId)) ?? (await this.#pointAtOlderTable(sourceId));
+      if (!pointer || pointer.pointer.location === null) throw unknownSource(sourceId);
+      const table = await this.#open(sourceId, pointer, pointer.pointer.location);
+      if (table) return table;
+    }
+    throw retryLater('unavailable', `source ${sourceId} is created and deleted all the time`, awayRetryMs);
+  }
+
+  /** Undefined when the table was deleted while it was read. */
+  async #open(sourceId: string, pointer: VersionedPointer, location: string): Promise<SourceTable | undefined> {
+    const log = this.#openLog(location);
+    try {
+      return this.#adopt({ log, snapshot: await log.refresh(), pointer });
+    } catch (error) {
+      if (await this.#pointers.isReplaced(sourceId, pointer.version)) return undefined;
+      // The pointer is there, so a table that is not is damage, and no unknown source.
+      if (!isHybridStoreError(error, 'not_found')) throw error;
+      throw new HybridStoreError('corrupt', error.message, error.details, { cause: error });
+    }
   }
 
   /** Tables of before the pointers lie directly below the source's prefix, and stay there. */

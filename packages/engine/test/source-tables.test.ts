@@ -214,6 +214,35 @@ suite('tables of sources', () => {
     assert.equal(second.location, `tables/flights/${second.tableId}`);
   });
 
+  test('a table that is deleted while it is read is no unknown table and no damage', async () => {
+    for (const isMadeAnew of [false, true]) {
+      const inner = createStore();
+      const other = openNode(inner);
+      await other.create(flights);
+      let isDeleted = false;
+      const store: ObjectStore = {
+        ...inner,
+        list: async (prefix) => {
+          const names = await inner.list(prefix);
+          if (isDeleted || !prefix.endsWith('/_delta_log') || names.length === 0) return names;
+          isDeleted = true;
+          await other.delete(await other.newest('flights'));
+          if (isMadeAnew) await other.create(flights);
+          return names;
+        },
+      };
+      const found = await openNode(store).find('flights');
+      assert.equal(found?.tableId, isMadeAnew ? (await other.newest('flights')).tableId : undefined);
+    }
+  });
+
+  test('a pointer to a table that is not there is damage, and no unknown source', async () => {
+    const store = createStore();
+    const table = (await openNode(store).create(flights))!;
+    await store.delete(`${table.location}/_delta_log/00000000000000000000.json`);
+    await assert.rejects(openNode(store).newest('flights'), { code: 'corrupt', message: /holds no table/ });
+  });
+
   test('a pointer that is damaged, or leads elsewhere, is refused by name', async () => {
     for (const text of [
       '{torn',

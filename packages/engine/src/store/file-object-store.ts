@@ -24,8 +24,8 @@ import { type ObjectStore, takenKey, unknownKey, type VersionedObject } from './
  *                                    given to another
  *
  * The newest object is found by following these names from `table.json` on; as the last step of a replacement the new file
- * takes that name too. A process that dies, or sleeps, before that step changes nothing for who follows the names, and the
- * names stay for as long as the object. So this is for objects that change a few times in their life.
+ * takes that name too. A process that dies, or sleeps, before that step changes nothing for who follows the names; they
+ * stay for a week. So this is for objects that change a few times in their life.
  */
 export type FileObjectStoreOptions = {
   readonly root: string;
@@ -46,7 +46,7 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
         if (!(await inFolder(disk, at(key), () => disk.link(path, at(key))))) throw takenKey(key);
         await disk.remove(path);
       }
-      for (const folder of new Set(files.map(({ key }) => dirname(at(key))))) await disk.syncFolder(folder);
+      for (const folder of new Set(files.map(({ key }) => dirname(at(key))))) await syncIfThere(disk, folder);
     },
     async replaceIfMatch(key, bytes, version) {
       const found = await findNewest(disk, at(key));
@@ -56,6 +56,7 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
       const staged = await stage(bytes);
       if (!(await publishNew(disk, staged, successorPath(at(key), version), 'keep'))) return false;
       await publish(disk, staged, at(key));
+      await removeOldTraces(disk, at(key));
       return true;
     },
     overwrite: async (key, bytes) => publish(disk, await stage(bytes), at(key)),
@@ -94,7 +95,7 @@ async function publishNew(disk: Disk, staged: string, path: string, staging?: 'k
   let isCreated = false;
   try {
     isCreated = await inFolder(disk, path, () => disk.link(staged, path));
-    if (isCreated) await disk.syncFolder(dirname(path));
+    if (isCreated) await syncIfThere(disk, dirname(path));
     return isCreated;
   } finally {
     if (!isCreated || staging !== 'keep') await disk.remove(staged);
@@ -109,7 +110,12 @@ async function publish(disk: Disk, staged: string, path: string): Promise<void> 
     await disk.remove(staged);
     throw error;
   }
-  await disk.syncFolder(dirname(path));
+  await syncIfThere(disk, dirname(path));
+}
+
+/** A folder that is gone was empty: whoever deleted the object that was just made has taken it along. */
+async function syncIfThere(disk: Disk, folder: string): Promise<void> {
+  await unlessAbsent(() => disk.syncFolder(folder));
 }
 
 const foldersMadeMax = 10;
@@ -142,6 +148,20 @@ function tracesFolder(path: string): string {
 
 function successorPath(path: string, version: string): string {
   return join(tracesFolder(path), `after-${version}`);
+}
+
+/** No process sleeps for longer between two steps of a replacement. */
+const traceMsMax = 7 * 24 * 3_600_000;
+
+/** Ages are by the file system's own time. Beside a name that leads to the newest object older traces are of no use. */
+async function removeOldTraces(disk: Disk, path: string): Promise<void> {
+  const newest = await disk.stat(path);
+  if (!newest || (await disk.stat(successorPath(path, newest.version)))) return;
+  for (const name of await disk.list(tracesFolder(path))) {
+    const trace = join(tracesFolder(path), name);
+    const stat = await disk.stat(trace);
+    if (stat && newest.modifiedAtMs - stat.modifiedAtMs > traceMsMax) await disk.remove(trace);
+  }
 }
 
 async function findNewest(disk: Disk, path: string): Promise<Found | undefined> {

@@ -295,3 +295,37 @@ test('objects are for the group of the volume, and folders go with their last ob
   await store.delete('t/deep/1');
   assert.deepEqual(await systemDisk.list(root), ['staging/']);
 });
+
+test('traces of replacements go when they are a week old, and the newest object stays the newest', async () => {
+  const weekMs = 7 * 24 * 3_600_000;
+  let nowMs = 1_000;
+  const disk = new MemoryDisk(() => nowMs);
+  const store = await openFileStore('/data', disk);
+  await store.createIfAbsent('t/1', text('0'));
+  for (let round = 1; round <= 5; round += 1) {
+    nowMs += weekMs / 2;
+    assert.equal(await store.replaceIfMatch('t/1', text(String(round)), (await versionOf(store, 't/1'))!), true);
+  }
+  // Three successors and two versions that were replaced are not older.
+  assert.equal((await disk.list('/data/t/.1')).length, 5);
+  assert.equal((await store.getVersioned('t/1'))?.bytes.toString(), '5');
+});
+
+test('an object whose folder was removed before its name was durable was created, and is deleted', async () => {
+  using folder = createTemporaryFolder('objects');
+  const root = join(folder.path, 'data');
+  const other = await openFileStore(root, systemDisk, 'other');
+  const store = await openFileStore(root, {
+    ...systemDisk,
+    syncFolder: async (path) => {
+      if (path === join(root, 't')) await deleteBelow(other, 't');
+      await systemDisk.syncFolder(path);
+    },
+  });
+  assert.equal(await store.createIfAbsent('t/1', text('x')), true);
+  await store.overwrite('t/2', text('x'));
+  const path = join(store.stagingFolder, 'staged');
+  writeFileSync(path, 'x');
+  await store.createFromFiles([{ key: 't/3', path }]);
+  assert.deepEqual(await store.list('t'), []);
+});
