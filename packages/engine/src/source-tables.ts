@@ -8,7 +8,7 @@ import {
   SingleFlight,
 } from '@hybridstore/runtime';
 import { SourceTable } from './source-table.ts';
-import { deleteBelow } from './store/delete-below.ts';
+import { deleteBelow, newestBelow } from './store/below.ts';
 import type { ObjectStore } from './store/ports.ts';
 import type { Snapshot } from './table-log/snapshot.ts';
 import { createTableActions } from './table-log/table-actions.ts';
@@ -199,9 +199,9 @@ export class SourceTables {
 
   async #removeIfAbandoned(location: string, graceMs: number): Promise<void> {
     const { store, clock, logger } = this.#options;
-    // The first object of a table, and the first to go.
-    const first = await store.stat(`${location}/_delta_log/00000000000000000000.json`);
-    if (first && clock.now() - first.modifiedAtMs < graceMs) return;
+    // By its youngest object: that it has no first commit says nothing, which may be on its way.
+    const youngestMs = await newestBelow(store, location);
+    if (youngestMs === undefined || clock.now() - youngestMs < graceMs) return;
     await deleteBelow(store, location);
     logger.info('abandoned_table_removed', { location });
   }

@@ -35,7 +35,7 @@ export class TablePointers {
     return (await this.#store.stat(pointerKey(sourceId))) !== undefined;
   }
 
-  /** The version of the new pointer; undefined when `before` is not what is there (any more). */
+  /** The new pointer with its version; undefined when `before` is not what is there (any more). */
   async point(
     sourceId: string,
     pointer: TablePointer,
@@ -43,11 +43,10 @@ export class TablePointers {
   ): Promise<VersionedPointer | undefined> {
     const key = pointerKey(sourceId);
     const bytes = Buffer.from(`${JSON.stringify(pointer)}\n`);
-    const isOurs = before
+    const version = before
       ? await this.#store.replaceIfMatch(key, bytes, before.version)
       : await this.#store.createIfAbsent(key, bytes);
-    const now = isOurs ? await this.read(sourceId) : undefined;
-    return now && now.pointer.table_id === pointer.table_id ? now : undefined;
+    return version === undefined ? undefined : { pointer, version };
   }
 }
 

@@ -171,6 +171,20 @@ suite('tables of sources', () => {
     ]);
   });
 
+  test('a location whose first commit is on its way is left alone, one whose objects are all old goes', async () => {
+    let nowMs = 1_000;
+    const store = createStore(() => nowMs);
+    const node = openNode(store, { clock: { ...impatient, now: () => nowMs } });
+    await node.create(flights);
+    const half = `tables/flights/${createId()}`;
+    await store.createIfAbsent(`${half}/_delta_log/00000000000000000007.json`, Buffer.from('{}'));
+    await node.removeAbandoned(dayMs);
+    assert.equal((await keysBelow(store, half)).length, 1);
+    nowMs += dayMs;
+    await node.removeAbandoned(dayMs);
+    assert.equal((await keysBelow(store, half)).length, 0);
+  });
+
   test('a checkpoint that is finished after the deletion is no part of the new table', async () => {
     const store = createStore();
     const other = openNode(store);
@@ -212,6 +226,30 @@ suite('tables of sources', () => {
     assert.deepEqual(await keysBelow(store, 'tables'), ['tables/flights/table.json']);
     const second = (await other.create(flights))!;
     assert.equal(second.location, `tables/flights/${second.tableId}`);
+  });
+
+  test('a source that is deleted the moment after it was created is not alive for its creator', async () => {
+    for (const isFirst of [true, false]) {
+      const inner = createStore();
+      const other = openNode(inner);
+      if (!isFirst) await other.delete((await other.create(flights))!);
+      const deleteAtOnce = async (key: string, made: string | undefined) => {
+        if (key.endsWith('table.json')) await other.delete(await other.newest('flights'));
+        return made;
+      };
+      const store: ObjectStore = {
+        ...inner,
+        createIfAbsent: async (key, bytes) => deleteAtOnce(key, await inner.createIfAbsent(key, bytes)),
+        replaceIfMatch: async (key, bytes, version) =>
+          deleteAtOnce(key, await inner.replaceIfMatch(key, bytes, version)),
+      };
+      const node = openNode(store);
+      const table = (await node.create(flights))!;
+      assert.equal(await table.isAlive(), false);
+      assert.deepEqual(await node.findGone(new Set([table.key])), new Set([table.key]));
+      assert.equal(await table.commit(() => [add('late')]), undefined);
+      assert.equal(await node.find('flights'), undefined);
+    }
   });
 
   test('a table that is deleted while it is read is no unknown table and no damage', async () => {

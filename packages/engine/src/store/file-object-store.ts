@@ -40,7 +40,10 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
     writeAside(disk, { path: join(stagingFolder, 'object'), bytes, mode: groupFile });
   return {
     stagingFolder,
-    createIfAbsent: async (key, bytes) => publishNew(disk, await stage(bytes), at(key)),
+    async createIfAbsent(key, bytes) {
+      const staged = await stage(bytes);
+      return publishNew(disk, staged, at(key));
+    },
     async createFromFiles(files) {
       for (const { key, path } of files) {
         if (!(await inFolder(disk, at(key), () => disk.link(path, at(key))))) throw takenKey(key);
@@ -50,14 +53,15 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
     },
     async replaceIfMatch(key, bytes, version) {
       const found = await findNewest(disk, at(key));
-      if (found?.version !== version) return false;
+      if (found?.version !== version) return undefined;
       const kept = join(tracesFolder(at(key)), version);
       await inFolder(disk, kept, () => disk.link(found.path, kept));
       const staged = await stage(bytes);
-      if (!(await publishNew(disk, staged, successorPath(at(key), version), 'keep'))) return false;
+      const made = await publishNew(disk, staged, successorPath(at(key), version), 'keep');
+      if (made === undefined) return undefined;
       await publish(disk, staged, at(key));
       await removeOldTraces(disk, at(key));
-      return true;
+      return made;
     },
     overwrite: async (key, bytes) => publish(disk, await stage(bytes), at(key)),
     get: (key) => unlessAbsent(() => disk.readFile(at(key))),
@@ -90,13 +94,18 @@ async function removeStaged(disk: Disk, folder: string, beforeMs: number): Promi
     }
 }
 
-/** Gives a finished file its name, durably, if the name is free. The staged name goes, unless a second one is to follow. */
-async function publishNew(disk: Disk, staged: string, path: string, staging?: 'keep'): Promise<boolean> {
+/**
+ * Gives a finished file its name, durably, if the name is free; its version then. The staged name goes, unless a second one
+ * is to follow.
+ */
+async function publishNew(disk: Disk, staged: string, path: string, staging?: 'keep'): Promise<string | undefined> {
   let isCreated = false;
   try {
+    // Of the staged file: under its new name another process may have replaced it a moment later.
+    const version = (await disk.stat(staged))?.version;
     isCreated = await inFolder(disk, path, () => disk.link(staged, path));
     if (isCreated) await syncIfThere(disk, dirname(path));
-    return isCreated;
+    return isCreated ? version : undefined;
   } finally {
     if (!isCreated || staging !== 'keep') await disk.remove(staged);
   }

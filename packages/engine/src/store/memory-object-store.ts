@@ -20,17 +20,15 @@ export function createMemoryObjectStore(options: MemoryObjectStoreOptions): Obje
   const store = (key: string, bytes: Uint8Array) => {
     writes += 1;
     objects.set(key, { bytes: Buffer.from(bytes), modifiedAtMs: now(), version: String(writes) });
+    return String(writes);
   };
   const require = (key: string): StoredObject => {
     const object = objects.get(key);
     if (object) return object;
     throw unknownKey(key);
   };
-  const createIfAbsent = (key: string, bytes: Uint8Array): boolean => {
-    if (objects.has(key)) return false;
-    store(key, bytes);
-    return true;
-  };
+  const createIfAbsent = (key: string, bytes: Uint8Array): string | undefined =>
+    objects.has(key) ? undefined : store(key, bytes);
   return {
     stagingFolder: join(localFolder, 'staging'),
     createIfAbsent: async (key, bytes) => createIfAbsent(key, bytes),
@@ -41,11 +39,9 @@ export function createMemoryObjectStore(options: MemoryObjectStoreOptions): Obje
       }
     },
     async replaceIfMatch(key, bytes, version) {
-      if (objects.get(key)?.version !== version) return false;
-      store(key, bytes);
-      return true;
+      return objects.get(key)?.version === version ? store(key, bytes) : undefined;
     },
-    overwrite: async (key, bytes) => store(key, bytes),
+    overwrite: async (key, bytes) => void store(key, bytes),
     get: async (key) => copyOf(objects.get(key)),
     async getVersioned(key) {
       const object = objects.get(key);

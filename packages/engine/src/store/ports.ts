@@ -9,15 +9,15 @@ import { HybridStoreError } from '@hybridstore/runtime';
  * must be able to rely on is written by these two; `overwrite` is for hints and for objects with one writer.
  */
 export interface ObjectStore {
-  /** False, with nothing changed, when the key is taken. */
-  createIfAbsent(key: string, bytes: Uint8Array): Promise<boolean>;
+  /** The version that was made; undefined, with nothing changed, when the key is taken. */
+  createIfAbsent(key: string, bytes: Uint8Array): Promise<string | undefined>;
   /**
    * New objects from whole, synced files of `stagingFolder`, which are gone afterwards. `conflict` when a key is taken;
    * after an error any of them may exist.
    */
   createFromFiles(files: readonly StagedFile[]): Promise<void>;
-  /** False, with nothing changed, when the object is not (or no more) the one that had this version. */
-  replaceIfMatch(key: string, bytes: Uint8Array, version: string): Promise<boolean>;
+  /** The version that was made; undefined, with nothing changed, when the object is not (or no more) the one of `version`. */
+  replaceIfMatch(key: string, bytes: Uint8Array, version: string): Promise<string | undefined>;
   /** Whatever was there; the last writer wins. Never used for a key that `replaceIfMatch` is used for. */
   overwrite(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string): Promise<Buffer | undefined>;

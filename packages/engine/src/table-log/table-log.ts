@@ -60,7 +60,7 @@ export class TableLog {
   /** Version 0. `conflict` when the location is taken, which ids that are random never are. */
   async create(actions: readonly Action[]): Promise<Snapshot> {
     const snapshot = applyCommits(undefined, [{ version: 0, actions }], this.location);
-    if (!(await this.#options.store.createIfAbsent(this.#commitKey(0), encodeCommit(actions))))
+    if ((await this.#options.store.createIfAbsent(this.#commitKey(0), encodeCommit(actions))) === undefined)
       throw new HybridStoreError('conflict', `${this.location} holds a table already`, { table: this.location });
     this.#snapshot = snapshot;
     return snapshot;
@@ -121,8 +121,8 @@ export class TableLog {
   async #tryCommit(base: Snapshot, actions: readonly Action[]): Promise<Snapshot | undefined> {
     const version = base.version + 1;
     const next = applyCommits(base, [{ version, actions }], this.location);
-    const isOurs = await this.#options.store.createIfAbsent(this.#commitKey(version), encodeCommit(actions));
-    if (!isOurs) return undefined;
+    const made = await this.#options.store.createIfAbsent(this.#commitKey(version), encodeCommit(actions));
+    if (made === undefined) return undefined;
     this.#snapshot = next;
     this.#startCheckpoint(next);
     return next;
