@@ -527,7 +527,7 @@ const ownRooms: readonly Room[] = [
       npm('@duckdb/node-api'),
       inside(`${tenantNode}/execute/child`),
       file(`${tenantNode}/execute/messages.ts`),
-      file(`${tenantNode}/domain/executor-port.ts`),
+      file(`${tenantNode}/domain/ports.ts`),
     ],
     mustNotReach: pureReach,
   },
@@ -538,7 +538,7 @@ const ownRooms: readonly Room[] = [
     mayImport: [
       our('contracts', 'runtime'),
       new RegExp(`^${tenantNode}/execute/[^/]+\\.ts$`),
-      file(`${tenantNode}/domain/executor-port.ts`),
+      file(`${tenantNode}/domain/ports.ts`),
     ],
     mustNotReach: pureReach,
   },

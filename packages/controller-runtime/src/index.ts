@@ -95,7 +95,7 @@ export {
   type WatchEvent,
   type WatchOptions,
   type WriteOptions,
-} from './kube/port.ts';
+} from './kube/ports.ts';
 export { canonicalQuantity, parseQuantityNanos, quantityToNumber } from './kube/quantity.ts';
 export { defineResource, formatGroupResource, parseApiVersion, type Resource } from './kube/resource.ts';
 export { formatTime } from './kube/time.ts';

@@ -5,7 +5,7 @@ import { type Clock, isHybridStoreError, type Logger, silentLogger } from '@hybr
 import { FakeClock, readExample, runExample } from '@hybridstore/test-kit';
 import { configMaps, customResourceDefinitions, leases } from '../src/kube/kinds.ts';
 import type { KubeObject, Stored } from '../src/kube/object.ts';
-import type { Kube } from '../src/kube/port.ts';
+import type { Kube } from '../src/kube/ports.ts';
 import { defineResource } from '../src/kube/resource.ts';
 
 const page = new URL('../README.md', import.meta.url);

@@ -1,5 +1,5 @@
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 
 /**
  * The fence stands between a leader and the API server: a write passes only while the lease is surely held, by the

@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '@hybridstore/runtime';
 import type { KubeObject } from '../kube/object.ts';
-import type { Kube, Selection } from '../kube/port.ts';
+import type { Kube, Selection } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { MachineMetrics } from './machine-metrics.ts';
 import { type CacheChange, type IndexFunction, ObjectCache } from './object-cache.ts';

@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@hybridstore/runtime';
 import { isAlreadyExists, isNotFound } from '../kube/errors.ts';
 import { type Lease, leases } from '../kube/kinds.ts';
 import type { ObjectKey, Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import { formatMicroTime } from '../kube/time.ts';
 import { Fence } from './fence.ts';
 import type { MachineMetrics } from './machine-metrics.ts';

@@ -2,7 +2,7 @@ import type { Clock, Logger } from '@hybridstore/runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { isExpired, retryAfterMsOf } from '../kube/errors.ts';
 import type { KubeObject, Stored } from '../kube/object.ts';
-import { type Kube, listAll, type Selection, type WatchEvent } from '../kube/port.ts';
+import { type Kube, listAll, type Selection, type WatchEvent } from '../kube/ports.ts';
 import { formatGroupResource, type Resource } from '../kube/resource.ts';
 import { backoffMs } from './backoff.ts';
 import type { MachineMetrics } from './machine-metrics.ts';

@@ -1,5 +1,5 @@
 import type { ObjectKey } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import { fenceKube } from './fence.ts';
 import { LeaderElection, type LeaderElectionOptions } from './leader-election.ts';
 

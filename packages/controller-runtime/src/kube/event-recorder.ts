@@ -2,7 +2,7 @@ import type { Clock } from '@hybridstore/runtime';
 import { isNotFound } from './errors.ts';
 import { events, type KubeEvent } from './kinds.ts';
 import type { ObjectKey } from './object.ts';
-import type { EventInput, Kube } from './port.ts';
+import type { EventInput, Kube } from './ports.ts';
 import { formatMicroTime } from './time.ts';
 
 /**

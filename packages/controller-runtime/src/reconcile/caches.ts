@@ -2,7 +2,7 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import { Expectations } from '../controller/expectations.ts';
 import { Informer, type InformerOptions } from '../controller/informer.ts';
 import type { KubeObject } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import { formatGroupResource, type Resource } from '../kube/resource.ts';
 import { buildViewIndexes, type CacheOf, type ClusterView, createView, type ParentNameOf } from './view.ts';
 

@@ -4,7 +4,7 @@ import { isApplied } from '../kube/applied.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { isJsonEqual } from '../kube/json.ts';
 import { type KubeObject, keyOf, type ManagedFieldsEntry, type ObjectKey, type Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 import { buildTakeover } from './takeover.ts';
 import { type ClusterView, getOrNothing, type ViewSelection } from './view.ts';

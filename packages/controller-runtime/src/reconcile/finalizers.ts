@@ -1,6 +1,6 @@
 import type { KubeObject, Stored } from '../kube/object.ts';
 import { keyOf } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 
 /** What an operator puts on each of its objects, so that a deletion waits until it has finalized them. */

@@ -1,7 +1,7 @@
 import type { Expectations } from '../controller/expectations.ts';
 import { wait } from '../controller/reconcile-result.ts';
 import type { KubeObject, ObjectKey, Stored } from '../kube/object.ts';
-import type { Kube } from '../kube/port.ts';
+import type { Kube } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 import { ensureFinalizer, type Finalizer } from './finalizers.ts';
 import { proceed, refuse, type Step, type StepResult } from './run-steps.ts';

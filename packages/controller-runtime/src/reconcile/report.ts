@@ -2,7 +2,7 @@ import { isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { Expectations } from '../controller/expectations.ts';
 import { isApplied } from '../kube/applied.ts';
 import { formatKey, type KubeObject, keyOf, type Stored } from '../kube/object.ts';
-import type { EventInput, Kube, StatusPatch } from '../kube/port.ts';
+import type { EventInput, Kube, StatusPatch } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 
 /** What a pass has to say about its object. */

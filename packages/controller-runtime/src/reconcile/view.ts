@@ -1,7 +1,7 @@
 import type { ObjectCache } from '../controller/object-cache.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { formatKey, type KubeObject, type ObjectKey, type Stored } from '../kube/object.ts';
-import { type Kube, listAll } from '../kube/port.ts';
+import { type Kube, listAll } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 
 /** What a reconcile knows of the cluster. May lag behind; `Expectations` make a key wait for its own writes. */

@@ -7,7 +7,7 @@ import { type Fence, fenceKube } from '../../src/controller/fence.ts';
 import { LeaderElection } from '../../src/controller/leader-election.ts';
 import { kubeError } from '../../src/kube/errors.ts';
 import { configMaps, leases } from '../../src/kube/kinds.ts';
-import type { Kube } from '../../src/kube/port.ts';
+import type { Kube } from '../../src/kube/ports.ts';
 
 const lease = { namespace: 'default', name: 'operator' };
 const configMap = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' } });

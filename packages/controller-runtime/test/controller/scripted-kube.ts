@@ -1,5 +1,5 @@
 import type { KubeObject, Stored } from '../../src/kube/object.ts';
-import type { Kube, ListPage, WatchEvent, WatchOptions } from '../../src/kube/port.ts';
+import type { Kube, ListPage, WatchEvent, WatchOptions } from '../../src/kube/ports.ts';
 
 /** A server whose every answer is written by the test: lists by a queue of answers, watches by hand. */
 export type Item = Stored<KubeObject>;

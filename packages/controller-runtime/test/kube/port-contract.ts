@@ -16,7 +16,7 @@ import {
   statefulSets,
 } from '../../src/kube/kinds.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
-import { type Kube, listAll, type WatchEvent } from '../../src/kube/port.ts';
+import { type Kube, listAll, type WatchEvent } from '../../src/kube/ports.ts';
 import { buildWidget, type Widget, widgetDefinition, widgets } from './widget.ts';
 
 /**

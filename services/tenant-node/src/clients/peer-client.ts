@@ -2,8 +2,7 @@ import { FreshHeader, type Member, memberHeader, tenantNode } from '@hybridstore
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { BatchCalls, KeyedBatch } from '../domain/keyed-writes.ts';
-import type { Peer, PeerFresh } from '../domain/peer-port.ts';
+import type { BatchCalls, KeyedBatch, Peer, PeerFresh } from '../domain/ports.ts';
 import type { MemberCalls } from '../membership/ports.ts';
 
 const announceMsMax = 2_000;

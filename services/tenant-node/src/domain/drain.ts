@@ -1,7 +1,7 @@
 import type { DrainStatus } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
-import type { MemberDirectory } from './member-port.ts';
+import type { MemberDirectory } from './ports.ts';
 
 export type DrainPorts = {
   readonly engine: Pick<Engine, 'drain' | 'undrain' | 'unflushedRows'>;

@@ -1,6 +1,6 @@
 import type { Engine } from '@hybridstore/engine';
 import type { Clock } from '@hybridstore/runtime';
-import type { Executor } from './executor-port.ts';
+import type { Executor } from './ports.ts';
 
 const feedMs = 100;
 /** Sources asked for within this time are kept up to date, so that a query finds but a little left to load. */

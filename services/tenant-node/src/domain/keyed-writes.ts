@@ -1,22 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Member } from '@hybridstore/contracts';
-import type { AppendBatch, AppendResult, AppliedBatch, Engine } from '@hybridstore/engine';
+import type { AppendResult, AppliedBatch, Engine } from '@hybridstore/engine';
 import { type Clock, HybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { MemberDirectory } from './member-port.ts';
-
-export type KeyedBatch = AppendBatch & { readonly batchId: string };
-
-/** Calls to other members for batches with an id. Each throws `unavailable` when the member cannot be reached. */
-export interface BatchCalls {
-  /** Hands the batch to its owner with the token of the user it came from. */
-  forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult>;
-  find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined>;
-}
-
-/** Batch ids of members that have left, as they wrote them down. */
-export interface BatchLedgers {
-  find(member: Member, key: string): Promise<AppliedBatch | undefined>;
-}
+import type { BatchCalls, BatchLedgers, KeyedBatch, MemberDirectory } from './ports.ts';
 
 export type KeyedWritesPorts = {
   readonly engine: Pick<Engine, 'append' | 'findBatch' | 'batchKey' | 'source'>;

@@ -2,8 +2,7 @@ import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
-import type { MemberDirectory } from './member-port.ts';
-import type { Members } from './peer-port.ts';
+import type { MemberDirectory, Members } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
 

@@ -2,6 +2,8 @@ import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contrac
 import type { Engine } from '@hybridstore/engine';
 import type { PlanSchemas } from '@hybridstore/plan';
 import { type Clock, HybridStoreError, type Logger, retryLater, Semaphore } from '@hybridstore/runtime';
+import type { FreshFeed } from './fresh-feed.ts';
+import type { Members } from './ports.ts';
 import {
   type Execution,
   ExecutionLost,
@@ -11,9 +13,7 @@ import {
   type RowShape,
   type StatementView,
   ViewGone,
-} from './executor-port.ts';
-import type { FreshFeed } from './fresh-feed.ts';
-import type { Members } from './peer-port.ts';
+} from './ports.ts';
 import { type PrintedPlan, printStatement, requireSoundPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
 

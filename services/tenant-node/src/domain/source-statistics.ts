@@ -1,6 +1,6 @@
 import type { SourceStats } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
-import type { Members, Peer } from './peer-port.ts';
+import type { Members, Peer } from './ports.ts';
 
 /** Beyond every LSN: asks for the figures of a log and none of its frames. */
 const beyondAllLsn = Number.MAX_SAFE_INTEGER;

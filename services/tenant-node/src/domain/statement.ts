@@ -2,7 +2,7 @@ import type { FileStatistics, LogicalPlan, PruningPredicate } from '@hybridstore
 import type { TableState } from '@hybridstore/engine';
 import { checkPlan, listScans, type PlanSchemas, prepareMatcher, printDuckdb, scanPredicates } from '@hybridstore/plan';
 import { assert } from '@hybridstore/runtime';
-import type { StatementRequest, StatementView, ViewBound } from './executor-port.ts';
+import type { StatementRequest, StatementView, ViewBound } from './ports.ts';
 import type { SourceView } from './strict-view.ts';
 
 /** What a statement will read, for the answer's `stats`. */

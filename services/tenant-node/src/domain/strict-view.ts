@@ -1,7 +1,6 @@
 import type { Engine, TableState } from '@hybridstore/engine';
 import { retryLater } from '@hybridstore/runtime';
-import type { ExecutorChild, FreshRange } from './executor-port.ts';
-import type { Members, Peer, PeerFresh } from './peer-port.ts';
+import type { ExecutorChild, FreshRange, Members, Peer, PeerFresh } from './ports.ts';
 
 /**
  * What one query reads of one source: a table version and, of each log, the frames that version does not hold.

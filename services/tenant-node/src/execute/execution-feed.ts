@@ -1,6 +1,6 @@
 import type { ResultColumn } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { type Execution, type ExecutionEnd, ExecutionLost, type RowPiece, ViewGone } from '../domain/executor-port.ts';
+import { type Execution, type ExecutionEnd, ExecutionLost, type RowPiece, ViewGone } from '../domain/ports.ts';
 import type { Failure } from './messages.ts';
 
 export interface FeedEffects {

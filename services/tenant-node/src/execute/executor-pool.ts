@@ -1,5 +1,5 @@
 import { type ChildEnd, type Clock, type Logger, retryLater } from '@hybridstore/runtime';
-import type { Executor } from '../domain/executor-port.ts';
+import type { Executor } from '../domain/ports.ts';
 import { ExecutorProcess, type ExecutorProcessOptions } from './executor-process.ts';
 
 const restartMsMin = 50;

@@ -12,7 +12,7 @@ import {
   type ExecutorChild,
   type FreshRange,
   type StatementRequest,
-} from '../domain/executor-port.ts';
+} from '../domain/ports.ts';
 import { ExecutionFeed } from './execution-feed.ts';
 import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
 

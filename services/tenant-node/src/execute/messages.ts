@@ -1,6 +1,6 @@
 import type { ErrorCode, ResultColumn } from '@hybridstore/contracts';
 import type { ChildProtocol } from '@hybridstore/runtime';
-import type { FreshRange, StatementRequest } from '../domain/executor-port.ts';
+import type { FreshRange, StatementRequest } from '../domain/ports.ts';
 
 /**
  * What a node and its executor child say to each other. Order is kept: a `run` sees every `load` that was sent before

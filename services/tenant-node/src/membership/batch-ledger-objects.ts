@@ -1,7 +1,7 @@
 import type { Member } from '@hybridstore/contracts';
 import type { AppliedBatch, ObjectStore } from '@hybridstore/engine';
 import { HybridStoreError } from '@hybridstore/runtime';
-import type { BatchLedgers } from '../domain/keyed-writes.ts';
+import type { BatchLedgers } from '../domain/ports.ts';
 
 type Ledger = { readonly epoch: number; readonly batches: ReadonlyMap<string, AppliedBatch> };
 type Content = { readonly epoch: number; readonly batches: readonly (readonly [string, number, number, boolean])[] };

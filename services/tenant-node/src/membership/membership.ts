@@ -1,7 +1,6 @@
 import type { Member } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
-import type { MemberDirectory } from '../domain/member-port.ts';
-import type { Members, Peer } from '../domain/peer-port.ts';
+import type { MemberDirectory, Members, Peer } from '../domain/ports.ts';
 import type { MemberCalls, MemberStore } from './ports.ts';
 
 /**

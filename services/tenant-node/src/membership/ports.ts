@@ -1,5 +1,5 @@
 import type { Member } from '@hybridstore/contracts';
-import type { Peer } from '../domain/peer-port.ts';
+import type { Peer } from '../domain/ports.ts';
 
 /** Where members are written down, for all of them to read. `corrupt` for one that is there and cannot be read. */
 export interface MemberStore {

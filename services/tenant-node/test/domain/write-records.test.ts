@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { AppendBatch } from '@hybridstore/engine';
 import type { TenantCaller } from '@hybridstore/runtime';
 import type { Call } from '../../src/domain/call.ts';
-import type { KeyedBatch } from '../../src/domain/keyed-writes.ts';
+import type { KeyedBatch } from '../../src/domain/ports.ts';
 import { type WriteInput, type WritePorts, writeRecords } from '../../src/domain/verbs/write-records.ts';
 
 const records = [{ fields: { id: 1 } }];

@@ -12,7 +12,7 @@ import {
   type StatementRequest,
   type StatementView,
   ViewGone,
-} from '../../src/domain/executor-port.ts';
+} from '../../src/domain/ports.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 import type { ExecutorProcess } from '../../src/execute/executor-process.ts';
 import { buildFrame } from './frames.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import type { PeerFresh } from '../../src/domain/peer-port.ts';
+import type { PeerFresh } from '../../src/domain/ports.ts';
 import { Membership } from '../../src/membership/membership.ts';
 import type { MemberCalls, MemberStore } from '../../src/membership/ports.ts';
 

@@ -4,8 +4,8 @@ import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/executor-port.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
 import { type QueryRequest, QueryRunner } from '../../src/domain/query-runner.ts';
 
 const columns = [{ name: 'id', type: 'bigint' }];

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Frame, FreshFrames, TableState } from '@hybridstore/engine';
 import fc from 'fast-check';
-import type { FreshRange } from '../../src/domain/executor-port.ts';
-import type { Peer, PeerFresh } from '../../src/domain/peer-port.ts';
+import type { FreshRange, Peer, PeerFresh } from '../../src/domain/ports.ts';
 import { type SourceView, takeStrictView } from '../../src/domain/strict-view.ts';
 import { FreshRowIndex } from '../../src/execute/child/fresh-row-index.ts';
 

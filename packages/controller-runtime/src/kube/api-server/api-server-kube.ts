@@ -17,7 +17,7 @@ import type {
   WatchEvent,
   WatchOptions,
   WriteOptions,
-} from '../port.ts';
+} from '../ports.ts';
 import { buildResourcePath, type Resource } from '../resource.ts';
 import { Transport, type TransportRequest } from './transport.ts';
 

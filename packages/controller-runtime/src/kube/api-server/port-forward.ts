@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { type KubeConfig, PortForward } from '@kubernetes/client-node';
 import { pods, services } from '../kinds.ts';
-import { type Kube, listAll } from '../port.ts';
+import { type Kube, listAll } from '../ports.ts';
 
 export type ForwardedPort = { readonly url: string; close(): Promise<void> };
 

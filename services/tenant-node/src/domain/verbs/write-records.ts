@@ -3,7 +3,7 @@ import type { Engine } from '@hybridstore/engine';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
 import type { KeyedWrites } from '../keyed-writes.ts';
-import type { MemberDirectory } from '../member-port.ts';
+import type { MemberDirectory } from '../ports.ts';
 
 export type WritePorts = {
   readonly tenantId: string;

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
 import type { ParentChannel } from '@hybridstore/runtime';
-import type { FreshRange } from '../../domain/executor-port.ts';
+import type { FreshRange } from '../../domain/ports.ts';
 import type { Failure, FromChild, SessionOptions, Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';

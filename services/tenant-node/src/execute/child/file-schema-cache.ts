@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { quoteText } from '@hybridstore/engine/duckdb';
 import { LruCache } from '@hybridstore/runtime';
-import type { StatementView } from '../../domain/executor-port.ts';
+import type { StatementView } from '../../domain/ports.ts';
 import type { FileSchemas } from './view-text.ts';
 
 const filesMax = 50_000;

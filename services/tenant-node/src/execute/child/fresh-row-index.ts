@@ -1,4 +1,4 @@
-import type { FreshRange } from '../../domain/executor-port.ts';
+import type { FreshRange } from '../../domain/ports.ts';
 
 /** One DuckDB table of fresh rows, and which frames of the log are in it. */
 export type FreshTable = {

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Batch, BatchAppender, tableColumnsSql } from '@hybridstore/engine/duckdb';
-import type { FreshRange } from '../../domain/executor-port.ts';
+import type { FreshRange } from '../../domain/ports.ts';
 import { countRows, FreshRowIndex, type FreshTable, type ViewPart } from './fresh-row-index.ts';
 import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';
 

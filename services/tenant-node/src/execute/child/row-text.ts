@@ -1,6 +1,6 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 import type { ResultColumn } from '@hybridstore/contracts';
-import type { RowShape } from '../../domain/executor-port.ts';
+import type { RowShape } from '../../domain/ports.ts';
 
 /**
  * Rows become JSON text inside the engine: one VARCHAR a row, built by vectorized SQL, where JavaScript values a cell

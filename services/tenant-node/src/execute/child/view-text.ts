@@ -1,7 +1,7 @@
 import { parseColumnType } from '@hybridstore/contracts';
 import { duckdbTypeName, quoteIdentifier, quoteText } from '@hybridstore/engine/duckdb';
 import { assert, assertNever } from '@hybridstore/runtime';
-import type { StatementView, ViewBound, ViewColumn } from '../../domain/executor-port.ts';
+import type { StatementView, ViewBound, ViewColumn } from '../../domain/ports.ts';
 import type { ViewPart } from './fresh-row-index.ts';
 import { columnsOfShape } from './fresh-shape.ts';
 import { freshCatalog } from './fresh-tables.ts';

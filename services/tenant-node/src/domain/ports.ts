@@ -1,4 +1,62 @@
-import type { ResultColumn } from '@hybridstore/contracts';
+import type { Member, ResultColumn } from '@hybridstore/contracts';
+import type { AppendBatch, AppendResult, AppliedBatch } from '@hybridstore/engine';
+
+/** The tenant's members as routes and the drain see them. */
+export interface MemberDirectory {
+  /** Whether every active member knows this node: before, nothing may be acknowledged. */
+  readonly isJoined: boolean;
+  readonly self: Member | undefined;
+  members(): readonly Member[];
+  /** Takes in what a member says of itself; returns this node's own epoch. */
+  receive(member: Member): number;
+  join(): Promise<void>;
+  leave(): Promise<void>;
+}
+
+/** Another active member of the tenant, as a strict read sees it. */
+export interface Peer {
+  readonly pod: string;
+  /** The `appId` of the log it registered with. */
+  readonly log: string;
+  /**
+   * What the member acknowledged of a source beyond `afterLsn`. Rejects with `unavailable` (naming the pod) when it
+   * cannot be asked: its rows may exist nowhere else yet.
+   */
+  fresh(sourceId: string, afterLsn: number, signal: AbortSignal): Promise<PeerFresh>;
+}
+
+export type PeerFresh = {
+  /** The log's `appId`. */
+  readonly log: string;
+  readonly acknowledgedLsn: number;
+  /** Rows with LSN ≤ this are in the files of `tableVersion` and later. */
+  readonly committedLsn: number;
+  readonly tableVersion: number;
+  readonly unflushedRows: number;
+  /** Frames as they stand in the log, one or several behind each other in each item. */
+  readonly frames: readonly Uint8Array[];
+};
+
+/** The other members that may hold acknowledged rows, as known at the moment of the call. */
+export interface Members {
+  /** Whether every active member knows this node, and it them; before and after, it may lack some. */
+  readonly isJoined: boolean;
+  peers(): readonly Peer[];
+}
+
+export type KeyedBatch = AppendBatch & { readonly batchId: string };
+
+/** Calls to other members for batches with an id. Each throws `unavailable` when the member cannot be reached. */
+export interface BatchCalls {
+  /** Hands the batch to its owner with the token of the user it came from. */
+  forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult>;
+  find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined>;
+}
+
+/** Batch ids of members that have left, as they wrote them down. */
+export interface BatchLedgers {
+  find(member: Member, key: string): Promise<AppliedBatch | undefined>;
+}
 
 /**
  * The SQL executor as the domain sees it: a child process that can be lost at any time. What a child holds of the logs'
