@@ -122,8 +122,10 @@ class WriterProcess implements SegmentWriter {
     try {
       child.send(request, body);
     } catch (error) {
+      // Too large for the pipe: the child has had nothing, and others wait for it.
       this.#finishCurrent();
       next.reject(error);
+      this.#serveNext();
     }
   }
 
