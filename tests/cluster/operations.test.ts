@@ -76,7 +76,12 @@ describe('operations on a cluster', () => {
     acknowledged = [...acknowledged, ...ids];
     const count = 'SELECT COUNT(*) AS n FROM ledger';
     assert.equal(await hybridstore('query', count, '--format', 'csv'), `n\r\n${acknowledged.length}\r\n`);
-    assert.match(await hybridstore('status'), /tenant-node\s+hs-wandering-0\s+healthy/);
+    // The list of nodes reaches monitoring by a mounted ConfigMap, which a kubelet brings up to date within a minute or so.
+    await eventually(
+      'the node in the status',
+      async () => (/tenant-node\s+hs-wandering-0\s+healthy/.test(await hybridstore('status')) ? true : undefined),
+      180_000,
+    );
   });
 
   it('follows kubectl scale, up and down, and keeps every row', async () => {
