@@ -1,4 +1,5 @@
 import {
+  type CommonTable,
   HybridStoreError,
   type LogicalPlan,
   type PlanExpression,
@@ -7,10 +8,12 @@ import {
   planDepthMax,
   planNodesMax,
   type QueryBody,
+  type SetOperationBody,
 } from '@hybridstore/contracts';
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
 import { functionNamed } from './functions.ts';
+import { foldName } from './printed-names.ts';
 import { walkQuery } from './walk-plan.ts';
 
 /** Columns by source id; what a plan may name. */
@@ -27,7 +30,7 @@ export type PlanSchemas = ReadonlyMap<
 export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
   requireBounds(plan);
   requireUniqueNames(plan.query);
-  new ScopeChecker(schemas).query(plan.query, new Map());
+  new ScopeChecker(schemas).query(plan.query, emptyScope);
   walkQuery(plan.query, {
     expression: (node) => {
       if (node.kind === 'parameter') requireParameter(plan, node.index);
@@ -71,7 +74,7 @@ function requireUniqueNames(query: PlanQuery): void {
   const aliases = new Set<string>();
   const entries = new Set<string>();
   const add = (names: Set<string>, name: string, what: string) => {
-    const key = name.toLowerCase();
+    const key = foldName(name);
     if (names.has(key)) throw new HybridStoreError('invalid_request', `plan: ${what} ${name} is used twice`, { name });
     names.add(key);
   };
@@ -102,12 +105,21 @@ function requireFunction(name: string, count: number): void {
     );
 }
 
-/** Columns of a relation by name in lower case: the engine folds case. */
-type Scope = ReadonlyMap<string, ReadonlySet<string>>;
+/**
+ * What the names of a place mean: of each relation its columns, of each WITH entry its outputs; names as the engine folds
+ * them. An entry is known to the entries behind it and to the query that declares it. A recursive one is known to itself
+ * as well, in the last input of its outermost UNION and nowhere else, which is where the engine knows it: elsewhere the
+ * same name would mean another table.
+ */
+type Scope = {
+  readonly relations: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly entries: ReadonlyMap<string, readonly string[]>;
+};
+const emptyScope: Scope = { relations: new Map(), entries: new Map() };
+type Outputs = { readonly names: readonly string[]; readonly scope: Scope };
 
 class ScopeChecker {
   readonly #schemas: PlanSchemas | undefined;
-  readonly #entries = new Map<string, readonly string[]>();
 
   constructor(schemas: PlanSchemas | undefined) {
     this.#schemas = schemas;
@@ -115,8 +127,15 @@ class ScopeChecker {
 
   /** Names of the outputs. */
   query(query: PlanQuery, outer: Scope): readonly string[] {
-    for (const entry of query.with?.entries ?? []) this.#entry(entry, query.with?.recursive ?? false, outer);
-    const { names, scope } = this.#body(query.body, outer);
+    let inner = outer;
+    for (const entry of query.with?.entries ?? []) {
+      const names = this.#entry(entry, query.with?.recursive ?? false, inner);
+      inner = withEntry(inner, entry.name, names);
+    }
+    return this.#tail(query, this.#body(query.body, inner), inner);
+  }
+
+  #tail(query: PlanQuery, { names, scope }: Outputs, inner: Scope): readonly string[] {
     for (const key of query.orderBy ?? []) {
       if (key.value.kind !== 'output') this.#expression(key.value, scope);
       else if (key.value.index >= names.length)
@@ -124,17 +143,21 @@ class ScopeChecker {
           field: 'orderBy',
         });
     }
-    for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound, outer);
+    for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound, inner);
     return names;
   }
 
-  #entry(entry: NonNullable<PlanQuery['with']>['entries'][number], recursive: boolean, outer: Scope): void {
-    if (recursive) this.#entries.set(entry.name, entry.columns ?? firstNames(entry.query.body));
-    const names = this.query(entry.query, outer);
-    this.#entries.set(entry.name, renamed(names, entry.columns));
+  #entry(entry: CommonTable, recursive: boolean, scope: Scope): readonly string[] {
+    const union = recursive ? recursiveUnion(entry.query) : undefined;
+    if (!union) return renamed(this.query(entry.query, scope), entry.columns);
+    const before = union.inputs.slice(0, -1).map((input) => this.#body(input, scope).names);
+    const names = renamed(before[0] ?? [], entry.columns);
+    const last = this.#body(union.inputs.at(-1)!, withEntry(scope, entry.name, names)).names; // a union has two inputs or more
+    requireEqualWidths(union, [...before, last]);
+    return names;
   }
 
-  #body(body: QueryBody, outer: Scope): { readonly names: readonly string[]; readonly scope: Scope } {
+  #body(body: QueryBody, outer: Scope): Outputs {
     switch (body.kind) {
       case 'query':
         return { names: this.query(body, outer), scope: outer };
@@ -147,20 +170,15 @@ class ScopeChecker {
         return { names: body.names, scope: outer };
       case 'set_operation': {
         const inputs = body.inputs.map((input) => this.#body(input, outer).names);
-        const [first = []] = inputs;
-        if (inputs.some((names) => names.length !== first.length))
-          throw new HybridStoreError(
-            'invalid_request',
-            `plan: inputs of ${body.operator} differ in their number of columns`,
-          );
-        return { names: first, scope: outer };
+        requireEqualWidths(body, inputs);
+        return { names: inputs[0] ?? [], scope: outer };
       }
       case 'select':
         return this.#select(body, outer);
     }
   }
 
-  #select(select: Extract<QueryBody, { kind: 'select' }>, outer: Scope) {
+  #select(select: Extract<QueryBody, { kind: 'select' }>, outer: Scope): Outputs {
     const scope = select.from ? this.#from(select.from, outer) : outer;
     for (const { value } of select.projections) this.#expression(value, scope);
     for (const value of [select.where, select.having, select.qualify]) if (value) this.#expression(value, scope);
@@ -188,9 +206,9 @@ class ScopeChecker {
       case 'derived':
         return extend(outer, relation.alias, renamed(this.query(relation.query, outer), relation.columns));
       case 'cte': {
-        const names = this.#entries.get(relation.name);
+        const names = outer.entries.get(foldName(relation.name));
         if (!names)
-          throw new HybridStoreError('invalid_request', `plan: with entry ${relation.name} does not exist`, {
+          throw new HybridStoreError('invalid_request', `plan: with entry ${relation.name} does not exist here`, {
             name: relation.name,
           });
         return extend(outer, relation.alias, renamed(names, relation.columns));
@@ -222,7 +240,7 @@ class ScopeChecker {
   #expression(expression: PlanExpression, scope: Scope): void {
     visitShallow(expression, {
       column: (relation, name) => {
-        if (!scope.get(relation)?.has(name.toLowerCase()))
+        if (!scope.relations.get(foldName(relation))?.has(foldName(name)))
           throw new HybridStoreError('invalid_request', `plan: column ${relation}.${name} does not exist here`, {
             column: `${relation}.${name}`,
           });
@@ -249,7 +267,26 @@ function visitShallow(
 }
 
 function extend(scope: Scope, alias: string, names: readonly string[]): Scope {
-  return new Map([...scope, [alias, new Set(names.map((name) => name.toLowerCase()))]]);
+  return {
+    ...scope,
+    relations: new Map([...scope.relations, [foldName(alias), new Set(names.map(foldName))]]),
+  };
+}
+
+function withEntry(scope: Scope, name: string, columns: readonly string[]): Scope {
+  return { ...scope, entries: new Map([...scope.entries, [foldName(name), columns]]) };
+}
+
+/** The UNION by which a query can be recursive: a bare one, without an entry, an order or a bound of its own. */
+function recursiveUnion({ with: clause, body, orderBy, limit, offset }: PlanQuery): SetOperationBody | undefined {
+  if (clause || orderBy || limit || offset) return undefined;
+  return body.kind === 'set_operation' && body.operator === 'union' ? body : undefined;
+}
+
+function requireEqualWidths({ operator }: SetOperationBody, inputs: readonly (readonly string[])[]): void {
+  const [first = []] = inputs;
+  if (inputs.some((names) => names.length !== first.length))
+    throw new HybridStoreError('invalid_request', `plan: inputs of ${operator} differ in their number of columns`);
 }
 
 function renamed(names: readonly string[], columns: readonly string[] | undefined): readonly string[] {
@@ -257,6 +294,11 @@ function renamed(names: readonly string[], columns: readonly string[] | undefine
   if (columns.length > names.length)
     throw new HybridStoreError('invalid_request', 'plan: more column aliases than columns');
   return [...columns, ...names.slice(columns.length)];
+}
+
+/** Names of a query's outputs, without checking it. */
+export function outputNames(query: PlanQuery): readonly string[] {
+  return firstNames(query.body);
 }
 
 /** Output names of a body without checking it: those of its first input. */

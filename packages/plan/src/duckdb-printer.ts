@@ -16,17 +16,17 @@ import {
   type PlanQuery,
   type PlanRelation,
   type QueryBody,
-  type ScanRelation,
   type SelectBody,
   type SortKey,
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
 import { functionNamed } from './functions.ts';
+import { ownNames, type PrintedNames } from './printed-names.ts';
 
 export type DuckdbPrintOptions = {
-  /** Parts of the name under which the engine knows a scan's rows, unquoted: `['fresh', 'main', 'events']`. The source id when absent. */
-  readonly tableName?: (scan: ScanRelation) => readonly string[];
+  /** How the text spells the names of the plan. As the plan does, and scans by their source ids, when absent. */
+  readonly names?: PrintedNames;
 };
 
 /** `parameters[n]` belongs to `$n+1`. Values are bound as text, number, boolean or null; the text casts them to their type. */
@@ -37,13 +37,13 @@ export type PrintedQuery = { readonly sql: string; readonly parameters: readonly
  * values, functions and types come from closed tables. Every operand is in parentheses, so that precedence never matters.
  */
 export function printDuckdb(plan: LogicalPlan, options: DuckdbPrintOptions = {}): PrintedQuery {
-  const printer = new DuckdbPrinter(plan.parameters, options.tableName ?? ((scan) => [scan.source]));
+  const printer = new DuckdbPrinter(plan.parameters, options.names ?? ownNames);
   return { sql: printer.query(plan.query), parameters: plan.parameters };
 }
 
 /** One expression in DuckDB's words, for messages and trees. */
 export function printDuckdbExpression(expression: PlanExpression, parameters: readonly PlanParameter[] = []): string {
-  return new DuckdbPrinter(parameters, (scan) => [scan.source]).expression(expression);
+  return new DuckdbPrinter(parameters, ownNames).expression(expression);
 }
 
 const comparisons: Readonly<Record<ComparisonOperator, string>> = {
@@ -100,18 +100,18 @@ const intervals: Readonly<Record<IntervalUnit, (value: string) => string>> = {
 
 class DuckdbPrinter {
   readonly #parameters: readonly PlanParameter[];
-  readonly #tableName: (scan: ScanRelation) => readonly string[];
+  readonly #names: PrintedNames;
 
-  constructor(parameters: readonly PlanParameter[], tableName: (scan: ScanRelation) => readonly string[]) {
+  constructor(parameters: readonly PlanParameter[], names: PrintedNames) {
     this.#parameters = parameters;
-    this.#tableName = tableName;
+    this.#names = names;
   }
 
   query(query: PlanQuery): string {
     const parts: string[] = [];
     if (query.with) {
       const entries = query.with.entries.map(
-        (entry) => `${quoteName(entry.name)}${columnList(entry.columns)} AS (${this.query(entry.query)})`,
+        (entry) => `${this.entryName(entry.name)}${this.columnList(entry.columns)} AS (${this.query(entry.query)})`,
       );
       parts.push(`WITH ${query.with.recursive ? 'RECURSIVE ' : ''}${entries.join(', ')}`);
     }
@@ -134,7 +134,7 @@ class DuckdbPrinter {
       }
       case 'values': {
         const rows = body.rows.map((row) => `(${this.list(row)})`).join(', ');
-        return `SELECT * FROM (VALUES ${rows}) AS "values"${columnList(body.names)}`;
+        return `SELECT * FROM (VALUES ${rows}) AS ${this.relationName('values')}${this.columnList(body.names)}`;
       }
       default:
         return assertNever(body);
@@ -146,7 +146,9 @@ class DuckdbPrinter {
   }
 
   select(select: SelectBody): string {
-    const projections = select.projections.map(({ name, value }) => `${this.expression(value)} AS ${quoteName(name)}`);
+    const projections = select.projections.map(
+      ({ name, value }) => `${this.expression(value)} AS ${this.columnName(name)}`,
+    );
     const parts = [`SELECT ${this.distinct(select.distinct)}${projections.join(', ')}`];
     if (select.from) parts.push(`FROM ${this.relation(select.from)}`);
     if (select.where) parts.push(`WHERE ${this.expression(select.where)}`);
@@ -176,22 +178,22 @@ class DuckdbPrinter {
   relation(relation: PlanRelation): string {
     switch (relation.kind) {
       case 'scan':
-        return `${this.#tableName(relation).map(quoteName).join('.')} AS ${quoteName(relation.alias)}`;
+        return `${quoteName(this.#names.scan(relation))} AS ${this.relationName(relation.alias)}`;
       case 'derived':
-        return `${relation.lateral ? 'LATERAL ' : ''}(${this.query(relation.query)}) AS ${quoteName(relation.alias)}${columnList(relation.columns)}`;
+        return `${relation.lateral ? 'LATERAL ' : ''}(${this.query(relation.query)}) AS ${this.relationName(relation.alias)}${this.columnList(relation.columns)}`;
       case 'cte':
-        return `${quoteName(relation.name)} AS ${quoteName(relation.alias)}${columnList(relation.columns)}`;
+        return `${this.entryName(relation.name)} AS ${this.relationName(relation.alias)}${this.columnList(relation.columns)}`;
       case 'unnest': {
         const value = this.expression(relation.value);
         const ordinality =
           relation.ordinality === undefined
             ? ''
-            : `, generate_subscripts(${value}, 1) AS ${quoteName(relation.ordinality)}`;
-        return `LATERAL (SELECT unnest(${value}) AS ${quoteName(relation.column)}${ordinality}) AS ${quoteName(relation.alias)}`;
+            : `, generate_subscripts(${value}, 1) AS ${this.columnName(relation.ordinality)}`;
+        return `LATERAL (SELECT unnest(${value}) AS ${this.columnName(relation.column)}${ordinality}) AS ${this.relationName(relation.alias)}`;
       }
       case 'series': {
         const bounds = [relation.start, relation.stop, ...(relation.step ? [relation.step] : [])];
-        return `${relation.inclusive ? 'generate_series' : 'range'}(${this.list(bounds)}) AS ${quoteName(relation.alias)}(${quoteName(relation.column)})`;
+        return `${relation.inclusive ? 'generate_series' : 'range'}(${this.list(bounds)}) AS ${this.relationName(relation.alias)}(${this.columnName(relation.column)})`;
       }
       case 'join':
         return [this.joinSide(relation.first), ...relation.steps.map((step) => this.joinStep(step))].join(' ');
@@ -208,7 +210,7 @@ class DuckdbPrinter {
     const condition = step.on
       ? ` ON ${this.expression(step.on)}`
       : step.using
-        ? ` USING (${step.using.map(quoteName).join(', ')})`
+        ? ` USING (${step.using.map((name) => this.columnName(name)).join(', ')})`
         : '';
     return `${joins[step.type]} ${this.joinSide(step.right)}${condition}`;
   }
@@ -234,7 +236,7 @@ class DuckdbPrinter {
   expression(node: PlanExpression): string {
     switch (node.kind) {
       case 'column':
-        return `${quoteName(node.relation)}.${quoteName(node.name)}`;
+        return `${this.relationName(node.relation)}.${this.columnName(node.name)}`;
       case 'output':
         throw new HybridStoreError('invalid_request', 'an output node stands only in ORDER BY');
       case 'literal':
@@ -353,6 +355,22 @@ class DuckdbPrinter {
     return parts.join(' ');
   }
 
+  entryName(name: string): string {
+    return quoteName(this.#names.entry(name));
+  }
+
+  relationName(alias: string): string {
+    return quoteName(this.#names.relation(alias));
+  }
+
+  columnName(name: string): string {
+    return quoteName(this.#names.column(name));
+  }
+
+  columnList(names: readonly string[] | undefined): string {
+    return names && names.length > 0 ? `(${names.map((name) => this.columnName(name)).join(', ')})` : '';
+  }
+
   frameBound(bound: FrameBound): string {
     return 'value' in bound
       ? `${this.expression(bound.value)} ${bound.kind.toUpperCase()}`
@@ -362,10 +380,6 @@ class DuckdbPrinter {
 
 function negation(node: { readonly negated: boolean }): string {
   return node.negated ? 'NOT ' : '';
-}
-
-function columnList(names: readonly string[] | undefined): string {
-  return names && names.length > 0 ? `(${names.map(quoteName).join(', ')})` : '';
 }
 
 /** `"name"` with inner quotes doubled. */

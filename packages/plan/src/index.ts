@@ -1,4 +1,4 @@
-export { checkPlan, type PlanSchemas } from './check-plan.ts';
+export { checkPlan, outputNames, type PlanSchemas } from './check-plan.ts';
 export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
 export { deepFreeze, finishPlan } from './finish-plan.ts';
 export {
@@ -31,6 +31,7 @@ export {
 } from './nodes.ts';
 export { ParameterList } from './parameter-list.ts';
 export { PlanTransformer } from './plan-transformer.ts';
+export { MadeUpNames, madeUpName, ownNames, type PrintedNames } from './printed-names.ts';
 export { type ColumnTypes, mayMatch, prepareMatcher } from './pruning/may-match.ts';
 export { type ScanPredicates, scanPredicates } from './pruning/scan-predicates.ts';
 export { parseTimestampMicros, timestampText } from './timestamp-text.ts';

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { FileStatistics, LogicalPlan } from '@hybridstore/contracts';
-import { mayMatch, optimizePlan, printDuckdb, scanPredicates, stepsOfLevel } from '@hybridstore/plan';
+import {
+  mayMatch,
+  optimizePlan,
+  ownNames,
+  type PrintedNames,
+  printDuckdb,
+  scanPredicates,
+  stepsOfLevel,
+} from '@hybridstore/plan';
 import { parseSql } from '../src/parsing/parse-sql.ts';
 import { readCases } from './corpus-cases.ts';
 import { comparable, corpusSchemas, openCorpus, runPlan, runPrinted } from './corpus-data.ts';
@@ -38,7 +46,8 @@ async function readFiles(connection: DuckDBConnection, source: string): Promise<
 
 /** Replaces each scan by a table that holds only the rows of files which may match. */
 class PrunedTables {
-  readonly names = new Map<string, string>();
+  readonly printed: PrintedNames = { ...ownNames, scan: (scan) => this.#names.get(scan.alias) ?? scan.source };
+  readonly #names = new Map<string, string>();
   removed = 0;
   readonly #connection: DuckDBConnection;
   readonly #files: ReadonlyMap<string, readonly FileStatistics[]>;
@@ -58,7 +67,7 @@ class PrunedTables {
       await this.#connection.run(
         `create or replace temp table pruned_${index} as select * from ${source} where ${rows === '' ? 'false' : `rowid in (${rows})`}`,
       );
-      this.names.set(alias, `pruned_${index}`);
+      this.#names.set(alias, `pruned_${index}`);
     }
   }
 }
@@ -80,7 +89,7 @@ describe('pruning files of one row each', () => {
         const tables = new PrunedTables(connection, files);
         await tables.build(candidate);
         removed += tables.removed;
-        const printed = printDuckdb(candidate, { tableName: (scan) => [tables.names.get(scan.alias) ?? scan.source] });
+        const printed = printDuckdb(candidate, { names: tables.printed });
         const whole = comparable(await runPlan(connection, candidate), false);
         assert.deepEqual(comparable(await runPrinted(connection, printed), false), whole, `${dialect}: ${sql}`);
       }
@@ -103,7 +112,7 @@ describe('pruning files of one row each', () => {
       const { plan } = parseSql(sql, corpusSchemas, { dialect: 'duckdb', isStrict: true }, []);
       const tables = new PrunedTables(connection, files);
       await tables.build(plan);
-      const printed = printDuckdb(plan, { tableName: (scan) => [tables.names.get(scan.alias) ?? scan.source] });
+      const printed = printDuckdb(plan, { names: tables.printed });
       assert.deepEqual(
         comparable(await runPrinted(connection, printed), false),
         comparable(await runPlan(connection, plan), false),

@@ -6,10 +6,17 @@ import type { TenantNodeConfig } from './config.ts';
 /** Made when they are missing. A folder that cannot be written is said at the start, not at the first write. */
 export async function prepareFolders(
   disk: Disk,
-  config: Pick<TenantNodeConfig, 'dataPath' | 'logPath'>,
+  config: Pick<TenantNodeConfig, 'dataPath' | 'logPath' | 'pod'>,
 ): Promise<void> {
   await prepareFolder(disk, 'DATA_PATH', config.dataPath);
   await prepareFolder(disk, 'LOG_PATH', config.logPath);
+  // What a killed node left there would keep the bytes of files that are long deleted.
+  await disk.removeFolder(executorFilesFolder(config));
+}
+
+/** Where this node's executors link the files of their statements: beside the tables, since links do not cross volumes. */
+export function executorFilesFolder({ dataPath, pod }: Pick<TenantNodeConfig, 'dataPath' | 'pod'>): string {
+  return join(dataPath, 'executor', pod);
 }
 
 async function prepareFolder(disk: Disk, variable: string, path: string): Promise<void> {

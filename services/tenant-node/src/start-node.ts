@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import type { Server, ServiceProcess } from '@hybridstore/http';
@@ -17,7 +16,7 @@ import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
 import { MemberObjects } from './membership/member-objects.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
-import { prepareFolders } from './prepare-folders.ts';
+import { executorFilesFolder, prepareFolders } from './prepare-folders.ts';
 
 export interface StartedNode {
   readonly server: Server;
@@ -93,8 +92,16 @@ async function openEngine(service: ServiceProcess, config: TenantNodeConfig): Pr
 
 function createExecutor(service: ServiceProcess, config: TenantNodeConfig): ExecutorPool {
   const { memoryLimit, threads, dataKibMax } = config.executor;
-  const session = { tablesDirectory: join(config.dataPath, 'tables'), memoryLimit, threads };
-  return new ExecutorPool({ session, dataKibMax, clock: service.clock, logger: service.logger });
+  const { clock, logger } = service;
+  const filesFolder = executorFilesFolder(config);
+  return new ExecutorPool({
+    session: { memoryLimit, threads },
+    disk: systemDisk,
+    filesFolder,
+    dataKibMax,
+    clock,
+    logger,
+  });
 }
 
 type MembershipParts = {

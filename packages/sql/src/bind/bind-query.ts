@@ -38,7 +38,12 @@ export function bindQuery(tree: SyntaxNode, outer: Scope, context: BindContext):
   const fields = context.fields(tree);
   const commonTables = bindWith(fields, outer, context);
   const scope = { ...innerScope(outer), commonTables: commonTables.scopes };
-  const bound = bindBody(kind, fields, scope, context);
+  const bound = bindBody(
+    kind,
+    fields,
+    { scope, recursion: commonTables.clause ? undefined : outer.recursion },
+    context,
+  );
   const tail = bindTail(fields, bound, context);
   fields.finish();
   return {
@@ -47,7 +52,9 @@ export function bindQuery(tree: SyntaxNode, outer: Scope, context: BindContext):
   };
 }
 
-function bindBody(kind: string, fields: Fields, scope: Scope, context: BindContext): BoundBody {
+type BodyScope = { readonly scope: Scope; readonly recursion: Scope['recursion'] };
+
+function bindBody(kind: string, fields: Fields, { scope, recursion }: BodyScope, context: BindContext): BoundBody {
   switch (kind) {
     case 'select': {
       const select = bindSelect(fields, scope, context);
@@ -56,7 +63,7 @@ function bindBody(kind: string, fields: Fields, scope: Scope, context: BindConte
     case 'union':
     case 'intersect':
     case 'except':
-      return bindSetOperation(fields, scope, context);
+      return bindSetOperation(fields, { ...scope, recursion }, context);
     case 'values':
       return bindValues(fields, scope, context);
     default:

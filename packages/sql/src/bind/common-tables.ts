@@ -44,7 +44,10 @@ function bindCommonTable(item: SyntaxNode, clause: WithClause, context: BindCont
   return { name: planName, columns: named.columns.map((column) => column.ref), query: bound.query };
 }
 
-/** In WITH RECURSIVE an entry sees itself; its columns have the types of its first part, which is bound once to learn them. */
+/**
+ * In WITH RECURSIVE an entry that is a UNION sees itself in its last part, where the engine has its rows. Its columns have
+ * the types of its first part, which is bound once to learn them.
+ */
 function withSelf(
   entry: {
     readonly name: string;
@@ -55,12 +58,10 @@ function withSelf(
   scope: Scope,
   context: BindContext,
 ): Scope {
-  const first = firstPart(entry.tree);
-  if (first === entry.tree) return scope;
-  const bound = context.query(first, scope, context);
+  if (kindOf(entry.tree) !== 'union') return scope;
+  const bound = context.query(firstPart(entry.tree), scope, context);
   const { columns } = nameColumns(bound, entry.columns, context, entry.tree);
-  const self: CommonTableScope = { planName: entry.planName, columns };
-  return { ...scope, commonTables: new Map([...scope.commonTables, [entry.name.toLowerCase(), self]]) };
+  return { ...scope, recursion: { name: entry.name, table: { planName: entry.planName, columns } } };
 }
 
 function firstPart(tree: SyntaxNode): SyntaxNode {

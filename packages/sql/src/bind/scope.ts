@@ -30,6 +30,8 @@ export type Scope = {
   /** Windows that the block names, as the parser gives them. */
   readonly windows?: ReadonlyMap<string, SyntaxNode> | undefined;
   readonly outer?: Scope | undefined;
+  /** The entry of WITH RECURSIVE that the next query is; it knows itself in the last part of its own UNION. */
+  readonly recursion?: { readonly name: string; readonly table: CommonTableScope } | undefined;
 };
 
 /** `name` as the statement says it; `ref` as the plan does, unique in its relation. */

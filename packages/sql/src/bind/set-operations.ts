@@ -17,8 +17,19 @@ export function bindSetOperation(fields: Fields, scope: Scope, context: BindCont
     if (part.operator === 'intersect' && last) last.parts.push(part);
     else groups.push({ operator: part.operator, all: part.all, parts: [part] });
   }
-  const operands = groups.map((group) => ({ ...group, bound: bindIntersections(group.parts, scope, context) }));
+  const operands = groups.map((group, index) => {
+    const isLast = index === groups.length - 1 && index > 0 && group.operator === 'union';
+    const inner = partScope(scope, isLast);
+    return { ...group, bound: bindIntersections(group.parts, inner, context) };
+  });
   return combine(operands, fields);
+}
+
+/** A recursive entry is known by its name in the last part of its UNION alone. */
+function partScope({ recursion, ...scope }: Scope, isLast: boolean): Scope {
+  if (!recursion || !isLast) return scope;
+  const commonTables = new Map([...scope.commonTables, [recursion.name.toLowerCase(), recursion.table]]);
+  return { ...scope, commonTables };
 }
 
 type SetPart = {

@@ -89,6 +89,8 @@ export type StatementRequest = {
   /** One SELECT that reads nothing but `views`. */
   readonly text: string;
   readonly parameters: readonly StatementParameter[];
+  /** Names of the outputs; those in the text are made up. */
+  readonly outputs: readonly string[];
   readonly views: readonly StatementView[];
   readonly shape: RowShape;
   readonly separator: ',' | '\n';
@@ -115,8 +117,13 @@ export type StatementView = {
 };
 /** `partition` holds Delta partition values by column, as text. */
 export type ViewFile = { readonly path: string; readonly partition: Readonly<Record<string, string | null>> };
-/** `position` counts the columns of the source; log frames hold their values by position. */
-export type ViewColumn = { readonly name: string; readonly type: string; readonly position: number };
+/** Stored as `name`, known to the text as `as`. `position` counts the columns of the source; log frames hold their values by position. */
+export type ViewColumn = {
+  readonly name: string;
+  readonly as: string;
+  readonly type: string;
+  readonly position: number;
+};
 /** `column operator value` over stored values, which every wanted row satisfies: lets DuckDB skip row groups. */
 export type ViewBound = {
   readonly column: string;

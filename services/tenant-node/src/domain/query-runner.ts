@@ -1,7 +1,14 @@
 import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
-import type { PlanSchemas } from '@hybridstore/plan';
-import { type Clock, HybridStoreError, type Logger, retryLater, Semaphore } from '@hybridstore/runtime';
+import type { MadeUpNames, PlanSchemas } from '@hybridstore/plan';
+import {
+  type Clock,
+  HybridStoreError,
+  isHybridStoreError,
+  type Logger,
+  retryLater,
+  Semaphore,
+} from '@hybridstore/runtime';
 import type { FreshFeed } from './fresh-feed.ts';
 import type { Members } from './ports.ts';
 import {
@@ -14,7 +21,7 @@ import {
   type StatementView,
   ViewGone,
 } from './ports.ts';
-import { type PrintedPlan, printStatement, requireSoundPlan } from './statement.ts';
+import { printStatement, type ReadFigures, requireSoundPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
 
 export type QueryLimits = {
@@ -69,7 +76,8 @@ const leaveMsMax = 2_000;
 
 type Opened = {
   readonly execution: Execution;
-  readonly printed: PrintedPlan;
+  readonly names: MadeUpNames;
+  readonly reads: ReadFigures;
   readonly views: ReadonlyMap<string, SourceView>;
   readonly columns: readonly ResultColumn[];
 };
@@ -182,7 +190,7 @@ export class QueryRunner {
     const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
     signal.throwIfAborted();
     const views = new Map(taken.map((view) => [view.sourceId, view]));
-    const { reads, ...statement } = printStatement(request.plan, views);
+    const { reads, names, ...statement } = printStatement(request.plan, views);
     const execution = child.run({
       ...statement,
       views: await this.#bringToLocal(statement.views),
@@ -192,7 +200,8 @@ export class QueryRunner {
       bytesMax: request.bytesMax ?? this.#limits.resultBytesMax,
     });
     this.#stopWith(signal, execution);
-    return { execution, views, printed: { ...statement, reads }, columns: await execution.started };
+    const columns = await execution.started.catch((error: unknown) => Promise.reject(inOwnWords(error, names)));
+    return { execution, views, names, reads, columns };
   }
 
   async #bringToLocal(views: readonly StatementView[]): Promise<readonly StatementView[]> {
@@ -234,7 +243,7 @@ export class QueryRunner {
   }
 
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
-    const { execution, printed, views } = opened;
+    const { execution, names, reads, views } = opened;
     let freshRows = 0;
     execution.ended.then(
       (end) => {
@@ -244,7 +253,7 @@ export class QueryRunner {
     );
     return {
       columns: opened.columns,
-      pieces: () => readPieces(execution),
+      pieces: () => readPieces(execution, names),
       finished: run.finished(),
       cancel: (reason) => stop.abort(reason),
       stats: () => {
@@ -256,9 +265,9 @@ export class QueryRunner {
           execute_ms: roundMs(nowMs - run.startedMs),
           path: 'scan',
           consistency: request.consistency,
-          files_total: printed.reads.filesTotal,
-          files_read: printed.reads.filesRead,
-          bytes_read: printed.reads.bytesRead,
+          files_total: reads.filesTotal,
+          files_read: reads.filesRead,
+          bytes_read: reads.bytesRead,
           fresh_rows: freshRows,
           snapshots: Object.fromEntries([...views].map(([id, view]) => [id, view.state.version])),
           node: this.#ports.node,
@@ -275,13 +284,19 @@ type Run = {
   readonly finished: () => Promise<void>;
 };
 
-async function* readPieces(execution: Execution): AsyncGenerator<RowPiece> {
+async function* readPieces(execution: Execution, names: MadeUpNames): AsyncGenerator<RowPiece> {
   try {
     yield* execution.pieces();
     await execution.ended;
   } catch (error) {
-    throw asAnswer(error);
+    throw asAnswer(inOwnWords(error, names));
   }
+}
+
+/** An error of a statement speaks of the names in its text, which are made up. */
+function inOwnWords(error: unknown, names: MadeUpNames): unknown {
+  if (!isHybridStoreError(error, 'invalid_request')) return error;
+  return new HybridStoreError(error.code, names.restore(error.message), error.details, { cause: error.cause });
 }
 
 function isWorthAnotherTry(error: unknown): boolean {

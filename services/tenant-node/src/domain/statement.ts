@@ -1,32 +1,49 @@
-import type { FileStatistics, LogicalPlan, PruningPredicate } from '@hybridstore/contracts';
+import type { FileStatistics, LogicalPlan, PruningPredicate, ScanRelation } from '@hybridstore/contracts';
 import type { TableState } from '@hybridstore/engine';
-import { checkPlan, listScans, type PlanSchemas, prepareMatcher, printDuckdb, scanPredicates } from '@hybridstore/plan';
+import {
+  checkPlan,
+  listScans,
+  MadeUpNames,
+  outputNames,
+  type PlanSchemas,
+  type PrintedNames,
+  prepareMatcher,
+  printDuckdb,
+  scanPredicates,
+} from '@hybridstore/plan';
 import { assert } from '@hybridstore/runtime';
 import type { StatementRequest, StatementView, ViewBound } from './ports.ts';
 import type { SourceView } from './strict-view.ts';
 
 /** What a statement will read, for the answer's `stats`. */
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
-export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views'> & { readonly reads: ReadFigures };
+export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs'> & {
+  readonly reads: ReadFigures;
+  readonly names: MadeUpNames;
+};
 
-/** A plan over views of its sources as DuckDB SQL, with the files, by their keys, that statistics cannot rule out. */
+/**
+ * A plan over views of its sources as DuckDB SQL, with the files, by their keys, that statistics cannot rule out. The text
+ * holds made-up names alone.
+ */
 export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, SourceView>): PrintedPlan {
   const schemas: PlanSchemas = new Map([...views].map(([id, view]) => [id, { columns: view.state.columns }]));
   const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
   const scans = listScans(plan.query);
-  // A space: no alias or table of a user who writes plain identifiers can be the same.
-  const names = new Map(scans.map((scan, index) => [scan.alias, `scan ${index}`]));
-  const printed = printDuckdb(plan, { tableName: (scan) => [names.get(scan.alias) ?? scan.alias] });
+  const names = new MadeUpNames();
+  const printed = printDuckdb(plan, { names });
   const read = scans.map((scan) => {
     const view = views.get(scan.source);
     assert(view, `no view of source ${scan.source}`);
     const wanted = predicates.get(scan.alias) ?? [];
-    return buildScan({ name: names.get(scan.alias) ?? scan.alias, columns: scan.columns, predicates: wanted }, view);
+    return buildScan({ scan, names, predicates: wanted }, view);
   });
   return {
     text: printed.sql,
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
+    outputs: outputNames(plan.query),
+    names,
     reads: sumReads(read.map(({ reads }) => reads)),
   };
 }
@@ -37,28 +54,31 @@ export function requireSoundPlan(plan: LogicalPlan, schemas: PlanSchemas): void 
 }
 
 type Scan = {
-  readonly name: string;
-  readonly columns: readonly string[];
+  readonly scan: ScanRelation;
+  readonly names: PrintedNames;
   readonly predicates: readonly PruningPredicate[];
 };
 
-function buildScan(scan: Scan, source: SourceView): { readonly view: StatementView; readonly reads: ReadFigures } {
+function buildScan(
+  { scan, names, predicates }: Scan,
+  source: SourceView,
+): { readonly view: StatementView; readonly reads: ReadFigures } {
   const { state } = source;
   const positions = new Map(state.columns.map((column, position) => [column.name, position]));
   const columns = scan.columns.map((name) => {
     const position = positions.get(name);
     const type = position === undefined ? undefined : state.columns[position]?.type;
     assert(position !== undefined && type !== undefined, `column ${name} is not in ${state.sourceId}`);
-    return { name, type, position };
+    return { name, as: names.column(name), type, position };
   });
-  const files = pruneFiles(state, scan.predicates);
+  const files = pruneFiles(state, predicates);
   const view = {
-    name: scan.name,
+    name: names.scan(scan),
     source: state.sourceId,
     columns,
     files: files.map((file) => ({ path: `${state.location}/${file.path}`, partition: file.partition })),
     hasAbsentColumns: state.schemaVersion > 1,
-    bounds: listBounds(scan.predicates, state),
+    bounds: listBounds(predicates, state),
     fresh: source.fresh,
   };
   const bytesRead = files.reduce((sum, file) => sum + file.bytes, 0);

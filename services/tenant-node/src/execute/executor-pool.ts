@@ -48,8 +48,8 @@ export class ExecutorPool implements Executor {
     while (!this.#isClosed && this.#clock.monotonicMs() < deadlineMs) {
       signal.throwIfAborted();
       const child = this.#active;
-      if (!child) await this.#clock.sleep(restartMsMin, signal);
-      else if (await becomesReady(child)) return child;
+      if (child && (await becomesReady(child))) return child;
+      await this.#clock.sleep(restartMsMin, signal);
     }
     throw retryLater('unavailable', 'the SQL executor is not ready', 1_000);
   }

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import {
   type ChildChannel,
   type ChildEnd,
   type Clock,
+  type Disk,
   type Logger,
   programBeside,
   startChild,
@@ -17,7 +20,10 @@ import { ExecutionFeed } from './execution-feed.ts';
 import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
 
 export type ExecutorProcessOptions = {
-  readonly session: SessionOptions;
+  readonly session: Omit<SessionOptions, 'filesFolder'>;
+  readonly disk: Disk;
+  /** Each child has a folder in here, on the file system of the tables, that goes with it. */
+  readonly filesFolder: string;
   /** `ulimit -d` of the child in KiB; turns an allocation beyond it into an error where DuckDB's own bound misses it. */
   readonly dataKibMax: number | undefined;
   readonly clock: Clock;
@@ -48,17 +54,20 @@ export class ExecutorProcess implements ExecutorChild {
   /** Resolves when the process is gone and its statements have ended. */
   readonly exited: Promise<ChildEnd>;
   readonly #channel: ChildChannel<ToChild>;
+  /** Resolves when nothing of it is left on the disk. */
+  readonly #cleared: Promise<void>;
   readonly #logger: Logger;
   readonly #running = new Map<number, Running>();
   readonly #held = new Map<string, Map<string, number>>();
   #nextQuery = 1;
 
-  constructor({ session, dataKibMax, clock, logger }: ExecutorProcessOptions) {
+  constructor({ session, disk, filesFolder, dataKibMax, clock, logger }: ExecutorProcessOptions) {
+    const folder = join(filesFolder, randomBytes(16).toString('hex'));
     this.#logger = logger;
     this.#channel = startChild<ToChild, FromChild>({
       protocol: executorProtocol,
       program: programBeside(import.meta.url, 'child/main'),
-      options: session,
+      options: { ...session, filesFolder: folder },
       limits: { environment, dataKibMax, niceness },
       clock,
       logger: logger.with({ child: executorProtocol.name }),
@@ -66,6 +75,12 @@ export class ExecutorProcess implements ExecutorChild {
     });
     this.ready = this.#channel.ready;
     this.exited = this.#channel.ended.then((end) => this.#leave(end));
+    this.#cleared = this.exited
+      .then(() => disk.removeFolder(folder))
+      .catch((error: unknown) => {
+        // The next start of the node removes it.
+        logger.warn('executor_folder_stays', { error });
+      });
   }
 
   get pid(): number | undefined {
@@ -120,7 +135,7 @@ export class ExecutorProcess implements ExecutorChild {
   async close(): Promise<void> {
     if (this.#running.size > 0) this.#channel.kill('the node closes');
     else void this.#channel.close(closeGraceMs);
-    await this.exited;
+    await this.#cleared;
   }
 
   #stop(query: number, graceMs: number): void {

@@ -40,8 +40,8 @@ export type Statement = { readonly query: number } & StatementRequest;
 
 /** What the child is started with. */
 export type SessionOptions = {
-  /** Nothing outside this folder can be read by any statement. */
-  readonly tablesDirectory: string;
+  /** Holds the files of the statements at work, and is all that the engine can read. Its name is known to nobody else. */
+  readonly filesFolder: string;
   /** DuckDB's own bound, as `512MB`. */
   readonly memoryLimit: string;
   readonly threads: number;

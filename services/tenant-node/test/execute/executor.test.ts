@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Column } from '@hybridstore/contracts';
-import { silentLogger, systemClock } from '@hybridstore/runtime';
+import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import {
   type Execution,
@@ -24,12 +24,14 @@ const columns: readonly Column[] = [
   { name: 'at', type: 'timestamp' },
   { name: 'doc', type: 'json' },
 ];
+const names = columns.map((column) => column.name);
 const log = 'hybridstore/acme-0/1f';
 const never = new AbortController().signal;
 
 describe('the executor', () => {
   const folder = createTemporaryFolder('executor');
   const tables = join(folder.path, 'tables');
+  const files = join(folder.path, 'executor');
   const file = join(tables, 'sales', 'part-1.parquet');
   let pool: ExecutorPool;
 
@@ -37,8 +39,14 @@ describe('the executor', () => {
     mkdirSync(join(tables, 'sales'), { recursive: true });
     writeFileSync(join(folder.path, 'secret.csv'), 'a\n1\n');
     await writeParquet(file);
-    const session = { tablesDirectory: tables, memoryLimit: '512MB', threads: 2 };
-    pool = new ExecutorPool({ session, dataKibMax: 2_000_000, clock: systemClock, logger: silentLogger });
+    pool = new ExecutorPool({
+      session: { memoryLimit: '512MB', threads: 2 },
+      disk: systemDisk,
+      filesFolder: files,
+      dataKibMax: 2_000_000,
+      clock: systemClock,
+      logger: silentLogger,
+    });
   });
   after(async () => {
     await pool.close();
@@ -47,7 +55,7 @@ describe('the executor', () => {
 
   it('reads files with the types of the source', async () => {
     const child = await pool.acquire(never);
-    const answer = await read(child.run(statement({ text: 'SELECT * FROM "s0" ORDER BY 1 LIMIT 1' })));
+    const answer = await read(child.run(statement({ text: 'SELECT * FROM _s0 ORDER BY 1 LIMIT 1', outputs: names })));
     assert.deepEqual(answer.columns, [
       { name: 'id', type: 'integer' },
       { name: 'name', type: 'string' },
@@ -65,7 +73,7 @@ describe('the executor', () => {
     child.load('sales', range, [frame(10, 3), frame(20, 2), frame(30, 1)]);
     const count = async (afterLsn: number, untilLsn: number) => {
       const fresh = [{ log, afterLsn, untilLsn }];
-      const answer = await read(child.run(statement({ text: 'SELECT count(*) FROM "s0"', view: { fresh } })));
+      const answer = await read(child.run(statement({ text: 'SELECT count(*) FROM _s0', view: { fresh } })));
       return [answer.rows[0]?.[0], answer.end.freshRows];
     };
     assert.deepEqual(await count(0, 30), [106, 6]);
@@ -86,7 +94,9 @@ describe('the executor', () => {
       [1, 2, 3].map((lsn) => frame(lsn, 1, 'twice')),
     );
     const view = { source: 'twice', files: [], fresh: [{ log, afterLsn: 0, untilLsn: 3 }] };
-    const answer = await read(child.run(statement({ text: 'SELECT count(*), sum("id") FROM "s0"', view })));
+    const answer = await read(
+      child.run(statement({ text: 'SELECT count(*), sum(_c0) FROM _s0', view, outputs: ['n', 'total'] })),
+    );
     assert.deepEqual(answer.rows, [[3, 6]]);
   });
 
@@ -98,7 +108,7 @@ describe('the executor', () => {
     child.load('wide', { log, afterLsn: 0, untilLsn: 2 }, [old, newer]);
     const view = { source: 'wide', files: [], fresh: [{ log, afterLsn: 0, untilLsn: 2 }] };
     const answer = await read(
-      child.run(statement({ text: 'SELECT * FROM "s0" ORDER BY "id"', view, shape: 'object' })),
+      child.run(statement({ text: 'SELECT * FROM _s0 ORDER BY _c0', view, outputs: names, shape: 'object' })),
     );
     assert.deepEqual(answer.rows, [
       { id: 1, name: 'a', amount: null, at: null, doc: null },
@@ -113,17 +123,17 @@ describe('the executor', () => {
     const view = {
       hasAbsentColumns: true,
       columns: [
-        { name: 'id', type: 'integer', position: 0 },
-        { name: 'amount', type: 'decimal(10,2)', position: 2 },
-        { name: 'day', type: 'date', position: 5 },
+        { name: 'id', as: '_c0', type: 'integer', position: 0 },
+        { name: 'amount', as: '_c1', type: 'decimal(10,2)', position: 2 },
+        { name: 'day', as: '_c2', type: 'date', position: 5 },
       ],
       files: [
         { path: file, partition: { day: '2024-01-02' } },
         { path: older, partition: { day: null } },
       ],
     };
-    const text = 'SELECT * FROM "s0" WHERE "id" IN (0, 1000) ORDER BY "id"';
-    const answer = await read(child.run(statement({ text, view })));
+    const text = 'SELECT * FROM _s0 WHERE _c0 IN (0, 1000) ORDER BY _c0';
+    const answer = await read(child.run(statement({ text, view, outputs: ['id', 'amount', 'day'] })));
     assert.deepEqual(answer.rows, [
       [0, '0.50', '2024-01-02'],
       [1000, null, null],
@@ -132,15 +142,17 @@ describe('the executor', () => {
 
   it('answers a statement whose types follow from nothing but its parameters', async () => {
     const child = await pool.acquire(never);
-    const ask = (text: string) => read(child.run(statement({ text, parameters: [{ type: 'string', value: 'a' }] })));
-    const answer = await ask('WITH t AS (SELECT $1 AS x) SELECT x, 1 AS one, coalesce($1, x) AS y FROM t');
+    const parameters = [{ type: 'string', value: 'a' }];
+    const ask = (text: string, ...outputs: string[]) => read(child.run(statement({ text, parameters, outputs })));
+    const text = 'WITH _w0 AS (SELECT $1 AS _c0) SELECT _c0, 1 AS _c1, coalesce($1, _c0) AS _c2 FROM _w0';
+    const answer = await ask(text, 'x', 'one', 'y');
     assert.deepEqual(answer.columns, [
       { name: 'x', type: 'string' },
       { name: 'one', type: 'integer' },
       { name: 'y', type: 'string' },
     ]);
     assert.deepEqual(answer.rows, [['a', 1, 'a']]);
-    await assert.rejects(ask('SELECT -$1'), { code: 'invalid_request' });
+    await assert.rejects(ask('SELECT -$1', 'v'), { code: 'invalid_request' });
   });
 
   it('binds parameters and keeps the order of a large result', async () => {
@@ -148,7 +160,7 @@ describe('the executor', () => {
     const answer = await read(
       child.run(
         statement({
-          text: "SELECT i * CAST($1 AS BIGINT) AS v FROM range(50000) t(i) WHERE $2 = 'x' ORDER BY v DESC",
+          text: "SELECT _c0 * CAST($1 AS BIGINT) AS _c1 FROM range(50000) _r0(_c0) WHERE $2 = 'x' ORDER BY _c1 DESC",
           parameters: [
             { type: 'bigint', value: 3 },
             { type: 'string', value: 'x' },
@@ -164,8 +176,8 @@ describe('the executor', () => {
   it('keeps a recursive statement and equal output names as they are', async () => {
     const child = await pool.acquire(never);
     const text =
-      'WITH RECURSIVE "t"("n") AS (SELECT 1 UNION ALL SELECT "n" + 1 FROM "t" WHERE "n" < 3) SELECT "n" AS "x", "n" AS "x" FROM "t", "s0" WHERE "s0"."id" = 0 ORDER BY 1';
-    const answer = await read(child.run(statement({ text })));
+      'WITH RECURSIVE _w0(_c5) AS (SELECT 1 UNION ALL SELECT _c5 + 1 FROM _w0 WHERE _c5 < 3) SELECT _c5 AS _c6, _c5 AS _c6 FROM _w0, _s0 WHERE _s0._c0 = 0 ORDER BY 1';
+    const answer = await read(child.run(statement({ text, outputs: ['x', 'x'] })));
     assert.deepEqual(
       answer.columns.map((column) => column.name),
       ['x', 'x'],
@@ -178,17 +190,18 @@ describe('the executor', () => {
   });
 
   const refused: readonly (readonly [string, string, RegExp])[] = [
-    ['a file as a table', `SELECT * FROM '${'/etc/passwd'}'`, /not one of this query/],
+    ['a file as a table', `SELECT * FROM '${'/etc/passwd'}'`, /passwd is not one of this query/],
     ['a function that reads files', "SELECT * FROM read_csv('/etc/passwd')", /read_csv may not be called/],
     ['a list of files', "SELECT * FROM glob('/*')", /glob may not be called/],
     ['the environment', "SELECT getenv('HOME')", /getenv may not be called/],
     ['a setting', "SELECT current_setting('memory_limit')", /current_setting may not be called/],
     ['a fresh table of another source', 'SELECT * FROM fresh.f1', /may not be named by schema or catalog/],
-    ['a system view', 'SELECT * FROM duckdb_settings', /not one of this query/],
+    ['a system view', 'SELECT * FROM duckdb_settings', /duckdb_settings is not one of this query/],
+    ['another view', 'SELECT * FROM _s1', /not one of this query/],
     [
       'a CTE outside its scope',
-      'SELECT * FROM (WITH duckdb_tables AS (SELECT 1) SELECT 2) x, duckdb_tables',
-      /duckdb_tables/,
+      'SELECT * FROM (WITH _w0 AS (SELECT 1) SELECT 2) _r0, _w0',
+      /_w0 is not one of this query/,
     ],
     ['two statements', 'SELECT 1; SELECT 2', /exactly one statement/],
     ['a statement that changes things', 'DROP TABLE fresh.f1', /not a readable SELECT/],
@@ -210,20 +223,20 @@ describe('the executor', () => {
     });
   }
 
-  it('reads nothing outside the tables even if a view names it', async () => {
+  it('says of a damaged file which one it is, and not where', async () => {
     const child = await pool.acquire(never);
     const view = { files: [{ path: join(folder.path, 'secret.csv'), partition: {} }] };
-    await assert.rejects(read(child.run(statement({ text: 'SELECT * FROM "s0"', view }))), {
-      code: 'internal',
-      message: 'internal error',
+    await assert.rejects(read(child.run(statement({ text: 'SELECT * FROM _s0', view, outputs: names }))), {
+      code: 'corrupt',
+      message: 'source sales: file secret.csv is damaged',
     });
   });
 
   const faults: readonly (readonly [string, string, string])[] = [
     ['a conversion', "SELECT CAST('x' AS INTEGER)", 'invalid_request'],
     ['a value out of range', 'SELECT 9223372036854775807 + 1', 'invalid_request'],
-    ['an unknown column', 'SELECT "nope" FROM "s0"', 'invalid_request'],
-    ['an argument that does not fit', 'SELECT sum("name") FROM "s0"', 'invalid_request'],
+    ['an unknown column', 'SELECT _c9 FROM _s0', 'invalid_request'],
+    ['an argument that does not fit', 'SELECT sum(_c1) FROM _s0', 'invalid_request'],
   ];
   for (const [what, text, code] of faults) {
     it(`blames the statement for ${what}`, async () => {
@@ -234,7 +247,7 @@ describe('the executor', () => {
 
   it('reports a fault in the middle of a streamed result', async () => {
     const child = await pool.acquire(never);
-    const text = "SELECT CAST(CASE WHEN i = 900000 THEN 'x' ELSE '1' END AS INTEGER) FROM range(1000000) t(i)";
+    const text = "SELECT CAST(CASE WHEN _c0 = 900000 THEN 'x' ELSE '1' END AS INTEGER) FROM range(1000000) _r0(_c0)";
     const execution = child.run(statement({ text }));
     let rows = 0;
     await assert.rejects(
@@ -248,7 +261,7 @@ describe('the executor', () => {
 
   it('bounds rows and bytes of a result', async () => {
     const child = await pool.acquire(never);
-    const text = 'SELECT i FROM range(100000) t(i)';
+    const text = 'SELECT _c0 FROM range(100000) _r0(_c0)';
     await assert.rejects(read(child.run(statement({ text, rowsMax: 10 }))), {
       code: 'too_large',
       details: { limit: 'rows', max: 10 },
@@ -261,14 +274,15 @@ describe('the executor', () => {
 
   it('answers a statement that needs too much memory and lives on', async () => {
     const child = await pool.acquire(never);
-    const text = 'SELECT count(DISTINCT repeat(CAST(i AS VARCHAR), 20)) FROM range(40000000) t(i)';
+    const text = 'SELECT count(DISTINCT repeat(CAST(_c0 AS VARCHAR), 20)) FROM range(40000000) _r0(_c0)';
     await assert.rejects(read(child.run(statement({ text }))), { code: 'too_large' });
     assert.deepEqual((await read(child.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
   });
 
   it('waits for its reader, and stops at once when the reader leaves', async () => {
     const child = await pool.acquire(never);
-    const execution = child.run(statement({ text: 'SELECT repeat(CAST(i AS VARCHAR), 50) FROM range(3000000) t(i)' }));
+    const text = 'SELECT repeat(CAST(_c0 AS VARCHAR), 50) FROM range(3000000) _r0(_c0)';
+    const execution = child.run(statement({ text }));
     let pieces = 0;
     for await (const _ of execution.pieces()) {
       pieces += 1;
@@ -284,7 +298,7 @@ describe('the executor', () => {
     const child = await pool.acquire(never);
     // One vector of a scalar function that runs for long: the engine looks at interrupts between vectors only.
     const stubborn = child.run(statement({ text: "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))" }));
-    const neighbour = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) t(i)' }));
+    const neighbour = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) _r0(_c0)' }));
     const isOver = [stubborn, neighbour].map((execution) =>
       read(execution).then(
         () => undefined,
@@ -305,7 +319,7 @@ describe('the executor', () => {
 
   it('survives a child that crashes', async () => {
     const child = await pool.acquire(never);
-    const execution = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) t(i)' }));
+    const execution = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) _r0(_c0)' }));
     process.kill(child.pid ?? 0, 'SIGSEGV');
     await assert.rejects(read(execution), (error) => error instanceof ExecutionLost && !error.isInnocent);
     const next = await pool.acquire(never);
@@ -324,14 +338,16 @@ describe('the executor', () => {
     readonly text: string;
     readonly view?: Partial<StatementView>;
     readonly parameters?: StatementRequest['parameters'];
+    /** One output when absent. */
+    readonly outputs?: readonly string[];
     readonly shape?: StatementRequest['shape'];
     readonly rowsMax?: number;
     readonly bytesMax?: number;
   }): StatementRequest {
     const view: StatementView = {
-      name: 's0',
+      name: '_s0',
       source: 'sales',
-      columns: columns.map(({ name, type }, position) => ({ name, type, position })),
+      columns: columns.map(({ name, type }, position) => ({ name, as: `_c${position}`, type, position })),
       files: [{ path: file, partition: {} }],
       hasAbsentColumns: false,
       bounds: [],
@@ -341,6 +357,7 @@ describe('the executor', () => {
     return {
       text: options.text,
       parameters: options.parameters ?? [],
+      outputs: options.outputs ?? ['v'],
       views: [view],
       shape: options.shape ?? 'array',
       separator: ',',

@@ -4,7 +4,7 @@ import type { Member } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import { JwksTokenVerifier, type Server } from '@hybridstore/http';
-import { type Clock, createMetrics, type Registry, silentLogger, systemClock } from '@hybridstore/runtime';
+import { type Clock, createMetrics, type Registry, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
@@ -83,8 +83,9 @@ export async function createNodeUnderTest(
       throw error;
     },
   });
-  const session = { tablesDirectory: join(dataFolder, 'tables'), memoryLimit: '256MB', threads: 1 };
-  const executor = new ExecutorPool({ session, dataKibMax: undefined, clock, logger });
+  const session = { memoryLimit: '256MB', threads: 1 };
+  const filesFolder = join(dataFolder, 'executor');
+  const executor = new ExecutorPool({ session, disk: systemDisk, filesFolder, dataKibMax: undefined, clock, logger });
   const members = new FixedMembers();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(

@@ -1,7 +1,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import type { ParentChannel } from '@hybridstore/runtime';
-import type { FreshRange } from '../../domain/ports.ts';
+import { type ParentChannel, systemDisk } from '@hybridstore/runtime';
+import type { FreshRange, StatementView } from '../../domain/ports.ts';
 import type { Failure, FromChild, SessionOptions, Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';
@@ -12,15 +12,23 @@ import { describeColumns, wrapStatement } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
 import { lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
-import { interrupted, StatementFailure, viewGone } from './statement-failure.ts';
+import { interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
+import { StatementFiles } from './statement-files.ts';
 import { bindParameters, withViews } from './statement-text.ts';
 import { viewText } from './view-text.ts';
 
 const idleConnectionsMax = 16;
 
+type SessionParts = {
+  readonly instance: DuckDBInstance;
+  readonly fresh: FreshTables;
+  readonly files: StatementFiles;
+};
+
 /**
  * One DuckDB instance that answers statements over the views that come with them. It is locked before the first
- * statement: no file outside the tables, no extension, no setting can be reached, whatever a statement says.
+ * statement: no file but those of the statements at work, no extension, no setting can be reached, whatever a statement
+ * says.
  *
  *   load ──▶ load ──▶ forget ──▶ …          one after the other: the fresh tables as they were sent
  *               ╰─▶ run: views ▶ gate ▶ rows …    each waits for the loads that were sent before it,
@@ -31,6 +39,7 @@ const idleConnectionsMax = 16;
 export class ChildSession {
   readonly #instance: DuckDBInstance;
   readonly #fresh: FreshTables;
+  readonly #files: StatementFiles;
   readonly #node: ParentChannel<FromChild>;
   readonly #running = new Map<number, RunningStatement>();
   readonly #idle: DuckDBConnection[] = [];
@@ -38,9 +47,10 @@ export class ChildSession {
   readonly #fileSchemas = new FileSchemaCache();
   #loads: Promise<void> = Promise.resolve();
 
-  private constructor(instance: DuckDBInstance, fresh: FreshTables, node: ParentChannel<FromChild>) {
-    this.#instance = instance;
-    this.#fresh = fresh;
+  private constructor(parts: SessionParts, node: ParentChannel<FromChild>) {
+    this.#instance = parts.instance;
+    this.#fresh = parts.fresh;
+    this.#files = parts.files;
     this.#node = node;
   }
 
@@ -48,8 +58,9 @@ export class ChildSession {
     const instance = await DuckDBInstance.create(':memory:', { threads: String(options.threads) });
     const connection = await instance.connect();
     const fresh = await FreshTables.create(connection);
+    const files = await StatementFiles.create(systemDisk, options.filesFolder);
     for (const setting of lockedSettings(options)) await connection.run(setting);
-    return new ChildSession(instance, fresh, node);
+    return new ChildSession({ instance, fresh, files }, node);
   }
 
   load(source: string, range: FreshRange, payload: Uint8Array): void {
@@ -97,7 +108,7 @@ export class ChildSession {
       const { rows, freshRows } = await this.#execute(running);
       this.#node.send({ kind: 'ended', query, rows, freshRows });
     } catch (error) {
-      this.#node.send({ kind: 'failed', query, failure: readFailure(error, running) });
+      this.#node.send({ kind: 'failed', query, failure: this.#readFailure(error, running) });
     } finally {
       this.#running.delete(query);
     }
@@ -105,14 +116,28 @@ export class ChildSession {
 
   async #execute(running: RunningStatement): Promise<{ readonly rows: number; readonly freshRows: number }> {
     const parts = this.#viewParts(running.statement);
+    const { views, release } = await this.#files.hold(running.statement.views);
+    try {
+      const rows = await this.#onConnection(running, views, parts);
+      return { rows, freshRows: parts.reduce((sum, view) => sum + countFreshRows(view), 0) };
+    } finally {
+      void release();
+    }
+  }
+
+  async #onConnection(
+    running: RunningStatement,
+    views: readonly StatementView[],
+    parts: readonly (readonly ViewPart[])[],
+  ): Promise<number> {
     const connection = this.#idle.pop() ?? (await this.#instance.connect());
     running.connection = connection;
     try {
       running.requireWanted();
       await connection.run('BEGIN TRANSACTION READ ONLY');
-      const rows = await this.#stream(connection, running, parts);
+      const rows = await this.#stream(connection, running, await this.#prefix(connection, views, parts));
       this.#keep(connection);
-      return { rows, freshRows: parts.reduce((sum, view) => sum + countFreshRows(view), 0) };
+      return rows;
     } catch (error) {
       // After an error or an interrupt the connection may hold a half-read result.
       connection.closeSync();
@@ -130,18 +155,23 @@ export class ChildSession {
     });
   }
 
-  async #stream(
+  /** The views of a statement, in front of it. */
+  async #prefix(
     connection: DuckDBConnection,
-    running: RunningStatement,
+    views: readonly StatementView[],
     parts: readonly (readonly ViewPart[])[],
-  ): Promise<number> {
+  ): Promise<string> {
+    const schemas = await this.#fileSchemas.read(connection, views);
+    const { catalog } = this.#fresh;
+    return withViews(
+      views,
+      views.map((view, index) => viewText(view, schemas, { catalog, parts: parts[index] ?? [] })),
+    );
+  }
+
+  async #stream(connection: DuckDBConnection, running: RunningStatement, prefix: string): Promise<number> {
     const { statement } = running;
     const { query } = statement;
-    const schemas = await this.#fileSchemas.read(connection, statement.views);
-    const prefix = withViews(
-      statement,
-      statement.views.map((view, index) => viewText(view, schemas, parts[index] ?? [])),
-    );
     const columns = await this.#columns.read(connection, statement, prefix);
     const text = wrapStatement(statement.text, columns, statement.shape);
     const prepared = await connection.prepare(`${prefix}${text}`);
@@ -179,15 +209,20 @@ export class ChildSession {
     throw new Error('a streamed result was cut and the statement gave no error the second time');
   }
 
+  /** What the engine blames on the statement while it names a file is the fault of that file, and would tell where files are. */
+  #readFailure(error: unknown, { isCancelled, statement }: RunningStatement): Failure {
+    if (isCancelled) return interrupted;
+    if (error instanceof StatementFailure) return error.failure;
+    const failure = readEngineFailure(error);
+    const text = error instanceof Error ? error.message : String(error);
+    const file = this.#files.findNamed(text, statement.views);
+    return file && failure.code === 'invalid_request' ? unreadableFile(file, text) : failure;
+  }
+
   #keep(connection: DuckDBConnection): void {
     if (this.#idle.length < idleConnectionsMax) this.#idle.push(connection);
     else connection.closeSync();
   }
-}
-
-function readFailure(error: unknown, running: RunningStatement): Failure {
-  if (running.isCancelled) return interrupted;
-  return error instanceof StatementFailure ? error.failure : readEngineFailure(error);
 }
 
 /** A transaction in which a statement failed refuses to go on. */

@@ -1,10 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Batch, BatchAppender, tableColumnsSql } from '@hybridstore/engine/duckdb';
 import type { FreshRange } from '../../domain/ports.ts';
 import { countRows, FreshRowIndex, type FreshTable, type ViewPart } from './fresh-row-index.ts';
 import { shapeOf, tableColumns, withLsn } from './fresh-shape.ts';
-
-export const freshCatalog = 'fresh';
 
 /** `tableTag` names the life of the source that the frame belongs to. */
 export type FreshFrame = { readonly lsn: number; readonly tableTag: bigint; readonly batch: Batch };
@@ -18,9 +17,12 @@ type HeldLog = {
 
 /**
  * Fresh rows of all sources and logs as tables in one attached in-memory database, which views read beside the Parquet
- * files. A running statement keeps the tables it has bound, so dropping one never disturbs it.
+ * files. A running statement keeps the tables it has bound, so dropping one never disturbs it. The database's name cannot
+ * be guessed: a statement that got past the gate would not know what to ask for.
  */
 export class FreshTables {
+  /** Name of the database. */
+  readonly catalog = `fresh_${randomBytes(16).toString('hex')}`;
   readonly #connection: DuckDBConnection;
   readonly #held = new Map<string, Map<string, HeldLog>>();
   #tablesMade = 0;
@@ -30,8 +32,9 @@ export class FreshTables {
   }
 
   static async create(connection: DuckDBConnection): Promise<FreshTables> {
-    await connection.run(`ATTACH ':memory:' AS ${freshCatalog}`);
-    return new FreshTables(connection);
+    const tables = new FreshTables(connection);
+    await connection.run(`ATTACH ':memory:' AS ${tables.catalog}`);
+    return tables;
   }
 
   /** Appends frames, in LSN order; visible when the promise resolves. Calls must not overlap. */
@@ -88,8 +91,8 @@ export class FreshTables {
     if (held.appender?.table === table.name) return held.appender.rows;
     held.appender?.rows.close();
     const columns = tableColumns(table.shape);
-    await this.#connection.run(`CREATE TABLE ${freshCatalog}.${table.name} (${tableColumnsSql(columns)})`);
-    const rows = await BatchAppender.create(this.#connection, { name: table.name, catalog: freshCatalog }, columns);
+    await this.#connection.run(`CREATE TABLE ${this.catalog}.${table.name} (${tableColumnsSql(columns)})`);
+    const rows = await BatchAppender.create(this.#connection, { name: table.name, catalog: this.catalog }, columns);
     held.appender = { table: table.name, rows };
     return rows;
   }
@@ -104,7 +107,7 @@ export class FreshTables {
       held.appender.rows.close();
       delete held.appender;
     }
-    await this.#connection.run(`DROP TABLE ${freshCatalog}.${table.name}`);
+    await this.#connection.run(`DROP TABLE ${this.catalog}.${table.name}`);
   }
 
   #holdLog(source: string, range: FreshRange): HeldLog {

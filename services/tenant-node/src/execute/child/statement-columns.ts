@@ -1,5 +1,5 @@
-import { type DuckDBConnection, DuckDBTypeId } from '@duckdb/node-api';
-import { LruCache } from '@hybridstore/runtime';
+import { type DuckDBConnection, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
+import { assert, LruCache } from '@hybridstore/runtime';
 import type { Statement } from '../messages.ts';
 import { gateFunctions } from './gate-functions.ts';
 import type { OutputColumn } from './row-text.ts';
@@ -10,25 +10,32 @@ import { bindParameters, joinWith } from './statement-text.ts';
 const statementsMax = 1_000;
 
 /**
- * Names and types of statements' outputs, after the gate. Both follow from a statement's text, its parameters' types and
- * its views' names and columns, so a statement that is known under these has passed before.
+ * Types of statements' outputs, after the gate. They follow from a statement's text, its parameters' types and its views'
+ * names and columns, so a statement that is known under these has passed before.
  */
 export class StatementColumns {
-  readonly #known = new LruCache<string, readonly OutputColumn[]>(statementsMax);
+  readonly #known = new LruCache<string, readonly DuckDBType[]>(statementsMax);
 
   /** `prefix` defines the views. A statement that does not pass the gate ends with `invalid_request`. */
   async read(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly OutputColumn[]> {
+    const types = await this.#readTypes(connection, statement, prefix);
+    const { outputs } = statement;
+    assert(types.length === outputs.length, `a statement of ${outputs.length} outputs gives ${types.length} columns`);
+    return types.map((type, index) => ({ name: outputs[index]!, type }));
+  }
+
+  async #readTypes(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly DuckDBType[]> {
     const key = JSON.stringify([
       statement.text,
-      statement.views.map((view) => [view.name, view.columns]),
+      statement.views.map((view) => [view.name, view.columns.map(({ as, type }) => [as, type])]),
       statement.parameters.map((parameter) => [parameter.type, typeof parameter.value]),
     ]);
     const known = this.#known.get(key);
     if (known) return known;
     await requireGate(connection, statement);
-    const columns = await describe(connection, statement, prefix);
-    this.#known.set(key, columns);
-    return columns;
+    const types = await describe(connection, statement, prefix);
+    this.#known.set(key, types);
+    return types;
   }
 }
 
@@ -44,15 +51,12 @@ async function describe(
   connection: DuckDBConnection,
   statement: Statement,
   prefix: string,
-): Promise<readonly OutputColumn[]> {
+): Promise<readonly DuckDBType[]> {
   const prepared = await connection.prepare(joinWith(prefix, statement.text));
   try {
     const isOpen = prepared.columnCount === 1 && prepared.columnTypeId(0) === DuckDBTypeId.INVALID;
     if (isOpen) return await describeWithValues(connection, statement, prefix);
-    return Array.from({ length: prepared.columnCount }, (_, index) => ({
-      name: prepared.columnName(index),
-      type: prepared.columnType(index),
-    }));
+    return Array.from({ length: prepared.columnCount }, (_, index) => prepared.columnType(index));
   } finally {
     prepared.destroySync();
   }
@@ -63,12 +67,12 @@ async function describeWithValues(
   connection: DuckDBConnection,
   statement: Statement,
   prefix: string,
-): Promise<readonly OutputColumn[]> {
+): Promise<readonly DuckDBType[]> {
   const prepared = await connection.prepare(joinWith(prefix, `SELECT * FROM (${statement.text}) LIMIT 0`));
   try {
     bindParameters(prepared, statement);
     const result = await prepared.run();
-    return result.columnNames().map((name, index) => ({ name, type: result.columnType(index) }));
+    return result.columnTypes();
   } finally {
     prepared.destroySync();
   }

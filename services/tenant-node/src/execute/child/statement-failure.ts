@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import type { Failure } from '../messages.ts';
+import type { NamedFile } from './statement-files.ts';
 
 /** Ends a statement with what its node is sent as the reason. */
 export class StatementFailure extends Error {
@@ -11,6 +13,13 @@ export class StatementFailure extends Error {
 
 export const interrupted: Failure = { code: 'interrupted', message: 'the statement was stopped', details: {} };
 export const viewGone: Failure = { code: 'view_gone', message: 'the view is older than the fresh rows', details: {} };
+
+/** A file of a table that the engine cannot read as what it was written as. */
+export function unreadableFile({ source, path }: NamedFile, internal: string): Failure {
+  const file = basename(path);
+  const message = `source ${source}: file ${file} is damaged`;
+  return { code: 'corrupt', message, details: { source_id: source, file }, internal };
+}
 
 export function tooLarge(limit: 'rows' | 'bytes', max: number): StatementFailure {
   const message = `the result has more than ${max} ${limit}`;

@@ -1,13 +1,12 @@
 import type { DuckDBPreparedStatement } from '@duckdb/node-api';
 import { quoteIdentifier } from '@hybridstore/engine/duckdb';
+import type { StatementView } from '../../domain/ports.ts';
 import type { Statement } from '../messages.ts';
 
 /** Views are CTEs around the checked text: nothing is created, so nothing has to be cleaned up or kept apart. */
-export function withViews(statement: Statement, texts: readonly string[]): string {
+export function withViews(named: readonly StatementView[], texts: readonly string[]): string {
   if (texts.length === 0) return '';
-  const views = statement.views.map(
-    (view, index) => `${quoteIdentifier(view.name)} AS NOT MATERIALIZED (${texts[index] ?? ''})`,
-  );
+  const views = named.map((view, index) => `${quoteIdentifier(view.name)} AS NOT MATERIALIZED (${texts[index] ?? ''})`);
   return `WITH ${views.join(', ')} `;
 }
 

@@ -4,20 +4,22 @@ import { assert, assertNever } from '@hybridstore/runtime';
 import type { StatementView, ViewBound, ViewColumn } from '../../domain/ports.ts';
 import type { ViewPart } from './fresh-row-index.ts';
 import { columnsOfShape } from './fresh-shape.ts';
-import { freshCatalog } from './fresh-tables.ts';
 
 /**
  * SQL of what a scan reads: Parquet files of a table version, and the fresh rows after it. Files hold what other Delta
  * engines can read (`integer` as a long, decimals with 38 digits, times with a zone, JSON as text); here the column's
  * own type comes back. Fresh tables hold the same stored types by position: `c0`, `c1`, …, and each row's `lsn`.
  */
-export function viewText(view: StatementView, schemas: FileSchemas, fresh: readonly ViewPart[]): string {
+export function viewText(view: StatementView, schemas: FileSchemas, fresh: FreshParts): string {
   const parts = [
     ...groupFiles(view, schemas).map((group) => filesText(view, group)),
-    ...fresh.map((part) => freshText(view, part)),
+    ...fresh.parts.map((part) => freshText(view, fresh.catalog, part)),
   ];
   return parts.length === 0 ? emptyText(view) : parts.join(' UNION ALL ');
 }
+
+/** Tables of fresh rows, and the database that they are in. */
+export type FreshParts = { readonly catalog: string; readonly parts: readonly ViewPart[] };
 
 /** Names of the columns that a file holds. Undefined: every one that the view uses. */
 export type FileSchemas = (path: string) => ReadonlySet<string> | undefined;
@@ -57,14 +59,14 @@ function filesText(view: StatementView, group: FileGroup): string {
   return `SELECT ${list} FROM read_parquet([${files}], hive_partitioning = false)${where}`;
 }
 
-function freshText(view: StatementView, part: ViewPart): string {
+function freshText(view: StatementView, catalog: string, part: ViewPart): string {
   const held = columnsOfShape(part.table.shape);
   const list = selectList(view.columns, (column) => (column.position < held ? `c${column.position}` : undefined));
   const bounds = [
     ...(part.afterLsn === undefined ? [] : [`lsn > ${part.afterLsn}`]),
     ...(part.untilLsn === undefined ? [] : [`lsn <= ${part.untilLsn}`]),
   ];
-  return `SELECT ${list} FROM ${freshCatalog}.${part.table.name}${bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`}`;
+  return `SELECT ${list} FROM ${catalog}.${part.table.name}${bounds.length === 0 ? '' : ` WHERE ${bounds.join(' AND ')}`}`;
 }
 
 function emptyText(view: StatementView): string {
@@ -75,7 +77,7 @@ function emptyText(view: StatementView): string {
 function selectList(columns: readonly ViewColumn[], stored: (column: ViewColumn) => string | undefined): string {
   if (columns.length === 0) return '1 AS present';
   return columns
-    .map((column) => `${restoredValue(stored(column), column.type)} AS ${quoteIdentifier(column.name)}`)
+    .map((column) => `${restoredValue(stored(column), column.type)} AS ${quoteIdentifier(column.as)}`)
     .join(', ');
 }
 
