@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import type { Server, ServiceProcess } from '@hybridstore/http';
@@ -98,6 +99,7 @@ function createExecutor(service: ServiceProcess, config: TenantNodeConfig): Exec
     session: { memoryLimit, threads },
     disk: systemDisk,
     filesFolder,
+    newSecret: () => randomBytes(16).toString('hex'),
     dataKibMax,
     clock,
     logger,

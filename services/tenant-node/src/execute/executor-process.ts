@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import {
   type ChildChannel,
   type ChildEnd,
@@ -20,10 +18,12 @@ import { ExecutionFeed } from './execution-feed.ts';
 import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
 
 export type ExecutorProcessOptions = {
-  readonly session: Omit<SessionOptions, 'filesFolder'>;
+  readonly session: Omit<SessionOptions, 'filesFolder' | 'secret'>;
   readonly disk: Disk;
   /** Each child has a folder in here, on the file system of the tables, that goes with it. */
   readonly filesFolder: string;
+  /** 128 bits that nobody can guess, as hexadecimal digits; others at each call. */
+  readonly newSecret: () => string;
   /** `ulimit -d` of the child in KiB; turns an allocation beyond it into an error where DuckDB's own bound misses it. */
   readonly dataKibMax: number | undefined;
   readonly clock: Clock;
@@ -61,13 +61,13 @@ export class ExecutorProcess implements ExecutorChild {
   readonly #held = new Map<string, Map<string, number>>();
   #nextQuery = 1;
 
-  constructor({ session, disk, filesFolder, dataKibMax, clock, logger }: ExecutorProcessOptions) {
-    const folder = join(filesFolder, randomBytes(16).toString('hex'));
+  constructor({ session, disk, filesFolder, newSecret, dataKibMax, clock, logger }: ExecutorProcessOptions) {
+    const folder = `${filesFolder}/${newSecret()}`;
     this.#logger = logger;
     this.#channel = startChild<ToChild, FromChild>({
       protocol: executorProtocol,
       program: programBeside(import.meta.url, 'child/main'),
-      options: { ...session, filesFolder: folder },
+      options: { ...session, filesFolder: folder, secret: newSecret() },
       limits: { environment, dataKibMax, niceness },
       clock,
       logger: logger.with({ child: executorProtocol.name }),

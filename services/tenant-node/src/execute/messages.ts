@@ -42,6 +42,8 @@ export type Statement = { readonly query: number } & StatementRequest;
 export type SessionOptions = {
   /** Holds the files of the statements at work, and is all that the engine can read. Its name is known to nobody else. */
   readonly filesFolder: string;
+  /** From which all other names follow that no statement may know. */
+  readonly secret: string;
   /** DuckDB's own bound, as `512MB`. */
   readonly memoryLimit: string;
   readonly threads: number;

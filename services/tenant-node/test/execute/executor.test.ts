@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -43,6 +44,7 @@ describe('the executor', () => {
       session: { memoryLimit: '512MB', threads: 2 },
       disk: systemDisk,
       filesFolder: files,
+      newSecret: () => randomBytes(16).toString('hex'),
       dataKibMax: 2_000_000,
       clock: systemClock,
       logger: silentLogger,

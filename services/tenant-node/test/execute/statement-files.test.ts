@@ -7,8 +7,10 @@ import { systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { lockedSettings } from '../../src/execute/child/session-settings.ts';
 import { StatementFiles } from '../../src/execute/child/statement-files.ts';
+import { UnguessableNames } from '../../src/execute/child/unguessable-names.ts';
 
 const root = 'a3f09c';
+const names = new UnguessableNames('secret');
 
 describe('the files of the statements at work', () => {
   const folder = createTemporaryFolder('statement-files');
@@ -32,7 +34,7 @@ describe('the files of the statements at work', () => {
   after(() => folder[Symbol.dispose]());
 
   it('stand in a private folder for as long as somebody uses them', async () => {
-    const files = await StatementFiles.create(systemDisk, links);
+    const files = await StatementFiles.create({ disk: systemDisk, folder: links, names });
     assert.equal(statSync(links).mode & 0o777, 0o700);
     const first = await files.hold([view(sales)]);
     const second = await files.hold([view(sales), view(salaries)]);
@@ -45,7 +47,11 @@ describe('the files of the statements at work', () => {
   });
 
   it('are there for everybody when many come and go at once', async () => {
-    const files = await StatementFiles.create(systemDisk, join(folder.path, 'executor', 'many'));
+    const files = await StatementFiles.create({
+      disk: systemDisk,
+      folder: join(folder.path, 'executor', 'many'),
+      names,
+    });
     await Promise.all(
       Array.from({ length: 64 }, async (_, index) => {
         for (let round = 0; round < 10; round += 1) {
@@ -59,7 +65,11 @@ describe('the files of the statements at work', () => {
   });
 
   it('are all let go when one of them is not there', async () => {
-    const files = await StatementFiles.create(systemDisk, join(folder.path, 'executor', 'absent'));
+    const files = await StatementFiles.create({
+      disk: systemDisk,
+      folder: join(folder.path, 'executor', 'absent'),
+      names,
+    });
     await assert.rejects(files.hold([view(sales), view(`${sales}.gone`)]), { code: 'ENOENT' });
     assert.deepEqual(readdirSync(join(folder.path, 'executor', 'absent')), []);
   });
@@ -78,11 +88,11 @@ describe('the files of the statements at work', () => {
   ];
   for (const text of ungated) {
     it(`are out of reach of ${text.replaceAll(folder.path, '')}`, async () => {
-      const files = await StatementFiles.create(systemDisk, links);
+      const files = await StatementFiles.create({ disk: systemDisk, folder: links, names });
       const held = await files.hold([view(salaries)]);
       const instance = await DuckDBInstance.create(':memory:');
       const connection = await instance.connect();
-      const options = { filesFolder: links, memoryLimit: '256MB', threads: 1 };
+      const options = { filesFolder: links, secret: '', memoryLimit: '256MB', threads: 1 };
       for (const setting of lockedSettings(options)) await connection.run(setting);
       await assert.rejects(connection.runAndReadAll(text), /Permission|does not exist|No files found/);
       // The same engine reads what its statement was given.

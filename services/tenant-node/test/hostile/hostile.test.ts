@@ -10,6 +10,7 @@ import { isHybridStoreError, systemDisk } from '@hybridstore/runtime';
 import { parseSql } from '@hybridstore/sql/parsing';
 import { lockedSettings } from '../../src/execute/child/session-settings.ts';
 import { StatementFiles } from '../../src/execute/child/statement-files.ts';
+import { UnguessableNames } from '../../src/execute/child/unguessable-names.ts';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from '../routes/node-under-test.ts';
 import { hostileNames, type Layout } from './hostile-names.ts';
 import { mutatePlan } from './mutate-plan.ts';
@@ -128,12 +129,16 @@ describe(`hostile statements and plans of seed ${seed}`, () => {
       readable: [{ table: '_s0', columns: ['doc'] }],
     });
     const links = join(layout.links, Buffer.from(canary).toString('hex').slice(0, 32));
-    const files = await StatementFiles.create(systemDisk, links);
+    const files = await StatementFiles.create({
+      disk: systemDisk,
+      folder: links,
+      names: new UnguessableNames('secret'),
+    });
     const view = { name: '_s9', source: 'hr', columns: [], hasAbsentColumns: false, bounds: [], fresh: [] };
     const held = await files.hold([{ ...view, files: layout.files.map((path) => ({ path, partition: {} })) }]);
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
     const connection = await instance.connect();
-    for (const setting of lockedSettings({ filesFolder: links, memoryLimit: '256MB', threads: 1 }))
+    for (const setting of lockedSettings({ filesFolder: links, secret: '', memoryLimit: '256MB', threads: 1 }))
       await connection.run(setting);
     let answered = 0;
     for (let made = 0; made < ungatedMin; made += 1) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Member } from '@hybridstore/contracts';
@@ -85,7 +86,16 @@ export async function createNodeUnderTest(
   });
   const session = { memoryLimit: '256MB', threads: 1 };
   const filesFolder = join(dataFolder, 'executor');
-  const executor = new ExecutorPool({ session, disk: systemDisk, filesFolder, dataKibMax: undefined, clock, logger });
+  const newSecret = () => randomBytes(16).toString('hex');
+  const executor = new ExecutorPool({
+    session,
+    disk: systemDisk,
+    filesFolder,
+    newSecret,
+    dataKibMax: undefined,
+    clock,
+    logger,
+  });
   const members = new FixedMembers();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(

@@ -15,6 +15,7 @@ import { StatementColumns } from './statement-columns.ts';
 import { interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
 import { StatementFiles } from './statement-files.ts';
 import { bindParameters, withViews } from './statement-text.ts';
+import { UnguessableNames } from './unguessable-names.ts';
 import { viewText } from './view-text.ts';
 
 const idleConnectionsMax = 16;
@@ -57,8 +58,9 @@ export class ChildSession {
   static async create(options: SessionOptions, node: ParentChannel<FromChild>): Promise<ChildSession> {
     const instance = await DuckDBInstance.create(':memory:', { threads: String(options.threads) });
     const connection = await instance.connect();
-    const fresh = await FreshTables.create(connection);
-    const files = await StatementFiles.create(systemDisk, options.filesFolder);
+    const names = new UnguessableNames(options.secret);
+    const fresh = await FreshTables.create(connection, `fresh_${names.of('fresh')}`);
+    const files = await StatementFiles.create({ disk: systemDisk, folder: options.filesFolder, names });
     for (const setting of lockedSettings(options)) await connection.run(setting);
     return new ChildSession({ instance, fresh, files }, node);
   }

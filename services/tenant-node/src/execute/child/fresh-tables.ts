@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Batch, BatchAppender, tableColumnsSql } from '@hybridstore/engine/duckdb';
 import type { FreshRange } from '../../domain/ports.ts';
@@ -22,17 +21,18 @@ type HeldLog = {
  */
 export class FreshTables {
   /** Name of the database. */
-  readonly catalog = `fresh_${randomBytes(16).toString('hex')}`;
+  readonly catalog: string;
   readonly #connection: DuckDBConnection;
   readonly #held = new Map<string, Map<string, HeldLog>>();
   #tablesMade = 0;
 
-  private constructor(connection: DuckDBConnection) {
+  private constructor(connection: DuckDBConnection, catalog: string) {
     this.#connection = connection;
+    this.catalog = catalog;
   }
 
-  static async create(connection: DuckDBConnection): Promise<FreshTables> {
-    const tables = new FreshTables(connection);
+  static async create(connection: DuckDBConnection, catalog: string): Promise<FreshTables> {
+    const tables = new FreshTables(connection, catalog);
     await connection.run(`ATTACH ':memory:' AS ${tables.catalog}`);
     return tables;
   }

@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { Failure } from '../messages.ts';
 import type { NamedFile } from './statement-files.ts';
 
@@ -16,7 +15,7 @@ export const viewGone: Failure = { code: 'view_gone', message: 'the view is olde
 
 /** A file of a table that the engine cannot read as what it was written as. */
 export function unreadableFile({ source, path }: NamedFile, internal: string): Failure {
-  const file = basename(path);
+  const file = path.slice(path.lastIndexOf('/') + 1);
   const message = `source ${source}: file ${file} is damaged`;
   return { code: 'corrupt', message, details: { source_id: source, file }, internal };
 }

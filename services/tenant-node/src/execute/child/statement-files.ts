@@ -1,11 +1,12 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { type Disk, privateFolder } from '@hybridstore/runtime';
 import type { StatementView } from '../../domain/ports.ts';
+import type { UnguessableNames } from './unguessable-names.ts';
 
 /** A file under its second name. Calls on it are in line, so that a name is never taken away from who has just got it. */
 type Link = { readonly path: string; users: number; isMade: boolean; turn: Promise<void> };
 
+/** `folder` has an unguessable name and is not there yet; its file system is that of the tables. */
+export type FilesOptions = { readonly disk: Disk; readonly folder: string; readonly names: UnguessableNames };
 export type NamedFile = { readonly source: string; readonly path: string };
 
 /** Views whose files stand under names that only their statement knows; those are gone when `release` resolves. */
@@ -24,18 +25,18 @@ export type HeldViews = { readonly views: readonly StatementView[]; release(): P
 export class StatementFiles {
   readonly #disk: Disk;
   readonly #folder: string;
-  readonly #secret = randomBytes(32);
+  readonly #names: UnguessableNames;
   readonly #links = new Map<string, Link>();
 
-  private constructor(disk: Disk, folder: string) {
+  private constructor({ disk, folder, names }: FilesOptions) {
     this.#disk = disk;
     this.#folder = folder;
+    this.#names = names;
   }
 
-  /** `folder` has an unguessable name and is not there yet; its file system is that of the tables. */
-  static async create(disk: Disk, folder: string): Promise<StatementFiles> {
-    await disk.createFolder(folder, privateFolder);
-    return new StatementFiles(disk, folder);
+  static async create(options: FilesOptions): Promise<StatementFiles> {
+    await options.disk.createFolder(options.folder, privateFolder);
+    return new StatementFiles(options);
   }
 
   /** Links the files of all views, or none. They stay until `release`. */
@@ -94,7 +95,7 @@ export class StatementFiles {
     await this.#inTurn(link, drop).catch(() => {});
   }
 
-  /** A step that failed was told to who asked for it, and does not hold up the next. */
+  /** Who asked for a step hears of its failure; the next step does not wait for that. */
   #inTurn(link: Link, step: () => Promise<void>): Promise<void> {
     const done = link.turn.then(step);
     link.turn = done.catch(() => {});
@@ -102,6 +103,6 @@ export class StatementFiles {
   }
 
   #nameOf(path: string): string {
-    return join(this.#folder, `${createHmac('sha256', this.#secret).update(path).digest('hex').slice(0, 32)}.parquet`);
+    return `${this.#folder}/${this.#names.of(path)}.parquet`;
   }
 }
