@@ -147,9 +147,18 @@ export const Jwks = Type.Object(
 );
 export type Jwks = Static<typeof Jwks>;
 
+/** The longest that a token of each kind of subject is signed for, in seconds; one that says more is refused everywhere. */
+export const tokenSecondsMax = { user: 720 * 3_600, key: 60, service: 300 } as const;
+export type SubjectKind = keyof typeof tokenSecondsMax;
+
+/** Seconds since 1970, within the years that a date has four digits for. */
+const Seconds = Type.Integer({ minimum: 0, maximum: 253_402_300_799 });
+
 /**
  * Claims of every token. `iss` must be the issuer that owns the key (`kid`). `generation` counts how often permissions
- * were taken from the subject: the gateway refuses tokens of an older one.
+ * were taken from the subject: the gateway refuses tokens of an older one. Only the gateway signs of users and keys; a
+ * service signs of itself, without `permissions`, `platform_admin` and `generation`. A token holds from the moment it is
+ * signed, so `nbf` equals `iat`.
  */
 export const TokenClaims = Type.Object(
   {
@@ -157,9 +166,9 @@ export const TokenClaims = Type.Object(
     aud: Type.Literal('hybridstore'),
     sub: Type.String({ pattern: '^(user|key|service):[A-Za-z0-9._@-]{1,128}$' }),
     jti: Type.String(),
-    iat: Type.Integer(),
-    nbf: Type.Integer(),
-    exp: Type.Integer(),
+    iat: Seconds,
+    nbf: Seconds,
+    exp: Seconds,
     tenant: Type.Optional(TenantId),
     permissions: Type.Optional(Type.Array(Permission, { maxItems: 64 })),
     platform_admin: Type.Optional(Type.Boolean()),
@@ -168,6 +177,12 @@ export const TokenClaims = Type.Object(
   { $id: 'TokenClaims', additionalProperties: false },
 );
 export type TokenClaims = Static<typeof TokenClaims>;
+
+export function subjectKindOf({ sub }: Pick<TokenClaims, 'sub'>): SubjectKind {
+  // The pattern of `sub` knows these kinds only.
+  return sub.slice(0, sub.indexOf(':')) as SubjectKind;
+}
+
 /** Entries of one list of revocations; what does not fit is covered by `users_issued_until`. */
 export const revocationsMax = 4_096;
 /**

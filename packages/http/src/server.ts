@@ -45,6 +45,8 @@ export type ServerOptions = {
   /** May ask a store (the gateway does), hence the promise. */
   readonly verifier: { verify(token: string): TokenClaims | Promise<TokenClaims> };
   readonly ring?: LogRing;
+  /** Whose process this is, where it is one tenant's: tokens for others are refused before anything else is read. */
+  readonly tenantId?: string;
   /** Reasons why this process is not ready; empty means ready. */
   readonly notReadyReasons: () => readonly string[];
   readonly bodyBytesMax?: number;
@@ -219,7 +221,7 @@ function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, hand
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: async (request) => {
-      (request as RequestWithCaller).caller = await authenticate(request, options.verifier, endpoint);
+      (request as RequestWithCaller).caller = await authenticate(request, options, endpoint);
     },
     handler: async (request, reply) => {
       const context = createContext(request, reply, options);
@@ -236,7 +238,7 @@ type RequestWithCaller = FastifyRequest & { caller?: Caller | undefined };
 
 async function authenticate(
   request: FastifyRequest,
-  verifier: ServerOptions['verifier'],
+  { verifier, tenantId }: Pick<ServerOptions, 'verifier' | 'tenantId'>,
   endpoint: Endpoint,
 ): Promise<Caller | undefined> {
   // A public endpoint must work for a caller whose old token has expired (login, validate).
@@ -249,7 +251,7 @@ async function authenticate(
     });
   }
   const caller = callerOf(await verifier.verify(token), token);
-  requireAccess(caller, endpoint.access);
+  requireAccess(caller, endpoint.access, tenantId);
   return caller;
 }
 

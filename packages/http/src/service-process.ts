@@ -54,8 +54,8 @@ export const jwtSecret: SecretSource = (environment) =>
 
 /**
  * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
- * (this service's own secret), SERVICE_ISSUER (the name under which it signs; the service's own unless it is a tenant's
- * node), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), HYBRIDSTORE_HOSTS_FILE
+ * (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
+ * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), HYBRIDSTORE_HOSTS_FILE
  * (embedded platform only), HYBRIDSTORE_VERSION.
  */
 export function createServiceProcess(

@@ -1,6 +1,14 @@
 import { hash, type KeyObject, randomUUID } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { type Jwks, Jwks as JwksSchema, TokenClaims, tenantOfIssuer, tokenAudience } from '@hybridstore/contracts';
+import { readFileSync } from 'node:fs';
+import {
+  type Jwks,
+  Jwks as JwksSchema,
+  subjectKindOf,
+  TokenClaims,
+  tenantOfIssuer,
+  tokenAudience,
+  tokenSecondsMax,
+} from '@hybridstore/contracts';
 import {
   type Clock,
   HybridStoreError,
@@ -17,7 +25,6 @@ const tokenBytesMax = 8_192;
 const cacheEntriesMax = 10_000;
 const jwksCheckMs = 1_000;
 const clockSkewSeconds = 5;
-const serviceTokenSeconds = 300;
 
 const checkJwks = compileValidator(JwksSchema);
 const checkClaims = compileValidator(TokenClaims);
@@ -43,7 +50,7 @@ export class JwksTokenVerifier implements TokenVerifier {
   readonly #verified = new LruCache<string, TokenClaims>(cacheEntriesMax);
   #jwks: Jwks = { keys: [] };
   #keys = new Map<string, KeyObject>();
-  #fileStamp = '';
+  #text: string | undefined;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(path: string, clock: Clock, standing?: Standing) {
@@ -88,31 +95,33 @@ export class JwksTokenVerifier implements TokenVerifier {
       throw refused('token signature, issuer or audience does not hold', cause);
     }
     if (!checkClaims.check<TokenClaims>(claims)) throw refused('token claims are not of this platform');
+    requireLifetime(claims);
     return claims;
   }
 
   #refresh(): void {
     if (this.#clock.monotonicMs() - this.#checkedAtMs < jwksCheckMs) return;
     this.#checkedAtMs = this.#clock.monotonicMs();
-    const stat = statSync(this.#path, { throwIfNoEntry: false });
-    const stamp = stat ? `${stat.mtimeMs}/${stat.size}/${stat.ino}` : '';
-    if (stamp === this.#fileStamp && this.#keys.size > 0) return;
     try {
-      this.#jwks = readJwks(this.#path);
+      // Read whole, not judged by its times: a key that was taken out must be out within a second, however it was done.
+      const text = readKeys(this.#path);
+      if (text === this.#text) return;
+      this.#jwks = parseJwks(text, this.#path);
+      this.#text = text;
     } catch (error) {
       // A running process goes on with the keys it has: a file that is away or half written must not lock everybody out.
       if (this.#keys.size === 0) throw error;
       return;
     }
     this.#keys = new Map(this.#jwks.keys.map((jwk) => [jwk.kid, publicKeyOf(jwk)]));
-    this.#fileStamp = stamp;
     this.#verified.clear();
   }
 }
 
 /**
- * The key id of a compact JWS (RFC 7515) whose three parts are canonical base64url and whose header is exactly
- * `{alg: "ES256", typ: "JWT", kid}`: one token has one spelling, and no extension (`crit`, `jwk`, `x5u`) is understood.
+ * The key id of a compact JWS (RFC 7515) whose header is exactly `{alg: "ES256", typ: "JWT", kid}`, so that no extension
+ * (`crit`, `jwk`, `x5u`) is understood. Parts are canonical base64url, and header and claims are spelled as `JSON.stringify`
+ * spells them, which rules out what two parsers may read as two things: doubled members, escapes, numbers in other forms.
  */
 function readKeyId(token: string): string {
   const parts = token.split('.');
@@ -130,26 +139,32 @@ function isCanonicalBase64Url(part: string): boolean {
 }
 
 function parsePart(part: string): Readonly<Record<string, unknown>> {
+  const bytes = Buffer.from(part, 'base64url');
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-    if (isRecord(parsed)) return { ...parsed };
+    parsed = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     throw refused('token holds no JSON', cause);
   }
-  throw refused('token holds no JSON object');
+  if (!isRecord(parsed)) throw refused('token holds no JSON object');
+  if (!Buffer.from(JSON.stringify(parsed)).equals(bytes)) throw refused('token is not spelled as it is signed here');
+  return { ...parsed };
 }
 
-function readJwks(path: string): Jwks {
+function readKeys(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw unreadableKeys(path, cause);
+  }
+}
+
+function parseJwks(text: string, path: string): Jwks {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'));
+    parsed = JSON.parse(text);
   } catch (cause) {
-    throw new HybridStoreError(
-      'invalid_request',
-      `JWKS_FILE: expected a readable JSON file, found ${path}`,
-      { variable: 'JWKS_FILE', path },
-      { cause },
-    );
+    throw unreadableKeys(path, cause);
   }
   if (!checkJwks.check<Jwks>(parsed))
     throw new HybridStoreError(
@@ -158,6 +173,23 @@ function readJwks(path: string): Jwks {
       { variable: 'JWKS_FILE' },
     );
   return parsed;
+}
+
+function unreadableKeys(path: string, cause: unknown): HybridStoreError {
+  return new HybridStoreError(
+    'invalid_request',
+    `JWKS_FILE: expected a readable JSON file, found ${path}`,
+    { variable: 'JWKS_FILE', path },
+    { cause },
+  );
+}
+
+/** What of its times no clock changes: a token that nobody of this platform would have signed never held. */
+function requireLifetime(claims: TokenClaims): void {
+  const { iat, nbf, exp } = claims;
+  if (nbf !== iat || exp <= iat) throw refused('token times: expected nbf to equal iat, and exp to be later');
+  const secondsMax = tokenSecondsMax[subjectKindOf(claims)];
+  if (exp - iat > secondsMax) throw refused(`token lifetime: expected at most ${secondsMax} s, found ${exp - iat} s`);
 }
 
 function requireTime(claims: TokenClaims, nowMs: number): void {
@@ -212,8 +244,8 @@ export class ServiceIdentity {
     const held = this.#tokens.get(tenant ?? '');
     if (held && now < held.renewAtMs) return held.token;
     const content: TokenContent = { sub: `service:${this.#key.issuer}`, ...(tenant === undefined ? {} : { tenant }) };
-    const token = signToken(this.#key, content, { nowMs: now, lifetimeSeconds: serviceTokenSeconds });
-    this.#tokens.set(tenant ?? '', { token, renewAtMs: now + (serviceTokenSeconds * 1_000) / 2 });
+    const token = signToken(this.#key, content, { nowMs: now, lifetimeSeconds: tokenSecondsMax.service });
+    this.#tokens.set(tenant ?? '', { token, renewAtMs: now + (tokenSecondsMax.service * 1_000) / 2 });
     return token;
   }
 }

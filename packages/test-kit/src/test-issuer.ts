@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Jwks, Permission } from '@hybridstore/contracts';
+import { type Jwks, type Permission, tenantNodeIssuer, tokenSecondsMax } from '@hybridstore/contracts';
 import { ServiceIdentity, signToken, type TokenContent } from '@hybridstore/http';
 import { type Clock, deriveSigningKey, type SigningKey } from '@hybridstore/runtime';
 
@@ -12,7 +12,8 @@ export class TestIssuer {
 
   constructor(folder: string, clock: Clock) {
     this.#clock = clock;
-    this.#keys = new Map(issuers.map((issuer) => [issuer, deriveSigningKey(issuer, testSecret(issuer))]));
+    const nodes = tenants.map((tenant) => keyOf(tenantNodeIssuer(tenant), 'tenant-node'));
+    this.#keys = new Map([...issuers.map((name) => keyOf(name, name)), ...nodes].map((key) => [key.issuer, key]));
     this.jwksFile = join(folder, 'jwks.json');
     const jwks: Jwks = { keys: [...this.#keys.values()].map((key) => key.publicJwk) };
     writeFileSync(this.jwksFile, JSON.stringify(jwks));
@@ -22,29 +23,42 @@ export class TestIssuer {
     return this.sign('auth-gateway', { sub: 'user:test', tenant, permissions: [...permissions] }, lifetimeSeconds);
   }
 
+  /** `tenant` is whom the service acts for; a node always acts for its own. */
   serviceToken(service: string, tenant?: string): string {
-    return this.identity(service).token(tenant);
+    return this.identity(service, tenant).token(tenant);
   }
 
-  identity(service: string): ServiceIdentity {
-    return new ServiceIdentity(this.#key(service), this.#clock);
+  identity(service: string, tenant?: string): ServiceIdentity {
+    const isNode = service === 'tenant-node' && tenant !== undefined;
+    return new ServiceIdentity(this.key(isNode ? tenantNodeIssuer(tenant) : service), this.#clock);
   }
 
-  sign(issuer: string, content: TokenContent, lifetimeSeconds = 3_600): string {
-    return signToken(this.#key(issuer), content, { nowMs: this.#clock.now(), lifetimeSeconds });
+  sign(issuer: string, content: TokenContent, lifetimeSeconds = longestFor(content)): string {
+    return signToken(this.key(issuer), content, { nowMs: this.#clock.now(), lifetimeSeconds });
   }
 
-  #key(issuer: string): SigningKey {
+  key(issuer: string): SigningKey {
     const key = this.#keys.get(issuer);
     if (!key) throw new Error(`no key for issuer ${issuer}`);
     return key;
   }
 }
 
+/** As long as an hour, where a token of that subject may live so long. */
+function longestFor({ sub }: TokenContent): number {
+  if (sub.startsWith('service:')) return tokenSecondsMax.service;
+  return sub.startsWith('key:') ? tokenSecondsMax.key : 3_600;
+}
+
+function keyOf(issuer: string, secretOf: string): SigningKey {
+  return deriveSigningKey(issuer, testSecret(secretOf));
+}
+
+/** Tenants whose nodes have keys. */
+const tenants = ['default/acme', 'default/globex', 'default/left', 'default/right', 'default/other'];
 const issuers = [
   'auth-gateway',
   'operation-node',
-  'tenant-node',
   'cbo-engine',
   'metadata-catalog',
   'monitoring',

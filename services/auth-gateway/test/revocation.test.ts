@@ -20,7 +20,7 @@ class Beside {
     const { clock, issuer, fastify } = beside.gateway;
     const gatewayUrl = await fastify.listen({ host: '127.0.0.1', port: 0 });
     const { client, metrics } = beside;
-    const identity = issuer.identity('tenant-node');
+    const identity = issuer.identity('tenant-node', tenant);
     beside.watch = new RevocationWatch({ client, identity, clock, logger: silentLogger, metrics, gatewayUrl });
     beside.verifier = new JwksTokenVerifier(issuer.jwksFile, clock, beside.watch);
     beside.watch.start();

@@ -174,7 +174,9 @@ describe('a service token', () => {
     const userId = await gateway.register('ada');
     const content = { sub: 'service:metadata-catalog', platform_admin: true };
     const token = signToken(catalogKey, content, { nowMs: gateway.clock.now(), lifetimeSeconds: 60 });
-    assert.equal((await gateway.call('GET', `/auth/permissions/${userId}`, { token })).status, 403);
+    assert.equal((await gateway.call('GET', `/auth/permissions/${userId}`, { token })).status, 401);
+    const { body } = await gateway.call('POST', '/auth/validate', { body: { token } });
+    assert.deepEqual(body, { valid: false, reason: 'a service token carries no rights of users' });
   });
 });
 

@@ -36,6 +36,7 @@ export class FakeTenantNode {
     this.tenantId = tenantId;
     this.#server = createServer({
       service: 'tenant-node',
+      tenantId,
       version: 'test',
       logger: silentLogger,
       metrics: new Registry(),

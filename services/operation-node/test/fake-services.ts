@@ -163,6 +163,7 @@ export class FakeServices {
   #createServer(service: ServiceName): Server {
     return createServer({
       service,
+      ...(service === 'tenant-node' ? { tenantId: 'default/acme' } : {}),
       version: 'test',
       logger: silentLogger,
       metrics: new Registry(),

@@ -47,10 +47,14 @@ const routes = [
 ] as const;
 
 /** The node's server with every endpoint of the contracts; nothing listens yet. */
-export function createApp(node: TenantNode, options: Omit<ServerOptions, 'service' | 'notReadyReasons'>): Server {
+export function createApp(
+  node: TenantNode,
+  options: Omit<ServerOptions, 'service' | 'tenantId' | 'notReadyReasons'>,
+): Server {
   const server = createServer({
     ...options,
     service: 'tenant-node',
+    tenantId: node.tenantId,
     notReadyReasons: () => [...node.engine.notReadyReasons(), ...membershipReasons(node)],
   });
   for (const route of routes) route(server, node);

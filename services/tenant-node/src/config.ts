@@ -58,7 +58,7 @@ export function readConfig(environment: Environment): TenantNodeConfig {
   };
 }
 
-function readTenantId(environment: Environment): string {
+export function readTenantId(environment: Environment): string {
   const tenantId = environment.text('TENANT_ID', 'default/default-tenant');
   if (!new RegExp(tenantIdPattern).test(tenantId)) throw wrongVariable('TENANT_ID', 'namespace/name', tenantId);
   return tenantId;

@@ -15,7 +15,9 @@ export type ServiceName = keyof typeof services;
 
 /**
  * Who may call. `public`: anybody. `user`: any valid token of a user or key. An action: a user token whose tenant
- * permissions hold that action on some source (the route checks the very source). `service`: only service tokens of `callers`.
+ * permissions hold that action on some source (the route checks the very source). `service`: only service tokens of
+ * `callers`, which are those that do call. Such a token names the tenant where a tenant's process is called, and none
+ * elsewhere, but for the nodes', whose key is bound to one.
  */
 export type Access =
   | { readonly kind: 'public' }

@@ -1,9 +1,9 @@
-import { type Revocations, revocationsMax } from '@hybridstore/contracts';
+import { type Revocations, revocationsMax, tokenSecondsMax } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
 import type { UserStore } from './ports.ts';
 
 /** The longest life that a token may have been given (JWT_EXPIRATION_HOURS): whatever was revoked before has expired. */
-export const tokenHoursMax = 720;
+export const tokenHoursMax = tokenSecondsMax.user / 3_600;
 /** Many services ask for the list; the store is asked once in this time. */
 const heldMs = 1_000;
 

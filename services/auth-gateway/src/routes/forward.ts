@@ -22,7 +22,7 @@ async function forward(
   context: CallContext,
 ): Promise<FastifyReply> {
   const resolved = await resolveCaller(gateway, request, context);
-  if (resolved?.claims.sub.startsWith('service:'))
+  if (resolved?.service !== undefined)
     throw new HybridStoreError('forbidden', 'services do not call each other through the gateway');
   await gateway.forwarder.forward(
     {

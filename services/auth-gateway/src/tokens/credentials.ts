@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
-import type { TokenClaims } from '@hybridstore/contracts';
-import { signToken, type TokenVerifier } from '@hybridstore/http';
+import { type TokenClaims, tokenSecondsMax } from '@hybridstore/contracts';
+import { type Caller, callerOf, signToken, type TokenVerifier } from '@hybridstore/http';
 import { type Clock, HybridStoreError, LruCache, type SigningKey, SingleFlight } from '@hybridstore/runtime';
 import { isKeyText } from '../domain/api-key.ts';
 import type { ApiKeys, KeyPrincipal } from '../domain/api-keys.ts';
@@ -8,12 +8,11 @@ import type { UserStore } from '../domain/ports.ts';
 
 /** How long the store's word holds; with it a revocation works here within a second, on every replica. */
 const checkedMs = 1_000;
-const keyTokenSeconds = 60;
 const keyTokenRenewMs = 45_000;
 const entriesMax = 10_000;
 
 /** Who a credential stands for, and the token with which the services behind the gateway are called. */
-export type Resolved = { readonly claims: TokenClaims; readonly token: string };
+export type Resolved = Caller;
 
 type KeyEntry = {
   readonly principal: KeyPrincipal;
@@ -61,9 +60,9 @@ export class Credentials {
   /** `unauthenticated` for whatever does not hold. */
   async resolve(credential: string): Promise<Resolved> {
     if (isKeyText(credential)) return this.#resolveKey(credential);
-    const claims = this.#verifier.verify(credential);
-    await this.#requireStanding(claims);
-    return { claims, token: credential };
+    const caller = callerOf(this.#verifier.verify(credential), credential);
+    await this.#requireStanding(caller.claims);
+    return caller;
   }
 
   /** Asks the store anew for everybody: called where permissions were taken away. */
@@ -98,11 +97,11 @@ export class Credentials {
       permissions: [...principal.permissions],
     };
     const leftSeconds = Math.ceil((principal.expiresAtMs - nowMs) / 1_000);
-    const lifetimeSeconds = Math.min(keyTokenSeconds, leftSeconds);
+    const lifetimeSeconds = Math.min(tokenSecondsMax.key, leftSeconds);
     const token = signToken(this.#signingKey, content, { nowMs, lifetimeSeconds });
     return {
       principal,
-      resolved: { claims: this.#verifier.verify(token), token },
+      resolved: callerOf(this.#verifier.verify(token), token),
       checkedAtMs: nowMs,
       renewAtMs: Math.min(nowMs + keyTokenRenewMs, principal.expiresAtMs),
     };

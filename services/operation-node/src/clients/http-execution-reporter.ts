@@ -34,7 +34,7 @@ export class HttpExecutionReporter implements ExecutionReporter {
   async #send(execution: ExecutionReport): Promise<void> {
     const { client, identity, url } = this.#parts;
     await client.call(url, cboEngine.reportExecution, {
-      token: identity.token(execution.tenant_id),
+      token: identity.token(),
       timeoutMs: reportMsMax,
       body: execution,
     });

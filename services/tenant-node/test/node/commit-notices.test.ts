@@ -11,7 +11,7 @@ const columns = [{ name: 'id', type: 'bigint' }];
 function createWorld() {
   const clock = new FakeClock();
   using folder = createTemporaryFolder('notices');
-  const identity = new TestIssuer(folder.path, clock).identity('tenant-node');
+  const identity = new TestIssuer(folder.path, clock).identity('tenant-node', 'default/acme');
   const sent: CommitNotice[] = [];
   const failures: HybridStoreError[] = [];
   const client = {
