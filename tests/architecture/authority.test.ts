@@ -121,6 +121,7 @@ function createKit(service: ServiceName): { readonly server: Server; readonly te
       store,
       keys: new ApiKeys(store, clock, random),
       clock,
+      userTokenSecondsMax: 3_600,
     });
   const server = createServer({
     service,

@@ -12,6 +12,7 @@ const guides = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'operator/README.md',
+  'docs/operating/security.md',
   ...pagesBelow('docs/internals'),
   ...pagesBelow('docs/adr'),
   ...['packages', 'services'].flatMap((folder) =>

@@ -118,6 +118,21 @@ describe('the shared services', () => {
     assert.deepEqual([items.length, texts.size], [9, 9]);
   });
 
+  it('get another key, and the old one leaves the key set, where a Secret is deleted and the operator starts anew', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.shared.reconcile();
+    const [key, jwks] = [inSystem('monitoring-signing-key'), inSystem('hybridstore-jwks')];
+    const read = async () => JSON.parse((await cluster.api.get(configMaps, jwks)).data?.['jwks.json'] ?? '') as Jwks;
+    const before = await read();
+    await cluster.api.delete(secrets, key);
+    cluster.restartOperator();
+    await cluster.shared.reconcile();
+    const after = await read();
+    const kids = new Set(before.keys.map(({ kid }) => kid));
+    const fresh = after.keys.filter(({ kid }) => !kids.has(kid)).map(({ kid }) => kid.slice(0, kid.lastIndexOf('.')));
+    assert.deepEqual([fresh, after.keys.length], [['monitoring'], before.keys.length]);
+  });
+
   it('give a Tenant made anew another key than the one before of the same name', async () => {
     const cluster = await BenchCluster.start();
     await cluster.shared.reconcile();

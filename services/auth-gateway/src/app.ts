@@ -56,7 +56,14 @@ export function createApp(parts: GatewayParts): GatewayApp {
   const keys = new ApiKeys(store, clock, random);
   const guard = new LoginGuard(clock);
   const accounts = new Accounts({ store, hasher, guard, clock, random, registration: config.registration });
-  const credentials = new Credentials({ verifier, signingKey, store, keys, clock });
+  const credentials = new Credentials({
+    verifier,
+    signingKey,
+    store,
+    keys,
+    clock,
+    userTokenSecondsMax: config.tokenLifetimeSeconds,
+  });
   const forwarder = new UndiciForwarder({ clock, metrics, hostsFile: process.hostsFile });
   const server = createServer({
     ...process,

@@ -136,6 +136,17 @@ describe('the gateway refuses', () => {
     });
   }
 
+  it('a token that lives longer than it signs one for, and takes it where it may', async () => {
+    await using day = new GatewayHarness();
+    const statusOf = async (gateway: GatewayHarness, seconds: number) => {
+      const token = forge(await gateway.register(`u${seconds}`), { exp: nowSeconds + seconds });
+      return (await gateway.call('GET', '/auth/keys', { token })).status;
+    };
+    assert.deepEqual([await statusOf(day, 86_400), await statusOf(day, 86_401)], [200, 401]);
+    await using month = new GatewayHarness({ config: { tokenLifetimeSeconds: 2_592_000 } });
+    assert.deepEqual([await statusOf(month, 2_592_000), await statusOf(month, 2_592_001)], [200, 401]);
+  });
+
   const headers = ['Basic YWRhOnB3', 'Bearer', 'Bearer a b', 'bearer  x', ''];
   for (const authorization of headers) {
     it(`the Authorization header ${JSON.stringify(authorization)}`, async () => {

@@ -25,7 +25,8 @@ type Standing = { readonly generation: number | undefined; readonly checkedAtMs:
 /**
  * What the public may present: a user's token, or an API key (`hsk_…`), which is exchanged for an ES256 token of 60 s, so
  * that no service but this one ever sees a key. Beyond the signature, the gateway asks its store whether the subject still
- * stands: tokens older than the last revocation of their user, and keys that were revoked, are refused.
+ * stands: tokens older than the last revocation of their user, and keys that were revoked, are refused. So is a user's
+ * token that lives longer than this gateway signs one for: where JWT_EXPIRATION_HOURS is lowered, longer ones end.
  *
  * Deliberately not here: service tokens pass as they are (only /internal/logs takes them).
  */
@@ -35,6 +36,7 @@ export class Credentials {
   readonly #store: UserStore;
   readonly #keys: ApiKeys;
   readonly #clock: Clock;
+  readonly #userTokenSecondsMax: number;
   readonly #exchanged = new LruCache<string, KeyEntry>(entriesMax);
   readonly #standings = new LruCache<string, Standing>(entriesMax);
   readonly #flights = new SingleFlight<string, Resolved>();
@@ -45,12 +47,15 @@ export class Credentials {
     readonly store: UserStore;
     readonly keys: ApiKeys;
     readonly clock: Clock;
+    /** The longest that this gateway signs a user's token for. */
+    readonly userTokenSecondsMax: number;
   }) {
     this.#verifier = options.verifier;
     this.#signingKey = options.signingKey;
     this.#store = options.store;
     this.#keys = options.keys;
     this.#clock = options.clock;
+    this.#userTokenSecondsMax = options.userTokenSecondsMax;
   }
 
   async verify(credential: string): Promise<TokenClaims> {
@@ -110,6 +115,8 @@ export class Credentials {
   async #requireStanding(claims: TokenClaims): Promise<void> {
     const [kind, id = ''] = splitSubject(claims.sub);
     if (kind === 'service') return;
+    if (kind === 'user' && claims.exp - claims.iat > this.#userTokenSecondsMax)
+      throw new HybridStoreError('unauthenticated', 'the token lives longer than any that is signed here');
     const held = this.#standings.get(claims.sub);
     const isFresh = held !== undefined && this.#clock.now() - held.checkedAtMs < checkedMs;
     const generation = isFresh ? held.generation : await this.#readGeneration(kind, id);
