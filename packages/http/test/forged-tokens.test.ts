@@ -329,6 +329,22 @@ it('the corpus is as large as it is said to be', (context) => {
   assert.ok(count >= 150, `${count} forgeries`);
 });
 
+describe('a key in the key set whose id names no issuer', () => {
+  for (const kid of ['grafana', '.grafana', 'auth-gateway', '.', ''])
+    it(`signs for nobody: ${JSON.stringify(kid)}`, () => {
+      using own = createTemporaryFolder('nameless');
+      const keys = new TestIssuer(own.path, clock);
+      const jwks = open().jwks;
+      const { x = '', y = '' } = stranger.publicKey.export({ format: 'jwk' });
+      writeFileSync(keys.jwksFile, JSON.stringify({ keys: [...jwks.keys, { ...gateway.publicJwk, x, y, kid }] }));
+      const verifier = new JwksTokenVerifier(keys.jwksFile, clock);
+      for (const claims of [userClaims(), userClaims({ iss: '' }), userClaims({ iss: kid }), serviceClaims(catalog)]) {
+        const token = seal(JSON.stringify({ ...headerOf(), kid }), JSON.stringify(claims), stranger.privateKey);
+        assert.throws(() => callerOf(verifier.verify(token), token), { code: 'unauthenticated' });
+      }
+    });
+});
+
 describe('a token that was verified before', () => {
   it('ends with its own time, to the second', async () => {
     const own = new FakeClock();
