@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import type { CatalogSource, CatalogStats, ErrorBody, Permission } from '@hybridstore/contracts';
+import { everything } from '@hybridstore/test-kit';
 import { acme, TestCatalog, testNotice } from './test-catalog.ts';
 import { mebibyte, testFile } from './test-files.ts';
 
@@ -175,6 +176,13 @@ test('only the services named by an endpoint may call it', async () => {
   assert.equal((await catalog.call(list, issuer.serviceToken('cbo-engine', acme))).status, 403);
   const compact = { method: 'POST', path: '/metadata/compact' } as const;
   assert.equal((await catalog.call(compact, issuer.userToken(acme, readOnly('*')), {})).status, 403);
+  const rights = { tenant: acme, permissions: [...everything] };
+  for (const name of ['monitoring', 'operator', 'metadata-catalog', 'auth-gateway']) {
+    const mixed = issuer.sign(name, { sub: `service:${name}`, ...rights });
+    assert.equal((await catalog.call(compact, mixed, {})).status, 401, name);
+    assert.equal((await catalog.call(list, mixed)).status, 401, name);
+  }
+  assert.equal((await catalog.call(compact, issuer.sign('operator', { sub: 'user:eve', ...rights }), {})).status, 401);
 });
 
 test('bodies and queries that do not fit are refused by field', async () => {

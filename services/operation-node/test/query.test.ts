@@ -467,6 +467,13 @@ test('bodies, callers and permissions that do not fit are refused before anythin
     403,
   );
   assert.equal((await operation.sql({}, { token: operation.issuer.serviceToken('monitoring') })).status, 403);
+  const mixed = operation.issuer.sign('monitoring', {
+    sub: 'service:monitoring',
+    tenant: acme,
+    permissions: [{ sources: ['*'], actions: ['read', 'write', 'manage', 'admin'] }],
+  });
+  assert.equal((await operation.sql({}, { token: mixed })).status, 401);
+  assert.equal((await operation.call('GET', '/queries', { token: mixed })).status, 401);
   assert.equal((await operation.sql({}, { token: 'nonsense' })).status, 401);
   const noTenant = operation.issuer.sign('auth-gateway', {
     sub: 'user:nobody',

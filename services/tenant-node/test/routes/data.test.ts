@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { LogicalPlan } from '@hybridstore/contracts';
+import { type LogicalPlan, tenantNodeIssuer } from '@hybridstore/contracts';
 import { finishPlan, integer } from '@hybridstore/plan';
 import { retryLater } from '@hybridstore/runtime';
+import { everything } from '@hybridstore/test-kit';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
 type Call = {
@@ -161,6 +162,7 @@ describe('a tenant node', () => {
 
   describe('a token', () => {
     const write = { source_id: 'sales', records: [{ fields: { id: 1 } }] };
+    const mixed = (issuer: string) => ({ sub: `service:${issuer}`, tenant, permissions: [...everything] });
     const refused: readonly (readonly [string, () => string, number])[] = [
       ['of another tenant', () => node.issuer.userToken('default/globex'), 403],
       ['that has expired', () => node.issuer.userToken(tenant, undefined, -10), 401],
@@ -170,6 +172,17 @@ describe('a tenant node', () => {
       ['for other sources', () => node.issuer.userToken(tenant, [{ sources: ['notes'], actions: ['write'] }]), 403],
       ['without a tenant', () => node.issuer.sign('auth-gateway', { sub: 'user:eve' }), 403],
       ['of a service', () => node.issuer.serviceToken('metadata-catalog', tenant), 403],
+      ['of a service with the rights of a user', () => node.issuer.sign('cbo-engine', mixed('cbo-engine')), 401],
+      [
+        'of the gateway itself with the rights of a user',
+        () => node.issuer.sign('auth-gateway', mixed('auth-gateway')),
+        401,
+      ],
+      [
+        'of its own nodes with the rights of a user',
+        () => node.issuer.sign(tenantNodeIssuer(tenant), mixed(tenantNodeIssuer(tenant))),
+        401,
+      ],
       ['that was tampered with', () => `${node.issuer.userToken(tenant).slice(0, -4)}AAAA`, 401],
     ];
     for (const [what, token, status] of refused) {
@@ -187,8 +200,17 @@ describe('a tenant node', () => {
     it('of another tenant opens no internal endpoint', async () => {
       for (const [path, name] of internal) {
         const answer = await call(path, { body: {}, token: node.issuer.serviceToken(name, 'default/globex') });
-        assert.ok([400, 403].includes(answer.status), `${path}: ${answer.text}`);
+        assert.equal(answer.status, 403, `${path}: ${answer.text}`);
       }
+    });
+
+    it('of another tenant is refused before its body is read', async () => {
+      const answer = await call('/data/write', {
+        body: { no: 'write' },
+        token: node.issuer.userToken('default/globex'),
+      });
+      assert.equal(answer.status, 403, answer.text);
+      assert.equal((await call('/data/write', { body: { no: 'write' } })).status, 400);
     });
   });
   const internal = [
