@@ -25,6 +25,7 @@ const tokenBytesMax = 8_192;
 const cacheEntriesMax = 10_000;
 const jwksCheckMs = 1_000;
 const clockSkewSeconds = 5;
+const serviceTokenRenewMs = (tokenSecondsMax.service * 1_000) / 2;
 
 const checkJwks = compileValidator(JwksSchema);
 const checkClaims = compileValidator(TokenClaims);
@@ -228,7 +229,7 @@ export function signToken(
 export class ServiceIdentity {
   readonly #key: SigningKey;
   readonly #clock: Clock;
-  readonly #tokens = new LruCache<string, { readonly token: string; readonly renewAtMs: number }>(cacheEntriesMax);
+  readonly #tokens = new LruCache<string, { readonly token: string; readonly signedAtMs: number }>(cacheEntriesMax);
 
   constructor(key: SigningKey, clock: Clock) {
     this.#key = key;
@@ -243,10 +244,11 @@ export class ServiceIdentity {
     const tenant = tenantOfIssuer(this.#key.issuer) ?? actsFor;
     const now = this.#clock.now();
     const held = this.#tokens.get(tenant ?? '');
-    if (held && now < held.renewAtMs) return held.token;
+    // A clock that was set back makes a new one, too: nobody takes a token of the future.
+    if (held && now >= held.signedAtMs && now < held.signedAtMs + serviceTokenRenewMs) return held.token;
     const content: TokenContent = { sub: `service:${this.#key.issuer}`, ...(tenant === undefined ? {} : { tenant }) };
     const token = signToken(this.#key, content, { nowMs: now, lifetimeSeconds: tokenSecondsMax.service });
-    this.#tokens.set(tenant ?? '', { token, renewAtMs: now + (tokenSecondsMax.service * 1_000) / 2 });
+    this.#tokens.set(tenant ?? '', { token, signedAtMs: now });
     return token;
   }
 }

@@ -166,6 +166,27 @@ describe("a service's identity", () => {
   });
 });
 
+class ClockSetBack extends FakeClock {
+  setBackMs = 0;
+  override now(): number {
+    return super.now() - this.setBackMs;
+  }
+}
+
+describe("a service's identity when its clock is set back by an hour", () => {
+  it('signs anew at once: the token that it holds is one of the future', () => {
+    using folder = createTemporaryFolder();
+    const clock = new ClockSetBack();
+    const issuer = new TestIssuer(folder.path, clock);
+    const verifier = new JwksTokenVerifier(issuer.jwksFile, clock);
+    const identity = issuer.identity('metadata-catalog');
+    const first = identity.token();
+    clock.setBackMs = 3_600_000;
+    assert.throws(() => verifier.verify(first), { message: 'token is not valid yet' });
+    verifier.verify(identity.token());
+  });
+});
+
 describe('a caller', () => {
   const claims = (more: Partial<TokenClaims>): TokenClaims => ({
     iss: 'auth-gateway',

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { revocationsMax } from '@hybridstore/contracts';
 import { HttpClient, JwksTokenVerifier, RevocationWatch } from '@hybridstore/http';
 import { createMetrics, type Registry, silentLogger } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
 import { GatewayHarness } from './gateway-harness.ts';
 
 const tenant = 'default/acme';
@@ -130,6 +131,27 @@ describe('within five seconds, services that check tokens by themselves refuse',
     assert.deepEqual([beside.takes(token), beside.takes(bob.token)], [false, true]);
     assert.ok((await beside.ageSeconds()) >= 60);
   });
+});
+
+class ClockSetBack extends FakeClock {
+  setBackMs = 0;
+  override now(): number {
+    return super.now() - this.setBackMs;
+  }
+}
+
+it('a gateway whose clock is set back asks its store anew, whatever it held for fresh', async () => {
+  const clock = new ClockSetBack();
+  await using gateway = new GatewayHarness({ clock });
+  const { userId, token } = await gateway.member('ada', tenant, 'writer');
+  const key = await gateway.createKey(token);
+  const isValid = async () => (await gateway.call('POST', '/auth/validate', { body: { token: key } })).body['valid'];
+  assert.equal(await isValid(), true);
+  clock.setBackMs = 3_600_000;
+  assert.equal(await isValid(), true);
+  await gateway.store.revokeAll(userId);
+  clock.setBackMs = 7_200_000;
+  assert.equal(await isValid(), false);
 });
 
 describe('the list of revocations', () => {

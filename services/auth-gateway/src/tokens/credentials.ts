@@ -18,6 +18,7 @@ type KeyEntry = {
   readonly principal: KeyPrincipal;
   readonly resolved: Resolved;
   readonly checkedAtMs: number;
+  readonly signedAtMs: number;
   readonly renewAtMs: number;
 };
 type Standing = { readonly generation: number | undefined; readonly checkedAtMs: number };
@@ -80,7 +81,7 @@ export class Credentials {
     const digest = hash('sha256', text, 'base64');
     const held = this.#exchanged.get(digest);
     const now = this.#clock.now();
-    if (held && now - held.checkedAtMs < checkedMs && now < held.renewAtMs) return held.resolved;
+    if (held && isFresh(held, now) && isCurrent(held, now)) return held.resolved;
     return this.#flights.run(digest, () => this.#exchange(text, digest));
   }
 
@@ -89,7 +90,7 @@ export class Credentials {
     this.#exchanged.delete(digest);
     const principal = await this.#keys.identify(text);
     const now = this.#clock.now();
-    const isSame = held && now < held.renewAtMs && JSON.stringify(held.principal) === JSON.stringify(principal);
+    const isSame = held && isCurrent(held, now) && JSON.stringify(held.principal) === JSON.stringify(principal);
     const entry = isSame ? { ...held, checkedAtMs: now } : this.#sign(principal, now);
     this.#exchanged.set(digest, entry);
     return entry.resolved;
@@ -108,6 +109,7 @@ export class Credentials {
       principal,
       resolved: callerOf(this.#verifier.verify(token), token),
       checkedAtMs: nowMs,
+      signedAtMs: nowMs,
       renewAtMs: Math.min(nowMs + keyTokenRenewMs, principal.expiresAtMs),
     };
   }
@@ -118,9 +120,9 @@ export class Credentials {
     if (kind === 'user' && claims.exp - claims.iat > this.#userTokenSecondsMax)
       throw new HybridStoreError('unauthenticated', 'the token lives longer than any that is signed here');
     const held = this.#standings.get(claims.sub);
-    const isFresh = held !== undefined && this.#clock.now() - held.checkedAtMs < checkedMs;
-    const generation = isFresh ? held.generation : await this.#readGeneration(kind, id);
-    if (!isFresh) this.#standings.set(claims.sub, { generation, checkedAtMs: this.#clock.now() });
+    const isKnown = held !== undefined && isFresh(held, this.#clock.now());
+    const generation = isKnown ? held.generation : await this.#readGeneration(kind, id);
+    if (!isKnown) this.#standings.set(claims.sub, { generation, checkedAtMs: this.#clock.now() });
     if (generation === undefined || (claims.generation ?? 0) < generation)
       throw new HybridStoreError('unauthenticated', 'the token was revoked');
   }
@@ -130,6 +132,15 @@ export class Credentials {
     if (kind === 'key') return (await this.#keys.exists(id)) ? 0 : undefined;
     return (await this.#store.userById(id))?.generation;
   }
+}
+
+/** Of a clock that was set back nothing is fresh: a revocation must not wait until it has caught up. */
+function isFresh({ checkedAtMs }: Pick<Standing, 'checkedAtMs'>, nowMs: number): boolean {
+  return nowMs >= checkedAtMs && nowMs < checkedAtMs + checkedMs;
+}
+
+function isCurrent({ signedAtMs, renewAtMs }: KeyEntry, nowMs: number): boolean {
+  return nowMs >= signedAtMs && nowMs < renewAtMs;
 }
 
 function splitSubject(subject: string): readonly [string, string] {
