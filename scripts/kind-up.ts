@@ -40,6 +40,9 @@ function hasCluster(): boolean {
 /** Makes the folders of the shared volumes, writable for every user, and gives the objects that describe them. */
 function makeSharedVolumes(): object[] {
   const names = Array.from({ length: sharedVolumes }, (_, index) => `shared-${String(index + 1).padStart(2, '0')}`);
+  mkdirSync(hostFolder, { recursive: true });
+  // Pods of any user write into the volumes; nobody else of this machine gets as far.
+  chmodSync(hostFolder, 0o700);
   for (const name of names) {
     mkdirSync(join(hostFolder, name), { recursive: true });
     chmodSync(join(hostFolder, name), 0o777);

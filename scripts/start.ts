@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, ofGroupAndOthers, withholdFromNewFiles } from '@hybridstore/runtime';
 import { writeAddresses } from './start/addresses-file.ts';
 import { isUsageError, parseArguments, usage } from './start/arguments.ts';
+import { describeTightened, tightenDataFolder } from './start/data-folder.ts';
 import { lockFolder, requireFreeFolder } from './start/folder-lock.ts';
 import { hostPorts, requireFreePorts } from './start/host-ports.ts';
 import { readJwtSecret } from './start/jwt-secret.ts';
@@ -24,8 +25,10 @@ async function main(): Promise<boolean> {
   }
   const jwtSecret = readJwtSecret(process.env);
   const folder = resolve(dataDir);
+  // Of the whole platform: its services are children of this process.
+  withholdFromNewFiles(ofGroupAndOthers);
   await takeFolderAndPorts(folder, portOffset);
-  say(`HybridStore in ${folder}\n`);
+  say(`HybridStore in ${folder}\n${describeTightened(tightenDataFolder(folder))}`);
   const steps = new Steps(say);
   const platform = await startPlatform({ root, folder, portOffset, isEmpty, isWatching, jwtSecret, steps });
   if (once) await platform.stop();

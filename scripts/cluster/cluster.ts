@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheFolder, prepareBinaries, withFileLock } from './binaries.ts';
 import { createCertificates } from './certificates.ts';
@@ -106,7 +106,7 @@ function latestRecords(layout: ClusterLayout): ProcessRecord[] {
 }
 
 async function boot(layout: ClusterLayout, volumes: VolumeCounts, progress: Progress): Promise<void> {
-  for (const folder of [layout.runFolder, layout.stateFolder]) mkdirSync(folder, { recursive: true });
+  for (const folder of [layout.runFolder, layout.stateFolder]) makePrivateFolder(folder);
   mkdirSync(layout.etcdFolder, { recursive: true, mode: 0o700 });
   await progress('certificates, networks and folders', async () => {
     await Promise.all([createCertificates(layout), createNetwork(layout)]);
@@ -133,6 +133,15 @@ async function boot(layout: ClusterLayout, volumes: VolumeCounts, progress: Prog
   const dns = startDns(layout);
   await progress(`${layout.nodes.length} nodes Ready`, () => waitForNodes(layout));
   await progress('DNS answers', () => waitForDns(layout, dns));
+}
+
+/**
+ * Everything of a cluster lies in these: keys, logs, sockets, volumes. They are closed, not each file in them, since
+ * kubelets and containers need modes of their own for what they hand to pods.
+ */
+function makePrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o700);
 }
 
 async function bootContainerd(layout: ClusterLayout, node: NodeLayout, pauseImage: string, progress: Progress) {

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, privateFile, privateFolder } from '@hybridstore/runtime';
 
 /** Throws `conflict` when a running platform has the folder. Two on one folder would write the same logs. */
 export function requireFreeFolder(folder: string): void {
@@ -18,7 +18,7 @@ export function requireFreeFolder(folder: string): void {
 export function lockFolder(folder: string): { release(): void } {
   requireFreeFolder(folder);
   makeWritable(folder);
-  writeFileSync(pathOf(folder), String(process.pid));
+  writeFileSync(pathOf(folder), String(process.pid), { mode: privateFile });
   return { release: () => rmSync(pathOf(folder), { force: true }) };
 }
 
@@ -30,7 +30,7 @@ function makeWritable(folder: string): void {
   try {
     makeFolder(folder);
     accessSync(folder, constants.W_OK | constants.X_OK);
-    writeFileSync(join(folder, '.writable'), '');
+    writeFileSync(join(folder, '.writable'), '', { mode: privateFile });
     rmSync(join(folder, '.writable'));
   } catch (cause) {
     const reason = cause instanceof Error && 'code' in cause ? ` (${cause.code})` : '';
@@ -47,7 +47,7 @@ function makeWritable(folder: string): void {
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
-  mkdirSync(folder);
+  mkdirSync(folder, { mode: privateFolder });
 }
 
 function readHolder(path: string): number | undefined {

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type PlatformAddresses, platformAddressesFile } from '@hybridstore/contracts';
 import { connectKube, type Kube } from '@hybridstore/controller-runtime';
+import { privateFile } from '@hybridstore/runtime';
 
 const startScript = fileURLToPath(new URL('../start.ts', import.meta.url));
 const startMsMax = 120_000;
@@ -46,7 +47,7 @@ export class PlatformProcess {
     this.#kube = undefined;
     const ready = join(this.dataDir, platformAddressesFile);
     rmSync(ready, { force: true });
-    const log = openSync(join(this.#folder, 'start.log'), 'a');
+    const log = openSync(join(this.#folder, 'start.log'), 'a', privateFile);
     const child = spawn(process.execPath, this.#arguments, { stdio: ['ignore', log, log] });
     closeSync(log);
     this.#child = child;

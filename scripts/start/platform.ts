@@ -9,8 +9,9 @@ import { operatorIdentity, PublishedKeysVerifier, sharedServiceNames, startOpera
 import {
   createLogger,
   createMetrics,
-  groupFile,
   LogRing,
+  privateFile,
+  privateFolder,
   replaceFileDurably,
   systemClock,
   systemDisk,
@@ -56,7 +57,7 @@ export class LocalPlatform {
   /** Opens the folder. Nothing runs yet; from here on the caller must `stop` what it got. */
   static async open({ root, folder, isWatching }: PlatformOptions): Promise<LocalPlatform> {
     rmSync(join(folder, platformAddressesFile), { force: true });
-    mkdirSync(join(folder, 'run'), { recursive: true });
+    mkdirSync(join(folder, 'run'), { recursive: true, mode: privateFolder });
     const embedded = await EmbeddedPlatform.open({
       folder,
       logger: createLogger({ ...operatorLog, write: writeLog(folder) }),
@@ -148,7 +149,7 @@ const operatorLog = { service: 'operator', instance: 'operator', level: 'info' }
 
 function writeLog(folder: string): (line: string) => void {
   const path = join(folder, 'run', 'operator.log');
-  return (line) => appendFileSync(path, line);
+  return (line) => appendFileSync(path, line, { mode: privateFile });
 }
 
 function jwksFileIn(folder: string): string {
@@ -165,7 +166,7 @@ async function applyDefinitions(kube: Kube, root: string): Promise<void> {
 /** Public keys of all issuers, for the operator's own server. */
 async function writeKeys(kube: Kube, path: string): Promise<void> {
   const { data } = await kube.get(configMaps, { namespace: systemNamespace, name: 'hybridstore-jwks' });
-  await replaceFileDurably(systemDisk, { path, bytes: Buffer.from(data?.['jwks.json'] ?? ''), mode: groupFile });
+  await replaceFileDurably(systemDisk, { path, bytes: Buffer.from(data?.['jwks.json'] ?? ''), mode: privateFile });
 }
 
 async function applyExamples(kube: Kube, root: string): Promise<void> {

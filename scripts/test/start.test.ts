@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,21 @@ describe('npm start', () => {
     assert.ok(!existsSync(join(target, 'endpoints.json')));
   });
 
+  it('closes a folder of an older version to other users before anything is read from it, and says so', () => {
+    const target = join(folder, 'older');
+    for (const path of ['run', 'volumes']) mkdirSync(join(target, path), { recursive: true });
+    writeFileSync(join(target, 'objects.ndjson'), 'garbage\n{"revision":2}\n');
+    writeFileSync(join(target, 'volumes', 'catalog.sqlite'), '');
+    for (const path of ['.', 'run', 'volumes']) chmodSync(join(target, path), 0o755);
+    for (const path of ['objects.ndjson', 'volumes/catalog.sqlite']) chmodSync(join(target, path), 0o644);
+    const before = process.umask(0o000);
+    const { stdout, stderr } = start(['--data-dir', target, '--port-offset', String(randomPortOffset())]);
+    process.umask(before);
+    assert.match(stderr, /^cannot start: .*objects\.ndjson:1: expected a journal record/);
+    assert.match(stdout, /^ {2}! 5 files and folders in it were open to other users and are closed now$/m);
+    assert.deepEqual(openToOthers(target), []);
+  });
+
   it('ends a wrong command line with exit code 2', () => {
     const { status, stdout, stderr } = start(['--bogus']);
     assert.deepEqual(
@@ -62,6 +77,12 @@ describe('npm start', () => {
     );
   });
 });
+
+/** Whatever group or others may touch, the folder itself included. */
+function openToOthers(target: string): readonly string[] {
+  const names = ['.', ...readdirSync(target, { recursive: true, encoding: 'utf8' })];
+  return names.filter((name) => (statSync(join(target, name)).mode & 0o077) !== 0);
+}
 
 describe('the arguments of npm start', () => {
   it('have defaults, and a help that names each', () => {
@@ -101,6 +122,8 @@ describe('the data folder', () => {
     const target = join(folder, 'a', 'b');
     const lock = lockFolder(target);
     assert.deepEqual(readdirSync(target), ['platform.pid']);
+    for (const path of [join(folder, 'a'), target, join(target, 'platform.pid')])
+      assert.equal(statSync(path).mode & 0o077, 0, path);
     lock.release();
     assert.deepEqual(readdirSync(target), []);
   });

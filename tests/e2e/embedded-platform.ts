@@ -7,6 +7,8 @@ import type { Platform } from './platform.ts';
 
 export async function startEmbeddedPlatform(): Promise<Platform> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-e2e-'));
+  // The least careful of users: what protects files must come from the platform itself.
+  process.umask(0o000);
   const run = new PlatformProcess(folder, ['--port-offset', String(randomPortOffset())]);
   await run.start();
   return {

@@ -3,6 +3,7 @@ import { startClusterPlatform } from './cluster-platform.ts';
 import { startEmbeddedPlatform } from './embedded-platform.ts';
 import { faults } from './suites/faults.ts';
 import { mainJob } from './suites/main-job.ts';
+import { privateFiles } from './suites/private-files.ts';
 import { readmeTour } from './suites/readme-tour.ts';
 import { scaling } from './suites/scaling.ts';
 import { seedExamples } from './suites/seed-examples.ts';
@@ -21,5 +22,7 @@ trust(open);
 faults(open);
 scaling(open);
 if (platform.name === 'embedded') seedExamples(open);
+// Last: everything has written by then.
+if (platform.name === 'embedded') privateFiles(open);
 
 after(() => platform.stop());

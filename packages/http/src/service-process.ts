@@ -9,6 +9,7 @@ import {
   type Logger,
   LogRing,
   logLevels,
+  ofOthers,
   onShutdown,
   type Phase,
   type Registry,
@@ -16,6 +17,7 @@ import {
   type SigningKey,
   systemClock,
   type Variables,
+  withholdFromNewFiles,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
 import { RevocationWatch } from './revocation-watch.ts';
@@ -157,6 +159,8 @@ function describeListenFailure(cause: unknown, host: string, port: number): unkn
 
 /** Runs a main and ends the process with one clear line when it cannot start. */
 export function runMain(service: ServiceName, main: () => Promise<void>): void {
+  // Engines in children and libraries ask for whatever mode they like.
+  withholdFromNewFiles(ofOthers);
   main().catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';

@@ -34,6 +34,14 @@ export {
   toHybridStoreError,
 } from './errors.ts';
 export { type ExactNumber, exactNumber, isExactNumber, isKeptAsDouble } from './exact-number.ts';
+export {
+  closeFolder,
+  ofGroupAndOthers,
+  ofOthers,
+  type Tightened,
+  tightenFolder,
+  withholdFromNewFiles,
+} from './folder-access.ts';
 export { isRecord } from './is-record.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
 export { LruCache } from './lru-cache.ts';

@@ -18,6 +18,16 @@ test('a database, its folder and what SQLite puts beside it are for this user on
   database.close();
 });
 
+test('a database that others could open is closed to them, with what is beside it', () => {
+  const first = openPrivateDatabase(join(root, 'older'), 'x.sqlite');
+  first.exec('pragma journal_mode = wal; create table t (a integer)');
+  for (const suffix of ['', '-wal', '-shm']) chmodSync(join(root, 'older', `x.sqlite${suffix}`), 0o644);
+  const second = openPrivateDatabase(join(root, 'older'), 'x.sqlite');
+  for (const suffix of ['', '-wal', '-shm']) assert.equal(modeOf('older', `x.sqlite${suffix}`), 0o600, suffix);
+  second.close();
+  first.close();
+});
+
 test('a folder that is there keeps its mode, and a database what is in it', () => {
   mkdirSync(join(root, 'mount'));
   chmodSync(join(root, 'mount'), 0o750);

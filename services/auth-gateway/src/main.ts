@@ -1,5 +1,6 @@
 import { services } from '@hybridstore/contracts';
 import { createServiceProcess, jwtSecret, listen, runMain } from '@hybridstore/http';
+import { closeFolder } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
@@ -10,6 +11,7 @@ import { systemRandom } from './system-random.ts';
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, jwtSecret);
   const config = readConfig(service.environment);
+  closeFolder(config.usersPath, service.logger);
   const store = new SqliteUserStore(openUsersDatabase(config.usersPath), service.clock);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const app = createApp({

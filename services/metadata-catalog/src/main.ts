@@ -1,4 +1,5 @@
 import { createServiceProcess, listen, runMain } from '@hybridstore/http';
+import { closeFolder } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { openDatabase } from './store/open-database.ts';
@@ -9,6 +10,7 @@ const port = 8083;
 runMain('metadata-catalog', async () => {
   const service = createServiceProcess('metadata-catalog', process.env);
   const config = readConfig(service.environment);
+  closeFolder(config.dataPath, service.logger);
   const { database, setAside } = openDatabase(config.dataPath);
   if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', { path: setAside });
   const store = new SqliteCatalogStore(database);

@@ -1,5 +1,6 @@
 import { services } from '@hybridstore/contracts';
 import { createServiceProcess, listen, runMain } from '@hybridstore/http';
+import { closeFolder } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { HttpProbe } from './clients/http-probe.ts';
 import { HttpScraper } from './clients/http-scraper.ts';
@@ -10,6 +11,7 @@ import { TargetsFile } from './store/targets-file.ts';
 runMain('monitoring', async () => {
   const service = createServiceProcess('monitoring', process.env);
   const config = readConfig(service.environment);
+  closeFolder(config.dataPath, service.logger);
   const store = SqliteLogStore.open(config.dataPath, config.logBytesMax);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const probe = new HttpProbe(hostsFile);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import type { Server, ServiceProcess } from '@hybridstore/http';
-import { type Phase, systemDisk } from '@hybridstore/runtime';
+import { closeFolder, type Phase, systemDisk } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { CommitNotices } from './clients/commit-notices.ts';
 import { PeerClient } from './clients/peer-client.ts';
@@ -31,6 +31,7 @@ export interface StartedNode {
 export async function startNode(service: ServiceProcess, config: TenantNodeConfig): Promise<StartedNode> {
   await prepareFolders(systemDisk, config);
   const { clock, logger, metrics } = service;
+  for (const folder of [config.dataPath, config.logPath]) closeFolder(folder, logger);
   const engine = await openEngine(service, config);
   const executor = createExecutor(service, config);
   const ledgers = new BatchLedgerObjects(engine.store);

@@ -16,7 +16,7 @@ import {
   services,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, type Logger, privateFile, privateFolder } from '@hybridstore/runtime';
 import type { Action } from './action.ts';
 import { decideDeployment, readDeploymentStatus } from './deployment.ts';
 import { type Collected, collectGarbage } from './garbage-collector.ts';
@@ -210,8 +210,8 @@ export class Controllers {
     const names = JSON.stringify({ ...this.#options.fixedNames, ...served });
     if (names === this.#names) return;
     const { hostsFile } = this.#options;
-    mkdirSync(dirname(hostsFile), { recursive: true });
-    writeFileSync(`${hostsFile}.new`, names);
+    mkdirSync(dirname(hostsFile), { recursive: true, mode: privateFolder });
+    writeFileSync(`${hostsFile}.new`, names, { mode: privateFile });
     renameSync(`${hostsFile}.new`, hostsFile);
     this.#names = names;
   }

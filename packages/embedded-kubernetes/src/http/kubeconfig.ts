@@ -1,5 +1,6 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { privateFile, privateFolder } from '@hybridstore/runtime';
 import { stringify } from 'yaml';
 
 export type KubeConfigInput = {
@@ -31,8 +32,8 @@ function buildTrust(certificate: string | undefined): object {
 
 /** Readable by the owner only: the token is the whole access. */
 export async function writeKubeConfig(path: string, input: KubeConfigInput): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await mkdir(dirname(path), { recursive: true, mode: privateFolder });
   const beside = `${path}.new`;
-  await writeFile(beside, stringify(buildKubeConfig(input)), { mode: 0o600 });
+  await writeFile(beside, stringify(buildKubeConfig(input)), { mode: privateFile });
   await rename(beside, path);
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, copyFileSync, mkdirSync, openSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, ContainerState, Pod, PodStatus, Stored } from '@hybridstore/controller-runtime';
-import type { Clock, Logger } from '@hybridstore/runtime';
+import { type Clock, type Logger, privateFile, privateFolder } from '@hybridstore/runtime';
 import { buildEnvironment, rewritePath } from './container-environment.ts';
 import { buildPodStatus } from './pod-status.ts';
 import { runProbe } from './probe.ts';
@@ -67,7 +67,7 @@ export class PodWorker {
     this.#folder = podFolder(options.root, options.pod.metadata.uid);
     this.#container = options.pod.spec.containers[0] ?? { name: 'none' };
     this.#restartCount = options.restartCount;
-    mkdirSync(this.#folder, { recursive: true });
+    mkdirSync(this.#folder, { recursive: true, mode: privateFolder });
   }
 
   get address(): string {
@@ -173,7 +173,7 @@ export class PodWorker {
 
   #spawn(file: string, args: readonly string[], environment: Readonly<Record<string, string>>): void {
     this.#boundLog();
-    const log = openSync(this.logFile, 'a', 0o600);
+    const log = openSync(this.logFile, 'a', privateFile);
     // A process group of its own: its children end with it, and a Ctrl-C at the terminal reaches the platform alone.
     const child = spawn(file, args, {
       cwd: this.#folder,

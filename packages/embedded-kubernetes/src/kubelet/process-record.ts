@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { privateFile } from '@hybridstore/runtime';
 
 /** Which process runs a pod, kept on disk so that the next platform on this folder can end what a killed one left behind. */
 type ProcessRecord = { readonly pid: number; readonly startTicks: string };
@@ -8,7 +9,7 @@ const fileName = 'process.json';
 
 export function writeProcessRecord(podFolder: string, pid: number): void {
   const record: ProcessRecord = { pid, startTicks: readStartTicks(pid) ?? '' };
-  writeFileSync(join(podFolder, fileName), JSON.stringify(record));
+  writeFileSync(join(podFolder, fileName), JSON.stringify(record), { mode: privateFile });
 }
 
 export function removeProcessRecord(podFolder: string): void {

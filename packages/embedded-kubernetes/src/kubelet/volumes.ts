@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfigMap, PersistentVolumeClaim, Pod, Secret, Stored, Volume } from '@hybridstore/controller-runtime';
+import { privateFile, privateFolder } from '@hybridstore/runtime';
 
 /** Objects that volumes are made from, by namespace and name. */
 export interface VolumeSources {
@@ -96,8 +97,8 @@ function writeFiles(folder: string, files: Files): void {
   for (const [path, bytes] of files) {
     const target = join(folder, path);
     if (existsSync(target) && readFileSync(target).equals(bytes)) continue;
-    mkdirSync(join(target, '..'), { recursive: true });
-    writeFileSync(`${target}.new`, bytes, { mode: 0o600 });
+    mkdirSync(join(target, '..'), { recursive: true, mode: privateFolder });
+    writeFileSync(`${target}.new`, bytes, { mode: privateFile });
     renameSync(`${target}.new`, target);
   }
   for (const name of readdirSync(folder))
@@ -106,6 +107,6 @@ function writeFiles(folder: string, files: Files): void {
 }
 
 function ensureFolder(folder: string): string {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: privateFolder });
   return folder;
 }

@@ -1,5 +1,3 @@
-import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogEntry } from '@hybridstore/contracts';
 import { openPrivateDatabase, wrongVariable } from '@hybridstore/runtime';
@@ -57,8 +55,6 @@ export class SqliteLogStore implements LogStore {
   static open(folder: string, bytesMax: number): SqliteLogStore {
     try {
       const database = openPrivateDatabase(folder, fileName, { timeout: 5_000 });
-      // One that was put back from a copy may be readable by others.
-      chmodSync(join(folder, fileName), 0o600);
       database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
       const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
       if (version !== schemaVersion) database.exec(`begin; ${schema} pragma user_version = ${schemaVersion}; commit;`);
