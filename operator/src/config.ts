@@ -33,7 +33,7 @@ export function readConfig(environment: Environment): OperatorConfig {
   const logLevel = environment.choice('LOG_LEVEL', logLevels, 'info');
   return {
     settings: readSettings(environment, logLevel),
-    watchNamespaces: environment.list('WATCH_NAMESPACES'),
+    watchNamespaces: readNamespaces(environment),
     leaderElection: environment.boolean('LEADER_ELECTION', true),
     identity: environment.text('POD_NAME', `operator-${process.pid}`),
     ownerConfigMap: environment.optional('OWNER_CONFIG_MAP'),
@@ -45,6 +45,20 @@ export function readConfig(environment: Environment): OperatorConfig {
     kubeconfig: environment.optional('KUBECONFIG'),
     jwksFile: environment.optional('JWKS_FILE'),
   };
+}
+
+/** Each is watched by itself, over connections of its own. */
+const watchNamespacesMax = 16;
+
+function readNamespaces(environment: Environment): readonly string[] {
+  const names = environment.list('WATCH_NAMESPACES');
+  if (names.length > watchNamespacesMax)
+    throw wrongVariable(
+      'WATCH_NAMESPACES',
+      `at most ${watchNamespacesMax} namespaces, or none for all`,
+      `${names.length}`,
+    );
+  return names;
 }
 
 function readPrometheus(environment: Environment): PrometheusConfig | undefined {

@@ -1,13 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  Caches,
-  Controller,
-  done,
-  type Informer,
-  keyOf,
-  type ObjectKey,
-  type Reconcile,
-} from '@hybridstore/controller-runtime';
+import { Caches, Controller, type Informer, keyOf, type Reconcile } from '@hybridstore/controller-runtime';
 import { createClients } from './clients.ts';
 import { CompactionPolicyReconciler } from './compaction-policy/reconciler.ts';
 import { DataSourceReconciler } from './data-source/reconciler.ts';
@@ -22,7 +14,7 @@ import { SharedServicesReconciler, sharedServicesKey } from './shared-services/r
 import { SigningKeys } from './shared-services/signing-keys.ts';
 import { TenantReconciler } from './tenant/reconciler.ts';
 import { SizeKeeper } from './tenant/size-keeper.ts';
-import { cachedKinds, connectWatches } from './watches.ts';
+import { chooseCachedKinds, connectWatches } from './watches.ts';
 
 /** What a leader works with, from the first list of its caches until its lease ends. */
 export type Loop = {
@@ -38,7 +30,8 @@ const workers = 8;
 
 export function buildLoop(options: LoopOptions): Loop {
   const { kube, settings, machineMetrics } = options;
-  const caches = new Caches({ ...options, kinds: cachedKinds, parentNameOf: tenantNameOf, metrics: machineMetrics });
+  const kinds = chooseCachedKinds(settings.namespace, options.watchNamespaces ?? []);
+  const caches = new Caches({ ...options, kinds, parentNameOf: tenantNameOf, metrics: machineMetrics });
   const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
   const reconcilers = buildReconcilers(options, caches, keys);
   const controllers = buildControllers(options, keys, reconcilers);
@@ -89,7 +82,7 @@ function buildControllers(options: LoopOptions, keys: SigningKeys, { tenant, sou
   const { clock, random, logger, machineMetrics: metrics } = options;
   const make = (name: string, reconcile: Reconcile) =>
     new Controller({ name, reconcile, clock, random, logger: logger.with({ controller: name }), metrics, workers });
-  const ours = (reconcile: Reconcile) => onlyWatched(options.watchNamespaces ?? [], withKeys(keys, reconcile));
+  const ours = (reconcile: Reconcile) => withKeys(keys, reconcile);
   return {
     tenant: make(
       'tenant',
@@ -105,13 +98,6 @@ function buildControllers(options: LoopOptions, keys: SigningKeys, { tenant, sou
     ),
     shared: make('shared-services', () => shared.reconcile()),
   };
-}
-
-/** Objects of other namespaces are another operator's. None named: all are ours. */
-function onlyWatched(namespaces: readonly string[], reconcile: Reconcile): Reconcile {
-  const watched = new Set(namespaces);
-  const isWatched = ({ namespace = '' }: ObjectKey) => watched.size === 0 || watched.has(namespace);
-  return async (key, signal) => (isWatched(key) ? await reconcile(key, signal) : done());
 }
 
 /** Without the keys nobody can be called, so every pass makes sure of them first; once read they cost nothing. */

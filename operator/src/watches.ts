@@ -22,14 +22,12 @@ import {
   statefulSets,
 } from '@hybridstore/controller-runtime';
 import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
-import { managedBy, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
+import { managedBy, managedByLabel, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
 import { sharedServicesKey } from './shared-services/reconciler.ts';
 
-const ownKinds: readonly CachedKind[] = [tenants, dataSources, compactionPolicies].map((resource) => ({ resource }));
-/** Of built-in kinds only what the operator made. */
-const childKinds: readonly CachedKind[] = [
+const ownKinds: readonly Resource[] = [tenants, dataSources, compactionPolicies];
+const tenantChildKinds: readonly Resource[] = [
   statefulSets,
-  deployments,
   pods,
   services,
   configMaps,
@@ -39,9 +37,35 @@ const childKinds: readonly CachedKind[] = [
   podDisruptionBudgets,
   resourceQuotas,
   limitRanges,
-].map((resource) => ({ resource, labelSelector: `app.kubernetes.io/managed-by=${managedBy}` }));
+];
+const sharedChildKinds: readonly Resource[] = [
+  deployments,
+  services,
+  configMaps,
+  serviceAccounts,
+  persistentVolumeClaims,
+  networkPolicies,
+];
+const childKinds: readonly Resource[] = [...new Set([...tenantChildKinds, ...sharedChildKinds])];
 
-export const cachedKinds: readonly CachedKind[] = [...ownKinds, ...childKinds];
+/**
+ * What is cached, and of which namespaces: no more than the operator has rights in. Of built-in kinds only what it made.
+ * `watched` names the namespaces of tenants; none means all.
+ */
+export function chooseCachedKinds(own: string, watched: readonly string[]): readonly CachedKind[] {
+  const labelSelector = `${managedByLabel}=${managedBy}`;
+  const ofTenants = watched.length === 0 ? undefined : watched;
+  const namespacesOf = (resource: Resource): readonly string[] | undefined => {
+    if (!sharedChildKinds.includes(resource)) return ofTenants;
+    if (!tenantChildKinds.includes(resource)) return [own];
+    return ofTenants === undefined ? undefined : [own, ...ofTenants];
+  };
+  const within = (resource: Resource) => {
+    const names = namespacesOf(resource);
+    return names === undefined ? { resource } : { resource, namespaces: names };
+  };
+  return [...ownKinds.map(within), ...childKinds.map((resource) => ({ ...within(resource), labelSelector }))];
+}
 
 /** Against whatever no watch showed. */
 const resyncMs = 300_000;
@@ -68,7 +92,7 @@ export function connectWatches(caches: Caches, controllers: Controllers): void {
 function watchTenants(caches: Caches, controller: Controller): void {
   controller.watch(caches.informer(tenants));
   controller.resync(caches.informer(tenants), resyncMs);
-  for (const { resource } of childKinds)
+  for (const resource of tenantChildKinds)
     controller.watch(caches.informer(resource), ({ object }) => tenantKeyOf(object));
 }
 
@@ -88,7 +112,7 @@ function watchShared(caches: Caches, controller: Controller): void {
   const gathered = { gatherMs: sharedGatherMs };
   const keysIf = (concerns: boolean) => (concerns ? [sharedServicesKey] : []);
   controller.watch(caches.informer(tenants), ({ type }) => keysIf(type !== 'updated'), gathered);
-  for (const { resource } of childKinds)
+  for (const resource of sharedChildKinds)
     controller.watch(caches.informer(resource), ({ object }) => keysIf(isShared(object)), gathered);
   controller.watch(caches.informer(statefulSets), (change) => keysIf(hasResized(change)), gathered);
 }

@@ -38,6 +38,7 @@ import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
 import { TenantReconciler } from '../src/tenant/reconciler.ts';
 import { SizeKeeper } from '../src/tenant/size-keeper.ts';
+import { Rights, withRights } from './rights.ts';
 
 /**
  * An API server in memory with our definitions, a stand-in for what Kubernetes and the nodes do, and reconcilers under a
@@ -238,6 +239,8 @@ let uids = 0;
 export class BenchCluster {
   readonly clock = new FakeClock();
   readonly api: EmbeddedApiServer;
+  /** Those of a role in each namespace: whatever is not granted is refused in every test. */
+  readonly rights = new Rights({ own: systemNamespace, watched: ['default'] });
   readonly writes: Write[] = [];
   readonly events: EventInput[] = [];
   readonly nodes = new FakeNodes();
@@ -266,12 +269,13 @@ export class BenchCluster {
   /** A new process: everything that the old one remembered is lost. */
   restartOperator(fault?: Fault): void {
     const { clock, nodes, catalog } = this;
-    const kube = recordWrites(this.api, this.writes, this.events, fault);
+    const kube = recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault);
     const cacheOf = () => undefined;
     const base = () => ({
       kube,
       clock,
-      view: createView(kube, cacheOf, tenantNameOf),
+      // In the place of caches, which need no right at the moment they are asked.
+      view: createView(this.api, cacheOf, tenantNameOf),
       expectations: new Expectations(clock, cacheOf),
       logger: silentLogger,
     });

@@ -46,6 +46,14 @@ describe('a start of the operator', { concurrency: true }, () => {
       /PORT: expected a free port, found \d+, which is in use on 127\.0\.0\.1/,
     ],
     [
+      'with more namespaces than it can watch',
+      () => ({
+        KUBECONFIG: kubeconfig,
+        WATCH_NAMESPACES: Array.from({ length: 17 }, (_, index) => `n${index}`).join(),
+      }),
+      /WATCH_NAMESPACES: expected at most 16 namespaces, or none for all, found 17/,
+    ],
+    [
       'with settings that cannot be read',
       () => ({ KUBECONFIG: kubeconfig, SETTINGS_FILE: '/nothing/here' }),
       /SETTINGS_FILE: expected a readable file, found \/nothing\/here/,

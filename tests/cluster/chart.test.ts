@@ -8,10 +8,19 @@ const run = promisify(execFile);
 const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
 const namespace = 'chart-test';
 
-type Rule = { readonly apiGroups: string[]; readonly resources: string[]; readonly verbs: string[] };
+type Rule = {
+  readonly apiGroups: string[];
+  readonly resources: string[];
+  readonly verbs: string[];
+  readonly resourceNames?: string[];
+};
 type Manifest = {
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly rules?: readonly Rule[];
   readonly spec?: { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
 };
@@ -57,6 +66,7 @@ describe('the chart', () => {
     ['operator.replicas=-1', '/operator/replicas'],
     ['operator.replicas=11', '/operator/replicas'],
     ['operator.watchNamespaces=["Not_A_Namespace"]', '/operator/watchNamespaces/0'],
+    [`operator.watchNamespaces=${JSON.stringify(Array(17).fill('a'))}`, '/operator/watchNamespaces'],
     ['image.services=""', '/image/services'],
     ['image.pullPolicy="Sometimes"', '/image/pullPolicy'],
     ['prometheus.url="prometheus:9090"', '/prometheus/url'],
@@ -81,7 +91,7 @@ describe('the chart', () => {
     assert.deepEqual(definitions(await render('crds.install=false')), []);
   });
 
-  it('gives no right to everything, and lets nobody list secrets', async () => {
+  it('gives no right to everything, and lets nobody read secrets but by their names', async () => {
     const rules = (await render()).objects.flatMap((object) => object.rules ?? []);
     assert.ok(rules.length > 0);
     for (const rule of rules) {
@@ -91,14 +101,30 @@ describe('the chart', () => {
       );
       if (rule.resources.includes('secrets'))
         assert.deepEqual(
-          rule.verbs.filter((verb) => ['list', 'watch'].includes(verb)),
+          rule.verbs.filter((verb) => verb !== 'create' && (rule.resourceNames ?? []).length === 0),
           [],
         );
+      assert.deepEqual(
+        rule.verbs.filter((verb) => rule.resources.includes('secrets') && ['list', 'watch'].includes(verb)),
+        [],
+      );
       assert.deepEqual(
         rule.verbs.filter((verb) => ['escalate', 'bind', 'impersonate'].includes(verb)),
         [],
       );
     }
+  });
+
+  it('gives the operator a role in each watched namespace, and then nothing in the whole cluster', async () => {
+    const { objects } = await render('operator.watchNamespaces=["one","two"]');
+    const roles = objects.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace);
+    assert.deepEqual(roles, ['one', 'two', namespace]);
+    const bindings = objects.filter(({ kind }) => kind === 'RoleBinding').map(({ metadata }) => metadata.namespace);
+    assert.deepEqual(bindings, roles);
+    assert.deepEqual(
+      objects.filter(({ kind }) => kind === 'ClusterRoleBinding'),
+      [],
+    );
   });
 
   it('hands the values to the operator', async () => {
@@ -120,10 +146,13 @@ describe('the chart', () => {
     after(() => run('kubectl', ['delete', 'namespace', namespace, '--wait=false']));
 
     it('is taken whole, without a warning about its pods', async () => {
-      const { yaml, objects } = await render('crds.install=false');
-      const { stdout, stderr } = await kubectlApply(yaml);
-      assert.equal(stderr, '');
-      assert.equal(stdout.trim().split('\n').length, objects.length);
+      for (const watched of [[], [namespace]]) {
+        const flag = `operator.watchNamespaces=${JSON.stringify(watched)}`;
+        const { yaml, objects } = await render('crds.install=false', flag);
+        const { stdout, stderr } = await kubectlApply(yaml);
+        assert.equal(stderr, '');
+        assert.equal(stdout.trim().split('\n').length, objects.length);
+      }
     });
   });
 });

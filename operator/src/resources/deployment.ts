@@ -11,7 +11,7 @@ import {
   stateClaimName,
   targetsConfigMapName,
 } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, secretFile, toEnvironment } from './pod.ts';
+import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, toEnvironment } from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 
@@ -64,7 +64,7 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings)
     image: settings.image.services,
     imageSettings: settings.image,
     serviceAccountName: service,
-    keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service) },
+    keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service), signingKey: secretKey },
     env: toEnvironment(buildVariables(service, settings)),
     resources: settings.services[service].resources,
     volumes: [

@@ -7,16 +7,19 @@ export const tenantLabel = 'hybridstore.dev/tenant';
 /** On everything made for a shared service: its value is the service's name. */
 export const sharedServiceLabel = 'hybridstore.dev/shared-service';
 
-const common: Labels = {
+export const managedByLabel = 'app.kubernetes.io/managed-by';
+
+/** On everything that the operator makes. */
+export const managedLabels: Labels = {
   'app.kubernetes.io/name': 'hybridstore',
   'app.kubernetes.io/part-of': 'hybridstore',
-  'app.kubernetes.io/managed-by': managedBy,
+  [managedByLabel]: managedBy,
 };
 
 /** Labels of a tenant's objects; by `managed-by` and the tenant label they are found again to prune them. */
 export function tenantLabels(tenantName: string): Labels {
   return {
-    ...common,
+    ...managedLabels,
     'app.kubernetes.io/component': 'tenant-node',
     'app.kubernetes.io/instance': tenantName,
     [tenantLabel]: tenantName,
@@ -37,7 +40,7 @@ export function tenantNodeSelector(tenantName: string): Labels {
 
 export function sharedServiceLabels(service: ServiceName): Labels {
   return {
-    ...common,
+    ...managedLabels,
     'app.kubernetes.io/component': service,
     'app.kubernetes.io/instance': service,
     [sharedServiceLabel]: service,

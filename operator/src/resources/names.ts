@@ -18,7 +18,6 @@ export function tenantNames(tenantName: string) {
     base,
     headlessService: `${base}-nodes`,
     dataClaim: `${base}-data`,
-    signingSecret: `${base}-signing-key`,
     pod: (ordinal: number) => `${base}-${ordinal}`,
     logClaim: (ordinal: number) => `${logVolumeName}-${base}-${ordinal}`,
   } as const;
@@ -78,6 +77,11 @@ export const jwksConfigMapName = 'hybridstore-jwks';
 export const targetsConfigMapName = 'monitoring-targets';
 /** From which the signing secrets of all tenants are derived, in the operator's namespace. */
 export const tenantMasterSecretName = 'tenant-node-master-key';
+/**
+ * Signing secrets of all tenants of a namespace, each under its tenant's name. One name for all, so that a role can grant
+ * reading this Secret and no other.
+ */
+export const tenantKeysSecretName = 'hybridstore-tenant-keys';
 /** Name and password of the platform's administrator, in the operator's namespace. */
 export const adminSecretName = 'hybridstore-admin';
 export const adminUsername = 'admin';

@@ -20,7 +20,12 @@ const secretFolder = '/etc/hybridstore/secret';
 const temporaryBytes = '4Gi';
 
 /** Where the keys of a pod come from. */
-export type PodKeys = { readonly jwksConfigMap: string; readonly signingSecret: string };
+export type PodKeys = {
+  readonly jwksConfigMap: string;
+  readonly signingSecret: string;
+  /** Under which the Secret holds this pod's own; nothing else of it is mounted. */
+  readonly signingKey: string;
+};
 
 export const secretKey = 'secret';
 export const jwksKey = 'jwks.json';
@@ -66,7 +71,7 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
         name: 'secret',
         secret: {
           secretName: pod.keys.signingSecret,
-          items: [{ key: secretKey, path: secretKey }],
+          items: [{ key: pod.keys.signingKey, path: secretKey }],
           defaultMode: 0o440,
         },
       },

@@ -1,5 +1,6 @@
 import type { Labels, OwnerReference, Secret } from '@hybridstore/controller-runtime';
-import { adminSecretName, adminUsername } from './names.ts';
+import { managedLabels } from './labels.ts';
+import { adminSecretName, adminUsername, type TenantKey, tenantKeysSecretName } from './names.ts';
 import { secretKey } from './pod.ts';
 import { ownedBy } from './service.ts';
 
@@ -25,7 +26,7 @@ export function buildSigningSecret(input: SigningSecretInput): Secret {
     },
     type: 'Opaque',
     immutable: true,
-    data: { [secretKey]: Buffer.from(input.secret).toString('base64') },
+    data: { [secretKey]: encodeSecret(input.secret) },
   };
 }
 
@@ -35,14 +36,29 @@ export function readSigningSecret(secret: Secret): string | undefined {
   return data === undefined || data === '' ? undefined : Buffer.from(data, 'base64').toString('utf8');
 }
 
+/** Holds the signing secrets of a namespace's tenants, at first of one. No Tenant owns it: others need it longer. */
+export function buildTenantKeysSecret(tenant: TenantKey, secret: string): Secret {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: tenantKeysSecretName, namespace: tenant.namespace, labels: managedLabels },
+    type: 'Opaque',
+    data: { [tenant.name]: encodeSecret(secret) },
+  };
+}
+
+/** A text as the `data` of a Secret carries it. */
+export function encodeSecret(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
 /** Name and password of the platform's administrator, made once; people may change it before the first start. */
 export function buildAdminSecret(namespace: string, labels: Labels, password: string): Secret {
-  const encode = (text: string) => Buffer.from(text).toString('base64');
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: adminSecretName, namespace, labels },
     type: 'Opaque',
-    data: { username: encode(adminUsername), password: encode(password) },
+    data: { username: encodeSecret(adminUsername), password: encodeSecret(password) },
   };
 }

@@ -6,7 +6,7 @@ import type {
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
-import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf } from './names.ts';
+import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
@@ -50,7 +50,7 @@ function buildNodePod(input: TenantInput) {
     image: chooseImage(spec, settings),
     imageSettings: settings.image,
     serviceAccountName: names.base,
-    keys: { jwksConfigMap: names.base, signingSecret: names.signingSecret },
+    keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
     env: toEnvironment(buildNodeVariables(input)),
     resources: buildResources(spec),
     volumes: [buildDataVolume(input)],

@@ -19,7 +19,7 @@ import { buildAdminSecret, buildSigningSecret, readSigningSecret } from '../reso
  *
  *   Secret <service>-signing-key      random, one a service
  *   Secret tenant-node-master-key     random; each tenant's secret is derived from it and from the Tenant's uid, so all
- *                                     public keys follow from the list of tenants, and no tenant's Secret is ever read
+ *                                     public keys follow from the list of tenants
  *
  * Deliberately left out: rotation in steps. A deleted Secret is a new key: tokens of the old one end with it.
  */

@@ -1,10 +1,11 @@
 import type { PolicyRule } from '@hybridstore/controller-runtime';
+import { tenantKeysSecretName } from '../resources/names.ts';
 
 const write = ['get', 'list', 'watch', 'create', 'patch', 'delete'] as const;
 
 /** What the Tenant's reconciler may do, in every namespace that it watches. */
 export const tenantRules: readonly PolicyRule[] = [
-  { apiGroups: ['hybridstore.dev'], resources: ['tenants'], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: ['hybridstore.dev'], resources: ['tenants'], verbs: ['list', 'watch', 'patch'] },
   { apiGroups: ['hybridstore.dev'], resources: ['tenants/status'], verbs: ['patch'] },
   // Owner references with blockOwnerDeletion need the right to set finalizers of the owner.
   { apiGroups: ['hybridstore.dev'], resources: ['tenants/finalizers'], verbs: ['update'] },
@@ -16,8 +17,10 @@ export const tenantRules: readonly PolicyRule[] = [
   },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: write },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: write },
-  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
-  // By name only: never listed, never watched.
-  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'create', 'delete'] },
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch', 'update'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+  // Of all Secrets it may touch the one that it makes, by its name: never another, never listed, never watched.
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'patch', 'delete'], resourceNames: [tenantKeysSecretName] },
+  // A name cannot bound a creation: the API server learns it only from the body.
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
 ];

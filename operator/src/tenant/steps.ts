@@ -21,7 +21,6 @@ import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
-import { buildSigningSecret } from '../resources/secret.ts';
 import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-metadata.ts';
 import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
@@ -77,6 +76,7 @@ export async function finalizeIfDeleted(pass: Loaded): Promise<StepResult> {
   if (outcome.kind === 'waiting') return wait(outcome.reason, stoppingMsMax);
   await unregister(pass);
   await recordVolumes(pass, outcome.kind === 'retained', outcome.claims);
+  await pass.secrets.remove(key);
   await removeFinalizer(kube, tenants, object, finalizer);
   return done();
 }
@@ -135,18 +135,8 @@ export async function applyDataClaim(pass: Valid): Promise<StepResult<Pick<Appli
 }
 
 /** Before the nodes, which derive their key from it. */
-export async function ensureSecret({ secrets, keys, tenant, object }: Loaded): Promise<StepResult> {
-  const { key, names, labels, owner } = tenant;
-  const { uid } = object.metadata;
-  await secrets.ensure(uid, () =>
-    buildSigningSecret({
-      name: names.signingSecret,
-      namespace: key.namespace,
-      labels,
-      owners: [owner],
-      secret: keys.tenantSecret({ ...key, uid }),
-    }),
-  );
+export async function ensureSecret({ secrets, keys, key, object }: Loaded): Promise<StepResult> {
+  await secrets.ensure(key, keys.tenantSecret({ ...key, uid: object.metadata.uid }));
   return proceed();
 }
 

@@ -14,7 +14,7 @@ import {
   statefulSets,
 } from '@hybridstore/controller-runtime';
 import { tenants } from '../../src/resources/custom-resources.ts';
-import { acme, BenchCluster, Crash, conditionOf } from '../bench-cluster.ts';
+import { acme, BenchCluster, Crash, conditionOf, systemNamespace } from '../bench-cluster.ts';
 
 const off = { autoscaling: { mode: 'Off' }, replicas: 2 };
 const base = { namespace: 'default', name: 'hs-acme' };
@@ -29,6 +29,12 @@ const children: readonly (readonly [Resource, string])[] = [
   [podDisruptionBudgets, 'hs-acme'],
   [persistentVolumeClaims, 'hs-acme-data'],
 ];
+
+const keysSecret = { namespace: 'default', name: 'hybridstore-tenant-keys' };
+
+function readTexts(data: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(data).map(([name, text]) => [name, Buffer.from(text, 'base64').toString()]));
+}
 
 /** What matters of all objects: everything but versions, times and random texts. */
 async function snapshot(cluster: BenchCluster): Promise<Readonly<Record<string, unknown>>> {
@@ -54,8 +60,9 @@ describe('a Tenant', () => {
     await cluster.applyTenant(off);
     await cluster.settle();
     for (const [resource, name] of children) await cluster.api.get(resource, { namespace: 'default', name });
-    const secret = await cluster.api.get(secrets, { namespace: 'default', name: 'hs-acme-signing-key' });
-    assert.equal(secret.immutable, true);
+    const { data } = await cluster.api.get(secrets, keysSecret);
+    const { metadata } = await cluster.tenant();
+    assert.deepEqual(readTexts(data), { acme: cluster.keys.tenantSecret({ ...acme, uid: metadata.uid }) });
     assert.deepEqual([...cluster.catalog.tenants], ['default/acme']);
   });
 
@@ -143,12 +150,103 @@ describe('a Tenant', () => {
     const cluster = await BenchCluster.start();
     await cluster.applyTenant(off);
     await cluster.settle();
-    const key = { namespace: 'default', name: 'hs-acme-signing-key' };
-    const before = await cluster.api.get(secrets, key);
-    await cluster.api.delete(secrets, key);
+    const before = await cluster.api.get(secrets, keysSecret);
+    await cluster.api.delete(secrets, keysSecret);
     await cluster.clock.advance(61_000);
     await cluster.pass();
-    assert.deepEqual((await cluster.api.get(secrets, key)).data, before.data);
+    assert.deepEqual((await cluster.api.get(secrets, keysSecret)).data, before.data);
+  });
+
+  it('shares the Secret of its namespace with the others, each with its own text, until the last one goes', async () => {
+    const cluster = await BenchCluster.start();
+    const globex = { namespace: 'default', name: 'globex' };
+    await cluster.applyTenant(off);
+    await cluster.applyTenant(off, globex.name);
+    await Promise.all([acme, globex].map((key) => cluster.tenants.reconcile(key)));
+    const both = readTexts((await cluster.api.get(secrets, keysSecret)).data);
+    assert.deepEqual([Object.keys(both).sort(), new Set(Object.values(both)).size], [['acme', 'globex'], 2]);
+    await cluster.api.delete(tenants, globex);
+    for (let pass = 0; pass < 3; pass += 1) await cluster.tenants.reconcile(globex);
+    assert.equal(await getOrNothing(cluster.api, tenants, globex), undefined);
+    assert.deepEqual(readTexts((await cluster.api.get(secrets, keysSecret)).data), { acme: both['acme'] });
+    await cluster.api.delete(tenants, acme);
+    for (let pass = 0; pass < 3; pass += 1) await cluster.tenants.reconcile(acme);
+    assert.equal(await getOrNothing(cluster.api, secrets, keysSecret), undefined);
+  });
+
+  it('has its entry put right within a minute when somebody edits it, and loses none of the others', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant(off);
+    await cluster.settle();
+    const before = await cluster.api.get(secrets, keysSecret);
+    await cluster.api.mergePatch(secrets, keysSecret, { data: { acme: 'eA==', former: 'eQ==' } });
+    await cluster.clock.advance(61_000);
+    await cluster.pass();
+    assert.deepEqual((await cluster.api.get(secrets, keysSecret)).data, { ...before.data, former: 'eQ==' });
+  });
+
+  it('gets a new text, and its nodes the new public key, after the master key was replaced and the operator restarted', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant(off);
+    await cluster.settle();
+    const read = async () => [
+      (await cluster.api.get(secrets, keysSecret)).data?.['acme'],
+      (await cluster.api.get(configMaps, base)).data?.['jwks.json'],
+    ];
+    const before = await read();
+    await cluster.api.delete(secrets, { namespace: systemNamespace, name: 'tenant-node-master-key' });
+    cluster.restartOperator();
+    await cluster.keys.ensure();
+    await cluster.pass();
+    const after = await read();
+    assert.deepEqual(
+      after.map((text, index) => text !== undefined && text !== before[index]),
+      [true, true],
+    );
+  });
+
+  it('made anew under its name gets another text, whatever the one before left', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant(off);
+    await cluster.settle();
+    const { data: before } = await cluster.api.get(secrets, keysSecret);
+    // Gone without the operator: its finalizer was taken away by hand.
+    await cluster.api.mergePatch(tenants, acme, { metadata: { finalizers: [] } });
+    await cluster.api.delete(tenants, acme);
+    await cluster.applyTenant(off);
+    // The former one's children are still to be collected; its entry in the Secret is nobody's but ours to replace.
+    await assert.rejects(cluster.pass(), /exists and belongs to somebody else/);
+    const { data } = await cluster.api.get(secrets, keysSecret);
+    const { metadata } = await cluster.tenant();
+    assert.notEqual(data?.['acme'], before?.['acme']);
+    assert.deepEqual(readTexts(data), { acme: cluster.keys.tenantSecret({ ...acme, uid: metadata.uid }) });
+  });
+
+  it('is refused where somebody else has a Secret of that name, which stays as it is', async () => {
+    const cluster = await BenchCluster.start();
+    const foreign = { apiVersion: 'v1', kind: 'Secret', metadata: keysSecret, data: { acme: 'eA==' } };
+    await cluster.api.create(secrets, foreign, { fieldManager: 'somebody' });
+    await cluster.applyTenant(off);
+    await assert.rejects(cluster.pass(), /Secret default\/hybridstore-tenant-keys exists and belongs to somebody else/);
+    assert.equal(conditionOf(await cluster.tenant(), 'Degraded'), 'True/NameTaken');
+    assert.deepEqual((await cluster.api.get(secrets, keysSecret)).data, { acme: 'eA==' });
+    await cluster.api.delete(tenants, acme);
+    for (let pass = 0; pass < 3; pass += 1) await cluster.pass();
+    assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
+    assert.deepEqual((await cluster.api.get(secrets, keysSecret)).data, { acme: 'eA==' });
+  });
+
+  it('of an earlier version keeps the text of its own Secret, which moves into that of its namespace', async () => {
+    const cluster = await BenchCluster.start();
+    const { metadata } = await cluster.applyTenant(off);
+    const text = cluster.keys.tenantSecret({ ...acme, uid: metadata.uid });
+    const former = { namespace: 'default', name: 'hs-acme-signing-key' };
+    const data = { secret: Buffer.from(text).toString('base64') };
+    await cluster.api.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: former, data });
+    await cluster.settle();
+    assert.deepEqual(readTexts((await cluster.api.get(secrets, keysSecret)).data), { acme: text });
+    // It goes with its Tenant, by its owner reference; the operator has no right to touch it.
+    assert.deepEqual((await cluster.api.get(secrets, former)).data, data);
   });
 
   it('loses what it does not ask for any more', async () => {

@@ -32,9 +32,14 @@ export class Expectations {
   /** The controller of `owner` wrote this object. */
   wrote(owner: ObjectKey, resource: Resource, object: Stored<KubeObject>): void {
     const cache = this.#caches(resource);
-    const wanted = toVersion(object.metadata.resourceVersion);
+    const { namespace, resourceVersion } = object.metadata;
+    const wanted = toVersion(resourceVersion);
     if (cache === undefined || wanted === undefined) return;
-    this.#expect(owner, describe(resource, object.metadata), () => (toVersion(cache.version) ?? 0n) >= wanted);
+    this.#expect(
+      owner,
+      describe(resource, object.metadata),
+      () => (toVersion(cache.versionOf(namespace)) ?? 0n) >= wanted,
+    );
   }
 
   /** The controller of `owner` deleted this object: its cache must show it gone, replaced or going. */

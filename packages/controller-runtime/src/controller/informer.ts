@@ -3,14 +3,16 @@ import type { KubeObject } from '../kube/object.ts';
 import type { Kube, Selection } from '../kube/ports.ts';
 import type { Resource } from '../kube/resource.ts';
 import type { MachineMetrics } from './machine-metrics.ts';
-import { type CacheChange, type IndexFunction, ObjectCache } from './object-cache.ts';
+import { allNamespaces, type CacheChange, type IndexFunction, ObjectCache } from './object-cache.ts';
 import { Reflector } from './reflector.ts';
 
-/** A reflector and its cache as one thing to read from and listen to. */
+/** Reflectors and the cache that they fill, as one thing to read from and listen to. */
 export type InformerOptions<T extends KubeObject> = {
   readonly kube: Pick<Kube, 'list' | 'watch'>;
   readonly resource: Resource<T>;
-  readonly selection?: Selection;
+  readonly selection?: Omit<Selection, 'namespace'>;
+  /** Each is listed and watched by itself, as rights in these alone allow; absent: all at once. */
+  readonly namespaces?: readonly string[];
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>>;
   readonly clock: Clock;
   readonly random: () => number;
@@ -23,32 +25,42 @@ export type ChangeHandler<T extends KubeObject> = (change: CacheChange<T>) => vo
 export class Informer<T extends KubeObject = KubeObject> {
   readonly resource: Resource<T>;
   readonly cache: ObjectCache<T>;
-  readonly #reflector: Reflector<T>;
+  readonly #reflectors: readonly Reflector<T>[];
+  /** Parts whose first list has not come. */
+  readonly #awaited: Set<string>;
   readonly #handlers: ChangeHandler<T>[] = [];
   readonly #synced = Promise.withResolvers<void>();
-  #hasSynced = false;
 
   constructor(options: InformerOptions<T>) {
     this.resource = options.resource;
     this.cache = new ObjectCache(options.indexes);
+    const parts = [...new Set(options.namespaces ?? [allNamespaces])];
+    this.#awaited = new Set(parts);
+    this.#reflectors = parts.map((part) => this.#reflect(options, part));
+    if (parts.length === 0) this.#synced.resolve();
+  }
+
+  #reflect(options: InformerOptions<T>, part: string): Reflector<T> {
+    const { cache } = this;
     const notify = (changes: readonly CacheChange<T>[]) => this.#notify(changes);
-    this.#reflector = new Reflector({
+    return new Reflector({
       ...options,
+      selection: { ...options.selection, ...(part === allNamespaces ? {} : { namespace: part }) },
       sink: {
         replace: (objects, version) => {
-          notify(this.cache.replace(objects, version));
-          this.#markSynced();
+          notify(cache.replace(objects, version, part));
+          this.#markSynced(part);
         },
-        put: (object) => notify(this.cache.put(object)),
-        remove: (object) => notify(this.cache.remove(object)),
-        advance: (version) => this.cache.advance(version),
+        put: (object) => notify(cache.put(object, part)),
+        remove: (object) => notify(cache.remove(object, part)),
+        advance: (version) => cache.advance(version, part),
       },
     });
   }
 
-  /** Whether the first list is in the cache: before that, absence means nothing. */
+  /** Whether the first list of every part is in the cache: before that, absence means nothing. */
   get hasSynced(): boolean {
-    return this.#hasSynced;
+    return this.#awaited.size === 0;
   }
 
   /** Called for each change after it is in the cache. Handlers must be quick and must not throw. */
@@ -56,11 +68,11 @@ export class Informer<T extends KubeObject = KubeObject> {
     this.#handlers.push(handler);
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#reflector.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 
-  /** Resolves after the first list; rejects with the signal's reason. */
+  /** Resolves after the first lists; rejects with the signal's reason. */
   async untilSynced(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const aborted = Promise.withResolvers<never>();
@@ -77,8 +89,8 @@ export class Informer<T extends KubeObject = KubeObject> {
     for (const change of changes) for (const handler of this.#handlers) handler(change);
   }
 
-  #markSynced(): void {
-    this.#hasSynced = true;
-    this.#synced.resolve();
+  #markSynced(part: string): void {
+    this.#awaited.delete(part);
+    if (this.hasSynced) this.#synced.resolve();
   }
 }

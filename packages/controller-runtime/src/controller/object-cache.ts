@@ -1,11 +1,16 @@
 import { formatKey, type KubeObject, keyOf, type ObjectKey, type Stored } from '../kube/object.ts';
 
 /**
- * What a reflector has seen of one kind, by key and by indexes. Readers get frozen objects and may keep them.
+ * What reflectors have seen of one kind, by key and by indexes. Readers get frozen objects and may keep them. One reflector
+ * shows all namespaces, or each shows one: then each part has a version of its own, since their watches do not wait for
+ * each other.
  *
  * The values under which an object is found in an index; empty for none.
  */
 export type IndexFunction<T extends KubeObject> = (object: Stored<T>) => readonly string[];
+
+/** The part of a cache that one reflector fills alone. No namespace is called so. */
+export const allNamespaces = '';
 
 export type CacheChange<T extends KubeObject> =
   | { readonly type: 'added'; readonly object: Stored<T> }
@@ -23,7 +28,8 @@ export class ObjectCache<T extends KubeObject> {
   readonly #indexes = new Map<string, Index<T>>();
   readonly #byNamespace = new Map<string, Set<string>>();
   readonly #allIndexes: Index<T>[];
-  #version = '0';
+  /** By namespace; under `allNamespaces` of a cache that one reflector fills. */
+  readonly #versions = new Map<string, string>();
 
   constructor(indexes: Readonly<Record<string, IndexFunction<T>>> = {}) {
     this.#allIndexes = [{ values: namespaceOf, keys: this.#byNamespace }];
@@ -34,9 +40,9 @@ export class ObjectCache<T extends KubeObject> {
     }
   }
 
-  /** The newest version the cache is known to reflect. */
-  get version(): string {
-    return this.#version;
+  /** The newest version of a namespace (of everything, without one) that the cache is known to reflect. */
+  versionOf(namespace = allNamespaces): string {
+    return this.#versions.get(namespace) ?? this.#versions.get(allNamespaces) ?? '0';
   }
 
   get size(): number {
@@ -72,22 +78,23 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   /** Takes over a whole list; gives what changed, deletions that no event reported included. */
-  replace(objects: readonly Stored<T>[], version: string): CacheChange<T>[] {
-    const listed = new Map(objects.map((object) => [formatKey(keyOf(object)), object]));
-    const missing = [...this.#objects].filter(([key]) => !listed.has(key)).map(([, object]) => object);
+  replace(objects: readonly Stored<T>[], version: string, part = allNamespaces): CacheChange<T>[] {
+    const listed = new Set(objects.map((object) => formatKey(keyOf(object))));
+    const before = this.list(part === allNamespaces ? undefined : part);
+    const missing = before.filter((object) => !listed.has(formatKey(keyOf(object))));
     const changes = [
-      ...missing.flatMap((object) => this.remove(object, version)),
-      ...objects.flatMap((object) => this.put(object)),
+      ...missing.flatMap((object) => this.#drop(object)),
+      ...objects.flatMap((object) => this.put(object, part)),
     ];
-    this.#version = version;
+    this.advance(version, part);
     return changes;
   }
 
   /** No change when the very version is known already. */
-  put(object: Stored<T>): CacheChange<T>[] {
+  put(object: Stored<T>, part = allNamespaces): CacheChange<T>[] {
     const key = formatKey(keyOf(object));
     const previous = this.#objects.get(key);
-    this.advance(object.metadata.resourceVersion);
+    this.advance(object.metadata.resourceVersion, part);
     if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) return [];
     if (previous !== undefined) this.#unindex(key, previous);
     this.#objects.set(key, object);
@@ -96,10 +103,14 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   /** Gives the deletion with the last state that was seen. */
-  remove(object: Stored<T>, version = object.metadata.resourceVersion): CacheChange<T>[] {
+  remove(object: Stored<T>, part = allNamespaces): CacheChange<T>[] {
+    this.advance(object.metadata.resourceVersion, part);
+    return this.#drop(object);
+  }
+
+  #drop(object: Stored<T>): CacheChange<T>[] {
     const key = formatKey(keyOf(object));
     const previous = this.#objects.get(key);
-    this.advance(version);
     if (previous === undefined) return [];
     this.#objects.delete(key);
     this.#unindex(key, previous);
@@ -107,8 +118,8 @@ export class ObjectCache<T extends KubeObject> {
   }
 
   /** Notes that nothing else happened up to this version. */
-  advance(version: string): void {
-    this.#version = version;
+  advance(version: string, part = allNamespaces): void {
+    this.#versions.set(part, version);
   }
 
   #index(key: string, object: Stored<T>): void {

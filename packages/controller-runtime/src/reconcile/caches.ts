@@ -10,9 +10,14 @@ export type CachedKind = {
   readonly resource: Resource;
   /** Keeps the cache to what wears these labels. */
   readonly labelSelector?: string;
+  /** Keeps it to these namespaces; absent: all. */
+  readonly namespaces?: readonly string[];
 };
 
-export type CachesOptions = Omit<InformerOptions<KubeObject>, 'kube' | 'resource' | 'selection' | 'indexes'> & {
+export type CachesOptions = Omit<
+  InformerOptions<KubeObject>,
+  'kube' | 'resource' | 'selection' | 'namespaces' | 'indexes'
+> & {
   readonly kube: Pick<Kube, 'get' | 'list' | 'watch'>;
   /** Each kind once. */
   readonly kinds: readonly CachedKind[];
@@ -35,9 +40,10 @@ export class Caches {
     const { kube, kinds, parentNameOf = ownerNameOf } = options;
     const indexes = buildViewIndexes(parentNameOf);
     this.#options = options;
-    this.informers = kinds.map(({ resource, labelSelector }) => {
+    this.informers = kinds.map(({ resource, labelSelector, namespaces }) => {
       const selection = labelSelector === undefined ? {} : { selection: { labelSelector } };
-      return new Informer({ ...options, resource, indexes, ...selection });
+      const parts = namespaces === undefined ? {} : { namespaces };
+      return new Informer({ ...options, resource, indexes, ...selection, ...parts });
     });
     this.#byKind = new Map(this.informers.map((informer) => [formatGroupResource(informer.resource), informer]));
     this.view = createView(kube, this.#cacheOf, parentNameOf);

@@ -200,6 +200,17 @@ describe('expectations', () => {
     assert.equal(expectations.isSatisfied(a), true);
   });
 
+  it('in a cache of several namespaces a key waits for its own one', () => {
+    const cache = new ObjectCache<KubeObject>();
+    const expectations = new Expectations(new FakeClock(), () => cache);
+    cache.replace([], '10', 'default');
+    expectations.wrote(a, configMaps, item('child', 12));
+    cache.advance('99', 'elsewhere');
+    assert.equal(expectations.isSatisfied(a), false);
+    cache.advance('12', 'default');
+    assert.equal(expectations.isSatisfied(a), true);
+  });
+
   it('a deletion is expected until the object is gone, going or another', () => {
     const cache = new ObjectCache<KubeObject>();
     const expectations = new Expectations(new FakeClock(), () => cache);

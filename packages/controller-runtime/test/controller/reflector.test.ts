@@ -45,7 +45,7 @@ describe('reflector and informer', () => {
     assert.deepEqual(changes, ['added a 3']);
     assert.ok(informer.hasSynced);
     assert.equal(kube.current.options.resourceVersion, '5');
-    assert.equal(informer.cache.version, '5');
+    assert.equal(informer.cache.versionOf(), '5');
   });
 
   it('reads a list of several pages to its end', async () => {
@@ -78,7 +78,7 @@ describe('reflector and informer', () => {
     kube.current.end();
     await clock.advance(0);
     assert.equal(kube.current.options.resourceVersion, '90');
-    assert.equal(informer.cache.version, '90');
+    assert.equal(informer.cache.versionOf(), '90');
   });
 
   it('an expired version lists again and reports what went missing in between', async () => {
@@ -173,5 +173,72 @@ describe('reflector and informer', () => {
     assert.deepEqual(informer.cache.byIndex('tier', 'x'), []);
     assert.equal(informer.cache.byIndex('tier', 'y').length, 1);
     assert.throws(() => informer.cache.byIndex('color', 'x'), RangeError);
+  });
+
+  describe('of two namespaces', () => {
+    const inNamespace = (namespace: string, name: string, version: number) => {
+      const object = item(name, version);
+      return { ...object, metadata: { ...object.metadata, namespace } };
+    };
+
+    beforeEach(() => {
+      const namespaces = ['one', 'two', 'one'];
+      informer = new Informer({
+        kube,
+        resource: configMaps,
+        namespaces,
+        clock,
+        random: () => 0.5,
+        logger: silentLogger,
+      });
+    });
+
+    it('lists and watches each by itself, and is filled when both are', async () => {
+      kube.lists = [{ items: [inNamespace('one', 'a', 3)], resourceVersion: '5' }, busy(60_000), down];
+      await start();
+      assert.deepEqual([informer.hasSynced, informer.cache.size], [false, 1]);
+      kube.lists = [{ items: [inNamespace('two', 'a', 4)], resourceVersion: '9' }];
+      await clock.advance(90_000);
+      assert.deepEqual([informer.hasSynced, informer.cache.size], [true, 2]);
+      assert.deepEqual(
+        kube.watches.map(({ options }) => `${options.namespace} ${options.resourceVersion}`),
+        ['one 5', 'two 9'],
+      );
+    });
+
+    it('knows of each how far it is, and a new list of one takes nothing from the other', async () => {
+      kube.lists = [
+        { items: [inNamespace('one', 'a', 3)], resourceVersion: '5' },
+        { items: [inNamespace('two', 'a', 4)], resourceVersion: '5' },
+      ];
+      await start();
+      const [one, two] = kube.watches;
+      one?.send({ type: 'ADDED', object: inNamespace('one', 'b', 7) });
+      two?.send({ type: 'BOOKMARK', resourceVersion: '30' });
+      await clock.advance(2_000);
+      assert.deepEqual([informer.cache.versionOf('one'), informer.cache.versionOf('two')], ['7', '30']);
+      kube.lists = [{ items: [], resourceVersion: '40' }];
+      one?.fail(expired);
+      await clock.advance(0);
+      assert.deepEqual(
+        informer.cache.list().map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+        ['two/a'],
+      );
+      assert.deepEqual([informer.cache.versionOf('one'), informer.cache.versionOf('two')], ['40', '30']);
+    });
+  });
+
+  it('of no namespace is filled with nothing, and asks for nothing', async () => {
+    informer = new Informer({
+      kube,
+      resource: configMaps,
+      namespaces: [],
+      clock,
+      random: () => 0.5,
+      logger: silentLogger,
+    });
+    await start();
+    await informer.untilSynced(stop.signal);
+    assert.deepEqual([informer.hasSynced, kube.listCount], [true, 0]);
   });
 });

@@ -27,7 +27,8 @@ export type TransportOptions = {
 };
 
 const requestConnectionsMax = 16;
-const watchConnectionsMax = 64;
+/** Opened as needed: a watch of some 15 kinds in each of the namespaces that an operator may watch by name. */
+const watchConnectionsMax = 256;
 const answerMsMax = 30_000;
 /** The largest list page of the largest objects we know stays far below. */
 const answerBytesMax = 64 * 1024 * 1024;
