@@ -357,11 +357,11 @@ type Shell = 'domain' | 'routes' | 'clients' | 'config' | 'ports' | 'metrics' | 
 /** What the rooms of one service may import beyond what those of every service may. */
 const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonly RegExp[]>>>>> = {
   'auth-gateway': {
-    domain: [node('crypto')],
+    domain: [node('crypto', 'net')],
     routes: [node('crypto'), npm('fastify')],
     clients: [node('http', 'stream'), npm('undici')],
-    config: [node('fs')],
-    ports: [node('http'), inside('services/auth-gateway/src/tokens')],
+    config: [node('fs', 'net')],
+    ports: [node('http', 'net'), inside('services/auth-gateway/src/tokens')],
     app: [npm('fastify', '@fastify/cors'), inside('services/auth-gateway/src/tokens')],
     main: [inside('services/auth-gateway/src/passwords'), file('services/auth-gateway/src/system-random.ts')],
   },

@@ -83,6 +83,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     jwks: () => verifier.jwks,
     forwarder: forwarder satisfies Forwarder,
     addresses: config.addresses,
+    trustedProxies: config.trustedProxies,
     metrics,
   });
   return { server, accounts, close: () => forwarder.close() };

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { BlockList } from 'node:net';
 import { type Role, roles, type ServiceName, services, tenantIdPattern } from '@hybridstore/contracts';
 import {
   type Environment,
@@ -8,6 +9,7 @@ import {
   wrongVariable,
 } from '@hybridstore/runtime';
 import { passwordCharactersMin, type RegistrationGrant } from './domain/accounts.ts';
+import { parseTrustedProxies } from './domain/client-address.ts';
 import { type LegacyUser, parseLegacyUsers } from './domain/legacy-users.ts';
 import { tokenHoursMax } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
@@ -21,6 +23,8 @@ export type GatewayConfig = {
   readonly administrator: { readonly username: string; readonly password: string } | undefined;
   readonly legacyUsers: readonly LegacyUser[];
   readonly addresses: UpstreamAddresses;
+  /** Whose `X-Forwarded-For` gives a client's address. */
+  readonly trustedProxies: BlockList;
 };
 
 const upstreams = [
@@ -45,6 +49,7 @@ export function readConfig(environment: Environment): GatewayConfig {
     administrator: readAdministrator(environment),
     legacyUsers: readLegacyUsers(environment, bcryptRoundsMax),
     addresses: readAddresses(environment),
+    trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', environment.list('TRUSTED_PROXIES')),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { BlockList } from 'node:net';
 import type { Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
@@ -49,5 +50,6 @@ export type Gateway = {
   readonly jwks: () => Jwks;
   readonly forwarder: Forwarder;
   readonly addresses: UpstreamAddresses;
+  readonly trustedProxies: BlockList;
   readonly metrics: GatewayMetrics;
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { BlockList } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Environment } from '@hybridstore/runtime';
@@ -28,6 +29,7 @@ describe('the configuration of the gateway', () => {
         },
         tenantUrlTemplate: 'http://hs-{name}.{namespace}.svc:8000',
       },
+      trustedProxies: new BlockList(),
     });
   });
 
@@ -47,11 +49,13 @@ describe('the configuration of the gateway', () => {
       REGISTRATION_ROLE: 'admin',
       ALLOWED_ORIGINS: 'https://a.example.com, http://localhost:3000',
       JWT_EXPIRATION_HOURS: '0.5',
+      TRUSTED_PROXIES: '10.0.0.0/8, fd00::1',
     });
     assert.deepEqual(config.administrator, { username: 'root', password: 'a long password' });
     assert.deepEqual(config.registration, { tenantId: 'default/acme', role: 'admin' });
     assert.deepEqual(config.allowedOrigins, ['https://a.example.com', 'http://localhost:3000']);
     assert.equal(config.tokenLifetimeSeconds, 1_800);
+    assert.deepEqual(config.trustedProxies.rules.length, 2);
   });
 
   const wrongs: readonly [string, Record<string, string>][] = [
@@ -65,6 +69,7 @@ describe('the configuration of the gateway', () => {
     ['REGISTRATION_TENANT', { REGISTRATION_TENANT: 'acme', REGISTRATION_ROLE: 'reader' }],
     ['REGISTRATION_ROLE', { REGISTRATION_TENANT: 'default/acme' }],
     ['REGISTRATION_ROLE', { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'root' }],
+    ['TRUSTED_PROXIES', { TRUSTED_PROXIES: '10.0.0.0/8, ingress' }],
     ['ADMIN_USERNAME', { ADMIN_USERNAME: 'the boss' }],
     ['ADMIN_PASSWORD_FILE', { ADMIN_USERNAME: 'root' }],
     ['ADMIN_PASSWORD_FILE', { ADMIN_USERNAME: 'root', ADMIN_PASSWORD_FILE: '/nowhere' }],

@@ -5,6 +5,7 @@ import { createTemporaryFolder, FakeClock, TestIssuer, testSecret } from '@hybri
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp, type GatewayApp } from '../src/app.ts';
 import type { GatewayConfig } from '../src/config.ts';
+import { parseTrustedProxies } from '../src/domain/client-address.ts';
 import type { PasswordHasher } from '../src/domain/ports.ts';
 import { openUsersDatabase } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
@@ -154,4 +155,5 @@ const defaults: GatewayConfig = {
     },
     tenantUrlTemplate: 'http://127.0.0.1:1',
   },
+  trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', []),
 };
