@@ -1,4 +1,10 @@
 export { assert, assertNever } from './assert.ts';
+export {
+  type CheckedDatabaseOptions,
+  openCheckedDatabase,
+  quarantineDatabase,
+  scheduleCheckpoints,
+} from './checked-database.ts';
 export type { ChildProtocol } from './child-process/protocol.ts';
 export { type ParentChannel, type Receive, type StartServing, serveParent } from './child-process/serve-parent.ts';
 export { programBeside } from './child-process/spawn-child.ts';
@@ -54,3 +60,4 @@ export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type Sign
 export { SingleFlight } from './single-flight.ts';
 export { maySource, requireSource, type TenantCaller } from './tenant-caller.ts';
 export { readTenantUrlTemplate, tenantUrl } from './tenant-url.ts';
+export { isWalWhole } from './wal-file.ts';

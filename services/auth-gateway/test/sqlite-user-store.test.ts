@@ -46,7 +46,7 @@ describe('the file of users', () => {
     assert.equal(statSync(join(folder.path, 'deep/users/users.sqlite')).mode & 0o777, 0o600);
     assert.equal(statSync(join(folder.path, 'deep/users')).mode & 0o777, 0o700);
     const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-    assert.deepEqual([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys')], ['wal', 2, 1]);
+    assert.deepEqual([pragma('journal_mode'), pragma('synchronous'), pragma('foreign_keys')], ['truncate', 2, 1]);
     database.close();
   });
 
@@ -64,7 +64,8 @@ describe('the file of users', () => {
     writeFileSync(path, 'this is no database, but it is long enough to be taken for one'.repeat(20));
     assert.throws(() => openUsersDatabase(folder.path), {
       code: 'corrupt',
-      message: /^USERS_PATH: expected the database of the users, found .*users\.sqlite damaged; put a copy of it there/,
+      message:
+        /^USERS_PATH: expected the database of the users, found users\.sqlite damaged \(file is not a database\); put a copy of it there/,
     });
     using other = createTemporaryFolder();
     const newer = new DatabaseSync(join(other.path, 'users.sqlite'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -68,6 +68,15 @@ describe('the process', () => {
       'an unusable USERS_PATH',
       (folder) => ({ USERS_PATH: join(folder, 'jwks.json', 'users') }),
       /USERS_PATH: expected a writable folder/,
+    ],
+    [
+      'a damaged file of users',
+      (folder) => {
+        mkdirSync(join(folder, 'users'));
+        writeFileSync(join(folder, 'users', 'users.sqlite'), '');
+        return {};
+      },
+      /cannot start: USERS_PATH: expected the database of the users, found users\.sqlite damaged \(it is cut off\)/,
     ],
     ['a HOST that is not here', () => ({ HOST: '192.0.2.1' }), /HOST: expected an address of this machine/],
   ];

@@ -1,5 +1,5 @@
 import { createServiceProcess, listen, runMain } from '@hybridstore/http';
-import { closeFolder } from '@hybridstore/runtime';
+import { closeFolder, scheduleCheckpoints } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { openDatabase } from './store/open-database.ts';
@@ -12,13 +12,20 @@ runMain('metadata-catalog', async () => {
   const config = readConfig(service.environment);
   closeFolder(config.dataPath, service.logger);
   const { database, setAside } = openDatabase(config.dataPath);
-  if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', { path: setAside });
+  if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', setAside);
+  const stopCheckpoints = scheduleCheckpoints(database, service.clock, service.logger);
   const store = new SqliteCatalogStore(database);
   const app = createApp({ ...service, config, store });
   await listen(service, app.server, port, [
     { name: 'scheduler', run: () => app.scheduler.stop() },
     { name: 'refresh', run: () => app.refreshLoop.stop() },
-    { name: 'store', run: () => store.close() },
+    {
+      name: 'store',
+      run: () => {
+        stopCheckpoints();
+        return store.close();
+      },
+    },
   ]);
   app.refreshLoop.start();
   app.scheduler.start();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { HybridStoreError } from '@hybridstore/runtime';
@@ -77,18 +77,21 @@ test('a database that cannot be read is set aside and an empty one made', async 
   const { database, setAside } = openDatabase(folder.path);
   const store = new SqliteCatalogStore(database);
   assert.deepEqual(await store.tenants(), []);
-  assert.equal(setAside, `${folder.path}/catalog.sqlite.unusable`);
-  assert.match(readFileSync(setAside, 'utf8'), /^not a database/);
+  assert.deepEqual(setAside, {
+    file: 'catalog.sqlite.unusable',
+    reason: 'catalog.sqlite is damaged: file is not a database',
+  });
+  assert.match(readFileSync(`${folder.path}/catalog.sqlite.unusable`, 'utf8'), /^not a database/);
   await store.close();
 });
 
 test('a database of another version is set aside', async () => {
   using folder = createTemporaryFolder();
   const foreign = new DatabaseSync(`${folder.path}/catalog.sqlite`);
-  foreign.exec('pragma user_version = 999');
+  foreign.exec('create table t (a integer); pragma user_version = 999');
   foreign.close();
   const { database, setAside } = openDatabase(folder.path);
-  assert.ok(setAside !== undefined && existsSync(setAside));
+  assert.ok(setAside !== undefined && existsSync(`${folder.path}/${setAside.file}`));
   database.close();
 });
 
@@ -137,3 +140,43 @@ test('the history of compactions of a source is bounded, the last success is kep
   assert.equal((await store.source(acme, 'events'))?.lastCompactionAt, '1970-01-01T00:00:00.249Z');
   await store.close();
 });
+
+test('a database with one flipped bit is set aside, or answers as before', async (context) => {
+  using folder = createTemporaryFolder();
+  const original = `${folder.path}/original`;
+  const first = new SqliteCatalogStore(openDatabase(original).database);
+  await first.putTenant(acme, 'http://node');
+  for (let version = 1; version <= 3; version += 1)
+    await first.replaceTable(head(version), [testFile('a', { rows: version }), testFile('b')], version);
+  await first.putPolicy(testPolicy());
+  await first.close();
+  const bytes = readFileSync(`${original}/catalog.sqlite`);
+  const expected = await readAll(openDatabase(original).database);
+  const counts = { same: 0, setAside: 0 };
+  mkdirSync(`${folder.path}/copy`);
+  for (let offset = 0; offset < bytes.length; offset += offset < 100 ? 3 : 211) {
+    const flipped = Buffer.from(bytes);
+    flipped[offset] = (flipped[offset] ?? 0) ^ (1 << (offset & 7));
+    writeFileSync(`${folder.path}/copy/catalog.sqlite`, flipped);
+    const { database, setAside } = openDatabase(`${folder.path}/copy`);
+    const answers = await readAll(database);
+    if (setAside === undefined) assert.deepEqual(answers, expected, `byte ${offset}`);
+    else assert.deepEqual(readFileSync(`${folder.path}/copy/${setAside.file}`), flipped);
+    counts[setAside === undefined ? 'same' : 'setAside'] += 1;
+    for (const name of readdirSync(`${folder.path}/copy`)) rmSync(`${folder.path}/copy/${name}`);
+  }
+  context.diagnostic(JSON.stringify(counts));
+  assert.ok(counts.same > 100 && counts.setAside > 50);
+});
+
+async function readAll(database: DatabaseSync): Promise<unknown> {
+  const store = new SqliteCatalogStore(database);
+  const all = [
+    await store.tenants(),
+    await store.sources(acme),
+    await store.files(acme, 'events'),
+    await store.policies(),
+  ];
+  await store.close();
+  return all;
+}

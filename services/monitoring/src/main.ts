@@ -12,7 +12,10 @@ runMain('monitoring', async () => {
   const service = createServiceProcess('monitoring', process.env);
   const config = readConfig(service.environment);
   closeFolder(config.dataPath, service.logger);
-  const store = SqliteLogStore.open(config.dataPath, config.logBytesMax);
+  const { store, setAside, isTailLost } = SqliteLogStore.open(config.dataPath, config.logBytesMax);
+  if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', setAside);
+  if (isTailLost) service.logger.warn('newest_logs_lost', { reason: 'the write-ahead log of logs.sqlite is broken' });
+  store.scheduleCheckpoints(service.clock, service.logger);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const probe = new HttpProbe(hostsFile);
   const scraper = new HttpScraper(hostsFile);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -109,7 +109,7 @@ function open(variables: Record<string, string> = {}): void {
       ...variables,
     }),
   );
-  store = SqliteLogStore.open(config.dataPath, config.logBytesMax);
+  ({ store } = SqliteLogStore.open(config.dataPath, config.logBytesMax));
   app = createApp({
     config,
     store,
@@ -437,20 +437,37 @@ describe('starting', () => {
       () => new TargetsFile(join(folder.path, 'nowhere'), silentLogger),
       /TARGETS_FILE: expected a readable JSON file/,
     );
-    mkdirSync(join(folder.path, 'file'), { recursive: true });
-    writeFileSync(
-      join(folder.path, 'file', 'logs.sqlite'),
-      'this is no database at all, but long enough to be looked at',
-    );
+    writeFileSync(join(folder.path, 'file'), '');
     assert.throws(
       () => SqliteLogStore.open(join(folder.path, 'file'), 1),
       /DATA_PATH: expected a folder that can be written/,
     );
   });
 
+  it('sets a damaged log database aside, says so, and begins a new one', () => {
+    const data = join(folder.path, 'damaged');
+    const first = SqliteLogStore.open(data, 1_000_000);
+    const entry = { time: new Date(0).toISOString(), level: 'info', service: 'monitoring', instance: 'a' } as const;
+    const entries = [{ ...entry, event: 'something_happened', fields: {} }];
+    first.store.append('a', undefined, entries, { boot: 'b', next: 1 });
+    first.store.close();
+    assert.deepEqual([first.setAside, first.isTailLost], [undefined, false]);
+    const path = join(data, 'logs.sqlite');
+    const bytes = readFileSync(path);
+    // One bit of a text: to SQLite itself this is a good database.
+    bytes[bytes.indexOf('something_happened')] = 'r'.charCodeAt(0);
+    writeFileSync(path, bytes);
+    const second = SqliteLogStore.open(data, 1_000_000);
+    assert.equal(second.setAside?.file, 'logs.sqlite.unusable');
+    assert.match(second.setAside?.reason ?? '', /^logs\.sqlite is damaged: table entries/);
+    assert.deepEqual(readFileSync(join(data, 'logs.sqlite.unusable')), bytes);
+    assert.equal(second.store.cursor('a'), undefined);
+    second.store.close();
+  });
+
   it('makes its log database for this user only', () => {
     const data = join(folder.path, 'new');
-    SqliteLogStore.open(data, 1).close();
+    SqliteLogStore.open(data, 1).store.close();
     const modes = [data, join(data, 'logs.sqlite')].map((path) => statSync(path).mode & 0o777);
     assert.deepEqual(modes, [0o700, 0o600]);
   });

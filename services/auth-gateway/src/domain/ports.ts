@@ -4,7 +4,11 @@ import type { Grant, UserRecord } from './user.ts';
 /** Tokens of `sub` (`user:…`, `key:…`) with a generation below this one were revoked then. */
 export type Revocation = { readonly sub: string; readonly generation: number; readonly revokedAtMs: number };
 
-export type NewUser = Omit<UserRecord, 'generation'>;
+/** `address`: where he registered from, which is known for his from then on. */
+export type NewUser = Omit<UserRecord, 'generation'> & { readonly address?: string | undefined };
+
+/** Addresses that are kept of one user, those of the last successful log-ins. */
+export const addressesPerUserMax = 8;
 
 /** What is kept of an API key: never the key itself, only its SHA-256. 256 random bits need no slow hash. */
 export type ApiKeyRecord = {
@@ -23,13 +27,27 @@ export type ApiKeyRecord = {
  * are compared without case. One contract suite (`test/store-contract.ts`) holds for every implementation.
  */
 export interface UserStore {
-  /** `conflict` when the name is taken, `storage_full` beyond `usersMax` users. */
+  /**
+   * `conflict` when the name is taken, `storage_full` beyond `usersMax` users. A taken name is written down too (as a count),
+   * so that the time for the disk does not show which names exist.
+   */
   insertUser(user: NewUser, usersMax: number): Promise<void>;
   userById(userId: string): Promise<UserRecord | undefined>;
   userByName(username: string): Promise<UserRecord | undefined>;
+  /** The same password, hashed anew. */
   setPasswordHash(userId: string, passwordHash: string): Promise<void>;
+  /** Another password, and a new generation; grants and keys stay. `not_found` without the user. */
+  changePassword(userId: string, passwordHash: string): Promise<UserRecord>;
+  /** Whether some user's password hash begins so. */
+  hasHashOf(prefix: string): Promise<boolean>;
+  /** Whether this user was seen at the address: by `noteAddress`, or when he registered. */
+  knowsAddress(userId: string, address: string): Promise<boolean>;
+  /** Keeps the address as the user's latest; of more than `addressesPerUserMax` the oldest goes. */
+  noteAddress(userId: string, address: string): Promise<void>;
   /** Repeating a grant changes nothing. `conflict` when the user has grants in another tenant, `not_found` without the user. */
   addGrant(userId: string, grant: Grant): Promise<UserRecord>;
+  /** Takes one grant, as it was given, and starts a new generation; keys stay. `not_found` without the user or the grant. */
+  revokeGrant(userId: string, grant: Grant): Promise<UserRecord>;
   /** Takes every grant and API key of a user and starts a new generation. `not_found` without the user. */
   revokeAll(userId: string): Promise<UserRecord>;
   /** Starts a new generation; grants and keys stay. `not_found` without the user. */

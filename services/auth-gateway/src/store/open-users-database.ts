@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { HybridStoreError, openPrivateDatabase } from '@hybridstore/runtime';
+import { HybridStoreError, isHybridStoreError, openCheckedDatabase } from '@hybridstore/runtime';
 
 /** One statement list a version; a database is brought forward from the version in its `user_version`. */
 const migrations: readonly string[] = [
@@ -41,24 +41,42 @@ const migrations: readonly string[] = [
      revoked_at_ms INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX revocations_by_time ON revocations (revoked_at_ms);`,
+  `CREATE TABLE known_addresses (
+     user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+     address TEXT NOT NULL,
+     seen_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (user_id, address)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE refused_registrations (id INTEGER PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+   INSERT INTO refused_registrations VALUES (1, 0);`,
 ];
+const ledgerSince = 3;
 
 const fileName = 'users.sqlite';
 
 /**
  * Opens `<folder>/users.sqlite`, readable by this user only, brought to the newest version. An unusable folder is a
- * start-up error that names USERS_PATH. FULL: a revocation that was answered must survive the machine.
+ * start-up error that names USERS_PATH; a database that lost or changed a row is `corrupt`, because users are nowhere else:
+ * an empty file in its place would be a silent loss. Rollback journal and FULL: what was answered survives the machine, in
+ * one file.
  */
 export function openUsersDatabase(folder: string): DatabaseSync {
   try {
-    const database = openPrivateDatabase(folder, fileName, { enableForeignKeyConstraints: true, timeout: 2_000 });
+    const database = openCheckedDatabase({
+      folder,
+      name: fileName,
+      migrations,
+      ledgerSince,
+      journal: 'rollback',
+      synchronous: 'full',
+      busyTimeoutMs: 2_000,
+    });
     // One that was put back from a copy may be readable by others.
     chmodSync(join(folder, fileName), 0o600);
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    migrate(database);
     return database;
   } catch (cause) {
-    if (isDamage(cause)) throw damaged(join(folder, fileName), cause);
+    if (isHybridStoreError(cause, 'corrupt')) throw refuseDamaged(cause);
+    if (isHybridStoreError(cause)) throw refuseNewer(cause);
     const found = cause instanceof Error && 'code' in cause ? `${folder} (${String(cause.code)})` : folder;
     throw new HybridStoreError(
       'invalid_request',
@@ -69,29 +87,15 @@ export function openUsersDatabase(folder: string): DatabaseSync {
   }
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB. Source: sqlite3.h. */
-const damageCodes: readonly unknown[] = [11, 26];
-
-function isDamage(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && damageCodes.includes(error.errcode);
+function refuseNewer(cause: HybridStoreError): HybridStoreError {
+  return new HybridStoreError(cause.code, `USERS_PATH: ${cause.message}`, { variable: 'USERS_PATH', ...cause.details });
 }
 
-/** Users are nowhere else: an empty file in the place of a damaged one would be a silent loss. */
-function damaged(path: string, cause: unknown): HybridStoreError {
+function refuseDamaged(cause: HybridStoreError): HybridStoreError {
   return new HybridStoreError(
     'corrupt',
-    `USERS_PATH: expected the database of the users, found ${path} damaged; put a copy of it there, or move it away to begin without users`,
-    { variable: 'USERS_PATH', path },
+    `USERS_PATH: expected the database of the users, found ${fileName} damaged (${String(cause.details['damage'])}); put a copy of it there, or move it away to begin without users`,
+    { variable: 'USERS_PATH', file: fileName },
     { cause },
   );
-}
-
-function migrate(database: DatabaseSync): void {
-  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { readonly user_version: number };
-  if (version > migrations.length)
-    throw new Error(`the database has version ${version}, this program knows ${migrations.length}`);
-  for (const [index, statements] of migrations.entries()) {
-    if (index < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${statements} PRAGMA user_version = ${index + 1}; COMMIT;`);
-  }
 }

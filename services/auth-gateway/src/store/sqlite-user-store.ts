@@ -1,8 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Permission, Role } from '@hybridstore/contracts';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
-import type { ApiKeyRecord, NewUser, Revocation, UserStore } from '../domain/ports.ts';
+import {
+  type ApiKeyRecord,
+  addressesPerUserMax,
+  type NewUser,
+  type Revocation,
+  type UserStore,
+} from '../domain/ports.ts';
 import { type Grant, nameKey, tenantOfUser, type UserRecord } from '../domain/user.ts';
+
+const addressRenewMs = 86_400_000;
 
 /** Users in one SQLite file of one process. Statements are synchronous and short; each change is one transaction. */
 export class SqliteUserStore implements UserStore {
@@ -16,7 +24,7 @@ export class SqliteUserStore implements UserStore {
   }
 
   async insertUser(user: NewUser, usersMax: number): Promise<void> {
-    this.#transact(() => {
+    const isNew = this.#transact(() => {
       const { count } = this.#get<{ count: number }>('SELECT count(*) AS count FROM users') ?? { count: 0 };
       if (count >= usersMax) throw new HybridStoreError('storage_full', `there are ${usersMax} users already`);
       const { changes } = this.#prepare(
@@ -30,10 +38,14 @@ export class SqliteUserStore implements UserStore {
         Number(user.isPlatformAdmin),
         user.createdAtMs,
       );
-      if (changes === 0)
-        throw new HybridStoreError('conflict', `username ${user.username} is taken`, { field: 'username' });
+      if (changes === 0) return false;
       for (const grant of user.grants) this.#insertGrant(user.userId, grant);
+      if (user.address !== undefined) this.#noteAddress(user.userId, user.address);
+      return true;
     });
+    if (isNew) return;
+    this.#prepare('UPDATE refused_registrations SET count = count + 1').run();
+    throw new HybridStoreError('conflict', `username ${user.username} is taken`, { field: 'username' });
   }
 
   async userById(userId: string): Promise<UserRecord | undefined> {
@@ -48,12 +60,49 @@ export class SqliteUserStore implements UserStore {
     this.#prepare('UPDATE users SET password_hash = ? WHERE user_id = ?').run(passwordHash, userId);
   }
 
+  async changePassword(userId: string, passwordHash: string): Promise<UserRecord> {
+    return this.#transact(() => {
+      this.#requireUser(userId);
+      this.#prepare('UPDATE users SET password_hash = ? WHERE user_id = ?').run(passwordHash, userId);
+      this.#startGeneration(userId);
+      return this.#requireUser(userId);
+    });
+  }
+
+  async hasHashOf(prefix: string): Promise<boolean> {
+    return this.#get('SELECT 1 FROM users WHERE substr(password_hash, 1, ?) = ?', prefix.length, prefix) !== undefined;
+  }
+
+  async knowsAddress(userId: string, address: string): Promise<boolean> {
+    return this.#addressSeenAtMs(userId, address) !== undefined;
+  }
+
+  async noteAddress(userId: string, address: string): Promise<void> {
+    const seenAtMs = this.#addressSeenAtMs(userId, address);
+    // An address that is used every minute is written once a day.
+    if (seenAtMs !== undefined && this.#clock.now() - seenAtMs < addressRenewMs) return;
+    this.#transact(() => this.#noteAddress(userId, address));
+  }
+
   async addGrant(userId: string, grant: Grant): Promise<UserRecord> {
     return this.#transact(() => {
       const tenantId = tenantOfUser(this.#requireUser(userId));
       if (tenantId !== undefined && tenantId !== grant.tenantId)
         throw new HybridStoreError('conflict', `the user belongs to tenant ${tenantId}`, { tenant_id: tenantId });
       this.#insertGrant(userId, grant);
+      return this.#requireUser(userId);
+    });
+  }
+
+  async revokeGrant(userId: string, grant: Grant): Promise<UserRecord> {
+    return this.#transact(() => {
+      this.#requireUser(userId);
+      const { changes } = this.#prepare(
+        'DELETE FROM grants WHERE user_id = ? AND tenant_id = ? AND role = ? AND sources = ?',
+      ).run(userId, grant.tenantId, grant.role, JSON.stringify(grant.sources));
+      if (changes === 0)
+        throw new HybridStoreError('not_found', `the user has no such grant of ${grant.role}`, { user_id: userId });
+      this.#startGeneration(userId);
       return this.#requireUser(userId);
     });
   }
@@ -170,6 +219,22 @@ export class SqliteUserStore implements UserStore {
        SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3, ?4 FROM grants WHERE user_id = ?1
        ON CONFLICT (user_id, tenant_id, role, sources) DO NOTHING`,
     ).run(userId, grant.tenantId, grant.role, JSON.stringify(grant.sources));
+  }
+
+  #addressSeenAtMs(userId: string, address: string): number | undefined {
+    const sql = 'SELECT seen_at_ms FROM known_addresses WHERE user_id = ? AND address = ?';
+    return this.#get<{ seen_at_ms: number }>(sql, userId, address)?.seen_at_ms;
+  }
+
+  #noteAddress(userId: string, address: string): void {
+    this.#prepare(
+      `INSERT INTO known_addresses VALUES (?1, ?2, ?3)
+       ON CONFLICT (user_id, address) DO UPDATE SET seen_at_ms = excluded.seen_at_ms`,
+    ).run(userId, address, this.#clock.now());
+    this.#prepare(
+      `DELETE FROM known_addresses WHERE user_id = ?1 AND address IN (
+         SELECT address FROM known_addresses WHERE user_id = ?1 ORDER BY seen_at_ms DESC, address LIMIT -1 OFFSET ?2)`,
+    ).run(userId, addressesPerUserMax);
   }
 
   #revoke(userId: string): void {

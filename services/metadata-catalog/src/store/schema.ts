@@ -1,7 +1,4 @@
-/** Raised with every change of the tables below. A database of another version is set aside: the catalog is a cache. */
-export const storeVersion = 1;
-
-export const createTables = `
+const createTables = `
 create table tenants (
   tenant_id text primary key,
   node_url text not null,
@@ -72,3 +69,6 @@ create table compaction_runs (
 ) strict;
 create index compaction_runs_by_source on compaction_runs (tenant_id, source_id, state);
 `;
+
+/** One statement list a version, see `openCheckedDatabase`. The second brings the ledger only. */
+export const migrations: readonly string[] = [createTables, 'select 2'];

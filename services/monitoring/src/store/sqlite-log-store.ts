@@ -1,22 +1,31 @@
+import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogEntry } from '@hybridstore/contracts';
-import { openPrivateDatabase, wrongVariable } from '@hybridstore/runtime';
+import {
+  type Clock,
+  isHybridStoreError,
+  isWalWhole,
+  type Logger,
+  openCheckedDatabase,
+  quarantineDatabase,
+  scheduleCheckpoints,
+  wrongVariable,
+} from '@hybridstore/runtime';
 import type { LogCursor, LogFilter, LogStore } from '../domain/ports.ts';
 
 const fileName = 'logs.sqlite';
-const schemaVersion = 1;
-const schema = `
-drop table if exists entries;
-drop table if exists cursors;
-create table entries (
+/** One statement list a version, see `openCheckedDatabase`. The second brings the ledger only. */
+const migrations: readonly string[] = [
+  `create table entries (
   id integer primary key, time_ms integer not null, time text not null, level text not null, service text not null,
   instance text not null, tenant_id text, event text not null, fields text not null, bytes integer not null
 ) strict;
 create index entries_by_service on entries (service, time_ms);
 create index entries_by_tenant on entries (tenant_id, time_ms) where tenant_id is not null;
 create index entries_by_time on entries (time_ms);
-create table cursors (instance_key text primary key, boot text not null, next integer not null) strict;
-`;
+create table cursors (instance_key text primary key, boot text not null, next integer not null) strict;`,
+  'select 2',
+];
 const entriesPerDelete = 5_000;
 /** A row's share of its page, three indexes and numbers, beside its texts. */
 const rowOverheadBytes = 160;
@@ -24,9 +33,18 @@ const rowOverheadBytes = 160;
 /** Assertions below name the columns of the very statement; JSON holds only what `#insertEntry` wrote. */
 type Row = { time: string; level: string; service: string; instance: string; event: string; fields: string };
 
+export type OpenedLogStore = {
+  readonly store: SqliteLogStore;
+  /** A damaged or foreign database, and the name beside the new one that it has now; undefined when there was none. */
+  readonly setAside: { readonly file: string; readonly reason: string } | undefined;
+  /** Whether the last minute before a kill may be missing: its write-ahead log was broken. */
+  readonly isTailLost: boolean;
+};
+
 /**
  * Logs are for people who look for a fault, not acknowledged data: commits are not synced one by one (synchronous =
- * normal), and a database of another version is begun anew. Freed pages are used again, so the file stays near its bound.
+ * normal), and a damaged database is set aside and begun anew. Freed pages are used again, so the file stays near its
+ * bound.
  */
 export class SqliteLogStore implements LogStore {
   readonly #database: DatabaseSync;
@@ -35,6 +53,7 @@ export class SqliteLogStore implements LogStore {
   readonly #setCursor: StatementSync;
   readonly #getCursor: StatementSync;
   #bytes: number;
+  #stopCheckpoints: () => void = () => {};
 
   private constructor(database: DatabaseSync, bytesMax: number) {
     this.#database = database;
@@ -52,13 +71,11 @@ export class SqliteLogStore implements LogStore {
   }
 
   /** Throws `invalid_request` naming DATA_PATH when the folder cannot be used. */
-  static open(folder: string, bytesMax: number): SqliteLogStore {
+  static open(folder: string, bytesMax: number): OpenedLogStore {
     try {
-      const database = openPrivateDatabase(folder, fileName, { timeout: 5_000 });
-      database.exec('pragma journal_mode = wal; pragma synchronous = normal;');
-      const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
-      if (version !== schemaVersion) database.exec(`begin; ${schema} pragma user_version = ${schemaVersion}; commit;`);
-      return new SqliteLogStore(database, bytesMax);
+      const isTailLost = !isWalWhole(join(folder, `${fileName}-wal`));
+      const { database, setAside } = openOrSetAside(folder);
+      return { store: new SqliteLogStore(database, bytesMax), setAside, isTailLost };
     } catch (cause) {
       throw wrongVariable(
         'DATA_PATH',
@@ -66,6 +83,11 @@ export class SqliteLogStore implements LogStore {
         `${folder} (${cause instanceof Error ? cause.message : String(cause)})`,
       );
     }
+  }
+
+  /** Runs until the store is closed. */
+  scheduleCheckpoints(clock: Clock, logger: Logger): void {
+    this.#stopCheckpoints = scheduleCheckpoints(this.#database, clock, logger);
   }
 
   cursor(instanceKey: string): LogCursor | undefined {
@@ -109,6 +131,7 @@ export class SqliteLogStore implements LogStore {
   }
 
   close(): void {
+    this.#stopCheckpoints();
     this.#database.close();
   }
 
@@ -157,4 +180,26 @@ export class SqliteLogStore implements LogStore {
       throw error;
     }
   }
+}
+
+function openOrSetAside(folder: string): Pick<OpenedLogStore, 'setAside'> & { readonly database: DatabaseSync } {
+  try {
+    return { database: openDatabase(folder), setAside: undefined };
+  } catch (error) {
+    if (!isHybridStoreError(error)) throw error;
+    const file = quarantineDatabase(folder, fileName);
+    return { database: openDatabase(folder), setAside: { file, reason: error.message } };
+  }
+}
+
+function openDatabase(folder: string): DatabaseSync {
+  return openCheckedDatabase({
+    folder,
+    name: fileName,
+    migrations,
+    ledgerSince: 2,
+    journal: 'torn-wal',
+    synchronous: 'normal',
+    busyTimeoutMs: 5_000,
+  });
 }
