@@ -4,7 +4,14 @@ export const systemNamespace = 'hybridstore-system';
 
 const service = { enabled: true, replicas: 1, resources: {}, stateSize: '1Gi', env: {} } as const;
 
-/** One of each service, and no policies: there is no network to enforce them in. A registered user becomes a writer of the example tenant, which is for this place only. */
+/** A registered user becomes a writer of the sources in examples/data-sources.yaml, of no other; for this place only. */
+const exampleRegistration = {
+  REGISTRATION_TENANT: 'default/acme',
+  REGISTRATION_ROLE: 'writer',
+  REGISTRATION_SOURCES: 'earthquakes,flights,movies,sales_data',
+} as const;
+
+/** One of each service, and no policies: there is no network to enforce them in. */
 export function embeddedSettings(): PlatformSettings {
   return {
     namespace: systemNamespace,
@@ -13,7 +20,7 @@ export function embeddedSettings(): PlatformSettings {
     storage: {},
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
     services: {
-      'auth-gateway': { ...service, env: { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'writer' } },
+      'auth-gateway': { ...service, env: exampleRegistration },
       'operation-node': service,
       'cbo-engine': service,
       'metadata-catalog': service,

@@ -469,7 +469,11 @@ const ownRooms: readonly Room[] = [
   {
     name: 'auth-gateway/passwords',
     files: inside(`${gateway}/passwords`),
-    mayImport: [our('runtime'), npm('@node-rs/argon2', 'bcrypt'), inside(`${gateway}/domain`)],
+    mayImport: [
+      our('runtime'),
+      npm('@node-rs/argon2', '@zxcvbn-ts/language-common', 'bcrypt'),
+      inside(`${gateway}/(domain|passwords)`),
+    ],
     mustNotReach: pureReach,
   },
   {

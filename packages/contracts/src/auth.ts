@@ -62,6 +62,12 @@ export const TokenResponse = Type.Object(
   { $id: 'TokenResponse', additionalProperties: false },
 );
 export type TokenResponse = Static<typeof TokenResponse>;
+/** Ends every session of the caller; the answer's token starts the one that goes on. */
+export const PasswordChange = Type.Object(
+  { old_password: Password, new_password: Password },
+  { $id: 'PasswordChange', additionalProperties: false },
+);
+export type PasswordChange = Static<typeof PasswordChange>;
 /** The token to look at; without a body, the one of the Authorization header. */
 export const ValidateRequest = Type.Object(
   { token: Type.Optional(Type.String({ maxLength: 8_192 })) },
@@ -79,23 +85,30 @@ export const ValidateResponse = Type.Object(
   { $id: 'ValidateResponse', additionalProperties: false },
 );
 export type ValidateResponse = Static<typeof ValidateResponse>;
-export const PermissionsResponse = Type.Object(
-  {
-    user_id: Type.String(),
-    tenant_id: Type.Union([TenantId, Type.Null()]),
-    roles: Type.Array(Type.Enum([...roles])),
-    permissions: Type.Array(Permission),
-  },
-  { $id: 'PermissionsResponse', additionalProperties: false },
-);
-export type PermissionsResponse = Static<typeof PermissionsResponse>;
-
 /** Only a platform administrator (or an administrator of the same tenant) may grant. */
 export const GrantRequest = Type.Object(
   { tenant_id: TenantId, role: Type.Enum([...roles]), sources: Type.Optional(Permission.properties.sources) },
   { $id: 'GrantRequest', additionalProperties: false },
 );
 export type GrantRequest = Static<typeof GrantRequest>;
+/** `grants` are what `permissions` come of, each as it is revoked. */
+export const PermissionsResponse = Type.Object(
+  {
+    user_id: Type.String(),
+    tenant_id: Type.Union([TenantId, Type.Null()]),
+    roles: Type.Array(Type.Enum([...roles])),
+    permissions: Type.Array(Permission),
+    grants: Type.Array(
+      Type.Object(
+        { tenant_id: TenantId, role: Type.Enum([...roles]), sources: Permission.properties.sources },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { $id: 'PermissionsResponse', additionalProperties: false },
+);
+export type PermissionsResponse = Static<typeof PermissionsResponse>;
+
 export const ApiKeyRequest = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 128 }),

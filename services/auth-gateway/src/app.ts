@@ -10,10 +10,13 @@ import { isKeyText } from './domain/api-key.ts';
 import { ApiKeys } from './domain/api-keys.ts';
 import type { TokenSigner } from './domain/log-in.ts';
 import { LoginGuard } from './domain/login-guard.ts';
+import type { IsCommonPassword } from './domain/password-rules.ts';
 import type { PasswordHasher, RandomSource, UserStore } from './domain/ports.ts';
+import { RegistrationLimit } from './domain/registration-limit.ts';
 import { RevocationList } from './domain/revocation-list.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import type { Forwarder, Gateway } from './ports.ts';
+import { addChangePassword } from './routes/change-password.ts';
 import { addCreateKey } from './routes/create-key.ts';
 import { addDeleteKey } from './routes/delete-key.ts';
 import { addForwarding } from './routes/forward.ts';
@@ -26,6 +29,7 @@ import { addPermissions } from './routes/permissions.ts';
 import { addRegister } from './routes/register.ts';
 import { addRevocations } from './routes/revocations.ts';
 import { addRevoke } from './routes/revoke.ts';
+import { addRevokeGrant } from './routes/revoke-grant.ts';
 import { addValidate } from './routes/validate.ts';
 import { Credentials } from './tokens/credentials.ts';
 
@@ -43,6 +47,7 @@ export type GatewayParts = {
   readonly config: GatewayConfig;
   readonly store: UserStore;
   readonly hasher: PasswordHasher;
+  readonly isCommonPassword: IsCommonPassword;
   readonly random: RandomSource;
 };
 
@@ -50,12 +55,21 @@ export type GatewayApp = { readonly server: Server; readonly accounts: Accounts;
 
 /** The gateway, composed; nothing listens yet. */
 export function createApp(parts: GatewayParts): GatewayApp {
-  const { process, config, store, hasher, random } = parts;
+  const { process, config, store, hasher, isCommonPassword, random } = parts;
   const { clock, verifier, signingKey } = process;
   const metrics = createGatewayMetrics(process.metrics);
   const keys = new ApiKeys(store, clock, random);
-  const guard = new LoginGuard(clock);
-  const accounts = new Accounts({ store, hasher, guard, clock, random, registration: config.registration });
+  const accounts = new Accounts({
+    store,
+    hasher,
+    guard: new LoginGuard(clock, random),
+    registrations: new RegistrationLimit(clock, random),
+    isCommonPassword,
+    clock,
+    random,
+    isOpenToAll: config.selfRegistration,
+    registration: config.registration,
+  });
   const credentials = new Credentials({
     verifier,
     signingKey,
@@ -93,10 +107,12 @@ function addRoutes(server: Server, gateway: Gateway): void {
   addRegister(server, gateway);
   addLogin(server, gateway);
   addLogout(server, gateway);
+  addChangePassword(server, gateway);
   addValidate(server, gateway);
   addPermissions(server, gateway);
   addGrant(server, gateway);
   addRevoke(server, gateway);
+  addRevokeGrant(server, gateway);
   addCreateKey(server, gateway);
   addListKeys(server, gateway);
   addDeleteKey(server, gateway);

@@ -8,9 +8,10 @@ import {
   tenantUrl,
   wrongVariable,
 } from '@hybridstore/runtime';
-import { passwordCharactersMin, type RegistrationGrant } from './domain/accounts.ts';
+import type { RegistrationGrant } from './domain/accounts.ts';
 import { parseTrustedProxies } from './domain/client-address.ts';
 import { type LegacyUser, parseLegacyUsers } from './domain/legacy-users.ts';
+import { passwordCharactersMin } from './domain/password-rules.ts';
 import { tokenHoursMax } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
 
@@ -19,6 +20,8 @@ export type GatewayConfig = {
   readonly tokenLifetimeSeconds: number;
   readonly allowedOrigins: readonly string[];
   readonly bcryptRoundsMax: number;
+  /** Whether anybody may make a user for himself. */
+  readonly selfRegistration: boolean;
   readonly registration: RegistrationGrant | undefined;
   readonly administrator: { readonly username: string; readonly password: string } | undefined;
   readonly legacyUsers: readonly LegacyUser[];
@@ -45,6 +48,7 @@ export function readConfig(environment: Environment): GatewayConfig {
     ),
     allowedOrigins: environment.list('ALLOWED_ORIGINS').map(requireOrigin),
     bcryptRoundsMax,
+    selfRegistration: environment.boolean('SELF_REGISTRATION', true),
     registration: readRegistration(environment),
     administrator: readAdministrator(environment),
     legacyUsers: readLegacyUsers(environment, bcryptRoundsMax),
@@ -67,7 +71,16 @@ function readRegistration(environment: Environment): RegistrationGrant | undefin
   if (tenantId === undefined && role === undefined) return undefined;
   if (tenantId === undefined || !new RegExp(tenantIdPattern).test(tenantId))
     throw wrongVariable('REGISTRATION_TENANT', 'namespace/name of a tenant', tenantId ?? 'nothing');
-  return { tenantId, role: environment.choice<Role>('REGISTRATION_ROLE', roles) };
+  return { tenantId, role: environment.choice<Role>('REGISTRATION_ROLE', roles), sources: readSources(environment) };
+}
+
+/** Named, so that nobody gives away what will be made later without writing a pattern for it. */
+function readSources(environment: Environment): readonly string[] {
+  const sources = environment.list('REGISTRATION_SOURCES');
+  const isSource = (source: string) => /^[a-z0-9_*]{1,64}$/.test(source);
+  if (sources.length === 0 || sources.length > 256 || !sources.every(isSource))
+    throw wrongVariable('REGISTRATION_SOURCES', 'ids of sources, or patterns with *', sources.join(',') || 'nothing');
+  return sources;
 }
 
 function readAdministrator(environment: Environment): GatewayConfig['administrator'] {

@@ -5,6 +5,7 @@ export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
 /** Everything this service counts beside the request durations of every server. */
 export type GatewayMetrics = {
   readonly logins: Counter<'result'>;
+  readonly registrations: Counter<'result'>;
   readonly upstreamFailures: Counter<'upstream' | 'reason'>;
 };
 
@@ -12,7 +13,14 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   return {
     logins: new Counter({
       name: 'hybridstore_gateway_logins_total',
-      help: 'Attempts to log in by result: ok, refused or locked',
+      help: 'Attempts to log in by result: ok, refused (wrong), or locked (to come back later)',
+      labelNames: ['result'],
+      registers: [registry],
+    }),
+    registrations: new Counter({
+      name: 'hybridstore_gateway_registrations_total',
+      // A free and a taken name count as one, here too.
+      help: 'Registrations by result: accepted, refused, or limited (to come back later)',
       labelNames: ['result'],
       registers: [registry],
     }),

@@ -4,6 +4,7 @@ import { closeFolder } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
+import { loadCommonPasswords } from './passwords/common-passwords.ts';
 import { openUsersDatabase } from './store/open-users-database.ts';
 import { SqliteUserStore } from './store/sqlite-user-store.ts';
 import { systemRandom } from './system-random.ts';
@@ -19,6 +20,7 @@ runMain('auth-gateway', async () => {
     config,
     store,
     hasher: new ArgonPasswordHasher(config),
+    isCommonPassword: loadCommonPasswords(),
     random: systemRandom,
   });
   const { administrator, legacyUsers } = config;

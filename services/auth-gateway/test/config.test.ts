@@ -16,6 +16,7 @@ describe('the configuration of the gateway', () => {
       tokenLifetimeSeconds: 86_400,
       allowedOrigins: [],
       bcryptRoundsMax: 12,
+      selfRegistration: true,
       registration: undefined,
       administrator: undefined,
       legacyUsers: [],
@@ -47,12 +48,19 @@ describe('the configuration of the gateway', () => {
       ADMIN_PASSWORD_FILE: path,
       REGISTRATION_TENANT: 'default/acme',
       REGISTRATION_ROLE: 'admin',
+      REGISTRATION_SOURCES: 'flights, sales_*',
+      SELF_REGISTRATION: 'false',
       ALLOWED_ORIGINS: 'https://a.example.com, http://localhost:3000',
       JWT_EXPIRATION_HOURS: '0.5',
       TRUSTED_PROXIES: '10.0.0.0/8, fd00::1',
     });
     assert.deepEqual(config.administrator, { username: 'root', password: 'a long password' });
-    assert.deepEqual(config.registration, { tenantId: 'default/acme', role: 'admin' });
+    assert.deepEqual(config.registration, {
+      tenantId: 'default/acme',
+      role: 'admin',
+      sources: ['flights', 'sales_*'],
+    });
+    assert.equal(config.selfRegistration, false);
     assert.deepEqual(config.allowedOrigins, ['https://a.example.com', 'http://localhost:3000']);
     assert.equal(config.tokenLifetimeSeconds, 1_800);
     assert.deepEqual(config.trustedProxies.rules.length, 2);
@@ -70,6 +78,12 @@ describe('the configuration of the gateway', () => {
     ['REGISTRATION_ROLE', { REGISTRATION_TENANT: 'default/acme' }],
     ['REGISTRATION_ROLE', { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'root' }],
     ['TRUSTED_PROXIES', { TRUSTED_PROXIES: '10.0.0.0/8, ingress' }],
+    ['REGISTRATION_SOURCES', { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'writer' }],
+    [
+      'REGISTRATION_SOURCES',
+      { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'writer', REGISTRATION_SOURCES: 'a b' },
+    ],
+    ['SELF_REGISTRATION', { SELF_REGISTRATION: 'perhaps' }],
     ['ADMIN_USERNAME', { ADMIN_USERNAME: 'the boss' }],
     ['ADMIN_PASSWORD_FILE', { ADMIN_USERNAME: 'root' }],
     ['ADMIN_PASSWORD_FILE', { ADMIN_USERNAME: 'root', ADMIN_PASSWORD_FILE: '/nowhere' }],

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Permission, Role, TokenResponse, User } from '@hybridstore/contracts';
 import { JwksTokenVerifier } from '@hybridstore/http';
 import { type Clock, createMetrics, deriveSigningKey, LogRing, silentLogger } from '@hybridstore/runtime';
@@ -24,6 +26,7 @@ export class PlainHasher implements PasswordHasher {
   isOutdated(): boolean {
     return false;
   }
+  awaitOldHashes(): void {}
 }
 
 export type Answer = {
@@ -41,11 +44,20 @@ export class GatewayHarness {
   readonly ring = new LogRing();
   readonly #folder = createTemporaryFolder('gateway');
 
-  constructor(options: { readonly config?: Partial<GatewayConfig>; readonly clock?: Clock } = {}) {
+  readonly #database: DatabaseSync;
+
+  constructor(
+    options: {
+      readonly config?: Partial<GatewayConfig>;
+      readonly clock?: Clock;
+      readonly hasher?: PasswordHasher;
+    } = {},
+  ) {
     this.clock = new FakeClock();
     const clock = options.clock ?? this.clock;
     this.issuer = new TestIssuer(this.#folder.path, clock);
-    this.store = new SqliteUserStore(openUsersDatabase(this.#folder.path), clock);
+    this.#database = openUsersDatabase(this.#folder.path);
+    this.store = new SqliteUserStore(this.#database, clock);
     this.app = createApp({
       process: {
         version: '0.1.0',
@@ -59,7 +71,8 @@ export class GatewayHarness {
       },
       config: { ...defaults, ...options.config },
       store: this.store,
-      hasher: new PlainHasher(),
+      hasher: options.hasher ?? new PlainHasher(),
+      isCommonPassword: (text) => text === 'iloveyou',
       random: systemRandom,
     });
   }
@@ -68,10 +81,20 @@ export class GatewayHarness {
     return this.app.server.app;
   }
 
+  /** How many transactions have changed the file of users: the change counter at byte 24 of its header. */
+  changes(): number {
+    return readFileSync(`${this.#folder.path}/users.sqlite`).readUInt32BE(24);
+  }
+
+  async metrics(): Promise<{ readonly text: string }> {
+    return { text: (await this.fastify.inject({ url: '/metrics' })).body };
+  }
+
   async call(method: 'GET' | 'POST' | 'DELETE', url: string, options: CallOptions = {}): Promise<Answer> {
     const request: InjectOptions = {
       method,
       url,
+      ...(options.remoteAddress === undefined ? {} : { remoteAddress: options.remoteAddress }),
       headers: {
         ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
         ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -133,6 +156,8 @@ export type CallOptions = {
   readonly token?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where the call comes from; this machine when absent. */
+  readonly remoteAddress?: string;
 };
 
 export const readAll: readonly Permission[] = [{ sources: ['*'], actions: ['read'] }];
@@ -142,6 +167,7 @@ const defaults: GatewayConfig = {
   tokenLifetimeSeconds: 86_400,
   allowedOrigins: [],
   bcryptRoundsMax: 12,
+  selfRegistration: true,
   registration: undefined,
   administrator: undefined,
   legacyUsers: [],

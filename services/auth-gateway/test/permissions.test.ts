@@ -18,6 +18,7 @@ describe('permissions', () => {
           tenant_id: tenant,
           roles: ['writer'],
           permissions: [{ sources: ['sales'], actions: ['read', 'write'] }],
+          grants: [{ tenant_id: tenant, role: 'writer', sources: ['sales'] }],
         },
       ],
     );
@@ -107,6 +108,46 @@ describe('permissions', () => {
     const body = { tenant_id: tenant, role: 'reader', sources };
     const answer = await gateway.call('POST', `/auth/permissions/${userId}`, { token: root, body });
     assert.deepEqual([answer.status, answer.body.error?.code], [400, 'invalid_request']);
+  });
+});
+
+describe('revoking one grant', () => {
+  it('leaves the others, ends tokens handed out before, and narrows keys', async () => {
+    await using gateway = new GatewayHarness();
+    const root = await gateway.administrator(tenant);
+    const { userId, token } = await gateway.member('ada', tenant, 'writer', ['sales']);
+    await gateway.store.addGrant(userId, { tenantId: tenant, role: 'reader', sources: ['movies'] });
+    const key = await gateway.createKey((await gateway.login('ada')).access_token);
+    const path = `/auth/permissions/${userId}`;
+    const { grants } = (await gateway.call('GET', path, { token: root })).body as {
+      readonly grants: readonly unknown[];
+    };
+    const answer = await gateway.call('POST', `${path}/revoke`, { token: root, body: grants[0] });
+    assert.deepEqual(
+      [answer.status, answer.body['permissions'], answer.body['grants']],
+      [200, [{ sources: ['movies'], actions: ['read'] }], [{ tenant_id: tenant, role: 'reader', sources: ['movies'] }]],
+    );
+    const validate = async (text: string) =>
+      (await gateway.call('POST', '/auth/validate', { body: { token: text } })).body;
+    assert.equal((await validate(token))['valid'], false);
+    assert.deepEqual((await validate(key))['permissions'], [{ sources: ['movies'], actions: ['read'] }]);
+    const again = await gateway.call('POST', `${path}/revoke`, { token: root, body: grants[0] });
+    assert.deepEqual([again.status, again.body.error?.code], [404, 'not_found']);
+  });
+
+  it("is within a tenant administrator's own powers, and for nobody else", async () => {
+    await using gateway = new GatewayHarness();
+    const { userId, token } = await gateway.member('ada', tenant, 'writer', ['sales']);
+    const some = await gateway.member('some', tenant, 'admin', ['sales']);
+    const foreign = await gateway.member('foreign', 'default/globex', 'admin');
+    const narrow = await gateway.member('narrow', tenant, 'admin', ['movies']);
+    const body = { tenant_id: tenant, role: 'writer', sources: ['sales'] };
+    const statuses = [];
+    for (const caller of [token, foreign.token, narrow.token, some.token])
+      statuses.push((await gateway.call('POST', `/auth/permissions/${userId}/revoke`, { token: caller, body })).status);
+    assert.deepEqual(statuses, [403, 403, 403, 200]);
+    const nobody = await gateway.call('POST', '/auth/permissions/nobody/revoke', { token: some.token, body });
+    assert.equal(nobody.status, 404);
   });
 });
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
-import { GatewayHarness, password } from './gateway-harness.ts';
+import { type Answer, GatewayHarness, PlainHasher, password } from './gateway-harness.ts';
 
 describe('registration', () => {
   it('creates a user without any permission', async () => {
@@ -19,36 +20,119 @@ describe('registration', () => {
 
   it('gives the configured role in the configured tenant, where there is one', async () => {
     await using gateway = new GatewayHarness({
-      config: { registration: { tenantId: 'default/acme', role: 'writer' } },
+      config: { registration: { tenantId: 'default/acme', role: 'writer', sources: ['flights', 'movies'] } },
     });
     const answer = await gateway.call('POST', '/auth/register', { body: { username: 'ada', password } });
     assert.deepEqual([answer.body['tenant_id'], answer.body['roles']], ['default/acme', ['writer']]);
     const claims = await gateway.call('POST', '/auth/validate', {
       token: (await gateway.login('ada')).access_token,
     });
-    assert.deepEqual(claims.body['permissions'], [{ sources: ['*'], actions: ['read', 'write'] }]);
+    assert.deepEqual(claims.body['permissions'], [{ sources: ['flights', 'movies'], actions: ['read', 'write'] }]);
     assert.equal(claims.body['tenant_id'], 'default/acme');
   });
 
-  it('refuses a taken name, whatever its case', async () => {
+  it('answers the same for a taken name, whatever its case, and changes nothing of its user', async () => {
     await using gateway = new GatewayHarness();
-    await gateway.register('Ada');
-    const answer = await gateway.call('POST', '/auth/register', { body: { username: 'aDA', password } });
-    assert.deepEqual([answer.status, answer.body.error?.code], [409, 'conflict']);
+    const first = await gateway.call('POST', '/auth/register', { body: { username: 'Ada', password } });
+    const body = { username: 'aDA', password: 'another password' };
+    const second = await gateway.call('POST', '/auth/register', { body });
+    assert.equal(second.status, first.status);
+    assert.deepEqual(Object.keys(second.body), Object.keys(first.body));
+    assert.deepEqual({ ...second.body, user_id: first.body['user_id'], username: 'Ada' }, first.body);
+    assert.notEqual(second.body['user_id'], first.body['user_id']);
+    const headers = ({ 'x-request-id': _id, date: _date, ...rest }: Answer['headers']) => JSON.stringify(rest);
+    assert.equal(headers(second.headers), headers(first.headers));
+    assert.equal((await gateway.call('POST', '/auth/login', { body })).status, 401);
+    assert.equal((await gateway.login('ada')).user_id, first.body['user_id']);
+    const id = String(second.body['user_id']);
+    assert.equal(await gateway.store.userById(id), undefined);
   });
 
-  it('lets one of two who take a name at the same moment have it', async () => {
+  it('does the same work for a taken name: one slow hash, one change on disk', async () => {
+    const hashed: string[] = [];
+    class CountingHasher extends PlainHasher {
+      override async hash(text: string): Promise<string> {
+        hashed.push(text);
+        return super.hash(text);
+      }
+    }
+    await using gateway = new GatewayHarness({ hasher: new CountingHasher() });
+    const changes = async (): Promise<number> => {
+      const before = gateway.changes();
+      await gateway.register('ada');
+      return gateway.changes() - before;
+    };
+    const [free, taken] = [await changes(), await changes()];
+    assert.equal(hashed.length, 2);
+    assert.deepEqual([free, taken], [1, 1]);
+  });
+
+  it('gives a name to one of those who ask for it at the same moment', async () => {
     await using gateway = new GatewayHarness();
-    const answers = await Promise.all(
-      [1, 2, 3].map(() => gateway.call('POST', '/auth/register', { body: { username: 'ada', password } })),
+    const bodies = [1, 2, 3].map((number) => ({ username: 'ada', password: `secure_password_${number}` }));
+    const answers = await Promise.all(bodies.map((body) => gateway.call('POST', '/auth/register', { body })));
+    assert.deepEqual(
+      answers.map((answer) => answer.status),
+      [201, 201, 201],
     );
-    assert.deepEqual(answers.map((answer) => answer.status).sort(), [201, 409, 409]);
+    const logins = [];
+    for (const body of bodies) logins.push((await gateway.call('POST', '/auth/login', { body })).status);
+    assert.deepEqual(logins.sort(), [200, 401, 401]);
+  });
+
+  it('shows the platform administrator alone that a name is taken', async () => {
+    await using gateway = new GatewayHarness();
+    const token = await gateway.administrator('default/acme');
+    const member = await gateway.member('boss', 'default/acme', 'admin');
+    await gateway.register('ada');
+    const body = { username: 'ada', password };
+    const statuses = [];
+    for (const caller of [token, member.token, 'nonsense'])
+      statuses.push((await gateway.call('POST', '/auth/register', { body, token: caller })).status);
+    assert.deepEqual(statuses, [409, 201, 201]);
+  });
+
+  it('is for the platform administrator alone where it is switched off', async () => {
+    await using gateway = new GatewayHarness({ config: { selfRegistration: false } });
+    const token = await gateway.administrator('default/acme');
+    const body = { username: 'ada', password };
+    for (const _ of ['free', 'free still']) {
+      const refused = await gateway.call('POST', '/auth/register', { body });
+      assert.deepEqual(
+        [refused.status, refused.body.error?.code, refused.body.error?.message],
+        [403, 'forbidden', 'users are made by the platform administrator here'],
+      );
+    }
+    const made = await gateway.call('POST', '/auth/register', { body, token });
+    assert.deepEqual([made.status, made.body['roles']], [201, []]);
+    assert.equal((await gateway.call('POST', '/auth/register', { body, token })).status, 409);
+    assert.equal((await gateway.call('POST', '/auth/login', { body })).status, 200);
+  });
+
+  it('is bounded for each address, whatever the names, and says when to come back', async () => {
+    await using gateway = new GatewayHarness();
+    const from = (address: string) => ({ remoteAddress: address, body: { username: 'ada', password } });
+    const statuses = [];
+    for (let count = 0; count < 51; count += 1)
+      statuses.push((await gateway.call('POST', '/auth/register', from('192.0.2.1'))).status);
+    assert.deepEqual(statuses, [...Array(50).fill(201), 429]);
+    assert.equal((await gateway.call('POST', '/auth/register', from('192.0.2.2'))).status, 201);
+    const { text } = await gateway.metrics();
+    const counts = [...text.matchAll(/^hybridstore_gateway_registrations_total\{result="(\w+)"[^}]*\} (\d+)$/gm)];
+    assert.deepEqual(
+      counts.map(([, result, count]) => [result, count]),
+      [
+        ['accepted', '51'],
+        ['limited', '1'],
+      ],
+    );
   });
 
   const refusals: readonly [string, unknown, RegExp][] = [
     ['an unknown field', { username: 'ada', password, role: 'admin' }, /role: is not a known field/],
     ['a wrong type', { username: 7, password }, /username: expected string/],
     ['a missing password', { username: 'ada' }, /password: is required/],
+    ['a common password', { username: 'ada', password: 'ILoveYou' }, /password: expected a password that is not among/],
     ['a short password', { username: 'ada', password: 'short' }, /password: expected at least 8 characters/],
     ['a password of 2,000 characters', { username: 'ada', password: 'x'.repeat(2_000) }, /password/],
     ['a name with a path', { username: '../ada', password }, /username/],
@@ -125,29 +209,88 @@ describe('logging in', () => {
     }
   });
 
-  it('locks a name after five wrong passwords, also for the right one, and says when to come back', async () => {
+  it('takes the right password from where its owner came from before, after any number of wrong ones', async () => {
     await using gateway = new GatewayHarness();
     await gateway.register('ada');
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      const wrong = await gateway.call('POST', '/auth/login', { body: { username: 'ADA', password: 'wrong' } });
-      assert.equal(wrong.status, 401);
+    const wrong = { username: 'ADA', password: 'wrong' };
+    const statuses = new Set<number>();
+    for (let attempt = 0; attempt < 60; attempt += 1) {
+      const remoteAddress = `198.51.100.${attempt % 20}`;
+      statuses.add((await gateway.call('POST', '/auth/login', { body: wrong, remoteAddress })).status);
     }
-    const locked = await gateway.call('POST', '/auth/login', { body: { username: 'ada', password } });
-    assert.deepEqual(
-      [locked.status, locked.body.error?.code, locked.headers['retry-after']],
-      [429, 'overloaded', '30'],
-    );
-    await gateway.clock.advance(30_000);
+    assert.deepEqual([...statuses], [401, 429]);
+    for (let attempt = 0; attempt < 4; attempt += 1) await gateway.call('POST', '/auth/login', { body: wrong });
     assert.equal((await gateway.call('POST', '/auth/login', { body: { username: 'ada', password } })).status, 200);
   });
 
-  it('locks names that nobody has just the same', async () => {
+  it('holds the right password for a moment after five wrong ones from the same place', async () => {
     await using gateway = new GatewayHarness();
-    const body = { username: 'nobody', password: 'wrong' };
-    const statuses: number[] = [];
-    for (let attempt = 0; attempt < 6; attempt += 1)
-      statuses.push((await gateway.call('POST', '/auth/login', { body })).status);
-    assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
+    await gateway.register('ada');
+    for (let attempt = 0; attempt < 5; attempt += 1)
+      await gateway.call('POST', '/auth/login', { body: { username: 'ada', password: 'wrong' } });
+    const held = gateway.call('POST', '/auth/login', { body: { username: 'ada', password } });
+    // Real input and output is under way here beside the fake clock.
+    while (gateway.clock.pending === 0) await setImmediate();
+    await gateway.clock.advance(500);
+    assert.equal((await held).status, 200);
+  });
+
+  it('knows an address from the log-in on', async () => {
+    await using gateway = new GatewayHarness();
+    await gateway.register('ada');
+    const right = { body: { username: 'ada', password }, remoteAddress: '192.0.2.7' };
+    assert.equal((await gateway.call('POST', '/auth/login', right)).status, 200);
+    for (let attempt = 0; attempt < 8; attempt += 1)
+      await gateway.call('POST', '/auth/login', {
+        body: { username: 'ada', password: 'wrong' },
+        remoteAddress: '198.51.100.1',
+      });
+    assert.equal((await gateway.call('POST', '/auth/login', right)).status, 200);
+    const elsewhere = await gateway.call('POST', '/auth/login', { ...right, remoteAddress: '192.0.2.8' });
+    assert.deepEqual(
+      [elsewhere.status, elsewhere.body.error?.code, elsewhere.headers['retry-after']],
+      [429, 'overloaded', '1'],
+    );
+  });
+
+  it('slows guesses at names that nobody has just the same', async () => {
+    await using gateway = new GatewayHarness();
+    await gateway.register('ada');
+    const guesses = async (username: string): Promise<readonly [number, string | undefined][]> => {
+      const answers: [number, string | undefined][] = [];
+      for (let attempt = 0; attempt < 7; attempt += 1) {
+        const body = { username, password: 'wrong' };
+        const answer = await gateway.call('POST', '/auth/login', { body, remoteAddress: `${username}.example` });
+        answers.push([answer.status, answer.body.error?.message]);
+      }
+      return answers;
+    };
+    const [taken, free] = [await guesses('ada'), await guesses('nobody')];
+    assert.deepEqual(taken, free);
+    assert.deepEqual(
+      free.map(([status]) => status),
+      [401, 401, 401, 401, 401, 429, 429],
+    );
+  });
+
+  it('takes a password however its letters are composed', async () => {
+    await using gateway = new GatewayHarness();
+    const composed = 'Zürich im Mai';
+    await gateway.call('POST', '/auth/register', { body: { username: 'ada', password: composed } });
+    for (const spelling of [composed, composed.normalize('NFD')]) {
+      const body = { username: 'ada', password: spelling };
+      assert.equal((await gateway.call('POST', '/auth/login', { body })).status, 200);
+    }
+    const body = { username: 'ada', password: 'Zurich im Mai' };
+    assert.equal((await gateway.call('POST', '/auth/login', { body })).status, 401);
+  });
+
+  it('takes a password that was hashed before letters were composed', async () => {
+    await using gateway = new GatewayHarness();
+    const decomposed = 'Zürich im Mai'.normalize('NFD');
+    await gateway.app.accounts.importLegacy([{ username: 'ada', passwordHash: `plain:${decomposed}` }]);
+    const body = { username: 'ada', password: decomposed };
+    assert.equal((await gateway.call('POST', '/auth/login', { body })).status, 200);
   });
 
   it('refuses a tenant that is not the own', async () => {
@@ -175,7 +318,89 @@ describe('logging in', () => {
   });
 });
 
+describe('changing the own password', () => {
+  const change = (gateway: GatewayHarness, token: string, oldPassword: string, newPassword: string) =>
+    gateway.call('POST', '/auth/password', { token, body: { old_password: oldPassword, new_password: newPassword } });
+  const another = 'another long password';
+
+  it('ends every other session, keeps API keys, and answers a token to go on with', async () => {
+    await using gateway = new GatewayHarness();
+    const member = await gateway.member('ada', 'default/acme', 'writer');
+    const other = (await gateway.login('ada')).access_token;
+    const key = await gateway.createKey(member.token);
+    const answer = await change(gateway, member.token, password, another);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.deepEqual([answer.body['user_id'], answer.body['tenant_id']], [member.userId, 'default/acme']);
+    const valid = async (token: unknown) =>
+      (await gateway.call('POST', '/auth/validate', { body: { token } })).body['valid'];
+    assert.deepEqual(
+      [await valid(member.token), await valid(other), await valid(key), await valid(answer.body['access_token'])],
+      [false, false, true, true],
+    );
+    const statuses = [];
+    for (const text of [password, another])
+      statuses.push((await gateway.call('POST', '/auth/login', { body: { username: 'ada', password: text } })).status);
+    assert.deepEqual(statuses, [401, 200]);
+  });
+
+  it('needs the old password, and slows guesses at it', async () => {
+    await using gateway = new GatewayHarness();
+    const { token } = await gateway.member('ada', 'default/acme', 'writer');
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const answer = await change(gateway, token, 'wrong', another);
+      assert.deepEqual(
+        [answer.status, answer.body.error?.code, answer.body.error?.message],
+        [403, 'forbidden', 'old_password: is wrong'],
+      );
+    }
+    const held = change(gateway, token, password, another);
+    while (gateway.clock.pending === 0) await setImmediate();
+    await gateway.clock.advance(500);
+    assert.equal((await held).status, 200);
+  });
+
+  it('asks as much of the new password as of one at registration', async () => {
+    await using gateway = new GatewayHarness();
+    const { token } = await gateway.member('ada.lovelace', 'default/acme', 'writer');
+    for (const text of ['short', 'iloveyou1', 'Ada.Lovelace7', 'abababababab']) {
+      const answer = await change(gateway, token, password, text);
+      assert.equal(answer.status, 400, text);
+      assert.match(answer.body.error?.message ?? '', /^new_password: expected/);
+    }
+    assert.equal((await gateway.login('ada.lovelace')).tenant_id, 'default/acme');
+  });
+
+  it('forgets the addresses that knew the old one', async () => {
+    await using gateway = new GatewayHarness();
+    const { userId, token } = await gateway.member('ada', 'default/acme', 'writer');
+    await gateway.call('POST', '/auth/login', { body: { username: 'ada', password }, remoteAddress: '192.0.2.66' });
+    assert.equal(await gateway.store.knowsAddress(userId, '192.0.2.66'), true);
+    await change(gateway, token, password, another);
+    assert.equal(await gateway.store.knowsAddress(userId, '192.0.2.66'), false);
+    assert.equal(await gateway.store.knowsAddress(userId, '127.0.0.1'), true);
+  });
+
+  it('is not for keys, nor for the administrator whose password is a setting, nor without a token', async () => {
+    await using gateway = new GatewayHarness();
+    const { token } = await gateway.member('ada', 'default/acme', 'writer');
+    const key = await gateway.createKey(token);
+    assert.equal((await change(gateway, key, password, another)).status, 403);
+    const answer = await change(gateway, await gateway.administrator('default/acme'), password, another);
+    assert.deepEqual([answer.status, answer.body.error?.code], [409, 'conflict']);
+    const body = { old_password: password, new_password: another };
+    assert.equal((await gateway.call('POST', '/auth/password', { body })).status, 401);
+  });
+});
+
 describe('the configured administrator', () => {
+  it('is refused with a password that everybody tries', async () => {
+    await using gateway = new GatewayHarness();
+    await assert.rejects(gateway.app.accounts.ensureAdministrator('root', 'Iloveyou!'), {
+      code: 'invalid_request',
+      message: /^ADMIN_PASSWORD_FILE: expected a password that is not among the most common ones/,
+    });
+  });
+
   it('takes the name over from who registered it before: password, tokens and keys end', async () => {
     await using gateway = new GatewayHarness();
     const squatter = await gateway.member('root', 'default/acme', 'admin');

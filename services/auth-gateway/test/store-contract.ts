@@ -133,6 +133,52 @@ export function storeContract(name: string, open: (clock?: Clock) => Promise<Ope
       assert.equal((await opened.store.userById('id-ada'))?.passwordHash, 'new');
     });
 
+    it('takes one grant, counts the generation up and keeps keys', async () => {
+      await using opened = await open();
+      const writer: Grant = { ...grant, role: 'writer', sources: ['movies'] };
+      await opened.store.insertUser(user('ada', { grants: [grant, writer] }), 10);
+      await opened.store.insertKey(key('k1', 'id-ada'), 10);
+      const left = await opened.store.revokeGrant('id-ada', grant);
+      assert.deepEqual([left.grants, left.generation], [[writer], 1]);
+      assert.notEqual(await opened.store.keyById('k1'), undefined);
+      await assert.rejects(opened.store.revokeGrant('id-ada', grant), { code: 'not_found' });
+      await assert.rejects(opened.store.revokeGrant('nobody', writer), { code: 'not_found' });
+      const other = { ...writer, tenantId: 'default/globex' };
+      await assert.rejects(opened.store.revokeGrant('id-ada', other), { code: 'not_found' });
+      assert.equal((await opened.store.userById('id-ada'))?.generation, 1);
+    });
+
+    it('changes a password with a new generation', async () => {
+      await using opened = await open();
+      await opened.store.insertUser(user('ada', { grants: [grant] }), 10);
+      const changed = await opened.store.changePassword('id-ada', '$2b$04$new');
+      assert.deepEqual([changed.passwordHash, changed.generation, changed.grants], ['$2b$04$new', 1, [grant]]);
+      assert.deepEqual([await opened.store.hasHashOf('$2'), await opened.store.hasHashOf('$3')], [true, false]);
+      await assert.rejects(opened.store.changePassword('nobody', 'x'), { code: 'not_found' });
+    });
+
+    it('knows the latest eight addresses of a user', async () => {
+      const clock = new FakeClock();
+      await using opened = await open(clock);
+      const { store } = opened;
+      await store.insertUser(user('ada', { address: 'first' }), 10);
+      await store.insertUser(user('bob'), 10);
+      for (let index = 1; index <= 7; index += 1) {
+        await clock.advance(1_000);
+        await store.noteAddress('id-ada', `address-${index}`);
+      }
+      const known = () => Promise.all(['first', 'address-1', 'more'].map((name) => store.knowsAddress('id-ada', name)));
+      assert.deepEqual(await known(), [true, true, false]);
+      assert.equal(await store.knowsAddress('id-bob', 'first'), false);
+      // Used again after more than a day, the first is the latest.
+      await clock.advance(90_000_000);
+      await store.noteAddress('id-ada', 'first');
+      await store.noteAddress('id-ada', 'more');
+      assert.deepEqual(await known(), [true, false, true]);
+      await store.changePassword('id-ada', 'x', 'more');
+      assert.deepEqual(await known(), [false, false, true]);
+    });
+
     it('keeps keys as they are, oldest first, and a bounded number of them', async () => {
       await using opened = await open();
       await opened.store.insertUser(user('ada'), 10);

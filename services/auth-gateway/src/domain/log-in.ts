@@ -1,6 +1,6 @@
 import type { LoginRequest, Permission, TokenResponse } from '@hybridstore/contracts';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import type { Accounts } from './accounts.ts';
+import type { Accounts, CallOrigin, LoginResult } from './accounts.ts';
 
 /** Signs the token of a log-in. */
 export type TokenSigner = (content: {
@@ -18,21 +18,26 @@ export type LogInParts = {
 };
 
 /** Exchanges a password for a token. */
-export async function logIn(parts: LogInParts, request: LoginRequest, signal: AbortSignal): Promise<TokenResponse> {
+export async function logIn(parts: LogInParts, request: LoginRequest, origin: CallOrigin): Promise<TokenResponse> {
   try {
-    const { user, tenantId, permissions } = await parts.accounts.login(request, signal);
+    const result = await parts.accounts.login(request, origin);
     parts.countLogin('ok');
-    const { userId, generation, isPlatformAdmin } = user;
-    const { token, lifetimeSeconds } = parts.signToken({ userId, generation, isPlatformAdmin, tenantId, permissions });
-    return {
-      access_token: token,
-      token_type: 'bearer',
-      expires_in: lifetimeSeconds,
-      user_id: userId,
-      tenant_id: tenantId ?? null,
-    };
+    return answerToken(parts.signToken, result);
   } catch (error) {
     parts.countLogin(isHybridStoreError(error, 'overloaded') ? 'locked' : 'refused');
     throw error;
   }
+}
+
+/** The answer that starts a session. */
+export function answerToken(signToken: TokenSigner, { user, tenantId, permissions }: LoginResult): TokenResponse {
+  const { userId, generation, isPlatformAdmin } = user;
+  const { token, lifetimeSeconds } = signToken({ userId, generation, isPlatformAdmin, tenantId, permissions });
+  return {
+    access_token: token,
+    token_type: 'bearer',
+    expires_in: lifetimeSeconds,
+    user_id: userId,
+    tenant_id: tenantId ?? null,
+  };
 }

@@ -1,78 +1,107 @@
-import { type Clock, LruCache, retryLater } from '@hybridstore/runtime';
+import { type Clock, retryLater, Semaphore } from '@hybridstore/runtime';
+import { Backoff } from './backoff.ts';
+import type { RandomSource } from './ports.ts';
 import { nameKey } from './user.ts';
 
-const failuresMax = 5;
-const lockMsMin = 30_000;
-const lockMsMax = 900_000;
-const forgetMs = 900_000;
-/** An attacker who wants to push a locked name out of here must first pay for this many slow hashes. */
-const namesMax = 100_000;
-const pendingRetryMs = 1_000;
+/** Of a name, whoever guesses it. */
+const nameBounds = { freeFailures: 5, waitMsMin: 1_000, waitMsMax: 60_000 };
+/** Of an address, whatever names it tries; more, because many people may share one. */
+const addressBounds = { freeFailures: 20, waitMsMin: 1_000, waitMsMax: 60_000 };
+/** Of a name at an address from which its owner has come before. */
+const knownBounds = { freeFailures: 5, waitMsMin: 500, waitMsMax: 3_000 };
+/** An attempt that would wait longer is refused. */
+const heldMsMax = 10_000;
+const heldPerPairMax = 32;
 
-type Attempts = {
-  /** Failures in a row, without the ones that are still being checked. */
-  readonly failures: number;
-  readonly pending: number;
-  readonly lockedUntilMs: number;
-  readonly lastMs: number;
+export type AttemptOrigin = {
+  readonly username: string;
+  readonly address: string;
+  /** Whether this name logged in from this address before. */
+  readonly isKnown: boolean;
 };
-const none: Attempts = { failures: 0, pending: 0, lockedUntilMs: 0, lastMs: 0 };
-
-/** One attempt under way; exactly one of its functions is called. */
-export type Attempt = { succeeded(): void; failed(): void; abandoned(): void };
 
 /**
- * Bounds the guesses at one name's password, whether or not a user has that name: five wrong ones in a row lock the name
- * for 30 s, each further one doubles that up to 15 minutes, and 15 quiet minutes forget everything. An attempt counts
- * from its start, so that a thousand at once get no further than five. Counts are per process and end with it.
+ * Slows guesses at passwords, whether or not a user has the name, and never locks a name.
+ *
+ *   from an address that the name does not know ── refused with a time to come back, as long as the name or the address
+ *                                                  has to wait: after 5 wrong ones of a name, 20 of an address, 1 s to 60 s
+ *   from one that it knows ── held, not refused: after 5 wrong ones each attempt starts up to 3 s after the one before
+ *
+ * So a flood of wrong passwords from anywhere keeps no right one out that comes from where its owner came from before, and
+ * a name gets 1,440 guesses a day from all strangers together. An attempt counts from its start, so that a thousand at
+ * once get no further than five; those of one name from one known address come one after the other. Counts end with the process.
+ *
+ * Left out: two clients of one known address hold each other up, and behind a proxy that is not in TRUSTED_PROXIES all are
+ * of one address.
  */
 export class LoginGuard {
   readonly #clock: Clock;
-  readonly #attempts = new LruCache<string, Attempts>(namesMax);
+  readonly #names: Backoff;
+  readonly #addresses: Backoff;
+  readonly #known: Backoff;
+  /** Of the pairs of name and known address that have attempts under way; as many as there are requests. */
+  readonly #lines = new Map<string, Semaphore>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, random: RandomSource) {
     this.#clock = clock;
+    this.#names = new Backoff(clock, random.bytes(32), nameBounds);
+    this.#addresses = new Backoff(clock, random.bytes(32), addressBounds);
+    this.#known = new Backoff(clock, random.bytes(32), knownBounds);
   }
 
-  /** Throws `overloaded` with the time to wait when the name is locked or enough attempts are under way. */
-  begin(username: string): Attempt {
+  /** Runs one check of a password and gives what it says. Throws `overloaded` with the time to wait where it must not run yet. */
+  attempt(origin: AttemptOrigin, check: () => Promise<boolean>, signal?: AbortSignal): Promise<boolean> {
+    return origin.isKnown ? this.#attemptKnown(origin, check, signal) : this.#attemptUnknown(origin, check);
+  }
+
+  async #attemptKnown(
+    { username, address }: AttemptOrigin,
+    check: () => Promise<boolean>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const pair = `${nameKey(username)} ${address}`;
+    const line = this.#lines.get(pair) ?? new Semaphore({ running: 1, waiting: heldPerPairMax });
+    const heldMs = (line.active + line.waiting) * this.#known.intervalMs(pair);
+    if (heldMs > heldMsMax) throw refuse(heldMs);
+    this.#lines.set(pair, line);
+    try {
+      return await line.run(async () => {
+        const waitMs = this.#known.waitMs(pair);
+        if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+        const isRight = await check();
+        if (isRight) this.#known.forget(pair);
+        else {
+          this.#known.charge(pair);
+          this.#addresses.charge(address);
+        }
+        return isRight;
+      }, signal);
+    } finally {
+      if (line.active + line.waiting === 0) this.#lines.delete(pair);
+    }
+  }
+
+  async #attemptUnknown({ username, address }: AttemptOrigin, check: () => Promise<boolean>): Promise<boolean> {
     const name = nameKey(username);
-    const held = this.#read(name);
-    const waitMs = held.lockedUntilMs - this.#clock.now();
+    const waitMs = Math.max(this.#names.waitMs(name), this.#addresses.waitMs(address));
     if (waitMs > 0) throw refuse(waitMs);
-    const allowed = Math.max(1, failuresMax - held.failures);
-    if (held.pending >= allowed) throw refuse(pendingRetryMs);
-    this.#attempts.set(name, { ...held, pending: held.pending + 1, lastMs: this.#clock.now() });
-    return {
-      succeeded: () => this.#attempts.delete(name),
-      failed: () => this.#fail(name),
-      abandoned: () => this.#settle(name, (state) => state),
-    };
-  }
-
-  #fail(name: string): void {
-    this.#settle(name, (state) => {
-      const failures = state.failures + 1;
-      const excess = failures - failuresMax;
-      if (excess < 0) return { ...state, failures };
-      const lockMs = Math.min(lockMsMin * 2 ** Math.min(excess, 20), lockMsMax);
-      return { ...state, failures, lockedUntilMs: this.#clock.now() + lockMs };
-    });
-  }
-
-  #settle(name: string, change: (state: Attempts) => Attempts): void {
-    const held = this.#read(name);
-    this.#attempts.set(name, { ...change(held), pending: Math.max(0, held.pending - 1), lastMs: this.#clock.now() });
-  }
-
-  #read(name: string): Attempts {
-    const held = this.#attempts.get(name);
-    if (!held) return none;
-    const isForgotten = held.pending === 0 && this.#clock.now() - Math.max(held.lastMs, held.lockedUntilMs) >= forgetMs;
-    return isForgotten ? none : held;
+    this.#names.charge(name);
+    this.#addresses.charge(address);
+    let isWrong = false;
+    try {
+      isWrong = !(await check());
+      return !isWrong;
+    } finally {
+      // A right password, or a check that could not run, takes back its own charge only: with an account of his own
+      // nobody wipes out his guesses.
+      if (!isWrong) {
+        this.#names.refund(name);
+        this.#addresses.refund(address);
+      }
+    }
   }
 }
 
 function refuse(waitMs: number): Error {
-  return retryLater('overloaded', 'too many attempts to log in as this user', waitMs);
+  return retryLater('overloaded', 'too many attempts to log in', waitMs);
 }

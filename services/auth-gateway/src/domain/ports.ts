@@ -36,8 +36,11 @@ export interface UserStore {
   userByName(username: string): Promise<UserRecord | undefined>;
   /** The same password, hashed anew. */
   setPasswordHash(userId: string, passwordHash: string): Promise<void>;
-  /** Another password, and a new generation; grants and keys stay. `not_found` without the user. */
-  changePassword(userId: string, passwordHash: string): Promise<UserRecord>;
+  /**
+   * Another password, and a new generation; grants and keys stay. Of the addresses only `address` is known from now on: the
+   * others may be those of whoever knew the old one. `not_found` without the user.
+   */
+  changePassword(userId: string, passwordHash: string, address?: string): Promise<UserRecord>;
   /** Whether some user's password hash begins so. */
   hasHashOf(prefix: string): Promise<boolean>;
   /** Whether this user was seen at the address: by `noteAddress`, or when he registered. */
@@ -70,16 +73,26 @@ export interface UserStore {
   close(): Promise<void>;
 }
 
+/** Whose slow hash goes first: a log-in from a known address, another log-in, a registration. */
+export type HashLane = 'known' | 'unknown' | 'registration';
+export type HashOrder = {
+  readonly lane: HashLane;
+  readonly address: string;
+  readonly signal?: AbortSignal | undefined;
+};
+
 /** Slow hashes of passwords, off the main loop and a bounded number at a time (`overloaded` beyond). */
 export interface PasswordHasher {
-  hash(password: string, signal?: AbortSignal): Promise<string>;
+  hash(password: string, order: HashOrder): Promise<string>;
   /**
    * Whether the password belongs to the hash. Without a hash (an unknown user) it does the same work and says no, so
    * that the time of an answer does not show who exists.
    */
-  verify(password: string, hash: string | undefined, signal?: AbortSignal): Promise<boolean>;
+  verify(password: string, hash: string | undefined, order: HashOrder): Promise<boolean>;
   /** Whether a hash is of an old kind and should be made anew at the next successful log-in. */
   isOutdated(hash: string): boolean;
+  /** From now on some users have hashes of the old kind, and no answer's time may show whose they are. */
+  awaitOldHashes(): void;
 }
 
 /** Where ids and secrets come from; a cryptographic generator outside of tests. */

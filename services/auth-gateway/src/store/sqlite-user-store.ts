@@ -60,10 +60,12 @@ export class SqliteUserStore implements UserStore {
     this.#prepare('UPDATE users SET password_hash = ? WHERE user_id = ?').run(passwordHash, userId);
   }
 
-  async changePassword(userId: string, passwordHash: string): Promise<UserRecord> {
+  async changePassword(userId: string, passwordHash: string, address?: string): Promise<UserRecord> {
     return this.#transact(() => {
       this.#requireUser(userId);
       this.#prepare('UPDATE users SET password_hash = ? WHERE user_id = ?').run(passwordHash, userId);
+      this.#prepare('DELETE FROM known_addresses WHERE user_id = ?').run(userId);
+      if (address !== undefined) this.#noteAddress(userId, address);
       this.#startGeneration(userId);
       return this.#requireUser(userId);
     });
