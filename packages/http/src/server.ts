@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   type BodyOf,
   bodyBytesMax,
   type Endpoint,
   type ErrorBody,
-  type ErrorCode,
   errorStatus,
   jsonDepthMax,
   logTail,
@@ -19,21 +17,27 @@ import {
 } from '@hybridstore/contracts';
 import {
   type Clock,
+  Counter,
   durationBucketsSeconds,
   Histogram,
   HybridStoreError,
   type Logger,
   type LogRing,
   type Registry,
+  retryLater,
   toHybridStoreError,
 } from '@hybridstore/runtime';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
+import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
+import { type ConnectionBounds, Connections } from './connections.ts';
 import { flattenSchema } from './flatten-schema.ts';
 import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
 import { parseJson } from './parse-json.ts';
+import { type ClientPaces, SlowClients } from './slow-clients.ts';
+import { refuseOnSocket, type SocketRefusal, slowRequest } from './socket-answer.ts';
 import { createAjv, invalidBody } from './validation.ts';
 
 export type ServerOptions = {
@@ -54,6 +58,12 @@ export type ServerOptions = {
   readonly headersTimeoutMs?: number;
   /** Longest wait for a whole request, head and body. 120 s when absent. */
   readonly requestTimeoutMs?: number;
+  /** Open connections; 4,096 of whatever address when absent. */
+  readonly connections?: ConnectionBounds;
+  /** How fast clients have to send bodies and take answers. */
+  readonly paces?: ClientPaces;
+  /** Bytes of bodies that may be on their way in. */
+  readonly arrivingBytes?: ArrivingBytes;
 };
 
 /** What a route gets beside fastify's request. `caller` is absent on public endpoints without a token. */
@@ -107,6 +117,11 @@ const headersTimeoutMsDefault = 20_000;
 const requestTimeoutMsDefault = 120_000;
 const slowClientCheckMs = 5_000;
 const deadlineMsMax = 3_600_000;
+/** Who does not close after an answer to what was no request is closed. */
+const clientErrorLingerMs = 5_000;
+const connectionsDefault: ConnectionBounds = { max: 4_096, perAddressMax: 4_096, addressOf: () => undefined };
+/** What of a body that is handed on unread lies here at most while it comes: a part of it, or a small one whole. */
+const unreadBytesMax = 64 * 1024;
 
 /** A fastify instance with the platform's bounds and answers; nothing listens yet. Has /health, /ready, /metrics, /openapi.json, /internal/logs. */
 export function createServer(options: ServerOptions): Server {
@@ -124,7 +139,7 @@ export function createServer(options: ServerOptions): Server {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     exposeHeadRoutes: false,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.clock),
     frameworkErrors: (error, request, reply) => {
       void sendError(options.logger, error, request, reply);
     },
@@ -162,22 +177,23 @@ export function createServer(options: ServerOptions): Server {
     ),
   );
   observeRequests(app, options);
+  const bodies = boundClients(app, options);
   const unread: Route[] = [];
   // A scope of its own, because content type parsers belong to a scope. Its routes are known when the server gets ready.
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
-    for (const route of unread) addRoute(scope, options, route);
+    for (const route of unread) addRoute(scope, options, bodies, route);
   });
   const server: Server = {
     app,
     route: (endpoint, handler) => {
       served.push(endpoint);
-      addRoute(app, options, { endpoint, handler, schema: buildSchema(endpoint) });
+      addRoute(app, options, bodies, { endpoint, handler, schema: buildSchema(endpoint) });
     },
     routeUnread: (endpoint, handler) => {
       served.push(endpoint);
-      unread.push({ endpoint, handler, schema: endpoint.params ? { params: endpoint.params } : {} });
+      unread.push({ endpoint, handler, schema: endpoint.params ? { params: endpoint.params } : {}, isUnread: true });
     },
   };
   addStandardRoutes(server, options, served);
@@ -195,7 +211,12 @@ function refuseEncoding(encoding: string | undefined): void {
 }
 
 type RouteConfig = Pick<Endpoint, 'keepsNumbers'>;
-type Route = { readonly endpoint: Endpoint; readonly handler: AnyHandler; readonly schema: object };
+type Route = {
+  readonly endpoint: Endpoint;
+  readonly handler: AnyHandler;
+  readonly schema: object;
+  readonly isUnread?: boolean;
+};
 /** A handler of any endpoint: only the endpoint's own schemas say what its request holds. */
 type AnyHandler = (request: never, reply: FastifyReply, context: CallContext) => unknown;
 
@@ -212,7 +233,12 @@ function buildBodySchema(body: TSchema): object {
   return Type.IsOptional(body) ? { anyOf: [body, { type: 'null' }] } : body;
 }
 
-function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, handler, schema }: Route): void {
+function addRoute(
+  app: FastifyInstance,
+  options: ServerOptions,
+  bodies: ArrivingBodies,
+  { endpoint, handler, schema, isUnread = false }: Route,
+): void {
   app.route({
     method: endpoint.method,
     url: endpoint.path,
@@ -221,7 +247,9 @@ function addRoute(app: FastifyInstance, options: ServerOptions, { endpoint, hand
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: async (request) => {
-      (request as RequestWithCaller).caller = await authenticate(request, options, endpoint);
+      const caller = await authenticate(request, options, endpoint);
+      (request as RequestWithCaller).caller = caller;
+      bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : request.routeOptions.bodyLimit);
     },
     handler: async (request, reply) => {
       const context = createContext(request, reply, options);
@@ -330,29 +358,12 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
  * Answers what Node's parser refuses before a request exists: broken, oversized or slow heads. The socket gets the platform's
  * error shape, with the status that says which, and is closed.
  */
-function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {
-  // Node keeps the answer in progress on the socket (and its own default looks there): bytes of ours would tear it.
-  const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
-  if (error.code === 'ECONNRESET' || !socket.writable || answer?.headersSent) {
-    socket.destroy();
-    return;
-  }
-  const refusal = describeClientError(error.code);
-  const body: ErrorBody = {
-    error: { code: refusal.code, message: refusal.message, details: {}, request_id: randomUUID() },
-  };
-  const text = JSON.stringify(body);
-  socket.end(
-    `HTTP/1.1 ${refusal.status}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
-  );
+function answerClientError(error: Error & { readonly code?: string }, socket: Socket, clock: Clock): void {
+  if (error.code === 'ECONNRESET') socket.destroy();
+  else refuseOnSocket(socket, describeClientError(error.code), { clock, lingerMs: clientErrorLingerMs });
 }
 
-function describeClientError(code: string | undefined): {
-  readonly status: string;
-  readonly code: ErrorCode;
-  readonly message: string;
-} {
+function describeClientError(code: string | undefined): SocketRefusal {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return {
@@ -361,7 +372,7 @@ function describeClientError(code: string | undefined): {
         message: `headers: expected at most ${headerBytesMax} bytes`,
       };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { status: '408 Request Timeout', code: 'deadline_exceeded', message: 'the request came too slowly' };
+      return slowRequest;
     default:
       return { status: '400 Bad Request', code: 'invalid_request', message: 'not a valid HTTP/1.1 request' };
   }
@@ -398,6 +409,27 @@ function fromFastify(thrown: unknown): unknown {
     default:
       return thrown;
   }
+}
+
+/** Connections, the pace of clients and what is on its way in; each bounded whoever calls and whatever for. */
+function boundClients(app: FastifyInstance, options: ServerOptions): ArrivingBodies {
+  const ended = new Counter({
+    name: 'hybridstore_http_connections_ended_total',
+    help: 'Connections ended for want of room or for their slowness, by reason',
+    labelNames: ['reason'],
+    registers: [options.metrics],
+  });
+  const connections = new Connections(options.connections ?? connectionsDefault, (reason) => ended.inc({ reason }));
+  const slow = new SlowClients(options.clock, (reason) => ended.inc({ reason }), options.paces);
+  connections.watch(app.server);
+  app.server.on('request', (request, response) => slow.watch(request, response));
+  app.addHook('onRequest', async (request, reply) => {
+    if (!connections.isRefused(request.raw.socket)) return;
+    void reply.header('connection', 'close');
+    throw retryLater('overloaded', 'too many connections with a request under way', 1_000);
+  });
+  app.addHook('onClose', async () => slow.close());
+  return new ArrivingBodies(options.arrivingBytes);
 }
 
 function observeRequests(app: FastifyInstance, options: ServerOptions): void {

@@ -52,6 +52,7 @@ export { isRecord } from './is-record.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
 export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
+export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
 export { createQueryId } from './query-id.ts';
 export { Semaphore } from './semaphore.ts';
