@@ -182,6 +182,8 @@ export const TokenClaims = Type.Object(
     iat: Seconds,
     nbf: Seconds,
     exp: Seconds,
+    /** Whose key the subject is: bounds by user count all that act for him together. */
+    owner: Type.Optional(Type.String({ pattern: '^user:[A-Za-z0-9._@-]{1,128}$' })),
     tenant: Type.Optional(TenantId),
     permissions: Type.Optional(Type.Array(Permission, { maxItems: 64 })),
     platform_admin: Type.Optional(Type.Boolean()),

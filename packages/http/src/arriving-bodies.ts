@@ -26,7 +26,7 @@ export class ArrivingBodies {
   enter(request: IncomingMessage, claims: TokenClaims | undefined, bytesMax: number): void {
     const bytes = Math.min(announcedBytes(request), bytesMax);
     if (bytes === 0 || request.complete) return;
-    const leave = this.#bytes.take({ user: claims?.sub, tenant: claims?.tenant }, bytes);
+    const leave = this.#bytes.take({ user: claims?.owner ?? claims?.sub, tenant: claims?.tenant }, bytes);
     request.once('end', leave);
     request.once('close', leave);
   }

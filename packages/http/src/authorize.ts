@@ -98,9 +98,9 @@ function hasAction(caller: Caller, action: Action): boolean {
 /** The caller as the value that a domain judges by, or `forbidden`: who has no tenant has no data. */
 export function tenantCallerOf(caller: Caller | undefined): TenantCaller {
   assert(caller, 'the endpoint needs a token');
-  const { sub, tenant, permissions = [] } = caller.claims;
+  const { sub, owner, tenant, permissions = [] } = caller.claims;
   if (tenant === undefined) throw forbidden('the token belongs to no tenant', { subject: sub });
-  return { subject: sub, tenant, permissions, token: caller.token };
+  return { subject: sub, ...(owner === undefined ? {} : { owner }), tenant, permissions, token: caller.token };
 }
 
 function forbidden(message: string, details: Readonly<Record<string, unknown>>): HybridStoreError {

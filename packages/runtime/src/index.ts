@@ -59,6 +59,6 @@ export { Semaphore } from './semaphore.ts';
 export { onShutdown, type Phase, runPhases } from './shutdown.ts';
 export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type SigningKey } from './signing-key.ts';
 export { SingleFlight } from './single-flight.ts';
-export { maySource, requireSource, type TenantCaller } from './tenant-caller.ts';
+export { maySource, requireSource, type TenantCaller, userOf } from './tenant-caller.ts';
 export { readTenantUrlTemplate, tenantUrl } from './tenant-url.ts';
 export { isWalWhole } from './wal-file.ts';

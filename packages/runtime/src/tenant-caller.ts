@@ -7,10 +7,17 @@ import { HybridStoreError } from './errors.ts';
  */
 export type TenantCaller = {
   readonly subject: string;
+  /** Whose key the subject is; absent where it is a user himself. */
+  readonly owner?: string;
   readonly tenant: string;
   readonly permissions: readonly Permission[];
   readonly token: string;
 };
+
+/** For whom bounds by user count a call: all keys of one user are his. */
+export function userOf(caller: Pick<TenantCaller, 'subject' | 'owner'>): string {
+  return caller.owner ?? caller.subject;
+}
 
 /** Whether the caller may do the action on that very source; no permission means no. */
 export function maySource(caller: TenantCaller, action: Action, sourceId: string): boolean {

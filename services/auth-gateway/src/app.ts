@@ -8,6 +8,7 @@ import type { GatewayConfig } from './config.ts';
 import { Accounts } from './domain/accounts.ts';
 import { isKeyText } from './domain/api-key.ts';
 import { ApiKeys } from './domain/api-keys.ts';
+import { addressOfConnection } from './domain/client-address.ts';
 import type { TokenSigner } from './domain/log-in.ts';
 import { LoginGuard } from './domain/login-guard.ts';
 import type { IsCommonPassword } from './domain/password-rules.ts';
@@ -37,6 +38,8 @@ const headersTimeoutMs = 10_000;
 /** 32 MiB in this time are 0.9 Mbit/s; slower clients send smaller batches. */
 const requestTimeoutMs = 300_000;
 const connectionsMax = 10_000;
+/** More than the calls and uploads that one address may have under way: so one that waits can always make room. */
+const connectionsPerAddressMax = 1_024;
 
 /** What of a process the gateway stands on; `process` of main, or parts under test. */
 export type GatewayParts = {
@@ -86,6 +89,11 @@ export function createApp(parts: GatewayParts): GatewayApp {
     notReadyReasons: () => readyReasons(verifier.jwks, signingKey.kid),
     headersTimeoutMs,
     requestTimeoutMs,
+    connections: {
+      max: connectionsMax,
+      perAddressMax: connectionsPerAddressMax,
+      addressOf: (peerAddress) => addressOfConnection(peerAddress, config.trustedProxies),
+    },
   });
   harden(server, config);
   addRoutes(server, {
@@ -123,7 +131,6 @@ function addRoutes(server: Server, gateway: Gateway): void {
 
 /** What the public may do to a server, bounded, and what browsers may do with its answers. */
 function harden(server: Server, config: GatewayConfig): void {
-  server.app.server.maxConnections = connectionsMax;
   server.app.addHook('onRequest', async (request, reply) => {
     void reply.headers(securityHeaders);
     presentKeyAsBearer(request, reply);

@@ -11,6 +11,13 @@ import type { Credentials, Resolved } from './tokens/credentials.ts';
 
 export type { Resolved };
 
+/** Who counts for a call: bounds hold for each of them. */
+export type CallOwners = {
+  readonly user: string | undefined;
+  readonly tenant: string | undefined;
+  readonly address: string;
+};
+
 /** One call to hand on. The body is taken from `request` as bytes, unread by anybody so far. */
 export type ForwardCall = {
   readonly request: IncomingMessage;
@@ -18,6 +25,7 @@ export type ForwardCall = {
   readonly service: string;
   /** Whose nodes are called, where it is a tenant's. */
   readonly tenantId?: string | undefined;
+  readonly owners: CallOwners;
   readonly baseUrl: string;
   readonly method: Endpoint['method'];
   readonly path: string;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { clientAddress, isTrustedProxy, parseTrustedProxies } from '../src/domain/client-address.ts';
+import { addressOfConnection, clientAddress, parseTrustedProxies } from '../src/domain/client-address.ts';
 
 const none = parseTrustedProxies('TRUSTED_PROXIES', []);
 const proxies = parseTrustedProxies('TRUSTED_PROXIES', ['10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
@@ -43,11 +43,12 @@ describe('the address of a client', () => {
 });
 
 describe('trusted proxies', () => {
-  it('are addresses and networks of both families', () => {
+  it('are addresses and networks of both families, and their connections belong to no single client', () => {
     for (const address of ['10.255.0.1', '::ffff:10.0.0.1', 'fdab::1', '192.0.2.7'])
-      assert.equal(isTrustedProxy(address, proxies), true);
-    for (const address of ['11.0.0.1', '192.0.2.8', 'fe80::1', undefined])
-      assert.equal(isTrustedProxy(address, proxies), false);
+      assert.equal(addressOfConnection(address, proxies), undefined);
+    for (const address of ['11.0.0.1', '192.0.2.8']) assert.equal(addressOfConnection(address, proxies), address);
+    assert.equal(addressOfConnection('fe80::1', proxies), 'fe80:0:0:0::/64');
+    assert.equal(addressOfConnection(undefined, proxies), undefined);
   });
 
   it('are refused by the name of the variable when they are none, or everybody', () => {

@@ -1,23 +1,46 @@
 import type { ServerResponse } from 'node:http';
 import { bodyBytesMax } from '@hybridstore/contracts';
 import { createAgent, isUnknownHost, unknownTenant, wasNothingSent } from '@hybridstore/http';
-import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import {
+  type Clock,
+  HybridStoreError,
+  isHybridStoreError,
+  type PlaceBounds,
+  Places,
+  retryLater,
+} from '@hybridstore/runtime';
 import type { Agent } from 'undici';
 import type { FailureLabel, GatewayMetrics } from '../gateway-metrics.ts';
-import type { AnswerHead, ForwardCall, Forwarder } from '../ports.ts';
+import type { AnswerHead, CallOwners, ForwardCall, Forwarder } from '../ports.ts';
 import { type AnswerEnd, AnswerHandler } from './answer-handler.ts';
 import { type RequestBody, takeRequestBody } from './request-body.ts';
-import { SlowReaders } from './slow-readers.ts';
 
-/** As many connections as calls: none waits in a line that nobody sees. One more call is refused. */
-const callsPerOriginMax = 1_024;
+const callsPerOriginMax = 2_048;
+const uploadsPerOriginMax = 512;
+/** Calls that a service works for: their bodies, if they have any, are here. */
+const callsBounds: CallBounds = {
+  total: 8_192,
+  each: { origin: callsPerOriginMax, tenant: 1_024, address: 512, user: 256 },
+};
+/** Calls whose large bodies go on while they come. Their clients could keep them for long, so they have places of their own. */
+const uploadsBounds: CallBounds = {
+  total: 1_024,
+  each: { origin: uploadsPerOriginMax, tenant: 256, address: 256, user: 128 },
+};
+/** As many connections as calls: none waits in a line that nobody sees. */
+const connectionsPerOriginMax = callsPerOriginMax + uploadsPerOriginMax;
 const attemptsMax = 3;
 const retryDelayMs = 50;
 const retryAfterMs = 1_000;
 /** Statements may run long; their own time-out at the operation node is the shorter one. */
 const answerMsMax = 900_000;
 
+type CallBounds = PlaceBounds<'origin' | keyof CallOwners>;
+
 /**
+ * A call takes its place when its body is here: who withholds bodies holds none, and one user, tenant, address or service
+ * leaves places to the others.
+ *
  * Forwards over pooled connections. A call is repeated when no connection came about (nothing was sent), or when it only
  * reads and no byte of an answer has come; never with a streamed body, which is gone then.
  */
@@ -25,34 +48,37 @@ export class UndiciForwarder implements Forwarder {
   readonly #agent: Agent;
   readonly #clock: Clock;
   readonly #metrics: GatewayMetrics;
-  readonly #slowReaders: SlowReaders;
-  readonly #calls = new Map<string, number>();
+  readonly #calls: Places<keyof CallBounds['each']>;
+  readonly #uploads: Places<keyof CallBounds['each']>;
 
   constructor(options: {
     readonly clock: Clock;
     readonly metrics: GatewayMetrics;
     readonly hostsFile?: string | undefined;
+    readonly bounds?: { readonly calls: CallBounds; readonly uploads: CallBounds };
   }) {
-    this.#agent = createAgent({ hostsFile: options.hostsFile, connectionsPerOriginMax: callsPerOriginMax });
+    const { calls, uploads } = options.bounds ?? { calls: callsBounds, uploads: uploadsBounds };
+    this.#agent = createAgent({ hostsFile: options.hostsFile, connectionsPerOriginMax });
     this.#clock = options.clock;
     this.#metrics = options.metrics;
-    this.#slowReaders = new SlowReaders(options.clock);
+    this.#calls = new Places('calls under way', calls);
+    this.#uploads = new Places('large bodies under way', uploads);
   }
 
   async forward(call: ForwardCall, open: (head: AnswerHead) => ServerResponse): Promise<void> {
-    this.#enter(call);
+    let leave = () => {};
     try {
       const body = await takeRequestBody(call.request, bodyBytesMax);
+      leave = this.#enter(call, body.kind === 'stream' ? this.#uploads : this.#calls);
       await this.#tryUntilAnswered(call, body, open);
     } finally {
-      this.#leave(call);
+      leave();
       // What nobody wants any more must still be taken off the connection, or the next request on it never comes.
       call.request.resume();
     }
   }
 
   async close(): Promise<void> {
-    this.#slowReaders.close();
     await this.#agent.destroy();
   }
 
@@ -75,11 +101,6 @@ export class UndiciForwarder implements Forwarder {
       body.kind === 'stream' && body.bytes !== undefined
         ? { ...call.headers, 'content-length': String(body.bytes) }
         : call.headers;
-    const openWatched = (head: AnswerHead) => {
-      const answer = open(head);
-      this.#slowReaders.watch(answer);
-      return answer;
-    };
     return new Promise((resolve) => {
       this.#agent.dispatch(
         {
@@ -91,7 +112,7 @@ export class UndiciForwarder implements Forwarder {
           headersTimeout: answerMsMax,
           bodyTimeout: answerMsMax,
         },
-        new AnswerHandler(call.signal, openWatched, resolve),
+        new AnswerHandler(call.signal, open, resolve),
       );
     });
   }
@@ -119,19 +140,13 @@ export class UndiciForwarder implements Forwarder {
     return new HybridStoreError('unavailable', message, details, { cause: error });
   }
 
-  #enter(call: ForwardCall): void {
-    const calls = this.#calls.get(call.baseUrl) ?? 0;
-    if (calls >= callsPerOriginMax) {
+  #enter(call: ForwardCall, places: Places<keyof CallBounds['each']>): () => void {
+    try {
+      return places.take({ ...call.owners, origin: call.baseUrl });
+    } catch (error) {
       this.#metrics.upstreamFailures.inc({ upstream: call.service, reason: 'overloaded' });
-      throw retryLater('overloaded', `${calls} calls of ${call.service} are under way already`, retryAfterMs);
+      throw error;
     }
-    this.#calls.set(call.baseUrl, calls + 1);
-  }
-
-  #leave(call: ForwardCall): void {
-    const calls = (this.#calls.get(call.baseUrl) ?? 1) - 1;
-    if (calls === 0) this.#calls.delete(call.baseUrl);
-    else this.#calls.set(call.baseUrl, calls);
   }
 }
 

@@ -20,6 +20,7 @@ const permissionTextBytesMax = 4_096;
 /** What a key may do now, and until when it holds. */
 export type KeyPrincipal = {
   readonly keyId: string;
+  readonly userId: string;
   readonly tenantId: string;
   readonly permissions: readonly Permission[];
   readonly expiresAtMs: number;
@@ -94,6 +95,7 @@ export class ApiKeys {
     const held = maker ? permissionsInTenant(maker, key.tenantId) : [];
     return {
       keyId: key.keyId,
+      userId: key.userId,
       tenantId: key.tenantId,
       permissions: intersectPermissions(held, key.permissions),
       expiresAtMs: key.expiresAtMs,

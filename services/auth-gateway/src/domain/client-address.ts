@@ -29,9 +29,10 @@ export function clientAddress(origin: RequestOrigin, trustedProxies: BlockList):
   return networkOf(address);
 }
 
-/** Whether connections from here carry the requests of many clients. */
-export function isTrustedProxy(peerAddress: string | undefined, trustedProxies: BlockList): boolean {
-  return peerAddress !== undefined && isListed(peerAddress, trustedProxies);
+/** Whose a connection is; undefined where it carries the requests of many clients. */
+export function addressOfConnection(peerAddress: string | undefined, trustedProxies: BlockList): string | undefined {
+  if (peerAddress === undefined || isListed(peerAddress, trustedProxies)) return undefined;
+  return networkOf(peerAddress);
 }
 
 /** Addresses and networks (`10.0.0.0/8`, `fd00::/8`) of proxies whose `X-Forwarded-For` is believed. */

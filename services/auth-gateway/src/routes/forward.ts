@@ -1,12 +1,13 @@
-import type { Endpoint } from '@hybridstore/contracts';
+import type { Endpoint, TokenClaims } from '@hybridstore/contracts';
 import { type CallContext, fillPath, readBearer, type Server, type UnreadRequest } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isKeyText } from '../domain/api-key.ts';
+import { clientAddress } from '../domain/client-address.ts';
 import { forwardedEndpoints, readsOnly } from '../domain/forwarded-endpoint.ts';
 import { buildRequestHeaders, buildResponseHeaders } from '../domain/forwarded-headers.ts';
 import { upstreamAddress } from '../domain/upstream-address.ts';
-import type { AnswerHead, Gateway, Resolved } from '../ports.ts';
+import type { AnswerHead, CallOwners, Gateway, Resolved } from '../ports.ts';
 
 export function addForwarding(server: Server, gateway: Gateway): void {
   for (const endpoint of forwardedEndpoints()) {
@@ -29,6 +30,7 @@ async function forward(
       request: request.raw,
       service: endpoint.service,
       tenantId: endpoint.service === 'tenant-node' ? resolved?.claims.tenant : undefined,
+      owners: ownersOf(gateway, request, resolved?.claims),
       baseUrl: upstreamAddress(gateway.addresses, endpoint.service, resolved?.claims),
       method: endpoint.method,
       path: buildPath(endpoint, request),
@@ -39,6 +41,15 @@ async function forward(
     (head) => openAnswer(reply, context, head),
   );
   return reply;
+}
+
+function ownersOf(gateway: Gateway, request: UnreadRequest<Endpoint>, claims: TokenClaims | undefined): CallOwners {
+  const origin = { peerAddress: request.raw.socket.remoteAddress, forwardedFor: request.headers['x-forwarded-for'] };
+  return {
+    user: claims?.owner ?? claims?.sub,
+    tenant: claims?.tenant,
+    address: clientAddress(origin, gateway.trustedProxies),
+  };
 }
 
 /** A public endpoint is forwarded with whatever token holds, and without one that does not: an old token is no obstacle. */

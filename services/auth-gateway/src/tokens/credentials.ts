@@ -99,6 +99,7 @@ export class Credentials {
   #sign(principal: KeyPrincipal, nowMs: number): KeyEntry {
     const content = {
       sub: `key:${principal.keyId}`,
+      owner: `user:${principal.userId}`,
       tenant: principal.tenantId,
       permissions: [...principal.permissions],
     };
