@@ -80,7 +80,7 @@ class Client {
       this.isClosed = true;
     });
     socket.on('error', () => {
-      // Who is pushed out may be told so by a reset.
+      // Who is pushed out may learn it from a reset.
     });
   }
 

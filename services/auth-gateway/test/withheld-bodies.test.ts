@@ -34,7 +34,7 @@ async function open() {
     withhold: async (path: string, headers: Record<string, string>) => {
       const socket = connect(Number(url.port), url.hostname);
       sockets.push(socket);
-      socket.on('error', () => {}); // who is pushed out may be told so by a reset
+      socket.on('error', () => {}); // who is pushed out may learn it from a reset
       socket.resume();
       await once(socket, 'connect');
       const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

@@ -7,6 +7,7 @@ import {
   type TokenVerifier,
 } from '@hybridstore/http';
 import {
+  AdmissionQueue,
   type Clock,
   isHybridStoreError,
   type Logger,
@@ -21,7 +22,6 @@ import { HttpInterpreter } from './clients/http-interpreter.ts';
 import { HttpOptimizer } from './clients/http-optimizer.ts';
 import type { OperationConfig } from './config.ts';
 import { QueryCoordinator } from './coordinate/query-coordinator.ts';
-import { AdmissionQueue } from './domain/admission-queue.ts';
 import { QueryRegistry } from './domain/query-registry.ts';
 import { createQueryMetrics } from './metrics.ts';
 import { routeCancelQuery } from './routes/cancel-query.ts';

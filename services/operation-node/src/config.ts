@@ -1,5 +1,4 @@
-import { type Environment, readTenantUrlTemplate, wrongVariable } from '@hybridstore/runtime';
-import type { AdmissionBounds } from './domain/admission-queue.ts';
+import { type AdmissionBounds, type Environment, readTenantUrlTemplate, wrongVariable } from '@hybridstore/runtime';
 import type { TimeoutBounds } from './domain/deadline.ts';
 
 export type OperationConfig = {

@@ -1,5 +1,11 @@
-import { Counter, durationBucketsSeconds, Gauge, Histogram, type Registry } from '@hybridstore/runtime';
-import type { AdmissionQueue } from './domain/admission-queue.ts';
+import {
+  type AdmissionQueue,
+  Counter,
+  durationBucketsSeconds,
+  Gauge,
+  Histogram,
+  type Registry,
+} from '@hybridstore/runtime';
 import type { QueryMetrics } from './ports.ts';
 
 export function createQueryMetrics(registry: Registry, queue: AdmissionQueue): QueryMetrics {

@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ExecuteRequest, LogicalPlan, QueryStats } from '@hybridstore/contracts';
 import {
+  type Admission,
+  type AdmissionQueue,
   type Clock,
   createQueryId,
   HybridStoreError,
@@ -8,8 +10,8 @@ import {
   type Logger,
   retryLater,
   toHybridStoreError,
+  userOf,
 } from '@hybridstore/runtime';
-import type { Admission, AdmissionQueue } from '../domain/admission-queue.ts';
 import { Deadline, decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
 import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
 import type {
@@ -126,7 +128,9 @@ class QueryRun {
 
   async #wait(): Promise<void> {
     const { queue, clock, metrics } = this.#parts;
-    this.#admission = await queue.admit(this.#order.caller.tenant, this.#deadline.signal);
+    const { caller } = this.#order;
+    const owner = { tenant: caller.tenant, user: userOf(caller) };
+    this.#admission = await queue.admit(owner, this.#deadline.signal);
     this.#admittedMs = clock.monotonicMs();
     this.#times.queueMs = this.#admittedMs - this.#query.startedMs;
     metrics.observeStage('queue', this.#times.queueMs);

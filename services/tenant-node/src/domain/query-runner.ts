@@ -2,12 +2,12 @@ import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contrac
 import type { Engine } from '@hybridstore/engine';
 import type { MadeUpNames, PlanSchemas } from '@hybridstore/plan';
 import {
+  AdmissionQueue,
   type Clock,
   HybridStoreError,
   isHybridStoreError,
   type Logger,
   retryLater,
-  Semaphore,
 } from '@hybridstore/runtime';
 import type { FreshFeed } from './fresh-feed.ts';
 import type { Members } from './ports.ts';
@@ -46,6 +46,8 @@ export type QueryRunnerPorts = {
 
 export type QueryRequest = {
   readonly queryId: string;
+  /** Users take turns. */
+  readonly user: string;
   readonly plan: LogicalPlan;
   readonly consistency: 'strict' | 'committed';
   readonly shape: RowShape;
@@ -69,6 +71,8 @@ export interface RunningQuery {
 }
 
 const attemptsMax = 3;
+/** A node has one tenant; its users take turns. */
+const onlyTenant = 'own';
 /** How long the engine may take to notice an interrupt before its process is killed, with its neighbours. */
 const stopMsMax = 200;
 /** A reader who merely left does not justify killing neighbours as fast. */
@@ -90,22 +94,28 @@ type Opened = {
 export class QueryRunner {
   readonly #ports: QueryRunnerPorts;
   readonly #limits: QueryLimits;
-  readonly #slots: Semaphore;
+  readonly #queue: AdmissionQueue;
   readonly #stops = new Map<string, AbortController>();
   #isClosed = false;
 
   constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
     this.#ports = ports;
     this.#limits = limits;
-    this.#slots = new Semaphore({ running: limits.concurrentMax, waiting: limits.waitingMax });
+    const { concurrentMax, waitingMax } = limits;
+    this.#queue = new AdmissionQueue({
+      runningMax: concurrentMax,
+      runningPerTenantMax: concurrentMax,
+      waitingMax,
+      waitingPerTenantMax: waitingMax,
+    });
   }
 
   get running(): number {
-    return this.#slots.active;
+    return this.#queue.running;
   }
 
   get waiting(): number {
-    return this.#slots.waiting;
+    return this.#queue.waiting;
   }
 
   /** Columns of sources as the newest table versions have them. `not_found` names the first that does not exist. */
@@ -135,15 +145,24 @@ export class QueryRunner {
     const { stop, release } = this.#watch(request);
     const enteredMs = this.#ports.clock.monotonicMs();
     const opened = Promise.withResolvers<RunningQuery>();
-    const finished = this.#slots
-      .run(async () => {
-        const startedMs = this.#ports.clock.monotonicMs();
-        this.#ports.observeWait(startedMs - enteredMs);
-        await this.#serve(request, stop, { enteredMs, startedMs, opened, finished: () => finished });
-      }, stop.signal)
+    const finished = this.#takeTurn(request.user, stop.signal, async (startedMs) => {
+      this.#ports.observeWait(startedMs - enteredMs);
+      await this.#serve(request, stop, { enteredMs, startedMs, opened, finished: () => finished });
+    })
       .catch((error: unknown) => opened.reject(error))
       .finally(release);
     return opened.promise;
+  }
+
+  async #takeTurn(user: string, signal: AbortSignal, serve: (startedMs: number) => Promise<void>): Promise<void> {
+    const { clock } = this.#ports;
+    const admission = await this.#queue.admit({ tenant: onlyTenant, user }, signal);
+    const startedMs = clock.monotonicMs();
+    try {
+      await serve(startedMs);
+    } finally {
+      admission.release(clock.monotonicMs() - startedMs);
+    }
   }
 
   /** One signal for everything that ends a query: its deadline, its caller, a cancellation. */

@@ -115,6 +115,7 @@ let queries = 0;
 function request(more: Partial<QueryRequest> = {}): QueryRequest {
   return {
     queryId: `q-${++queries}`,
+    user: 'user:ada',
     plan,
     consistency: 'strict',
     shape: 'array',

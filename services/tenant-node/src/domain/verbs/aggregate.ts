@@ -1,4 +1,5 @@
 import type { AggregateRequest } from '@hybridstore/contracts';
+import { userOf } from '@hybridstore/runtime';
 import { compileAggregate } from '@hybridstore/sql/dsl';
 import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
 import type { TenantNode } from '../node.ts';
@@ -12,6 +13,7 @@ export async function aggregate(node: TenantNode, call: Call, input: AggregateIn
   requireOwnSources(node, call, 'read', [request.source_id]);
   const schemas = await node.queries.schemas([request.source_id]);
   return node.queries.start({
+    user: userOf(call.caller),
     queryId,
     plan: compileAggregate(request, schemas),
     consistency: request.consistency ?? 'strict',

@@ -1,4 +1,5 @@
 import type { ExecuteRequest } from '@hybridstore/contracts';
+import { userOf } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
 import type { TenantNode } from '../node.ts';
 import type { RunningQuery } from '../query-runner.ts';
@@ -10,6 +11,7 @@ export async function executePlan(node: TenantNode, call: Call, request: Execute
   requireOwnSources(node, call, 'read', sourceIds);
   const isStream = request.format === 'rows_ndjson';
   return node.queries.start({
+    user: userOf(call.caller),
     queryId: request.query_id,
     plan: request.plan,
     consistency: request.consistency,

@@ -1,4 +1,5 @@
 import type { SearchRequest } from '@hybridstore/contracts';
+import { userOf } from '@hybridstore/runtime';
 import { compileSearch } from '@hybridstore/sql/dsl';
 import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
 import type { TenantNode } from '../node.ts';
@@ -20,6 +21,7 @@ export async function search(node: TenantNode, call: Call, input: SearchInput): 
   requireOwnSources(node, call, 'read', sourceIds);
   const schemas = await node.queries.schemas(sourceIds);
   return node.queries.start({
+    user: userOf(call.caller),
     queryId,
     plan: compileSearch(request, schemas),
     consistency: request.consistency ?? 'strict',
