@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { readSidePorts, type SidePorts } from '@hybridstore/http';
 import type { Environment, LogLevel } from '@hybridstore/runtime';
 import { HybridStoreError, logLevels, wrongVariable } from '@hybridstore/runtime';
 import { parsePlatformSettings } from './platform-settings.ts';
@@ -18,6 +19,7 @@ export type OperatorConfig = {
   readonly logLevel: LogLevel;
   readonly host: string;
   readonly port: number;
+  readonly sidePorts: SidePorts;
   readonly kubeconfig: string | undefined;
   /** The published key set, mounted; it may not exist yet. */
   readonly jwksFile: string | undefined;
@@ -42,6 +44,7 @@ export function readConfig(environment: Environment): OperatorConfig {
     logLevel,
     host: environment.text('HOST', '0.0.0.0'),
     port: environment.integer('PORT', { fallback: 8086, min: 0, max: 65_535 }),
+    sidePorts: readSidePorts(environment),
     kubeconfig: environment.optional('KUBECONFIG'),
     jwksFile: environment.optional('JWKS_FILE'),
   };

@@ -63,7 +63,7 @@ function buildReconcilers(options: LoopOptions, caches: Caches, keys: SigningKey
       ...clients,
       settings,
       keys,
-      sizes: new SizeKeeper(chooseSource(options), clock),
+      sizes: new SizeKeeper(chooseSource(options), clock, settings.network.metricsPort),
       onDecision: metrics.noteDecision,
       onForgotten: metrics.forgetTenant,
     }),

@@ -22,10 +22,10 @@ async function main(): Promise<void> {
     notReadyReasons: () => operator?.notReadyReasons() ?? ['starting'],
   });
   // First of all: a process that cannot be asked must not take the lease.
-  await listenAt(server, config.host, config.port);
+  const closeListeners = await listenAt(server, config);
   operator = startOperator({ ...toOptions(config), ...telemetry, kube });
   onShutdown(logger, [
-    { name: 'http', run: () => server.app.close() },
+    { name: 'http', run: closeListeners },
     { name: 'operator', run: operator.stop },
   ]);
   logger.info('listening', { host: config.host, port: config.port });

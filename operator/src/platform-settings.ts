@@ -1,14 +1,22 @@
+import { services } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
-import { type SharedServiceName, sharedServiceNames } from './resources/names.ts';
+import { probePort, type SharedServiceName, sharedServiceNames } from './resources/names.ts';
 import type { PlatformSettings, SharedServiceSettings } from './resources/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Amounts = Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]));
 const Peers = Type.Array(Type.Record(Type.String(), Type.Unknown()), { maxItems: 64 });
+
+/** Whatever is taken already is left out: ports of services, and that of the probes. */
+const MetricsPort = Type.Integer({
+  minimum: 1_024,
+  maximum: 65_535,
+  not: { enum: [...Object.values(services), probePort] },
+});
 
 const ServiceSettings = Type.Object(
   {
@@ -53,6 +61,7 @@ export const SettingsFile = Type.Object(
           prometheus: Type.Optional(Peers),
           gatewayClients: Type.Optional(Peers),
           tenantClients: Type.Optional(Peers),
+          metricsPort: Type.Optional(MetricsPort),
         },
         closed,
       ),
@@ -118,6 +127,7 @@ export function parsePlatformSettings(
       prometheus: asPeers(network?.prometheus) ?? prometheusDefault,
       gatewayClients: asPeers(network?.gatewayClients) ?? [],
       tenantClients: asPeers(network?.tenantClients) ?? [],
+      ...(network?.metricsPort === undefined ? {} : { metricsPort: network.metricsPort }),
     },
     services: buildServices(file),
   };

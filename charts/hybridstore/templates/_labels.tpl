@@ -18,6 +18,9 @@ logLevel: {{ .Values.logLevel }}
 storage: {{ toJson .Values.storage }}
 network:
   policies: {{ .Values.network.policies }}
+{{- with .Values.network.metricsPort }}
+  metricsPort: {{ . }}
+{{- end }}
 {{- range $name := list "dns" "prometheus" "gatewayClients" "tenantClients" }}
 {{- with index $.Values.network $name }}
   {{ $name }}: {{ toJson . }}

@@ -11,7 +11,7 @@ import {
   stateClaimName,
   targetsConfigMapName,
 } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, toEnvironment } from './pod.ts';
+import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 
@@ -51,7 +51,10 @@ export function buildDeployment(
         : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: selector },
       template: {
-        metadata: { labels: sharedServiceLabels(service), annotations: scrapeAnnotations(service) },
+        metadata: {
+          labels: sharedServiceLabels(service),
+          annotations: scrapeAnnotations(service, settings.network.metricsPort),
+        },
         spec: buildServicePod(service, settings),
       },
     },
@@ -82,6 +85,7 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings)
       ...(service === 'auth-gateway' ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
     ],
     selector: sharedServiceSelector(service),
+    metricsPort: settings.network.metricsPort,
   });
 }
 
@@ -103,6 +107,7 @@ function buildVariables(service: SharedServiceName, settings: PlatformSettings):
         }
       : {}),
     ...settings.services[service].env,
+    ...sidePortVariables(settings.network.metricsPort),
   };
 }
 

@@ -32,6 +32,9 @@ export function ordinalOf(tenantName: string, pod: string): number | undefined {
   return /^(0|[1-9][0-9]{0,4})$/.test(digits) ? Number(digits) : undefined;
 }
 
+/** Where the kubelet asks every pod of ours. No policy lets anybody else in, and a kubelet may always ask its own pods. */
+export const probePort = 9_800;
+
 export const tenantNodePort = services['tenant-node'];
 
 /** Any ready node of the tenant. */
@@ -40,8 +43,8 @@ export function tenantUrl(tenant: TenantKey): string {
 }
 
 /** One node of the tenant, by the name that its StatefulSet gives it. */
-export function nodeUrl(tenant: TenantKey, pod: string): string {
-  return `http://${pod}.${nodesDomain(tenant)}:${tenantNodePort}`;
+export function nodeUrl(tenant: TenantKey, pod: string, port: number = tenantNodePort): string {
+  return `http://${pod}.${nodesDomain(tenant)}:${port}`;
 }
 
 export function nodesDomain(tenant: TenantKey): string {
@@ -59,8 +62,8 @@ export const sharedServiceNames = [
 ] as const satisfies readonly ServiceName[];
 export type SharedServiceName = (typeof sharedServiceNames)[number];
 
-export function sharedServiceUrl(service: ServiceName, namespace: string): string {
-  return `http://${service}.${namespace}.svc:${services[service]}`;
+export function sharedServiceUrl(service: ServiceName, namespace: string, port: number = services[service]): string {
+  return `http://${service}.${namespace}.svc:${port}`;
 }
 
 export function signingSecretName(issuer: ServiceName): string {

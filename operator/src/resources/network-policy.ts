@@ -64,7 +64,10 @@ export function buildTenantNetworkPolicy({ tenant, settings }: TenantInput): Net
     spec: {
       podSelector: { matchLabels: tenant.selector },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [allowFrom([own, ...callers, ...prometheus, ...tenantClients], services['tenant-node'])],
+      ingress: [
+        allowFrom([own, ...callers, ...prometheus, ...tenantClients], services['tenant-node']),
+        ...allowMetrics(settings),
+      ],
       egress: [
         allowTo([own], services['tenant-node']),
         ...calledByNodes.map((service) => allowTo([sharedPeer(service, settings.namespace)], services[service])),
@@ -93,9 +96,10 @@ export function buildSharedNetworkPolicy(
     spec: {
       podSelector: { matchLabels: sharedServiceSelector(service) },
       policyTypes: ['Ingress', 'Egress'],
-      ingress: [buildSharedIngress(service, settings)],
+      ingress: [buildSharedIngress(service, settings), ...allowMetrics(settings)],
       egress: [
         ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], services[callee])),
+        ...(service === 'monitoring' ? allowScraping(settings) : []),
         ...allowDns(settings),
       ],
     },
@@ -110,6 +114,23 @@ function buildSharedIngress(service: SharedServiceName, settings: PlatformSettin
   const nodes = calledByNodes.includes(service) ? [anyTenantNode] : [];
   const clients = service === 'auth-gateway' ? gatewayClients : [];
   return allowFrom([...callers, ...nodes, ...prometheus, ...clients], services[service]);
+}
+
+/** Where /metrics has a port of its own, only those come in who collect: not even the clients of the gateway. */
+function allowMetrics({ namespace, network: { prometheus, metricsPort } }: PlatformSettings): readonly Rule[] {
+  if (metricsPort === undefined) return [];
+  const collectors = (['monitoring', 'operator'] as const).map((service) => sharedPeer(service, namespace));
+  return [allowFrom([...collectors, ...prometheus], metricsPort)];
+}
+
+function allowScraping({ namespace, network: { metricsPort } }: PlatformSettings): readonly EgressRule[] {
+  if (metricsPort === undefined) return [];
+  return [
+    allowTo(
+      [...new Set(callees.monitoring)].map((callee) => peerOf(callee, namespace)),
+      metricsPort,
+    ),
+  ];
 }
 
 function callersOf(callee: ServiceName): readonly (SharedServiceName | 'operator')[] {

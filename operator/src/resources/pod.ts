@@ -9,6 +9,7 @@ import type {
   Volume,
   VolumeMount,
 } from '@hybridstore/controller-runtime';
+import { probePort } from './names.ts';
 import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
 import type { ImageSettings } from './settings.ts';
 
@@ -42,6 +43,7 @@ export type ServicePod = {
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
   readonly selector: Labels;
+  readonly metricsPort: number | undefined;
 };
 
 /** A pod of one service under the restricted standard, with keys, probes and a /tmp; nothing mounts an API token. */
@@ -81,6 +83,7 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
 }
 
 function buildContainer(pod: ServicePod): Container {
+  const { metricsPort } = pod;
   return {
     name: pod.service,
     image: pod.image,
@@ -94,7 +97,11 @@ function buildContainer(pod: ServicePod): Container {
       { name: 'SERVICE_SECRET_FILE', value: secretFile },
       ...pod.env,
     ],
-    ports: [{ name: 'http', containerPort: services[pod.service], protocol: 'TCP' }],
+    ports: [
+      { name: 'http', containerPort: services[pod.service], protocol: 'TCP' },
+      { name: 'probe', containerPort: probePort, protocol: 'TCP' },
+      ...(metricsPort === undefined ? [] : [{ name: 'metrics', containerPort: metricsPort, protocol: 'TCP' as const }]),
+    ],
     resources: pod.resources,
     securityContext: restrictedContainerSecurity,
     startupProbe: buildProbe('/health', { periodSeconds: 1, failureThreshold: 300 }),
@@ -110,7 +117,15 @@ function buildContainer(pod: ServicePod): Container {
 }
 
 function buildProbe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe {
-  return { httpGet: { path, port: 'http' }, timeoutSeconds: 5, ...times };
+  return { httpGet: { path, port: 'probe' }, timeoutSeconds: 5, ...times };
+}
+
+/** The pod's own ports are not for a configuration to change: probes, policies and annotations name them. */
+export function sidePortVariables(metricsPort: number | undefined): Readonly<Record<string, string>> {
+  return {
+    PROBE_PORT: String(probePort),
+    ...(metricsPort === undefined ? {} : { METRICS_PORT: String(metricsPort) }),
+  };
 }
 
 /**
@@ -125,10 +140,13 @@ export function toEnvironment(values: Readonly<Record<string, string>>): readonl
 }
 
 /** By which Prometheus' usual pod discovery finds a pod. */
-export function scrapeAnnotations(service: ServiceName): Readonly<Record<string, string>> {
+export function scrapeAnnotations(
+  service: ServiceName,
+  metricsPort: number | undefined,
+): Readonly<Record<string, string>> {
   return {
     'prometheus.io/scrape': 'true',
-    'prometheus.io/port': String(services[service]),
+    'prometheus.io/port': String(metricsPort ?? services[service]),
     'prometheus.io/path': '/metrics',
   };
 }

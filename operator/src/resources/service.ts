@@ -2,6 +2,7 @@ import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import { type SharedServiceName, tenantNodePort } from './names.ts';
+import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Any ready node of the tenant. */
@@ -36,7 +37,7 @@ export function buildHeadlessService({ tenant }: TenantInput): Service {
 
 export function buildSharedService(
   service: SharedServiceName,
-  namespace: string,
+  { namespace, network: { metricsPort } }: PlatformSettings,
   owners: readonly OwnerReference[],
 ): Service {
   return {
@@ -46,7 +47,12 @@ export function buildSharedService(
     spec: {
       type: 'ClusterIP',
       selector: sharedServiceSelector(service),
-      ports: [{ name: 'http', port: services[service], targetPort: 'http', protocol: 'TCP' }],
+      ports: [
+        { name: 'http', port: services[service], targetPort: 'http', protocol: 'TCP' },
+        ...(metricsPort === undefined
+          ? []
+          : [{ name: 'metrics', port: metricsPort, targetPort: 'metrics', protocol: 'TCP' as const }]),
+      ],
     },
   };
 }

@@ -35,6 +35,8 @@ export type NetworkSettings = {
   readonly gatewayClients: readonly NetworkPolicyPeer[];
   /** Who, besides the platform, may call tenant nodes directly. */
   readonly tenantClients: readonly NetworkPolicyPeer[];
+  /** Where /metrics is instead of the main port, for Prometheus, monitoring and the operator only. */
+  readonly metricsPort?: number;
 };
 
 export type SharedServiceSettings = {

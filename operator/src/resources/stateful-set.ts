@@ -7,7 +7,7 @@ import type {
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, toEnvironment } from './pod.ts';
+import { buildPodSpec, scrapeAnnotations, sidePortVariables, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
@@ -18,7 +18,7 @@ const executorMebibytesMin = 64;
 
 /** The nodes of a tenant: each with its own log volume, all with the shared tables. */
 export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
-  const { tenant } = input;
+  const { tenant, settings } = input;
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -34,7 +34,10 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: tenant.selector },
       template: {
-        metadata: { labels: tenant.labels, annotations: scrapeAnnotations('tenant-node') },
+        metadata: {
+          labels: tenant.labels,
+          annotations: scrapeAnnotations('tenant-node', settings.network.metricsPort),
+        },
         spec: buildNodePod(input),
       },
       volumeClaimTemplates: [buildLogClaim(input)],
@@ -59,6 +62,7 @@ function buildNodePod(input: TenantInput) {
       { name: logVolumeName, mountPath: logFolder },
     ],
     selector,
+    metricsPort: settings.network.metricsPort,
   });
 }
 
@@ -82,6 +86,7 @@ function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<R
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
     LOG_BYTES_MAX: String(committedLogBytes(spec)),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
+    ...sidePortVariables(settings.network.metricsPort),
   };
 }
 

@@ -53,7 +53,7 @@ function buildOne(service: SharedServiceName, { settings, owners }: SharedInput)
     ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
     ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
     ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
-    ...child(services, buildSharedService(service, namespace, owners)),
+    ...child(services, buildSharedService(service, settings, owners)),
     ...child(deployments, buildDeployment(service, settings, owners)),
   ];
 }
@@ -66,24 +66,37 @@ export function buildTargets(
   settings: PlatformSettings,
   sets: readonly Stored<StatefulSet>[],
 ): readonly MonitoringTarget[] {
+  const { metricsPort } = settings.network;
   const shared: readonly ServiceName[] = [
     ...sharedServiceNames.filter((name) => settings.services[name].enabled),
     'operator',
   ];
   const targets = [
-    ...shared.map((service) => ({ service, instance: service, url: sharedServiceUrl(service, settings.namespace) })),
-    ...sets.flatMap(nodeTargets).sort((a, b) => (a.url < b.url ? -1 : 1)),
+    ...shared.map((service) => ({
+      service,
+      instance: service,
+      ...buildUrls((port) => sharedServiceUrl(service, settings.namespace, port), metricsPort),
+    })),
+    ...sets.flatMap((set) => nodeTargets(set, metricsPort)).sort((a, b) => (a.url < b.url ? -1 : 1)),
   ];
   return targets.slice(0, monitoringTargetsMax);
 }
 
-function nodeTargets(set: Stored<StatefulSet>): readonly MonitoringTarget[] {
+function buildUrls(
+  urlAt: (port?: number) => string,
+  metricsPort: number | undefined,
+): Pick<MonitoringTarget, 'url' | 'metrics_url'> {
+  return { url: urlAt(), ...(metricsPort === undefined ? {} : { metrics_url: urlAt(metricsPort) }) };
+}
+
+function nodeTargets(set: Stored<StatefulSet>, metricsPort: number | undefined): readonly MonitoringTarget[] {
   const name = set.metadata.labels?.[tenantLabel];
   const { namespace } = set.metadata;
   if (name === undefined || namespace === undefined) return [];
   const key = { namespace, name };
   return Array.from({ length: set.spec?.replicas ?? 0 }, (_, ordinal) => {
     const pod = tenantNames(name).pod(ordinal);
-    return { service: 'tenant-node', instance: pod, url: nodeUrl(key, pod), tenant_id: tenantIdOf(key) };
+    const urls = buildUrls((port) => nodeUrl(key, pod, port), metricsPort);
+    return { service: 'tenant-node', instance: pod, ...urls, tenant_id: tenantIdOf(key) };
   });
 }

@@ -28,11 +28,13 @@ type Kept = { readonly memory: ScalingMemory; readonly decidedAtMs: number; read
 export class SizeKeeper {
   readonly #source: SampleSource;
   readonly #clock: Clock;
+  readonly #metricsPort: number | undefined;
   readonly #kept = new LruCache<string, Kept>(tenantsMax);
 
-  constructor(source: SampleSource, clock: Clock) {
+  constructor(source: SampleSource, clock: Clock, metricsPort?: number) {
     this.#source = source;
     this.#clock = clock;
+    this.#metricsPort = metricsPort;
   }
 
   /** A decision for this moment: a new one once an interval, between them the last one. Undefined where none is asked for. */
@@ -56,7 +58,7 @@ export class SizeKeeper {
     const samples = await this.#source.sample({
       namespace: key.namespace,
       tenantName: key.name,
-      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(key, node.pod) })),
+      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(key, node.pod, this.#metricsPort) })),
       cpuRequestCores: quantityToNumber(String(requests.cpu)),
       memoryLimitBytes: quantityToNumber(String(limits.memory)),
       intervalMs: spec.autoscaling.behavior.metricsIntervalSeconds * 1_000,

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { type ServiceName, services } from '@hybridstore/contracts';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { sharedServiceLabels, tenantLabels } from '../../src/resources/labels.ts';
-import { sharedServiceNames } from '../../src/resources/names.ts';
+import { probePort, sharedServiceNames } from '../../src/resources/names.ts';
 import { buildSharedNetworkPolicy, buildTenantNetworkPolicy } from '../../src/resources/network-policy.ts';
 import { type Endpoint, mayConnect } from './reachability.ts';
 import { tenantInput } from './tenant-set.ts';
@@ -126,6 +127,41 @@ describe('shared services', () => {
   it('cannot reach the world', () => {
     const world: Endpoint = { namespace: 'anywhere', labels: {} };
     for (const name of sharedServiceNames) assert.equal(mayConnect(policies, service(name), world, 443), false, name);
+  });
+});
+
+describe('a port of its own for /metrics', () => {
+  const moved = parsePlatformSettings('network: {metricsPort: 9801}', { namespace: system });
+  const withMetrics = [
+    ...tenantKeys.flatMap((key) => buildTenantNetworkPolicy(tenantInput(moved, key)) ?? []),
+    ...sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, moved, []) ?? []),
+  ];
+  const everybody = [acme, ...sharedServiceNames.map(service)];
+
+  it('is open to Prometheus, monitoring and the operator, and to nobody else, the clients of the gateway included', () => {
+    for (const to of everybody) {
+      for (const from of [prometheus, service('monitoring'), service('operator')])
+        assert.equal(isDeepStrictEqual(from, to) || mayConnect(withMetrics, from, to, 9801), true);
+      for (const from of [stranger, node('default', 'globex'), service('operation-node'), service('auth-gateway')])
+        assert.equal(mayConnect(withMetrics, from, to, 9801), false);
+    }
+    assert.equal(mayConnect(withMetrics, stranger, service('auth-gateway'), 8080), true);
+  });
+
+  it('and that of the probes are closed to all pods otherwise: only a kubelet asks its own', () => {
+    for (const to of everybody)
+      for (const from of [prometheus, stranger, service('monitoring'), service('auth-gateway')]) {
+        assert.equal(mayConnect(policies, from, to, 9801), false);
+        assert.equal(mayConnect(withMetrics, from, to, probePort), false);
+      }
+  });
+
+  it('is refused where another one has it', () => {
+    for (const port of [8080, 8000, probePort, 80, 70_000])
+      assert.throws(() => parsePlatformSettings(`network: {metricsPort: ${port}}`, { namespace: system }), {
+        code: 'invalid_request',
+        message: /^SETTINGS_FILE: .*metricsPort/,
+      });
   });
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { chooseImage } from '../../src/resources/stateful-set.ts';
+import { buildTargets } from '../../src/shared-services/desired-state.ts';
 import { buildTenantSet, tenantInput } from './tenant-set.ts';
 
 const place = { namespace: 'hybridstore-system' };
@@ -49,4 +50,36 @@ test('the order of variables does not depend on who names them first', () => {
     .map((each) => each.name)
     .slice(2);
   assert.deepEqual(named, [...named].sort());
+});
+
+test('a pod is asked on its probe port, and shows its metrics where the platform says', () => {
+  const { template } = buildTenantSet(settings).spec ?? assert.fail('no spec');
+  const [container] = template.spec.containers;
+  for (const probe of [container?.startupProbe, container?.livenessProbe, container?.readinessProbe])
+    assert.equal(probe?.httpGet?.port, 'probe');
+  assert.deepEqual(
+    container?.ports?.map(({ name, containerPort }) => [name, containerPort]),
+    [
+      ['http', 8000],
+      ['probe', 9800],
+    ],
+  );
+  assert.deepEqual([variable('PROBE_PORT'), variable('METRICS_PORT')], ['9800', undefined]);
+  assert.equal(template.metadata?.annotations?.['prometheus.io/port'], '8000');
+  const moved = parsePlatformSettings('network: {metricsPort: 9801}', place);
+  const other = buildTenantSet(moved).spec?.template ?? assert.fail('no spec');
+  assert.equal(other.metadata?.annotations?.['prometheus.io/port'], '9801');
+  assert.deepEqual(other.spec.containers[0]?.ports?.at(-1), { name: 'metrics', containerPort: 9801, protocol: 'TCP' });
+  assert.equal(other.spec.containers[0]?.env?.find(({ name }) => name === 'METRICS_PORT')?.value, '9801');
+});
+
+test('monitoring finds metrics where they are', () => {
+  const [gateway] = buildTargets(settings, []);
+  assert.deepEqual(gateway, {
+    service: 'auth-gateway',
+    instance: 'auth-gateway',
+    url: 'http://auth-gateway.hybridstore-system.svc:8080',
+  });
+  const [moved] = buildTargets(parsePlatformSettings('network: {metricsPort: 9801}', place), []);
+  assert.deepEqual(moved, { ...gateway, metrics_url: 'http://auth-gateway.hybridstore-system.svc:9801' });
 });

@@ -65,12 +65,15 @@ export type LogTail = Static<typeof LogTail>;
 
 export const monitoringTargetsMax = 5_000;
 
-/** One process to watch. `service` is a service's name (`tenant-node`), `instance` the pod's; `tenant_id` only of tenant nodes. */
+const Origin = Type.String({ pattern: '^https?://[^/?#@]+$', maxLength: 512, description: 'origin, without a path' });
+
+/** One process to watch. `metrics_url` where /metrics has a listener of its own. `service` is a service's name (`tenant-node`), `instance` the pod's; `tenant_id` only of tenant nodes. */
 export const MonitoringTarget = Type.Object(
   {
     service: Type.String({ pattern: '^[a-z][a-z-]{0,62}$' }),
     instance: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$' }),
-    url: Type.String({ pattern: '^https?://[^/?#@]+$', maxLength: 512, description: 'origin, without a path' }),
+    url: Origin,
+    metrics_url: Type.Optional(Origin),
     tenant_id: Type.Optional(TenantId),
   },
   { $id: 'MonitoringTarget', additionalProperties: false },

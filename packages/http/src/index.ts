@@ -37,6 +37,7 @@ export {
   type ServiceProcess,
   serviceSecret,
 } from './service-process.ts';
+export { readSidePorts, type SidePorts } from './side-listener.ts';
 export { JwksTokenVerifier, ServiceIdentity, signToken, type TokenContent, type TokenVerifier } from './tokens.ts';
 export { isTransportFailure, wasNothingSent } from './transport-failure.ts';
 export { compileValidator, type Validator } from './validation.ts';

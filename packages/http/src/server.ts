@@ -38,6 +38,7 @@ import { buildOpenApi } from './openapi.ts';
 import { parseJson } from './parse-json.ts';
 import { type ClientPaces, SlowClients } from './slow-clients.ts';
 import { refuseOnSocket, type SocketRefusal, slowRequest } from './socket-answer.ts';
+import { createStandardAnswers, type StandardAnswer, type StandardAnswers } from './standard-answers.ts';
 import { createAjv, invalidBody } from './validation.ts';
 
 export type ServerOptions = {
@@ -103,6 +104,8 @@ export type UnreadHandler<E extends Endpoint> = (
 
 export interface Server {
   readonly app: FastifyInstance;
+  /** What other listeners of the process may answer too. */
+  readonly standard: StandardAnswers;
   /** Registers one endpoint of the contracts: validation, access, metrics and OpenAPI come from its description. */
   route<E extends Endpoint>(endpoint: E, handler: RouteHandler<E>): void;
   /**
@@ -187,6 +190,7 @@ export function createServer(options: ServerOptions): Server {
   });
   const server: Server = {
     app,
+    standard: createStandardAnswers(options),
     route: (endpoint, handler) => {
       served.push(endpoint);
       addRoute(app, options, bodies, { endpoint, handler, schema: buildSchema(endpoint) });
@@ -450,16 +454,18 @@ function observeRequests(app: FastifyInstance, options: ServerOptions): void {
 }
 
 function addStandardRoutes(server: Server, options: ServerOptions, served: readonly Endpoint[]): void {
-  server.app.get('/health', async () => ({ status: 'ok', service: options.service, version: options.version }));
-  server.app.get('/ready', async (_request, reply) => {
-    const reasons = options.notReadyReasons();
-    return reply
-      .code(reasons.length === 0 ? 200 : 503)
-      .send({ ready: reasons.length === 0, service: options.service, reasons });
+  const { standard } = server;
+  const show = (path: string, answer: () => Promise<StandardAnswer>) =>
+    server.app.get(path, async (_request, reply) => {
+      const { status, type, text } = await answer();
+      return reply.code(status).type(type).send(text);
+    });
+  show('/health', standard.health);
+  show('/ready', standard.ready);
+  show('/metrics', async () => {
+    if (standard.isMetricsMoved) throw new HybridStoreError('not_found', 'GET /metrics does not exist');
+    return standard.metrics();
   });
-  server.app.get('/metrics', async (_request, reply) =>
-    reply.type(options.metrics.contentType).send(await options.metrics.metrics()),
-  );
   server.app.get('/openapi.json', async () => buildOpenApi(options.service, options.version, served));
   if (options.ring) {
     const ring = options.ring;

@@ -5,7 +5,6 @@ import {
   createMetrics,
   deriveSigningKey,
   Environment,
-  HybridStoreError,
   type Logger,
   LogRing,
   logLevels,
@@ -20,8 +19,10 @@ import {
   withholdFromNewFiles,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
+import { describeListenFailure } from './listen-failure.ts';
 import { RevocationWatch } from './revocation-watch.ts';
 import type { Server } from './server.ts';
+import { readSidePorts, SideListeners, type SidePorts } from './side-listener.ts';
 import { JwksTokenVerifier, ServiceIdentity } from './tokens.ts';
 
 /** What every service process has, made once by its main. */
@@ -55,8 +56,8 @@ export const jwtSecret: SecretSource = (environment) =>
     : requireStrongSecret('JWT_SECRET_FILE', environment.file('JWT_SECRET_FILE'));
 
 /**
- * Variables that every service reads: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers), SERVICE_SECRET_FILE
- * (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
+ * Variables that every service reads, beside those of `listen`: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers),
+ * SERVICE_SECRET_FILE (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
  * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), HYBRIDSTORE_HOSTS_FILE
  * (embedded platform only), HYBRIDSTORE_VERSION.
  */
@@ -105,7 +106,7 @@ function readGatewayUrl(service: ServiceName, environment: Environment): string 
   return isAbsent ? undefined : environment.url('AUTH_GATEWAY_URL');
 }
 
-/** HOST and PORT to listen on; a port in use is a start-up error that names PORT. */
+/** HOST and PORT to listen on, and PROBE_PORT and METRICS_PORT; a port in use is a start-up error that names its variable. */
 export async function listen(
   process: ServiceProcess,
   server: Server,
@@ -114,12 +115,12 @@ export async function listen(
 ): Promise<void> {
   const host = process.environment.text('HOST', '0.0.0.0');
   const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
-  await listenAt(server, host, port);
+  const closeListeners = await listenAt(server, { host, port, sidePorts: readSidePorts(process.environment) });
   const { revocations } = process;
   revocations?.start();
   onShutdown(process.logger, [
     ...(revocations ? [{ name: 'revocations', run: () => revocations.stop() }] : []),
-    { name: 'http', run: () => server.app.close() },
+    { name: 'http', run: closeListeners },
     ...phases,
     { name: 'client', run: () => process.client.close() },
   ]);
@@ -127,34 +128,22 @@ export async function listen(
   process.logger.info('listening', { host, port });
 }
 
-/** Throws `invalid_request` that names PORT or HOST when the server cannot listen there. */
-export async function listenAt(server: Server, host: string, port: number): Promise<void> {
+export type ListenOptions = { readonly host: string; readonly port: number; readonly sidePorts: SidePorts };
+
+/** Listens on all ports of a process and gives what closes them. Throws `invalid_request` that names PORT, PROBE_PORT, METRICS_PORT or HOST. */
+export async function listenAt(server: Server, { host, port, sidePorts }: ListenOptions): Promise<() => Promise<void>> {
+  const side = new SideListeners();
+  const close = async () => {
+    await Promise.all([side.close(), server.app.close()]);
+  };
   try {
+    await side.start(server.standard, sidePorts, { host, port });
     await server.app.listen({ host, port });
   } catch (cause) {
-    throw describeListenFailure(cause, host, port);
+    await close();
+    throw describeListenFailure(cause, { variable: 'PORT', host, port });
   }
-}
-
-function describeListenFailure(cause: unknown, host: string, port: number): unknown {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'EADDRINUSE' || code === 'EACCES') {
-    const found = code === 'EADDRINUSE' ? `${port}, which is in use on ${host}` : `${port}, which needs privileges`;
-    return new HybridStoreError(
-      'invalid_request',
-      `PORT: expected a free port, found ${found}`,
-      { variable: 'PORT', port },
-      { cause },
-    );
-  }
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new HybridStoreError(
-      'invalid_request',
-      `HOST: expected an address of this machine, found ${host}`,
-      { variable: 'HOST', host },
-      { cause },
-    );
-  return cause;
+  return close;
 }
 
 /** Runs a main and ends the process with one clear line when it cannot start. */

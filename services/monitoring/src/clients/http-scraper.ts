@@ -18,7 +18,7 @@ export class HttpScraper implements Scraper {
 
   async scrape(target: MonitoringTarget): Promise<Figures> {
     const answer = await this.#agent.request({
-      origin: target.url,
+      origin: target.metrics_url ?? target.url,
       path: '/metrics',
       method: 'GET',
       signal: AbortSignal.timeout(answerMsMax),

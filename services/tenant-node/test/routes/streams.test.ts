@@ -92,7 +92,7 @@ describe('results over HTTP', () => {
     while (node.queries.waiting < 1) await systemClock.sleep(5);
     const refused = await send(slow).answer;
     assert.equal(refused.statusCode, 429);
-    assert.equal(refused.headers['retry-after'], '1');
+    assert.match(refused.headers['retry-after'] ?? '', /^[1-9]\d*$/);
     refused.resume();
     for (const { sent, answer } of [...started, waiting]) {
       answer.catch(() => {});
