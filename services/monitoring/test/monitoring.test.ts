@@ -56,14 +56,14 @@ class FakeProcess {
     return `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
   }
 
-  log(service: string, event: string, level = 'info', atMs = clock.now()): void {
+  log(service: string, event: string, level = 'info', atMs = clock.now(), fields: LogEntry['fields'] = {}): void {
     this.entries.push({
       time: new Date(atMs).toISOString(),
       level,
       service,
       instance: 'i',
       event,
-      fields: { n: this.entries.length },
+      fields: { n: this.entries.length, ...fields },
     });
   }
 
@@ -173,12 +173,33 @@ describe('/health/all', () => {
       }),
     );
     await clock.advance(1_000);
-    const away = (await get<HealthAll>('/health/all')).body.services.find((one) => one.service === 'cbo-engine');
+    const away = (await get<HealthAll>('/health/all', administrator())).body.services.find(
+      (one) => one.service === 'cbo-engine',
+    );
     assert.deepEqual([away?.status, away?.reasons], ['unreachable', ['cannot be reached (ECONNREFUSED)']]);
     writeFileSync(targetsFile, '{"targets": [{"url": 1}]}');
     await clock.advance(1_000);
     assert.equal((await get<HealthAll>('/health/all', administrator())).body.services.length, 4);
     writeFileSync(targetsFile, JSON.stringify({ targets }));
+  });
+
+  it('shows no address, version or reason to who has no right here', async () => {
+    processes.catalog.ready = false;
+    await clock.advance(1_000);
+    for (const token of [undefined, 'an old token', issuer.userToken('default/left', [])]) {
+      const { body } = await get<HealthAll>('/health/all', token);
+      const [catalog] = body.services;
+      assert.deepEqual(
+        [catalog?.service, catalog?.status, catalog?.url, catalog?.version, catalog?.reasons],
+        ['metadata-catalog', 'not_ready', '', null, []],
+      );
+      assert.doesNotMatch(JSON.stringify(body), /http|127\.0\.0\.1|9\.9|recovering/);
+    }
+    const { body } = await get<HealthAll>('/health/all', issuer.userToken('default/left'));
+    assert.deepEqual([body.services[0]?.version, body.services[0]?.reasons], ['9.9', ['recovering']]);
+    assert.match(body.services[0]?.url ?? '', /^http:/);
+    processes.catalog.ready = true;
+    await clock.advance(1_000);
   });
 
   it('shows the same in Prometheus form', async () => {
@@ -343,6 +364,17 @@ describe('/logs/{service}', () => {
     assert.equal((await get('/logs/tenant-node', issuer.userToken('default/left', []))).status, 403);
     assert.equal((await get('/logs/tenant-node')).status, 401);
     assert.equal((await get('/logs/tenant-node', issuer.serviceToken('operator'))).status, 403);
+  });
+
+  it('shows stacks and paths to those who run the platform only', async () => {
+    const error = { message: 'open /var/lib/hybridstore/data/a.parquet', stack: 'Error\n    at f (/app/x.js:1:1)' };
+    processes.left.log('tenant-node', 'broken', 'error', clock.now(), { error });
+    const seen = async (token: string) => {
+      const { body } = await get<LogPage>('/logs/tenant-node?level=error', token);
+      return body.entries.findLast(({ event }) => event === 'broken')?.fields['error'];
+    };
+    assert.deepEqual(await seen(administrator()), error);
+    assert.deepEqual(await seen(issuer.userToken('default/left')), { message: 'open …/a.parquet' });
   });
 
   it('reads since a time, and refuses what is none', async () => {

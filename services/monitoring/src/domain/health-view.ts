@@ -4,14 +4,24 @@ import { type Sighting, summarize } from './health-board.ts';
 /**
  * What a caller may see of the platform's health. The shared services: everybody. Nodes of a tenant, whose names show who
  * is a tenant here: callers whose token is for that tenant, and platform administrators. To others the nodes they may not
- * see are one line together, so that the word `healthy` means the same to all.
+ * see are one line together, so that the word `healthy` means the same to all. Addresses, versions and reasons, from which
+ * an attack would choose its way, are for callers who may do something here.
  */
 export function viewHealth(sightings: readonly Sighting[], claims: TokenClaims | undefined): HealthAll {
   const isVisible = ({ tenantId }: Sighting) =>
     tenantId === undefined || claims?.platform_admin === true || claims?.tenant === tenantId;
   const hidden = sightings.filter((one) => !isVisible(one)).map((one) => one.health);
-  const visible = sightings.filter(isVisible).map((one) => one.health);
+  const visible = sightings.filter(isVisible).map(({ health }) => (isKnown(claims) ? health : outline(health)));
   return summarize(hidden.length === 0 ? visible : [...visible, summarizeHidden(hidden)]);
+}
+
+/** Anybody may register, which by itself gives a token without a right. */
+function isKnown(claims: TokenClaims | undefined): boolean {
+  return claims?.platform_admin === true || (claims?.permissions ?? []).length > 0;
+}
+
+function outline(health: ServiceHealth): ServiceHealth {
+  return { ...health, url: '', version: null, reasons: [] };
 }
 
 function summarizeHidden(nodes: readonly ServiceHealth[]): ServiceHealth {

@@ -42,7 +42,7 @@ export type LogFilter = {
 export interface LogStore {
   cursor(instanceKey: string): LogCursor | undefined;
   append(instanceKey: string, tenantId: string | undefined, entries: readonly LogEntry[], cursor: LogCursor): void;
-  /** The newest `limit` entries by time, oldest of them first. */
+  /** The newest `limit` entries by time, or as many as an answer has room for, oldest of them first. */
   read(filter: LogFilter): readonly LogEntry[];
   /** Removes what is older than the time, and the oldest beyond the bound of the store. */
   prune(beforeMs: number): number;

@@ -2,6 +2,7 @@ import { type LogPage, type MonitoringTarget, services, type TokenClaims } from 
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { decideLogAccess, type LogAccess, levelsFrom } from './log-access.ts';
 import type { LogCollector } from './log-collector.ts';
+import { viewEntry } from './log-view.ts';
 import type { LogStore, Targets } from './ports.ts';
 import { waitAtMost } from './wait-at-most.ts';
 
@@ -23,7 +24,7 @@ export type LogQuestion = {
   readonly since?: string;
 };
 
-/** Logs of a service, newest last, as far as the caller may see them. */
+/** Logs of a service, newest last, as far as the caller may see them; stacks and paths are for those who run the platform. */
 export async function readLogs(parts: LogParts, claims: TokenClaims, question: LogQuestion): Promise<LogPage> {
   const { store, collector, targets, clock } = parts;
   const { service } = question;
@@ -41,7 +42,7 @@ export async function readLogs(parts: LogParts, claims: TokenClaims, question: L
     ...(access.kind === 'tenant' ? { tenantId: access.tenantId } : {}),
     ...(sinceMs === undefined ? {} : { sinceMs }),
   });
-  return { service, entries: [...entries] };
+  return { service, entries: claims.platform_admin === true ? [...entries] : entries.map(viewEntry) };
 }
 
 function isShown(access: LogAccess, service: string): (target: MonitoringTarget) => boolean {

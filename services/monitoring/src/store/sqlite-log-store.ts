@@ -27,6 +27,8 @@ create table cursors (instance_key text primary key, boot text not null, next in
   'select 2',
 ];
 const entriesPerDelete = 5_000;
+/** One answer, all of which is in memory at once, whatever its entries hold. */
+const pageBytesMax = 4 * 1024 * 1024;
 /** A row's share of its page, three indexes and numbers, beside its texts. */
 const rowOverheadBytes = 160;
 
@@ -115,9 +117,16 @@ export class SqliteLogStore implements LogStore {
       conditions.push('time_ms >= ?');
       values.push(filter.sinceMs);
     }
-    const sql = `select time, level, service, instance, event, fields from entries
+    const sql = `select time, level, service, instance, event, fields, bytes from entries
                  where ${conditions.join(' and ')} order by time_ms desc, id desc limit ?`;
-    const rows = this.#database.prepare(sql).all(...values, filter.limit) as Row[];
+    const rows: Row[] = [];
+    let bytesLeft = pageBytesMax;
+    for (const row of this.#database.prepare(sql).iterate(...values, filter.limit)) {
+      const { bytes, ...entry } = row as Row & { readonly bytes: number };
+      bytesLeft -= bytes;
+      if (bytesLeft < 0) break;
+      rows.push(entry);
+    }
     return rows.reverse().map((row) => ({ ...row, fields: JSON.parse(row.fields) as LogEntry['fields'] }));
   }
 
