@@ -15,7 +15,7 @@ type Connection = {
   /** Exchanges that are not over, each with its request. */
   readonly underWay: Set<IncomingMessage>;
 };
-export type ConnectionEnd = 'displaced' | 'refused';
+export type ConnectionEnd = 'displaced' | 'refused' | 'pipelined';
 /** In the order in which their waiting began. */
 type Line = Set<Connection>;
 
@@ -25,6 +25,8 @@ const displaced: SocketRefusal = {
   message: 'too many connections wait; one that waited long had to go',
   retryAfterMs: 1_000,
 };
+/** Requests that one connection may have under way; who pipelines sends few more than he waits for. */
+const pipelinedMax = 64;
 /** Refused connections that may wait at a time for their request, to hear why. */
 const refusedOpenMax = 256;
 
@@ -90,6 +92,11 @@ export class Connections {
   #begin(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket);
     if (!connection) return;
+    if (connection.underWay.size >= pipelinedMax) {
+      this.#onEnd('pipelined');
+      connection.socket.destroy();
+      return;
+    }
     connection.underWay.add(request);
     if (!hasBody(request)) this.#work(connection);
     else request.once('end', () => this.#work(connection));

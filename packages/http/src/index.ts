@@ -38,6 +38,7 @@ export {
   serviceSecret,
 } from './service-process.ts';
 export { readSidePorts, type SidePorts } from './side-listener.ts';
+export type { ClientPaces } from './slow-clients.ts';
 export { JwksTokenVerifier, ServiceIdentity, signToken, type TokenContent, type TokenVerifier } from './tokens.ts';
 export { isTransportFailure, wasNothingSent } from './transport-failure.ts';
 export { compileValidator, type Validator } from './validation.ts';

@@ -38,7 +38,7 @@ import { buildOpenApi } from './openapi.ts';
 import { parseJson } from './parse-json.ts';
 import { type ClientPaces, SlowClients } from './slow-clients.ts';
 import { refuseOnSocket, type SocketRefusal, slowRequest } from './socket-answer.ts';
-import { createStandardAnswers, type StandardAnswer, type StandardAnswers } from './standard-answers.ts';
+import { createStandardAnswers, jsonType, type StandardAnswer, type StandardAnswers } from './standard-answers.ts';
 import { createAjv, invalidBody } from './validation.ts';
 
 export type ServerOptions = {
@@ -466,7 +466,12 @@ function addStandardRoutes(server: Server, options: ServerOptions, served: reado
     if (standard.isMetricsMoved) throw new HybridStoreError('not_found', 'GET /metrics does not exist');
     return standard.metrics();
   });
-  server.app.get('/openapi.json', async () => buildOpenApi(options.service, options.version, served));
+  let openApi: string | undefined;
+  server.app.get('/openapi.json', async (_request, reply) => {
+    // Anybody may ask, and the routes are all there before anybody can: it is built once.
+    openApi ??= JSON.stringify(buildOpenApi(options.service, options.version, served));
+    return reply.type(jsonType).send(openApi);
+  });
   if (options.ring) {
     const ring = options.ring;
     server.route(logTail, (request) => {

@@ -169,6 +169,21 @@ describe('connections', () => {
   });
 });
 
+describe('a connection', () => {
+  it('that pipelines more requests than anybody waits for is ended, and so is their work', async () => {
+    await using server = await open({});
+    const client = server.from(2);
+    await once(client.socket, 'connect');
+    const one = 'POST /slow HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
+    client.socket.write(one.repeat(64));
+    await until(() => server.held.length === 64);
+    assert.equal(client.isClosed, false);
+    client.socket.write(one);
+    await until(() => client.isClosed);
+    assert.match(await server.metrics.metrics(), /connections_ended_total\{[^}]*reason="pipelined"[^}]*\} 1/);
+  });
+});
+
 describe('bytes of bodies on their way in', () => {
   const arrivingBytes = { total: 500, each: { user: 200, tenant: 400 } };
 

@@ -1,4 +1,4 @@
-export { type Admission, type AdmissionBounds, AdmissionQueue } from './admission-queue.ts';
+export { type Admission, type AdmissionBounds, type AdmissionOwner, AdmissionQueue } from './admission-queue.ts';
 export { assert, assertNever } from './assert.ts';
 export {
   type CheckedDatabaseOptions,

@@ -1,5 +1,6 @@
 import type { LogicalPlan } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
+import type { AdmissionOwner } from '@hybridstore/runtime';
 import type { ParameterValues, SqlOptions } from './bind/context.ts';
 
 /** A statement to read. It crosses to a thread, so it is plain data. */
@@ -16,7 +17,10 @@ export type ParseOutcome = {
   readonly crossCheck: 'agreed' | 'cannot_read';
 };
 
+/** For whom a statement is read: tenants take turns, and the users of each. */
+export type ParseCall = { readonly owner: AdmissionOwner; readonly signal: AbortSignal };
+
 /** Reads SQL within a time limit, away from the loop that answers requests. */
 export interface SqlParser {
-  parse(task: ParseTask, signal: AbortSignal): Promise<ParseOutcome>;
+  parse(task: ParseTask, call: ParseCall): Promise<ParseOutcome>;
 }

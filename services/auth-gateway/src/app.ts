@@ -1,6 +1,6 @@
 import cors from '@fastify/cors';
 import type { Jwks } from '@hybridstore/contracts';
-import { createServer, type Server, type ServiceProcess, signToken } from '@hybridstore/http';
+import { type ClientPaces, createServer, type Server, type ServiceProcess, signToken } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UndiciForwarder } from './clients/undici-forwarder.ts';
@@ -37,6 +37,11 @@ import { Credentials } from './tokens/credentials.ts';
 const headersTimeoutMs = 10_000;
 /** 32 MiB in this time are 0.9 Mbit/s; slower clients send smaller batches. */
 const requestTimeoutMs = 300_000;
+/** 8 KiB/s in, over 10 s; 1 KiB/s out, over a minute, because a full send buffer of the kernel empties in leaps. */
+const paces: ClientPaces = {
+  body: { windowMs: 10_000, bytesMin: 80 * 1024 },
+  answer: { windowMs: 60_000, bytesMin: 60 * 1024 },
+};
 const connectionsMax = 10_000;
 /** More than the calls and uploads that one address may have under way: so one that waits can always make room. */
 const connectionsPerAddressMax = 1_024;
@@ -89,6 +94,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     notReadyReasons: () => readyReasons(verifier.jwks, signingKey.kid),
     headersTimeoutMs,
     requestTimeoutMs,
+    paces,
     connections: {
       max: connectionsMax,
       perAddressMax: connectionsPerAddressMax,

@@ -417,16 +417,35 @@ describe('the parser pool', () => {
     } as const;
     // Hundreds of milliseconds of work, while the fake clock passes its second within a few turns of the loop.
     const long = `SELECT ${Array.from({ length: 9_000 }, (_, index) => index % 10).join('+')} AS x`;
-    const late = assert.rejects(pool.parse({ ...task, text: long }, new AbortController().signal), {
+    const late = assert.rejects(pool.parse({ ...task, text: long }, callOf('user:ada')), {
       code: 'deadline_exceeded',
     });
     await Promise.resolve();
     await Promise.resolve();
     void fake.advance(1_000);
     await late;
-    assert.deepEqual((await pool.parse(task, new AbortController().signal)).plan.tables, []);
+    assert.deepEqual((await pool.parse(task, callOf('user:ada'))).plan.tables, []);
     await pool.close();
   });
+
+  test('users take turns, so that the statements of one do not hold up those of another', async () => {
+    const pool = new ParserPool({ threads: 1, parsingMsMax: 20_000, clock: systemClock, logger: silentLogger });
+    await pool.start();
+    const statement = { dialect: 'mysql', schemas: corpusSchemas, parameters: [], isStrict: true } as const;
+    const order: string[] = [];
+    const ask = async (user: string, name: string) => {
+      await pool.parse({ ...statement, text: `SELECT '${name}' AS x` }, callOf(user));
+      order.push(name);
+    };
+    await Promise.all([ask('eve', 'e1'), ask('eve', 'e2'), ask('eve', 'e3'), ask('ada', 'a1')]);
+    assert.deepEqual(order, ['e1', 'e2', 'a1', 'e3']);
+    await pool.close();
+  });
+});
+
+const callOf = (user: string) => ({
+  owner: { tenant: 'default/acme', user },
+  signal: new AbortController().signal,
 });
 
 let settingsFiles = 0;

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { assert, type Clock, HybridStoreError, isErrorCode, type Logger, Semaphore } from '@hybridstore/runtime';
-import type { ParseOutcome, ParseTask, SqlParser } from '../ports.ts';
+import { AdmissionQueue, assert, type Clock, HybridStoreError, isErrorCode, type Logger } from '@hybridstore/runtime';
+import type { ParseCall, ParseOutcome, ParseTask, SqlParser } from '../ports.ts';
 import type { WorkerAnswer } from './worker-main.ts';
 
 export type ParserPoolOptions = {
@@ -11,6 +11,7 @@ export type ParserPoolOptions = {
 };
 
 const waitingMax = 1_000;
+const waitingPerTenantMax = 200;
 /** The parsers' memory and stack: 64 KB of text fits well, and a statement that does not ends its thread, not the process. */
 const resourceLimits = { maxOldGenerationSizeMb: 512, stackSizeMb: 8 };
 
@@ -20,13 +21,18 @@ const resourceLimits = { maxOldGenerationSizeMb: 512, stackSizeMb: 8 };
  */
 export class ParserPool implements SqlParser {
   readonly #options: ParserPoolOptions;
-  readonly #places: Semaphore;
+  readonly #queue: AdmissionQueue;
   readonly #idle: Worker[] = [];
   readonly #all = new Set<Worker>();
 
   constructor(options: ParserPoolOptions) {
     this.#options = options;
-    this.#places = new Semaphore({ running: options.threads, waiting: waitingMax });
+    this.#queue = new AdmissionQueue({
+      runningMax: options.threads,
+      runningPerTenantMax: options.threads,
+      waitingMax,
+      waitingPerTenantMax,
+    });
   }
 
   /** Starts the threads; resolves when every one can parse. */
@@ -35,13 +41,18 @@ export class ParserPool implements SqlParser {
     this.#idle.push(...workers);
   }
 
-  parse(task: ParseTask, signal: AbortSignal): Promise<ParseOutcome> {
-    return this.#places.run(async () => {
+  async parse(task: ParseTask, { owner, signal }: ParseCall): Promise<ParseOutcome> {
+    const { clock, logger } = this.#options;
+    const admission = await this.#queue.admit(owner, signal);
+    const startedMs = clock.monotonicMs();
+    try {
       const worker = this.#idle.pop() ?? (await this.#open());
       const answer = await this.#ask(worker, task);
       this.#idle.push(worker);
-      return readAnswer(answer, this.#options.logger);
-    }, signal);
+      return readAnswer(answer, logger);
+    } finally {
+      admission.release(clock.monotonicMs() - startedMs);
+    }
   }
 
   async close(): Promise<void> {

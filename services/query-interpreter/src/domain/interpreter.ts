@@ -18,7 +18,7 @@ import {
   printTree,
   stepsOfLevel,
 } from '@hybridstore/plan';
-import { HybridStoreError, inField, LruCache, requireSource, type TenantCaller } from '@hybridstore/runtime';
+import { HybridStoreError, inField, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
 import type { ParseOutcome, SqlParser } from '@hybridstore/sql';
 import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
 import { compileDsl } from '@hybridstore/sql/dsl';
@@ -56,7 +56,7 @@ export class Interpreter {
     const dialect = request.dialect ?? this.#parts.settings.dialect;
     const values: ParameterValues = request.parameters ?? [];
     const { outcome, cached } = await this.#withSchemas(call, (schemas) =>
-      this.#parse({ text: request.query, dialect, values }, schemas, call.signal),
+      this.#parse({ text: request.query, dialect, values }, schemas, call),
     );
     const plan = cached ? withValues(outcome, values) : outcome.plan;
     requireOwnSources(call, plan);
@@ -115,7 +115,7 @@ export class Interpreter {
   async #parse(
     statement: Statement,
     schemas: Schemas,
-    signal: AbortSignal,
+    { caller, signal }: Call,
   ): Promise<{ readonly outcome: ParseOutcome; readonly cached: boolean }> {
     const key = cacheKey(statement, schemas);
     const held = this.#plans.get(key);
@@ -123,7 +123,10 @@ export class Interpreter {
     const { isStrict, supportedFunctions } = this.#parts.settings;
     const { text, dialect, values } = statement;
     const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions };
-    const parsed = await this.#parts.parser.parse(task, signal);
+    const parsed = await this.#parts.parser.parse(task, {
+      owner: { tenant: caller.tenant, user: userOf(caller) },
+      signal,
+    });
     const outcome = { ...parsed, plan: this.#improve(parsed.plan) };
     this.#plans.set(key, outcome);
     return { outcome, cached: false };
