@@ -1,3 +1,4 @@
+import { renderIngressFile } from './chart-ingress.ts';
 import { renderRbacFiles } from './chart-rbac.ts';
 import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
@@ -9,6 +10,7 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
   return [
     ...renderCrdFiles(),
     ...renderRbacFiles(),
+    renderIngressFile(),
     ...buildResourceReference(),
     ...buildRestReference(),
     buildErrorReference(),

@@ -73,6 +73,7 @@ describe('the chart', () => {
     ['services.unknown={"replicas":1}', '/services'],
     ['services.auth-gateway={"replica":1}', '/services/auth-gateway'],
     ['network.policies="yes"', '/network/policies'],
+    ['ingress.hosts=[]', '/ingress'],
     ['network.metricsPort=8080', '/network/metricsPort'],
     ['network.metricsPort=9800', '/network/metricsPort'],
     ['nothing=true', ''],
