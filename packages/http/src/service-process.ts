@@ -131,7 +131,10 @@ export async function listen(
 export type ListenOptions = { readonly host: string; readonly port: number; readonly sidePorts: SidePorts };
 
 /** Listens on all ports of a process and gives what closes them. Throws `invalid_request` that names PORT, PROBE_PORT, METRICS_PORT or HOST. */
-export async function listenAt(server: Server, { host, port, sidePorts }: ListenOptions): Promise<() => Promise<void>> {
+export async function listenAt(server: Server, options: ListenOptions): Promise<() => Promise<void>> {
+  const { port, sidePorts } = options;
+  // For this name fastify opens one more server, on ::1, whose connections nobody would bound.
+  const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
   const side = new SideListeners();
   const close = async () => {
     await Promise.all([side.close(), server.app.close()]);

@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-async function open(sidePorts: SidePorts, port?: number) {
+async function open(sidePorts: SidePorts, port?: number, at = host) {
   const folder = createTemporaryFolder();
   const clock = new FakeClock();
   const reasons: string[] = [];
@@ -34,10 +34,11 @@ async function open(sidePorts: SidePorts, port?: number) {
     connections: { max: 8, perAddressMax: 4, addressOf: (peer) => peer },
   });
   const main = port ?? (await freePort());
-  const close = await listenAt(server, { host, port: main, sidePorts });
+  const close = await listenAt(server, { host: at, port: main, sidePorts });
   return {
     main,
     reasons,
+    addresses: () => server.app.addresses().map(({ address }) => address),
     get: (at: number, path: string) => fetch(`http://${host}:${at}${path}`),
     async [Symbol.asyncDispose]() {
       await close();
@@ -105,6 +106,11 @@ describe('a process', () => {
     const main = await freePort();
     await using same = await open({ probe: main, metrics: main }, main);
     assert.equal((await statuses(same.main))['/metrics'], 200);
+  });
+
+  it('listens at one address for localhost too: a second server would have no bounds', async () => {
+    await using process = await open({ probe: undefined, metrics: undefined }, undefined, 'localhost');
+    assert.deepEqual(process.addresses(), ['127.0.0.1']);
   });
 
   it('names the variable of a port in use, and listens nowhere then', async () => {
