@@ -12,8 +12,8 @@ export type ConnectionBounds = {
 type Connection = {
   readonly socket: Socket;
   readonly address: string | undefined;
-  /** Exchanges that are not over, each with its request. */
-  readonly underWay: Set<IncomingMessage>;
+  /** Exchanges that are not over. */
+  readonly underWay: Map<IncomingMessage, ServerResponse>;
 };
 export type ConnectionEnd = 'displaced' | 'refused' | 'pipelined';
 /** In the order in which their waiting began. */
@@ -32,7 +32,7 @@ const refusedOpenMax = 256;
 
 /**
  * Bounds the open connections of each address and of all. At a bound the newest comes in and the one goes that has kept
- * this side waiting longest: with no request, half a head or half a body. So whoever opens connections and withholds what
+ * this side waiting longest: with no request, half a head, half a body, or an answer that is not taken. So whoever opens connections and withholds what
  * they are for pushes out his own, and a client who says what he wants gets in beside him, even from the same address.
  * Only where every connection has a whole request under way is the newest refused: `isRefused` says so to its request.
  */
@@ -61,7 +61,7 @@ export class Connections {
 
   #enter(socket: Socket): void {
     const address = this.#bounds.addressOf(socket.remoteAddress);
-    const connection: Connection = { socket, address, underWay: new Set() };
+    const connection: Connection = { socket, address, underWay: new Map() };
     const isMade =
       this.#makeRoom(this.#countOf(address) < this.#bounds.perAddressMax, this.#lineOf(address)) &&
       this.#makeRoom(this.#connections.size < this.#bounds.max, this.#waiting);
@@ -97,13 +97,18 @@ export class Connections {
       connection.socket.destroy();
       return;
     }
-    connection.underWay.add(request);
+    connection.underWay.set(request, response);
     if (!hasBody(request)) this.#work(connection);
     else request.once('end', () => this.#work(connection));
+    response.once('prefinish', () => this.#waitUnlessWorking(connection));
     response.once('close', () => {
       connection.underWay.delete(request);
-      if (this.#connections.has(connection.socket) && !isWorking(connection)) this.#wait(connection);
+      this.#waitUnlessWorking(connection);
     });
+  }
+
+  #waitUnlessWorking(connection: Connection): void {
+    if (this.#connections.has(connection.socket) && !isWorking(connection)) this.#wait(connection);
   }
 
   /** False when there is no room and nobody who could make some. */
@@ -124,14 +129,18 @@ export class Connections {
   }
 
   #wait(connection: Connection): void {
-    for (const line of this.#linesOf(connection)) {
-      line.delete(connection);
-      line.add(connection);
+    const { address } = connection;
+    const line = this.#lineOf(address);
+    if (address !== undefined) this.#waitingOf.set(address, line);
+    for (const one of [this.#waiting, line]) {
+      one.delete(connection);
+      one.add(connection);
     }
   }
 
   #work(connection: Connection): void {
-    for (const line of this.#linesOf(connection)) line.delete(connection);
+    this.#waiting.delete(connection);
+    this.#lineOf(connection.address).delete(connection);
   }
 
   #leave(connection: Connection): void {
@@ -154,18 +163,16 @@ export class Connections {
   #lineOf(address: string | undefined): Line {
     return (address === undefined ? undefined : this.#waitingOf.get(address)) ?? new Set();
   }
-
-  #linesOf({ address }: Connection): readonly Line[] {
-    if (address === undefined) return [this.#waiting];
-    const line = this.#lineOf(address);
-    this.#waitingOf.set(address, line);
-    return [this.#waiting, line];
-  }
 }
 
-/** A body that nobody took has no end that is seen here; its request is whole all the same. */
+/**
+ * Whether this side has something to do: a request is whole, and its answer is not. A body that nobody took has no end
+ * that is seen here; its request is whole all the same.
+ */
 function isWorking({ underWay }: Connection): boolean {
-  return [...underWay].some((request) => request.complete || !hasBody(request));
+  return [...underWay].some(
+    ([request, response]) => (request.complete || !hasBody(request)) && !response.writableEnded,
+  );
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

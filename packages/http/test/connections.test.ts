@@ -11,6 +11,8 @@ import { Type } from 'typebox';
 import type { ArrivingBytes } from '../src/arriving-bodies.ts';
 import type { ConnectionBounds } from '../src/connections.ts';
 
+/** More than the kernel's buffers take of an answer that nobody reads. */
+const bigAnswerBytes = 16 * 1024 * 1024;
 const body = Type.Object({}, { additionalProperties: true });
 const permissions: readonly Permission[] = [{ sources: ['*'], actions: ['read'] }];
 
@@ -45,10 +47,18 @@ async function open(bounds: { readonly connections?: ConnectionBounds; readonly 
     await new Promise<void>((resolve) => held.push(resolve));
     return { done: true };
   });
+  let bigAnswers = 0;
+  server.route(endpoint('/big', publicAccess), (_request, reply) => {
+    reply.raw.once('prefinish', () => {
+      bigAnswers += 1;
+    });
+    return { text: 'x'.repeat(bigAnswerBytes) };
+  });
   const port = Number(new URL(await server.app.listen({ host: '0.0.0.0', port: 0 })).port);
   const clients: Client[] = [];
   return {
     held,
+    bigAnswers: () => bigAnswers,
     metrics,
     tokenOf: (sub: string) =>
       issuer.sign('auth-gateway', { sub, tenant: 'default/acme', permissions: [...permissions] }),
@@ -148,6 +158,20 @@ describe('connections', () => {
     assert.match(await polite.answer(), /^HTTP\/1\.1 200 /);
     await until(() => idle.isClosed);
     assert.equal(silent.isClosed, false);
+  });
+
+  it('whose answer is not taken wait like the others', async () => {
+    await using server = await open({ connections: byLastNumber(100, 2) });
+    const unread: Client[] = [];
+    for (let number = 0; number < 2; number += 1) {
+      const client = server.from(2);
+      client.socket.pause();
+      unread.push(await client.send('/big', 2, '{}'));
+    }
+    await until(() => server.bigAnswers() === 2);
+    const polite = await server.from(2).send('/thing', 2, '{}');
+    assert.match(await polite.answer(), /^HTTP\/1\.1 200 /);
+    assert.match(await server.metrics.metrics(), /connections_ended_total\{[^}]*reason="displaced"[^}]*\} 1/);
   });
 
   it('with a whole request under way are never pushed out: then the newest is refused, in the error shape', async () => {

@@ -38,7 +38,7 @@ async function open(sidePorts: SidePorts, port?: number, at = host) {
   return {
     main,
     reasons,
-    addresses: () => server.app.addresses().map(({ address }) => address),
+    addresses: () => server.app.addresses().map((one) => (typeof one === 'object' ? one.address : one)),
     get: (at: number, path: string) => fetch(`http://${host}:${at}${path}`),
     async [Symbol.asyncDispose]() {
       await close();
