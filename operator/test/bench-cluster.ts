@@ -53,6 +53,8 @@ export class FakeNodes implements NodePort {
   readonly drained = new Set<string>();
   readonly stuck = new Set<string>();
   readonly away = new Set<string>();
+  /** Nodes that cannot come back, and why. */
+  readonly held = new Map<string, string>();
   readonly calls: string[] = [];
   readonly sources = new Map<string, SourceDefinition>();
   refusal: HybridStoreError | undefined;
@@ -60,6 +62,8 @@ export class FakeNodes implements NodePort {
   async drain(_tenant: unknown, pod: string, { cancel }: { readonly cancel: boolean }): Promise<DrainStatus> {
     this.calls.push(`${cancel ? 'stay' : 'drain'} ${pod}`);
     if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
+    const error = cancel ? this.held.get(pod) : undefined;
+    if (error !== undefined) return { pod, state: 'draining', unflushed_rows: 0, error };
     if (cancel) this.drained.delete(pod);
     else if (!this.stuck.has(pod)) this.drained.add(pod);
     if (cancel) return { pod, state: 'active', unflushed_rows: 0 };

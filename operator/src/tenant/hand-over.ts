@@ -1,4 +1,4 @@
-import type { LeavingNode } from '@hybridstore/contracts';
+import type { DrainStatus, LeavingNode } from '@hybridstore/contracts';
 import { formatTime } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
@@ -34,16 +34,17 @@ export async function passHandOver(
   const toAsk = decideHandOver({ ...base, reports: new Map() }).drain;
   const reports = await askNodes(options.nodes, key, toAsk);
   const decision = decideHandOver({ ...base, reports });
-  const stayed = await askToStay(options, key, decision.cancel);
+  const answers = await askToStay(options, key, decision.cancel);
   // A drained node keeps its mark until its pod is gone: should it be wanted again before, it must be asked to stay.
   const isThere = (ordinal: number) => ordinal < decision.size || request.present.has(ordinal);
   const open = [...marks]
-    .filter(([ordinal]) => isThere(ordinal) && !stayed.has(ordinal))
-    .map(([ordinal, mark]) => [ordinal, describeMark(mark, reports.get(ordinal))] as const);
+    .filter(([ordinal]) => isThere(ordinal) && answers.get(ordinal) !== 'stays')
+    .map(([ordinal, mark]) => [ordinal, describeMark(mark, reports.get(ordinal) ?? holdOf(answers, ordinal))] as const);
   const nowMs = options.clock.now();
   const begun = decision.mark.map((ordinal) => beginMark(key, ordinal, nowMs));
   const stalled = open.filter(
-    ([ordinal, mark]) => decision.drain.includes(ordinal) && hasStalled(mark, reports.get(ordinal), nowMs),
+    ([ordinal, mark]) =>
+      (decision.drain.includes(ordinal) || answers.has(ordinal)) && hasStalled(mark, reports.get(ordinal), nowMs),
   );
   return { decision, leaving: [...open.map(toMark), ...begun], stalled: stalled.map(toMark) };
 }
@@ -80,31 +81,43 @@ async function askNode(nodes: NodePort, key: TenantKey, ordinal: number): Promis
   try {
     const status = await nodes.drain(key, tenantNames(key.name).pod(ordinal), { cancel: false });
     if (status.state === 'drained' && status.unflushed_rows === 0) return { kind: 'drained' };
-    const error = status.error === undefined ? {} : { error: status.error };
-    return { kind: 'draining', unflushedRows: status.unflushed_rows, ...error };
+    return toReport(status);
   } catch (error) {
     return { kind: 'unreachable', message: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** Ordinals that confirmed; the others keep their mark and are asked again. A node that is no more has nothing to confirm. */
+function toReport({ unflushed_rows: unflushedRows, error }: DrainStatus): NodeReport {
+  return { kind: 'draining', unflushedRows, ...(error === undefined ? {} : { error }) };
+}
+
+type StayAnswers = ReadonlyMap<number, 'stays' | NodeReport>;
+
+/** Those that do not confirm keep their mark and are asked again. A node that is no more has nothing to confirm. */
 async function askToStay(
   { nodes, logger }: { readonly nodes: NodePort; readonly logger: Logger },
   key: TenantKey,
   ordinals: readonly number[],
-): Promise<ReadonlySet<number>> {
-  const stayed = new Set<number>();
+): Promise<StayAnswers> {
+  const answers = new Map<number, 'stays' | NodeReport>();
   for (const ordinal of ordinals) {
     const pod = tenantNames(key.name).pod(ordinal);
     try {
-      await nodes.drain(key, pod, { cancel: true });
-      stayed.add(ordinal);
+      const status = await nodes.drain(key, pod, { cancel: true });
+      answers.set(ordinal, status.state === 'active' ? 'stays' : toReport(status));
     } catch (error) {
       if (!isHybridStoreError(error)) throw error;
       logger.warn('drain_not_cancelled', { tenant: `${key.namespace}/${key.name}`, pod, error });
+      answers.set(ordinal, { kind: 'unreachable', message: error.message });
     }
   }
-  return stayed;
+  return answers;
+}
+
+/** What keeps a node from staying, as it or its silence says. */
+function holdOf(answers: StayAnswers, ordinal: number): NodeReport | undefined {
+  const answer = answers.get(ordinal);
+  return answer === 'stays' ? undefined : answer;
 }
 
 const noteCharactersMax = 512;

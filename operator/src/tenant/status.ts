@@ -107,7 +107,7 @@ function judgeDegraded(outcome: TenantOutcome): TenantJudgement {
     return yes(
       'Degraded',
       'DrainStalled',
-      `${first.pod} does not end its hand-over: ${first.message ?? 'no reason given'}`,
+      `${first.pod} does not end its hand-over: ${first.message ?? 'it is still committing rows'}`,
     );
   const failing = world.nodes.find((node) => failingReasons.has(node.waitingReason ?? ''));
   if (failing !== undefined) return yes('Degraded', 'NodeFailing', `${failing.pod}: ${failing.waitingReason}`);

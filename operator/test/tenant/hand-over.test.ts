@@ -78,6 +78,34 @@ describe('three nodes that become two', () => {
     assert.equal(await size(cluster), 3);
   });
 
+  it('say who keeps the leaving one from staying, and ask it again until it does', async () => {
+    const cluster = await startWith(3);
+    cluster.nodes.stuck.add('hs-acme-2');
+    await cluster.applyTenant(off(2));
+    await cluster.pass();
+    await cluster.pass();
+    await cluster.applyTenant(off(3));
+    cluster.nodes.held.set('hs-acme-2', 'waits to be known to hs-acme-0 (it has not answered yet)');
+    for (let count = 0; count < 70; count += 1) {
+      await cluster.pass();
+      await cluster.clock.advance(1_000);
+    }
+    const tenant = await cluster.tenant();
+    assert.match(tenant.status?.leaving?.[0]?.message ?? '', /^waits to be known to hs-acme-0/);
+    const degraded = tenant.status?.conditions?.find(({ type }) => type === 'Degraded');
+    assert.deepEqual(
+      [degraded?.reason, degraded?.message],
+      [
+        'DrainStalled',
+        'hs-acme-2 does not end its hand-over: waits to be known to hs-acme-0 (it has not answered yet)',
+      ],
+    );
+    cluster.nodes.held.clear();
+    await cluster.settle();
+    assert.equal((await cluster.tenant()).status?.leaving, undefined);
+    assert.equal(conditionOf(await cluster.tenant(), 'Degraded'), 'False/AsExpected');
+  });
+
   it('ask a drained node to stay when demand comes back before its pod is gone', async () => {
     const cluster = await startWith(3);
     await cluster.applyTenant(off(2));

@@ -46,7 +46,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   observeQueries(metrics, queries);
   const notices = notifyCatalog(service, config, engine);
   const { tenantId, tenantName, pod } = config;
-  const drain = new Drain({ engine, members, pod, logger });
+  const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
   const keyedWrites = new KeyedWrites({
     engine,

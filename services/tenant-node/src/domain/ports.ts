@@ -9,7 +9,11 @@ export interface MemberDirectory {
   members(): readonly Member[];
   /** Takes in what a member says of itself; returns this node's own epoch. */
   receive(member: Member): number;
+  /** Members that this node waits for before it is joined, by pod, and why each does not know it yet. */
+  readonly awaited: ReadonlyMap<string, string>;
+  /** Resolves when every active member knows this node, or when it left meanwhile. */
   join(): Promise<void>;
+  /** Resolves when it is written down that this node holds nothing. */
   leave(): Promise<void>;
 }
 

@@ -35,8 +35,13 @@ export class Membership implements Members, MemberDirectory {
   readonly #options: MembershipOptions;
   readonly #known = new Map<string, { readonly member: Member; readonly peer: Peer }>();
   readonly #closed = new AbortController();
+  /** Pod → why it does not know this node yet, while this node waits for it. */
+  readonly #awaited = new Map<string, string>();
   #self: Member | undefined;
   #isJoined = false;
+  #joining: Promise<void> | undefined;
+  /** What is written of this node's lives, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -51,23 +56,59 @@ export class Membership implements Members, MemberDirectory {
     return this.#isJoined;
   }
 
-  /** Resolves when all active members know this node. Called at start and when a drained node is wanted back. */
-  async join(): Promise<void> {
-    const { store, self, clock, logger } = this.#options;
-    const before = await store.read(self.pod);
-    refuseLostLog(before, self);
-    const epoch = (before?.epoch ?? 0) + 1;
-    this.#self = { ...self, state: 'active', epoch, ...(await this.#placeInOrder(before)) };
-    await store.write(this.#self);
+  /** Members that this node waits for before it is joined, and why each does not know it yet. */
+  get awaited(): ReadonlyMap<string, string> {
+    return this.#awaited;
+  }
+
+  /**
+   * Resolves when all active members know this node, or when it left meanwhile (`isJoined` says which). Called at start
+   * and when a drained node is wanted back; callers at the same time wait for the same.
+   */
+  join(): Promise<void> {
+    this.#joining ??= this.#beginToJoin();
+    return this.#joining;
+  }
+
+  #beginToJoin(): Promise<void> {
+    const joining = this.#joinOnce().finally(() => {
+      if (this.#joining === joining) this.#joining = undefined;
+    });
+    return joining;
+  }
+
+  async #joinOnce(): Promise<void> {
+    const { store, clock, logger } = this.#options;
+    const life = await this.#inTurn(() => this.#register());
     for (const member of await store.list()) this.receive(member);
     const startedMs = clock.monotonicMs();
-    await Promise.all(this.#others().map((member) => this.#announceUntilKnown(member)));
+    await Promise.all(this.#others().map((member) => this.#announceUntilKnown(life, member)));
+    if (this.#self !== life) return;
     this.#isJoined = true;
     logger.info('member_joined', {
-      epoch,
+      epoch: life.epoch,
       members: this.#others().map((member) => member.pod),
       elapsed_ms: clock.monotonicMs() - startedMs,
     });
+  }
+
+  async #register(): Promise<Member> {
+    const { store, self } = this.#options;
+    const before = await store.read(self.pod);
+    refuseLostLog(before, self);
+    const epoch = (before?.epoch ?? 0) + 1;
+    const life: Member = { ...self, state: 'active', epoch, ...(await this.#placeInOrder(before)) };
+    this.#awaited.clear();
+    this.#self = life;
+    await store.write(life);
+    return life;
+  }
+
+  /** What is written of one life must not overtake what is written of the next. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {}); // whoever took the turn hears of it
+    return turn;
   }
 
   /** A member that was only away (a crash, a restart) keeps its place: what it owned it still owns. */
@@ -95,15 +136,29 @@ export class Membership implements Members, MemberDirectory {
     return this.#self ? [this.#self, ...others] : others;
   }
 
-  /** Everything this node acknowledged is committed, and it acknowledges nothing more: others need not ask it. */
+  /**
+   * Everything this node acknowledged is committed, and it acknowledges nothing more: others need not ask it. Resolves
+   * when its file says so; a join under way, as beside a member that does not answer, ends without one.
+   */
   async leave(): Promise<void> {
-    if (!this.#self) return;
     this.#isJoined = false;
-    await this.#options.onLeave?.(this.#self);
-    this.#self = { ...this.#self, state: 'drained' };
-    await this.#options.store.write(this.#self);
-    // Only to spare the others a failed call: they find the file as soon as they cannot reach this node.
-    await Promise.allSettled(this.#others().map((member) => this.#announceOnce(member)));
+    this.#joining = undefined;
+    const life = await this.#inTurn(() => this.#writeLeft());
+    // Only to spare the others a failed call, so nobody waits for them: they find the file when they cannot reach this node.
+    if (life) void Promise.allSettled(this.#others().map((member) => this.#announceOnce(life, member)));
+  }
+
+  async #writeLeft(): Promise<Member | undefined> {
+    const { onLeave, store } = this.#options;
+    if (!this.#self) return undefined;
+    const life: Member = { ...this.#self, state: 'drained' };
+    // A join under way sees it, and ends.
+    this.#self = life;
+    this.#isJoined = false;
+    this.#awaited.clear();
+    await onLeave?.(life);
+    await store.write(life);
+    return life;
   }
 
   close(): void {
@@ -114,23 +169,30 @@ export class Membership implements Members, MemberDirectory {
     return [...this.#known.values()].map(({ member }) => member).filter((member) => member.state === 'active');
   }
 
-  async #announceUntilKnown(member: Member): Promise<void> {
+  /** Ends, too, when the life that is announced is over. */
+  async #announceUntilKnown(life: Member, member: Member): Promise<void> {
     const { clock, logger, store } = this.#options;
     let receiver = member;
+    this.#awaited.set(member.pod, 'it has not answered yet');
     for (let pauseMs = announceMsMin; ; pauseMs = Math.min(pauseMs * 2, announceMsMax)) {
       try {
-        await this.#announceOnce(receiver);
+        await this.#announceOnce(life, receiver);
+        if (this.#self === life) this.#awaited.delete(member.pod);
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
+        if (this.#self !== life) return;
+        this.#awaited.set(member.pod, reason);
         logger.warn('member_not_reached', { pod: receiver.pod, url: receiver.url, reason });
       }
       await clock.sleep(pauseMs, this.#closed.signal);
+      if (this.#self !== life) return;
       // It may have drained, or come back under another address, meanwhile.
       const written = await store.read(member.pod);
       if (!written || written.state === 'drained') {
         if (written) this.receive(written);
         else this.#known.delete(member.pod);
+        this.#awaited.delete(member.pod);
         return;
       }
       receiver = written;
@@ -138,8 +200,8 @@ export class Membership implements Members, MemberDirectory {
     }
   }
 
-  async #announceOnce(receiver: Member): Promise<void> {
-    if (this.#self) await this.#options.calls.announce(receiver, this.#self);
+  async #announceOnce(life: Member, receiver: Member): Promise<void> {
+    await this.#options.calls.announce(receiver, life);
   }
 
   /** A peer that cannot be asked may have drained since: its file says so. */

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLogger } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
 import { Drain } from '../../src/domain/drain.ts';
 
-/** Records the order of what is done; `flush` is settled by the test. */
+/** Records the order of what is done; `flush` is settled by the test, and so are what is written of the member and its return. */
 function createWorld() {
   const done: string[] = [];
+  const clock = new FakeClock();
+  const held: { file?: Promise<void>; return?: Promise<void> } = {};
   let flush = Promise.withResolvers<void>();
   const engine = {
     drain: () => {
@@ -17,23 +20,27 @@ function createWorld() {
   };
   const members = {
     isJoined: true,
+    awaited: new Map<string, string>(),
     join: async () => {
+      done.push('join');
+      await held.return;
       members.isJoined = true;
       done.push('joined');
     },
     leave: async () => {
       members.isJoined = false;
+      await held.file;
       done.push('left');
     },
   };
-  const drain = new Drain({ engine, members, pod: 'acme-1', logger: silentLogger });
+  const drain = new Drain({ engine, members, pod: 'acme-1', clock, logger: silentLogger });
   const settle = async (error?: Error) => {
     if (error) flush.reject(error);
     else flush.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     flush = Promise.withResolvers<void>();
   };
-  return { drain, done, settle };
+  return { drain, done, settle, members, clock, held };
 }
 
 describe('a drain', () => {
@@ -67,7 +74,7 @@ describe('a drain', () => {
     await new Promise((resolve) => setImmediate(resolve));
     await settle();
     assert.equal((await drain.cancel()).state, 'active');
-    assert.deepEqual(done, ['fence', 'committed', 'left', 'joined', 'unfence']);
+    assert.deepEqual(done, ['fence', 'committed', 'left', 'join', 'joined', 'unfence']);
   });
 
   it('that failed can be taken back', async () => {
@@ -85,6 +92,86 @@ describe('a drain', () => {
     await settle();
     assert.equal(drain.status().state, 'active');
     assert.deepEqual(done, ['fence', 'unfence', 'committed']);
+  });
+
+  it('says drained only after that is written down', async () => {
+    const { drain, done, settle, held } = createWorld();
+    const file = Promise.withResolvers<void>();
+    held.file = file.promise;
+    drain.begin();
+    await settle();
+    assert.deepEqual([drain.begin().state, done], ['draining', ['fence', 'committed']]);
+    file.resolve();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([drain.begin().state, done], ['drained', ['fence', 'committed', 'left']]);
+  });
+
+  it('says in every answer why the try before failed, until one succeeds', async () => {
+    const { drain, settle } = createWorld();
+    drain.begin();
+    for (const reason of ['no space left', 'the volume is read-only']) {
+      await settle(new Error(reason));
+      assert.deepEqual(drain.begin(), { pod: 'acme-1', state: 'draining', unflushed_rows: 7, error: reason });
+    }
+    await settle();
+    assert.deepEqual(drain.begin(), { pod: 'acme-1', state: 'drained', unflushed_rows: 7 });
+  });
+
+  it('that is taken back beside members that do not answer says within 2 s which, and takes no writes before', async () => {
+    const { drain, done, settle, members, clock, held } = createWorld();
+    drain.begin();
+    await settle();
+    const others = Promise.withResolvers<void>();
+    held.return = others.promise;
+    for (const pod of ['acme-0', 'acme-2', 'acme-3', 'acme-4']) members.awaited.set(pod, 'it has not answered yet');
+    const answer = drain.cancel();
+    await clock.advance(2_000);
+    assert.deepEqual(await answer, {
+      pod: 'acme-1',
+      state: 'draining',
+      unflushed_rows: 7,
+      error:
+        'waits to be known to acme-0 (it has not answered yet), acme-2 (it has not answered yet), ' +
+        'acme-3 (it has not answered yet) and 1 more',
+    });
+    // Asked again: the same return is waited for.
+    const again = drain.cancel();
+    await clock.advance(2_000);
+    assert.equal((await again).state, 'draining');
+    assert.deepEqual(done, ['fence', 'committed', 'left', 'join']);
+    members.awaited.clear();
+    others.resolve();
+    assert.deepEqual(await drain.cancel(), { pod: 'acme-1', state: 'active', unflushed_rows: 7 });
+    assert.deepEqual(done, ['fence', 'committed', 'left', 'join', 'joined', 'unfence']);
+  });
+
+  it('that is asked for anew while it is taken back goes on, and the return that wakes up lets no writes in', async () => {
+    const { drain, done, settle, clock, held } = createWorld();
+    drain.begin();
+    await settle();
+    const others = Promise.withResolvers<void>();
+    held.return = others.promise;
+    const answer = drain.cancel();
+    await clock.advance(2_000);
+    await answer;
+    assert.equal(drain.begin().state, 'draining');
+    others.resolve();
+    await settle();
+    assert.equal(drain.begin().state, 'drained');
+    assert.ok(!done.includes('unfence'));
+  });
+
+  it('whose being taken back fails says why, and can be asked for again either way', async () => {
+    const { drain, settle, held } = createWorld();
+    drain.begin();
+    await settle();
+    held.return = Promise.reject(new Error('members/acme-1.json cannot be written'));
+    assert.equal((await drain.cancel()).error, 'members/acme-1.json cannot be written');
+    delete held.return;
+    assert.equal((await drain.cancel()).state, 'active');
+    drain.begin();
+    await settle();
+    assert.equal(drain.status().state, 'drained');
   });
 
   it('taken back before it began changes nothing', async () => {

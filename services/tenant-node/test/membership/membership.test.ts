@@ -111,6 +111,91 @@ describe('membership', () => {
     assert.deepEqual(podsOf(first), ['acme-1']);
   });
 
+  it('names the members that it waits for, and joins once however often it is asked to', async () => {
+    const { store, network, clock, create } = world();
+    await create('acme-0').join();
+    network.away.add('acme-0');
+    const second = create('acme-1');
+    const joined = Promise.all([second.join(), second.join()]);
+    await clock.advance(100);
+    assert.deepEqual([...second.awaited], [['acme-0', 'acme-0 is away']]);
+    network.away.delete('acme-0');
+    await clock.advance(500);
+    await joined;
+    assert.deepEqual([second.isJoined, second.awaited.size, (await store.read('acme-1'))?.epoch], [true, 0, 1]);
+  });
+
+  it('that leaves while it waits to join is drained, and no member when the other is back', async () => {
+    const { store, network, clock, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    network.away.add('acme-0');
+    const second = create('acme-1');
+    const joined = second.join();
+    await clock.advance(100);
+    await second.leave();
+    assert.equal((await store.read('acme-1'))?.state, 'drained');
+    network.away.delete('acme-0');
+    await clock.advance(1_000);
+    await joined;
+    assert.deepEqual([second.isJoined, second.awaited.size, podsOf(first)], [false, 0, []]);
+    await second.join();
+    assert.deepEqual([second.isJoined, (await store.read('acme-1'))?.epoch], [true, 2]);
+  });
+
+  it('that leaves while it waits to join may join anew at once', async () => {
+    const { store, network, clock, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    network.away.add('acme-0');
+    const second = create('acme-1');
+    const before = second.join();
+    await clock.advance(100);
+    await second.leave();
+    const again = second.join();
+    network.away.delete('acme-0');
+    await clock.advance(1_000);
+    await Promise.all([before, again]);
+    assert.deepEqual([second.isJoined, podsOf(first), (await store.read('acme-1'))?.epoch], [true, ['acme-1'], 2]);
+  });
+
+  it('that leaves before it is registered is drained, not a member that nobody can ask', async () => {
+    const { store, create } = world();
+    const node = create('acme-0');
+    const joined = node.join();
+    await node.leave();
+    await joined;
+    assert.deepEqual([(await store.read('acme-0'))?.state, node.isJoined], ['drained', false]);
+  });
+
+  it('leaves without waiting for members that do not answer', async () => {
+    const { store, network, create } = world();
+    await create('acme-0').join();
+    const second = create('acme-1');
+    await second.join();
+    network.announce = () => new Promise(() => {});
+    await second.leave();
+    assert.equal((await store.read('acme-1'))?.state, 'drained');
+  });
+
+  it('writes its next life after the end of the one before, however slow the store is', async () => {
+    const { store, create } = world();
+    const node = create('acme-0');
+    await node.join();
+    const slow = Promise.withResolvers<void>();
+    const write = store.write.bind(store);
+    store.write = async (member) => {
+      if (member.state === 'drained') await slow.promise;
+      await write(member);
+    };
+    const left = node.leave();
+    const joined = node.join();
+    slow.resolve();
+    await Promise.all([left, joined]);
+    const { state, epoch } = (await store.read('acme-0'))!;
+    assert.deepEqual([state, epoch, node.isJoined], ['active', 2, true]);
+  });
+
   it('stops waiting for a member that has drained meanwhile', async () => {
     const { store, network, clock, create } = world();
     const first = create('acme-0');

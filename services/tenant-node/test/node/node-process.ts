@@ -92,6 +92,25 @@ export class TestNode {
     await exited;
   }
 
+  /** Neither answers nor ends, until it is resumed: connections to it are taken and nothing comes back. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  /** Resolves when it answers at all; it need not be ready. */
+  async listening(): Promise<void> {
+    for (const endMs = performance.now() + startMsMax; performance.now() < endMs; ) {
+      if (this.#process?.exitCode !== null) break;
+      if ((await this.call('GET', '/health').catch(() => undefined)) !== undefined) return;
+      await systemClock.sleep(pollMs);
+    }
+    throw new Error(`node ${this.url} does not listen: ${this.output}`);
+  }
+
   /** The exit code after SIGTERM. */
   async stop(): Promise<number | null> {
     const child = this.#process;

@@ -113,6 +113,60 @@ describe('nodes of a tenant', () => {
   });
 });
 
+describe('a node beside a member that is stopped', () => {
+  const folder = createTemporaryFolder('stopped');
+  const acme = new TestTenant(folder.path, 4);
+  const [first, second] = [acme.node(0), acme.node(1)];
+  const token = acme.issuer.serviceToken('operator', tenant);
+
+  before(async () => {
+    for (const node of [first, second]) node.start();
+    for (const node of [first, second]) await node.ready();
+  });
+  after(async () => {
+    for (const node of [first, second]) await node.close();
+    folder[Symbol.dispose]();
+  });
+
+  type Answer = { readonly state: string; readonly error?: string };
+
+  async function drain(body: object): Promise<Answer> {
+    return (await second.call('POST', '/internal/drain', { token, body })).body as Answer;
+  }
+
+  /** As the operator does: again and again, up to a bound. */
+  async function drainUntil(state: string, body: object): Promise<void> {
+    const seen: Answer[] = [];
+    for (let count = 0; count < 1_000; count += 1) {
+      seen.push(await drain(body));
+      if (seen.at(-1)?.state === state) return;
+    }
+    assert.fail(`never ${state}: ${JSON.stringify(seen.at(-1))}`);
+  }
+
+  it('drains, and names that member while it keeps it from coming back', async () => {
+    first.pause();
+    await drainUntil('drained', {});
+    const held = await drain({ cancel: true });
+    assert.equal(held.state, 'draining');
+    assert.match(held.error ?? '', /^waits to be known to acme-0 \(/);
+    first.resume();
+    await drainUntil('active', { cancel: true });
+    await second.ready();
+  });
+
+  it('drains as well when it was started there and is no member yet', async () => {
+    first.pause();
+    await second.kill();
+    second.start();
+    await second.listening();
+    await drainUntil('drained', {});
+    first.resume();
+    await drainUntil('active', { cancel: true });
+    await second.ready();
+  });
+});
+
 async function write(node: TestNode, ids: readonly number[]): Promise<void> {
   const records = ids.map((id) => ({ fields: { id, text: `row ${id}` } }));
   const answer = await node.call('POST', '/data/write', { body: { source_id: 'events', records } });

@@ -23,6 +23,7 @@ const pod = 'acme-0';
 /** Membership whose answers the test sets. */
 export class FixedMembers implements MemberDirectory, Members {
   isJoined = true;
+  readonly awaited = new Map<string, string>();
   others: readonly Peer[] = [];
   readonly received: Member[] = [];
   self: Member = { pod, url: 'http://acme-0:8000', log_id: 'a', state: 'active', epoch: 1 };
@@ -115,7 +116,7 @@ export async function createNodeUnderTest(
     clock,
     retentionMs: 86_400_000,
   });
-  const drain = new Drain({ engine, members, pod, logger });
+  const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
   const server = createApp(
     { tenantId: tenant, tenantName: 'Acme', pod, engine, queries, keyedWrites, members, drain, snapshots, logger },
