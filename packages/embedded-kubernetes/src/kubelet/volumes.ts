@@ -68,7 +68,10 @@ function collectFiles(namespace: string, volume: Volume, sources: VolumeSources)
     const content = part.configMap
       ? readConfigMap(sources.configMap(namespace, wanted.name))
       : readSecret(sources.secret(namespace, wanted.name));
-    if (!content && !wanted.optional) return `${part.configMap ? 'configmap' : 'secret'} ${wanted.name}`;
+    const source = `${part.configMap ? 'configmap' : 'secret'} ${wanted.name}`;
+    if (!content && !wanted.optional) return source;
+    const absent = wanted.optional ? undefined : wanted.items?.find(({ key }) => !content?.has(key));
+    if (absent) return `${absent.key} of ${source}`;
     for (const [key, bytes] of content ?? []) {
       const path = wanted.items ? wanted.items.find((item) => item.key === key)?.path : key;
       if (path !== undefined) files.set(path, bytes);
