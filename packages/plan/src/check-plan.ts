@@ -1,4 +1,5 @@
 import {
+  type CallNode,
   type CommonTable,
   HybridStoreError,
   type LogicalPlan,
@@ -10,6 +11,7 @@ import {
   type QueryBody,
   type SetOperationBody,
 } from '@hybridstore/contracts';
+import { readDateFormat } from './date-format.ts';
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
 import { functionNamed } from './functions.ts';
@@ -36,7 +38,7 @@ export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
       if (node.kind === 'parameter') requireParameter(plan, node.index);
       // Refuses what is no value of the literal's type.
       if (node.kind === 'literal') printDuckdbExpression(node);
-      if (node.kind === 'call') requireFunction(node.function, node.arguments.length);
+      if (node.kind === 'call') requireCall(plan, node);
     },
   });
   if (JSON.stringify(plan.tables) !== JSON.stringify(listTables(plan.query)))
@@ -93,16 +95,30 @@ function requireParameter(plan: LogicalPlan, index: number): void {
     });
 }
 
-function requireFunction(name: string, count: number): void {
-  const known = functionNamed(name);
+function requireCall(plan: LogicalPlan, node: CallNode): void {
+  const known = functionNamed(node.function);
+  const name = node.function;
+  const count = node.arguments.length;
   if (!known)
     throw new HybridStoreError('invalid_request', `plan: function ${name} does not exist`, { function: name });
+  if (known.formatArgument !== undefined) requireFormat(plan, name, node.arguments[known.formatArgument]);
   if (count < known.argumentsMin || count > known.argumentsMax)
     throw new HybridStoreError(
       'invalid_request',
       `plan: function ${name} takes ${known.argumentsMin} to ${known.argumentsMax} arguments, found ${count}`,
       { function: name },
     );
+}
+
+/** A format that rows decide is one that nobody has read. */
+function requireFormat(plan: LogicalPlan, name: string, format: PlanExpression | undefined): void {
+  const known = format?.kind === 'parameter' ? plan.parameters[format.index] : format;
+  if (known && 'value' in known && 'type' in known && known.type === 'string' && typeof known.value === 'string')
+    return void readDateFormat(known.value);
+  throw new HybridStoreError('invalid_request', `plan: ${name} takes a format that is a text of the plan`, {
+    function: name,
+    expected: 'a text or a parameter that holds one',
+  });
 }
 
 /**

@@ -21,7 +21,8 @@ import {
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
-import { functionNamed } from './functions.ts';
+import { readDateFormat } from './date-format.ts';
+import { functionNamed, type PlanFunction } from './functions.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
 
 export type DuckdbPrintOptions = {
@@ -333,13 +334,23 @@ class DuckdbPrinter {
       });
     const parts: string[] = [];
     if (node.distinct) parts.push('DISTINCT ');
-    parts.push(node.function === 'count' && node.arguments.length === 0 ? '*' : this.list(node.arguments));
+    parts.push(node.function === 'count' && node.arguments.length === 0 ? '*' : this.arguments(node, known));
     if (node.orderBy && node.orderBy.length > 0) parts.push(` ORDER BY ${this.sortKeys(node.orderBy)}`);
     if (node.nulls) parts.push(` ${node.nulls.toUpperCase()} NULLS`);
     const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
     const over = node.over ? ` OVER (${this.window(node.over)})` : '';
     if (known.duckdb.includes('(')) return `${known.duckdb}${over}`;
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
+  }
+
+  /** A format is printed from what was read of it, and as nothing but text: the engine has overloads with the moment there. */
+  arguments(node: CallNode, known: PlanFunction): string {
+    const printed = node.arguments.map((argument, index) => {
+      if (index !== known.formatArgument) return this.expression(argument);
+      const isText = argument.kind === 'literal' && typeof argument.value === 'string';
+      return `CAST(${isText ? quoteText(readDateFormat(String(argument.value))) : this.expression(argument)} AS VARCHAR)`;
+    });
+    return printed.join(', ');
   }
 
   window(window: WindowSpecification): string {

@@ -30,9 +30,11 @@ export type PlanFunction = {
   readonly argumentsMax: number;
   readonly returns: ReturnType;
   readonly aliases: Partial<Readonly<Record<Dialect, readonly string[]>>>;
+  /** Which argument is a format of a date; what stands there must be known with the plan. */
+  readonly formatArgument?: number;
 };
 
-type Extra = { readonly duckdb?: string; readonly aliases?: PlanFunction['aliases'] };
+type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'formatArgument'>;
 const many = 10_000;
 
 function entry(kind: FunctionKind, name: string, counts: readonly [number, number], returns: ReturnType, extra: Extra) {
@@ -45,6 +47,7 @@ function entry(kind: FunctionKind, name: string, counts: readonly [number, numbe
     returns,
     duckdb: extra.duckdb ?? name,
     aliases: extra.aliases ?? {},
+    ...(extra.formatArgument === undefined ? {} : { formatArgument: extra.formatArgument }),
   };
 }
 const scalar = (name: string, min: number, max: number, returns: ReturnType, extra: Extra = {}): PlanFunction =>
@@ -154,9 +157,9 @@ const timeFunctions = [
   scalar('date_trunc', 2, 2, 'timestamp'),
   scalar('date_diff', 3, 3, 'bigint', { aliases: { duckdb: ['datediff'] } }),
   scalar('date_sub', 3, 3, 'bigint', { aliases: { duckdb: ['datesub'] } }),
-  scalar('strftime', 2, 2, 'string'),
-  scalar('strptime', 2, 2, 'timestamp'),
-  scalar('try_strptime', 2, 2, 'timestamp'),
+  scalar('strftime', 2, 2, 'string', { formatArgument: 1 }),
+  scalar('strptime', 2, 2, 'timestamp', { formatArgument: 1 }),
+  scalar('try_strptime', 2, 2, 'timestamp', { formatArgument: 1 }),
   scalar('make_date', 3, 3, 'date'),
   scalar('make_time', 3, 3, 'unknown'),
   scalar('make_timestamp', 1, 6, 'timestamp'),

@@ -1,4 +1,5 @@
 export { checkPlan, outputNames, type PlanSchemas } from './check-plan.ts';
+export { readDateFormat } from './date-format.ts';
 export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
 export { deepFreeze, finishPlan } from './finish-plan.ts';
 export {

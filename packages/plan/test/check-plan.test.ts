@@ -8,7 +8,7 @@ import {
   type PlanRelation,
   planDepthMax,
 } from '@hybridstore/contracts';
-import { call, checkPlan, column, finishPlan, integer, not, type PlanSchemas } from '../src/index.ts';
+import { call, checkPlan, column, finishPlan, integer, not, type PlanSchemas, text } from '../src/index.ts';
 
 const schemas: PlanSchemas = new Map([
   [
@@ -87,6 +87,52 @@ describe('checkPlan', () => {
       'a function with too many arguments',
       finishPlan(select(call('upper', id, id))),
       /takes 1 to 1 arguments, found 2/,
+    ],
+    [
+      'a format that rows decide',
+      finishPlan(select(call('strftime', column('e', 'id'), column('e', 'kind')))),
+      /strftime takes a format that is a text of the plan/,
+    ],
+    [
+      'a format that is put together while it runs',
+      finishPlan(select(call('strptime', column('e', 'kind'), call('concat', text('%'), text('n'))))),
+      /strptime takes a format that is a text of the plan/,
+    ],
+    [
+      'a format whose specifier is not on the list',
+      finishPlan(select(call('strftime', column('e', 'id'), text('%Y%n')))),
+      /a format of a date: %n is not supported/,
+    ],
+    [
+      'a parameter as a format that is not on the list',
+      finishPlan(select(call('try_strptime', column('e', 'kind'), { kind: 'parameter', index: 0 })), [
+        { type: 'string', value: '%n%n%n' },
+      ]),
+      /a format of a date: %n is not supported/,
+    ],
+    [
+      'a parameter as a format that is no text',
+      finishPlan(select(call('strftime', column('e', 'id'), { kind: 'parameter', index: 0 })), [
+        { type: 'bigint', value: 1 },
+      ]),
+      /strftime takes a format that is a text of the plan/,
+    ],
+    [
+      'a format in the condition of a subquery',
+      finishPlan(
+        select({
+          kind: 'subquery',
+          query: {
+            kind: 'query',
+            body: {
+              kind: 'select',
+              projections: [{ name: 'x', value: integer(1) }],
+              where: call('contains', call('strftime', call('current_timestamp'), text('%n')), text('a')),
+            },
+          },
+        }),
+      ),
+      /%n is not supported/,
     ],
     ['a parameter without a value', finishPlan(select({ kind: 'parameter', index: 0 })), /parameter 1 has no value/],
     ['tables that hide a scan', { ...finishPlan(select(id)), tables: [] }, /tables does not match/],

@@ -3,9 +3,10 @@ import {
   dateParts,
   type IntervalUnit,
   intervalUnits,
+  isHybridStoreError,
   type PlanExpression,
 } from '@hybridstore/contracts';
-import { arithmetic, call, cast, integer, literal, text } from '@hybridstore/plan';
+import { arithmetic, call, cast, integer, literal, readDateFormat, text } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
 import { isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
@@ -80,6 +81,8 @@ export const dateTranslators: Translators = {
     date_trunc: truncate,
     date_diff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
     datetrunc: truncate,
+    strptime: (at) => typed(call('strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
+    try_strptime: (at) => typed(call('try_strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
     timestampdiff: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
     timestampadd: (at) => addUnits(at),
   },
@@ -144,7 +147,7 @@ export const dateTranslators: Translators = {
     to_timestamp: (at) => fromEpoch(at),
     date_sub: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
     datediff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
-    strftime: (at) => typed(call('strftime', moment(at.argument(0)).node, textOf(at.argument(1))), 'string'),
+    strftime: (at) => typed(call('strftime', moment(at.argument(0)).node, engineFormat(at)), 'string'),
     make_timestamp: (at) =>
       typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), 'timestamp'),
     age: (at) =>
@@ -272,6 +275,13 @@ function shifted(at: CallSite, isNegative: boolean): Typed {
   return addInterval(at.site, at.argument(0), interval, isNegative);
 }
 
+/** A format in the engine's own words. One that is bound is read with the plan, once its value is known. */
+function engineFormat(at: CallSite): PlanExpression {
+  const { node } = at.argument(1);
+  if (node.kind === 'parameter') return node;
+  return text(formatArgument(at, (format) => ({ format })));
+}
+
 type Format = (format: string) => { readonly format: string } | { readonly unknown: string };
 
 function formatArgument(at: CallSite, translate: Format): string {
@@ -279,8 +289,16 @@ function formatArgument(at: CallSite, translate: Format): string {
   if (node.kind !== 'literal' || typeof node.value !== 'string')
     throw at.refuse(`${at.call.name} takes a constant format`, { expected: 'a constant' });
   const result = translate(node.value);
-  if ('format' in result) return result.format;
+  if ('format' in result) return readFormat(at, result.format);
   throw at.refuse(`${at.call.name}: ${result.unknown} in a format is not supported`, { actual: result.unknown });
+}
+
+function readFormat(at: CallSite, format: string): string {
+  try {
+    return readDateFormat(format);
+  } catch (error) {
+    throw isHybridStoreError(error) ? at.refuse(`${at.call.name}: ${error.message}`, error.details) : error;
+  }
 }
 
 function formatted(at: CallSite, translate: Format): Typed {
