@@ -11,10 +11,10 @@ import {
   type QueryBody,
   type SetOperationBody,
 } from '@hybridstore/contracts';
-import { readDateFormat } from './date-format.ts';
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
-import { functionNamed } from './functions.ts';
+import { functionNamed, type KnownText } from './functions.ts';
+import { readKnownText } from './known-text.ts';
 import { foldName } from './printed-names.ts';
 import { walkQuery } from './walk-plan.ts';
 
@@ -101,7 +101,7 @@ function requireCall(plan: LogicalPlan, node: CallNode): void {
   const count = node.arguments.length;
   if (!known)
     throw new HybridStoreError('invalid_request', `plan: function ${name} does not exist`, { function: name });
-  if (known.formatArgument !== undefined) requireFormat(plan, name, node.arguments[known.formatArgument]);
+  if (known.knownText) requireKnownText(plan, node, known.knownText);
   if (count < known.argumentsMin || count > known.argumentsMax)
     throw new HybridStoreError(
       'invalid_request',
@@ -110,15 +110,17 @@ function requireCall(plan: LogicalPlan, node: CallNode): void {
     );
 }
 
-/** A format that rows decide is one that nobody has read. */
-function requireFormat(plan: LogicalPlan, name: string, format: PlanExpression | undefined): void {
-  const known = format?.kind === 'parameter' ? plan.parameters[format.index] : format;
+/** A text that rows decide is one that nobody has read. */
+function requireKnownText(plan: LogicalPlan, node: CallNode, { argument, as }: KnownText): void {
+  const given = node.arguments[argument];
+  const known = given?.kind === 'parameter' ? plan.parameters[given.index] : given;
   if (known && 'value' in known && 'type' in known && known.type === 'string' && typeof known.value === 'string')
-    return void readDateFormat(known.value);
-  throw new HybridStoreError('invalid_request', `plan: ${name} takes a format that is a text of the plan`, {
-    function: name,
-    expected: 'a text or a parameter that holds one',
-  });
+    return void readKnownText(known.value, as);
+  throw new HybridStoreError(
+    'invalid_request',
+    `plan: ${node.function} takes a ${as.replace('_', ' ')} that is a text of the plan, not one of its rows`,
+    { function: node.function, expected: 'a text or a parameter that holds one' },
+  );
 }
 
 /**

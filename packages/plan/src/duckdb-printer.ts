@@ -21,8 +21,8 @@ import {
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
-import { readDateFormat } from './date-format.ts';
 import { functionNamed, type PlanFunction } from './functions.ts';
+import { readKnownText } from './known-text.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
 
 export type DuckdbPrintOptions = {
@@ -343,12 +343,13 @@ class DuckdbPrinter {
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
   }
 
-  /** A format is printed from what was read of it, and as nothing but text: the engine has overloads with the moment there. */
-  arguments(node: CallNode, known: PlanFunction): string {
+  /** A known text is printed from what was read of it, and as nothing but text: strftime takes a moment in its place as well. */
+  arguments(node: CallNode, { knownText }: PlanFunction): string {
     const printed = node.arguments.map((argument, index) => {
-      if (index !== known.formatArgument) return this.expression(argument);
+      if (index !== knownText?.argument) return this.expression(argument);
       const isText = argument.kind === 'literal' && typeof argument.value === 'string';
-      return `CAST(${isText ? quoteText(readDateFormat(String(argument.value))) : this.expression(argument)} AS VARCHAR)`;
+      const text = isText ? quoteText(readKnownText(String(argument.value), knownText.as)) : this.expression(argument);
+      return knownText.as === 'date_format' ? `CAST(${text} AS VARCHAR)` : text;
     });
     return printed.join(', ');
   }

@@ -30,11 +30,12 @@ export type PlanFunction = {
   readonly argumentsMax: number;
   readonly returns: ReturnType;
   readonly aliases: Partial<Readonly<Record<Dialect, readonly string[]>>>;
-  /** Which argument is a format of a date; what stands there must be known with the plan. */
-  readonly formatArgument?: number;
+  readonly knownText?: KnownText;
 };
+/** An argument whose text the plan must know, since the engine trusts it too far. */
+export type KnownText = { readonly argument: number; readonly as: 'date_format' | 'pattern' };
 
-type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'formatArgument'>;
+type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'knownText'>;
 const many = 10_000;
 
 function entry(kind: FunctionKind, name: string, counts: readonly [number, number], returns: ReturnType, extra: Extra) {
@@ -47,7 +48,7 @@ function entry(kind: FunctionKind, name: string, counts: readonly [number, numbe
     returns,
     duckdb: extra.duckdb ?? name,
     aliases: extra.aliases ?? {},
-    ...(extra.formatArgument === undefined ? {} : { formatArgument: extra.formatArgument }),
+    ...(extra.knownText ? { knownText: extra.knownText } : {}),
   };
 }
 const scalar = (name: string, min: number, max: number, returns: ReturnType, extra: Extra = {}): PlanFunction =>
@@ -57,6 +58,8 @@ const aggregate = (name: string, min: number, max: number, returns: ReturnType, 
 const window = (name: string, min: number, max: number, returns: ReturnType): PlanFunction =>
   entry('window', name, [min, max], returns, {});
 
+const dateFormat: Extra = { knownText: { argument: 1, as: 'date_format' } };
+const pattern: Extra = { knownText: { argument: 1, as: 'pattern' } };
 const all = (...names: string[]): PlanFunction['aliases'] => ({ mysql: names, postgresql: names, duckdb: names });
 
 const textFunctions = [
@@ -86,11 +89,14 @@ const textFunctions = [
     aliases: { duckdb: ['str_split', 'split'], postgresql: ['string_to_array'] },
   }),
   scalar('array_to_string', 2, 2, 'string', { aliases: { duckdb: ['list_to_string'] } }),
-  scalar('regexp_matches', 2, 3, 'boolean', { aliases: { mysql: ['regexp_like'], postgresql: ['regexp_like'] } }),
-  scalar('regexp_full_match', 2, 3, 'boolean'),
-  scalar('regexp_replace', 3, 4, 'string'),
-  scalar('regexp_extract', 2, 4, 'string'),
-  scalar('regexp_extract_all', 2, 4, 'list'),
+  scalar('regexp_matches', 2, 3, 'boolean', {
+    ...pattern,
+    aliases: { mysql: ['regexp_like'], postgresql: ['regexp_like'] },
+  }),
+  scalar('regexp_full_match', 2, 3, 'boolean', pattern),
+  scalar('regexp_replace', 3, 4, 'string', pattern),
+  scalar('regexp_extract', 2, 4, 'string', pattern),
+  scalar('regexp_extract_all', 2, 4, 'list', pattern),
   scalar('translate', 3, 3, 'string'),
   scalar('ascii', 1, 1, 'bigint'),
   scalar('unicode', 1, 1, 'bigint', { aliases: { duckdb: ['ord'] } }),
@@ -157,9 +163,9 @@ const timeFunctions = [
   scalar('date_trunc', 2, 2, 'timestamp'),
   scalar('date_diff', 3, 3, 'bigint', { aliases: { duckdb: ['datediff'] } }),
   scalar('date_sub', 3, 3, 'bigint', { aliases: { duckdb: ['datesub'] } }),
-  scalar('strftime', 2, 2, 'string', { formatArgument: 1 }),
-  scalar('strptime', 2, 2, 'timestamp', { formatArgument: 1 }),
-  scalar('try_strptime', 2, 2, 'timestamp', { formatArgument: 1 }),
+  scalar('strftime', 2, 2, 'string', dateFormat),
+  scalar('strptime', 2, 2, 'timestamp', dateFormat),
+  scalar('try_strptime', 2, 2, 'timestamp', dateFormat),
   scalar('make_date', 3, 3, 'date'),
   scalar('make_time', 3, 3, 'unknown'),
   scalar('make_timestamp', 1, 6, 'timestamp'),

@@ -33,6 +33,10 @@ const refuses = (plan: LogicalPlan, message: RegExp) =>
   );
 
 describe('checkPlan', () => {
+  test('takes a pattern with an escaped backslash before a C', () => {
+    checkPlan(finishPlan(select(call('regexp_matches', column('e', 'kind'), text('\\\\C|\\pC|[C]')))), schemas);
+  });
+
   test('takes a plan whose names resolve, in subqueries as well', () => {
     const exists: PlanExpression = { kind: 'exists', query: select(column('e', 'id'), scan('inner')), negated: false };
     checkPlan(finishPlan(select(exists)), schemas);
@@ -91,12 +95,12 @@ describe('checkPlan', () => {
     [
       'a format that rows decide',
       finishPlan(select(call('strftime', column('e', 'id'), column('e', 'kind')))),
-      /strftime takes a format that is a text of the plan/,
+      /strftime takes a date format that is a text of the plan/,
     ],
     [
       'a format that is put together while it runs',
       finishPlan(select(call('strptime', column('e', 'kind'), call('concat', text('%'), text('n'))))),
-      /strptime takes a format that is a text of the plan/,
+      /strptime takes a date format that is a text of the plan/,
     ],
     [
       'a format whose specifier is not on the list',
@@ -115,7 +119,7 @@ describe('checkPlan', () => {
       finishPlan(select(call('strftime', column('e', 'id'), { kind: 'parameter', index: 0 })), [
         { type: 'bigint', value: 1 },
       ]),
-      /strftime takes a format that is a text of the plan/,
+      /strftime takes a date format that is a text of the plan/,
     ],
     [
       'a format in the condition of a subquery',
@@ -133,6 +137,23 @@ describe('checkPlan', () => {
         }),
       ),
       /%n is not supported/,
+    ],
+    [
+      'a pattern that rows decide',
+      finishPlan(select(call('regexp_extract', text('a'), column('e', 'kind')))),
+      /regexp_extract takes a pattern that is a text of the plan/,
+    ],
+    [
+      'a pattern that cuts characters in half',
+      finishPlan(select(call('regexp_replace', column('e', 'kind'), text('a|\\\\(\\C)'), text('\\1')))),
+      /\\C is not supported/,
+    ],
+    [
+      'a parameter as a pattern that cuts characters in half',
+      finishPlan(select(call('regexp_extract_all', column('e', 'kind'), { kind: 'parameter', index: 0 })), [
+        { type: 'string', value: '[a-z]\\C' },
+      ]),
+      /\\C is not supported/,
     ],
     ['a parameter without a value', finishPlan(select({ kind: 'parameter', index: 0 })), /parameter 1 has no value/],
     ['tables that hide a scan', { ...finishPlan(select(id)), tables: [] }, /tables does not match/],
