@@ -60,6 +60,7 @@ export class ExecutorProcess implements ExecutorChild {
   readonly #running = new Map<number, Running>();
   readonly #held = new Map<string, Map<string, number>>();
   #nextQuery = 1;
+  #isBroken = false;
 
   constructor({ session, disk, filesFolder, newSecret, dataKibMax, clock, logger }: ExecutorProcessOptions) {
     const folder = `${filesFolder}/${newSecret()}`;
@@ -160,11 +161,19 @@ export class ExecutorProcess implements ExecutorChild {
         this.#take(message.query)?.end({ rows: message.rows, freshRows: message.freshRows });
         return;
       case 'failed': {
-        const { code, internal } = message.failure;
+        const { code, internal, breaksEngine } = message.failure;
         if (internal !== undefined) this.#logger.error('statement_failed', { pid: this.pid, code, engine: internal });
         this.#take(message.query)?.failWith(message.failure);
+        if (breaksEngine) this.#giveUp();
       }
     }
+  }
+
+  /** An instance that a statement broke refuses all others for good; those at work are run again by the next child. */
+  #giveUp(): void {
+    if (this.isGone) return;
+    this.#isBroken = true;
+    this.#channel.kill('its engine is broken');
   }
 
   #take(query: number): ExecutionFeed | undefined {
@@ -176,7 +185,7 @@ export class ExecutorProcess implements ExecutorChild {
 
   #leave(end: ChildEnd): ChildEnd {
     const statements = [...this.#running.values()];
-    const wasKilledByUs = statements.some((running) => running.isGuilty);
+    const wasKilledByUs = this.#isBroken || statements.some((running) => running.isGuilty);
     for (const { feed, isGuilty } of statements) feed.fail(new ExecutionLost(wasKilledByUs && !isGuilty));
     this.#running.clear();
     return end;

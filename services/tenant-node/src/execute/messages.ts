@@ -34,6 +34,8 @@ export type Failure = {
   readonly details: Readonly<Record<string, unknown>>;
   /** The engine's own words, for the log only. */
   readonly internal?: string;
+  /** No further statement can be answered by this child. */
+  readonly breaksEngine?: boolean;
 };
 
 export type Statement = { readonly query: number } & StatementRequest;

@@ -256,7 +256,7 @@ describe('the executor', () => {
       async () => {
         for await (const piece of execution.pieces()) rows += piece.rows;
       },
-      { code: 'invalid_request', message: "Could not convert string 'x' to INT32" },
+      { code: 'invalid_request', message: 'a text does not convert to INT32' },
     );
     assert.ok(rows > 0);
   });
@@ -317,6 +317,43 @@ describe('the executor', () => {
     assert.notEqual(next, child);
     assert.deepEqual((await read(next.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
     assert.equal(next.heldLsn('sales', log), 0);
+  });
+
+  it('ends a child whose engine a statement broke, and runs its neighbours again', async () => {
+    const child = await pool.acquire(never);
+    const neighbour = child.run(statement({ text: 'SELECT count(*) FROM range(1000000000000) t(i)' }));
+    const lost = assert.rejects(read(neighbour), (error) => error instanceof ExecutionLost && error.isInnocent);
+    // The engine takes its own fault for a reason to refuse all statements that follow.
+    const frame = 'OVER (ORDER BY i ROWS BETWEEN 3 FOLLOWING AND 1 FOLLOWING)';
+    const breaks = `SELECT max(c) FROM (SELECT cume_dist(ORDER BY i DESC) ${frame} AS c FROM range(3) t(i))`;
+    await assert.rejects(read(child.run(statement({ text: breaks }))));
+    await lost;
+    const next = await pool.acquire(never);
+    assert.notEqual(next, child);
+    assert.deepEqual((await read(next.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
+  });
+
+  it('answers with an error, and with none of its bytes, where a text is not UTF-8', async () => {
+    const child = await pool.acquire(never);
+    // Half a character; no plan may say this pattern.
+    const half = "regexp_extract('é', '\\C')";
+    const texts = [
+      `SELECT ${half}`,
+      `SELECT 1, ['a', ${half}]`,
+      `SELECT map(['a'], [${half}])`,
+      `SELECT struct_pack(a := ${half})`,
+      `SELECT CASE WHEN i = 50000 THEN ${half} ELSE 'é' END FROM range(100000) t(i)`,
+    ];
+    for (const text of texts) {
+      for (const shape of ['array', 'object'] as const)
+        await assert.rejects(
+          read(child.run(statement({ text, shape }))),
+          { code: 'corrupt', message: 'a text of the result is not valid UTF-8' },
+          text,
+        );
+    }
+    const whole = await read(child.run(statement({ text: "SELECT 'zażółć ' || chr(0), NULL, map(['é'], [NULL])" })));
+    assert.deepEqual(whole.rows, [['zażółć \0', null, { é: null }]]);
   });
 
   it('survives a child that crashes', async () => {

@@ -1,44 +1,63 @@
 import type { Failure } from '../messages.ts';
+import { interrupted } from './statement-failure.ts';
 
-/** DuckDB's kinds of errors (with `errors_as_json`) that only the statement or its data can cause. */
-const faultsOfTheStatement = new Set([
-  'Binder',
-  'Catalog',
-  'Constraint',
-  'Conversion',
-  'Decimal',
-  'Dependency',
-  'Divide by Zero',
-  'Expression',
-  'Invalid Input',
-  'Invalid type',
-  'Mismatch Type',
-  'Not implemented',
-  'Out of Range',
-  'Parameter Not Allowed',
-  'Parameter Not Resolved',
-  'Parser',
-  'Sequence',
-  'Syntax',
-  'Value',
-]);
-const messageCharactersMax = 500;
+/**
+ * DuckDB's kinds of errors (with `errors_as_json`) that only the statement or its data can cause, and what is said of them
+ * where no reading below fits.
+ */
+const faultsOfTheStatement: Readonly<Record<string, string>> = {
+  Binder: 'the parts of the statement do not fit together',
+  Catalog: 'the statement names what the engine does not have',
+  Constraint: 'a value breaks a constraint',
+  Conversion: 'a value does not convert to the type that it is read as',
+  Decimal: 'a decimal is out of range',
+  Dependency: 'the statement cannot be run',
+  'Divide by Zero': 'division by zero',
+  Expression: 'an expression cannot be evaluated',
+  'Invalid Input': 'a function was given a value that it does not take',
+  'Invalid type': 'a value has a type that cannot stand there',
+  'Mismatch Type': 'a value has a type that cannot stand there',
+  'Not implemented': 'the engine cannot do this with values of these types',
+  'Out of Range': 'a value is out of range',
+  'Parameter Not Allowed': 'a parameter cannot stand there',
+  'Parameter Not Resolved': 'the type of a parameter does not follow from the statement',
+  Parser: 'the statement cannot be read',
+  Sequence: 'the statement cannot be run',
+  Syntax: 'the statement cannot be read',
+  Value: 'a value is out of range',
+};
+/** After these no statement of the instance is answered any more. */
+const faultsOfTheEngine = new Set(['INTERNAL', 'FATAL']);
+const internalCharactersMax = 500;
 
-/** Sorts what DuckDB threw by what the caller must do. Only the short message of a fault of the statement is shown. */
+/**
+ * Sorts what DuckDB threw by what the caller must do, and says it in words of ours. The engine's own are never shown:
+ * they quote values, files and settings, and a text that is broken inside quotes memory. They are for the log alone.
+ */
 export function readEngineFailure(error: unknown): Failure {
   const text = error instanceof Error ? error.message : String(error);
   const { kind, message } = parseEngineError(text);
-  if (kind === 'Interrupt') return { code: 'interrupted', message: 'the statement was stopped', details: {} };
+  const internal = shorten(`${kind}: ${message}`);
+  if (kind === 'Interrupt') return interrupted;
   if (kind === 'Out of Memory')
     return {
       code: 'too_large',
       message: 'the statement needs more memory than it is granted',
       details: { limit: 'memory' },
-      internal: text,
+      internal,
     };
-  if (faultsOfTheStatement.has(kind))
-    return { code: 'invalid_request', message: shorten(message), details: { engine_error: kind } };
-  return { code: 'internal', message: 'internal error', details: {}, internal: text };
+  // Whoever comes after the statement that broke the engine may be run again elsewhere.
+  if (kind === 'FATAL') return { ...interrupted, internal, breaksEngine: true };
+  const fault = Object.hasOwn(faultsOfTheStatement, kind) ? faultsOfTheStatement[kind] : undefined;
+  if (fault === undefined)
+    return {
+      code: 'internal',
+      message: 'internal error',
+      details: {},
+      internal,
+      ...(faultsOfTheEngine.has(kind) ? { breaksEngine: true } : {}),
+    };
+  return { code: 'invalid_request', message: readMessage(message) ?? fault, details: { engine_error: kind } };
 }
 
 function parseEngineError(text: string): { readonly kind: string; readonly message: string } {
@@ -53,8 +72,88 @@ function parseEngineError(text: string): { readonly kind: string; readonly messa
   }
 }
 
-/** First line only: what follows are hints that name internals (candidates, lists of system tables). */
+/** First line only: what follows are candidates, system tables and traces of the stack. */
 function shorten(message: string): string {
   const line = message.split('\n', 1)[0] ?? '';
-  return line.length > messageCharactersMax ? `${line.slice(0, messageCharactersMax)}…` : line;
+  return line.length > internalCharactersMax ? `${line.slice(0, internalCharactersMax)}…` : line;
+}
+
+const typeNames = [
+  'TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|UHUGEINT|U?INT(?:8|16|32|64|128)',
+  'FLOAT|DOUBLE|BOOL|BOOLEAN|VARCHAR|BLOB|BIT|JSON|UUID|INTERVAL|DATE|TIME|"NULL"',
+  'TIMESTAMP WITH TIME ZONE|TIMESTAMP_S|TIMESTAMP_MS|TIMESTAMP_NS|TIMESTAMP|INTEGER_LITERAL|STRING_LITERAL',
+  String.raw`DECIMAL\(\d{1,2},\d{1,2}\)`,
+].join('|');
+/** Without structs, the names of whose fields are values of somebody. */
+const anyType = String.raw`(?:${typeNames})(?:\[\]){0,8}`;
+const type = `(${anyType})`;
+const types = `(${anyType}(?:, ${anyType}){0,20})`;
+const reading = (pattern: string, say: (...parts: readonly string[]) => string) =>
+  ({ pattern: new RegExp(`^${pattern}`, 's'), say }) as const;
+
+/** What may be taken over of the engine's words: types, names of functions of the list, nothing of a value. */
+const readings = [
+  reading(
+    `Could not convert string .* to ${type}(?: when casting from source column .*)?$`,
+    (to) => `a text does not convert to ${to}`,
+  ),
+  reading(`Could not (?:cast value|convert string) .* to ${type}`, (to) => `a value does not fit ${to}`),
+  reading(
+    `Type ${type} with value .* can't be cast because the value is out of range for the destination type ${type}$`,
+    (from, to) => `a value of ${from} is out of range for ${to}`,
+  ),
+  reading('(?:invalid )?(date|time|timestamp) field (?:format|value out of range)', (what) => `a text is no ${what}`),
+  reading(
+    String.raw`Unimplemented type for cast \(${type} -> ${type}\)`,
+    (from, to) => `${from} does not convert to ${to}`,
+  ),
+  reading(
+    String.raw`Overflow in (addition|subtraction|multiplication|division|negation|left shift) of ${type} \(`,
+    (what, of) => `overflow in ${what} of ${of}`,
+  ),
+  reading(
+    String.raw`No function matches the given name and argument types '([a-z_0-9]{1,40}|[^\w\s]{1,3})\(${types}\)'`,
+    (name, given) => `${name} takes no arguments of the types ${given}`,
+  ),
+  reading(
+    `Cannot (compare|mix) values of type ${type} and (?:type )?${type}`,
+    (verb, one, other) => `values of ${one} and ${other} do not ${verb}`,
+  ),
+  reading('Malformed JSON', () => 'a text is no JSON'),
+  reading('Could not parse string .* according to format specifier', () => 'a text does not follow its format'),
+  reading(
+    'More than one row returned by a subquery',
+    () => 'a subquery that stands for a value gives more than one row',
+  ),
+  reading('Referenced column .* not found', () => 'a column does not exist where it is named'),
+  reading(
+    'column .* must appear in the GROUP BY clause',
+    () => 'a column is neither grouped nor in an aggregate function',
+  ),
+];
+/** Sentences of the engine that hold nothing but themselves. */
+const sentences: ReadonlySet<string> = new Set([
+  'division by zero',
+  'cannot take square root of a negative number',
+  'cannot take logarithm of zero',
+  'cannot take logarithm of a negative number',
+  'aggregate function calls cannot be nested',
+  'In a DISTINCT aggregate, ORDER BY expressions must appear in the argument list',
+  'Argument for ntile must be greater than zero',
+  'LIMIT/OFFSET cannot be negative',
+  'Set operations can only apply to expressions with the same number of result columns',
+  'Map keys must be unique.',
+  'Map keys can not be NULL.',
+  'Period must be greater than 0',
+  'Mismatch Function: Strings must be of equal length!',
+]);
+
+function readMessage(message: string): string | undefined {
+  const line = message.split('\n', 1)[0] ?? '';
+  if (sentences.has(line)) return line;
+  for (const { pattern, say } of readings) {
+    const found = pattern.exec(line);
+    if (found) return say(...found.slice(1));
+  }
+  return undefined;
 }

@@ -12,10 +12,16 @@ export type OutputColumn = { readonly name: string; readonly type: DuckDBType };
 /** Largest integer that a JSON reader with doubles keeps exactly; beyond it integers are strings. */
 const exactInteger = '9007199254740991';
 
-/** `SELECT` of one text a row over `statement`, in the statement's order. */
+/**
+ * Stands where a text is not UTF-8, for which the engine's JSON writer gives an empty text. No JSON text holds this
+ * character, so whoever sends the rows finds it among their bytes.
+ */
+export const brokenTextMark = 0;
+
+/** `SELECT` of the bytes of one text a row over `statement`, in the statement's order. */
 export function wrapStatement(statement: string, columns: readonly OutputColumn[], shape: RowShape): string {
   const names = columns.map((_, index) => `c${index}`);
-  return `SELECT ${rowText(columns, shape)} FROM (${statement}) AS result(${names.join(', ')})`;
+  return `SELECT encode(${rowText(columns, shape)}) FROM (${statement}) AS result(${names.join(', ')})`;
 }
 
 function rowText(columns: readonly OutputColumn[], shape: RowShape): string {
@@ -45,7 +51,7 @@ function quote(text: string): string {
 
 /** JSON text of a value, 'null' for NULL, never NULL itself. `depth` keeps the variables of nested lambdas apart. */
 function valueText(value: string, type: DuckDBType, depth: number): string {
-  if (type.alias === 'JSON') return `coalesce(replace(CAST(${value} AS VARCHAR), chr(10), ' '), 'null')`;
+  if (type.alias === 'JSON') return orNull(value, orMark(`replace(CAST(${value} AS VARCHAR), chr(10), ' ')`));
   switch (type.typeId) {
     case DuckDBTypeId.SQLNULL:
       return `'null'`;
@@ -88,8 +94,21 @@ function valueText(value: string, type: DuckDBType, depth: number): string {
     case DuckDBTypeId.UUID:
       return quoted(value, value);
     default:
-      return `coalesce(CAST(to_json(CAST(${value} AS VARCHAR)) AS VARCHAR), 'null')`;
+      return orNull(value, jsonString(value));
   }
+}
+
+function jsonString(value: string): string {
+  return orMark(`CAST(to_json(CAST(${value} AS VARCHAR)) AS VARCHAR)`);
+}
+
+/** The mark sorts behind the empty text and before all JSON. */
+function orMark(json: string): string {
+  return `greatest(${json}, chr(${brokenTextMark}))`;
+}
+
+function orNull(value: string, text: string): string {
+  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE ${text} END`;
 }
 
 function wideIntegerText(value: string): string {
@@ -102,7 +121,7 @@ function floatText(value: string): string {
 }
 
 function quoted(value: string, text: string): string {
-  return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${text}, '"') END`;
+  return orNull(value, `concat('"', ${text}, '"')`);
 }
 
 /** Milliseconds as JavaScript writes them; microseconds where there are any. */
@@ -132,7 +151,7 @@ function structText(value: string, type: StructType, depth: number): string {
 
 function mapText(value: string, type: MapType, depth: number): string {
   const entry = `e${depth}`;
-  const key = `coalesce(CAST(to_json(CAST(${entry}.key AS VARCHAR)) AS VARCHAR), '"null"')`;
+  const key = jsonString(`${entry}.key`);
   const pair = concat([key, "':'", valueText(`${entry}.value`, type.valueType, depth + 1)]);
   return `CASE WHEN ${value} IS NULL THEN 'null' ELSE concat('{', array_to_string(list_transform(map_entries(${value}), lambda ${entry}: ${pair}), ','), '}') END`;
 }

@@ -20,6 +20,11 @@ export function unreadableFile({ source, path }: NamedFile, internal: string): F
   return { code: 'corrupt', message, details: { source_id: source, file }, internal };
 }
 
+export function brokenText(): StatementFailure {
+  const message = 'a text of the result is not valid UTF-8';
+  return new StatementFailure({ code: 'corrupt', message, details: {}, internal: message });
+}
+
 export function tooLarge(limit: 'rows' | 'bytes', max: number): StatementFailure {
   const message = `the result has more than ${max} ${limit}`;
   return new StatementFailure({ code: 'too_large', message, details: { limit, max } });

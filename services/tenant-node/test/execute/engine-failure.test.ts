@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { readEngineFailure } from '../../src/execute/child/engine-failure.ts';
+
+const thrown = (exception_type: string, exception_message: string) =>
+  readEngineFailure(new Error(`${exception_type} Error: ${JSON.stringify({ exception_type, exception_message })}`));
+const secret = 'CANARY';
+
+describe('a failure of the engine', () => {
+  const told: readonly (readonly [string, string, string])[] = [
+    ['Conversion', `Could not convert string '${secret}' to INT32`, 'a text does not convert to INT32'],
+    [
+      'Conversion',
+      `Could not convert string '${secret}' to INT64 when casting from source column ${secret}`,
+      'a text does not convert to INT64',
+    ],
+    ['Conversion', `Could not convert string "${secret}" to DECIMAL(5,2)`, 'a text does not convert to DECIMAL(5,2)'],
+    [
+      'Conversion',
+      "Type INT32 with value 300 can't be cast because the value is out of range for the destination type INT8",
+      'a value of INT32 is out of range for INT8',
+    ],
+    ['Conversion', `invalid date field format: "${secret}", expected format is (YYYY-MM-DD)`, 'a text is no date'],
+    ['Conversion', `Malformed JSON at byte 0 of input: unexpected character.  Input: "${secret}"`, 'a text is no JSON'],
+    ['Out of Range', 'Overflow in addition of INT64 (9223372036854775807 + 1)!', 'overflow in addition of INT64'],
+    [
+      'Binder',
+      "No function matches the given name and argument types '+(JSON, INTEGER_LITERAL)'. You might need to add explicit type casts.\n\tCandidate functions: …",
+      '+ takes no arguments of the types JSON, INTEGER_LITERAL',
+    ],
+    ['Invalid Input', 'division by zero', 'division by zero'],
+    [
+      'Invalid Input',
+      `Could not parse string "${secret}" according to format specifier "%Y"`,
+      'a text does not follow its format',
+    ],
+  ];
+  for (const [kind, message, expected] of told)
+    it(`of the statement is told in words of ours: ${expected}`, () => {
+      assert.deepEqual(thrown(kind, message), {
+        code: 'invalid_request',
+        message: expected,
+        details: { engine_error: kind },
+      });
+    });
+
+  it('never shows what it quotes, whatever its kind', () => {
+    const kinds = [
+      'Binder',
+      'Catalog',
+      'Conversion',
+      'Invalid Input',
+      'IO',
+      'INTERNAL',
+      'FATAL',
+      'Permission',
+      'constructor',
+      '',
+    ];
+    const frames = [
+      secret,
+      `'${secret}'`,
+      `Could not open file "${secret}"`,
+      `No function matches the given name and argument types '${secret}(INTEGER)'`,
+      `No function matches the given name and argument types 'abs(STRUCT("${secret}" INTEGER))'`,
+      `Cannot compare values of type STRUCT("${secret}" INTEGER) and type INTEGER`,
+      `Type INT32 with value 1 can't be cast because the value is out of range for the destination type ${secret}`,
+      `division by zero ${secret}`,
+    ];
+    for (const kind of kinds) {
+      for (const frame of frames) {
+        const { message, details } = thrown(kind, frame);
+        assert.doesNotMatch(JSON.stringify([message, details]), /CANARY|hybridstore/, `${kind}: ${frame}`);
+      }
+    }
+    assert.doesNotMatch(readEngineFailure(new Error(secret)).message, /CANARY/);
+  });
+
+  it('of the engine itself ends its child, and spares who came after', () => {
+    const broken = thrown('INTERNAL', `Attempted to access index 1\n\nStack Trace:\n${secret}`);
+    assert.deepEqual([broken.code, broken.message, broken.breaksEngine], ['internal', 'internal error', true]);
+    assert.equal(broken.internal, 'INTERNAL: Attempted to access index 1');
+    const after = thrown('FATAL', 'Failed: database has been invalidated because of a previous fatal error.');
+    assert.deepEqual([after.code, after.breaksEngine], ['interrupted', true]);
+    assert.equal(thrown('Out of Memory', 'x').breaksEngine, undefined);
+    assert.equal(thrown('IO', 'x').breaksEngine, undefined);
+  });
+});
