@@ -13,7 +13,7 @@ import {
 } from '@hybridstore/contracts';
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
-import { functionNamed, type KnownText } from './functions.ts';
+import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
 import { readKnownText } from './known-text.ts';
 import { foldName } from './printed-names.ts';
 import { walkQuery } from './walk-plan.ts';
@@ -101,13 +101,35 @@ function requireCall(plan: LogicalPlan, node: CallNode): void {
   const count = node.arguments.length;
   if (!known)
     throw new HybridStoreError('invalid_request', `plan: function ${name} does not exist`, { function: name });
+  requireModifiers(node, known);
   if (known.knownText) requireKnownText(plan, node, known.knownText);
+  if (name === 'error') requirePlanError(node.arguments[0]);
   if (count < known.argumentsMin || count > known.argumentsMax)
     throw new HybridStoreError(
       'invalid_request',
       `plan: function ${name} takes ${known.argumentsMin} to ${known.argumentsMax} arguments, found ${count}`,
       { function: name },
     );
+}
+
+/** The engine takes them elsewhere as well, and breaks on some: an ORDER BY inside a window function with an empty frame. */
+function requireModifiers(node: CallNode, known: PlanFunction): void {
+  if (known.kind === 'aggregate') return;
+  if (!node.distinct && !node.filter && (node.orderBy ?? []).length === 0) return;
+  throw new HybridStoreError(
+    'invalid_request',
+    `plan: ${node.function} is no aggregate function and takes no DISTINCT, FILTER or ORDER BY`,
+    { function: node.function },
+  );
+}
+
+function requirePlanError(argument: PlanExpression | undefined): void {
+  const texts: readonly string[] = Object.values(planErrors);
+  if (argument?.kind === 'literal' && texts.includes(String(argument.value))) return;
+  throw new HybridStoreError('invalid_request', 'plan: error takes one of the texts that a plan may fail with', {
+    function: 'error',
+    expected: texts,
+  });
 }
 
 /** A text that rows decide is one that nobody has read. */

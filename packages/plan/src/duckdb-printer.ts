@@ -21,7 +21,7 @@ import {
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
-import { functionNamed, type PlanFunction } from './functions.ts';
+import { functionNamed, type PlanFunction, planErrors } from './functions.ts';
 import { readKnownText } from './known-text.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
 
@@ -340,6 +340,8 @@ class DuckdbPrinter {
     const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
     const over = node.over ? ` OVER (${this.window(node.over)})` : '';
     if (known.duckdb.includes('(')) return `${known.duckdb}${over}`;
+    if (node.function === 'json_contains')
+      return `json_contains(${node.arguments.map((argument) => shallowJson(this.expression(argument))).join(', ')})`;
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
   }
 
@@ -388,6 +390,17 @@ class DuckdbPrinter {
       ? `${this.expression(bound.value)} ${bound.kind.toUpperCase()}`
       : bound.kind.replace('_', ' ').toUpperCase();
   }
+}
+
+/** The engine looks for one JSON value in another by recursion, and crashes where its stack ends, at about 50,000 levels. */
+const jsonOpeningsMax = 10_000;
+
+/** JSON whose brackets are counted before it is searched. The value is printed once: nested calls would double it each time. */
+function shallowJson(value: string): string {
+  const openings = "strlen(j) - strlen(replace(replace(j, '[', ''), '{', ''))";
+  const isDeep = `strlen(j) > ${jsonOpeningsMax} AND ${openings} > ${jsonOpeningsMax}`;
+  const bounded = `CASE WHEN ${isDeep} THEN error(${quoteText(planErrors.jsonTooDeep)}) ELSE j END`;
+  return `list_extract(list_transform([CAST(${value} AS VARCHAR)], lambda j: ${bounded}), 1)`;
 }
 
 function negation(node: { readonly negated: boolean }): string {

@@ -21,6 +21,12 @@ export type ReturnType =
   | 'common'
   | 'unknown';
 
+/** What a plan may fail with, in words that are shown. */
+export const planErrors = {
+  divisionByZero: 'division by zero',
+  jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
+} as const;
+
 export type PlanFunction = {
   readonly name: string;
   /** A spelling that holds `(` stands for the whole call. */
@@ -185,7 +191,7 @@ const conditionFunctions = [
   scalar('nullif', 2, 2, 'first'),
   scalar('typeof', 1, 1, 'string'),
   scalar('grouping', 1, 64, 'bigint', { aliases: { duckdb: ['grouping_id'] } }),
-  /** Fails the statement with its text; the interpreter writes it where a dialect demands an error. */
+  /** Fails the statement with one of `planErrors`; the interpreter writes it where a dialect demands an error. */
   scalar('error', 1, 1, 'unknown'),
   scalar('uuid', 0, 0, 'unknown', {
     aliases: { mysql: ['uuid'], postgresql: ['gen_random_uuid'], duckdb: ['gen_random_uuid'] },
@@ -206,9 +212,6 @@ const jsonFunctions = [
   scalar('json_object', 0, many, 'json', { aliases: { postgresql: ['json_build_object', 'jsonb_build_object'] } }),
   scalar('json_array', 0, many, 'json', { aliases: { postgresql: ['json_build_array', 'jsonb_build_array'] } }),
   scalar('to_json', 1, 1, 'json', { aliases: { postgresql: ['to_jsonb'] } }),
-  scalar('json_structure', 1, 1, 'json'),
-  scalar('json_merge_patch', 2, many, 'json'),
-  scalar('json_transform', 2, 2, 'unknown', { aliases: { duckdb: ['from_json'] } }),
 ];
 
 const listFunctions = [

@@ -7,6 +7,7 @@ export {
   functionOfDialect,
   isAggregateFunction,
   type PlanFunction,
+  planErrors,
   planFunctions,
 } from './functions.ts';
 export { likePattern } from './like-pattern.ts';

@@ -155,6 +155,24 @@ describe('checkPlan', () => {
       ]),
       /\\C is not supported/,
     ],
+    [
+      'an ORDER BY inside a window function',
+      finishPlan(
+        select({
+          ...call('cume_dist'),
+          orderBy: [{ value: id, direction: 'asc', nulls: 'last' }],
+          over: { partitionBy: [], orderBy: [] },
+        }),
+      ),
+      /cume_dist is no aggregate function and takes no DISTINCT, FILTER or ORDER BY/,
+    ],
+    [
+      'DISTINCT inside a scalar function',
+      finishPlan(select({ ...call('upper', id), distinct: true })),
+      /takes no DISTINCT/,
+    ],
+    ['an error of the caller', finishPlan(select(call('error', text('pay here')))), /one of the texts/],
+    ['an error that rows decide', finishPlan(select(call('error', column('e', 'kind')))), /one of the texts/],
     ['a parameter without a value', finishPlan(select({ kind: 'parameter', index: 0 })), /parameter 1 has no value/],
     ['tables that hide a scan', { ...finishPlan(select(id)), tables: [] }, /tables does not match/],
     [

@@ -1,5 +1,15 @@
 import type { ArithmeticOperator, PlanExpression } from '@hybridstore/contracts';
-import { call, cast, choose, compare, integer, literal, arithmetic as operation, text } from '@hybridstore/plan';
+import {
+  call,
+  cast,
+  choose,
+  compare,
+  integer,
+  literal,
+  arithmetic as operation,
+  planErrors,
+  text,
+} from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import { isBoundText } from './parameter-values.ts';
@@ -185,7 +195,7 @@ function nullIfZero(divisor: PlanExpression): PlanExpression {
 
 function failOnZero(divisor: PlanExpression, quotient: PlanExpression): PlanExpression {
   if (isNonzeroLiteral(divisor)) return quotient;
-  return choose(compare('eq', divisor, integer(0)), call('error', text('division by zero')), quotient);
+  return choose(compare('eq', divisor, integer(0)), call('error', text(planErrors.divisionByZero)), quotient);
 }
 
 export function modulo(site: BindSite): Typed {

@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { Column } from '@hybridstore/contracts';
+import type { Column, PlanExpression } from '@hybridstore/contracts';
+import { call, cast, checkPlan, finishPlan, integer, MadeUpNames, printDuckdb, text } from '@hybridstore/plan';
 import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import {
@@ -259,6 +260,32 @@ describe('the executor', () => {
       { code: 'invalid_request', message: 'a text does not convert to INT32' },
     );
     assert.ok(rows > 0);
+  });
+
+  it('searches JSON that is deep, and refuses what would end its stack', async () => {
+    const child = await pool.acquire(never);
+    const ask = (levels: number) => {
+      const nested = call(
+        'concat',
+        call('repeat', text('{"a":['), integer(levels)),
+        text('1'),
+        call('repeat', text(']}'), integer(levels)),
+      );
+      const document: PlanExpression = cast(nested, 'json');
+      const none: PlanExpression = { kind: 'literal', type: 'json', value: null };
+      const values = [call('json_contains', document, text('1')), call('json_contains', none, document)];
+      const projections = values.map((value, index) => ({ name: `x${index}`, value }));
+      const plan = finishPlan({ kind: 'query', body: { kind: 'select', projections } });
+      checkPlan(plan);
+      const { sql } = printDuckdb(plan, { names: new MadeUpNames() });
+      return read(child.run(statement({ text: sql, outputs: ['x0', 'x1'] })));
+    };
+    assert.deepEqual((await ask(5_000)).rows, [[true, null]]);
+    await assert.rejects(ask(5_001), {
+      code: 'invalid_request',
+      message: 'a JSON value holds more arrays and objects than json_contains takes',
+    });
+    await assert.rejects(ask(400_000), { code: 'invalid_request' });
   });
 
   it('bounds rows and bytes of a result', async () => {

@@ -1,3 +1,4 @@
+import { planErrors } from '@hybridstore/plan';
 import type { Failure } from '../messages.ts';
 import { interrupted } from './statement-failure.ts';
 
@@ -133,7 +134,7 @@ const readings = [
 ];
 /** Sentences of the engine that hold nothing but themselves. */
 const sentences: ReadonlySet<string> = new Set([
-  'division by zero',
+  ...Object.values(planErrors),
   'cannot take square root of a negative number',
   'cannot take logarithm of zero',
   'cannot take logarithm of a negative number',

@@ -8,7 +8,7 @@ const specialForms = [
   ...['count_star', 'date_part', 'generate_series', 'generate_subscripts', 'range', 'unnest'],
   ...['json_extract', 'json_extract_string', 'list_extract', 'list_value', 'row', 'struct_extract', 'struct_pack'],
   ...['to_microseconds', 'to_milliseconds', 'to_seconds', 'to_minutes', 'to_hours', 'to_days', 'to_months', 'to_years'],
-  ...['epoch_us', 'make_timestamp', 'now'],
+  ...['epoch_us', 'make_timestamp', 'now', 'list_transform'],
 ];
 
 /** A spelling that stands for a whole call names every function in front of a parenthesis. */

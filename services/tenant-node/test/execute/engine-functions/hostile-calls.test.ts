@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type PlanFunction, planFunctions } from '@hybridstore/plan';
+import { silentLogger, systemClock } from '@hybridstore/runtime';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
+import type { Execution, StatementRequest } from '../../../src/domain/ports.ts';
+import { ExecutorPool } from '../../../src/execute/executor-pool.ts';
+import { readOverloads } from './engine-overloads.ts';
+import { hostileCall, type Overload } from './hostile-calls.ts';
+import { seededRandom } from './hostile-values.ts';
+
+/**
+ * Every function of the list is called with arguments that nobody would write, while the heap of the child is full of
+ * another user's texts. Longer: `HOSTILE_CALLS=200 HOSTILE_SEED=7 npm test -- services/tenant-node/test/execute/engine-functions`
+ */
+const callsEach = Number(process.env['HOSTILE_CALLS'] ?? 3);
+const seed = Number(process.env['HOSTILE_SEED'] ?? 1);
+const callsPerCanary = 20;
+const canary = 'CANARY-OF-ANOTHER-USER';
+/** What a text of the canary looks like, however a function turned it. */
+const traces = [canary, canary.toLowerCase(), [...canary].reverse().join('')];
+const changesByItself = new Set(['random', 'uuid', 'current_timestamp', 'current_date']);
+const never = new AbortController().signal;
+
+describe('functions of the list', () => {
+  const folder = createTemporaryFolder('hostile-calls');
+  let pool: ExecutorPool;
+  let overloads: ReadonlyMap<string, readonly Overload[]>;
+
+  before(async () => {
+    const tables = join(folder.path, 'tables');
+    mkdirSync(tables);
+    const session = { tablesDirectory: tables, memoryLimit: '256MB', threads: 2 };
+    pool = new ExecutorPool({ session, dataKibMax: 3_000_000, clock: systemClock, logger: silentLogger });
+    overloads = await readOverloads();
+  });
+  after(async () => {
+    await pool.close();
+    folder[Symbol.dispose]();
+  });
+
+  it('answer hostile arguments alike each time, end no child, and show nothing of others', async () => {
+    const random = seededRandom(seed);
+    const found: string[] = [];
+    let calls = 0;
+    let answers = 0;
+    for (let round = 0; round < callsEach; round += 1) {
+      for (const known of planFunctions) {
+        if (calls % callsPerCanary === 0) await fillHeap();
+        calls += 1;
+        const text = `SELECT ${hostileCall(known, overloads.get(known.duckdb) ?? [], random)} AS x FROM range(4) t(i)`;
+        const outcome = await judge(known, text);
+        if (outcome === 'answered') answers += 1;
+        else if (outcome !== 'refused') found.push(`${outcome}: ${text}`);
+      }
+    }
+    assert.deepEqual(found, []);
+    // Otherwise the arguments are so hostile that no function ever sees them.
+    assert.ok(answers > calls / 4, `${answers} of ${calls} calls were answered`);
+  });
+
+  async function judge(known: PlanFunction, text: string): Promise<string> {
+    const first = await run(text);
+    if (first instanceof Error) return isRefusal(first) ? 'refused' : `${first.name} ${first.message}`;
+    if (traces.some((trace) => first.includes(trace))) return 'shows the canary';
+    const second = await run(text);
+    if (!changesByItself.has(known.name) && String(second) !== first) return `answers ${second} after ${first}`;
+    return 'answered';
+  }
+
+  /** Another user's statement, which leaves its texts in memory that is free again. */
+  async function fillHeap(): Promise<void> {
+    const other = `'${canary}-' || i || repeat('${canary}', CAST(i % 40 AS INTEGER))`;
+    const text = `SELECT count(DISTINCT upper(s) || reverse(s)) FROM (SELECT ${other} AS s FROM range(4000) t(i))`;
+    assert.equal(await run(text), '[4000]');
+  }
+
+  async function run(text: string): Promise<string | Error> {
+    const child = await pool.acquire(never);
+    try {
+      return await readAll(child.run(statement(text)));
+    } catch (error) {
+      if (error instanceof Error) return error;
+      throw error;
+    }
+  }
+});
+
+function isRefusal(error: Error): boolean {
+  return 'code' in error && (error.code === 'invalid_request' || error.code === 'too_large');
+}
+
+function statement(text: string): StatementRequest {
+  return {
+    text,
+    parameters: [],
+    views: [],
+    shape: 'array',
+    separator: ',',
+    rowsMax: 1_000_000,
+    bytesMax: 100_000_000,
+  };
+}
+
+async function readAll(execution: Execution): Promise<string> {
+  const texts: Buffer[] = [];
+  for await (const piece of execution.pieces()) texts.push(piece.text);
+  await execution.ended;
+  return Buffer.concat(texts).toString('utf8');
+}

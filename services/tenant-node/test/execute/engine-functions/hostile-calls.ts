@@ -1,0 +1,72 @@
+import type { PlanFunction } from '@hybridstore/plan';
+import { hostileValue, pick } from './hostile-values.ts';
+
+export type Overload = { readonly types: readonly string[] };
+
+const formatParts = [
+  '%Y',
+  '%-d',
+  '%A',
+  '%b',
+  '%p',
+  '%f',
+  '%g',
+  '%j',
+  '%U',
+  '%G',
+  '%y',
+  '%z',
+  '%c',
+  '%x',
+  '%%',
+  'é',
+  '-',
+  ' ',
+];
+const patterns = ["'a'", "'(a*)*$'", "'^.é?'", "'[[:alpha:]]+'", "''", "'(?i)(x)|(é)'", "'\\\\'", "'('", "'.{1,50}$'"];
+const partsMax = 40;
+
+/** A call of an allowed function with arguments that nobody would write, one of the engine's own overloads as a guide. */
+export function hostileCall(known: PlanFunction, overloads: readonly Overload[], random: () => number): string {
+  const fitting = overloads.filter(
+    ({ types }) => types.length >= known.argumentsMin && types.length <= known.argumentsMax,
+  );
+  const types = fitting.length > 0 ? pick(fitting, random).types : anyTypes(known, random);
+  const values = types.map((type, index) => argument(known, index, type, random));
+  if (known.duckdb.includes('(')) return known.duckdb;
+  if (known.name === 'json_contains') return `json_contains(${values.join(', ')})`;
+  const list = known.name === 'count' && values.length === 0 ? '*' : values.join(', ');
+  return `${known.duckdb}(${list})${overClause(known, random)}`;
+}
+
+/** As a constant, or as a column with nulls, which the engine evaluates by other code. */
+function column(value: string, random: () => number): string {
+  return random() < 0.5 ? value : `CASE i WHEN 2 THEN NULL ELSE ${value} END`;
+}
+
+function anyTypes(known: PlanFunction, random: () => number): readonly string[] {
+  const most = Math.min(known.argumentsMax, known.argumentsMin + 2, 6);
+  const count = known.argumentsMin + Math.floor(random() * (most - known.argumentsMin + 1));
+  return Array.from({ length: count }, () => 'ANY');
+}
+
+function argument(known: PlanFunction, index: number, type: string, random: () => number): string {
+  if (index !== known.knownText?.argument) return column(hostileValue(type, random), random);
+  if (known.knownText.as === 'pattern') return pick(patterns, random);
+  const parts = Array.from({ length: Math.floor(random() * partsMax) }, () => pick(formatParts, random));
+  return `CAST('${parts.join('')}' AS VARCHAR)`;
+}
+
+const frames = [
+  'ORDER BY i',
+  'ORDER BY i ROWS BETWEEN 3 FOLLOWING AND 1 FOLLOWING',
+  'ORDER BY i ROWS BETWEEN 9223372036854775807 PRECEDING AND 9223372036854775807 FOLLOWING',
+  'ORDER BY i RANGE BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE GROUP',
+  'PARTITION BY i % 2 ORDER BY i DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING EXCLUDE TIES',
+  '',
+];
+
+function overClause(known: PlanFunction, random: () => number): string {
+  const isWindow = known.kind === 'window' || (known.kind === 'aggregate' && random() < 0.3);
+  return isWindow ? ` OVER (${pick(frames, random)})` : '';
+}
