@@ -17,6 +17,7 @@ import { functionNamed, type KnownText, type PlanFunction, planErrors } from './
 import { readKnownText } from './known-text.ts';
 import { foldName } from './printed-names.ts';
 import { walkQuery } from './walk-plan.ts';
+import { requireSoundFrame } from './window-frame.ts';
 
 /** Columns by source id; what a plan may name. */
 export type PlanSchemas = ReadonlyMap<
@@ -102,6 +103,7 @@ function requireCall(plan: LogicalPlan, node: CallNode): void {
   if (!known)
     throw new HybridStoreError('invalid_request', `plan: function ${name} does not exist`, { function: name });
   requireModifiers(node, known);
+  if (node.over?.frame) requireSoundFrame(node.over.frame, plan.parameters);
   if (known.knownText) requireKnownText(plan, node, known.knownText);
   if (name === 'error') requirePlanError(node.arguments[0]);
   if (count < known.argumentsMin || count > known.argumentsMax)

@@ -1,3 +1,4 @@
+import { dateParts } from '@hybridstore/contracts';
 import type { PlanFunction } from '@hybridstore/plan';
 import { hostileValue, pick } from './hostile-values.ts';
 
@@ -55,6 +56,41 @@ function argument(known: PlanFunction, index: number, type: string, random: () =
   if (known.knownText.as === 'pattern') return pick(patterns, random);
   const parts = Array.from({ length: Math.floor(random() * partsMax) }, () => pick(formatParts, random));
   return `CAST('${parts.join('')}' AS VARCHAR)`;
+}
+
+const types = [
+  ...['BOOLEAN', 'TINYINT', 'INTEGER', 'BIGINT', 'UBIGINT', 'HUGEINT', 'FLOAT', 'DOUBLE', 'DECIMAL(38,10)', 'VARCHAR'],
+  ...['DATE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'INTERVAL', 'JSON', 'UUID', 'VARCHAR[]', 'INTEGER[][]'],
+];
+const infix = ['+', '-', '*', '/', '//', '%', '**', '&', '|', '<<', '>>', '||', '=', '<', 'IS DISTINCT FROM'];
+const intervals = ['microseconds', 'milliseconds', 'seconds', 'minutes', 'hours', 'days', 'months', 'years'];
+
+/** Operators, casts and special forms that a plan prints beside calls of the list. */
+export function hostileForm(random: () => number): string {
+  const value = () => column(hostileValue(pick(types, random), random), random);
+  const [one, other] = [value(), value()];
+  const forms = [
+    () => `(${one} ${pick(infix, random)} ${other})`,
+    () => `xor(${one}, ${other})`,
+    () => `(- ${one})`,
+    () => `(~ ${one})`,
+    () => `${random() < 0.5 ? 'CAST' : 'TRY_CAST'}(${one} AS ${pick(types, random)})`,
+    () => `CAST(CAST(${one} AS ${pick(types, random)}) AS ${pick(types, random)})`,
+    () => `(${one} ${random() < 0.5 ? 'LIKE' : 'ILIKE'} ${other})`,
+    () => `(${one} LIKE ${other} ESCAPE '!')`,
+    () => `date_part('${pick(dateParts, random)}', ${one})`,
+    () => `to_${pick(intervals, random)}(CAST(${one} AS ${random() < 0.5 ? 'BIGINT' : 'DOUBLE'}))`,
+    () => `(${one} + to_${pick(intervals, random)}(CAST(${other} AS INTEGER)))`,
+    () => `json_extract(${one}, '/a/0')`,
+    () => `json_extract_string(${one}, '/0')`,
+    () => `list_extract([${one}], ${other})`,
+    () => `struct_extract(struct_pack("a" := ${one}), 'a')`,
+    () => `(${one} BETWEEN ${other} AND ${value()})`,
+    () => `(${one} IN (${other}, ${value()}))`,
+    () => `ROW(${one}, ${other})`,
+    () => `(SELECT count(*) FROM range(CAST(${one} AS BIGINT) % 1000, CAST(${other} AS BIGINT) % 1000) r(x))`,
+  ];
+  return pick(forms, random)();
 }
 
 const frames = [
