@@ -529,7 +529,7 @@ const ownRooms: readonly Room[] = [
     mayImport: [
       our('contracts', 'runtime', 'plan', 'engine/duckdb'),
       npm('@duckdb/node-api'),
-      node('crypto'),
+      node('buffer', 'crypto'),
       inside(`${tenantNode}/execute/child`),
       file(`${tenantNode}/execute/messages.ts`),
       file(`${tenantNode}/domain/ports.ts`),

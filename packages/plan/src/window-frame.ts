@@ -10,7 +10,7 @@ const exactType = /int|^decimal/;
 /** How far from its row a bound stands, in rows, in units of the sorting key, or in one unit of time. */
 type Offset = { readonly unit: string; readonly amount: number };
 
-/** Few enough digits that a double tells any two of them apart. */
+/** Few enough digits that a double keeps any two of them apart. */
 const amountForm = /^(\d{1,15}|\d{1,9}\.\d{1,6})$/;
 
 /**

@@ -75,7 +75,7 @@ describe('a window frame', () => {
     ['an interval backwards', days(integer(-1))],
     ['an interval that rows decide', days(column('e', 'id'))],
     ['no number', literal('string', 'nan')],
-    ['more digits than are told apart', literal('decimal(38,18)', '0.300000000000000001')],
+    ['more digits than a double holds', literal('decimal(38,18)', '0.300000000000000001')],
     ['a random number', call('random')],
     ['rounded to another type', cast(literal('decimal(2,1)', '2.4'), 'integer')],
     ['null', literal('bigint', null)],

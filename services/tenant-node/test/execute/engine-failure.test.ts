@@ -7,7 +7,7 @@ const thrown = (exception_type: string, exception_message: string) =>
 const secret = 'CANARY';
 
 describe('a failure of the engine', () => {
-  const told: readonly (readonly [string, string, string])[] = [
+  const said: readonly (readonly [string, string, string])[] = [
     ['Conversion', `Could not convert string '${secret}' to INT32`, 'a text does not convert to INT32'],
     [
       'Conversion',
@@ -35,8 +35,8 @@ describe('a failure of the engine', () => {
       'a text does not follow its format',
     ],
   ];
-  for (const [kind, message, expected] of told)
-    it(`of the statement is told in words of ours: ${expected}`, () => {
+  for (const [kind, message, expected] of said)
+    it(`of the statement is said in words of ours: ${expected}`, () => {
       assert.deepEqual(thrown(kind, message), {
         code: 'invalid_request',
         message: expected,

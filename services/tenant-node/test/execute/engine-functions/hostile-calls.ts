@@ -1,5 +1,5 @@
 import { dateParts } from '@hybridstore/contracts';
-import type { PlanFunction } from '@hybridstore/plan';
+import { type PlanFunction, planErrors } from '@hybridstore/plan';
 import { hostileValue, pick } from './hostile-values.ts';
 
 export type Overload = { readonly types: readonly string[] };
@@ -35,7 +35,7 @@ export function hostileCall(known: PlanFunction, overloads: readonly Overload[],
   const types = fitting.length > 0 ? pick(fitting, random).types : anyTypes(known, random);
   const values = types.map((type, index) => argument(known, index, type, random));
   if (known.duckdb.includes('(')) return known.duckdb;
-  if (known.name === 'json_contains') return `json_contains(${values.join(', ')})`;
+  if (known.name === 'error') return `error('${planErrors.divisionByZero}')`;
   const list = known.name === 'count' && values.length === 0 ? '*' : values.join(', ');
   return `${known.duckdb}(${list})${overClause(known, random)}`;
 }
@@ -93,12 +93,17 @@ export function hostileForm(random: () => number): string {
   return pick(forms, random)();
 }
 
+/** What `checkPlan` takes: none that is turned round. */
 const frames = [
   'ORDER BY i',
-  'ORDER BY i ROWS BETWEEN 3 FOLLOWING AND 1 FOLLOWING',
-  'ORDER BY i ROWS BETWEEN 9223372036854775807 PRECEDING AND 9223372036854775807 FOLLOWING',
+  'ORDER BY i ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING',
+  'ORDER BY i ROWS BETWEEN 1 FOLLOWING AND 999999999999999 FOLLOWING',
+  'ORDER BY i ROWS BETWEEN 999999999999999 PRECEDING AND CURRENT ROW',
+  'ORDER BY i ROWS BETWEEN CURRENT ROW AND CURRENT ROW EXCLUDE CURRENT ROW',
   'ORDER BY i RANGE BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE GROUP',
+  "ORDER BY CASE i WHEN 1 THEN NULL WHEN 2 THEN CAST('nan' AS DOUBLE) ELSE i END RANGE BETWEEN 2 PRECEDING AND 1 PRECEDING",
   'PARTITION BY i % 2 ORDER BY i DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING EXCLUDE TIES',
+  'ORDER BY i % 2 GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING',
   '',
 ];
 
