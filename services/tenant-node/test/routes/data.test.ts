@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type LogicalPlan, tenantNodeIssuer } from '@hybridstore/contracts';
-import { finishPlan, integer } from '@hybridstore/plan';
+import { type LogicalPlan, type PlanExpression, tenantNodeIssuer } from '@hybridstore/contracts';
+import { finishPlan, call as functionCall, integer, text } from '@hybridstore/plan';
 import { retryLater } from '@hybridstore/runtime';
 import { everything } from '@hybridstore/test-kit';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
@@ -470,7 +470,43 @@ describe('a tenant node', () => {
       assert.equal(JSON.parse(lines.at(-1) ?? '').error.code, 'invalid_request');
     });
 
+    const limitedBy = (limit: PlanExpression) => ({ ...plan, query: { ...plan.query, limit } });
+    const shown = (name: string, ...operands: PlanExpression[]) =>
+      limitedBy(functionCall('strlen', functionCall(name, ...operands)));
+    const overTurned = {
+      partitionBy: [],
+      orderBy: [],
+      frame: {
+        unit: 'rows',
+        start: { kind: 'following', value: integer(3) },
+        end: { kind: 'following', value: integer(1) },
+      },
+    } as const;
     const hostile: readonly (readonly [string, unknown, RegExp])[] = [
+      [
+        'a format that shows memory',
+        shown('strftime', functionCall('current_date'), text('%n%n')),
+        /%n is not supported/,
+      ],
+      [
+        'a format that is put together as it runs',
+        shown('strftime', functionCall('current_date'), functionCall('concat', text('%'), text('n'))),
+        /date format that is a text of the plan/,
+      ],
+      [
+        'a parameter as a format that shows memory',
+        {
+          ...shown('strftime', functionCall('current_date'), { kind: 'parameter', index: 0 }),
+          parameters: [{ type: 'string', value: '%n' }],
+        },
+        /%n is not supported/,
+      ],
+      ['a pattern that halves characters', shown('regexp_extract', text('é'), text('\\C')), /\\C is not supported/],
+      [
+        'a median over a frame that is turned round',
+        limitedBy({ ...functionCall('median', integer(1)), over: overTurned }),
+        /ends before it begins/,
+      ],
       [
         'a function that is not in the table',
         { ...plan, query: { ...plan.query, limit: { kind: 'call', function: 'getenv', arguments: [] } } },
