@@ -21,7 +21,7 @@ import {
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
-import { functionNamed, type PlanFunction, planErrors } from './functions.ts';
+import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
 import { readKnownText } from './known-text.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
 
@@ -345,15 +345,26 @@ class DuckdbPrinter {
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
   }
 
-  /** A known text is printed from what was read of it, and as nothing but text: strftime takes a moment in its place as well. */
-  arguments(node: CallNode, { knownText }: PlanFunction): string {
+  arguments(node: CallNode, known: PlanFunction): string {
     const printed = node.arguments.map((argument, index) => {
-      if (index !== knownText?.argument) return this.expression(argument);
-      const isText = argument.kind === 'literal' && typeof argument.value === 'string';
-      const text = isText ? quoteText(readKnownText(String(argument.value), knownText.as)) : this.expression(argument);
-      return knownText.as === 'date_format' ? `CAST(${text} AS VARCHAR)` : text;
+      if (index === known.knownText?.argument) return this.knownText(argument, known.knownText);
+      return index === known.countArgument ? this.boundedCount(argument) : this.expression(argument);
     });
     return printed.join(', ');
+  }
+
+  /** Printed from what was read of it, and as nothing but text: strftime takes a moment in its place as well. */
+  knownText(argument: PlanExpression, { as }: KnownText): string {
+    const isText = argument.kind === 'literal' && typeof argument.value === 'string';
+    const text = isText ? quoteText(readKnownText(String(argument.value), as)) : this.expression(argument);
+    return as === 'date_format' ? `CAST(${text} AS VARCHAR)` : text;
+  }
+
+  /** At most 999,999, by a conversion that refuses more: the engine pads for seconds without looking up or counting memory. */
+  boundedCount(argument: PlanExpression): string {
+    const isSmall = argument.kind === 'literal' && /^\d{1,6}$/.test(String(argument.value));
+    const count = this.expression(argument);
+    return isSmall ? count : `CAST(CAST(${count} AS DECIMAL(6,0)) AS INTEGER)`;
   }
 
   window(window: WindowSpecification): string {

@@ -37,11 +37,13 @@ export type PlanFunction = {
   readonly returns: ReturnType;
   readonly aliases: Partial<Readonly<Record<Dialect, readonly string[]>>>;
   readonly knownText?: KnownText;
+  /** An argument that says how much to make, bounded where it is printed. */
+  readonly countArgument?: number;
 };
 /** An argument whose text the plan must know, since the engine trusts it too far. */
 export type KnownText = { readonly argument: number; readonly as: 'date_format' | 'pattern' };
 
-type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'knownText'>;
+type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'knownText' | 'countArgument'>;
 const many = 10_000;
 
 function entry(kind: FunctionKind, name: string, counts: readonly [number, number], returns: ReturnType, extra: Extra) {
@@ -55,6 +57,7 @@ function entry(kind: FunctionKind, name: string, counts: readonly [number, numbe
     duckdb: extra.duckdb ?? name,
     aliases: extra.aliases ?? {},
     ...(extra.knownText ? { knownText: extra.knownText } : {}),
+    ...(extra.countArgument === undefined ? {} : { countArgument: extra.countArgument }),
   };
 }
 const scalar = (name: string, min: number, max: number, returns: ReturnType, extra: Extra = {}): PlanFunction =>
@@ -79,11 +82,11 @@ const textFunctions = [
   scalar('substring', 2, 3, 'string', { aliases: all('substr') }),
   scalar('left', 2, 2, 'string'),
   scalar('right', 2, 2, 'string'),
-  scalar('repeat', 2, 2, 'string'),
+  scalar('repeat', 2, 2, 'string', { countArgument: 1 }),
   scalar('replace', 3, 3, 'string'),
   scalar('reverse', 1, 1, 'string'),
-  scalar('lpad', 3, 3, 'string'),
-  scalar('rpad', 3, 3, 'string'),
+  scalar('lpad', 3, 3, 'string', { countArgument: 1 }),
+  scalar('rpad', 3, 3, 'string', { countArgument: 1 }),
   scalar('concat', 1, many, 'string'),
   scalar('concat_ws', 2, many, 'string'),
   scalar('starts_with', 2, 2, 'boolean', { aliases: { duckdb: ['prefix'] } }),

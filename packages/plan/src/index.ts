@@ -6,6 +6,7 @@ export {
   functionNamed,
   functionOfDialect,
   isAggregateFunction,
+  type KnownText,
   type PlanFunction,
   planErrors,
   planFunctions,

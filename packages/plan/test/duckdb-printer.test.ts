@@ -71,6 +71,10 @@ const goldens: readonly (readonly [PlanExpression, string])[] = [
     },
     'lag("t"."a" IGNORE NULLS) OVER (PARTITION BY "t"."a" ORDER BY ("t"."a") ASC NULLS FIRST ROWS BETWEEN 1 PRECEDING AND UNBOUNDED FOLLOWING EXCLUDE CURRENT ROW)',
   ],
+  [call('lpad', a, integer(999_999), text(' ')), `lpad("t"."a", 999999, ' ')`],
+  [call('repeat', a, integer(1_000_000)), 'repeat("t"."a", CAST(CAST(1000000 AS DECIMAL(6,0)) AS INTEGER))'],
+  [call('rpad', a, a, text(' ')), `rpad("t"."a", CAST(CAST("t"."a" AS DECIMAL(6,0)) AS INTEGER), ' ')`],
+  [call('regexp_matches', a, text('^é')), `regexp_matches("t"."a", '^é')`],
   [
     { kind: 'case', operand: a, branches: [{ when: one, result: text('x') }], otherwise: text('y') },
     `(CASE "t"."a" WHEN 1 THEN 'x' ELSE 'y' END)`,

@@ -308,6 +308,19 @@ describe('the executor', () => {
     assert.deepEqual((await read(child.run(statement({ text: 'SELECT 1' })))).rows, [[1]]);
   });
 
+  it('makes no text of a length that a number decides', async () => {
+    const child = await pool.acquire(never);
+    const ask = (length: PlanExpression) => {
+      const value = call('strlen', call('lpad', text('a'), length, text('é')));
+      const plan = finishPlan({ kind: 'query', body: { kind: 'select', projections: [{ name: 'x', value }] } });
+      return read(child.run(statement({ text: printDuckdb(plan).sql })));
+    };
+    assert.deepEqual((await ask(integer(999_999))).rows, [[1_999_997]]);
+    await assert.rejects(ask(integer(1_000_000)), { code: 'invalid_request' });
+    await assert.rejects(ask(call('len', call('repeat', text('a'), integer(1_000_000)))), { code: 'invalid_request' });
+    await assert.rejects(ask(integer(2_147_483_647)), { code: 'invalid_request' });
+  });
+
   it('waits for its reader, and stops at once when the reader leaves', async () => {
     const child = await pool.acquire(never);
     const text = 'SELECT repeat(CAST(_c0 AS VARCHAR), 50) FROM range(3000000) _r0(_c0)';

@@ -15,7 +15,7 @@ import { seededRandom } from './hostile-values.ts';
  * Every function of the list is called with arguments that nobody would write, while the heap of the child is full of
  * another user's texts. Longer: `HOSTILE_CALLS=200 HOSTILE_SEED=7 npm test -- services/tenant-node/test/execute/engine-functions`
  */
-const callsEach = Number(process.env['HOSTILE_CALLS'] ?? 3);
+const callsEach = Number(process.env['HOSTILE_CALLS'] ?? 2);
 const seed = Number(process.env['HOSTILE_SEED'] ?? 1);
 const callsPerCanary = 20;
 const formsPerCall = 0.3;

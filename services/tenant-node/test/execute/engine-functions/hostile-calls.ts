@@ -1,5 +1,14 @@
-import { dateParts } from '@hybridstore/contracts';
-import { type PlanFunction, planErrors } from '@hybridstore/plan';
+import { dateParts, type PlanRelation } from '@hybridstore/contracts';
+import {
+  call,
+  column as columnNode,
+  finishPlan,
+  type KnownText,
+  type PlanFunction,
+  planErrors,
+  printDuckdb,
+  text,
+} from '@hybridstore/plan';
 import { hostileValue, pick } from './hostile-values.ts';
 
 export type Overload = { readonly types: readonly string[] };
@@ -24,7 +33,7 @@ const formatParts = [
   '-',
   ' ',
 ];
-const patterns = ["'a'", "'(a*)*$'", "'^.é?'", "'[[:alpha:]]+'", "''", "'(?i)(x)|(é)'", "'\\\\'", "'('", "'.{1,50}$'"];
+const patterns = ['a', '(a*)*$', '^.é?', '[[:alpha:]]+', '', '(?i)(x)|(é)', '\\', '(', '.{1,50}$'];
 const partsMax = 40;
 
 /** A call of an allowed function with arguments that nobody would write, one of the engine's own overloads as a guide. */
@@ -33,16 +42,34 @@ export function hostileCall(known: PlanFunction, overloads: readonly Overload[],
     ({ types }) => types.length >= known.argumentsMin && types.length <= known.argumentsMax,
   );
   const types = fitting.length > 0 ? pick(fitting, random).types : anyTypes(known, random);
-  const values = types.map((type, index) => argument(known, index, type, random));
-  if (known.duckdb.includes('(')) return known.duckdb;
-  if (known.name === 'error') return `error('${planErrors.divisionByZero}')`;
-  const list = known.name === 'count' && values.length === 0 ? '*' : values.join(', ');
-  return `${known.duckdb}(${list})${overClause(known, random)}`;
+  const printed = printCall(known, types.length, random);
+  const values = types.map((type) => column(type, random));
+  const filled = printed.replaceAll(/"h"\."a(\d+)"/g, (_, index: string) => values[Number(index)] ?? 'NULL');
+  return `${known.kind === 'aggregate' ? modified(filled, values, random) : filled}${overClause(known, random)}`;
 }
 
-/** As a constant, or as a column with nulls, which the engine evaluates by other code. */
-function column(value: string, random: () => number): string {
-  return random() < 0.5 ? value : `CASE i WHEN 2 THEN NULL ELSE ${value} END`;
+/** As the plan's printer writes it, with columns where the values will stand. */
+function printCall(known: PlanFunction, count: number, random: () => number): string {
+  const names = Array.from({ length: count }, (_, index) => `a${index}`);
+  const operands = names.map((name, index) =>
+    index === known.knownText?.argument ? text(knownText(known.knownText, random)) : columnNode('h', name),
+  );
+  const value = call(known.name, ...(known.name === 'error' ? [text(planErrors.divisionByZero)] : operands));
+  const from: PlanRelation = { kind: 'scan', source: 'h', alias: 'h', columns: names };
+  const query = { kind: 'query', body: { kind: 'select', projections: [{ name: 'x', value }], from } } as const;
+  return /^SELECT (.*) AS "x" FROM "h" AS "h"$/s.exec(printDuckdb(finishPlan(query)).sql)?.[1] ?? '';
+}
+
+function knownText({ as }: KnownText, random: () => number): string {
+  if (as === 'pattern') return pick(patterns, random);
+  return Array.from({ length: Math.floor(random() * partsMax) }, () => pick(formatParts, random)).join('');
+}
+
+function modified(printed: string, values: readonly string[], random: () => number): string {
+  if (values.length === 0) return printed;
+  const distinct = random() < 0.15 ? printed.replace('(', '(DISTINCT ') : printed;
+  const ordered = random() < 0.15 ? distinct.replace(/\)$/, ` ORDER BY ${values[0]} DESC NULLS FIRST)`) : distinct;
+  return random() < 0.15 ? `${ordered} FILTER (WHERE i % 2 = 1)` : ordered;
 }
 
 function anyTypes(known: PlanFunction, random: () => number): readonly string[] {
@@ -51,11 +78,14 @@ function anyTypes(known: PlanFunction, random: () => number): readonly string[] 
   return Array.from({ length: count }, () => 'ANY');
 }
 
-function argument(known: PlanFunction, index: number, type: string, random: () => number): string {
-  if (index !== known.knownText?.argument) return column(hostileValue(type, random), random);
-  if (known.knownText.as === 'pattern') return pick(patterns, random);
-  const parts = Array.from({ length: Math.floor(random() * partsMax) }, () => pick(formatParts, random));
-  return `CAST('${parts.join('')}' AS VARCHAR)`;
+/** As a constant, or as a column with nulls or with another value, which the engine evaluates by other code. */
+function column(type: string, random: () => number): string {
+  const value = hostileValue(type, random);
+  const chance = random();
+  if (chance < 0.4) return value;
+  return chance < 0.7
+    ? `CASE i WHEN 2 THEN NULL ELSE ${value} END`
+    : `CASE i WHEN 2 THEN ${hostileValue(type, random)} ELSE ${value} END`;
 }
 
 const types = [
@@ -67,7 +97,7 @@ const intervals = ['microseconds', 'milliseconds', 'seconds', 'minutes', 'hours'
 
 /** Operators, casts and special forms that a plan prints beside calls of the list. */
 export function hostileForm(random: () => number): string {
-  const value = () => column(hostileValue(pick(types, random), random), random);
+  const value = () => column(pick(types, random), random);
   const [one, other] = [value(), value()];
   const forms = [
     () => `(${one} ${pick(infix, random)} ${other})`,
