@@ -308,6 +308,17 @@ function isDamage(error: unknown): error is Error {
   return error instanceof Error && 'errcode' in error && damageCodes.includes(Number(error.errcode) & 0xff);
 }
 
+/** What a statement throws, as `corrupt` when SQLite found its file damaged while the process runs; any other as it is. */
+export function asDatabaseError(name: string, error: unknown): unknown {
+  const isCorrupt = error instanceof Error && 'errcode' in error && isCorruptCode(Number(error.errcode) & 0xff);
+  return isCorrupt ? damaged(name, error.message, error) : error;
+}
+
+/** CORRUPT and NOTADB. */
+function isCorruptCode(code: number): boolean {
+  return code === 11 || code === 26;
+}
+
 function damaged(name: string, what: string, cause?: unknown): HybridStoreError {
   return new HybridStoreError('corrupt', `${name} is damaged: ${what}`, { file: name, damage: what }, { cause });
 }

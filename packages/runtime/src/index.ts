@@ -1,6 +1,7 @@
 export { type Admission, type AdmissionBounds, type AdmissionOwner, AdmissionQueue } from './admission-queue.ts';
 export { assert, assertNever } from './assert.ts';
 export {
+  asDatabaseError,
   type CheckedDatabaseOptions,
   openCheckedDatabase,
   quarantineDatabase,

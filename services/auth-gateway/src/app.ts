@@ -70,7 +70,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
   const accounts = new Accounts({
     store,
     hasher,
-    guard: new LoginGuard(clock, random),
+    guard: new LoginGuard(clock, random, () => metrics.loginsHeld.inc()),
     registrations: new RegistrationLimit(clock, random),
     isCommonPassword,
     clock,

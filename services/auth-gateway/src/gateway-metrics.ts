@@ -5,6 +5,7 @@ export type FailureLabel = 'unreachable' | 'timeout' | 'broken' | 'overloaded';
 /** Everything this service counts beside the request durations of every server. */
 export type GatewayMetrics = {
   readonly logins: Counter<'result'>;
+  readonly loginsHeld: Counter;
   readonly registrations: Counter<'result'>;
   readonly upstreamFailures: Counter<'upstream' | 'reason'>;
 };
@@ -15,6 +16,11 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
       name: 'hybridstore_gateway_logins_total',
       help: 'Attempts to log in by result: ok, refused (wrong), or locked (to come back later)',
       labelNames: ['result'],
+      registers: [registry],
+    }),
+    loginsHeld: new Counter({
+      name: 'hybridstore_gateway_logins_held_total',
+      help: 'Attempts from known addresses that waited because of wrong passwords before',
       registers: [registry],
     }),
     registrations: new Counter({

@@ -168,6 +168,23 @@ describe('a damaged file of users', () => {
     await store.close();
   });
 
+  it('is named by its error when it is damaged under a running process', async () => {
+    using folder = createTemporaryFolder('users');
+    await makeUsers(folder.path);
+    const database = openUsersDatabase(folder.path);
+    const store = new SqliteUserStore(database, new FakeClock());
+    // Nothing is kept in memory, as it is with pages beyond the cache.
+    database.exec('PRAGMA cache_size = 0; PRAGMA shrink_memory');
+    const path = join(folder.path, file);
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, 4_096), Buffer.alloc(bytes.length - 4_096, 0xff)]));
+    await assert.rejects(store.userById('id-1'), {
+      code: 'corrupt',
+      message: 'users.sqlite is damaged: database disk image is malformed',
+    });
+    await store.close();
+  });
+
   it('of the version before is brought forward with all that is in it', async () => {
     using folder = createTemporaryFolder('users');
     const { files, answers } = await makeUsers(folder.path);

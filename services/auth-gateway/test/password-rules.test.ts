@@ -52,7 +52,10 @@ describe('the rules of passwords', () => {
       ],
     ],
     ['like_username', ['Ada.Lovelace', 'ada.lovelace1!', 'ecalevol.ada', 'ada.lovelace@example.com', '12ada.lovelace']],
-    ['repeated', ['aaaaaaaa', 'abababab', 'xyzxyzxyz', '世世世世世世世世', 'ab12ab12ab']],
+    [
+      'repeated',
+      ['aaaaaaaa', 'abababab', 'xyzxyzxyz', '世世世世世世世世', 'ab12ab12ab', 'passwordpassword', 'Passw0rd!Passw0rd!'],
+    ],
     ['row', ['abcdefgh', '87654321', '3456789:;', 'ijklmnopqrstu']],
   ];
   for (const [expected, passwords] of cases) {

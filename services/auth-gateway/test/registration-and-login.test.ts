@@ -233,6 +233,9 @@ describe('logging in', () => {
     while (gateway.clock.pending === 0) await setImmediate();
     await gateway.clock.advance(500);
     assert.equal((await held).status, 200);
+    const { text } = await gateway.metrics();
+    assert.match(text, /^hybridstore_gateway_logins_held_total\S* 1$/m);
+    assert.match(text, /^hybridstore_gateway_logins_total\{result="refused"[^}]*\} 5$/m);
   });
 
   it('knows an address from the log-in on', async () => {

@@ -42,8 +42,11 @@ export class LoginGuard {
   /** Of the pairs of name and known address that have attempts under way; as many as there are requests. */
   readonly #lines = new Map<string, Semaphore>();
 
-  constructor(clock: Clock, random: RandomSource) {
+  readonly #onHeld: () => void;
+
+  constructor(clock: Clock, random: RandomSource, onHeld: () => void = () => {}) {
     this.#clock = clock;
+    this.#onHeld = onHeld;
     this.#names = new Backoff(clock, random.bytes(32), nameBounds);
     this.#addresses = new Backoff(clock, random.bytes(32), addressBounds);
     this.#known = new Backoff(clock, random.bytes(32), knownBounds);
@@ -67,7 +70,10 @@ export class LoginGuard {
     try {
       return await line.run(async () => {
         const waitMs = this.#known.waitMs(pair);
-        if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
+        if (waitMs > 0) {
+          this.#onHeld();
+          await this.#clock.sleep(waitMs, signal);
+        }
         const isRight = await check();
         if (isRight) this.#known.forget(pair);
         else {

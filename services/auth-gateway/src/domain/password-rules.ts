@@ -5,7 +5,6 @@ import { nameKey } from './user.ts';
 export const passwordCharactersMin = 8;
 /** So much around a word that everybody tries does not make another word of it. */
 const trimmingsMax = 4;
-const repeatedCharactersMax = 4;
 
 /** What is looked up in the list of passwords that everybody tries first; lower case. */
 export type IsCommonPassword = (text: string) => boolean;
@@ -20,7 +19,7 @@ export function normalizePassword(password: string): string {
 
 /**
  * Refuses a password that is guessed first: too short, among the common ones (also with up to four characters around it,
- * or letters written as digits), the user's name in such a form, the product's name, a short text over and over, or a row of
+ * or letters written as digits), the user's name in such a form, the product's name, one text over and over, or a row of
  * neighbours. Throws `invalid_request` that says which.
  */
 export function requirePassword(field: string, password: string, username: string, isCommon: IsCommonPassword): void {
@@ -29,7 +28,7 @@ export function requirePassword(field: string, password: string, username: strin
   const characters = [...text];
   if (characters.length < passwordCharactersMin)
     throw refuse(field, 'too_short', `at least ${passwordCharactersMin} characters`);
-  if (isRepeated(characters)) throw refuse(field, 'repeated', 'more than a short text over and over');
+  if (isRepeated(characters)) throw refuse(field, 'repeated', 'more than one text over and over');
   if (isRow(characters)) throw refuse(field, 'row', 'more than characters in their order');
   const forms = formsOf(text);
   if (forms.some((form) => isNameForm(form, username)))
@@ -80,7 +79,7 @@ function isNameForm(form: string, username: string): boolean {
 }
 
 function isRepeated(characters: readonly string[]): boolean {
-  for (let period = 1; period <= repeatedCharactersMax; period += 1)
+  for (let period = 1; period <= characters.length / 2; period += 1)
     if (characters.every((character, index) => character === characters[index % period])) return true;
   return false;
 }

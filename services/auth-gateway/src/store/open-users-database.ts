@@ -52,7 +52,7 @@ const migrations: readonly string[] = [
 ];
 const ledgerSince = 3;
 
-const fileName = 'users.sqlite';
+export const fileName = 'users.sqlite';
 
 /**
  * Opens `<folder>/users.sqlite`, readable by this user only, brought to the newest version. An unusable folder is a

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Permission, Role } from '@hybridstore/contracts';
-import { type Clock, HybridStoreError } from '@hybridstore/runtime';
+import { asDatabaseError, type Clock, HybridStoreError } from '@hybridstore/runtime';
 import {
   type ApiKeyRecord,
   addressesPerUserMax,
@@ -9,6 +9,7 @@ import {
   type UserStore,
 } from '../domain/ports.ts';
 import { type Grant, nameKey, tenantOfUser, type UserRecord } from '../domain/user.ts';
+import { fileName } from './open-users-database.ts';
 
 const addressRenewMs = 86_400_000;
 
@@ -266,7 +267,7 @@ export class SqliteUserStore implements UserStore {
       return result;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-      throw error;
+      throw asDatabaseError(fileName, error);
     }
   }
 
@@ -280,11 +281,19 @@ export class SqliteUserStore implements UserStore {
 
   // The shapes of rows are those of the schema in open-users-database.ts, which is STRICT.
   #get<T>(sql: string, ...values: readonly (string | number)[]): T | undefined {
-    return this.#prepare(sql).get(...values) as T | undefined;
+    return this.#guard(() => this.#prepare(sql).get(...values) as T | undefined);
   }
 
   #all<T>(sql: string, ...values: readonly (string | number)[]): T[] {
-    return this.#prepare(sql).all(...values) as T[];
+    return this.#guard(() => this.#prepare(sql).all(...values) as T[]);
+  }
+
+  #guard<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw asDatabaseError(fileName, error);
+    }
   }
 }
 
