@@ -408,10 +408,10 @@ const jsonOpeningsMax = 10_000;
 
 /** JSON whose brackets are counted before it is searched. The value is printed once: nested calls would double it each time. */
 function shallowJson(value: string): string {
-  const openings = "strlen(j) - strlen(replace(replace(j, '[', ''), '{', ''))";
-  const isDeep = `strlen(j) > ${jsonOpeningsMax} AND ${openings} > ${jsonOpeningsMax}`;
-  const bounded = `CASE WHEN ${isDeep} THEN error(${quoteText(planErrors.jsonTooDeep)}) ELSE j END`;
-  return `list_extract(list_transform([CAST(${value} AS VARCHAR)], lambda j: ${bounded}), 1)`;
+  const openings = "strlen(_j0) - strlen(replace(replace(_j0, '[', ''), '{', ''))";
+  const isDeep = `strlen(_j0) > ${jsonOpeningsMax} AND ${openings} > ${jsonOpeningsMax}`;
+  const bounded = `CASE WHEN ${isDeep} THEN error(${quoteText(planErrors.jsonTooDeep)}) ELSE _j0 END`;
+  return `list_extract(list_transform([CAST(${value} AS VARCHAR)], lambda _j0: ${bounded}), 1)`;
 }
 
 function negation(node: { readonly negated: boolean }): string {

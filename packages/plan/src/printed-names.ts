@@ -21,8 +21,8 @@ export function foldName(name: string): string {
   return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** `_s0` a scan, `_r0` a relation, `_w0` a WITH entry, `_c0` a column; no name of any other form is ever printed for an engine. */
-export const madeUpName = /^_[srwc]\d+$/;
+/** `_s0` a scan, `_r0` a relation, `_w0` a WITH entry, `_c0` a column, `_j0` a variable; no name of any other form is ever printed for an engine. */
+export const madeUpName = /^_[srwcj]\d+$/;
 
 /**
  * Made-up names for one plan, so that no name a user chose reaches an engine, to which a name can be a path, a function

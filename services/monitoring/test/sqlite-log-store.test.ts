@@ -5,7 +5,7 @@ import { SqliteLogStore } from '../src/store/sqlite-log-store.ts';
 
 it('the newest entries are read that one answer has room for, however many are wanted', () => {
   using folder = createTemporaryFolder();
-  const store = SqliteLogStore.open(folder.path, 64 * 1024 * 1024);
+  const { store } = SqliteLogStore.open(folder.path, 64 * 1024 * 1024);
   const entries = Array.from({ length: 200 }, (_, number) => ({
     time: new Date(1_700_000_000_000 + number).toISOString(),
     level: 'info',

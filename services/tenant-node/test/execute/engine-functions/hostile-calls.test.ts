@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { planFunctions } from '@hybridstore/plan';
-import { silentLogger, systemClock } from '@hybridstore/runtime';
+import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import type { Execution, StatementRequest } from '../../../src/domain/ports.ts';
 import { ExecutorPool } from '../../../src/execute/executor-pool.ts';
@@ -31,11 +31,16 @@ describe('functions of the list', () => {
   let overloads: ReadonlyMap<string, readonly Overload[]>;
 
   before(async () => {
-    const tables = join(folder.path, 'tables');
-    mkdirSync(tables);
-    // One thread: rows come in one order.
-    const session = { tablesDirectory: tables, memoryLimit: '256MB', threads: 1 };
-    pool = new ExecutorPool({ session, dataKibMax: 3_000_000, clock: systemClock, logger: silentLogger });
+    pool = new ExecutorPool({
+      // One thread: rows come in one order.
+      session: { memoryLimit: '256MB', threads: 1 },
+      disk: systemDisk,
+      filesFolder: join(folder.path, 'executor'),
+      newSecret: () => randomBytes(16).toString('hex'),
+      dataKibMax: 3_000_000,
+      clock: systemClock,
+      logger: silentLogger,
+    });
     overloads = await readOverloads();
   });
   after(async () => {
@@ -51,7 +56,7 @@ describe('functions of the list', () => {
     const attack = async (expression: string, name?: string) => {
       if (calls % callsPerCanary === 0) await fillHeap();
       calls += 1;
-      const text = `SELECT ${expression} AS x FROM range(4) t(i)`;
+      const text = `SELECT ${expression} AS _c0 FROM range(4) _r0(_c1)`;
       const outcome = await judge(text, name !== undefined && changesByItself.has(name));
       if (outcome === 'answered') answers += 1;
       else if (outcome !== 'refused') found.push(`${outcome}: ${text}`);
@@ -78,8 +83,8 @@ describe('functions of the list', () => {
 
   /** Another user's statement, which leaves its texts in memory that is free again. */
   async function fillHeap(): Promise<void> {
-    const other = `'${canary}-' || i || repeat('${canary}', CAST(i % 40 AS INTEGER))`;
-    const text = `SELECT count(DISTINCT upper(s) || reverse(s)) FROM (SELECT ${other} AS s FROM range(4000) t(i))`;
+    const other = `'${canary}-' || _c1 || repeat('${canary}', CAST(_c1 % 40 AS INTEGER))`;
+    const text = `SELECT count(DISTINCT upper(_c2) || reverse(_c2)) FROM (SELECT ${other} AS _c2 FROM range(4000) _r0(_c1)) _r1`;
     assert.equal(await run(text), '[4000]');
   }
 
@@ -102,6 +107,7 @@ function statement(text: string): StatementRequest {
   return {
     text,
     parameters: [],
+    outputs: ['x'],
     views: [],
     shape: 'array',
     separator: ',',

@@ -69,7 +69,7 @@ function modified(printed: string, values: readonly string[], random: () => numb
   if (values.length === 0) return printed;
   const distinct = random() < 0.15 ? printed.replace('(', '(DISTINCT ') : printed;
   const ordered = random() < 0.15 ? distinct.replace(/\)$/, ` ORDER BY ${values[0]} DESC NULLS FIRST)`) : distinct;
-  return random() < 0.15 ? `${ordered} FILTER (WHERE i % 2 = 1)` : ordered;
+  return random() < 0.15 ? `${ordered} FILTER (WHERE _c1 % 2 = 1)` : ordered;
 }
 
 function anyTypes(known: PlanFunction, random: () => number): readonly string[] {
@@ -84,8 +84,8 @@ function column(type: string, random: () => number): string {
   const chance = random();
   if (chance < 0.4) return value;
   return chance < 0.7
-    ? `CASE i WHEN 2 THEN NULL ELSE ${value} END`
-    : `CASE i WHEN 2 THEN ${hostileValue(type, random)} ELSE ${value} END`;
+    ? `CASE _c1 WHEN 2 THEN NULL ELSE ${value} END`
+    : `CASE _c1 WHEN 2 THEN ${hostileValue(type, random)} ELSE ${value} END`;
 }
 
 const types = [
@@ -125,15 +125,15 @@ export function hostileForm(random: () => number): string {
 
 /** What `checkPlan` takes: none that is turned round. */
 const frames = [
-  'ORDER BY i',
-  'ORDER BY i ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING',
-  'ORDER BY i ROWS BETWEEN 1 FOLLOWING AND 999999999999999 FOLLOWING',
-  'ORDER BY i ROWS BETWEEN 999999999999999 PRECEDING AND CURRENT ROW',
-  'ORDER BY i ROWS BETWEEN CURRENT ROW AND CURRENT ROW EXCLUDE CURRENT ROW',
-  'ORDER BY i RANGE BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE GROUP',
-  "ORDER BY CASE i WHEN 1 THEN NULL WHEN 2 THEN CAST('nan' AS DOUBLE) ELSE i END RANGE BETWEEN 2 PRECEDING AND 1 PRECEDING",
-  'PARTITION BY i % 2 ORDER BY i DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING EXCLUDE TIES',
-  'ORDER BY i % 2 GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING',
+  'ORDER BY _c1',
+  'ORDER BY _c1 ROWS BETWEEN 3 PRECEDING AND 1 PRECEDING',
+  'ORDER BY _c1 ROWS BETWEEN 1 FOLLOWING AND 999999999999999 FOLLOWING',
+  'ORDER BY _c1 ROWS BETWEEN 999999999999999 PRECEDING AND CURRENT ROW',
+  'ORDER BY _c1 ROWS BETWEEN CURRENT ROW AND CURRENT ROW EXCLUDE CURRENT ROW',
+  'ORDER BY _c1 RANGE BETWEEN 1 PRECEDING AND CURRENT ROW EXCLUDE GROUP',
+  "ORDER BY CASE _c1 WHEN 1 THEN NULL WHEN 2 THEN CAST('nan' AS DOUBLE) ELSE _c1 END RANGE BETWEEN 2 PRECEDING AND 1 PRECEDING",
+  'PARTITION BY _c1 % 2 ORDER BY _c1 DESC GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING EXCLUDE TIES',
+  'ORDER BY _c1 % 2 GROUPS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING',
   '',
 ];
 
