@@ -57,7 +57,7 @@ export class SlowClients {
     this.#open.add(exchange);
     // An answer may be over long before the body that came with its request.
     const settle = () => {
-      if (request.complete || request.destroyed || request.socket.destroyed) this.#open.delete(exchange);
+      if (request.complete || request.destroyed || request.socket.destroyed) this.#forget(exchange);
     };
     response.once('close', settle);
     this.#cancelSweep ??= this.#clock.schedule(sweepMs, () => this.#sweep());
@@ -67,21 +67,28 @@ export class SlowClients {
     this.#cancelSweep?.();
   }
 
+  #forget(exchange: Exchange): void {
+    this.#open.delete(exchange);
+    if (this.#open.size > 0) return;
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+  }
+
   #sweep(): void {
+    this.#cancelSweep = this.#clock.schedule(sweepMs, () => this.#sweep());
     for (const exchange of this.#open) this.#judge(exchange);
-    this.#cancelSweep = this.#open.size === 0 ? undefined : this.#clock.schedule(sweepMs, () => this.#sweep());
   }
 
   #judge(exchange: Exchange): void {
     const { request, response, coming, going } = exchange;
     const { socket } = request;
-    if (socket.destroyed || (response.closed && request.complete)) this.#open.delete(exchange);
+    if (socket.destroyed || (response.closed && request.complete)) this.#forget(exchange);
     else if (this.#isSlow(coming, socket.bytesRead, isAwaited(request), this.#paces.body)) {
-      this.#open.delete(exchange);
+      this.#forget(exchange);
       this.#onEnd('slow_body');
       refuseOnSocket(socket, slowRequest);
     } else if (this.#isSlow(going, takenBy(response), isUntaken(response), this.#paces.answer)) {
-      this.#open.delete(exchange);
+      this.#forget(exchange);
       this.#onEnd('slow_reader');
       socket.destroy();
     }
