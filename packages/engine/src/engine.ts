@@ -141,7 +141,8 @@ class NodeEngine implements Engine {
       logger,
       random: options.random ?? Math.random,
       createId: randomUUID,
-      checkpointWriter: (ndjson) => options.flushWriter.checkpoint({ columns: checkpointColumns }, ndjson),
+      checkpointWriter: (ndjson, metadata) =>
+        options.flushWriter.checkpoint({ columns: checkpointColumns, metadata }, ndjson),
       commitsPerCheckpoint: limits.commitsPerCheckpoint,
       onConflict: () => this.#metrics.commitConflicts.inc(),
     });

@@ -1,4 +1,4 @@
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, openSealed, sealJson } from '@hybridstore/runtime';
 import type { ObjectStore } from './store/ports.ts';
 
 /**
@@ -42,7 +42,7 @@ export class TablePointers {
     before: VersionedPointer | undefined,
   ): Promise<VersionedPointer | undefined> {
     const key = pointerKey(sourceId);
-    const bytes = Buffer.from(`${JSON.stringify(pointer)}\n`);
+    const bytes = Buffer.from(`${sealJson(pointer, key)}\n`);
     const version = before
       ? await this.#store.replaceIfMatch(key, bytes, before.version)
       : await this.#store.createIfAbsent(key, bytes);
@@ -67,9 +67,9 @@ export function pointerKey(sourceId: string): string {
 }
 
 function decodePointer(bytes: Buffer, sourceId: string): TablePointer {
-  const pointer = parseJson(bytes);
-  if (isPointer(pointer) && isWithin(pointer.location, sourceId)) return pointer;
   const key = pointerKey(sourceId);
+  const pointer = openSealed(bytes, key);
+  if (isPointer(pointer) && isWithin(pointer.location, sourceId)) return pointer;
   throw new HybridStoreError('corrupt', `${key}: expected {"table_id": …, "location": "${sourcePrefix(sourceId)}/…"}`, {
     path: key,
   });
@@ -78,15 +78,6 @@ function decodePointer(bytes: Buffer, sourceId: string): TablePointer {
 function isWithin(location: string | null, sourceId: string): boolean {
   if (location === null || location === sourcePrefix(sourceId)) return true;
   return location.startsWith(`${sourcePrefix(sourceId)}/`) && !location.includes('..');
-}
-
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch {
-    // The caller refuses it by the object's name.
-    return undefined;
-  }
 }
 
 function isPointer(value: unknown): value is TablePointer {

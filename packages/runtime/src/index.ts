@@ -57,6 +57,7 @@ export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Regis
 export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
 export { createQueryId } from './query-id.ts';
+export { brokenSeal, openSealed, sealJson, sealOf } from './sealed-json.ts';
 export { Semaphore } from './semaphore.ts';
 export { onShutdown, type Phase, runPhases } from './shutdown.ts';
 export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type SigningKey } from './signing-key.ts';

@@ -60,8 +60,12 @@ async function writeCheckpoint(
       ([name, type]) => `${quoteIdentifier(name)}: ${quoteText(type)}`,
     );
     const source = `read_json(${quoteText(`${spoolPath}.json`)}, format = 'newline_delimited', columns = {${columns.join(', ')}}, maximum_object_size = ${Math.max(16_777_216, body.length)})`;
+    const metadata = Object.entries(request.metadata ?? {}).map(
+      ([key, text]) => `${quoteText(key)}: ${quoteText(text)}`,
+    );
+    const options = metadata.length === 0 ? '' : `, kv_metadata {${metadata.join(', ')}}`;
     await connection.run(
-      `copy (select * from ${source}) to ${quoteText(`${spoolPath}.parquet`)} (format parquet, compression snappy)`,
+      `copy (select * from ${source}) to ${quoteText(`${spoolPath}.parquet`)} (format parquet, compression snappy${options})`,
     );
     return `${spoolPath}.parquet`;
   } finally {

@@ -24,8 +24,12 @@ export type MergeRequest = {
   readonly partition: Readonly<Record<string, string | null>>;
 };
 
-/** DuckDB types of the rows by column. */
-export type CheckpointRequest = { readonly columns: Readonly<Record<string, string>> };
+export type CheckpointRequest = {
+  /** DuckDB types of the rows by column. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** For the file's key-value metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+};
 
 export type SegmentTarget = {
   /** Absolute; where the files are left. */

@@ -1,4 +1,4 @@
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isRecord, sealOf } from '@hybridstore/runtime';
 
 /**
  * Actions of the Delta Lake transaction log that this side writes and reads (protocol text: delta-io/delta,
@@ -25,6 +25,7 @@ export type AddAction = {
   readonly modificationTime: number;
   readonly dataChange: boolean;
   readonly stats?: string | undefined;
+  readonly tags?: Readonly<Record<string, string | null>> | undefined;
 };
 
 export type RemoveAction = {
@@ -42,7 +43,11 @@ export type TxnAction = {
   readonly lastUpdated?: number | undefined;
 };
 
-export type CommitInfo = { readonly timestamp: number; readonly operation: string; readonly engineInfo: string };
+export type CommitInfo = {
+  readonly timestamp?: number | undefined;
+  readonly operation?: string | undefined;
+  readonly engineInfo?: string | undefined;
+};
 
 export type Action =
   | { readonly protocol: ProtocolAction }
@@ -57,32 +62,105 @@ export const protocolVersions: ProtocolAction = { minReaderVersion: 1, minWriter
 
 const commitBytesMax = 256 * 1024 * 1024;
 
-export function encodeCommit(actions: readonly Action[]): Buffer {
-  return Buffer.from(`${actions.map((action) => JSON.stringify(action)).join('\n')}\n`);
+/**
+ * The seal of a commit: a field of `commitInfo`, where other engines pass over it, at the end of the first line. It is of
+ * the commit's key (so of its table and version) and of every other byte.
+ *
+ *     {"commitInfo":{"timestamp":…,"operation":"WRITE","engineInfo":"…","hybridstoreSha256":"…"}}
+ *     {"txn":…}
+ *     {"add":…}
+ *
+ * Standing first, it cannot be cut off with what it vouches for. Commits of other writers, and ours of before, have none.
+ */
+const sealField = 'hybridstoreSha256';
+const sealedLine = new RegExp(`^(\\{"commitInfo":\\{.*?),?"${sealField}":"([0-9a-f]{64})"\\}\\}$`);
+
+export function encodeCommit(actions: readonly Action[], key: string): Buffer {
+  const [first, ...others] = actions;
+  const info = first !== undefined && 'commitInfo' in first ? first.commitInfo : {};
+  const rest = info === undefined || first === undefined || 'commitInfo' in first ? others : actions;
+  const lines = rest.map((action) => `${JSON.stringify(action)}\n`).join('');
+  const head = `{"commitInfo":${JSON.stringify(info).slice(0, -1)}`;
+  const separator = head.endsWith('{') ? '' : ',';
+  return Buffer.from(`${head}${separator}"${sealField}":"${sealOf(key, `${head}}}\n${lines}`)}"}}\n${lines}`);
 }
 
-/** Actions of one commit file. `corrupt` names the file and the line. */
-export function decodeCommit(bytes: Buffer, path: string): Action[] {
-  if (bytes.length > commitBytesMax) throw corruptCommit(path, 0, `${bytes.length} bytes`);
-  return bytes
-    .toString('utf8')
+/** Actions of one commit file. `corrupt` names the file and what is wrong with it. */
+export function decodeCommit(bytes: Buffer, key: string): Action[] {
+  if (bytes.length > commitBytesMax) throw corruptCommit(key, 0, `${bytes.length} bytes`);
+  const text = bytes.toString('utf8');
+  checkSeal(text, key);
+  const actions = text
     .split('\n')
-    .flatMap((line, index) => (line.trim() === '' ? [] : [parseAction(line, path, index + 1)]));
+    .flatMap((line, index) => (line.trim() === '' ? [] : [parseAction(line, key, index + 1)]));
+  if (actions.length === 0) throw corruptCommit(key, 1, 'no action');
+  return actions;
 }
 
-function parseAction(line: string, path: string, number: number): Action {
+function checkSeal(text: string, key: string): void {
+  const end = text.indexOf('\n');
+  const first = end < 0 ? text : text.slice(0, end);
+  if (!first.includes(sealField)) return;
+  const [, head, seal] = sealedLine.exec(first) ?? [];
+  if (seal === undefined || seal !== sealOf(key, `${head}}}${text.slice(first.length)}`))
+    throw corruptCommit(key, 1, 'the checksum of the commit does not match');
+}
+
+function parseAction(line: string, key: string, number: number): Action {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw corruptCommit(path, number, cause instanceof Error ? cause.message : 'no JSON');
+    throw corruptCommit(key, number, cause instanceof Error ? cause.message : 'no JSON');
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw corruptCommit(path, number, 'not an object');
-  // The fields that matter are checked where the action is applied; unknown actions are passed over there.
-  return value as Action;
+  const problem = findActionProblem(value);
+  if (problem !== undefined) throw corruptCommit(key, number, problem);
+  return value as Action; // every field of the known actions was looked at; unknown ones are passed over
 }
 
-function corruptCommit(path: string, line: number, what: string): HybridStoreError {
-  return new HybridStoreError('corrupt', `table log ${path}, line ${line}: ${what}`, { path, line });
+/** What keeps a value from being an action; unknown actions and fields are none of it. Rows of a checkpoint are full of nulls. */
+export function findActionProblem(value: unknown): string | undefined {
+  if (!isRecord(value)) return 'not an object';
+  for (const [kind, fields] of Object.entries(actionFields)) {
+    const action = value[kind];
+    if (action === undefined || action === null) continue;
+    if (!isRecord(action)) return `${kind} is not an object`;
+    const wrong = Object.entries(fields).find(([name, isValid]) => !isValid(action[name]));
+    if (wrong) return `${kind}.${wrong[0]} is not what an action has there`;
+  }
+  return undefined;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === 'string';
+const isName: Check = (value) => typeof value === 'string' && value !== '';
+const isFlag: Check = (value) => typeof value === 'boolean';
+const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
+const isTime: Check = (value) => Number.isSafeInteger(value);
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+const isTextByName: Check = (value) =>
+  isRecord(value) && Object.values(value).every((text) => text === null || isText(text));
+const orNothing =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || value === null || check(value);
+
+const actionFields: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
+  protocol: { minReaderVersion: isCount, minWriterVersion: isCount },
+  metaData: { id: isName, schemaString: isText, partitionColumns: isTexts, configuration: isTextByName },
+  add: {
+    path: isName,
+    partitionValues: orNothing(isTextByName),
+    size: isCount,
+    modificationTime: isTime,
+    stats: orNothing(isText),
+    tags: orNothing(isTextByName),
+  },
+  remove: { path: isName, deletionTimestamp: orNothing(isTime), dataChange: orNothing(isFlag) },
+  txn: { appId: isName, version: isCount },
+  commitInfo: { timestamp: orNothing(isTime) },
+};
+
+function corruptCommit(key: string, line: number, what: string): HybridStoreError {
+  return new HybridStoreError('corrupt', `table log ${key}, line ${line}: ${what}`, { path: key, line });
 }

@@ -25,6 +25,8 @@ export type Snapshot = {
 
 export type LiveFile = { readonly add: AddAction; readonly statistics: FileStatistics };
 
+/** Beside a file's `add`: the checksums of its bytes, see `segment/segment-checksum.ts`. */
+export const checksumTag = 'hybridstore.checksum';
 export const definitionKey = 'hybridstore.definition';
 export const schemaVersionKey = 'hybridstore.schemaVersion';
 /** The highest reader version understood; beyond it files may hide rows in ways that would be read wrongly. */
@@ -81,7 +83,7 @@ function applyAction(draft: Draft, action: Action): void {
   if ('txn' in action && action.txn) draft.txn.set(action.txn.appId, action.txn.version);
   if ('metaData' in action && action.metaData) draft.metadata = action.metaData;
   if ('protocol' in action && action.protocol) draft.protocol = action.protocol;
-  if ('commitInfo' in action && action.commitInfo) draft.committedAtMs = action.commitInfo.timestamp;
+  if ('commitInfo' in action && action.commitInfo) draft.committedAtMs = action.commitInfo.timestamp ?? undefined;
 }
 
 function liveFile(add: AddAction): LiveFile {
@@ -100,8 +102,13 @@ function liveFile(add: AddAction): LiveFile {
 }
 
 /** Paths in the log are URL-encoded. Ours need no encoding; those of other writers may. */
-function storePath(path: string): string {
-  return path.includes('%') ? decodeURIComponent(path) : path;
+export function storePath(path: string): string {
+  if (!path.includes('%')) return path;
+  try {
+    return decodeURIComponent(path);
+  } catch (cause) {
+    throw new HybridStoreError('corrupt', `table log: ${path} is no encoded path`, { path }, { cause });
+  }
 }
 
 function finish(draft: Draft, table: string): Snapshot {
@@ -119,7 +126,7 @@ function finish(draft: Draft, table: string): Snapshot {
     protocol,
     metadata,
     definition: readDefinition(metadata, table),
-    schemaVersion: Number(metadata.configuration[schemaVersionKey] ?? 1),
+    schemaVersion: readSchemaVersion(metadata, table),
   };
 }
 
@@ -127,8 +134,17 @@ function readDefinition(metadata: MetadataAction, table: string): SourceDefiniti
   const text = metadata.configuration[definitionKey];
   if (text === undefined)
     throw new HybridStoreError('corrupt', `table ${table} was not made by HybridStore: no ${definitionKey}`, { table });
-  // Written by `createTable` from a checked definition.
-  return JSON.parse(text) as SourceDefinition;
+  try {
+    return JSON.parse(text) as SourceDefinition; // written by `createTableActions` from a checked definition
+  } catch (cause) {
+    throw new HybridStoreError('corrupt', `table ${table}: ${definitionKey} is no JSON`, { table }, { cause });
+  }
+}
+
+function readSchemaVersion(metadata: MetadataAction, table: string): number {
+  const version = Number(metadata.configuration[schemaVersionKey] ?? 1);
+  if (Number.isSafeInteger(version) && version > 0) return version;
+  throw new HybridStoreError('corrupt', `table ${table}: ${schemaVersionKey} is no version`, { table });
 }
 
 export function snapshotColumns(definition: SourceDefinition): readonly Column[] {

@@ -1,7 +1,10 @@
 import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { ObjectStore } from '../store/ports.ts';
-import { type Action, decodeCommit, encodeCommit } from './actions.ts';
+import { type Action, encodeCommit } from './actions.ts';
 import { type CheckpointWriter, encodeCheckpoint, readCheckpoint } from './checkpoint.ts';
+import { checkpointSumTag, encodeLastCheckpoint } from './last-checkpoint.ts';
+import { checkpointKey, commitKey, lastCheckpointKey } from './log-names.ts';
+import { readCommit, readLog, sumOf } from './read-log.ts';
 import { applyCommits, type Snapshot } from './snapshot.ts';
 
 /**
@@ -14,7 +17,7 @@ import { applyCommits, type Snapshot } from './snapshot.ts';
  * A location holds one table for ever. Which table a source has is said elsewhere (`TablePointers`); a commit to one that
  * was deleted meanwhile is made, and nobody sees it.
  *
- * Left out: removing old commits that a checkpoint covers (readers of old versions need them; a clean-up belongs here).
+ * Left out: removing old commits that a checkpoint covers. A checkpoint that turns out bad is made up for by them.
  */
 export type TableLogOptions = {
   readonly store: ObjectStore;
@@ -31,10 +34,12 @@ export type TableLogOptions = {
 /** Actions to commit on top of a snapshot, or undefined when nothing is left to do. Called again after each conflict. */
 export type Decide = (snapshot: Snapshot) => readonly Action[] | undefined;
 
+/** Looks, before a commit is tried, whether what it speaks of is there. */
+export type Require = (actions: readonly Action[]) => Promise<void>;
+
 const attemptsMax = 200;
 const backoffStepMs = 5;
 const backoffMsMax = 100;
-const readsAtOnce = 32;
 
 export class TableLog {
   readonly #options: TableLogOptions;
@@ -60,7 +65,8 @@ export class TableLog {
   /** Version 0. `conflict` when the location is taken, which ids that are random never are. */
   async create(actions: readonly Action[]): Promise<Snapshot> {
     const snapshot = applyCommits(undefined, [{ version: 0, actions }], this.location);
-    if ((await this.#options.store.createIfAbsent(this.#commitKey(0), encodeCommit(actions))) === undefined)
+    const key = this.#commitKey(0);
+    if ((await this.#options.store.createIfAbsent(key, encodeCommit(actions, key))) === undefined)
       throw new HybridStoreError('conflict', `${this.location} holds a table already`, { table: this.location });
     this.#snapshot = snapshot;
     return snapshot;
@@ -90,8 +96,8 @@ export class TableLog {
    * Commits what `decide` returns and resolves with the snapshot that holds it, or with the newest one when there was
    * nothing to do. After an error the commit may have happened: the caller decides again on a fresh snapshot.
    */
-  commit(decide: Decide): Promise<Snapshot> {
-    const turn = this.#queue.then(() => this.#commitInTurn(decide));
+  commit(decide: Decide, require: Require = async () => {}): Promise<Snapshot> {
+    const turn = this.#queue.then(() => this.#commitInTurn(decide, require));
     this.#queue = turn.catch(() => {});
     return turn;
   }
@@ -102,12 +108,13 @@ export class TableLog {
     await this.#checkpointing;
   }
 
-  async #commitInTurn(decide: Decide): Promise<Snapshot> {
+  async #commitInTurn(decide: Decide, require: Require): Promise<Snapshot> {
     const { clock, random } = this.#options;
     for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
       const base = await this.refresh();
       const actions = decide(base);
       if (!actions) return base;
+      await require(actions);
       const next = await this.#tryCommit(base, actions);
       if (next) return next;
       this.#options.onConflict?.();
@@ -121,7 +128,8 @@ export class TableLog {
   async #tryCommit(base: Snapshot, actions: readonly Action[]): Promise<Snapshot | undefined> {
     const version = base.version + 1;
     const next = applyCommits(base, [{ version, actions }], this.location);
-    const made = await this.#options.store.createIfAbsent(this.#commitKey(version), encodeCommit(actions));
+    const key = this.#commitKey(version);
+    const made = await this.#options.store.createIfAbsent(key, encodeCommit(actions, key));
     if (made === undefined) return undefined;
     this.#snapshot = next;
     this.#startCheckpoint(next);
@@ -138,67 +146,18 @@ export class TableLog {
   async #readNewer(base: Snapshot): Promise<Snapshot> {
     const commits: { version: number; actions: Action[] }[] = [];
     for (let version = base.version + 1; ; version += 1) {
-      const key = this.#commitKey(version);
-      const bytes = await this.#options.store.get(key);
-      if (!bytes) break;
-      commits.push({ version, actions: decodeCommit(bytes, key) });
+      const actions = await readCommit(this.#options.store, this.#commitKey(version));
+      if (!actions) break;
+      commits.push({ version, actions });
     }
     return commits.length === 0 ? base : applyCommits(base, commits, this.location);
   }
 
   async #readWhole(): Promise<Snapshot> {
-    const { location } = this;
-    const names = await this.#options.store.list(`${location}/_delta_log`);
-    const versions = names.flatMap((name) => commitVersion(name) ?? []);
-    const base = await this.#readNewestCheckpoint();
-    const first = (base?.version ?? -1) + 1;
-    const later = versions.filter((version) => version >= first);
-    if (!base && later.length === 0)
-      throw new HybridStoreError('not_found', `${location} holds no table`, { table: location });
-    for (const [index, version] of later.entries())
-      if (version !== first + index)
-        throw new HybridStoreError('corrupt', `table log of ${location}: version ${first + index} is missing`, {
-          table: location,
-          version: first + index,
-        });
-    const commits: { readonly version: number; readonly actions: Action[] }[] = [];
-    for (let from = 0; from < later.length; from += readsAtOnce)
-      commits.push(
-        ...(await Promise.all(later.slice(from, from + readsAtOnce).map((version) => this.#readCommit(version)))),
-      );
-    return applyCommits(base, commits, location);
-  }
-
-  async #readCommit(version: number): Promise<{ readonly version: number; readonly actions: Action[] }> {
-    const key = this.#commitKey(version);
-    const bytes = await this.#options.store.get(key);
-    if (!bytes) throw new HybridStoreError('corrupt', `table log ${key} is missing`, { path: key });
-    return { version, actions: decodeCommit(bytes, key) };
-  }
-
-  async #readNewestCheckpoint(): Promise<Snapshot | undefined> {
     const { store, logger } = this.#options;
-    const hint = await store.get(this.#hintKey());
-    if (!hint) return undefined;
-    try {
-      const version = Number(JSON.parse(hint.toString('utf8')).version);
-      const bytes = await store.get(this.#checkpointKey(version));
-      if (!bytes) return undefined;
-      const snapshot = applyCommits(undefined, [{ version, actions: await readCheckpoint(bytes) }], this.location);
-      return { ...snapshot, committedAtMs: await this.#commitTime(version) };
-    } catch (error) {
-      // A checkpoint only saves time: the commits from version 0 on hold the same.
-      logger.warn('checkpoint_unreadable', { table: this.location, error });
-      return undefined;
-    }
-  }
-
-  async #commitTime(version: number): Promise<number | undefined> {
-    const key = this.#commitKey(version);
-    const bytes = await this.#options.store.get(key);
-    if (!bytes) return undefined;
-    const info = decodeCommit(bytes, key).find((action) => 'commitInfo' in action);
-    return info && 'commitInfo' in info ? info.commitInfo.timestamp : undefined;
+    const { snapshot, problems } = await readLog(store, this.location);
+    for (const { key, reason } of problems) logger.warn('checkpoint_unreadable', { table: this.location, key, reason });
+    return snapshot;
   }
 
   /** In the background: a checkpoint is no part of a commit, and a failed one is made up for by the next. */
@@ -215,41 +174,28 @@ export class TableLog {
   }
 
   async #writeCheckpoint(snapshot: Snapshot): Promise<void> {
-    const { store, checkpointWriter } = this.#options;
-    const { ndjson, size } = encodeCheckpoint(snapshot, this.#options.clock.now());
-    const parquet = await checkpointWriter(ndjson);
-    await store.createIfAbsent(this.#checkpointKey(snapshot.version), parquet);
-    const hint = {
-      version: snapshot.version,
+    const { store, checkpointWriter, clock } = this.#options;
+    const { location } = this;
+    const { version } = snapshot;
+    const { ndjson, size, metadata } = encodeCheckpoint(snapshot, location, clock.now());
+    const parquet = await checkpointWriter(ndjson, metadata);
+    // Read back before anybody else can: what does not prove itself here never will.
+    const { isProven } = await readCheckpoint(parquet, { location, version });
+    if (!isProven) throw new HybridStoreError('internal', `checkpoint ${version} of ${location} does not prove itself`);
+    const made = await store.createIfAbsent(checkpointKey(location, version), parquet);
+    // Another replica's, which names it by itself.
+    if (made === undefined) return;
+    const hint = encodeLastCheckpoint({
+      version,
       size,
       sizeInBytes: parquet.length,
       numOfAddFiles: snapshot.files.size,
-    };
-    await store.overwrite(this.#hintKey(), Buffer.from(JSON.stringify(hint)));
+      tags: { [checkpointSumTag]: sumOf(parquet) },
+    });
+    await store.overwrite(lastCheckpointKey(location), hint);
   }
 
   #commitKey(version: number): string {
     return commitKey(this.location, version);
   }
-
-  #checkpointKey(version: number): string {
-    return `${this.location}/_delta_log/${paddedVersion(version)}.checkpoint.parquet`;
-  }
-
-  #hintKey(): string {
-    return `${this.location}/_delta_log/_last_checkpoint`;
-  }
-}
-
-export function commitKey(location: string, version: number): string {
-  return `${location}/_delta_log/${paddedVersion(version)}.json`;
-}
-
-function paddedVersion(version: number): string {
-  return String(version).padStart(20, '0');
-}
-
-function commitVersion(name: string): number | undefined {
-  const match = /^(\d{20})\.json$/.exec(name);
-  return match ? Number(match[1]) : undefined;
 }

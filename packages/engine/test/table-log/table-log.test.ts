@@ -148,7 +148,7 @@ test('a torn commit file is refused by name and line', async () => {
   const store = createStore();
   await createTable(store);
   const key = `${location}/_delta_log/00000000000000000001.json`;
-  await store.overwrite(key, encodeCommit([add('a')]).subarray(0, 20));
+  await store.overwrite(key, encodeCommit([add('a')], key).subarray(0, 20));
   await assert.rejects(openLog(store).refresh(), { code: 'corrupt', details: { path: key, line: 1 } });
 });
 

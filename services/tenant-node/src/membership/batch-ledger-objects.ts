@@ -1,6 +1,6 @@
 import type { Member } from '@hybridstore/contracts';
 import type { AppliedBatch, ObjectStore } from '@hybridstore/engine';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isRecord, openSealed, sealJson } from '@hybridstore/runtime';
 import type { BatchLedgers } from '../domain/ports.ts';
 
 type Ledger = { readonly epoch: number; readonly batches: ReadonlyMap<string, AppliedBatch> };
@@ -31,7 +31,8 @@ export class BatchLedgerObjects implements BatchLedgers {
       epoch: member.epoch,
       batches: [...batches].map(([key, { lsn, accepted, durable }]) => [key, lsn, accepted, durable] as const),
     };
-    return this.#store.overwrite(ledgerKey(member.pod), Buffer.from(JSON.stringify(content)));
+    const key = ledgerKey(member.pod);
+    return this.#store.overwrite(key, Buffer.from(sealJson(content, key)));
   }
 
   async #load(member: Member): Promise<Ledger> {
@@ -51,11 +52,18 @@ function ledgerKey(pod: string): string {
 
 /** A ledger that cannot be read may hold the id that is asked for: passed over, its batch would be applied twice. */
 function parseLedger(bytes: Buffer, key: string): Content {
-  try {
-    const content = JSON.parse(bytes.toString('utf8')) as Partial<Content>;
-    if (Array.isArray(content.batches)) return content as Content; // written whole by `write`
-  } catch (cause) {
-    throw new HybridStoreError('corrupt', `${key} is no ledger of batches`, { path: key }, { cause });
-  }
+  const content = openSealed(bytes, key);
+  if (isRecord(content) && Array.isArray(content['batches']) && content['batches'].every(isEntry))
+    return content as Content; // its entries were looked at, and nobody reads more of it
   throw new HybridStoreError('corrupt', `${key} is no ledger of batches`, { path: key });
+}
+
+function isEntry(entry: unknown): boolean {
+  if (!Array.isArray(entry) || entry.length !== 4) return false;
+  const [key, lsn, accepted, durable] = entry as readonly unknown[];
+  return typeof key === 'string' && isCount(lsn) && isCount(accepted) && typeof durable === 'boolean';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

@@ -1,7 +1,7 @@
 import { Member } from '@hybridstore/contracts';
 import type { ObjectStore } from '@hybridstore/engine';
 import { compileValidator } from '@hybridstore/http';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, openSealed, sealJson } from '@hybridstore/runtime';
 import type { MemberStore } from './ports.ts';
 
 const membersMax = 10_000;
@@ -33,26 +33,23 @@ export class MemberObjects implements MemberStore {
 
   /** Durable, under its name, when it resolves: a member that was listed is never forgotten by a crash. */
   write(member: Member): Promise<void> {
-    return this.#store.overwrite(`${membersPrefix}/${member.pod}.json`, Buffer.from(JSON.stringify(member)));
+    const key = `${membersPrefix}/${member.pod}.json`;
+    return this.#store.overwrite(key, Buffer.from(sealJson(member, key)));
   }
 
   /** An object that is there and cannot be read may stand for acknowledged rows, so it must not be passed over. */
   async #read(name: string): Promise<Member | undefined> {
-    const bytes = await this.#store.get(`${membersPrefix}/${name}`);
-    if (!bytes) return undefined;
-    return parseMember(bytes.toString('utf8'), name);
+    const key = `${membersPrefix}/${name}`;
+    const bytes = await this.#store.get(key);
+    return bytes && parseMember(bytes, key);
   }
 }
 
-function parseMember(text: string, name: string): Member {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new HybridStoreError('corrupt', `members/${name} is no JSON`, { path: `members/${name}` }, { cause });
-  }
-  if (checkMember.check<Member>(value)) return value;
-  throw new HybridStoreError('corrupt', `members/${name} is not a member: ${checkMember.describe()}`, {
-    path: `members/${name}`,
-  });
+function parseMember(bytes: Buffer, key: string): Member {
+  const value = openSealed(bytes, key);
+  if (value === undefined) throw new HybridStoreError('corrupt', `${key} is no JSON`, { path: key });
+  if (!checkMember.check<Member>(value))
+    throw new HybridStoreError('corrupt', `${key} is not a member: ${checkMember.describe()}`, { path: key });
+  if (`${membersPrefix}/${value.pod}.json` === key) return value;
+  throw new HybridStoreError('corrupt', `${key} is the object of member ${value.pod}`, { path: key });
 }
