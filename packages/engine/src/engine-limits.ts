@@ -22,6 +22,8 @@ export type EngineLimits = {
   readonly retainSnapshotsHours: number;
   /** Replaced files stay at least this long, for queries on other replicas, whose pins this one does not know. */
   readonly replacedFileGraceMs: number;
+  /** What the vacuum has taken out of a table stays in its quarantine for so long. */
+  readonly quarantineHours: number;
   /** Files of our names that no commit mentions may belong to a flush under way until they are this old. */
   readonly orphanGraceMs: number;
   /** How often old log segments are looked for, and how often files that nobody needs. */
@@ -47,6 +49,7 @@ export const defaultLimits: EngineLimits = {
   compactionMsMax: 1_800_000,
   retainSnapshotsHours: 24,
   replacedFileGraceMs: 15 * 60_000,
+  quarantineHours: 24,
   orphanGraceMs: 60 * 60_000,
   maintenanceIntervalMs: 60_000,
   vacuumIntervalMs: 600_000,

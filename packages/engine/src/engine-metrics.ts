@@ -10,6 +10,7 @@ export type EngineMetrics = {
   readonly flushedRows: Counter;
   readonly commitConflicts: Counter;
   readonly compactedBytes: Counter;
+  readonly vacuumsSkipped: Counter;
 };
 
 const fsyncBucketsSeconds = [0.0001, 0.00025, ...durationBucketsSeconds];
@@ -38,6 +39,10 @@ export function createEngineMetrics(
     flushedRows: counter('flushed_rows_total', 'Rows committed to tables'),
     commitConflicts: counter('commit_conflicts_total', 'Commits that another writer was faster with'),
     compactedBytes: counter('compacted_bytes_total', 'Bytes written by compactions'),
+    vacuumsSkipped: counter(
+      'vacuums_skipped_total',
+      'Vacuums that did nothing because the log of the table is damaged',
+    ),
     groupSeconds: new Histogram({
       name: 'hybridstore_engine_log_group_seconds',
       help: 'Write and fdatasync of one group of frames',

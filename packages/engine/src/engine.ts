@@ -22,8 +22,8 @@ import type {
   TableState,
 } from './ports.ts';
 import { highestCommittedLsn, replayLog } from './recovery/replay-log.ts';
-import { segmentPrefix } from './segment/file-names.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment/segment-writer.ts';
+import { SegmentIntents } from './segment-intents.ts';
 import type { SourceTable } from './source-table.ts';
 import { SourceTables } from './source-tables.ts';
 import type { ObjectStore } from './store/ports.ts';
@@ -115,6 +115,7 @@ class NodeEngine implements Engine {
   readonly #options: NodeEngineOptions;
   readonly #metrics: EngineMetrics;
   readonly #tables: SourceTables;
+  readonly #intents: SegmentIntents;
   readonly #vacuum: FileVacuum;
   readonly #schedule: FlushSchedule;
   readonly #listeners: ((commit: Commit) => void)[] = [];
@@ -153,7 +154,15 @@ class NodeEngine implements Engine {
       flush: (table) => this.#flushOnce(table),
       onGone: (table) => this.#tables.forget(table),
     });
-    this.#vacuum = new FileVacuum({ store, clock, logger, logId: this.logId, limits });
+    this.#intents = new SegmentIntents({ store, logId: this.logId, logger });
+    this.#vacuum = new FileVacuum({
+      store,
+      logger,
+      logId: this.logId,
+      limits,
+      intents: this.#intents,
+      onSkip: () => this.#metrics.vacuumsSkipped.inc(),
+    });
   }
 
   /** Reads the tables, replays the log, and lets new rows in. */
@@ -316,7 +325,7 @@ class NodeEngine implements Engine {
     try {
       const outcome = await flushTable(table, {
         appId: this.appId,
-        filePrefix: segmentPrefix(this.logId),
+        intents: this.#intents,
         store,
         writer: flushWriter,
         clock,
@@ -341,7 +350,7 @@ class NodeEngine implements Engine {
     const pin = this.pin(table.tableState(table.snapshot));
     try {
       return await compactTable(table, request, {
-        filePrefix: segmentPrefix(this.logId),
+        intents: this.#intents,
         store: this.#options.store,
         writer: this.#options.compactionWriter,
         clock: this.#options.clock,
@@ -352,7 +361,7 @@ class NodeEngine implements Engine {
       });
     } finally {
       pin.release();
-      await this.#vacuum.clean(table);
+      await this.#cleanTable(table);
     }
   }
 
@@ -432,9 +441,18 @@ class NodeEngine implements Engine {
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#nextVacuumMs) return;
     this.#nextVacuumMs = nowMs + limits.vacuumIntervalMs;
-    for (const table of [...this.#tables.known.values()]) await this.#vacuum.clean(table);
+    for (const table of [...this.#tables.known.values()]) await this.#cleanTable(table);
     await this.#tables.removeAbandoned(Math.max(limits.orphanGraceMs, abandonedGraceMsMin));
-    await this.store.removeUnfinished(clock.now() - unfinishedMsMax);
+    await this.store.removeUnfinished((await this.store.nowMs()) - unfinishedMsMax);
+  }
+
+  /** One table that cannot be cleaned keeps no other from being. */
+  async #cleanTable(table: SourceTable): Promise<void> {
+    try {
+      await this.#vacuum.clean(table);
+    } catch (error) {
+      this.#options.logger.warn('vacuum_failed', { source: table.sourceId, error });
+    }
   }
 
   /** The log volume is full: what the tables hold need not be kept for its time. */

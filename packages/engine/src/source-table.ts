@@ -4,6 +4,9 @@ import { BatchEncoder } from './batch/batch-encoder.ts';
 import type { Scratch } from './batch/scratch.ts';
 import { MemoryTable } from './memtable/memory-table.ts';
 import type { SourceState, TableState } from './ports.ts';
+import type { ObjectStore } from './store/ports.ts';
+import type { Action } from './table-log/actions.ts';
+import { auditLog, type LogAudit, type Pace } from './table-log/audit-log.ts';
 import { type Snapshot, snapshotColumns, tableStateOf, tableTagOf } from './table-log/snapshot.ts';
 import type { Decide, TableLog } from './table-log/table-log.ts';
 import { pointerKey, type TablePointers, type VersionedPointer } from './table-pointers.ts';
@@ -16,6 +19,7 @@ export type SourceTableOptions = {
   /** The pointer that led to the log. */
   readonly pointer: VersionedPointer;
   readonly appId: string;
+  readonly store: Pick<ObjectStore, 'get' | 'list' | 'stat'>;
 };
 
 const awayRetryMs = 1_000;
@@ -32,9 +36,10 @@ export class SourceTable {
   readonly #pointers: TablePointers;
   readonly #pointer: VersionedPointer;
   readonly #opened: Snapshot;
+  readonly #store: SourceTableOptions['store'];
   #encoder: { readonly snapshot: Snapshot; readonly encoder: BatchEncoder } | undefined;
 
-  constructor({ log, snapshot, pointers, pointer, appId }: SourceTableOptions) {
+  constructor({ log, snapshot, pointers, pointer, appId, store }: SourceTableOptions) {
     this.sourceId = snapshot.definition.source_id;
     this.#log = log;
     this.#pointers = pointers;
@@ -44,6 +49,7 @@ export class SourceTable {
     this.key = tableKey(this.sourceId, this.tag);
     this.memory = new MemoryTable({ lsn: snapshot.txn.get(appId) ?? 0, tableVersion: snapshot.version });
     this.#opened = snapshot;
+    this.#store = store;
   }
 
   /** Prefix of the table's objects. */
@@ -77,11 +83,31 @@ export class SourceTable {
   /** As `TableLog.commit`; undefined when the source was deleted. */
   async commit(decide: Decide): Promise<Snapshot | undefined> {
     if (!(await this.#isThere())) return undefined;
-    return this.#unlessDeleted(() => this.#log.commit(decide));
+    return this.#unlessDeleted(() => this.#log.commit(decide, (actions) => this.#requireFiles(actions)));
+  }
+
+  /** A commit speaks of files as if they were there: one that names a missing one would make the table unreadable. */
+  async #requireFiles(actions: readonly Action[]): Promise<void> {
+    for (const action of actions) {
+      if (!('add' in action)) continue;
+      const { path, size } = action.add;
+      const stat = await this.#store.stat(`${this.location}/${path}`);
+      if (stat?.bytes === size) continue;
+      const found = stat ? `it has ${stat.bytes} bytes instead of ${size}` : 'it is gone';
+      throw retryLater('unavailable', `source ${this.sourceId}: ${path} cannot be committed: ${found}`, awayRetryMs, {
+        source_id: this.sourceId,
+        file: path,
+      });
+    }
+  }
+
+  /** As `auditLog`; undefined when the source was deleted. */
+  async audit(pace?: Pace): Promise<LogAudit | undefined> {
+    return this.#unlessDeleted(() => auditLog(this.#store, this.location, pace));
   }
 
   /** What vanishes under a reader is a table that is being deleted, or is missing. */
-  async #unlessDeleted(read: () => Promise<Snapshot>): Promise<Snapshot | undefined> {
+  async #unlessDeleted<T>(read: () => Promise<T>): Promise<T | undefined> {
     const [isThere, snapshot] = await Promise.allSettled([this.#isThere(), read()]);
     if (isThere.status === 'rejected') throw isThere.reason;
     if (snapshot.status === 'fulfilled') return isThere.value ? snapshot.value : undefined;

@@ -10,6 +10,7 @@ import {
 import { SourceTable } from './source-table.ts';
 import { deleteBelow, newestBelow } from './store/below.ts';
 import type { ObjectStore } from './store/ports.ts';
+import { commitKey } from './table-log/log-names.ts';
 import type { Snapshot } from './table-log/snapshot.ts';
 import { createTableActions } from './table-log/table-actions.ts';
 import { TableLog, type TableLogOptions } from './table-log/table-log.ts';
@@ -131,9 +132,15 @@ export class SourceTables {
     const { createId, clock } = this.#options;
     const id = createId();
     const log = this.#openLog(`${sourcePrefix(sourceId)}/${id}`);
-    const snapshot = await log.create(createTableActions(definition, { id, nowMs: clock.now() }));
+    const first = createTableActions(definition, { id, nowMs: clock.now() });
+    const snapshot = await log.create(first);
     const pointer = await this.#pointers.point(sourceId, { table_id: id, location: log.location }, before);
-    if (pointer) return this.#adopt({ log, snapshot, pointer });
+    if (pointer) {
+      // Whoever took the location for an abandoned one, in the moment before it had a pointer, has taken this away.
+      const isThere = await this.#options.store.stat(commitKey(log.location, 0));
+      if (!isThere && !(await this.#pointers.isReplaced(sourceId, pointer.version))) await log.create(first);
+      return this.#adopt({ log, snapshot, pointer });
+    }
     await deleteBelow(this.#options.store, log.location);
     return undefined;
   }
@@ -193,15 +200,17 @@ export class SourceTables {
       const current = (await this.#pointers.read(sourceId))?.pointer.location;
       const locations = names.map((name) => `${sourcePrefix(sourceId)}/${name.slice(0, -1)}`);
       const others = locations.filter((location) => tableIdShape.test(location) && location !== current);
-      for (const location of others) await this.#removeIfAbandoned(location, graceMs);
+      for (const location of others) await this.#removeIfAbandoned(sourceId, location, graceMs);
     }
   }
 
-  async #removeIfAbandoned(location: string, graceMs: number): Promise<void> {
-    const { store, clock, logger } = this.#options;
+  async #removeIfAbandoned(sourceId: string, location: string, graceMs: number): Promise<void> {
+    const { store, logger } = this.#options;
     // By its youngest object: that it has no first commit says nothing, which may be on its way.
     const youngestMs = await newestBelow(store, location);
-    if (youngestMs === undefined || clock.now() - youngestMs < graceMs) return;
+    if (youngestMs === undefined || (await store.nowMs()) - youngestMs < graceMs) return;
+    // Once more: it may have been in the making, and a clock may have jumped.
+    if ((await this.#pointers.read(sourceId))?.pointer.location === location) return;
     await deleteBelow(store, location);
     logger.info('abandoned_table_removed', { location });
   }
@@ -248,7 +257,12 @@ export class SourceTables {
     readonly snapshot: Snapshot;
     readonly pointer: VersionedPointer;
   }): SourceTable {
-    const table = new SourceTable({ ...found, pointers: this.#pointers, appId: this.#options.appId });
+    const table = new SourceTable({
+      ...found,
+      pointers: this.#pointers,
+      appId: this.#options.appId,
+      store: this.#options.store,
+    });
     const known = this.#known.get(table.sourceId);
     if (known?.tableId === table.tableId) return known;
     if (known) this.forget(known);

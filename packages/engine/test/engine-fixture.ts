@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Logger, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
+import { type Disk, type Logger, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FakeClock } from '@hybridstore/test-kit';
 import { createEngine } from '../src/engine.ts';
 import type { EngineOptions } from '../src/engine-options.ts';
@@ -33,6 +33,25 @@ export function openEngine(folder: string, over: Partial<EngineOptions> = {}): P
     ...over,
     limits: { flushIntervalMs: 3_600_000, ...over.limits },
   });
+}
+
+/** A disk whose file system's clock is ahead by `aheadMs`: what is made from then on is as much younger. */
+export type TimedDisk = { readonly disk: Disk; aheadMs: number };
+
+export function createTimedDisk(): TimedDisk {
+  const timed: TimedDisk = {
+    aheadMs: 0,
+    disk: {
+      ...systemDisk,
+      stat: async (path: string) => {
+        const stat = await systemDisk.stat(path);
+        // The store tells its time by files that it has just staged.
+        if (!stat || !path.includes('/staging/')) return stat;
+        return { ...stat, modifiedAtMs: stat.modifiedAtMs + timed.aheadMs };
+      },
+    },
+  };
+  return timed;
 }
 
 /** Where the table of a source lies, as its pointer says it to any reader. */

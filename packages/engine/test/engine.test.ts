@@ -8,7 +8,14 @@ import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import { batchRows } from '../src/batch/batch-rows.ts';
 import type { Commit, Engine, TableState } from '../src/ports.ts';
 import { decodeFrame } from '../src/wal/frame.ts';
-import { advanceUntil, createSharedWriter, filesOf, openEngine, tableFolder } from './engine-fixture.ts';
+import {
+  advanceUntil,
+  createSharedWriter,
+  createTimedDisk,
+  filesOf,
+  openEngine,
+  tableFolder,
+} from './engine-fixture.ts';
 
 const root = createTemporaryFolder('engine');
 mkdirSync(join(root.path, 'spool'));
@@ -382,8 +389,8 @@ test('rows are flushed when they are enough, and when they are old enough', asyn
 
 test('compaction merges small files, keeps rows and partitions, and old files go after their time', async () => {
   const folder = newFolder();
-  const clock = new FakeClock();
-  const engine = await openEngine(folder, { segmentWriter, clock, limits: { replacedFileGraceMs: 0 } });
+  const timed = createTimedDisk();
+  const engine = await openEngine(folder, { segmentWriter, disk: timed.disk, limits: { replacedFileGraceMs: 0 } });
   await engine.putSource({ ...events, partition_columns: ['kind'] });
   for (let batch = 0; batch < 3; batch += 1) {
     await engine.append({ sourceId: 'events', records: records(batch * 30, 30) });
@@ -406,7 +413,7 @@ test('compaction merges small files, keeps rows and partitions, and old files go
   const pin = engine.pin(before);
   const onDisk = () => readdirSync(tableFolder(folder, 'events')).filter((name) => name.endsWith('.parquet')).length;
   assert.equal(onDisk(), 11);
-  await clock.advance(2 * 3_600_000);
+  timed.aheadMs = 2 * 3_600_000;
   const nothing = { ...request, groups: [{ paths: [state.files[0]!.path] }] };
   await engine.compact('events', nothing);
   assert.equal(onDisk(), 12);

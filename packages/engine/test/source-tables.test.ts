@@ -40,6 +40,10 @@ const add = (path: string) => ({
   add: { path, partitionValues: {}, size: 1, modificationTime: 1, dataChange: true },
 });
 
+/** The file that `add` speaks of. */
+const put = (store: ObjectStore, location: string, path: string) =>
+  store.createIfAbsent(`${location}/${path}`, Buffer.from('x'));
+
 async function keysBelow(store: ObjectStore, prefix: string): Promise<string[]> {
   const names = await store.list(prefix);
   const keys = await Promise.all(
@@ -137,6 +141,7 @@ suite('tables of sources', () => {
       await other.delete(await other.newest('flights'));
       await other.create(flights);
     };
+    await put(inner, first.location, 'late');
     await first.commit(() => [add('late')]);
     const second = await other.newest('flights');
     assert.deepEqual(
@@ -197,6 +202,7 @@ suite('tables of sources', () => {
       },
     });
     const first = (await one.create(flights))!;
+    await put(store, first.location, 'a');
     await first.commit(() => [add('a')]);
     await first.settle();
     const second = await other.newest('flights');
@@ -220,6 +226,7 @@ suite('tables of sources', () => {
         [id, 'tables/flights', 1],
       ],
     );
+    await put(store, 'tables/flights', 'hs-00000000-b.parquet');
     await found[0].commit(() => [add('hs-00000000-b.parquet')]);
     assert.equal((await other.newest('flights')).snapshot.files.size, 2);
     assert.equal(await one.delete(await one.newest('flights')), true);

@@ -3,6 +3,7 @@ import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { segmentTarget } from '../memtable/flush-table.ts';
 import type { Commit } from '../ports.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
+import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { publishSegments } from '../store/publish-segments.ts';
@@ -14,7 +15,7 @@ import { replaceActions } from '../table-log/table-actions.ts';
  * all its files or none, and only while all of them are still live. Whoever removed one meanwhile wins.
  */
 export type CompactionContext = {
-  readonly filePrefix: string;
+  readonly intents: Pick<SegmentIntents, 'during'>;
   readonly store: ObjectStore;
   readonly writer: SegmentWriter;
   readonly clock: Clock;
@@ -59,20 +60,22 @@ async function compactGroup(
   const base = await table.refresh();
   const replaced = requireLive(table, base, paths);
   const before = replaced.map((file) => file.statistics);
-  const after = await context.writer.merge({
-    target: {
-      ...segmentTarget(table.snapshot, context),
-      compression: 'zstd',
-      fileBytesMax: request.file_bytes_max,
-    },
-    paths: await Promise.all(paths.map((path) => context.store.bringToLocal(`${table.location}/${path}`))),
-    rows: before.reduce((sum, file) => sum + file.rows, 0),
-    bytes: sumBytes(before),
-    partition: before[0]!.partition,
+  return context.intents.during(table.location, async (filePrefix) => {
+    const after = await context.writer.merge({
+      target: {
+        ...segmentTarget(table.snapshot, { ...context, filePrefix }),
+        compression: 'zstd',
+        fileBytesMax: request.file_bytes_max,
+      },
+      paths: await Promise.all(paths.map((path) => context.store.bringToLocal(`${table.location}/${path}`))),
+      rows: before.reduce((sum, file) => sum + file.rows, 0),
+      bytes: sumBytes(before),
+      partition: before[0]!.partition,
+    });
+    await publishSegments(context.store, table.location, after);
+    const version = await swapFiles(table, { paths, after }, context);
+    return { before, after, version };
   });
-  await publishSegments(context.store, table.location, after);
-  const version = await swapFiles(table, { paths, after }, context);
-  return { before, after, version };
 }
 
 async function swapFiles(
@@ -82,11 +85,13 @@ async function swapFiles(
 ): Promise<number> {
   let sinceVersion = -1;
   let refusal: unknown;
+  // Whoever counts how long ago files were replaced does so by the store's clock; the later time keeps them longer.
+  const removedAtMs = Math.max(context.clock.now(), Math.ceil(await context.store.nowMs()));
   const snapshot = await table.commit((base) => {
     try {
       const replaced = requireLive(table, base, swap.paths);
       sinceVersion = base.version;
-      return replaceActions(base, replaced, swap.after, context.clock.now());
+      return replaceActions(base, replaced, swap.after, removedAtMs);
     } catch (error) {
       refusal = error;
       return undefined;

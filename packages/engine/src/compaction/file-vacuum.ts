@@ -1,19 +1,29 @@
-import type { Clock, Logger } from '@hybridstore/runtime';
+import { isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { EngineLimits } from '../engine-limits.ts';
 import type { TableState } from '../ports.ts';
+import { segmentOwner } from '../segment/file-names.ts';
+import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
-import { isExpiredOrphan, judgeFile, type VacuumInput } from './vacuum-table.ts';
+import { emptyQuarantine, quarantineFile } from './quarantine.ts';
+import { judgeFile } from './vacuum-table.ts';
 
 export type FileVacuumOptions = {
   readonly store: ObjectStore;
-  readonly clock: Clock;
+  readonly intents: Pick<SegmentIntents, 'list'>;
   readonly logger: Logger;
   readonly logId: string;
-  readonly limits: Pick<EngineLimits, 'replacedFileGraceMs' | 'retainSnapshotsHours' | 'orphanGraceMs'>;
+  readonly limits: Pick<
+    EngineLimits,
+    'replacedFileGraceMs' | 'retainSnapshotsHours' | 'orphanGraceMs' | 'quarantineHours'
+  >;
+  /** Called when a table is left alone because its log is damaged. */
+  readonly onSkip: () => void;
 };
 
-/** Removes files that no snapshot within the retention and no query of this node needs any more. */
+const problemsMax = 10;
+
+/** Takes away files that no snapshot within the retention and no query of this node needs any more. */
 export class FileVacuum {
   readonly #options: FileVacuumOptions;
   readonly #pins = new Map<TableState, number>();
@@ -43,39 +53,92 @@ export class FileVacuum {
     this.#retainMs.set(table.key, retainMs);
   }
 
+  /**
+   * Moves what nobody needs into the quarantine, and deletes what has been there long enough. Does nothing, and says so, when
+   * anything of the table's log is not what was written.
+   */
   async clean(table: SourceTable): Promise<void> {
-    const { store, logId, clock, limits, logger } = this.#options;
-    const names = await store.list(table.location);
-    // Read after the listing: whatever was committed by then is known to be needed.
-    const snapshot = await table.refresh();
-    if (!snapshot) return;
-    const input: VacuumInput = {
-      snapshot,
-      pinned: this.#pinnedPaths(table.sourceId),
-      logId,
-      nowMs: clock.now(),
-      retainMs: Math.max(
-        limits.replacedFileGraceMs,
-        this.#retainMs.get(table.key) ?? limits.retainSnapshotsHours * 3_600_000,
-      ),
-      orphanGraceMs: limits.orphanGraceMs,
-    };
-    let removed = 0;
-    for (const name of names) if (await this.#removeIfUnneeded(table, name, input)) removed += 1;
-    if (removed > 0) logger.info('files_removed', { source: table.sourceId, files: removed });
+    const { store, limits } = this.#options;
+    try {
+      const moved = await this.#moveUnneeded(table);
+      const deleted = await emptyQuarantine(store, table.location, limits.quarantineHours * 3_600_000);
+      if (moved + deleted > 0)
+        this.#options.logger.info('files_removed', { source: table.sourceId, quarantined: moved, deleted });
+    } catch (error) {
+      if (!isHybridStoreError(error, 'corrupt')) throw error;
+      this.#skip(table, [error.message]);
+    }
   }
 
-  async #removeIfUnneeded(table: SourceTable, name: string, input: VacuumInput): Promise<boolean> {
-    const { store } = this.#options;
-    const judgement = judgeFile(name, input);
-    if (judgement === 'keep') return false;
-    const key = `${table.location}/${name}`;
-    if (judgement === 'orphan') {
-      const stat = await store.stat(key);
-      if (!stat || !isExpiredOrphan({ name, modifiedAtMs: stat.modifiedAtMs }, input)) return false;
+  async #moveUnneeded(table: SourceTable): Promise<number> {
+    const { store, logId, limits, intents } = this.#options;
+    const names = (await store.list(table.location)).filter((name) => segmentOwner(name, logId));
+    const pinned = this.#pinnedPaths(table.sourceId);
+    // Read after the listing: whatever was committed by then is known to be needed.
+    const snapshot = await table.refresh();
+    const others = names.filter((name) => !snapshot?.files.has(name) && !pinned.has(name));
+    if (!snapshot || others.length === 0) return 0;
+    const candidates = await this.#withTimes(table, others);
+    const input = {
+      pinned,
+      logId,
+      nowMs: await store.nowMs(),
+      retainMs: this.#retentionMs(table),
+      orphanGraceMs: limits.orphanGraceMs,
+    };
+    // A guess that costs nothing, since mostly nothing is due: by the snapshot, and without a look at the intents.
+    const removedAtMs = new Map(
+      [...snapshot.tombstones].map(([path, { deletionTimestamp = Number.POSITIVE_INFINITY }]) => [
+        path,
+        deletionTimestamp,
+      ]),
+    );
+    const guess = { ...input, intents: [], audit: { live: new Set<string>(), removedAtMs, isWhole: true } };
+    const due = candidates.filter((file) => judgeFile(file, guess) !== 'keep');
+    if (due.length === 0) return 0;
+    const listed = await intents.list(table.location);
+    const audit = await table.audit();
+    if (!audit?.snapshot) {
+      this.#skip(
+        table,
+        (audit?.problems ?? []).map(({ key, reason }) => `${key}: ${reason}`),
+      );
+      return 0;
     }
-    await store.delete(key);
-    return true;
+    const live = new Set(audit.snapshot.files.keys());
+    const judged = { ...input, intents: listed, audit: { ...audit, live } };
+    let moved = 0;
+    for (const file of due) {
+      if (judgeFile(file, judged) === 'keep') continue;
+      await quarantineFile(store, { location: table.location, name: file.name, nowMs: input.nowMs });
+      moved += 1;
+    }
+    for (const intent of listed) if (intent.isStale) await store.delete(intent.key);
+    return moved;
+  }
+
+  async #withTimes(
+    table: SourceTable,
+    names: readonly string[],
+  ): Promise<{ readonly name: string; readonly modifiedAtMs: number }[]> {
+    const found: { readonly name: string; readonly modifiedAtMs: number }[] = [];
+    for (const name of names) {
+      const stat = await this.#options.store.stat(`${table.location}/${name}`);
+      if (stat) found.push({ name, modifiedAtMs: stat.modifiedAtMs });
+    }
+    return found;
+  }
+
+  #retentionMs(table: SourceTable): number {
+    const { limits } = this.#options;
+    const askedMs = this.#retainMs.get(table.key) ?? limits.retainSnapshotsHours * 3_600_000;
+    return Math.max(limits.replacedFileGraceMs, askedMs);
+  }
+
+  #skip(table: SourceTable, problems: readonly string[]): void {
+    const { logger, onSkip } = this.#options;
+    onSkip();
+    logger.warn('vacuum_skipped', { source: table.sourceId, problems: problems.slice(0, problemsMax) });
   }
 
   #pinnedPaths(sourceId: string): ReadonlySet<string> {

@@ -1,15 +1,20 @@
 import { segmentOwner } from '../segment/file-names.ts';
-import type { Snapshot } from '../table-log/snapshot.ts';
+import { intentOf, type SegmentIntent } from '../segment-intents.ts';
+import type { LogAudit } from '../table-log/audit-log.ts';
 
 /**
- * Which files of a table's folder nobody needs any more. Only files of our own naming are ever considered:
+ * Which files of a table's folder nobody needs any more. Only files of our own naming are ever considered, and only on a log
+ * that was read as a whole without finding anything wrong:
  *
- * - replaced ones, when they were replaced longer ago than the retention and no query on this node has them pinned;
- * - orphans (no commit mentions them) that this node wrote, once they are too old to belong to a flush under way;
- * - orphans of other nodes, much later: their writer looks after them, unless it is gone for good.
+ * - replaced ones: a version says `remove`, longer ago than the retention, and no query on this node has them pinned;
+ * - orphans: no version ever mentioned them, nobody is about to (`SegmentIntents`), and they are old; those of other nodes
+ *   much older, since their writer looks after them, unless it is gone for good.
+ *
+ * Ages are by the store's own clock on both sides.
  */
 export type VacuumInput = {
-  readonly snapshot: Snapshot;
+  readonly audit: Pick<LogAudit, 'removedAtMs' | 'isWhole'> & { readonly live: ReadonlySet<string> };
+  readonly intents: readonly SegmentIntent[];
   readonly pinned: ReadonlySet<string>;
   readonly logId: string;
   readonly nowMs: number;
@@ -17,21 +22,25 @@ export type VacuumInput = {
   readonly orphanGraceMs: number;
 };
 
+export type Judgement = 'keep' | 'replaced' | 'orphan';
+
+/** Also how long after it was written no intent is taken for alive: nobody writes a file for days. */
 const foreignOrphanGraceMs = 7 * 24 * 3_600_000;
 
-/** What becomes of a file by its name alone; an orphan's age decides the rest (`isExpiredOrphan`). */
-export function judgeFile(name: string, input: VacuumInput): 'keep' | 'remove' | 'orphan' {
-  if (!segmentOwner(name, input.logId) || input.snapshot.files.has(name) || input.pinned.has(name)) return 'keep';
-  const tombstone = input.snapshot.tombstones.get(name);
-  if (!tombstone) return 'orphan';
-  return input.nowMs - (tombstone.deletionTimestamp ?? input.nowMs) >= input.retainMs ? 'remove' : 'keep';
-}
-
-export function isExpiredOrphan(
+export function judgeFile(
   file: { readonly name: string; readonly modifiedAtMs: number },
   input: VacuumInput,
-): boolean {
-  const isOurs = segmentOwner(file.name, input.logId) === 'this';
+): Judgement {
+  const { audit, nowMs } = input;
+  const owner = segmentOwner(file.name, input.logId);
+  if (!owner || audit.live.has(file.name) || input.pinned.has(file.name)) return 'keep';
+  const removedAtMs = audit.removedAtMs.get(file.name);
+  if (removedAtMs !== undefined) return nowMs - removedAtMs >= input.retainMs ? 'replaced' : 'keep';
+  if (!audit.isWhole) return 'keep';
+  const ageMs = nowMs - file.modifiedAtMs;
+  const isWanted = input.intents.some((intent) => intent.id === intentOf(file.name) && !intent.isStale);
+  const isOurs = owner === 'this';
+  if (isWanted && (isOurs || ageMs < foreignOrphanGraceMs)) return 'keep';
   const graceMs = isOurs ? input.orphanGraceMs : Math.max(foreignOrphanGraceMs, input.orphanGraceMs);
-  return input.nowMs - file.modifiedAtMs >= graceMs;
+  return ageMs >= graceMs ? 'orphan' : 'keep';
 }

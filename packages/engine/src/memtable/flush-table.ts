@@ -3,6 +3,7 @@ import type { Clock } from '@hybridstore/runtime';
 import type { Commit, Frame } from '../ports.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SegmentTarget } from '../segment/writer-protocol.ts';
+import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { publishSegments } from '../store/publish-segments.ts';
@@ -16,7 +17,7 @@ import { appendActions } from '../table-log/table-actions.ts';
  */
 export type FlushContext = {
   readonly appId: string;
-  readonly filePrefix: string;
+  readonly intents: Pick<SegmentIntents, 'during'>;
   readonly store: ObjectStore;
   readonly writer: SegmentWriter;
   readonly clock: Clock;
@@ -41,12 +42,14 @@ export async function flushTable(table: SourceTable, context: FlushContext): Pro
   const frames = table.memory.oldest(context);
   if (frames.length === 0) return { kind: 'nothing' };
   const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
-  const files = await context.writer.write(
-    { target: segmentTarget(base, context), rows },
-    frames.map((frame) => frame.bytes),
-  );
-  await publishSegments(context.store, table.location, files);
-  return commitFiles(table, { files, frames, rows }, context);
+  return context.intents.during(table.location, async (filePrefix) => {
+    const files = await context.writer.write(
+      { target: segmentTarget(base, { ...context, filePrefix }), rows },
+      frames.map((frame) => frame.bytes),
+    );
+    await publishSegments(context.store, table.location, files);
+    return commitFiles(table, { files, frames, rows }, context);
+  });
 }
 
 /** True when the table holds rows of this log that memory still counted as fresh. */
@@ -57,7 +60,10 @@ function adoptCommitted(table: SourceTable, snapshot: Snapshot, context: FlushCo
   return true;
 }
 
-export function segmentTarget(snapshot: Snapshot, context: Pick<FlushContext, 'filePrefix' | 'store'>): SegmentTarget {
+export function segmentTarget(
+  snapshot: Snapshot,
+  context: Pick<FlushContext, 'store'> & { readonly filePrefix: string },
+): SegmentTarget {
   const { definition } = snapshot;
   return {
     folder: context.store.stagingFolder,

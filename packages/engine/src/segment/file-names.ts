@@ -4,9 +4,16 @@
  */
 const segmentPattern = /^hs-([0-9a-f]{8})-[0-9a-f]{32}\.parquet$/;
 const logIdDigits = 8;
+const randomDigits = 32;
 
 export function segmentPrefix(logId: string): string {
   return `hs-${logId.slice(0, logIdDigits)}-`;
+}
+
+/** A name that begins with `prefix`, which is `segmentPrefix` and any number of the random digits, and ends in `digits`. */
+export function segmentName(prefix: string, digits: string): string {
+  const taken = prefix.length - segmentPrefix('0'.repeat(logIdDigits)).length;
+  return `${prefix}${digits.slice(0, randomDigits - taken)}.parquet`;
 }
 
 /** Whether a file has a name of ours, and if so, whether this log's node wrote it. */

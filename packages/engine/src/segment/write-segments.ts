@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import type { Column, FileStatistics } from '@hybridstore/contracts';
@@ -8,6 +8,7 @@ import { formatTimestamp } from '../batch/parse-timestamp.ts';
 import { BatchAppender } from '../duckdb/batch-appender.ts';
 import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
 import { decodeFrames } from '../wal/frame.ts';
+import { segmentName } from './file-names.ts';
 import { readStatistics } from './segment-statistics.ts';
 import type { MergeRequest, SegmentTarget, WriteRequest } from './writer-protocol.ts';
 
@@ -173,7 +174,7 @@ async function orderedRanges(connection: DuckDBConnection, split: Split, parts: 
 
 async function writeFile(work: Work, split: Split, select: string): Promise<FileStatistics> {
   const { target, partition } = split;
-  const name = `${target.filePrefix}${randomUUID().replaceAll('-', '')}.parquet`;
+  const name = segmentName(target.filePrefix, randomBytes(16).toString('hex'));
   const path = join(target.folder, name);
   assert(/^[A-Za-z0-9_.-]+$/.test(name), `file name ${name} is not flat ASCII`);
   try {

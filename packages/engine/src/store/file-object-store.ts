@@ -79,9 +79,26 @@ export function createFileObjectStore({ root, disk, stagingFolder }: FileObjectS
       await disk.remove(at(key));
       await removeEmptyFolders(disk, dirname(at(key)), root);
     },
+    move: (key, to) => moveFile(disk, at(key), at(to)),
+    async nowMs() {
+      const marker = await stage(new Uint8Array());
+      const stat = await disk.stat(marker);
+      await disk.remove(marker);
+      if (stat) return stat.modifiedAtMs;
+      throw retryLater('unavailable', 'the store lost an object that it had just taken', 1_000);
+    },
     bringToLocal: async (key) => at(key),
     removeUnfinished: (beforeMs) => removeStaged(disk, dirname(stagingFolder), beforeMs),
   };
+}
+
+/** By a second name first: at every moment the file has one. The folder that it leaves stays. */
+async function moveFile(disk: Disk, from: string, to: string): Promise<void> {
+  if (!(await disk.stat(from))) return;
+  await inFolder(disk, to, () => disk.link(from, to));
+  await syncIfThere(disk, dirname(to));
+  await disk.remove(from);
+  await syncIfThere(disk, dirname(from));
 }
 
 /** Of all processes that stage files beside this one. Their folders stay: one may only be idle. */

@@ -51,13 +51,21 @@ export function createMemoryObjectStore(options: MemoryObjectStoreOptions): Obje
     getRange: async (key, offset, length) => Buffer.from(require(key).bytes.subarray(offset, offset + length)),
     async stat(key) {
       const object = objects.get(key);
-      return object && { bytes: object.bytes.length, modifiedAtMs: object.modifiedAtMs };
+      if (!object) return undefined;
+      const { bytes, modifiedAtMs, version } = object;
+      return { bytes: bytes.length, modifiedAtMs, version };
     },
     async list(prefix) {
       const below = [...objects.keys()].filter((key) => key.startsWith(`${prefix}/`));
       return [...new Set(below.map((key) => /^[^/]*\/?/.exec(key.slice(prefix.length + 1))?.[0] ?? ''))].sort();
     },
     delete: async (key) => void objects.delete(key),
+    async move(key, to) {
+      const object = objects.get(key);
+      if (object) objects.set(to, object);
+      objects.delete(key);
+    },
+    nowMs: async () => now(),
     removeUnfinished: async () => {},
     async bringToLocal(key) {
       const path = join(localFolder, 'objects', key);

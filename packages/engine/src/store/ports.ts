@@ -32,6 +32,12 @@ export interface ObjectStore {
   list(prefix: string): Promise<string[]>;
   /** Succeeds when there is none. */
   delete(key: string): Promise<void>;
+  /** The object under another, free key. Succeeds when it is not there (any more): a move that broke off is made again. */
+  move(key: string, to: string): Promise<void>;
+  /**
+   * The time by the clock that stamps the objects, in milliseconds since 1970: how old an object is only that one can say.
+   */
+  nowMs(): Promise<number>;
   /**
    * The absolute path of a file of this machine with the object's bytes, for what opens files: DuckDB. Where objects are
    * files already, that there is no such object shows only when the path is opened.
@@ -48,7 +54,8 @@ export type StagedFile = { readonly key: string; readonly path: string };
 
 export type VersionedObject = { readonly bytes: Buffer; readonly version: string };
 
-export type ObjectStat = { readonly bytes: number; readonly modifiedAtMs: number };
+/** `version` is another one when another object, or a rewritten one, has the key. */
+export type ObjectStat = { readonly bytes: number; readonly modifiedAtMs: number; readonly version: string };
 
 export function unknownKey(key: string): HybridStoreError {
   return new HybridStoreError('not_found', `object ${key} does not exist`, { key });
