@@ -36,6 +36,12 @@ export const SourceStats = Type.Object(
     schema_version: Type.Integer(),
     table_version: Type.Integer(),
     last_commit_at: Type.Union([Type.String(), Type.Null()]),
+    damaged: Type.Optional(
+      Type.Array(Type.String(), {
+        maxItems: 20,
+        description: 'files, commits and checkpoints that are not what was written; queries that need such a file fail',
+      }),
+    ),
   },
   { $id: 'SourceStats', additionalProperties: false },
 );

@@ -29,6 +29,9 @@ export type EngineLimits = {
   /** How often old log segments are looked for, and how often files that nobody needs. */
   readonly maintenanceIntervalMs: number;
   readonly vacuumIntervalMs: number;
+  /** How fast the scrub reads tables, and how long it rests between two passes. */
+  readonly scrubBytesPerSecond: number;
+  readonly scrubIntervalHours: number;
 };
 
 export const defaultLimits: EngineLimits = {
@@ -53,4 +56,6 @@ export const defaultLimits: EngineLimits = {
   orphanGraceMs: 60 * 60_000,
   maintenanceIntervalMs: 60_000,
   vacuumIntervalMs: 600_000,
+  scrubBytesPerSecond: 8 * 1024 * 1024,
+  scrubIntervalHours: 24,
 };

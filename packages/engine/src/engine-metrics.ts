@@ -11,13 +11,19 @@ export type EngineMetrics = {
   readonly commitConflicts: Counter;
   readonly compactedBytes: Counter;
   readonly vacuumsSkipped: Counter;
+  readonly scrubbedBytes: Counter;
+  readonly scrubbedTables: Counter;
 };
 
 const fsyncBucketsSeconds = [0.0001, 0.00025, ...durationBucketsSeconds];
 
 export function createEngineMetrics(
   registry: Registry,
-  read: { readonly unflushedRows: () => number; readonly logBytes: () => number },
+  read: {
+    readonly unflushedRows: () => number;
+    readonly logBytes: () => number;
+    readonly damagedObjects: () => number;
+  },
 ): EngineMetrics {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name: `hybridstore_engine_${name}`, help, registers });
@@ -32,6 +38,7 @@ export function createEngineMetrics(
     });
   gauge('unflushed_rows', 'Acknowledged rows that are not in a table yet', read.unflushedRows);
   gauge('log_bytes', 'Bytes of the log segments', read.logBytes);
+  gauge('damaged_objects', 'Segments, commits and checkpoints that this node found damaged', read.damagedObjects);
   return {
     appendedRows: counter('appended_rows_total', 'Rows acknowledged'),
     appendedBytes: counter('appended_bytes_total', 'Bytes of the frames acknowledged'),
@@ -39,6 +46,11 @@ export function createEngineMetrics(
     flushedRows: counter('flushed_rows_total', 'Rows committed to tables'),
     commitConflicts: counter('commit_conflicts_total', 'Commits that another writer was faster with'),
     compactedBytes: counter('compacted_bytes_total', 'Bytes written by compactions'),
+    scrubbedBytes: counter('scrubbed_bytes_total', 'Bytes of tables that were read and compared with their checksums'),
+    scrubbedTables: counter(
+      'scrubbed_tables_total',
+      'Tables that were read as a whole and compared with their checksums',
+    ),
     vacuumsSkipped: counter(
       'vacuums_skipped_total',
       'Vacuums that did nothing because the log of the table is damaged',

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { CompactTableRequest, CompactTableResponse, SourceDefinition, SourceStats } from '@hybridstore/contracts';
-import { type Disk, groupFolder, Registry, retryLater, systemDisk } from '@hybridstore/runtime';
+import { type Disk, groupFolder, isHybridStoreError, Registry, retryLater, systemDisk } from '@hybridstore/runtime';
 import { Appends } from './append/appends.ts';
 import { compactTable } from './compaction/compact-table.ts';
 import { FileVacuum } from './compaction/file-vacuum.ts';
@@ -9,6 +9,9 @@ import { openDataVolume } from './data-volume.ts';
 import { defaultLimits, type EngineLimits } from './engine-limits.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
 import type { EngineOptions } from './engine-options.ts';
+import { DamageRecords } from './integrity/damage-records.ts';
+import { Scrub } from './integrity/scrub.ts';
+import { type SegmentRef, SegmentVerifier, segmentRef, type VerifyOptions } from './integrity/segment-verifier.ts';
 import { FlushSchedule } from './memtable/flush-schedule.ts';
 import { type FlushOutcome, flushTable } from './memtable/flush-table.ts';
 import type {
@@ -18,6 +21,7 @@ import type {
   Commit,
   Engine,
   FreshFrames,
+  SourceCheck,
   SourceState,
   TableState,
 } from './ports.ts';
@@ -26,10 +30,12 @@ import { createSegmentWriter, type SegmentWriter } from './segment/segment-write
 import { SegmentIntents } from './segment-intents.ts';
 import type { SourceTable } from './source-table.ts';
 import { SourceTables } from './source-tables.ts';
-import type { ObjectStore } from './store/ports.ts';
+import { type ObjectStore, unknownKey } from './store/ports.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
+import { snapshotOf } from './table-log/snapshot.ts';
 import { checkDefinition, evolveDefinition } from './table-log/source-definition.ts';
 import { changeTableActions } from './table-log/table-actions.ts';
+import { sourceOfKey } from './table-pointers.ts';
 import type { LogWriter } from './wal/log-writer.ts';
 import { batchKey } from './wal/segment-summary.ts';
 import { WriteAheadLog } from './wal/write-ahead-log.ts';
@@ -107,6 +113,8 @@ const creationsMax = 20;
 const abandonedGraceMsMin = 3_600_000;
 /** No file is written for longer. */
 const unfinishedMsMax = 7 * 24 * 3_600_000;
+/** In an answer; how many there are in all, the metrics say. */
+const damagedNamesMax = 20;
 
 class NodeEngine implements Engine {
   readonly logId: string;
@@ -117,6 +125,9 @@ class NodeEngine implements Engine {
   readonly #tables: SourceTables;
   readonly #intents: SegmentIntents;
   readonly #vacuum: FileVacuum;
+  readonly #verifier: SegmentVerifier;
+  readonly #damage: DamageRecords;
+  readonly #scrub: Scrub;
   readonly #schedule: FlushSchedule;
   readonly #listeners: ((commit: Commit) => void)[] = [];
   #running: Running | undefined;
@@ -134,6 +145,7 @@ class NodeEngine implements Engine {
     this.#metrics = createEngineMetrics(options.metrics ?? new Registry(), {
       unflushedRows: () => this.unflushedRows(),
       logBytes: () => log.bytes,
+      damagedObjects: () => this.#damage.count,
     });
     this.#tables = new SourceTables({
       store,
@@ -153,6 +165,22 @@ class NodeEngine implements Engine {
       logger,
       flush: (table) => this.#flushOnce(table),
       onGone: (table) => this.#tables.forget(table),
+    });
+    this.#verifier = new SegmentVerifier(store);
+    this.#damage = new DamageRecords({ store, clock, logger });
+    this.#scrub = new Scrub({
+      tables: () => this.#tables.known.values(),
+      store,
+      verifier: this.#verifier,
+      records: this.#damage,
+      clock,
+      logger,
+      bytesPerSecond: limits.scrubBytesPerSecond,
+      pauseMs: limits.scrubIntervalHours * 3_600_000,
+      onChecked: (check) => {
+        this.#metrics.scrubbedTables.inc();
+        this.#metrics.scrubbedBytes.inc(check.bytes);
+      },
     });
     this.#intents = new SegmentIntents({ store, logId: this.logId, logger });
     this.#vacuum = new FileVacuum({
@@ -178,6 +206,7 @@ class NodeEngine implements Engine {
     this.#running = { writer, appends: this.#createAppends(writer) };
     for (const table of this.#tables.known.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
     this.#scheduleMaintenance();
+    this.#scrub.start();
     if (!segmentWriter) flushWriter.start();
   }
 
@@ -276,7 +305,45 @@ class NodeEngine implements Engine {
   }
 
   bringToLocal(keys: readonly string[]): Promise<readonly string[]> {
-    return Promise.all(keys.map((key) => this.#options.store.bringToLocal(key)));
+    return Promise.all(
+      keys.map(async (key) => {
+        await this.#verify(this.#segmentOf(key));
+        return this.store.bringToLocal(key);
+      }),
+    );
+  }
+
+  /** By the newest version, or by one that a query holds. */
+  #segmentOf(key: string): SegmentRef {
+    const sourceId = sourceOfKey(key);
+    const table = this.#tables.known.get(sourceId);
+    const places = [
+      ...(table ? [{ location: table.location, snapshot: table.snapshot }] : []),
+      ...this.#vacuum
+        .pinnedStates(sourceId)
+        .map((state) => ({ location: state.location, snapshot: snapshotOf(state) })),
+    ];
+    for (const { location, snapshot } of places) {
+      const file = key.startsWith(`${location}/`) ? snapshot?.files.get(key.slice(location.length + 1)) : undefined;
+      if (file) return segmentRef({ sourceId, location }, file);
+    }
+    throw unknownKey(key);
+  }
+
+  async #verify(segment: SegmentRef, options?: VerifyOptions): Promise<void> {
+    try {
+      await this.#verifier.verify(segment, options);
+    } catch (error) {
+      if (!isHybridStoreError(error, 'corrupt')) throw error;
+      // What vanishes under a reader may be a table that is being deleted.
+      await this.#tables.newest(segment.sourceId);
+      await this.#damage.note(segment, { name: segment.path, reason: error.message });
+      throw error;
+    }
+  }
+
+  async check(sourceId: string): Promise<SourceCheck> {
+    return this.#scrub.check(await this.#tables.newest(sourceId));
   }
 
   pin(state: TableState): { release(): void } {
@@ -302,6 +369,7 @@ class NodeEngine implements Engine {
       schema_version: snapshot.schemaVersion,
       table_version: snapshot.version,
       last_commit_at: snapshot.committedAtMs === undefined ? null : new Date(snapshot.committedAtMs).toISOString(),
+      damaged: (await this.#damage.list(table)).slice(0, damagedNamesMax),
     };
   }
 
@@ -354,6 +422,7 @@ class NodeEngine implements Engine {
         store: this.#options.store,
         writer: this.#options.compactionWriter,
         clock: this.#options.clock,
+        verify: (source, file) => this.#verify(segmentRef(source, file), { again: true }),
         onCommit: (commit) => {
           this.#metrics.compactedBytes.inc(commit.added.reduce((sum, file) => sum + file.bytes, 0));
           this.#announce(commit);
@@ -370,6 +439,11 @@ class NodeEngine implements Engine {
   }
 
   #announce(commit: Commit): void {
+    const { location } = commit.state;
+    for (const { path, bytes } of commit.added)
+      this.#verifier
+        .trust({ location, path, bytes })
+        .catch((error: unknown) => this.#options.logger.debug('segment_not_seen', { location, path, error }));
     for (const listener of this.#listeners) listener(commit);
   }
 
@@ -406,6 +480,7 @@ class NodeEngine implements Engine {
   async #closeOnce(): Promise<void> {
     const { log, logger, segmentWriter, flushWriter, compactionWriter } = this.#options;
     this.#cancelMaintenance();
+    await this.#scrub.close();
     await this.#running?.appends.settle();
     for (const table of this.#tables.known.values())
       if (table.definition.wal_enabled === false)

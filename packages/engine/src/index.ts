@@ -1,6 +1,8 @@
 export { BatchEncoder } from './batch/batch-encoder.ts';
+export { emptyQuarantine, quarantineFile } from './compaction/quarantine.ts';
 export { createEngine } from './engine.ts';
 export { defaultLimits, type EngineLimits } from './engine-limits.ts';
+export { checkSource, checkTable } from './integrity/check-source.ts';
 export type {
   AppendBatch,
   AppendResult,
@@ -9,6 +11,8 @@ export type {
   Engine,
   Frame,
   FreshFrames,
+  SourceCheck,
+  SourceProblem,
   SourceState,
   TableState,
 } from './ports.ts';

@@ -44,7 +44,10 @@ export interface Engine {
 
   /** Newest committed version of a table. Looks for newer commits of other replicas at each call (one stat when there is none). */
   snapshot(sourceId: string, atLeastVersion?: number): Promise<TableState>;
-  /** Absolute paths of files of a version, by their keys (`location/path`), for what opens files. The version must be pinned. */
+  /**
+   * Absolute paths of files of a version, by their keys (`location/path`), for what opens files. The version must be pinned.
+   * Each file holds the bytes that were committed; `corrupt` names the first that does not.
+   */
   bringToLocal(keys: readonly string[]): Promise<readonly string[]>;
   /** Keeps the files of a version from being deleted while a query reads them. */
   pin(state: TableState): { release(): void };
@@ -56,6 +59,8 @@ export interface Engine {
   flush(sourceId: string): Promise<{ readonly rows: number; readonly tableVersion: number }>;
   compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse>;
   stats(sourceId: string): Promise<SourceStats>;
+  /** Reads everything of a source, at full speed, and says what is not as it was written. Damage is recorded for `stats`. */
+  check(sourceId: string): Promise<SourceCheck>;
   unflushedRows(): number;
 
   /** Refuses appends (`unavailable`) from the moment it is called; resolves when everything is committed. `undrain` takes it back. */
@@ -128,3 +133,22 @@ export type Commit = {
 
 /** What was answered to a batch id. */
 export type AppliedBatch = { readonly lsn: number; readonly accepted: number; readonly durable: boolean };
+
+/** What a look at every byte of a source has found. It changes nothing, and needs no engine. */
+export type SourceCheck = {
+  readonly sourceId: string;
+  /** Undefined when the source was deleted, or when nobody can say. */
+  readonly location: string | undefined;
+  readonly problems: readonly SourceProblem[];
+  readonly objects: number;
+  readonly bytes: number;
+  /** Live files that have no checksum, so only their size was looked at. They get one when they are compacted. */
+  readonly filesWithoutChecksum: number;
+};
+
+export type SourceProblem = {
+  readonly kind: 'pointer' | 'log' | 'segment';
+  /** Below the table's location, but for a pointer. */
+  readonly name: string;
+  readonly reason: string;
+};

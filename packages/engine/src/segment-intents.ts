@@ -26,7 +26,7 @@ export class SegmentIntents {
     this.#options = options;
   }
 
-  /** Runs `write`, whose files have names that begin as it is told, and which commits them or gives them up. */
+  /** Runs `write`, whose files have names that begin with its argument, and which commits them or gives them up. */
   async during<T>(location: string, write: (filePrefix: string) => Promise<T>): Promise<T> {
     const { store, logId } = this.#options;
     const id = randomBytes(intentDigits / 2).toString('hex');

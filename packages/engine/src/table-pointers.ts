@@ -62,6 +62,11 @@ export function sourcePrefix(sourceId: string): string {
   return `${tablesPrefix}/${sourceId}`;
 }
 
+/** The source whose object a key names. */
+export function sourceOfKey(key: string): string {
+  return key.split('/')[1] ?? '';
+}
+
 export function pointerKey(sourceId: string): string {
   return `${sourcePrefix(sourceId)}/${pointerName}`;
 }

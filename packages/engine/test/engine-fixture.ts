@@ -45,7 +45,7 @@ export function createTimedDisk(): TimedDisk {
       ...systemDisk,
       stat: async (path: string) => {
         const stat = await systemDisk.stat(path);
-        // The store tells its time by files that it has just staged.
+        // The store reads its time from files that it has just staged.
         if (!stat || !path.includes('/staging/')) return stat;
         return { ...stat, modifiedAtMs: stat.modifiedAtMs + timed.aheadMs };
       },

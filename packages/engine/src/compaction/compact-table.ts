@@ -3,6 +3,7 @@ import { type Clock, HybridStoreError } from '@hybridstore/runtime';
 import { segmentTarget } from '../memtable/flush-table.ts';
 import type { Commit } from '../ports.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
+import type { SegmentFile } from '../segment/writer-protocol.ts';
 import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
@@ -19,6 +20,8 @@ export type CompactionContext = {
   readonly store: ObjectStore;
   readonly writer: SegmentWriter;
   readonly clock: Clock;
+  /** `corrupt` for a file that is not, at this moment, what was committed. */
+  readonly verify: (table: SourceTable, file: LiveFile) => Promise<void>;
   readonly onCommit: (commit: Commit) => void;
 };
 
@@ -61,6 +64,8 @@ async function compactGroup(
   const replaced = requireLive(table, base, paths);
   const before = replaced.map((file) => file.statistics);
   return context.intents.during(table.location, async (filePrefix) => {
+    // What is merged gets a checksum of its own: damage that is not found now would be vouched for.
+    for (const file of replaced) await context.verify(table, file);
     const after = await context.writer.merge({
       target: {
         ...segmentTarget(table.snapshot, { ...context, filePrefix }),
@@ -74,13 +79,13 @@ async function compactGroup(
     });
     await publishSegments(context.store, table.location, after);
     const version = await swapFiles(table, { paths, after }, context);
-    return { before, after, version };
+    return { before, after: after.map(({ statistics }) => statistics), version };
   });
 }
 
 async function swapFiles(
   table: SourceTable,
-  swap: { readonly paths: readonly string[]; readonly after: readonly FileStatistics[] },
+  swap: { readonly paths: readonly string[]; readonly after: readonly SegmentFile[] },
   context: CompactionContext,
 ): Promise<number> {
   let sinceVersion = -1;
@@ -99,14 +104,14 @@ async function swapFiles(
   });
   if (refusal !== undefined || !snapshot) {
     // Nothing refers to the new files: the commit was not even tried.
-    for (const file of swap.after) await context.store.delete(`${table.location}/${file.path}`);
+    for (const { statistics } of swap.after) await context.store.delete(`${table.location}/${statistics.path}`);
     throw refusal ?? deletedSource(table);
   }
   context.onCommit({
     sourceId: table.sourceId,
     state: table.tableState(snapshot),
     sinceVersion,
-    added: swap.after,
+    added: swap.after.map(({ statistics }) => statistics),
     removed: swap.paths,
   });
   return snapshot.version;

@@ -141,8 +141,12 @@ export class FileVacuum {
     logger.warn('vacuum_skipped', { source: table.sourceId, problems: problems.slice(0, problemsMax) });
   }
 
+  /** What queries of this node hold of a table. */
+  pinnedStates(sourceId: string): readonly TableState[] {
+    return [...this.#pins.keys()].filter((state) => state.sourceId === sourceId);
+  }
+
   #pinnedPaths(sourceId: string): ReadonlySet<string> {
-    const states = [...this.#pins.keys()].filter((state) => state.sourceId === sourceId);
-    return new Set(states.flatMap((state) => state.files.map((file) => file.path)));
+    return new Set(this.pinnedStates(sourceId).flatMap((state) => state.files.map((file) => file.path)));
   }
 }

@@ -1,8 +1,7 @@
-import type { FileStatistics } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
 import type { Commit, Frame } from '../ports.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
-import type { SegmentTarget } from '../segment/writer-protocol.ts';
+import type { SegmentFile, SegmentTarget } from '../segment/writer-protocol.ts';
 import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
@@ -79,7 +78,7 @@ export function segmentTarget(
 
 async function commitFiles(
   table: SourceTable,
-  written: { readonly files: readonly FileStatistics[]; readonly frames: readonly Frame[]; readonly rows: number },
+  written: { readonly files: readonly SegmentFile[]; readonly frames: readonly Frame[]; readonly rows: number },
   context: FlushContext,
 ): Promise<FlushOutcome> {
   const lsn = written.frames.at(-1)!.lsn;
@@ -98,7 +97,7 @@ async function commitFiles(
     sourceId: table.sourceId,
     state: table.tableState(snapshot),
     sinceVersion,
-    added: written.files,
+    added: written.files.map(({ statistics }) => statistics),
     removed: [],
   };
   return { kind: 'committed', rows: written.rows, commit };

@@ -1,4 +1,3 @@
-import type { FileStatistics } from '@hybridstore/contracts';
 import {
   type ChildChannel,
   type ChildEnd,
@@ -13,6 +12,7 @@ import {
 import {
   type CheckpointRequest,
   type MergeRequest,
+  type SegmentFile,
   type WriteRequest,
   type WriterAnswer,
   type WriterOptions,
@@ -24,8 +24,8 @@ export interface SegmentWriter {
   /** Starts the child ahead of the first request. */
   start(): void;
   /** Log frames into files; the files are durable, and part of no table yet. */
-  write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly FileStatistics[]>;
-  merge(request: MergeRequest): Promise<readonly FileStatistics[]>;
+  write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly SegmentFile[]>;
+  merge(request: MergeRequest): Promise<readonly SegmentFile[]>;
   checkpoint(request: CheckpointRequest, ndjson: Buffer): Promise<Buffer>;
   close(): Promise<void>;
 }
@@ -77,11 +77,11 @@ class WriterProcess implements SegmentWriter {
     this.#running();
   }
 
-  async write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly FileStatistics[]> {
+  async write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly SegmentFile[]> {
     return filesOf(await this.#send({ ...request, kind: 'write' }, frames));
   }
 
-  async merge(request: MergeRequest): Promise<readonly FileStatistics[]> {
+  async merge(request: MergeRequest): Promise<readonly SegmentFile[]> {
     return filesOf(await this.#send({ ...request, kind: 'merge' }, []));
   }
 
@@ -182,7 +182,7 @@ class WriterProcess implements SegmentWriter {
   }
 }
 
-function filesOf(answer: WriterAnswer): readonly FileStatistics[] {
+function filesOf(answer: WriterAnswer): readonly SegmentFile[] {
   if (answer.kind === 'files') return answer.files;
   throw writerFailed(answer);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Column, FileStatistics } from '@hybridstore/contracts';
+import type { Column } from '@hybridstore/contracts';
 import { assert, type Disk, groupFile, HybridStoreError } from '@hybridstore/runtime';
 import { columnKind, storedColumnType } from '../batch/column-kind.ts';
 import { formatTimestamp } from '../batch/parse-timestamp.ts';
@@ -9,8 +9,9 @@ import { BatchAppender } from '../duckdb/batch-appender.ts';
 import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
 import { decodeFrames } from '../wal/frame.ts';
 import { segmentName } from './file-names.ts';
+import { checksumSegment } from './segment-checksum.ts';
 import { readStatistics } from './segment-statistics.ts';
-import type { MergeRequest, SegmentTarget, WriteRequest } from './writer-protocol.ts';
+import type { MergeRequest, SegmentFile, SegmentTarget, WriteRequest } from './writer-protocol.ts';
 
 /**
  * Rows into Parquet files: one partition value each, sorted by the index columns, none larger than the target allows,
@@ -28,7 +29,7 @@ const parquetCompression = { snappy: 'SNAPPY', zstd: 'ZSTD', gzip: 'GZIP', none:
 type Partition = Readonly<Record<string, string | null>>;
 type Work = { readonly connection: DuckDBConnection; readonly disk: Disk; readonly now: () => number };
 
-export async function writeSegments(work: Work, request: WriteRequest, body: Buffer): Promise<FileStatistics[]> {
+export async function writeSegments(work: Work, request: WriteRequest, body: Buffer): Promise<SegmentFile[]> {
   const { connection } = work;
   const { target } = request;
   await connection.run(`create or replace table incoming (${tableColumnsSql(target.columns)})`);
@@ -42,7 +43,7 @@ export async function writeSegments(work: Work, request: WriteRequest, body: Buf
   }
 }
 
-export async function mergeSegments(work: Work, request: MergeRequest): Promise<FileStatistics[]> {
+export async function mergeSegments(work: Work, request: MergeRequest): Promise<SegmentFile[]> {
   const { connection } = work;
   const { target } = request;
   const select = await mergeSelect(connection, request);
@@ -50,7 +51,7 @@ export async function mergeSegments(work: Work, request: MergeRequest): Promise<
   try {
     return await keepAllOrNone(work, target, async (written) => {
       await writeSplit(work, { target, select, partition: request.partition, parts, written });
-      const rows = written.reduce((sum, file) => sum + file.rows, 0);
+      const rows = written.reduce((sum, { statistics }) => sum + statistics.rows, 0);
       if (rows !== request.rows)
         throw new HybridStoreError('corrupt', `${request.rows} rows to merge, ${rows} were read`, {
           paths: request.paths.slice(0, 10),
@@ -75,19 +76,19 @@ async function loadFrames(connection: DuckDBConnection, columns: readonly Column
 async function keepAllOrNone(
   work: Work,
   target: SegmentTarget,
-  write: (written: FileStatistics[]) => Promise<void>,
-): Promise<FileStatistics[]> {
-  const written: FileStatistics[] = [];
+  write: (written: SegmentFile[]) => Promise<void>,
+): Promise<SegmentFile[]> {
+  const written: SegmentFile[] = [];
   try {
     await write(written);
     return written;
   } catch (error) {
-    for (const file of written) await work.disk.remove(join(target.folder, file.path));
+    for (const { statistics } of written) await work.disk.remove(join(target.folder, statistics.path));
     throw error;
   }
 }
 
-async function writePartitions(work: Work, target: SegmentTarget, written: FileStatistics[]): Promise<void> {
+async function writePartitions(work: Work, target: SegmentTarget, written: SegmentFile[]): Promise<void> {
   const list = target.columns.map((column) => quoteIdentifier(column.name)).join(', ');
   if (target.partitionColumns.length === 0) {
     await writeSplit(work, { target, select: `select ${list} from incoming`, partition: {}, parts: 1, written });
@@ -138,7 +139,7 @@ type Split = {
   readonly select: string;
   readonly partition: Partition;
   readonly parts: number;
-  readonly written: FileStatistics[];
+  readonly written: SegmentFile[];
 };
 
 /** Writes `parts` files of like size; when one comes out too large, all again in more. */
@@ -146,15 +147,15 @@ async function writeSplit(work: Work, split: Split): Promise<void> {
   let { parts } = split;
   for (let attempt = 1; attempt <= splitAttemptsMax; attempt += 1) {
     const selects = parts === 1 ? [sorted(split)] : await orderedRanges(work.connection, split, parts);
-    const files: FileStatistics[] = [];
+    const files: SegmentFile[] = [];
     for (const select of selects) files.push(await writeFile(work, split, select));
-    const largest = files.reduce((worst, file) => (file.bytes > worst.bytes ? file : worst));
-    if (largest.bytes <= split.target.fileBytesMax || files.every((file) => file.rows <= 1)) {
+    const largestBytes = files.reduce((most, { statistics }) => Math.max(most, statistics.bytes), 0);
+    if (largestBytes <= split.target.fileBytesMax || files.every(({ statistics }) => statistics.rows <= 1)) {
       split.written.push(...files);
       return;
     }
-    for (const file of files) await work.disk.remove(join(split.target.folder, file.path));
-    parts = Math.ceil((parts * largest.bytes) / (split.target.fileBytesMax * fillShare));
+    for (const { statistics } of files) await work.disk.remove(join(split.target.folder, statistics.path));
+    parts = Math.ceil((parts * largestBytes) / (split.target.fileBytesMax * fillShare));
   }
   throw new HybridStoreError('internal', `rows do not fit files of ${split.target.fileBytesMax} bytes`);
 }
@@ -172,7 +173,7 @@ async function orderedRanges(connection: DuckDBConnection, split: Split, parts: 
   return starts.map((start) => `select * from ordered where rowid >= ${start} and rowid < ${start + size}`);
 }
 
-async function writeFile(work: Work, split: Split, select: string): Promise<FileStatistics> {
+async function writeFile(work: Work, split: Split, select: string): Promise<SegmentFile> {
   const { target, partition } = split;
   const name = segmentName(target.filePrefix, randomBytes(16).toString('hex'));
   const path = join(target.folder, name);
@@ -187,17 +188,30 @@ async function writeFile(work: Work, split: Split, select: string): Promise<File
     await file.close();
     const bytes = (await work.disk.stat(path))?.bytes ?? 0;
     return {
-      path: name,
-      bytes,
-      rows: statistics.rows,
-      partition,
-      columns: statistics.columns,
-      modified_at: work.now(),
+      statistics: {
+        path: name,
+        bytes,
+        rows: statistics.rows,
+        partition,
+        columns: statistics.columns,
+        modified_at: work.now(),
+      },
+      checksum: await checksumSegment((offset, length) => work.disk.readRange(path, offset, length), {
+        bytes,
+        rowGroupsAt: await readRowGroups(work.connection, path),
+      }),
     };
   } catch (error) {
     await work.disk.remove(path);
     throw error;
   }
+}
+
+async function readRowGroups(connection: DuckDBConnection, path: string): Promise<readonly number[]> {
+  const reader = await connection.runAndReadAll(
+    `select min(coalesce(nullif(dictionary_page_offset, 0), data_page_offset)) from parquet_metadata(${quoteText(path)}) group by row_group_id order by 1`,
+  );
+  return reader.getRows().map(([at]) => Number(at));
 }
 
 /** Columns that were added later are missing from older files, perhaps from all: they read as null. */

@@ -42,8 +42,11 @@ export type SegmentTarget = {
   readonly fileBytesMax: number;
 };
 
+/** A finished segment; `checksum` is of its bytes (`segment-checksum.ts`). */
+export type SegmentFile = { readonly statistics: FileStatistics; readonly checksum: string };
+
 export type WriterAnswer =
-  | { readonly kind: 'files'; readonly files: readonly FileStatistics[] }
+  | { readonly kind: 'files'; readonly files: readonly SegmentFile[] }
   /** Of a Parquet file in the spool folder, which is the asker's from now on. */
   | { readonly kind: 'path'; readonly path: string }
   /** The request could not be done; the next one can. */

@@ -1,4 +1,5 @@
 import { HybridStoreError } from '@hybridstore/runtime';
+import type { Pace } from '../segment/segment-checksum.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { type Action, decodeCommit } from './actions.ts';
 import { decodeLastCheckpoint, type ReadHint } from './last-checkpoint.ts';
@@ -28,9 +29,6 @@ export type LogAudit = {
   readonly objects: number;
   readonly bytes: number;
 };
-
-/** Called with what was read, to wait where reading has a limit. */
-export type Pace = (bytes: number) => Promise<void>;
 
 type Store = Pick<ObjectStore, 'get' | 'list'>;
 

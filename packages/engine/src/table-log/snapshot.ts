@@ -157,6 +157,7 @@ export function tableTagOf(metadata: MetadataAction): bigint {
 }
 
 const states = new WeakMap<Snapshot, TableState>();
+const snapshots = new WeakMap<TableState, Snapshot>();
 
 /** The snapshot in the words of the engine's port; the same object for the same snapshot. */
 export function tableStateOf(snapshot: Snapshot, location: string): TableState {
@@ -173,5 +174,11 @@ export function tableStateOf(snapshot: Snapshot, location: string): TableState {
     committedAtMs: snapshot.committedAtMs,
   };
   states.set(snapshot, state);
+  snapshots.set(state, snapshot);
   return state;
+}
+
+/** The snapshot that a state was made of. */
+export function snapshotOf(state: TableState): Snapshot | undefined {
+  return snapshots.get(state);
 }

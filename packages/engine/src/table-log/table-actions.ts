@@ -1,8 +1,16 @@
-import type { FileStatistics, SourceDefinition } from '@hybridstore/contracts';
+import type { SourceDefinition } from '@hybridstore/contracts';
+import type { SegmentFile } from '../segment/writer-protocol.ts';
 import { type Action, type CommitInfo, type MetadataAction, protocolVersions } from './actions.ts';
 import { encodeDeltaSchema } from './delta-schema.ts';
 import { encodeDeltaStatistics } from './delta-statistics.ts';
-import { definitionKey, type LiveFile, type Snapshot, schemaVersionKey, snapshotColumns } from './snapshot.ts';
+import {
+  checksumTag,
+  definitionKey,
+  type LiveFile,
+  type Snapshot,
+  schemaVersionKey,
+  snapshotColumns,
+} from './snapshot.ts';
 
 /** The commits that this engine makes, as lists of actions. Pure: ids and times come from the caller. */
 
@@ -57,7 +65,7 @@ function metadata(
 
 export function appendActions(
   base: Snapshot,
-  files: readonly FileStatistics[],
+  files: readonly SegmentFile[],
   txn: { readonly appId: string; readonly lsn: number; readonly nowMs: number },
 ): Action[] {
   return [
@@ -71,7 +79,7 @@ export function appendActions(
 export function replaceActions(
   base: Snapshot,
   replaced: readonly LiveFile[],
-  files: readonly FileStatistics[],
+  files: readonly SegmentFile[],
   nowMs: number,
 ): Action[] {
   return [
@@ -91,7 +99,7 @@ export function replaceActions(
 }
 
 /** Partition columns have no statistics of their own in Delta: their value is the partition value. */
-function addAction(base: Snapshot, file: FileStatistics, dataChange: boolean): Action {
+function addAction(base: Snapshot, { statistics: file, checksum }: SegmentFile, dataChange: boolean): Action {
   const columns = snapshotColumns(base.definition).filter(({ name }) => !(name in file.partition));
   return {
     add: {
@@ -101,6 +109,7 @@ function addAction(base: Snapshot, file: FileStatistics, dataChange: boolean): A
       modificationTime: file.modified_at,
       dataChange,
       stats: encodeDeltaStatistics({ rows: file.rows, columns: file.columns }, columns),
+      tags: { [checksumTag]: checksum },
     },
   };
 }

@@ -5,6 +5,7 @@ import { groupFile, isHybridStoreError, silentLogger } from '@hybridstore/runtim
 import { type DiskOperation, FakeClock, MemoryDisk, osError, runGoldenScript } from '@hybridstore/test-kit';
 import { createEngine } from '../../src/engine.ts';
 import type { Engine } from '../../src/ports.ts';
+import { segmentName } from '../../src/segment/file-names.ts';
 import type { SegmentWriter } from '../../src/segment/segment-writer.ts';
 
 /**
@@ -103,11 +104,12 @@ class Script {
       start: () => {},
       write: async ({ target, rows }) => {
         this.#segments += 1;
-        const path = `${target.filePrefix}${String(this.#segments).padStart(32, '0')}.parquet`;
+        const path = segmentName(target.filePrefix, String(this.#segments).padStart(16, '0'));
         const file = await this.#disk.open(join(target.folder, path), groupFile);
         await file.write(Buffer.from(String(rows)), 0);
         await file.datasync();
-        return [{ path, bytes: 1, rows, partition: {}, columns: {}, modified_at: 0 } satisfies FileStatistics];
+        const statistics: FileStatistics = { path, bytes: 1, rows, partition: {}, columns: {}, modified_at: 0 };
+        return [{ statistics, checksum: '' }];
       },
       merge: () => Promise.reject(new Error('nothing is merged here')),
       checkpoint: () => Promise.reject(new Error('no checkpoint is due')),
