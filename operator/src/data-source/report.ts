@@ -26,7 +26,7 @@ export async function reportSource(pass: SourceSoFar, ending: Ending<Declared>):
 function judgeEnding(pass: SourceSoFar, ending: Ending<Declared>): SourceVerdict | undefined {
   switch (ending.kind) {
     case 'complete':
-      return { kind: 'registered' };
+      return { kind: 'registered', damaged: ending.known.facts.stats?.damaged ?? [] };
     case 'refused':
       return ending;
     case 'failed':
@@ -51,5 +51,6 @@ function judgeFailure({ object, definition }: SourceSoFar, error: unknown): Sour
   if (definition === undefined || !isHybridStoreError(error)) return undefined;
   const { code, message } = error;
   if (code === 'invalid_request' || code === 'conflict') return { kind: 'refused', reason: 'Refused', message };
+  if (code === 'corrupt') return { kind: 'refused', reason: 'Corrupt', message };
   return isKnownReady(object) ? undefined : { kind: 'waiting', reason: 'ServicesUnavailable', message };
 }

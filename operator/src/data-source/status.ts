@@ -3,14 +3,14 @@ import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 import type { SourceFacts } from './world.ts';
 
 export type SourceVerdict =
-  | { readonly kind: 'registered' }
+  | { readonly kind: 'registered'; readonly damaged?: readonly string[] }
   | { readonly kind: 'waiting' | 'refused'; readonly reason: string; readonly message: string };
 
 export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
   if (verdict.kind === 'registered')
     return [
       { type: 'Ready', status: 'True', reason: 'Registered', message: 'the table exists and the catalog lists it' },
-      { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' },
+      judgeDamage(verdict.damaged ?? []),
     ];
   const { reason, message } = verdict;
   const isRefused = verdict.kind === 'refused';
@@ -18,6 +18,14 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
     { type: 'Ready', status: 'False', reason, message },
     { type: 'Degraded', status: isRefused ? 'True' : 'False', reason, message },
   ];
+}
+
+/** Queries that need a damaged file fail, and all others go on: the source is ready, and somebody has to look. */
+function judgeDamage(damaged: readonly string[]): Judgement {
+  if (damaged.length === 0)
+    return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' };
+  const message = `not what was written: ${damaged.join(', ')}`;
+  return { type: 'Degraded', status: 'True', reason: 'Corrupt', message };
 }
 
 /** Figures of the pass before stay where there are no newer ones. */

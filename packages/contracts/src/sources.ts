@@ -19,8 +19,11 @@ export const SourceSummary = Type.Object(
   { $id: 'SourceSummary', additionalProperties: false },
 );
 export type SourceSummary = Static<typeof SourceSummary>;
+const DamagedSources = Type.Array(SourceId, {
+  description: 'sources whose table cannot be read, since its log or pointer is damaged; absent when there are none',
+});
 export const SourceList = Type.Object(
-  { sources: Type.Array(SourceSummary) },
+  { sources: Type.Array(SourceSummary), damaged: Type.Optional(DamagedSources) },
   { $id: 'SourceList', additionalProperties: false },
 );
 export type SourceList = Static<typeof SourceList>;
@@ -53,6 +56,7 @@ export const TenantStats = Type.Object(
     tenant_name: Type.String(),
     node: Type.String(),
     sources: Type.Array(SourceStats),
+    damaged: Type.Optional(DamagedSources),
     rows: Type.Integer(),
     bytes: Type.Integer(),
     unflushed_rows: Type.Integer(),

@@ -22,6 +22,7 @@ import type {
   Engine,
   FreshFrames,
   SourceCheck,
+  SourceListing,
   SourceState,
   TableState,
 } from './ports.ts';
@@ -227,10 +228,19 @@ class NodeEngine implements Engine {
 
   // Sources
 
-  async sources(): Promise<readonly SourceState[]> {
+  async sources(): Promise<SourceListing> {
     const ids = await this.#tables.list();
-    const found = await Promise.all(ids.map((id) => this.#tables.find(id)));
-    return found.flatMap((table) => (table ? [table.sourceState] : []));
+    const damaged: string[] = [];
+    const found = await Promise.all(
+      ids.map((id) =>
+        this.#tables.find(id).catch((error: unknown) => {
+          if (!isHybridStoreError(error, 'corrupt')) throw error;
+          damaged.push(id);
+          return undefined;
+        }),
+      ),
+    );
+    return { states: found.flatMap((table) => (table ? [table.sourceState] : [])), damaged: damaged.sort() };
   }
 
   async source(sourceId: string): Promise<SourceState> {

@@ -12,6 +12,7 @@ export type {
   Frame,
   FreshFrames,
   SourceCheck,
+  SourceListing,
   SourceProblem,
   SourceState,
   TableState,

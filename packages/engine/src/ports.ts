@@ -21,7 +21,7 @@ export interface Engine {
   readonly store: ObjectStore;
 
   /** Every table of the tenant, read again from the shared volume when a source is not known yet. */
-  sources(): Promise<readonly SourceState[]>;
+  sources(): Promise<SourceListing>;
   /** `not_found` when no replica has created it. */
   source(sourceId: string): Promise<SourceState>;
   /** Creates the table (version 0, put-if-absent), or adds columns; the same definition again changes nothing. `conflict` names what cannot change. */
@@ -73,6 +73,9 @@ export interface Engine {
   notReadyReasons(): readonly string[];
   close(): Promise<void>;
 }
+
+/** `damaged`: ids of sources whose pointer or table log is damaged, which says nothing about the others. */
+export type SourceListing = { readonly states: readonly SourceState[]; readonly damaged: readonly string[] };
 
 export type SourceState = {
   readonly sourceId: string;

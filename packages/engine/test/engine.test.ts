@@ -326,7 +326,7 @@ test('a deleted source forgets its rows, also those in the log; a new one of its
   const again = await openEngine(folder, { segmentWriter });
   assert.equal(again.unflushedRows(), 0);
   assert.deepEqual(
-    (await again.sources()).map((source) => source.sourceId),
+    (await again.sources()).states.map((source) => source.sourceId),
     ['events'],
   );
   await Promise.all([again.close(), other.close()]);

@@ -99,6 +99,9 @@ const engineVariables: Readonly<Record<string, WholeNumber>> = {
   BATCH_IDS_MAX: { limit: 'batchIdsMax', min: 1, max: 10_000_000 },
   COMMITS_PER_CHECKPOINT: { limit: 'commitsPerCheckpoint', min: 1, max: 10_000 },
   WRITER_MEMORY_BYTES_MAX: { limit: 'writerMemoryBytesMax', min: 64 * 1024 ** 2, max: 64 * gibibyte },
+  QUARANTINE_HOURS: { limit: 'quarantineHours', min: 0, max: 87_600 },
+  SCRUB_BYTES_PER_SECOND: { limit: 'scrubBytesPerSecond', min: 1_024, max: 1024 * gibibyte },
+  SCRUB_INTERVAL_HOURS: { limit: 'scrubIntervalHours', min: 1, max: 8_760 },
   RETAIN_SNAPSHOTS_HOURS: { limit: 'retainSnapshotsHours', min: 0, max: 87_600 },
 };
 

@@ -74,7 +74,7 @@ class Script {
   }
 
   async #describe(engine: Engine): Promise<readonly string[]> {
-    const sources = await engine.sources();
+    const sources = (await engine.sources()).states;
     const lines = sources.map(async ({ sourceId }) => {
       const { version, files } = await engine.snapshot(sourceId);
       const rows = files.reduce((sum, file) => sum + file.rows, 0);

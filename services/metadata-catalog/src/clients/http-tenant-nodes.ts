@@ -3,13 +3,12 @@ import {
   type CompactTableResponse,
   type FileStatistics,
   type QueryOf,
-  type SourceSummary,
   type TableSnapshot,
   tenantNode,
 } from '@hybridstore/contracts';
 import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant } from '@hybridstore/http';
 import { type Clock, HybridStoreError } from '@hybridstore/runtime';
-import type { NodeAddress, NodeCall, TenantNodes, WholeTable } from '../domain/tenant-nodes.ts';
+import type { ListedSources, NodeAddress, NodeCall, TenantNodes, WholeTable } from '../domain/tenant-nodes.ts';
 
 const pagesMax = 10_000;
 const filesMax = 200_000;
@@ -26,10 +25,10 @@ export class HttpTenantNodes implements TenantNodes {
     this.#clock = clock;
   }
 
-  async listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]> {
+  async listSources(node: NodeAddress, call: NodeCall): Promise<ListedSources> {
     try {
       const answer = await this.#client.call(node.url, tenantNode.allSources, this.#options(node, call));
-      return answer.sources;
+      return { sources: answer.sources, damaged: answer.damaged ?? [] };
     } catch (error) {
       throw isUnknownHost(error) ? unknownTenant(node.tenantId) : error;
     }

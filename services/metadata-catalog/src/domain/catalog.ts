@@ -166,7 +166,7 @@ export class Catalog {
   async #readTenant(tenantId: string, options: RefreshOptions & { readonly force?: boolean }): Promise<void> {
     const { nodes, store, clock, refreshMsMax, logger } = this.#options;
     const node = await this.address(tenantId);
-    const listed = await this.#refreshing.run(() =>
+    const { sources: listed, damaged } = await this.#refreshing.run(() =>
       nodes.listSources(node, { timeoutMs: options.timeoutMs ?? refreshMsMax }),
     );
     await this.#learnTenant(node);
@@ -180,7 +180,8 @@ export class Catalog {
     await Promise.all(
       changed.map((summary) => reading.run(() => this.refreshTable(tenantId, summary.source_id, options))),
     );
-    const isListed = new Set(listed.map((summary) => summary.source_id));
+    // A table that cannot be read now is there all the same.
+    const isListed = new Set([...listed.map((summary) => summary.source_id), ...damaged]);
     for (const sourceId of held.keys()) if (!isListed.has(sourceId)) await this.#forgetUnlisted(tenantId, sourceId);
     await store.markRefreshed(tenantId, clock.now());
     logger.debug('tenant_refreshed', { tenant: tenantId, sources: listed.length, tables_read: changed.length });

@@ -9,6 +9,9 @@ import type {
 export type NodeAddress = { readonly tenantId: string; readonly url: string };
 export type NodeCall = { readonly timeoutMs: number; readonly signal?: AbortSignal };
 
+/** `damaged`: sources whose table cannot be read, so nothing more is known of them. */
+export type ListedSources = { readonly sources: readonly SourceSummary[]; readonly damaged: readonly string[] };
+
 /** The whole of one table version. */
 export type WholeTable = Omit<TableSnapshot, 'files' | 'next_offset' | 'files_total'> & {
   readonly files: readonly FileStatistics[];
@@ -17,7 +20,7 @@ export type WholeTable = Omit<TableSnapshot, 'files' | 'next_offset' | 'files_to
 /** The nodes of tenants as the catalog needs them. Errors are those of the node, or `unavailable`, `deadline_exceeded`. */
 export interface TenantNodes {
   /** `not_found` when there is no such tenant. */
-  listSources(node: NodeAddress, call: NodeCall): Promise<readonly SourceSummary[]>;
+  listSources(node: NodeAddress, call: NodeCall): Promise<ListedSources>;
   /** `not_found` when the tenant has no such table; `too_large` when it has more files than the catalog holds. */
   readTable(node: NodeAddress, sourceId: string, call: NodeCall): Promise<WholeTable>;
   /** `conflict` when a path is not live any more. */

@@ -49,6 +49,9 @@ describe('the configuration', () => {
       BATCH_IDS_MAX: ['batchIdsMax', 7],
       COMMITS_PER_CHECKPOINT: ['commitsPerCheckpoint', 3],
       WRITER_MEMORY_BYTES_MAX: ['writerMemoryBytesMax', 100_000_000],
+      QUARANTINE_HOURS: ['quarantineHours', 3],
+      SCRUB_BYTES_PER_SECOND: ['scrubBytesPerSecond', 4_096],
+      SCRUB_INTERVAL_HOURS: ['scrubIntervalHours', 6],
       RETAIN_SNAPSHOTS_HOURS: ['retainSnapshotsHours', 2],
       WAL_RETENTION_HOURS: ['logRetentionHours', 0.5],
     } as const;

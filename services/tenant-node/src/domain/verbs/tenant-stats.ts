@@ -7,7 +7,10 @@ import { readSourceStats } from '../source-statistics.ts';
 /** Totals over the sources that the caller may read, and who could be asked. */
 export async function tenantStats(node: TenantNode, call: Call): Promise<TenantStats> {
   requireOwnTenant(node, call);
-  const states = (await node.engine.sources()).filter((state) => maySource(call.caller, 'read', state.sourceId));
+  const listing = await node.engine.sources();
+  const mayRead = (sourceId: string) => maySource(call.caller, 'read', sourceId);
+  const states = listing.states.filter(({ sourceId }) => mayRead(sourceId));
+  const damaged = listing.damaged.filter(mayRead);
   const unreachable = new Set<string>();
   const sources: SourceStats[] = [];
   // One source after the other: with many of them, all at once would be a storm on every member.
@@ -17,6 +20,7 @@ export async function tenantStats(node: TenantNode, call: Call): Promise<TenantS
     tenant_name: node.tenantName,
     node: node.pod,
     sources,
+    ...(damaged.length === 0 ? {} : { damaged }),
     rows: sources.reduce((sum, source) => sum + source.rows, 0),
     bytes: sources.reduce((sum, source) => sum + source.bytes, 0),
     unflushed_rows: sources.reduce((sum, source) => sum + source.unflushed_rows, 0),
