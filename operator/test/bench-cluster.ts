@@ -58,6 +58,9 @@ export class FakeNodes implements NodePort {
   readonly calls: string[] = [];
   readonly sources = new Map<string, SourceDefinition>();
   refusal: HybridStoreError | undefined;
+  /** Thrown where a table is read. */
+  unreadable: HybridStoreError | undefined;
+  damaged: readonly string[] = [];
 
   async drain(_tenant: unknown, pod: string, { cancel }: { readonly cancel: boolean }): Promise<DrainStatus> {
     this.calls.push(`${cancel ? 'stay' : 'drain'} ${pod}`);
@@ -84,9 +87,10 @@ export class FakeNodes implements NodePort {
   }
 
   async sourceStats(_tenant: unknown, sourceId: string) {
+    if (this.unreadable !== undefined) throw this.unreadable;
     if (!this.sources.has(sourceId)) return undefined;
     const figures = { rows: 3, bytes: 300, files: 1, unflushed_rows: 2, schema_version: 1, table_version: 4 };
-    return { source_id: sourceId, ...figures, last_commit_at: '2023-11-14T22:00:00.000Z' };
+    return { source_id: sourceId, ...figures, last_commit_at: '2023-11-14T22:00:00.000Z', damaged: [...this.damaged] };
   }
 }
 

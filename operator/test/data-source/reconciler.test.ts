@@ -121,6 +121,37 @@ describe('a DataSource', () => {
     assert.equal(source.status?.conditions?.[0]?.message, 'column day cannot change its type');
   });
 
+  it('stays ready beside a damaged file, which its condition names until it is whole again', async () => {
+    const cluster = await startWithTenant();
+    await cluster.applySource();
+    cluster.nodes.damaged = ['hs-6a1f0000-01.parquet'];
+    await cluster.sources.reconcile(orders);
+    const source = await cluster.api.get(dataSources, orders);
+    assert.deepEqual(
+      [conditionOf(source, 'Ready'), conditionOf(source, 'Degraded')],
+      ['True/Registered', 'True/Corrupt'],
+    );
+    const degraded = source.status?.conditions?.find(({ type }) => type === 'Degraded');
+    assert.equal(degraded?.message, 'not what was written: hs-6a1f0000-01.parquet');
+    cluster.nodes.damaged = [];
+    await cluster.sources.reconcile(orders);
+    assert.equal(conditionOf(await cluster.api.get(dataSources, orders), 'Degraded'), 'False/AsExpected');
+  });
+
+  it('is not ready when its table cannot be read, and says which object is damaged', async () => {
+    const cluster = await startWithTenant();
+    await cluster.applySource();
+    await cluster.sources.reconcile(orders);
+    cluster.nodes.unreadable = new HybridStoreError('corrupt', 'tables/orders/table.json is not what was written');
+    await assert.rejects(cluster.sources.reconcile(orders), { code: 'corrupt' });
+    const source = await cluster.api.get(dataSources, orders);
+    assert.deepEqual(
+      [conditionOf(source, 'Ready'), conditionOf(source, 'Degraded')],
+      ['False/Corrupt', 'True/Corrupt'],
+    );
+    assert.equal(source.status?.conditions?.[0]?.message, 'tables/orders/table.json is not what was written');
+  });
+
   it('stays Ready while the catalog is away', async () => {
     const cluster = await startWithTenant();
     await cluster.applySource();

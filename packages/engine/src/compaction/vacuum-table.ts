@@ -10,7 +10,8 @@ import type { LogAudit } from '../table-log/audit-log.ts';
  * - orphans: no version ever mentioned them, nobody is about to (`SegmentIntents`), and they are old; those of other nodes
  *   much older, since their writer looks after them, unless it is gone for good.
  *
- * Ages are by the store's own clock on both sides.
+ * Ages are by the store's own clock on both sides, and no age outweighs an intent: a clock that jumps takes nothing that is
+ * wanted. What a node has left that is gone for good, with its intent, stays until somebody removes the intent.
  */
 export type VacuumInput = {
   readonly audit: Pick<LogAudit, 'removedAtMs' | 'isWhole'> & { readonly live: ReadonlySet<string> };
@@ -24,7 +25,6 @@ export type VacuumInput = {
 
 export type Judgement = 'keep' | 'replaced' | 'orphan';
 
-/** Also how long after it was written no intent is taken for alive: nobody writes a file for days. */
 const foreignOrphanGraceMs = 7 * 24 * 3_600_000;
 
 export function judgeFile(
@@ -37,10 +37,8 @@ export function judgeFile(
   const removedAtMs = audit.removedAtMs.get(file.name);
   if (removedAtMs !== undefined) return nowMs - removedAtMs >= input.retainMs ? 'replaced' : 'keep';
   if (!audit.isWhole) return 'keep';
-  const ageMs = nowMs - file.modifiedAtMs;
-  const isWanted = input.intents.some((intent) => intent.id === intentOf(file.name) && !intent.isStale);
-  const isOurs = owner === 'this';
-  if (isWanted && (isOurs || ageMs < foreignOrphanGraceMs)) return 'keep';
-  const graceMs = isOurs ? input.orphanGraceMs : Math.max(foreignOrphanGraceMs, input.orphanGraceMs);
-  return ageMs >= graceMs ? 'orphan' : 'keep';
+  if (input.intents.some((intent) => intent.id === intentOf(file.name) && !intent.isStale)) return 'keep';
+  const { orphanGraceMs } = input;
+  const graceMs = owner === 'this' ? orphanGraceMs : Math.max(foreignOrphanGraceMs, orphanGraceMs);
+  return nowMs - file.modifiedAtMs >= graceMs ? 'orphan' : 'keep';
 }

@@ -164,7 +164,10 @@ test('what is taken out of a table waits in its quarantine, and can be put back'
   for (const name of quarantined) assert.ok(before.has(name.replace(/^\d{13}-/, '')), name);
   timed.aheadMs = 6 * hourMs;
   await compactAll(engine);
-  assert.ok(quarantined.every((name) => readdirSync(join(table, '_quarantine')).includes(name)), 'four hours are not five');
+  assert.ok(
+    quarantined.every((name) => readdirSync(join(table, '_quarantine')).includes(name)),
+    'four hours are not five',
+  );
   const [first = ''] = quarantined;
   renameSync(join(table, '_quarantine', first), join(table, first.slice(14)));
   timed.aheadMs = 8 * hourMs;

@@ -56,12 +56,18 @@ test('a damaged file is corrupt by source and file at its first use; other sourc
   rot(join(table, bad));
   const again = await openEngine(folder, { segmentWriter });
   const { location } = await again.snapshot('numbers');
-  await assert.rejects(again.bringToLocal([`${location}/${bad}`]), (error: Error & { code: string; details: object }) => {
-    assert.equal(error.code, 'corrupt');
-    assert.deepEqual(error.details, { source_id: 'numbers', file: bad });
-    assert.match(error.message, /^source numbers: file hs-\S+ is damaged: bytes \d+ to \d+ are not those that were committed$/);
-    return true;
-  });
+  await assert.rejects(
+    again.bringToLocal([`${location}/${bad}`]),
+    (error: Error & { code: string; details: object }) => {
+      assert.equal(error.code, 'corrupt');
+      assert.deepEqual(error.details, { source_id: 'numbers', file: bad });
+      assert.match(
+        error.message,
+        /^source numbers: file hs-\S+ is damaged: bytes \d+ to \d+ are not those that were committed$/,
+      );
+      return true;
+    },
+  );
   assert.deepEqual(await again.bringToLocal([`${location}/${good}`]), [join(table, good)]);
   assert.equal((await filesOf(again, await again.snapshot('others'))).length, 2);
   assert.deepEqual((await again.stats('numbers')).damaged, [bad]);
@@ -94,7 +100,10 @@ test('a compaction reads nothing that is damaged, so nothing damaged gets a good
   await filesOf(engine, await engine.snapshot('numbers'));
   rot(join(table, bad));
   const request = { groups: [{ paths: names }], file_bytes_max: 1_048_576, retain_snapshots_hours: 1 };
-  await assert.rejects(engine.compact('numbers', request), { code: 'corrupt', details: { source_id: 'numbers', file: bad } });
+  await assert.rejects(engine.compact('numbers', request), {
+    code: 'corrupt',
+    details: { source_id: 'numbers', file: bad },
+  });
   assert.deepEqual((await engine.snapshot('numbers')).files.map((file) => file.path).sort(), names.toSorted());
   await engine.close();
 });
@@ -102,7 +111,11 @@ test('a compaction reads nothing that is damaged, so nothing damaged gets a good
 test('the scrub finds what no query has asked for, at its rate, and counts it', async () => {
   const clock = new FakeClock();
   const metrics = new Registry();
-  const { engine, table, names } = await openWithFiles('scrub', { clock, metrics, limits: { scrubBytesPerSecond: 10_000 } });
+  const { engine, table, names } = await openWithFiles('scrub', {
+    clock,
+    metrics,
+    limits: { scrubBytesPerSecond: 10_000 },
+  });
   const [bad = ''] = names;
   rot(join(table, bad));
   const startMs = clock.now();

@@ -5,7 +5,11 @@ import { decodeLastCheckpoint, encodeLastCheckpoint, jsonChecksum } from '../../
 const hint = { version: 40, size: 22, sizeInBytes: 9_000, numOfAddFiles: 20, tags: { 'hybridstore.sha256': 'ab' } };
 
 test('the checksum of the hint is the one of the Delta protocol, by its own example', () => {
-  const sample = { k0: "'v 0'", checksum: 'adsaskfljadfkjadfkj', k1: { k2: 2, k3: ['v3', [1, 2], { k4: 'v4', k5: ['v5', 'v6', 'v7'] }] } };
+  const sample = {
+    k0: "'v 0'",
+    checksum: 'adsaskfljadfkjadfkj',
+    k1: { k2: 2, k3: ['v3', [1, 2], { k4: 'v4', k5: ['v5', 'v6', 'v7'] }] },
+  };
   assert.equal(jsonChecksum(sample), '6a92d155a59bf2eecbd4b4ec7fd1f875');
 });
 
