@@ -266,6 +266,20 @@ test('what the nodes no longer have is forgotten, a declaration is not', async (
   );
 });
 
+test('what the nodes cannot read is kept as it was known', async () => {
+  await using catalog = await TestCatalog.start();
+  catalog.node.put('broken', { version: 4, files: [testFile('a.parquet')] });
+  await catalog.registerTenant();
+  catalog.node.tables.clear();
+  catalog.node.damaged = ['broken'];
+  await catalog.app.catalog.refreshTenant(acme);
+  const sources = await catalog.store.sources(acme);
+  assert.deepEqual(
+    sources.map((source) => [source.sourceId, source.tableVersion, source.files]),
+    [['broken', 4, 1]],
+  );
+});
+
 test('a node that is away gives 503 with a time to come back, and what is known is still served', async () => {
   await using catalog = await TestCatalog.start();
   catalog.node.put('events');

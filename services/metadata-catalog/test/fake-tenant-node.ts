@@ -27,6 +27,8 @@ export class FakeTenantNode {
   pageFilesMax = 1_000;
   snapshotsRead = 0;
   listsRead = 0;
+  /** Tables that cannot be read. */
+  damaged: string[] = [];
   /** Runs before each compaction; may throw, or change tables. */
   beforeCompaction: (sourceId: string) => Promise<void> | void = () => {};
   beforeSnapshot: (sourceId: string) => Promise<void> | void = () => {};
@@ -93,6 +95,7 @@ export class FakeTenantNode {
           schema_version: table.schemaVersion,
           table_version: table.version,
         })),
+        ...(this.damaged.length === 0 ? {} : { damaged: this.damaged }),
       };
     });
     this.#server.route(tenantNode.snapshot, async (request, _reply, { caller }) => {

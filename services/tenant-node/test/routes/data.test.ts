@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type LogicalPlan, type PlanExpression, tenantNodeIssuer } from '@hybridstore/contracts';
 import { finishPlan, call as functionCall, integer, text } from '@hybridstore/plan';
-import { retryLater } from '@hybridstore/runtime';
+import { retryLater, sealJson } from '@hybridstore/runtime';
 import { everything } from '@hybridstore/test-kit';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
@@ -664,8 +664,9 @@ describe('a tenant node', () => {
       const { store } = node.engine;
       const key = 'tables/passing/table.json';
       const { bytes, version } = (await store.getVersioned(key))!;
-      const deleted = { ...JSON.parse(bytes.toString()), location: null };
-      assert.ok(await store.replaceIfMatch(key, Buffer.from(JSON.stringify(deleted)), version));
+      const { sha256: _seal, ...pointer } = JSON.parse(bytes.toString());
+      const deleted = sealJson({ ...pointer, location: null }, key);
+      assert.ok(await store.replaceIfMatch(key, Buffer.from(deleted), version));
       const fresh = { body: { source_id: 'passing', after_lsn: 0 }, token: service('tenant-node') };
       assert.equal((await call('/internal/fresh', fresh)).status, 404);
     });
