@@ -1,5 +1,5 @@
 export { BatchEncoder } from './batch/batch-encoder.ts';
-export { emptyQuarantine, quarantineFile } from './compaction/quarantine.ts';
+export { quarantineFile } from './compaction/quarantine.ts';
 export { createEngine } from './engine.ts';
 export { defaultLimits, type EngineLimits } from './engine-limits.ts';
 export { checkSource, checkTable } from './integrity/check-source.ts';

@@ -5,8 +5,10 @@ import { segmentOwner } from '../segment/file-names.ts';
 import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
-import { emptyQuarantine, quarantineFile } from './quarantine.ts';
-import { judgeFile } from './vacuum-table.ts';
+import type { LogProblem } from '../table-log/read-log.ts';
+import type { Snapshot } from '../table-log/snapshot.ts';
+import { isExpired, quarantineFile, quarantinePrefix } from './quarantine.ts';
+import { judgeFile, type VacuumInput } from './vacuum-table.ts';
 
 export type FileVacuumOptions = {
   readonly store: ObjectStore;
@@ -58,70 +60,60 @@ export class FileVacuum {
    * anything of the table's log is not what was written.
    */
   async clean(table: SourceTable): Promise<void> {
-    const { store, limits } = this.#options;
     try {
-      const moved = await this.#moveUnneeded(table);
-      const deleted = await emptyQuarantine(store, table.location, limits.quarantineHours * 3_600_000);
-      if (moved + deleted > 0)
-        this.#options.logger.info('files_removed', { source: table.sourceId, quarantined: moved, deleted });
+      const due = await this.#findDue(table);
+      if (due.files.length + due.quarantined.length > 0) await this.#removeProven(table, due);
     } catch (error) {
       if (!isHybridStoreError(error, 'corrupt')) throw error;
       this.#skip(table, [error.message]);
     }
   }
 
-  async #moveUnneeded(table: SourceTable): Promise<number> {
-    const { store, logId, limits, intents } = this.#options;
-    const names = (await store.list(table.location)).filter((name) => segmentOwner(name, logId));
-    const pinned = this.#pinnedPaths(table.sourceId);
+  /** A guess that costs little, since mostly nothing is due: by the snapshot, and without a look at log and intents. */
+  async #findDue(table: SourceTable): Promise<Due> {
+    const { store, limits } = this.#options;
+    const { location } = table;
+    const names = (await store.list(location)).filter((name) => segmentOwner(name, this.#options.logId));
+    const quarantined = await store.list(quarantinePrefix(location));
     // Read after the listing: whatever was committed by then is known to be needed.
     const snapshot = await table.refresh();
-    const others = names.filter((name) => !snapshot?.files.has(name) && !pinned.has(name));
-    if (!snapshot || others.length === 0) return 0;
-    const candidates = await this.#withTimes(table, others);
-    const input = {
-      pinned,
-      logId,
-      nowMs: await store.nowMs(),
-      retainMs: this.#retentionMs(table),
-      orphanGraceMs: limits.orphanGraceMs,
+    const others = names.filter((name) => !snapshot?.files.has(name));
+    if (!snapshot || others.length + quarantined.length === 0) return { nowMs: 0, files: [], quarantined: [] };
+    const nowMs = await store.nowMs();
+    const guess = this.#inputFor(table, { nowMs, intents: [], audit: guessAudit(snapshot) });
+    const files = await this.#withTimes(table, others);
+    return {
+      nowMs,
+      files: files.filter((file) => judgeFile(file, guess) !== 'keep'),
+      quarantined: quarantined.filter((name) => isExpired(name, nowMs, limits.quarantineHours * 3_600_000)),
     };
-    // A guess that costs nothing, since mostly nothing is due: by the snapshot, and without a look at the intents.
-    const removedAtMs = new Map(
-      [...snapshot.tombstones].map(([path, { deletionTimestamp = Number.POSITIVE_INFINITY }]) => [
-        path,
-        deletionTimestamp,
-      ]),
-    );
-    const guess = { ...input, intents: [], audit: { live: new Set<string>(), removedAtMs, isWhole: true } };
-    const due = candidates.filter((file) => judgeFile(file, guess) !== 'keep');
-    if (due.length === 0) return 0;
-    const listed = await intents.list(table.location);
-    const audit = await table.audit();
-    if (!audit?.snapshot) {
-      this.#skip(
-        table,
-        (audit?.problems ?? []).map(({ key, reason }) => `${key}: ${reason}`),
-      );
-      return 0;
-    }
-    const live = new Set(audit.snapshot.files.keys());
-    const judged = { ...input, intents: listed, audit: { ...audit, live } };
-    let moved = 0;
-    for (const file of due) {
-      if (judgeFile(file, judged) === 'keep') continue;
-      await quarantineFile(store, { location: table.location, name: file.name, nowMs: input.nowMs });
-      moved += 1;
-    }
-    for (const intent of listed) if (intent.isStale) await store.delete(intent.key);
-    return moved;
   }
 
-  async #withTimes(
-    table: SourceTable,
-    names: readonly string[],
-  ): Promise<{ readonly name: string; readonly modifiedAtMs: number }[]> {
-    const found: { readonly name: string; readonly modifiedAtMs: number }[] = [];
+  async #removeProven(table: SourceTable, { nowMs, files, quarantined }: Due): Promise<void> {
+    const { store, intents, logger } = this.#options;
+    const { location, sourceId } = table;
+    // Before the log: who has taken an intent back by now has committed.
+    const listed = await intents.list(location);
+    const audit = await table.audit();
+    if (!audit) return;
+    if (!audit.snapshot) return this.#skip(table, audit.problems.map(describeProblem));
+    const live = new Set(audit.snapshot.files.keys());
+    const input = this.#inputFor(table, { nowMs, intents: listed, audit: { ...audit, live } });
+    const unneeded = files.filter((file) => judgeFile(file, input) !== 'keep');
+    for (const { name } of unneeded) await quarantineFile(store, { location, name, nowMs });
+    for (const name of quarantined) await store.delete(`${quarantinePrefix(location)}/${name}`);
+    for (const intent of listed) if (intent.isStale) await store.delete(intent.key);
+    logger.info('files_removed', { source: sourceId, quarantined: unneeded.length, deleted: quarantined.length });
+  }
+
+  #inputFor(table: SourceTable, known: Pick<VacuumInput, 'nowMs' | 'intents' | 'audit'>): VacuumInput {
+    const { logId, limits } = this.#options;
+    const pinned = this.#pinnedPaths(table.sourceId);
+    return { ...known, pinned, logId, retainMs: this.#retentionMs(table), orphanGraceMs: limits.orphanGraceMs };
+  }
+
+  async #withTimes(table: SourceTable, names: readonly string[]): Promise<readonly TimedFile[]> {
+    const found: TimedFile[] = [];
     for (const name of names) {
       const stat = await this.#options.store.stat(`${table.location}/${name}`);
       if (stat) found.push({ name, modifiedAtMs: stat.modifiedAtMs });
@@ -149,4 +141,18 @@ export class FileVacuum {
   #pinnedPaths(sourceId: string): ReadonlySet<string> {
     return new Set(this.pinnedStates(sourceId).flatMap((state) => state.files.map((file) => file.path)));
   }
+}
+
+type TimedFile = { readonly name: string; readonly modifiedAtMs: number };
+type Due = { readonly nowMs: number; readonly files: readonly TimedFile[]; readonly quarantined: readonly string[] };
+
+function guessAudit({ tombstones, files }: Snapshot): VacuumInput['audit'] {
+  const removedAtMs = [...tombstones].map(
+    ([path, { deletionTimestamp }]) => [path, deletionTimestamp ?? Number.POSITIVE_INFINITY] as const,
+  );
+  return { live: new Set(files.keys()), removedAtMs: new Map(removedAtMs), isWhole: true };
+}
+
+function describeProblem({ key, reason }: LogProblem): string {
+  return `${key}: ${reason}`;
 }

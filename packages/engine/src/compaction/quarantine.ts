@@ -7,8 +7,6 @@ import type { ObjectStore } from '../store/ports.ts';
  *
  * Other engines' clean-up passes over names that begin with `_`.
  */
-export type QuarantineStore = Pick<ObjectStore, 'list' | 'move' | 'delete' | 'nowMs'>;
-
 const timeDigits = 13;
 
 /** The object `<location>/<name>` is out of the table when this resolves. Its key in the quarantine. */
@@ -22,21 +20,12 @@ export async function quarantineFile(
   return key;
 }
 
-/** Deletes what has been there for longer; the number of files. */
-export async function emptyQuarantine(store: QuarantineStore, location: string, retainMs: number): Promise<number> {
-  const names = await store.list(quarantinePrefix(location));
-  if (names.length === 0) return 0;
-  const nowMs = await store.nowMs();
-  let deleted = 0;
-  for (const name of names) {
-    const sinceMs = Number(/^(\d{13})-/.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
-    if (nowMs - sinceMs < retainMs) continue;
-    await store.delete(`${quarantinePrefix(location)}/${name}`);
-    deleted += 1;
-  }
-  return deleted;
+/** Whether a name in the quarantine has been there for longer. One that is not ours says nothing, and stays. */
+export function isExpired(name: string, nowMs: number, retainMs: number): boolean {
+  const sinceMs = /^(\d{13})-/.exec(name)?.[1];
+  return sinceMs !== undefined && nowMs - Number(sinceMs) >= retainMs;
 }
 
-function quarantinePrefix(location: string): string {
+export function quarantinePrefix(location: string): string {
   return `${location}/_quarantine`;
 }

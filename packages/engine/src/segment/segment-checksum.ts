@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { HybridStoreError } from '@hybridstore/runtime';
 
 /**
@@ -73,8 +74,11 @@ function badChecksum(checksum: string): HybridStoreError {
   return new HybridStoreError('corrupt', `expected a checksum of the form ${format}:…, found ${checksum.slice(0, 40)}`);
 }
 
-/** Off the main thread, which has others to serve. */
+/** What takes longer than about a millisecond is done off the main thread, which has others to serve. */
+const sumHereBytesMax = 1024 * 1024;
+
 async function sumOf(bytes: Buffer): Promise<string> {
+  if (bytes.length <= sumHereBytesMax) return createHash('sha256').update(bytes).digest('hex').slice(0, digits);
   const copy = new Uint8Array(bytes); // the platform takes no view into a pool
   const sum = await crypto.subtle.digest('SHA-256', copy);
   return Buffer.from(sum).toString('hex').slice(0, digits);

@@ -186,8 +186,10 @@ for (const pattern of [/^0+1\.json$/, /\.checkpoint\.parquet$/, /^_last_checkpoi
     const damaged = Buffer.from(whole);
     damaged[Math.floor(whole.length / 2)]! ^= 4;
     writeFileSync(join(log, name), damaged);
+    mkdirSync(join(table, '_quarantine'));
+    writeFileSync(join(table, '_quarantine', `${'0'.repeat(13)}-hs-old.parquet`), 'old');
     await compactAll(engine);
-    assert.equal(segmentsIn(table).length, 4);
+    assert.deepEqual([segmentsIn(table).length, readdirSync(join(table, '_quarantine')).length], [4, 1]);
     assert.deepEqual(
       said.filter(({ event }) => event === 'vacuum_skipped').map(({ fields }) => JSON.stringify(fields).includes(name)),
       [true],

@@ -47,6 +47,33 @@ function contract(name: string, withStore: (run: (store: ObjectStore) => Promise
         assert.equal((await store.get('t/a'))?.toString(), 'third');
       }));
 
+    test('an object that is moved is whole under its other key, and a move that is repeated changes nothing', () =>
+      withStore(async (store) => {
+        await store.createIfAbsent('t/a', text('moved'));
+        for (let round = 0; round < 2; round += 1) await store.move('t/a', 't/away/a');
+        assert.deepEqual([await store.get('t/a'), await store.get('t/away/a')], [undefined, text('moved')]);
+        await store.move('t/none', 't/away/none');
+        assert.deepEqual(await store.list('t'), ['away/']);
+      }));
+
+    test('its time is that of the objects that are made then', () =>
+      withStore(async (store) => {
+        const beforeMs = await store.nowMs();
+        await store.createIfAbsent('t/a', text('a'));
+        const madeMs = (await store.stat('t/a'))!.modifiedAtMs;
+        assert.ok(beforeMs <= madeMs && madeMs <= (await store.nowMs()));
+        assert.deepEqual(await store.list('t'), ['a']);
+      }));
+
+    test('an object that was written over has another version by its figures too', () =>
+      withStore(async (store) => {
+        await store.createIfAbsent('t/a', text('a'));
+        const { version } = (await store.stat('t/a'))!;
+        assert.equal((await store.stat('t/a'))?.version, version);
+        await store.overwrite('t/a', text('b'));
+        assert.notEqual((await store.stat('t/a'))?.version, version);
+      }));
+
     test('the same bytes again are another version', () =>
       withStore(async (store) => {
         await store.createIfAbsent('t/a', text('same'));
