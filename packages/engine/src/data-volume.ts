@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Disk, groupFolder, HybridStoreError } from '@hybridstore/runtime';
+import { namingFullVolume } from './store/data-volume-full.ts';
 import { createFileObjectStore } from './store/file-object-store.ts';
 import type { ObjectStore } from './store/ports.ts';
 import { tablesPrefix } from './table-pointers.ts';
@@ -24,7 +25,7 @@ const stagingFolder = 'staging';
  */
 export async function openDataVolume({ dataFolder, disk, log }: DataVolumeOptions): Promise<ObjectStore> {
   const staging = join(dataFolder, stagingFolder, log.logId);
-  const store = createFileObjectStore({ root: dataFolder, disk, stagingFolder: staging });
+  const store = namingFullVolume(createFileObjectStore({ root: dataFolder, disk, stagingFolder: staging }));
   if (log.replayableTables.size > 0 && !(await isInUse(store))) {
     const path = join(dataFolder, tablesPrefix);
     throw new HybridStoreError('corrupt', `${path} is missing, and the log holds rows: is the data volume mounted?`, {

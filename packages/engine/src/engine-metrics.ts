@@ -23,6 +23,7 @@ export function createEngineMetrics(
     readonly unflushedRows: () => number;
     readonly logBytes: () => number;
     readonly damagedObjects: () => number;
+    readonly flushesFailing: () => number;
   },
 ): EngineMetrics {
   const registers = [registry];
@@ -37,6 +38,7 @@ export function createEngineMetrics(
       },
     });
   gauge('unflushed_rows', 'Acknowledged rows that are not in a table yet', read.unflushedRows);
+  gauge('flushes_failing', 'Sources whose last flush failed', read.flushesFailing);
   gauge('log_bytes', 'Bytes of the log segments', read.logBytes);
   gauge('damaged_objects', 'Segments, commits and checkpoints that this node found damaged', read.damagedObjects);
   return {

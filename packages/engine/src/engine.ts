@@ -12,7 +12,7 @@ import type { EngineOptions } from './engine-options.ts';
 import { DamageRecords } from './integrity/damage-records.ts';
 import { Scrub } from './integrity/scrub.ts';
 import { type SegmentRef, SegmentVerifier, segmentRef, type VerifyOptions } from './integrity/segment-verifier.ts';
-import { FlushSchedule } from './memtable/flush-schedule.ts';
+import { type FlushAttempt, FlushSchedule } from './memtable/flush-schedule.ts';
 import { type FlushOutcome, flushTable } from './memtable/flush-table.ts';
 import type {
   AppendBatch,
@@ -20,14 +20,17 @@ import type {
   AppliedBatch,
   Commit,
   Engine,
+  EngineProblem,
   FreshFrames,
   SourceCheck,
   SourceListing,
   SourceState,
   TableState,
 } from './ports.ts';
+import { describeFlushFailure } from './problems.ts';
 import { highestCommittedLsn, replayLog } from './recovery/replay-log.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment/segment-writer.ts';
+import { requestFramesBytes } from './segment/writer-protocol.ts';
 import { SegmentIntents } from './segment-intents.ts';
 import type { SourceTable } from './source-table.ts';
 import { SourceTables } from './source-tables.ts';
@@ -144,6 +147,7 @@ class NodeEngine implements Engine {
     this.store = store;
     this.appId = `hybridstore/${options.pod}/${this.logId}`;
     this.#metrics = createEngineMetrics(options.metrics ?? new Registry(), {
+      flushesFailing: () => this.#schedule.failures.length,
       unflushedRows: () => this.unflushedRows(),
       logBytes: () => log.bytes,
       damagedObjects: () => this.#damage.count,
@@ -164,7 +168,8 @@ class NodeEngine implements Engine {
       ...limits,
       clock,
       logger,
-      flush: (table) => this.#flushOnce(table),
+      isHalfFull: (table) => this.#running?.appends.isHalfFull(table) ?? false,
+      flush: (table, attempt) => this.#flushOnce(table, attempt),
       onGone: (table) => this.#tables.forget(table),
     });
     this.#verifier = new SegmentVerifier(store);
@@ -223,6 +228,8 @@ class NodeEngine implements Engine {
       requireWritable: () => this.#requireWritable(),
       onAppended: (table) => this.#schedule.noteAppend(table),
       onLogFull: () => this.#reclaimLog(),
+      onUnflushedFull: (table) => this.#schedule.noteRefusal(table),
+      flushFailure: (table) => this.#schedule.failureOf(table)?.error,
     });
   }
 
@@ -383,6 +390,10 @@ class NodeEngine implements Engine {
     };
   }
 
+  problems(): readonly EngineProblem[] {
+    return this.#schedule.failures.map(describeFlushFailure);
+  }
+
   unflushedRows(): number {
     let rows = 0;
     for (const table of this.#tables.known.values()) rows += table.memory.rows;
@@ -397,7 +408,7 @@ class NodeEngine implements Engine {
     return { rows, tableVersion: table.snapshot.version };
   }
 
-  async #flushOnce(table: SourceTable): Promise<FlushOutcome> {
+  async #flushOnce(table: SourceTable, { share, noteTooMuch }: FlushAttempt): Promise<FlushOutcome> {
     const { clock, limits, store, flushWriter } = this.#options;
     const startMs = clock.monotonicMs();
     try {
@@ -407,8 +418,10 @@ class NodeEngine implements Engine {
         store,
         writer: flushWriter,
         clock,
-        rowsMax: limits.unflushedRowsMax,
-        bytesMax: limits.flushBytes * 2,
+        rowsMax: limits.unflushedRowsMax * share,
+        bytesMax:
+          Math.min(limits.flushBytes * 2, requestFramesBytes({ memoryBytesMax: limits.writerMemoryBytesMax })) * share,
+        noteTooMuch,
       });
       if (outcome.kind === 'committed') {
         this.#metrics.flushSeconds.observe((clock.monotonicMs() - startMs) / 1_000);

@@ -69,6 +69,8 @@ export interface Engine {
 
   /** Called after each commit of this node with what changed. */
   onCommit(listener: (commit: Commit) => void): void;
+  /** What is wrong although the node serves, each until it passes. */
+  problems(): readonly EngineProblem[];
   /** Reasons why the engine cannot take writes now: `recovering`, `log_failed`, `draining`… */
   notReadyReasons(): readonly string[];
   close(): Promise<void>;
@@ -76,6 +78,15 @@ export interface Engine {
 
 /** `damaged`: ids of sources whose pointer or table log is damaged, which says nothing about the others. */
 export type SourceListing = { readonly states: readonly SourceState[]; readonly damaged: readonly string[] };
+
+/** `reason` is a word of a closed set, `message` names sources and segments and no path. */
+export type EngineProblem = {
+  readonly kind: 'FlushFailing' | 'LogDamaged';
+  readonly reason: string;
+  readonly sourceId?: string;
+  readonly sinceMs: number;
+  readonly message: string;
+};
 
 export type SourceState = {
   readonly sourceId: string;

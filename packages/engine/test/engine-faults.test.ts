@@ -81,6 +81,130 @@ test('a failed flush keeps its rows and is tried again, later each time', async 
   await engine.close();
 });
 
+test('a flush that is too much for the writer is tried with less, down to one frame, and then with more again', async () => {
+  const clock = new FakeClock();
+  const frames: number[] = [];
+  let framesMax = 1;
+  const small: SegmentWriter = {
+    ...bound(segmentWriter),
+    write: (request, sent) => {
+      frames.push(sent.length);
+      if (sent.length <= framesMax) return segmentWriter.write(request, sent);
+      return Promise.reject(new HybridStoreError('internal', 'no memory', { by: 'segment_writer', why: 'no_memory' }));
+    },
+  };
+  const limits = { flushRows: 64, unflushedRowsMax: 64 };
+  const engine = await openEngine(join(root.path, 'less'), { segmentWriter: small, clock, limits });
+  await engine.putSource(numbers);
+  for (let n = 0; n < 63; n += 1) await engine.append({ sourceId: 'numbers', records: records(n, 1) });
+  const failed = advanceUntil(clock, engine.append({ sourceId: 'numbers', records: records(63, 1) }), 1);
+  await failed;
+  const flushed = new Promise<void>((resolve) =>
+    engine.onCommit(() => {
+      framesMax = 64;
+      if (engine.unflushedRows() === 0) resolve();
+    }),
+  );
+  await advanceUntil(clock, flushed, 1_000);
+  assert.deepEqual(frames.slice(0, 7), [64, 32, 16, 8, 4, 2, 1], 'half as much each time');
+  assert.deepEqual(frames.slice(7), [2, 4, 8, 16, 32, 1], 'and twice as much after each that works');
+  assert.deepEqual([(await engine.stats('numbers')).rows, engine.problems()], [64, []]);
+  await engine.close();
+});
+
+test('a source whose flush fails refuses its own writes and no others, says so, and the problem passes', async () => {
+  const clock = new FakeClock();
+  let isFailing = true;
+  const failing: SegmentWriter = {
+    ...bound(segmentWriter),
+    write: (request, frames) =>
+      isFailing && request.target.columns[0]?.name === 'stuck'
+        ? Promise.reject(
+            new HybridStoreError('internal', '/secret: no memory', { by: 'segment_writer', why: 'no_memory' }),
+          )
+        : segmentWriter.write(request, frames),
+  };
+  const limits = { unflushedBytesMax: 4_096, flushBytes: 1_024 };
+  const engine = await openEngine(join(root.path, 'fair'), { segmentWriter: failing, clock, limits });
+  await engine.putSource(numbers);
+  await engine.putSource({ source_id: 'stuck', columns: [{ name: 'stuck', type: 'bigint' }] });
+  const stuck = () => engine.append({ sourceId: 'stuck', records: [{ fields: { stuck: 1 } }] });
+  for (let n = 0; n < 14; n += 1) await stuck();
+  await assert.rejects(engine.flush('stuck'), { code: 'internal' });
+  const refused = async () => {
+    for (let n = 0; n < 100; n += 1) await stuck();
+  };
+  await assert.rejects(refused(), { code: 'overloaded' });
+  for (let n = 0; n < 100; n += 1) {
+    await engine.append({ sourceId: 'numbers', records: records(n, 1) });
+    if (n % 5 === 4) await engine.flush('numbers');
+  }
+  const [problem, ...others] = engine.problems();
+  assert.deepEqual(
+    [problem?.kind, problem?.sourceId, problem?.reason, others],
+    ['FlushFailing', 'stuck', 'no_memory', []],
+  );
+  assert.match(
+    problem?.message ?? '',
+    /^rows of source stuck are not flushed, after \d+ tries: the segment writer has not enough memory$/,
+  );
+  assert.deepEqual(engine.notReadyReasons(), []);
+  isFailing = false;
+  await engine.flush('stuck');
+  assert.deepEqual(engine.problems(), []);
+  await stuck();
+  await engine.close();
+});
+
+test('a full data volume says storage_full, for rows too that cannot be flushed, until there is room', async () => {
+  const clock = new FakeClock();
+  const fault = { isOn: true, path: /\.parquet$/, code: 'ENOSPC', at: 'link' as const };
+  const engine = await openEngine(join(root.path, 'full'), {
+    segmentWriter,
+    clock,
+    disk: faultyDisk(fault),
+    limits: { unflushedBytesMax: 2_048 },
+  });
+  await engine.putSource(numbers);
+  await engine.append({ sourceId: 'numbers', records: records(0, 1) });
+  await assert.rejects(engine.flush('numbers'), {
+    code: 'storage_full',
+    details: { volume: 'data', retry_after_ms: 5_000 },
+  });
+  const fill = async () => {
+    for (let n = 1; n < 100; n += 1) await engine.append({ sourceId: 'numbers', records: records(n, 1) });
+  };
+  await assert.rejects(fill(), { code: 'storage_full', message: 'the data volume is full' });
+  assert.deepEqual(
+    engine.problems().map(({ kind, reason }) => [kind, reason]),
+    [['FlushFailing', 'storage_full']],
+  );
+  fault.path = /table\.json$/;
+  await assert.rejects(engine.putSource({ ...numbers, source_id: 'more' }), { code: 'storage_full' });
+  fault.isOn = false;
+  const unflushed = engine.unflushedRows();
+  const committed = new Promise<void>((resolve) => engine.onCommit(() => resolve()));
+  await advanceUntil(clock, committed, 500);
+  assert.deepEqual([(await engine.stats('numbers')).rows, engine.problems()], [unflushed, []]);
+  await engine.append({ sourceId: 'numbers', records: records(0, 1) });
+  await engine.close();
+});
+
+test('a batch of more partition values than a flush can write in its time is refused', async () => {
+  const engine = await openEngine(join(root.path, 'partitions'), { segmentWriter });
+  await engine.putSource({
+    source_id: 'numbers',
+    columns: [...(numbers.columns ?? []), { name: 'm', type: 'bigint' }],
+    partition_columns: ['n'],
+  });
+  await assert.rejects(engine.append({ sourceId: 'numbers', records: records(0, 2_001) }), {
+    code: 'too_large',
+    details: { field: 'records', expected: 'at most 2000 partition values', actual: 2_001 },
+  });
+  await engine.append({ sourceId: 'numbers', records: records(0, 2_000) });
+  await engine.close();
+});
+
 function bound(writer: SegmentWriter): SegmentWriter {
   return {
     start: () => writer.start(),

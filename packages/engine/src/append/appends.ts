@@ -1,14 +1,16 @@
-import { type Clock, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import { Scratch } from '../batch/scratch.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import type { EngineMetrics } from '../engine-metrics.ts';
 import type { AppendBatch, AppendResult, AppliedBatch } from '../ports.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { SourceTables } from '../source-tables.ts';
+import { dataVolumeFull } from '../store/data-volume-full.ts';
 import type { BatchIds } from '../wal/batch-ids.ts';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../wal/frame.ts';
 import type { LogWriter } from '../wal/log-writer.ts';
 import { batchKey } from '../wal/segment-summary.ts';
+import { hasRoom, isHalfFull, type UnflushedUse } from './unflushed-room.ts';
 
 export type AppendsOptions = {
   readonly tables: SourceTables;
@@ -22,9 +24,15 @@ export type AppendsOptions = {
   /** Rows of the table are in memory, and wait to be flushed. */
   readonly onAppended: (table: SourceTable) => void;
   readonly onLogFull: () => void;
+  /** There is no room for the batch until rows of its source are flushed. */
+  readonly onUnflushedFull: (table: SourceTable) => void;
+  /** Why rows of the source are not flushed; undefined when nothing is wrong. */
+  readonly flushFailure: (table: SourceTable) => unknown;
 };
 
 const overloadedRetryMs = 500;
+/** Each becomes a file, and a flush takes at least one batch: with more it would never end in its time. */
+const partitionsPerBatchMax = 2_000;
 
 /**
  * The way of a batch: encoded against the schema that is known, logged, and after the sync put into memory. A batch id is
@@ -115,6 +123,7 @@ export class Appends {
 
   /** The frame without its place in the log. */
   #encode(table: SourceTable, batch: AppendBatch): Buffer {
+    requireFewPartitions(table, batch);
     const prefix = framePrefixBytes(table.sourceId, batch.batchId);
     const frame = table.encoder(this.#scratch).encode(batch.records, prefix);
     writeFrameHeader(frame, {
@@ -164,10 +173,13 @@ export class Appends {
   /** A batch that alone exceeds the bound still gets in when there is nothing else. */
   #requireRoom(table: SourceTable, size: { readonly rows: number; readonly bytes: number }): void {
     const { memory } = table;
-    const { unflushedRowsMax, unflushedBytesMax } = this.#options.limits;
+    const { limits, flushFailure, onUnflushedFull } = this.#options;
+    const { unflushedRowsMax, unflushedBytesMax } = limits;
     const isRowsFull = memory.rowsAhead > 0 && memory.rowsAhead + size.rows > unflushedRowsMax;
-    const bytesAhead = this.#bytesAhead();
-    if (!isRowsFull && !(bytesAhead > 0 && bytesAhead + size.bytes > unflushedBytesMax)) return;
+    if (!isRowsFull && hasRoom(unflushedBytesMax, this.#useOf(table), size.bytes)) return;
+    onUnflushedFull(table);
+    const failure = flushFailure(table);
+    if (isHybridStoreError(failure, 'storage_full')) throw dataVolumeFull(failure);
     throw retryLater(
       'overloaded',
       `source ${table.sourceId}: ${memory.rowsAhead} rows wait to be flushed`,
@@ -176,9 +188,29 @@ export class Appends {
     );
   }
 
-  #bytesAhead(): number {
-    let bytes = 0;
-    for (const table of this.#options.tables.known.values()) bytes += table.memory.bytesAhead;
-    return bytes;
+  /** Of the unflushed bytes that the source may have now. */
+  isHalfFull(table: SourceTable): boolean {
+    return isHalfFull(this.#options.limits.unflushedBytesMax, this.#useOf(table));
   }
+
+  #useOf(table: SourceTable): UnflushedUse {
+    const { known } = this.#options.tables;
+    return {
+      heldBytes: table.memory.bytesAhead,
+      sources: known.size,
+      othersBytes: () => [...known.values()].filter((other) => other !== table).map(({ memory }) => memory.bytesAhead),
+    };
+  }
+}
+
+function requireFewPartitions({ sourceId, definition }: SourceTable, { records }: AppendBatch): void {
+  const columns = definition.partition_columns ?? [];
+  if (columns.length === 0 || records.length <= partitionsPerBatchMax) return;
+  const values = new Set(records.map(({ fields }) => columns.map((name) => String(fields[name])).join('\n')));
+  if (values.size <= partitionsPerBatchMax) return;
+  throw new HybridStoreError(
+    'too_large',
+    `source ${sourceId}: records of at most ${partitionsPerBatchMax} partition values, got ${values.size}`,
+    { field: 'records', expected: `at most ${partitionsPerBatchMax} partition values`, actual: values.size },
+  );
 }

@@ -12,6 +12,8 @@ const textCellBytes = 16;
 /** The appender flushes by itself at 204,800 rows, which would show half a batch: we flush before. */
 const rowsBeforeFlush = 100_000;
 
+export type RowRange = { readonly from: number; readonly count: number };
+
 type Stage = {
   readonly width: number;
   readonly kind: BatchColumn['kind'];
@@ -52,14 +54,15 @@ export class BatchAppender {
     return new BatchAppender(appender, columns.map(duckdbType), columns.map(createStage));
   }
 
-  /** Appends every row; columns the batch does not have yet become null. Rows are visible after `flush`. */
-  append(batch: Batch): void {
+  /** Appends every row, or those of a range; columns the batch does not have yet become null. Rows are visible after `flush`. */
+  append(batch: Batch, range: RowRange = { from: 0, count: batch.rows }): void {
     assert(
       batch.columns.length <= this.#stages.length,
       `a batch of ${batch.columns.length} columns for a table of ${this.#stages.length}`,
     );
-    for (let from = 0; from < batch.rows; ) {
-      const count = Math.min(batch.rows - from, this.#vectorRows - this.#staged);
+    const end = range.from + range.count;
+    for (let { from } = range; from < end; ) {
+      const count = Math.min(end - from, this.#vectorRows - this.#staged);
       for (const [index, stage] of this.#stages.entries())
         stageRows(stage, batch.columns[index], from, count, this.#staged);
       this.#staged += count;

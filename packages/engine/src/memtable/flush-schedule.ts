@@ -5,22 +5,48 @@ import type { FlushOutcome } from './flush-table.ts';
 
 /**
  * When sources are flushed: at enough rows, at enough bytes, or when their oldest row is old enough. One flush per source
- * at a time. A failed one keeps its rows and is tried again, ever later, until it succeeds or the process ends.
+ * at a time. A failed one keeps its rows and is tried again, ever later, until it succeeds or the process ends. Where the
+ * writer has failed, each next try takes half as much, down to one frame; where it succeeds, the next takes twice as much.
  */
 export type FlushScheduleOptions = {
-  readonly flush: (table: SourceTable) => Promise<FlushOutcome>;
+  readonly flush: (table: SourceTable, attempt: FlushAttempt) => Promise<FlushOutcome>;
   readonly onGone: (table: SourceTable) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly flushRows: number;
   readonly flushBytes: number;
   readonly flushIntervalMs: number;
+  /** A source has half of the unflushed bytes that it may have now. */
+  readonly isHalfFull: (table: SourceTable) => boolean;
 };
 
-type Entry = { running: Promise<FlushOutcome> | undefined; cancelTimer: (() => void) | undefined; failures: number };
+export type FlushAttempt = {
+  /** Of what a flush usually takes; 0 stands for a single frame. */
+  readonly share: number;
+  /** The writer could not do it: perhaps it can do less. */
+  readonly noteTooMuch: () => void;
+};
+
+/** A source whose last flush failed. */
+export type FlushFailure = {
+  readonly sourceId: string;
+  readonly failures: number;
+  readonly sinceMs: number;
+  readonly error: unknown;
+};
+
+type Entry = {
+  running: Promise<FlushOutcome> | undefined;
+  cancelTimer: (() => void) | undefined;
+  failures: number;
+  halvings: number;
+  failure: FlushFailure | undefined;
+};
 
 const backoffFirstMs = 250;
 const backoffMsMax = 30_000;
+/** After these a flush takes one frame. */
+const halvingsMax = 8;
 
 export class FlushSchedule {
   readonly #options: FlushScheduleOptions;
@@ -37,6 +63,21 @@ export class FlushSchedule {
     if (entry.running || entry.failures > 0 || this.#isClosed) return;
     if (this.#isFull(table)) this.#startInBackground(table, entry);
     else entry.cancelTimer ??= this.#wakeAfter(table, this.#options.flushIntervalMs);
+  }
+
+  /** A write was refused for want of room: waiting for the age of its rows would refuse the next ones too. */
+  noteRefusal(table: SourceTable): void {
+    const entry = this.#entry(table);
+    if (entry.running || entry.failures > 0 || this.#isClosed || table.memory.rows === 0) return;
+    this.#startInBackground(table, entry);
+  }
+
+  failureOf(table: SourceTable): FlushFailure | undefined {
+    return this.#entries.get(table)?.failure;
+  }
+
+  get failures(): readonly FlushFailure[] {
+    return [...this.#entries.values()].flatMap(({ failure }) => (failure ? [failure] : []));
   }
 
   /** Flushes until everything up to `lsn` is committed; the rows committed on the way. Fails with the first failed flush. */
@@ -62,13 +103,14 @@ export class FlushSchedule {
   #entry(table: SourceTable): Entry {
     const known = this.#entries.get(table);
     if (known) return known;
-    const entry: Entry = { running: undefined, cancelTimer: undefined, failures: 0 };
+    const entry: Entry = { running: undefined, cancelTimer: undefined, failures: 0, halvings: 0, failure: undefined };
     this.#entries.set(table, entry);
     return entry;
   }
 
-  #isFull({ memory }: SourceTable): boolean {
-    return memory.rows >= this.#options.flushRows || memory.bytes >= this.#options.flushBytes;
+  #isFull(table: SourceTable): boolean {
+    const { flushRows, flushBytes, isHalfFull } = this.#options;
+    return table.memory.rows >= flushRows || table.memory.bytes >= flushBytes || isHalfFull(table);
   }
 
   #wakeAfter(table: SourceTable, delayMs: number): () => void {
@@ -92,13 +134,25 @@ export class FlushSchedule {
   async #flushOnce(table: SourceTable, entry: Entry): Promise<FlushOutcome> {
     entry.cancelTimer?.();
     entry.cancelTimer = undefined;
+    let isTooMuch = false;
+    const share = entry.halvings >= halvingsMax ? 0 : 2 ** -entry.halvings;
     try {
-      const outcome = await this.#options.flush(table);
+      const outcome = await this.#options.flush(table, {
+        share,
+        noteTooMuch: () => {
+          isTooMuch = true;
+        },
+      });
       entry.failures = 0;
+      entry.failure = undefined;
+      entry.halvings = Math.max(0, entry.halvings - 1);
       if (outcome.kind === 'gone') this.#forget(table);
       return outcome;
     } catch (error) {
       entry.failures += 1;
+      if (isTooMuch) entry.halvings = Math.min(halvingsMax, entry.halvings + 1);
+      const sinceMs = entry.failure?.sinceMs ?? this.#options.clock.now();
+      entry.failure = { sourceId: table.sourceId, failures: entry.failures, sinceMs, error };
       this.#options.logger.warn('flush_failed', {
         source: table.sourceId,
         rows: table.memory.rows,
@@ -123,7 +177,7 @@ export class FlushSchedule {
   #continue(table: SourceTable, entry: Entry): void {
     if (this.#isClosed || table.memory.rows === 0 || !this.#entries.has(table)) return;
     if (entry.failures > 0) entry.cancelTimer ??= this.#wakeAfter(table, backoffMs(entry.failures));
-    else if (this.#isFull(table)) this.#startInBackground(table, entry);
+    else if (this.#isFull(table) || entry.halvings > 0) this.#startInBackground(table, entry);
     else entry.cancelTimer ??= this.#wakeAfter(table, this.#options.flushIntervalMs);
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@hybridstore/runtime';
 import type { Commit, Frame } from '../ports.ts';
 import type { SegmentWriter } from '../segment/segment-writer.ts';
-import type { SegmentFile, SegmentTarget } from '../segment/writer-protocol.ts';
+import type { SegmentFile, SegmentTarget, WriteRequest } from '../segment/writer-protocol.ts';
 import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
@@ -22,6 +22,8 @@ export type FlushContext = {
   readonly clock: Clock;
   readonly rowsMax: number;
   readonly bytesMax: number;
+  /** The writer failed: perhaps it can do less. */
+  readonly noteTooMuch: () => void;
 };
 
 export type FlushOutcome =
@@ -42,13 +44,26 @@ export async function flushTable(table: SourceTable, context: FlushContext): Pro
   if (frames.length === 0) return { kind: 'nothing' };
   const rows = frames.reduce((sum, frame) => sum + frame.rows, 0);
   return context.intents.during(table.location, async (filePrefix) => {
-    const files = await context.writer.write(
-      { target: segmentTarget(base, { ...context, filePrefix }), rows },
-      frames.map((frame) => frame.bytes),
-    );
+    const files = await writeFrames({ target: segmentTarget(base, { ...context, filePrefix }), rows }, frames, context);
     await publishSegments(context.store, table.location, files);
     return commitFiles(table, { files, frames, rows }, context);
   });
+}
+
+async function writeFrames(
+  request: WriteRequest,
+  frames: readonly Frame[],
+  { writer, noteTooMuch }: FlushContext,
+): Promise<readonly SegmentFile[]> {
+  try {
+    return await writer.write(
+      request,
+      frames.map((frame) => frame.bytes),
+    );
+  } catch (error) {
+    noteTooMuch();
+    throw error;
+  }
 }
 
 /** True when the table holds rows of this log that memory still counted as fresh. */

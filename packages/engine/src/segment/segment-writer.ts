@@ -9,6 +9,7 @@ import {
   retryLater,
   startChild,
 } from '@hybridstore/runtime';
+import { dataVolumeFull } from '../store/data-volume-full.ts';
 import {
   type CheckpointRequest,
   type MergeRequest,
@@ -38,8 +39,11 @@ export type SegmentWriterOptions = WriterOptions & {
   readonly requestMsMax: number;
 };
 
-/** DuckDB's own limit misses some allocations; the kernel's turns them into an error instead of a dead neighbour. */
-const processBytesOver = 1024 * 1024 * 1024;
+/**
+ * DuckDB's own limit misses some allocations; the kernel's turns them into an error instead of a dead neighbour. It counts
+ * addresses that were asked for, of which Node takes 600 MiB before any row, and DuckDB 1 MiB for each column.
+ */
+const processBytesOver = 3 * 1024 * 1024 * 1024;
 /** Queries and writes come first. */
 const niceness = 10;
 const waitingMax = 1_000;
@@ -153,12 +157,21 @@ class WriterProcess implements SegmentWriter {
       logger: logger.with({ child: writerProtocol.name }),
       receive: (answer) => this.#settle(answer),
     });
-    void child.ended.then((end) => this.#lose(end));
+    void child.ended.then((end) => {
+      if (this.#child === child) this.#lose(end);
+    });
     return child;
+  }
+
+  /** After a refusal its memory may be in pieces, or kept: the next try would fail for it. */
+  #retireChild(): void {
+    this.#child?.kill('it refused rows, and starts anew');
+    this.#child = undefined;
   }
 
   #settle(answer: WriterAnswer): void {
     const current = this.#finishCurrent();
+    if (answer.kind === 'refused' && current?.request.kind !== 'checkpoint') this.#retireChild();
     current?.resolve(answer);
     this.#serveNext();
   }
@@ -188,10 +201,13 @@ function filesOf(answer: WriterAnswer): readonly SegmentFile[] {
 }
 
 function writerFailed(answer: WriterAnswer): HybridStoreError {
-  const reason = answer.kind === 'refused' ? answer.message : `unexpected answer ${answer.kind}`;
-  return new HybridStoreError('internal', `segment writer: ${reason}`);
+  if (answer.kind !== 'refused')
+    return new HybridStoreError('internal', `segment writer: unexpected answer ${answer.kind}`);
+  const message = `segment writer: ${answer.message}`;
+  if (answer.why === 'no_space') return dataVolumeFull(new Error(message));
+  return new HybridStoreError('internal', message, { by: 'segment_writer', why: answer.why });
 }
 
 function writerGone(reason: string): HybridStoreError {
-  return retryLater('unavailable', `segment writer ended (${reason})`, 1_000);
+  return retryLater('unavailable', `segment writer ended (${reason})`, 1_000, { by: 'segment_writer' });
 }

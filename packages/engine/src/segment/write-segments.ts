@@ -9,38 +9,74 @@ import { BatchAppender } from '../duckdb/batch-appender.ts';
 import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
 import { decodeFrames } from '../wal/frame.ts';
 import { segmentName } from './file-names.ts';
+import { type RowSlice, type RowSlices, sliceRows } from './row-slices.ts';
 import { checksumSegment } from './segment-checksum.ts';
 import { readStatistics } from './segment-statistics.ts';
 import type { MergeRequest, SegmentFile, SegmentTarget, WriteRequest } from './writer-protocol.ts';
 
 /**
  * Rows into Parquet files: one partition value each, sorted by the index columns, none larger than the target allows,
- * and the bytes of all of them durable before the answer (their names are not: they are about to be moved). Runs in the writer child. A failure takes its files away again; those of a
- * killed child stay as orphans under our own names, for the vacuum.
+ * and the bytes of all of them durable before the answer (their names are not: they are about to be moved). Runs in the
+ * writer child. A failure takes its files away again; those of a killed child stay as orphans under our own names, for the
+ * vacuum.
+ *
+ * Memory is a matter of rows, not of hope: the engine's own bound misses what a Parquet writer holds of a row group, so
+ * no more rows are loaded at once than `sliceBytesMax` has room for, and row groups are as many rows as `rowGroupBytes`
+ * holds of them. What does not fit one slice becomes more files of the same commit.
  */
 
-/** Partition values in one flush. Beyond it the partitioning is wrong for the data, and files would be tiny. */
-const partitionsMax = 10_000;
+/** Partition values that are written at once: a file each, and some milliseconds. Frames have fewer, so a smaller flush helps. */
+const partitionsMax = 4_000;
 const splitAttemptsMax = 8;
 /** Room left below the size bound when the number of files is estimated. */
 const fillShare = 0.9;
+const rowGroupBytes = 16 * 1024 * 1024;
+const rowsPerGroupMax = 122_880;
+const vectorRows = 2_048;
 const parquetCompression = { snappy: 'SNAPPY', zstd: 'ZSTD', gzip: 'GZIP', none: 'UNCOMPRESSED' } as const;
 
 type Partition = Readonly<Record<string, string | null>>;
-type Work = { readonly connection: DuckDBConnection; readonly disk: Disk; readonly now: () => number };
+type Work = {
+  readonly connection: DuckDBConnection;
+  readonly disk: Disk;
+  readonly now: () => number;
+  /** Of the rows that are loaded at once. */
+  readonly sliceBytesMax: number;
+};
 
 export async function writeSegments(work: Work, request: WriteRequest, body: Buffer): Promise<SegmentFile[]> {
-  const { connection } = work;
   const { target } = request;
-  await connection.run(`create or replace table incoming (${tableColumnsSql(target.columns)})`);
-  try {
-    const rows = await loadFrames(connection, target.columns, body);
+  return keepAllOrNone(work, target, async (written) => {
+    let rows = 0;
+    for (const slices of sliceRows(decodeFrames(body), target.columns, work.sliceBytesMax)) {
+      await writeSlices(work, target, { slices, written });
+      rows += slices.rows;
+    }
     if (rows !== request.rows)
       throw new HybridStoreError('internal', `${rows} rows in the frames, ${request.rows} were announced`);
-    return await keepAllOrNone(work, target, (written) => writePartitions(work, target, written));
+  });
+}
+
+async function writeSlices(
+  work: Work,
+  target: SegmentTarget,
+  { slices, written }: { readonly slices: RowSlices; readonly written: SegmentFile[] },
+): Promise<void> {
+  const { connection } = work;
+  await connection.run(`create or replace table incoming (${tableColumnsSql(target.columns)})`);
+  try {
+    await loadSlices(connection, target.columns, slices.parts);
+    const rowsPerGroup = rowsPerRowGroup(slices);
+    await writePartitions(work, { target, rowsPerGroup, written });
   } finally {
     await connection.run('drop table if exists incoming; drop table if exists parts; drop table if exists ordered');
   }
+}
+
+/** Rows of a row group: the engine's usual number, or as many as have room. DuckDB counts in vectors of 2,048 rows. */
+export function rowsPerRowGroup({ rows, bytes }: { readonly rows: number; readonly bytes: number }): number {
+  const fitting = Math.floor(rowGroupBytes / Math.max(1, bytes / Math.max(1, rows)));
+  return Math.min(rowsPerGroupMax, Math.max(vectorRows, Math.floor(fitting / vectorRows) * vectorRows));
 }
 
 export async function mergeSegments(work: Work, request: MergeRequest): Promise<SegmentFile[]> {
@@ -50,7 +86,8 @@ export async function mergeSegments(work: Work, request: MergeRequest): Promise<
   const parts = Math.max(1, Math.ceil(request.bytes / (target.fileBytesMax * fillShare)));
   try {
     return await keepAllOrNone(work, target, async (written) => {
-      await writeSplit(work, { target, select, partition: request.partition, parts, written });
+      const { partition } = request;
+      await writeSplit(work, { target, select, partition, parts, rowsPerGroup: rowsPerRowGroup(request), written });
       const rows = written.reduce((sum, { statistics }) => sum + statistics.rows, 0);
       if (rows !== request.rows)
         throw new HybridStoreError('corrupt', `${request.rows} rows to merge, ${rows} were read`, {
@@ -62,15 +99,14 @@ export async function mergeSegments(work: Work, request: MergeRequest): Promise<
   }
 }
 
-async function loadFrames(connection: DuckDBConnection, columns: readonly Column[], body: Buffer): Promise<number> {
+async function loadSlices(
+  connection: DuckDBConnection,
+  columns: readonly Column[],
+  slices: readonly RowSlice[],
+): Promise<void> {
   const appender = await BatchAppender.create(connection, { name: 'incoming' }, columns);
-  let rows = 0;
-  for (const frame of decodeFrames(body)) {
-    appender.append(frame.batch);
-    rows += frame.batch.rows;
-  }
+  for (const slice of slices) appender.append(slice.batch, slice);
   appender.close();
-  return rows;
 }
 
 async function keepAllOrNone(
@@ -88,10 +124,13 @@ async function keepAllOrNone(
   }
 }
 
-async function writePartitions(work: Work, target: SegmentTarget, written: SegmentFile[]): Promise<void> {
+type Loaded = Pick<Split, 'target' | 'rowsPerGroup' | 'written'>;
+
+async function writePartitions(work: Work, loaded: Loaded): Promise<void> {
+  const { target } = loaded;
   const list = target.columns.map((column) => quoteIdentifier(column.name)).join(', ');
   if (target.partitionColumns.length === 0) {
-    await writeSplit(work, { target, select: `select ${list} from incoming`, partition: {}, parts: 1, written });
+    await writeSplit(work, { ...loaded, select: `select ${list} from incoming`, partition: {}, parts: 1 });
     return;
   }
   for (const { id, partition } of await readPartitions(work.connection, target)) {
@@ -100,7 +139,7 @@ async function writePartitions(work: Work, target: SegmentTarget, written: Segme
       return `incoming.${column} is not distinct from (select ${column} from parts where rowid = ${id})`;
     });
     const select = `select ${list} from incoming where ${same.join(' and ')}`;
-    await writeSplit(work, { target, select, partition, parts: 1, written });
+    await writeSplit(work, { ...loaded, select, partition, parts: 1 });
   }
 }
 
@@ -139,6 +178,7 @@ type Split = {
   readonly select: string;
   readonly partition: Partition;
   readonly parts: number;
+  readonly rowsPerGroup: number;
   readonly written: SegmentFile[];
 };
 
@@ -174,14 +214,13 @@ async function orderedRanges(connection: DuckDBConnection, split: Split, parts: 
 }
 
 async function writeFile(work: Work, split: Split, select: string): Promise<SegmentFile> {
-  const { target, partition } = split;
+  const { target, partition, rowsPerGroup } = split;
   const name = segmentName(target.filePrefix, randomBytes(16).toString('hex'));
   const path = join(target.folder, name);
   assert(/^[A-Za-z0-9_.-]+$/.test(name), `file name ${name} is not flat ASCII`);
   try {
-    await work.connection.run(
-      `copy (${select}) to ${quoteText(path)} (format parquet, compression ${parquetCompression[target.compression]})`,
-    );
+    const options = `format parquet, compression ${parquetCompression[target.compression]}, row_group_size ${rowsPerGroup}`;
+    await work.connection.run(`copy (${select}) to ${quoteText(path)} (${options})`);
     const statistics = await readStatistics(work.connection, select, target.columns);
     const file = await work.disk.open(path, groupFile);
     await file.datasync();

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { groupFile, serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
+import { groupFile, isDiskFull, serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
 import { quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
 import { mergeSegments, writeSegments } from './write-segments.ts';
 import {
   type CheckpointRequest,
+  memoryLimitBytes,
+  sliceBytes,
   type WriterAnswer,
   type WriterOptions,
   type WriterRequest,
@@ -18,7 +20,7 @@ serveParent<WriterOptions, WriterRequest, WriterAnswer>(writerProtocol, async (o
   return async (request, body) => {
     served += 1;
     const spoolPath = join(options.spoolFolder, `checkpoint-${process.pid}-${served}`);
-    parent.send(await answer(request, body, { connection, spoolPath }));
+    parent.send(await answer(request, body, { connection, spoolPath, options }));
   };
 });
 
@@ -29,22 +31,41 @@ async function connect({ memoryBytesMax, threads, spoolFolder }: WriterOptions):
   return connection;
 }
 
-type WriterTools = { readonly connection: DuckDBConnection; readonly spoolPath: string };
+type WriterTools = {
+  readonly connection: DuckDBConnection;
+  readonly spoolPath: string;
+  readonly options: WriterOptions;
+};
+
+async function limitMemory({ connection, options }: WriterTools, columns: number): Promise<void> {
+  await connection.run(`set memory_limit = '${memoryLimitBytes(options, columns)}B'`);
+}
 
 async function answer(request: WriterRequest, body: Buffer, tools: WriterTools): Promise<WriterAnswer> {
-  const work = { connection: tools.connection, disk: systemDisk, now: systemClock.now };
+  const { connection, options } = tools;
+  const work = { connection, disk: systemDisk, now: systemClock.now, sliceBytesMax: sliceBytes(options) };
   try {
     switch (request.kind) {
       case 'write':
+        await limitMemory(tools, request.target.columns.length);
         return { kind: 'files', files: await writeSegments(work, request, body) };
       case 'merge':
+        await limitMemory(tools, request.target.columns.length);
         return { kind: 'files', files: await mergeSegments(work, request) };
       case 'checkpoint':
         return { kind: 'path', path: await writeCheckpoint(request, body, tools) };
     }
   } catch (error) {
-    return { kind: 'refused', message: error instanceof Error ? error.message : String(error) };
+    return refusal(error);
   }
+}
+
+/** The engine gives no code: what the operating system said stands in its text. */
+function refusal(error: unknown): WriterAnswer {
+  const message = error instanceof Error ? error.message : String(error);
+  if (isDiskFull(error) || /No space left on device|Disk quota exceeded/.test(message))
+    return { kind: 'refused', why: 'no_space', message };
+  return { kind: 'refused', why: /Out of Memory|bad allocation/.test(message) ? 'no_memory' : 'failed', message };
 }
 
 /** NDJSON in, the path of a Parquet file out; the parent takes that file away. */

@@ -50,7 +50,7 @@ export type WriterAnswer =
   /** Of a Parquet file in the spool folder, which is the asker's from now on. */
   | { readonly kind: 'path'; readonly path: string }
   /** The request could not be done; the next one can. */
-  | { readonly kind: 'refused'; readonly message: string };
+  | { readonly kind: 'refused'; readonly why: 'no_memory' | 'no_space' | 'failed'; readonly message: string };
 
 /** What the child is started with. */
 export type WriterOptions = {
@@ -61,8 +61,27 @@ export type WriterOptions = {
   readonly spoolFolder: string;
 };
 
-/** A flush takes twice `flushBytes`, which may be 1 GiB, and the frame that goes beyond it. */
-const requestBytesMax = 3 * 1024 * 1024 * 1024;
+/** The engine's own limit. Each column takes room of its own, however few its rows are. */
+export function memoryLimitBytes({ memoryBytesMax }: Pick<WriterOptions, 'memoryBytesMax'>, columns: number): number {
+  return Math.max(memoryBytesMax, columns * columnBytes);
+}
+
+const columnBytes = 160 * 1024;
+
+/** Rows that the child loads at once: with them go a row group, its compressed pages, and what the allocator wastes. */
+export function sliceBytes({ memoryBytesMax }: Pick<WriterOptions, 'memoryBytesMax'>): number {
+  return Math.floor(memoryBytesMax / 5);
+}
+
+/** Frames of one flush: the child has them beside what it loads. A frame that is larger goes alone. */
+export function requestFramesBytes({ memoryBytesMax }: Pick<WriterOptions, 'memoryBytesMax'>): number {
+  return Math.min(framesBytesMax, Math.floor(memoryBytesMax / 4));
+}
+
+const framesBytesMax = 128 * 1024 * 1024;
+
+/** More than the largest frame, or the frames of one flush. */
+const requestBytesMax = 256 * 1024 * 1024;
 
 export const writerProtocol: ChildProtocol = {
   name: 'segment-writer',

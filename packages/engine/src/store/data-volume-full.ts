@@ -1,0 +1,29 @@
+import { HybridStoreError, isDiskFull } from '@hybridstore/runtime';
+import type { ObjectStore } from './ports.ts';
+
+const retryMs = 5_000;
+
+/** The volume of the tables has no room: it passes when somebody makes some. */
+export function dataVolumeFull(cause: unknown): HybridStoreError {
+  const details = { volume: 'data', retry_after_ms: retryMs };
+  return new HybridStoreError('storage_full', 'the data volume is full', details, { cause });
+}
+
+/** The store, with `storage_full` for what an operating system says of a full volume. */
+export function namingFullVolume(store: ObjectStore): ObjectStore {
+  return {
+    ...store,
+    createIfAbsent: (key, bytes) => named(store.createIfAbsent(key, bytes)),
+    createFromFiles: (files) => named(store.createFromFiles(files)),
+    replaceIfMatch: (key, bytes, version) => named(store.replaceIfMatch(key, bytes, version)),
+    overwrite: (key, bytes) => named(store.overwrite(key, bytes)),
+  };
+}
+
+async function named<T>(change: Promise<T>): Promise<T> {
+  try {
+    return await change;
+  } catch (error) {
+    throw isDiskFull(error) ? dataVolumeFull(error) : error;
+  }
+}
