@@ -34,6 +34,7 @@ import { requestFramesBytes } from './segment/writer-protocol.ts';
 import { SegmentIntents } from './segment-intents.ts';
 import type { SourceTable } from './source-table.ts';
 import { SourceTables } from './source-tables.ts';
+import { nameFullVolume } from './store/data-volume-full.ts';
 import { type ObjectStore, unknownKey } from './store/ports.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
 import { snapshotOf } from './table-log/snapshot.ts';
@@ -451,6 +452,8 @@ class NodeEngine implements Engine {
           this.#announce(commit);
         },
       });
+    } catch (error) {
+      throw nameFullVolume(error);
     } finally {
       pin.release();
       await this.#cleanTable(table);

@@ -4,6 +4,7 @@ import type { SegmentWriter } from '../segment/segment-writer.ts';
 import type { SegmentFile, SegmentTarget, WriteRequest } from '../segment/writer-protocol.ts';
 import type { SegmentIntents } from '../segment-intents.ts';
 import type { SourceTable } from '../source-table.ts';
+import { nameFullVolume } from '../store/data-volume-full.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { publishSegments } from '../store/publish-segments.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
@@ -62,7 +63,7 @@ async function writeFrames(
     );
   } catch (error) {
     noteTooMuch();
-    throw error;
+    throw nameFullVolume(error);
   }
 }
 

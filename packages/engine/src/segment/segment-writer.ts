@@ -9,7 +9,6 @@ import {
   retryLater,
   startChild,
 } from '@hybridstore/runtime';
-import { dataVolumeFull } from '../store/data-volume-full.ts';
 import {
   type CheckpointRequest,
   type MergeRequest,
@@ -203,9 +202,8 @@ function filesOf(answer: WriterAnswer): readonly SegmentFile[] {
 function writerFailed(answer: WriterAnswer): HybridStoreError {
   if (answer.kind !== 'refused')
     return new HybridStoreError('internal', `segment writer: unexpected answer ${answer.kind}`);
-  const message = `segment writer: ${answer.message}`;
-  if (answer.why === 'no_space') return dataVolumeFull(new Error(message));
-  return new HybridStoreError('internal', message, { by: 'segment_writer', why: answer.why });
+  const details = { by: 'segment_writer', why: answer.why };
+  return new HybridStoreError('internal', `segment writer: ${answer.message}`, details);
 }
 
 function writerGone(reason: string): HybridStoreError {

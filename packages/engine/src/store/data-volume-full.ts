@@ -1,4 +1,4 @@
-import { HybridStoreError, isDiskFull } from '@hybridstore/runtime';
+import { HybridStoreError, isDiskFull, isHybridStoreError } from '@hybridstore/runtime';
 import type { ObjectStore } from './ports.ts';
 
 const retryMs = 5_000;
@@ -20,10 +20,16 @@ export function namingFullVolume(store: ObjectStore): ObjectStore {
   };
 }
 
+/** What an operating system says of a full volume, to us or to the segment writer, under its own code; else as it is. */
+export function nameFullVolume(error: unknown): unknown {
+  const isFull = isDiskFull(error) || (isHybridStoreError(error) && error.details['why'] === 'no_space');
+  return isFull ? dataVolumeFull(error) : error;
+}
+
 async function named<T>(change: Promise<T>): Promise<T> {
   try {
     return await change;
   } catch (error) {
-    throw isDiskFull(error) ? dataVolumeFull(error) : error;
+    throw nameFullVolume(error);
   }
 }
