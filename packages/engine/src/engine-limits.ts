@@ -12,7 +12,10 @@ export type EngineLimits = {
   readonly logRetentionHours: number;
   /** Committed log segments beyond this go before their time: they bound how long a restart reads. */
   readonly logBytesMax: number;
+  /** Beyond this a batch with a new id is `overloaded`. */
   readonly batchIdsMax: number;
+  /** How long a batch id is remembered, at the least. */
+  readonly batchIdRetentionHours: number;
   readonly commitsPerCheckpoint: number;
   readonly writerMemoryBytesMax: number;
   readonly writerThreads: number;
@@ -44,7 +47,8 @@ export const defaultLimits: EngineLimits = {
   logQueueBytesMax: 128 * 1024 * 1024,
   logRetentionHours: 24,
   logBytesMax: 2 * 1024 * 1024 * 1024,
-  batchIdsMax: 500_000,
+  batchIdsMax: 1_000_000,
+  batchIdRetentionHours: 24,
   commitsPerCheckpoint: 20,
   writerMemoryBytesMax: 512 * 1024 * 1024,
   writerThreads: 1,

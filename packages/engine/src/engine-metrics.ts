@@ -24,6 +24,8 @@ export function createEngineMetrics(
     readonly logBytes: () => number;
     readonly damagedObjects: () => number;
     readonly flushesFailing: () => number;
+    readonly logDamages: () => number;
+    readonly batchIds: () => number;
   },
 ): EngineMetrics {
   const registers = [registry];
@@ -39,6 +41,8 @@ export function createEngineMetrics(
     });
   gauge('unflushed_rows', 'Acknowledged rows that are not in a table yet', read.unflushedRows);
   gauge('flushes_failing', 'Sources whose last flush failed', read.flushesFailing);
+  gauge('log_damages', 'Damaged places of the log that hold committed rows, or batch ids', read.logDamages);
+  gauge('batch_ids', 'Batch ids that are remembered', read.batchIds);
   gauge('log_bytes', 'Bytes of the log segments', read.logBytes);
   gauge('damaged_objects', 'Segments, commits and checkpoints that this node found damaged', read.damagedObjects);
   return {

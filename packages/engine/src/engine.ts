@@ -27,7 +27,7 @@ import type {
   SourceState,
   TableState,
 } from './ports.ts';
-import { describeFlushFailure } from './problems.ts';
+import { describeFlushFailure, describeLogDamage, describeUnreadableIds } from './problems.ts';
 import { highestCommittedLsn, replayLog } from './recovery/replay-log.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment/segment-writer.ts';
 import { requestFramesBytes } from './segment/writer-protocol.ts';
@@ -74,6 +74,7 @@ function openLog(options: EngineOptions, limits: EngineLimits, disk: Disk): Prom
     segmentBytesMax: limits.logSegmentBytesMax,
     queueBytesMax: limits.logQueueBytesMax,
     batchIdsMax: limits.batchIdsMax,
+    batchIdRetentionHours: limits.batchIdRetentionHours,
     retentionHours: limits.logRetentionHours,
     logBytesMax: limits.logBytesMax,
     onFailure: options.onFatal,
@@ -140,15 +141,19 @@ class NodeEngine implements Engine {
   #closing: Promise<void> | undefined;
   #cancelMaintenance: () => void = () => {};
   #nextVacuumMs = 0;
+  readonly #startedAtMs: number;
 
   constructor(options: NodeEngineOptions) {
     this.#options = options;
+    this.#startedAtMs = options.clock.now();
     const { log, store, limits, clock, logger } = options;
     this.logId = log.logId;
     this.store = store;
     this.appId = `hybridstore/${options.pod}/${this.logId}`;
     this.#metrics = createEngineMetrics(options.metrics ?? new Registry(), {
       flushesFailing: () => this.#schedule.failures.length,
+      logDamages: () => log.damages.length + log.batchIds.unreadable.length,
+      batchIds: () => log.batchIds.size,
       unflushedRows: () => this.unflushedRows(),
       logBytes: () => log.bytes,
       damagedObjects: () => this.#damage.count,
@@ -209,6 +214,7 @@ class NodeEngine implements Engine {
     const writer = log.start(highestCommittedLsn(this.#tables.known.values()), {
       onGroup: (group) => this.#metrics.groupSeconds.observe(group.seconds),
       findGone: (keys) => this.#tables.findGone(keys),
+      committedLsn: () => this.#committedLsn(),
     });
     this.#running = { writer, appends: this.#createAppends(writer) };
     for (const table of this.#tables.known.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
@@ -392,7 +398,10 @@ class NodeEngine implements Engine {
   }
 
   problems(): readonly EngineProblem[] {
-    return this.#schedule.failures.map(describeFlushFailure);
+    const { log } = this.#options;
+    const damages = log.damages.map((damage) => describeLogDamage(damage, this.#startedAtMs));
+    const ids = log.batchIds.unreadable.map((file) => describeUnreadableIds(file, this.#startedAtMs));
+    return [...this.#schedule.failures.map(describeFlushFailure), ...damages, ...ids];
   }
 
   unflushedRows(): number {
@@ -428,12 +437,26 @@ class NodeEngine implements Engine {
         this.#metrics.flushSeconds.observe((clock.monotonicMs() - startMs) / 1_000);
         this.#metrics.flushedRows.inc(outcome.rows);
         this.#announce(outcome.commit);
+        await this.#noteCommitted();
       }
       return outcome;
     } catch (error) {
       this.#metrics.flushFailures.inc();
       throw error;
     }
+  }
+
+  /** Every row of this node's log up to here is in its table. */
+  #committedLsn(): number {
+    if (!this.#running || this.#tables.hasUnreadable) return 0;
+    const oldest = [...this.#tables.known.values()].map(({ memory }) => memory.firstLsn ?? Number.POSITIVE_INFINITY);
+    return oldest.reduce((lsn, first) => Math.min(lsn, first - 1), this.#running.writer.acknowledgedLsn);
+  }
+
+  /** The commit stands without it; only damage to frames that it holds would be refused longer than it must. */
+  async #noteCommitted(): Promise<void> {
+    const { log, logger } = this.#options;
+    await log.noteCommitted().catch((error: unknown) => logger.warn('log_head_not_written', { error }));
   }
 
   async compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse> {
@@ -558,10 +581,14 @@ class NodeEngine implements Engine {
 
   /** The log volume is full: what the tables hold need not be kept for its time. */
   #reclaimLog(): void {
-    this.#removeOldLog(0).catch((error: unknown) => this.#options.logger.warn('log_reclaim_failed', { error }));
+    this.#makeRoomInLog().catch((error: unknown) => this.#options.logger.warn('log_reclaim_failed', { error }));
   }
 
-  async #removeOldLog(logBytesMax?: number): Promise<void> {
-    await this.#options.log.removeOld((key, lastLsn) => this.#tables.isCommitted(key, lastLsn), logBytesMax);
+  async #removeOldLog(): Promise<void> {
+    await this.#options.log.removeOld((key, lastLsn) => this.#tables.isCommitted(key, lastLsn));
+  }
+
+  async #makeRoomInLog(): Promise<void> {
+    await this.#options.log.makeRoom((key, lastLsn) => this.#tables.isCommitted(key, lastLsn));
   }
 }

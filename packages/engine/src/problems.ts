@@ -1,6 +1,7 @@
 import { isHybridStoreError } from '@hybridstore/runtime';
 import type { FlushFailure } from './memtable/flush-schedule.ts';
 import type { EngineProblem } from './ports.ts';
+import type { LogDamage } from './wal/read-log.ts';
 
 /** In words that may be shown to anybody who may know of the source: no path, nothing of another source. */
 export function describeFlushFailure({ sourceId, failures, sinceMs, error }: FlushFailure): EngineProblem {
@@ -21,4 +22,14 @@ function flushFailureReason(error: unknown): keyof typeof reasonTexts {
   if (error.code === 'storage_full') return 'storage_full';
   if (error.details['why'] === 'no_memory') return 'no_memory';
   return error.details['by'] === 'segment_writer' ? 'writer_failed' : 'store_failed';
+}
+
+export function describeLogDamage({ segment, afterLsn, untilLsn }: LogDamage, sinceMs: number): EngineProblem {
+  const message = `log segment ${segment} is damaged after LSN ${afterLsn}: up to LSN ${untilLsn} nothing can be read, and all of it is in the tables`;
+  return { kind: 'LogDamaged', reason: 'segment_damaged', sinceMs, message };
+}
+
+export function describeUnreadableIds(file: string, sinceMs: number): EngineProblem {
+  const message = `batch ids of log file ${file} cannot be read: batches with an id are refused until they are over`;
+  return { kind: 'LogDamaged', reason: 'batch_ids_damaged', sinceMs, message };
 }

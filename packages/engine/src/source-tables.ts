@@ -85,6 +85,11 @@ export class SourceTables {
     for (const [key, lastLsn] of tablesOfLog) if (!replayed.has(key)) this.#unreplayed.set(key, lastLsn);
   }
 
+  /** Whether the log holds rows of a table that could not be read at the start: they are in no memory. */
+  get hasUnreadable(): boolean {
+    return [...this.#unreplayed.keys()].some((key) => this.#unreadable.has(sourceIdOfKey(key)));
+  }
+
   /** Throws when logged rows of a table that could not be read at the start are in no memory that a flush could commit. */
   async requireAllReplayed(): Promise<void> {
     const sourceIds = new Set([...this.#unreplayed.keys()].map(sourceIdOfKey));

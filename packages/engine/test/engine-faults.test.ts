@@ -185,6 +185,7 @@ test('a full data volume says storage_full, for rows too that cannot be flushed,
   const unflushed = engine.unflushedRows();
   const committed = new Promise<void>((resolve) => engine.onCommit(() => resolve()));
   await advanceUntil(clock, committed, 500);
+  await engine.flush('numbers');
   assert.deepEqual([(await engine.stats('numbers')).rows, engine.problems()], [unflushed, []]);
   await engine.append({ sourceId: 'numbers', records: records(0, 1) });
   await engine.close();

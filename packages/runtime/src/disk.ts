@@ -31,6 +31,8 @@ export interface Disk {
   /** False when something is in it, or when it is absent. */
   removeEmptyFolder(path: string): Promise<boolean>;
   syncFolder(path: string): Promise<void>;
+  /** Of the file system that holds a folder, which must be there. */
+  volume(path: string): Promise<VolumeSize>;
   /** Held until released or until the process dies, however it dies. `conflict` when another process holds it. */
   lock(path: string, mode: FileMode): Promise<{ release(): void }>;
 }
@@ -43,6 +45,8 @@ export const privateFolder = 0o700;
 export const groupFolder = 0o750;
 export type FileMode = typeof privateFile | typeof groupFile;
 export type FolderMode = typeof privateFolder | typeof groupFolder;
+
+export type VolumeSize = { readonly bytes: number; readonly freeBytes: number };
 
 export type FileStat = {
   readonly bytes: number;
@@ -176,6 +180,10 @@ export const systemDisk: Disk = {
     } finally {
       await folder.close();
     }
+  },
+  async volume(path) {
+    const { bsize, blocks, bavail } = await fs.promises.statfs(path);
+    return { bytes: bsize * blocks, freeBytes: bsize * bavail };
   },
   async lock(path, mode) {
     // Not when it is there: closing any descriptor of a file gives up the locks that this process has on it.

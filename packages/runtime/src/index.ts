@@ -27,6 +27,7 @@ export {
   privateFolder,
   replaceFileDurably,
   systemDisk,
+  type VolumeSize,
   type WholeFile,
   writeAside,
 } from './disk.ts';

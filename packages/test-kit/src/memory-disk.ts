@@ -6,6 +6,7 @@ import {
   type FileStat,
   groupFile,
   HybridStoreError,
+  type VolumeSize,
 } from '@hybridstore/runtime';
 
 type Inode = {
@@ -171,6 +172,10 @@ export class MemoryDisk implements Disk {
       if (dirname(name) === path && !this.#names.has(name)) this.#syncedNames.delete(name);
     for (const [name, inode] of this.#names) if (dirname(name) === path) this.#syncedNames.set(name, inode);
     this.#after('syncFolder', path);
+  }
+
+  async volume(): Promise<VolumeSize> {
+    return { bytes: this.capacityBytes, freeBytes: this.capacityBytes - this.usedBytes };
   }
 
   async lock(path: string): Promise<{ release(): void }> {

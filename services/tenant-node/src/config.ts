@@ -116,6 +116,11 @@ function readEngineLimits(environment: Environment, statementMsMax: number): Eng
   requireAtLeast(limits, 'UNFLUSHED_BYTES_MAX', 'FLUSH_BYTES');
   return {
     ...limits,
+    batchIdRetentionHours: environment.number('BATCH_ID_RETENTION_HOURS', {
+      fallback: defaultLimits.batchIdRetentionHours,
+      min: 0.01,
+      max: 8_760,
+    }),
     logRetentionHours: environment.number('WAL_RETENTION_HOURS', {
       fallback: defaultLimits.logRetentionHours,
       min: 0,

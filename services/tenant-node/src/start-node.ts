@@ -54,7 +54,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     calls,
     ledgers,
     clock,
-    retentionMs: config.engine.logRetentionHours * 3_600_000,
+    retentionMs: config.engine.batchIdRetentionHours * 3_600_000,
   });
   const node = { tenantId, tenantName, pod, engine, queries, keyedWrites, members, drain, snapshots, logger };
   const { version, verifier, ring } = service;

@@ -60,6 +60,7 @@ export class Appends {
       await arriving.catch(() => {});
     const applied = batchIds.get(key);
     if (applied) return this.#acknowledgeAgain(table, batch, applied);
+    batchIds.requireRoom(this.#arrivingBatches.size);
     const arriving = this.#appendNew(table, batch);
     this.#arrivingBatches.set(key, arriving);
     try {

@@ -47,6 +47,11 @@ export class MemoryTable {
     return this.#acknowledgedLsn;
   }
 
+  /** LSN of the oldest frame; undefined when there is none. */
+  get firstLsn(): number | undefined {
+    return this.#frames[0]?.lsn;
+  }
+
   /** When the oldest frame came; undefined when there is none. */
   get oldestAtMs(): number | undefined {
     return this.#oldestAtMs;

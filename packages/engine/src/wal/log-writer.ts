@@ -53,6 +53,8 @@ export type LogWriterOptions = {
   readonly findGone?: ((tables: ReadonlySet<string>) => Promise<ReadonlySet<string>>) | undefined;
   /** The log cannot be trusted any more: nothing will be acknowledged, the process should end. */
   readonly onFailure: (error: Error) => void;
+  /** A segment is full. */
+  readonly onSealed?: (() => void) | undefined;
   readonly onGroup?:
     | ((group: { readonly frames: number; readonly bytes: number; readonly seconds: number }) => void)
     | undefined;
@@ -75,9 +77,11 @@ export class LogWriter {
   #reservedLsn: number;
   #failure: Error | undefined;
   #isClosed = false;
+  #acknowledgedLsn: number;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
+    this.#acknowledgedLsn = options.nextLsn - 1;
     this.#nextLsn = options.nextLsn;
     this.#lastLoggedLsn = options.lastLoggedLsn;
     this.#reservedLsn = options.nextLsn - 1;
@@ -85,6 +89,16 @@ export class LogWriter {
 
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** LSN of the last frame that is in the log and durable. */
+  get lastLoggedLsn(): number {
+    return this.#lastLoggedLsn;
+  }
+
+  /** Frames up to here have been acknowledged, or refused. */
+  get acknowledgedLsn(): number {
+    return this.#acknowledgedLsn;
   }
 
   /** Segments that are full, oldest first, then the one being written. */
@@ -112,6 +126,22 @@ export class LogWriter {
     this.#queue.push(entry);
     this.#queueBytes += entry.frame.length;
     this.#running ??= this.#run();
+  }
+
+  /** The segment being written is full from now on, unless it is empty. Fails, with nothing changed, where there is no room. */
+  async seal(): Promise<void> {
+    while (this.#running) await this.#running;
+    if (this.#failure || this.#isClosed || !this.#active || this.#active.summary.lastLsn === 0) return;
+    const rotation = this.#rotate();
+    this.#running = rotation
+      .then(
+        () => {},
+        () => {},
+      )
+      .then(() => {
+        this.#running = this.#queue.length > 0 ? this.#run() : undefined;
+      });
+    await rotation;
   }
 
   /** Writes out the queue, then a last frame that vouches for all before it. */
@@ -162,6 +192,7 @@ export class LogWriter {
     const gone = await looking;
     for (const [index, entry] of group.entries()) {
       const lsn = placed.lsns[index]!;
+      if (!entry.isLogged && entry.batchKey !== undefined) this.#active?.summary.batchKeys.push(entry.batchKey);
       if (entry.isLogged && this.#active)
         summarizeFrame(this.#active.summary, { lsn, rows: entry.rows }, { table: entry.table, batch: entry.batchKey });
       if (gone?.has(entry.table)) entry.refuse(tableGone(entry.table));
@@ -169,6 +200,7 @@ export class LogWriter {
     }
     // The group may end with a reservation, which is nobody's entry.
     if (this.#active) this.#active.summary.lastLsn = placed.lastLoggedLsn;
+    this.#acknowledgedLsn = placed.nextLsn - 1;
   }
 
   /** LSNs and checksums for a group; nothing of the writer changes before the group is durable. */
@@ -275,10 +307,15 @@ export class LogWriter {
 
   async #activeSegment(): Promise<{ readonly file: DiskFile; readonly summary: SegmentSummary }> {
     if (this.#active && this.#active.summary.bytes < this.#options.segmentBytesMax) return this.#active;
+    return this.#rotate();
+  }
+
+  async #rotate(): Promise<{ readonly file: DiskFile; readonly summary: SegmentSummary }> {
     const next = await this.#createSegment();
     if (this.#active) {
       this.#sealed.push(this.#active.summary);
       await this.#active.file.close();
+      this.#options.onSealed?.();
     }
     // An earlier run may have ended with this very segment still empty; it was written anew.
     this.forget(new Set([next.summary.path]));

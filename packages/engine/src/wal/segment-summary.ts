@@ -11,6 +11,8 @@ export type SegmentSummary = {
   /** Highest LSN of each table that has rows here. */
   readonly lastLsnOfTable: Map<string, number>;
   readonly batchKeys: string[];
+  /** Bytes that are no frames any more. */
+  readonly gaps: { readonly from: number; readonly to: number }[];
 };
 
 export function createSummary(path: string, firstLsn: number): SegmentSummary {
@@ -22,6 +24,7 @@ export function createSummary(path: string, firstLsn: number): SegmentSummary {
     writtenAtMs: 0,
     lastLsnOfTable: new Map(),
     batchKeys: [],
+    gaps: [],
   };
 }
 

@@ -1,80 +1,144 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
   type Clock,
   type Disk,
   groupFile,
   groupFolder,
   HybridStoreError,
+  isDiskFull,
   isTemporaryName,
   type Logger,
   replaceFileDurably,
 } from '@hybridstore/runtime';
 import { BatchIds } from './batch-ids.ts';
 import type { FrameHeader } from './frame.ts';
+import { decodeIdFile, firstLsnOfIdFile, idFileName, writeIdFile } from './id-file.ts';
+import { LogHeadFile } from './log-head.ts';
 import { firstLsnOfName, readSegmentHeader, segmentHeaderBytes } from './log-segment.ts';
 import { LogWriter, type LogWriterOptions } from './log-writer.ts';
-import { readFrames, type ValidatedLog, validateLog } from './read-log.ts';
+import { type LogDamage, readFrames, type ValidatedLog, validateLog } from './read-log.ts';
 import type { SegmentSummary } from './segment-summary.ts';
 
 /**
- * The log of one node: `log-id`, `lock` and segments in one folder. Opening it validates everything, cuts off a torn tail
- * and makes the last group durable; the rows that no table has committed yet are then read through `replay`, and only
- * after that `start` lets new rows in.
+ * The log of one node: `log-id`, `lock`, `head`, segments and their batch ids in one folder. Opening it validates
+ * everything, cuts off a torn tail and makes the last group durable; the rows that no table has committed yet are then read
+ * through `replay`, and only after that `start` lets new rows in.
  */
 export type LogOptions = Pick<LogWriterOptions, 'folder' | 'segmentBytesMax' | 'queueBytesMax' | 'onFailure'> & {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly batchIdsMax: number;
+  /** How long a batch id is remembered, at the least. */
+  readonly batchIdRetentionHours: number;
   readonly retentionHours: number;
   /** Committed segments beyond this are removed before their time, oldest first. */
   readonly logBytesMax: number;
 };
 
+/** What the log must know of the tables while it runs. */
+export type LogUse = Pick<LogWriterOptions, 'onGroup' | 'findGone'> & {
+  /** Every row of this log up to here is in its table. */
+  readonly committedLsn: () => number;
+};
+
+type IsCommitted = (table: string, lastLsn: number) => boolean;
+
 const logIdBytes = 16;
 const logIdPattern = /^[0-9a-f]{32}$/;
+const hourMs = 3_600_000;
+/** So that a full volume has segments to give back: the one being written is an eighth of it. */
+const segmentsOfVolume = 8;
+const segmentBytesMin = 64 * 1024;
+/** Given back when the volume is full, so that what makes room has some itself: a segment's header, a file of ids. */
+const reserveName = 'reserve';
+const reserveBytes = 64 * 1024;
+/** Where files go that are damaged: never deleted. */
+export const damagedFolder = 'damaged';
+
+type Opened = {
+  readonly logId: string;
+  readonly head: LogHeadFile;
+  readonly batchIds: BatchIds;
+  readonly validated: ValidatedLog;
+  readonly lock: { release(): void };
+  readonly segmentBytesMax: number;
+  readonly ageMs: () => number;
+  /** First LSNs of the segments whose ids are in a file. */
+  readonly idFiles: Set<number>;
+};
 
 export class WriteAheadLog {
   readonly logId: string;
   readonly batchIds: BatchIds;
   readonly #options: LogOptions;
-  readonly #validated: ValidatedLog;
-  readonly #lock: { release(): void };
+  readonly #opened: Opened;
   #writer: LogWriter | undefined;
+  #committedLsn: () => number = () => 0;
+  /** Maintenance and heads, one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    options: LogOptions,
-    opened: {
-      readonly logId: string;
-      readonly batchIds: BatchIds;
-      readonly validated: ValidatedLog;
-      readonly lock: { release(): void };
-    },
-  ) {
+  private constructor(options: LogOptions, opened: Opened) {
     this.#options = options;
     this.logId = opened.logId;
     this.batchIds = opened.batchIds;
-    this.#validated = opened.validated;
-    this.#lock = opened.lock;
+    this.#opened = opened;
   }
 
-  /** `conflict` when another process has the log open, `corrupt` when acknowledged frames are missing from it. */
+  /** `conflict` when another process has the log open, `corrupt` when acknowledged frames are missing that no table has. */
   static async open(options: LogOptions): Promise<WriteAheadLog> {
-    const { disk, folder } = options;
+    const { disk, folder, logger, clock } = options;
     await disk.createFolder(folder, groupFolder);
     const lock = await disk.lock(join(folder, 'lock'), groupFile);
     try {
       const logId = await readOrCreateLogId(disk, folder);
-      const batchIds = new BatchIds(options.batchIdsMax);
-      const validated = await validateLog(disk, folder, { logId, batchIds });
-      await cutTornTail(disk, folder, validated, options.logger);
+      const { file: head, head: known, isDamaged } = await LogHeadFile.open(disk, folder, logId);
+      if (isDamaged) logger.error('log_head_damaged', { folder });
+      const startedMs = clock.monotonicMs();
+      const ages = await readIdFiles(disk, folder, logId);
+      const baseMs = Math.max(
+        known?.ageMs ?? 0,
+        ...ages.flatMap(({ content }) => ('broken' in content ? [] : [content.ageMs])),
+      );
+      const ageMs = () => baseMs + clock.monotonicMs() - startedMs;
+      const batchIds = new BatchIds({
+        entriesMax: options.batchIdsMax,
+        retentionMs: options.batchIdRetentionHours * hourMs,
+        ageMs,
+      });
+      const validated = await validateLog(disk, folder, { logId, batchIds, head: known });
+      for (const damage of validated.damages) logger.error('log_damaged', damage);
+      const idFiles = await adoptIdFiles(ages, validated, { batchIds, disk, folder, logger });
+      await cutTornTail(disk, folder, validated, logger);
       await settleLastGroup(disk, validated);
-      return new WriteAheadLog(options, { logId, batchIds, validated, lock });
+      await head.write({ durableLsn: validated.lastLsn, committedLsn: 0, ageMs: ageMs() });
+      const { bytes } = await disk.volume(folder);
+      const segmentBytesMax = Math.min(
+        options.segmentBytesMax,
+        Math.max(segmentBytesMin, Math.floor(bytes / segmentsOfVolume)),
+      );
+      const log = new WriteAheadLog(options, {
+        logId,
+        head,
+        batchIds,
+        validated,
+        lock,
+        segmentBytesMax,
+        ageMs,
+        idFiles,
+      });
+      await log.#keepReserve();
+      return log;
     } catch (error) {
       lock.release();
       throw error;
     }
+  }
+
+  /** Lost frames, all of them committed. */
+  get damages(): readonly LogDamage[] {
+    return this.#opened.validated.damages;
   }
 
   /** Frames of earlier runs that `isWanted`, in order of LSN. Segments without a wanted table are not read again. */
@@ -83,7 +147,7 @@ export class WriteAheadLog {
     readonly frame: (frame: FrameHeader) => boolean;
     readonly apply: (header: FrameHeader, bytes: Buffer) => void;
   }): Promise<void> {
-    for (const segment of this.#validated.segments) {
+    for (const segment of this.#opened.validated.segments) {
       if (![...segment.lastLsnOfTable].some(([table, lastLsn]) => wanted.table(table, lastLsn))) continue;
       for (const { header, bytes } of await readFrames(this.#options.disk, segment, wanted.frame))
         wanted.apply(header, bytes);
@@ -92,15 +156,24 @@ export class WriteAheadLog {
 
   /** Tables with rows in the log as it was opened, and the highest LSN of each. */
   get replayableTables(): ReadonlyMap<string, number> {
-    return new Map(this.#validated.segments.flatMap((segment) => [...segment.lastLsnOfTable]));
+    return new Map(this.#opened.validated.segments.flatMap((segment) => [...segment.lastLsnOfTable]));
   }
 
   /** `lsnTaken`: LSNs up to here are known from tables' commits, whatever the log says. */
-  start(lsnTaken: number, around: Pick<LogWriterOptions, 'onGroup' | 'findGone'> = {}): LogWriter {
-    const { lastLsn, reservedLsn, segments } = this.#validated;
+  start(lsnTaken: number, use: Partial<LogUse> = {}): LogWriter {
+    const { validated, segmentBytesMax } = this.#opened;
+    const { lastLsn, reservedLsn, segments } = validated;
+    const { committedLsn, ...around } = use;
+    if (committedLsn) this.#committedLsn = committedLsn;
     this.#writer = new LogWriter({
       ...this.#options,
       ...around,
+      segmentBytesMax,
+      onSealed: () => {
+        this.#inTurn(() => this.#keepIds()).catch((error: unknown) =>
+          this.#options.logger.warn('batch_ids_not_kept', { error }),
+        );
+      },
       logId: this.logId,
       nextLsn: Math.max(lastLsn, reservedLsn, lsnTaken) + 1,
       lastLoggedLsn: lastLsn,
@@ -113,23 +186,69 @@ export class WriteAheadLog {
     return (this.#writer?.segments ?? []).reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
+  /** To be called after a commit: what is committed by then is known to the next start, whatever happens to the segments. */
+  noteCommitted(): Promise<void> {
+    return this.#inTurn(() => this.#writeHead());
+  }
+
   /** Removes segments, oldest first, whose rows are all committed and that are past their time or beyond the bytes. */
-  async removeOld(
-    isCommitted: (table: string, lastLsn: number) => boolean,
-    logBytesMax = this.#options.logBytesMax,
-  ): Promise<number> {
+  removeOld(isCommitted: IsCommitted): Promise<number> {
+    return this.#inTurn(async () => {
+      await this.#expireIds();
+      const removed = await this.#removeSegments(isCommitted, this.#options.logBytesMax);
+      await this.#writeHead();
+      await this.#keepReserve();
+      return removed;
+    });
+  }
+
+  /** The volume is full: everything that is committed goes, the segment being written too. */
+  makeRoom(isCommitted: IsCommitted): Promise<number> {
+    return this.#inTurn(async () => {
+      const { disk, folder } = this.#options;
+      await disk.remove(join(folder, reserveName));
+      let removed = await this.#removeSegments(isCommitted, 0);
+      const active = this.#writer?.segments.at(-1);
+      if (active && isAllCommitted(active, isCommitted)) {
+        await this.#writer?.seal();
+        removed += await this.#removeSegments(isCommitted, 0);
+      }
+      await this.#keepReserve();
+      return removed;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#writer?.close();
+    if (this.#writer && !this.#writer.failure)
+      await this.#inTurn(() => this.#writeLast()).catch((error: unknown) =>
+        this.#options.logger.warn('log_end_not_written', { error }),
+      );
+    this.#opened.lock.release();
+  }
+
+  async #writeLast(): Promise<void> {
+    await this.#writeHead();
+    await this.#keepIds(this.#writer?.segments);
+  }
+
+  async #removeSegments(isCommitted: IsCommitted, logBytesMax: number): Promise<number> {
     const writer = this.#writer;
     if (!writer) return 0;
-    const oldestKeptMs = this.#options.clock.now() - this.#options.retentionHours * 3_600_000;
+    const { clock, retentionHours, disk, folder } = this.#options;
+    await this.#keepIds();
+    const oldestKeptMs = clock.now() - retentionHours * hourMs;
     const removed = new Set<string>();
     let bytes = this.bytes;
     for (const segment of writer.segments.slice(0, -1)) {
       const isOld = segment.writtenAtMs < oldestKeptMs || bytes > logBytesMax;
-      if (!isOld || ![...segment.lastLsnOfTable].every(([table, lastLsn]) => isCommitted(table, lastLsn))) break;
-      await this.#options.disk.remove(segment.path);
+      if (!isOld || !isAllCommitted(segment, isCommitted)) break;
+      // A later start must not take the frames that are gone for lost ones.
+      if (segment.lastLsn > this.#opened.head.last.committedLsn) await this.#writeHead(segment.lastLsn);
+      await disk.remove(segment.path);
       // One by one: a crash that brings a younger one back without its elder neighbours would look like rot.
-      await this.#options.disk.syncFolder(this.#options.folder);
-      this.batchIds.forget(segment.batchKeys);
+      if (segment.batchKeys.length === 0) await this.#removeIdFile(segment.firstLsn);
+      await disk.syncFolder(folder);
       removed.add(segment.path);
       bytes -= segment.bytes;
     }
@@ -137,10 +256,129 @@ export class WriteAheadLog {
     return removed.size;
   }
 
-  async close(): Promise<void> {
-    await this.#writer?.close();
-    this.#lock.release();
+  /** The ids of a full segment live on without it. A file without ids says that a damaged segment had none. */
+  async #keepIds(segments: readonly SegmentSummary[] = this.#writer?.segments.slice(0, -1) ?? []): Promise<void> {
+    const { idFiles, logId, ageMs } = this.#opened;
+    for (const { firstLsn, lastLsn, batchKeys: keys } of segments) {
+      if (idFiles.has(firstLsn)) continue;
+      const batches = keys.flatMap((key) => {
+        const applied = this.batchIds.get(key);
+        return applied && applied.lsn <= lastLsn ? [[key, applied] as const] : [];
+      });
+      const { disk, folder } = this.#options;
+      await writeIdFile(disk, folder, logId, { firstLsn, lastLsn, ageMs: ageMs(), batches });
+      idFiles.add(firstLsn);
+      this.batchIds.close({ firstLsn, lastLsn, ageMs: ageMs(), keys });
+    }
   }
+
+  async #expireIds(): Promise<void> {
+    const { disk, folder } = this.#options;
+    const { generations, files } = this.batchIds.expire();
+    for (const firstLsn of generations) await this.#removeIdFile(firstLsn);
+    for (const file of files) if (firstLsnOfIdFile(file) !== undefined) await quarantine(disk, folder, file);
+  }
+
+  async #removeIdFile(firstLsn: number): Promise<void> {
+    const { disk, folder } = this.#options;
+    await disk.remove(join(folder, idFileName(firstLsn)));
+    this.#opened.idFiles.delete(firstLsn);
+  }
+
+  async #writeHead(committedLsn = 0): Promise<void> {
+    const { head, ageMs } = this.#opened;
+    const durableLsn = this.#writer?.lastLoggedLsn ?? 0;
+    await head.write({ durableLsn, committedLsn: Math.max(committedLsn, this.#committedLsn()), ageMs: ageMs() });
+  }
+
+  async #keepReserve(): Promise<void> {
+    const { disk, folder, logger } = this.#options;
+    const path = join(folder, reserveName);
+    if (((await disk.stat(path))?.bytes ?? 0) >= reserveBytes) return;
+    // What was just given back is for rows.
+    if ((await disk.volume(folder)).freeBytes < 2 * reserveBytes) return;
+    try {
+      const file = await disk.open(path, groupFile);
+      try {
+        await file.write(Buffer.alloc(reserveBytes), 0);
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      // There is no room for it now; the next maintenance tries again.
+      if (!isDiskFull(error)) throw error;
+      await disk.remove(path);
+      logger.warn('log_reserve_missing', { folder });
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
+
+function isAllCommitted(segment: SegmentSummary, isCommitted: IsCommitted): boolean {
+  return [...segment.lastLsnOfTable].every(([table, lastLsn]) => isCommitted(table, lastLsn));
+}
+
+type FoundIdFile = {
+  readonly name: string;
+  readonly firstLsn: number;
+  readonly content: ReturnType<typeof decodeIdFile>;
+};
+
+async function readIdFiles(disk: Disk, folder: string, logId: string): Promise<FoundIdFile[]> {
+  const found: FoundIdFile[] = [];
+  for (const name of await disk.list(folder)) {
+    const firstLsn = firstLsnOfIdFile(name);
+    if (firstLsn === undefined) continue;
+    const content = decodeIdFile(await disk.readFile(join(folder, name)), logId);
+    const isUnderItsName = 'broken' in content || content.firstLsn === firstLsn;
+    found.push({ name, firstLsn, content: isUnderItsName ? content : { broken: 'is another file under this name' } });
+  }
+  return found;
+}
+
+/**
+ * Ids come from the segments that are there, and from the files of those that are not. Where one of the two is damaged the
+ * other has them; where both are, nobody knows which ids were applied, and no batch with an id is taken until they are over.
+ */
+async function adoptIdFiles(
+  found: readonly FoundIdFile[],
+  validated: ValidatedLog,
+  { batchIds, disk, folder, logger }: { batchIds: BatchIds; disk: Disk; folder: string; logger: Logger },
+): Promise<Set<number>> {
+  const damagedSegments = new Set(validated.damages.map(({ segment }) => segment));
+  const whole = new Set(
+    validated.segments.map(({ path, firstLsn }) => (damagedSegments.has(basename(path)) ? -1 : firstLsn)),
+  );
+  const adopted = new Set<number>();
+  for (const { name, firstLsn, content } of found) {
+    if ('broken' in content) {
+      logger.error('batch_ids_damaged', { file: name, broken: content.broken });
+      if (whole.has(firstLsn)) await quarantine(disk, folder, name);
+      else batchIds.noteUnreadable(name);
+      continue;
+    }
+    const { lastLsn, ageMs, batches } = content;
+    for (const [key, applied] of batches)
+      if ((batchIds.get(key)?.lsn ?? 0) < applied.lsn) batchIds.remember(key, applied);
+    batchIds.close({ firstLsn, lastLsn, ageMs, keys: batches.map(([key]) => key) });
+    adopted.add(firstLsn);
+  }
+  for (const segment of damagedSegments)
+    if (!adopted.has(firstLsnOfName(segment) ?? -1)) batchIds.noteUnreadable(segment);
+  return adopted;
+}
+
+/** Takes a damaged file of a log away from where it is read; it is kept. */
+export async function quarantine(disk: Disk, folder: string, name: string): Promise<void> {
+  await disk.createFolder(join(folder, damagedFolder), groupFolder);
+  await disk.rename(join(folder, name), join(folder, damagedFolder, name));
+  await disk.syncFolder(join(folder, damagedFolder));
+  await disk.syncFolder(folder);
 }
 
 async function readOrCreateLogId(disk: Disk, folder: string): Promise<string> {
@@ -191,6 +429,9 @@ async function cutTornTail(disk: Disk, folder: string, validated: ValidatedLog, 
   const last: SegmentSummary | undefined = validated.segments.at(-1);
   if (validated.tornAt === undefined || !last) return;
   logger.warn('log_torn_tail_dropped', { segment: last.path, at: validated.tornAt, lastLsn: validated.lastLsn });
+  // What is cut may be more than a torn tail.
+  if (validated.damages.some(({ segment }) => segment === basename(last.path)))
+    await copyDamaged(disk, folder, last.path);
   if (validated.tornAt < segmentHeaderBytes) {
     validated.segments.pop();
     await disk.remove(last.path);
@@ -200,4 +441,10 @@ async function cutTornTail(disk: Disk, folder: string, validated: ValidatedLog, 
   await file.truncate(validated.tornAt);
   await file.datasync();
   await file.close();
+}
+
+async function copyDamaged(disk: Disk, folder: string, path: string): Promise<void> {
+  await disk.createFolder(join(folder, damagedFolder), groupFolder);
+  const bytes = await disk.readFile(path);
+  await replaceFileDurably(disk, { path: join(folder, damagedFolder, basename(path)), bytes, mode: groupFile });
 }

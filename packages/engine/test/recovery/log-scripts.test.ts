@@ -62,6 +62,7 @@ class Script {
         segmentBytesMax: 300,
         queueBytesMax: 100_000,
         batchIdsMax: 10,
+        batchIdRetentionHours: 24,
         retentionHours: 1,
         logBytesMax: 1_000_000,
         onFailure: () => {},
