@@ -3,6 +3,7 @@ import type {
   CompactionPolicyDefinition,
   CompactionPolicyState,
   DrainStatus,
+  NodeProblem,
   SourceAdded,
   SourceDefinition,
   SourceStats,
@@ -13,6 +14,8 @@ import type { TenantKey } from './resources/names.ts';
 export interface NodePort {
   /** Repeatable: asks one node to hand over, or to stay, and gives how far it is. */
   drain(tenant: TenantKey, pod: string, request: { readonly cancel: boolean }): Promise<DrainStatus>;
+  /** What is wrong with one node that serves. */
+  problems(tenant: TenantKey, pod: string): Promise<readonly NodeProblem[]>;
   putSource(tenant: TenantKey, definition: SourceDefinition): Promise<SourceAdded>;
   deleteSource(tenant: TenantKey, sourceId: string): Promise<void>;
   /** Undefined when no node knows the source. */

@@ -2,6 +2,7 @@ import {
   buildCrds,
   type CompactionPolicyDefinition,
   type DrainStatus,
+  type NodeProblem,
   type SourceDefinition,
 } from '@hybridstore/contracts';
 import type { EventInput, Kube, KubeObject, ReconcileResult, Stored } from '@hybridstore/controller-runtime';
@@ -61,6 +62,8 @@ export class FakeNodes implements NodePort {
   /** Thrown where a table is read. */
   unreadable: HybridStoreError | undefined;
   damaged: readonly string[] = [];
+  found: NodeProblem[] = [];
+  flushFailing: string | undefined;
 
   async drain(_tenant: unknown, pod: string, { cancel }: { readonly cancel: boolean }): Promise<DrainStatus> {
     this.calls.push(`${cancel ? 'stay' : 'drain'} ${pod}`);
@@ -72,6 +75,11 @@ export class FakeNodes implements NodePort {
     if (cancel) return { pod, state: 'active', unflushed_rows: 0 };
     if (this.stuck.has(pod)) return { pod, state: 'draining', unflushed_rows: 7, error: 'the volume is full' };
     return { pod, state: 'drained', unflushed_rows: 0 };
+  }
+
+  async problems(_tenant: unknown, pod: string): Promise<readonly NodeProblem[]> {
+    if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
+    return pod.endsWith('-0') ? this.found : [];
   }
 
   async putSource(_tenant: unknown, definition: SourceDefinition) {
@@ -90,7 +98,9 @@ export class FakeNodes implements NodePort {
     if (this.unreadable !== undefined) throw this.unreadable;
     if (!this.sources.has(sourceId)) return undefined;
     const figures = { rows: 3, bytes: 300, files: 1, unflushed_rows: 2, schema_version: 1, table_version: 4 };
-    return { source_id: sourceId, ...figures, last_commit_at: '2023-11-14T22:00:00.000Z', damaged: [...this.damaged] };
+    const flush = this.flushFailing === undefined ? {} : { flush_failing: this.flushFailing };
+    const last_commit_at = '2023-11-14T22:00:00.000Z';
+    return { source_id: sourceId, ...figures, ...flush, last_commit_at, damaged: [...this.damaged] };
   }
 }
 

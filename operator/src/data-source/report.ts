@@ -26,7 +26,11 @@ export async function reportSource(pass: SourceSoFar, ending: Ending<Declared>):
 function judgeEnding(pass: SourceSoFar, ending: Ending<Declared>): SourceVerdict | undefined {
   switch (ending.kind) {
     case 'complete':
-      return { kind: 'registered', damaged: ending.known.facts.stats?.damaged ?? [] };
+      return {
+        kind: 'registered',
+        damaged: ending.known.facts.stats?.damaged ?? [],
+        flushFailing: ending.known.facts.stats?.flush_failing,
+      };
     case 'refused':
       return ending;
     case 'failed':

@@ -3,7 +3,11 @@ import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 import type { SourceFacts } from './world.ts';
 
 export type SourceVerdict =
-  | { readonly kind: 'registered'; readonly damaged?: readonly string[] }
+  | {
+      readonly kind: 'registered';
+      readonly damaged?: readonly string[];
+      readonly flushFailing?: string | undefined;
+    }
   | { readonly kind: 'waiting' | 'refused'; readonly reason: string; readonly message: string };
 
 export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
@@ -11,6 +15,9 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
     return [
       { type: 'Ready', status: 'True', reason: 'Registered', message: 'the table exists and the catalog lists it' },
       judgeDamage(verdict.damaged ?? []),
+      verdict.flushFailing === undefined
+        ? { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' }
+        : { type: 'Degraded', status: 'True', reason: 'FlushFailing', message: verdict.flushFailing },
     ];
   const { reason, message } = verdict;
   const isRefused = verdict.kind === 'refused';

@@ -7,6 +7,8 @@ import { nodeUrl, type TenantKey, tenantIdOf, tenantUrl } from '../resources/nam
 const callMsMax = 15_000;
 /** A drain is polled: the answer says how far it is, so it comes soon. */
 const drainMsMax = 10_000;
+/** The status waits for it, and does without. */
+const problemsMsMax = 2_000;
 
 export type NodeClientOptions = {
   readonly client: HttpClient;
@@ -24,6 +26,8 @@ export function createNodeClient({ client, identity }: NodeClientOptions): NodeP
         ...options(tenant, drainMsMax),
         body: cancel ? { cancel: true } : {},
       }),
+    problems: async (tenant, pod) =>
+      (await client.call(nodeUrl(tenant, pod), tenantNode.problems, options(tenant, problemsMsMax))).problems,
     putSource: (tenant, definition) =>
       client.call(tenantUrl(tenant), tenantNode.putSource, {
         ...options(tenant, callMsMax),

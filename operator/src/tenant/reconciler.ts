@@ -17,6 +17,7 @@ import { SecretKeeper } from './secret-keeper.ts';
 import {
   applyChildren,
   applyDataClaim,
+  askNodes,
   chooseSize,
   comeBack,
   ensureSecret,
@@ -49,6 +50,7 @@ const steps = new Steps<TenantStart>()
   .add(noteDrained)
   .add(applyChildren)
   .add(pruneChildren)
+  .add(askNodes)
   .report(reportTenant)
   .add(register)
   .add(comeBack);

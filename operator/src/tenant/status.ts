@@ -10,7 +10,7 @@ import { toConditions } from '@hybridstore/controller-runtime';
 import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
 import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
-import type { TenantWorld } from './world.ts';
+import type { FoundProblem, TenantWorld } from './world.ts';
 
 /** What a pass has found out and done, from which the status follows. */
 export type TenantOutcome = {
@@ -27,6 +27,7 @@ export type TenantOutcome = {
   readonly scaling: SizeDecision | undefined;
   readonly lastScaling: ScalingDecision | undefined;
   readonly storageProblem: string | undefined;
+  readonly problems: readonly FoundProblem[];
   readonly isDeletionHeld: boolean;
 };
 
@@ -99,7 +100,7 @@ const failingReasons: ReadonlySet<string> = new Set([
 ]);
 
 function judgeDegraded(outcome: TenantOutcome): TenantJudgement {
-  const { stalled, world, isDeletionHeld } = outcome;
+  const { stalled, world, problems, isDeletionHeld } = outcome;
   if (isDeletionHeld)
     return yes('Degraded', 'DeletionPrevented', 'the Tenant is deleted, and stays while spec.preventDeletion is true');
   const [first] = stalled;
@@ -111,6 +112,11 @@ function judgeDegraded(outcome: TenantOutcome): TenantJudgement {
     );
   const failing = world.nodes.find((node) => failingReasons.has(node.waitingReason ?? ''));
   if (failing !== undefined) return yes('Degraded', 'NodeFailing', `${failing.pod}: ${failing.waitingReason}`);
+  const [problem, ...others] = problems;
+  if (problem !== undefined) {
+    const more = others.length === 0 ? '' : `; and ${others.length} more`;
+    return yes('Degraded', problem.kind, `${problem.pod}: ${problem.message}${more}`);
+  }
   return no('Degraded', 'AsExpected', 'nothing is wrong');
 }
 
@@ -135,12 +141,14 @@ function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
   return { type: 'DataSafe', status: 'Unknown', reason: 'NodesNotReady', message };
 }
 
-function judgeStorage({ world, storageProblem }: TenantOutcome): TenantJudgement {
+function judgeStorage({ world, storageProblem, problems }: TenantOutcome): TenantJudgement {
   if (storageProblem !== undefined) return no('StorageReady', 'Refused', storageProblem);
   const { dataClaim } = world;
   if (dataClaim === undefined)
     return no('StorageReady', 'ClaimMissing', 'the claim of the shared volume does not exist yet');
   const phase = dataClaim.status?.phase ?? 'Pending';
+  const full = problems.find(({ reason }) => reason === 'storage_full');
+  if (full !== undefined) return no('StorageReady', 'DataVolumeFull', `${full.pod}: ${full.message}`);
   if (phase === 'Bound') return yes('StorageReady', 'Bound', 'the shared volume is bound');
   return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${dataClaim.metadata.name} is ${phase}`);
 }

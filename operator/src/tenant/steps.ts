@@ -29,6 +29,7 @@ import { passHandOver } from './hand-over.ts';
 import { observeTenant } from './observe.ts';
 import {
   type Applied,
+  type Asked,
   childrenOf,
   type HandingOver,
   type Loaded,
@@ -39,7 +40,7 @@ import {
   type Valid,
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
-import { drainedAnnotation } from './world.ts';
+import { drainedAnnotation, type FoundProblem } from './world.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
 
@@ -171,6 +172,22 @@ export async function pruneChildren(pass: Loaded & Pick<Applied, 'desiredChildre
   const { namespace, name } = pass.key;
   await childrenOf(pass).prune(prunedKinds, { namespace, ofParent: name }, pass.desiredChildren);
   return proceed();
+}
+
+/** Nodes that serve may have something to say; those that do not answer say nothing. */
+export async function askNodes(pass: Applied): Promise<StepResult<Pick<Asked, 'problems'>>> {
+  const { nodes, key, world, logger } = pass;
+  const asked = world.nodes
+    .filter((node) => node.isReady)
+    .map(async ({ pod }): Promise<readonly FoundProblem[]> => {
+      try {
+        return (await nodes.problems(key, pod)).map((problem) => ({ ...problem, pod }));
+      } catch (error) {
+        logger.debug('node_not_asked', { tenant: tenantIdOf(key), pod, error });
+        return [];
+      }
+    });
+  return proceed({ problems: (await Promise.all(asked)).flat() });
 }
 
 /** After the report: a slow catalog must not hold up the status. */

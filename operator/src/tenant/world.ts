@@ -1,3 +1,4 @@
+import type { NodeProblem } from '@hybridstore/contracts';
 import type { PersistentVolumeClaim, StatefulSet, Stored } from '@hybridstore/controller-runtime';
 
 /** On a log claim whose node has handed over; the value is the time. */
@@ -10,6 +11,9 @@ export type TenantWorld = {
   readonly dataClaim: Stored<PersistentVolumeClaim> | undefined;
   readonly logClaims: ReadonlyMap<number, Stored<PersistentVolumeClaim>>;
 };
+
+/** What a node says is wrong with it. */
+export type FoundProblem = NodeProblem & { readonly pod: string };
 
 export type NodeView = {
   readonly pod: string;

@@ -67,6 +67,21 @@ describe('a DataSource', () => {
     });
   });
 
+  it('says that its rows are not flushed, until they are', async () => {
+    const cluster = await startWithTenant();
+    await cluster.applySource(typed);
+    cluster.nodes.flushFailing = 'rows of source orders are not flushed, after 2 tries: the data volume is full';
+    await cluster.sources.reconcile(orders);
+    const source = await cluster.api.get(dataSources, orders);
+    assert.deepEqual(
+      [conditionOf(source, 'Ready'), conditionOf(source, 'Degraded')],
+      ['True/Registered', 'True/FlushFailing'],
+    );
+    cluster.nodes.flushFailing = undefined;
+    await cluster.sources.reconcile(orders);
+    assert.equal(conditionOf(await cluster.api.get(dataSources, orders), 'Degraded'), 'False/AsExpected');
+  });
+
   it('causes neither writes nor declarations when nothing has changed', async () => {
     const cluster = await startWithTenant();
     await cluster.applySource(typed);

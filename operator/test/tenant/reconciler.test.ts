@@ -87,6 +87,35 @@ describe('a Tenant', () => {
     assert.equal(tenant.status?.endpoints?.service, 'http://hs-acme.default.svc:8000');
   });
 
+  it('says what its nodes say is wrong, and no more once it has passed', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant(off);
+    await cluster.settle();
+    const message = 'rows of source orders are not flushed, after 3 tries: the data volume is full';
+    const problem = { reason: 'storage_full', source_id: 'orders', since: '2023-11-14T22:00:00.000Z', message };
+    cluster.nodes.found = [{ kind: 'FlushFailing', ...problem }];
+    await cluster.pass();
+    const tenant = await cluster.tenant();
+    assert.deepEqual(
+      ['Ready', 'Degraded', 'StorageReady'].map((type) => conditionOf(tenant, type)),
+      ['True/AllNodesReady', 'True/FlushFailing', 'False/DataVolumeFull'],
+    );
+    const degraded = tenant.status?.conditions?.find(({ type }) => type === 'Degraded');
+    assert.equal(degraded?.message, `hs-acme-0: ${message}`);
+    cluster.nodes.found = [
+      { kind: 'LogDamaged', reason: 'segment_damaged', since: problem.since, message: 'segment 1' },
+    ];
+    await cluster.pass();
+    const later = await cluster.tenant();
+    assert.deepEqual(
+      ['Degraded', 'StorageReady'].map((type) => conditionOf(later, type)),
+      ['True/LogDamaged', 'True/Bound'],
+    );
+    cluster.nodes.found = [];
+    await cluster.pass();
+    assert.equal(conditionOf(await cluster.tenant(), 'Degraded'), 'False/AsExpected');
+  });
+
   it('causes no write when nothing has changed, however often it is reconciled', async () => {
     const cluster = await BenchCluster.start();
     await cluster.applyTenant(off);

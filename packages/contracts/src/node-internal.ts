@@ -38,12 +38,34 @@ export const FreshHeader = Type.Object(
     table_version: Type.Integer({ minimum: -1 }),
     /** Acknowledged rows of the source that this log has not committed, whatever `after_lsn` was. */
     unflushed_rows: Type.Integer({ minimum: 0 }),
+    /** Why rows of the source are not flushed; absent when nothing is wrong. */
+    flush_failing: Type.Optional(Type.String()),
     frames: Type.Integer(),
     bytes: Type.Integer(),
   },
   { $id: 'FreshHeader', additionalProperties: false },
 );
 export type FreshHeader = Static<typeof FreshHeader>;
+
+export const nodeProblemKinds = ['FlushFailing', 'LogDamaged'] as const;
+/** What is wrong with a node that serves, each until it passes. `message` names sources and segments, and no path. */
+export const NodeProblem = Type.Object(
+  {
+    kind: Type.Enum([...nodeProblemKinds]),
+    reason: Type.String(),
+    source_id: Type.Optional(SourceId),
+    since: Type.String(),
+    message: Type.String(),
+  },
+  { $id: 'NodeProblem', additionalProperties: false },
+);
+export type NodeProblem = Static<typeof NodeProblem>;
+export const nodeProblemsMax = 100;
+export const NodeProblems = Type.Object(
+  { pod: Type.String(), problems: Type.Array(NodeProblem, { maxItems: nodeProblemsMax }) },
+  { $id: 'NodeProblems', additionalProperties: false },
+);
+export type NodeProblems = Static<typeof NodeProblems>;
 
 export const memberStates = ['active', 'drained'] as const;
 export const Member = Type.Object(

@@ -36,6 +36,9 @@ export const SourceStats = Type.Object(
     bytes: Type.Integer(),
     files: Type.Integer(),
     unflushed_rows: Type.Integer(),
+    flush_failing: Type.Optional(
+      Type.String({ description: 'why acknowledged rows are not flushed; absent when nothing is wrong' }),
+    ),
     schema_version: Type.Integer(),
     table_version: Type.Integer(),
     last_commit_at: Type.Union([Type.String(), Type.Null()]),

@@ -54,6 +54,8 @@ export type ServerOptions = {
   readonly tenantId?: string;
   /** Reasons why this process is not ready; empty means ready. */
   readonly notReadyReasons: () => readonly string[];
+  /** What is wrong although this process is ready: reasons of /ready that keep nobody away. */
+  readonly warnings?: () => readonly string[];
   readonly bodyBytesMax?: number;
   /** Longest wait for a request's head. 20 s when absent. */
   readonly headersTimeoutMs?: number;

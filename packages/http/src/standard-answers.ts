@@ -20,6 +20,8 @@ export function createStandardAnswers(about: {
   readonly metrics: Registry;
   /** Reasons why this process is not ready; empty means ready. */
   readonly notReadyReasons: () => readonly string[];
+  /** What is wrong although this process is ready: reasons of /ready that keep nobody away. */
+  readonly warnings?: () => readonly string[];
 }): StandardAnswers {
   const { service, version, metrics } = about;
   return {
@@ -27,7 +29,7 @@ export function createStandardAnswers(about: {
     ready: async () => {
       const reasons = about.notReadyReasons();
       const ready = reasons.length === 0;
-      return json(ready ? 200 : 503, { ready, service, reasons });
+      return json(ready ? 200 : 503, { ready, service, reasons: [...reasons, ...(about.warnings?.() ?? [])] });
     },
     metrics: async () => ({ status: 200, type: metrics.contentType, text: await metrics.metrics() }),
     isMetricsMoved: false,

@@ -14,6 +14,7 @@ import { routeFresh } from './routes/fresh.ts';
 import { routeInternalStats } from './routes/internal-stats.ts';
 import { routeJoin } from './routes/join.ts';
 import { routeListSources } from './routes/list-sources.ts';
+import { routeProblems } from './routes/problems.ts';
 import { routePutSource } from './routes/put-source.ts';
 import { routeSearch } from './routes/search.ts';
 import { routeSearchStream } from './routes/search-stream.ts';
@@ -37,6 +38,7 @@ const routes = [
   routeFindBatch,
   routeJoin,
   routeDrain,
+  routeProblems,
   routePutSource,
   routeDeleteSource,
   routeAllSources,
@@ -56,9 +58,15 @@ export function createApp(
     service: 'tenant-node',
     tenantId: node.tenantId,
     notReadyReasons: () => [...node.engine.notReadyReasons(), ...membershipReasons(node)],
+    warnings: () => warnings(node),
   });
   for (const route of routes) route(server, node);
   return server;
+}
+
+/** Kinds and reasons alone: who asks may know nothing of the tenant's sources. */
+function warnings({ engine }: TenantNode): readonly string[] {
+  return [...new Set(engine.problems().map(({ kind, reason }) => `${kind}: ${reason}`))];
 }
 
 function membershipReasons(node: TenantNode): readonly string[] {

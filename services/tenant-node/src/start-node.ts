@@ -34,7 +34,8 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   for (const folder of [config.dataPath, config.logPath]) closeFolder(folder, logger);
   const engine = await openEngine(service, config);
   const executor = createExecutor(service, config);
-  const ledgers = new BatchLedgerObjects(engine.store);
+  const retentionMs = config.engine.batchIdRetentionHours * 3_600_000;
+  const ledgers = new BatchLedgerObjects({ store: engine.store, clock, retentionMs });
   const calls = new PeerClient(service.client, service.identity, config.tenantId);
   const members = createMembership(service, config, { engine, ledgers, calls });
   const feed = new FreshFeed(engine, executor, clock);
@@ -54,7 +55,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     calls,
     ledgers,
     clock,
-    retentionMs: config.engine.batchIdRetentionHours * 3_600_000,
+    retentionMs,
   });
   const node = { tenantId, tenantName, pod, engine, queries, keyedWrites, members, drain, snapshots, logger };
   const { version, verifier, ring } = service;

@@ -21,6 +21,7 @@ import {
   InternalCancelled,
   JoinResponse,
   Member,
+  NodeProblems,
   TableSnapshot,
 } from '../node-internal.ts';
 import { SourceDefinition } from '../source-schema.ts';
@@ -167,6 +168,14 @@ export const tenantNode = {
     access: onlyServices('operator'),
     body: DrainRequest,
     response: DrainStatus,
+  },
+  problems: {
+    service,
+    method: 'GET',
+    path: '/internal/problems',
+    summary: 'What is wrong with a node that serves',
+    access: onlyServices('operator'),
+    response: NodeProblems,
   },
   putSource: {
     service,

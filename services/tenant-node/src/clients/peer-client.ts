@@ -92,6 +92,7 @@ function readFresh(bytes: Buffer, member: Member): PeerFresh {
     committedLsn: header.committed_lsn,
     tableVersion: header.table_version,
     unflushedRows: header.unflushed_rows,
+    flushFailing: header.flush_failing,
     frames: frames.length === 0 ? [] : [frames],
   };
 }

@@ -26,9 +26,11 @@ export type KeyedWritesPorts = {
 export class KeyedWrites {
   readonly #ports: KeyedWritesPorts;
   readonly #arriving = new Map<string, Promise<AppendResult>>();
+  readonly #startedMs: number;
 
   constructor(ports: KeyedWritesPorts) {
     this.#ports = ports;
+    this.#startedMs = ports.clock.monotonicMs();
   }
 
   /** `isForwarded`: another member takes this one for the owner. If they disagree about the members, nobody applies the batch yet. */
@@ -77,8 +79,9 @@ export class KeyedWrites {
   async #inLedgers(batch: KeyedBatch): Promise<AppliedBatch | undefined> {
     const key = this.#ports.engine.batchKey(batch.sourceId, batch.batchId);
     if (key === undefined) return undefined;
+    // A member that is back may have come with a new log: what it knew before is in its ledger alone.
     for (const member of this.#ports.members.members()) {
-      const applied = member.state === 'drained' ? await this.#ports.ledgers.find(member, key) : undefined;
+      const applied = await this.#ports.ledgers.find(member, key);
       if (applied) return applied;
     }
     return undefined;
@@ -89,11 +92,16 @@ export class KeyedWrites {
     return (await Promise.all(asked)).find((applied) => applied !== undefined);
   }
 
-  /** Active members that were here before this one, while an id of that time may still be repeated. */
+  /**
+   * Active members that were here before this one, while an id of that time may still be repeated. A clock that is set
+   * moves nothing: this process must have seen the time pass.
+   */
   #earlierOwners(): readonly Member[] {
     const { members, clock, retentionMs } = this.#ports;
     const { self } = members;
-    if (!self || clock.now() - (self.since_ms ?? 0) > retentionMs) return [];
+    const isOver =
+      clock.now() - (self?.since_ms ?? 0) > retentionMs && clock.monotonicMs() - this.#startedMs > retentionMs;
+    if (!self || isOver) return [];
     return members
       .members()
       .filter(

@@ -37,6 +37,8 @@ export type PeerFresh = {
   readonly committedLsn: number;
   readonly tableVersion: number;
   readonly unflushedRows: number;
+  /** Why its rows of the source are not flushed. */
+  readonly flushFailing?: string | undefined;
   /** Frames as they stand in the log, one or several behind each other in each item. */
   readonly frames: readonly Uint8Array[];
 };

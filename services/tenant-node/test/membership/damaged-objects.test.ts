@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import { createMemoryObjectStore } from '@hybridstore/engine';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { MemoryDisk } from '@hybridstore/test-kit';
+import { FakeClock, MemoryDisk } from '@hybridstore/test-kit';
 import { BatchLedgerObjects } from '../../src/membership/batch-ledger-objects.ts';
 import { MemberObjects } from '../../src/membership/member-objects.ts';
 
@@ -18,6 +18,8 @@ const member: Member = {
 };
 const applied = { lsn: 41, accepted: 3, durable: true };
 const createStore = () => createMemoryObjectStore({ disk: new MemoryDisk(), localFolder: '/local' });
+const createLedgers = (store: ReturnType<typeof createStore>) =>
+  new BatchLedgerObjects({ store, clock: new FakeClock(), retentionMs: 86_400_000 });
 
 /** Every flipped bit and every truncation of an object; each is read to what was written or is `corrupt` by its key. */
 async function damageEverywhere(
@@ -63,7 +65,7 @@ describe('an object of the membership that is damaged', () => {
 
   it('is the ledger that was written, or corrupt by its key', async () => {
     const store = createStore();
-    await new BatchLedgerObjects(store).write(member, [
+    await createLedgers(store).write(member, [
       ['flights/1 a', applied],
       ['flights/1 b', { ...applied, durable: false }],
     ]);
@@ -71,7 +73,7 @@ describe('an object of the membership that is damaged', () => {
     const bytes = (await store.get(key))!;
     const read = async (damaged: Buffer) => {
       await store.overwrite(key, damaged);
-      const ledgers = new BatchLedgerObjects(store);
+      const ledgers = createLedgers(store);
       return [await ledgers.find(member, 'flights/1 a'), await ledgers.find(member, 'flights/1 c')];
     };
     const { named } = await damageEverywhere(key, bytes, read, [applied, undefined]);
@@ -92,6 +94,6 @@ describe('an object of the membership that is damaged', () => {
     assert.deepEqual(await new MemberObjects(store).read('acme-0'), member);
     const older = { epoch: 3, batches: [['flights/1 a', 41, 3, true]] };
     await store.overwrite('members/acme-0.batches.ledger', Buffer.from(JSON.stringify(older)));
-    assert.deepEqual(await new BatchLedgerObjects(store).find(member, 'flights/1 a'), applied);
+    assert.deepEqual(await createLedgers(store).find(member, 'flights/1 a'), applied);
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
-import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
 import { chooseOwner, KeyedWrites } from '../../src/domain/keyed-writes.ts';
@@ -10,6 +10,14 @@ import { chooseOwner, KeyedWrites } from '../../src/domain/keyed-writes.ts';
 /** Nodes of one tenant without disk or network: engines remember ids, calls go straight to the other node, each await may let another one run. */
 class Cluster {
   readonly clock = new FakeClock();
+  #aheadMs = 0;
+  /** The time of day, as somebody has set it. */
+  readonly wall: Clock = {
+    now: () => this.clock.now() + this.#aheadMs,
+    monotonicMs: () => this.clock.monotonicMs(),
+    sleep: (ms, signal) => this.clock.sleep(ms, signal),
+    schedule: (ms, run) => this.clock.schedule(ms, run),
+  };
   readonly nodes = new Map<string, Node>();
   readonly ledgers = new Map<string, ReadonlyMap<string, AppliedBatch>>();
   readonly applied: string[] = [];
@@ -33,6 +41,10 @@ class Cluster {
     this.ledgers.set(pod, new Map(node.ids));
     this.members = this.members.map((member) => (member.pod === pod ? { ...member, state: 'drained' } : member));
     this.nodes.delete(pod);
+  }
+
+  setClock(aheadMs: number): void {
+    this.#aheadMs = aheadMs;
   }
 
   member(pod: string): Member | undefined {
@@ -93,7 +105,7 @@ class Node {
         },
       },
       ledgers: { find: async (member, key) => cluster.ledgers.get(member.pod)?.get(key) },
-      clock: cluster.clock,
+      clock: cluster.wall,
       retentionMs: 3_600_000,
     });
   }
@@ -169,6 +181,29 @@ describe('a batch with an id', () => {
     await assert.rejects(() => second.write(own), /away/);
     await cluster.clock.advance(3_600_001);
     assert.equal((await second.write(own)).duplicate, false);
+  });
+
+  it('is known after the node that applied it has left and is back with another log', async () => {
+    const cluster = new Cluster();
+    const [first] = [cluster.add('a'), cluster.add('b')];
+    const ids = Array.from({ length: 50 }, (_, index) => `k${index}`);
+    for (const id of ids) await first.write(id);
+    cluster.remove('b');
+    const back = cluster.add('b');
+    for (const id of ids) assert.equal((await back.write(id)).duplicate, true, id);
+    assert.equal(cluster.applied.length, 50);
+  });
+
+  it('asks earlier members all the same when only the clock was set ahead', async () => {
+    const cluster = new Cluster();
+    cluster.add('a').isUp = false;
+    const second = cluster.add('b');
+    cluster.setClock(100 * 3_600_000);
+    const own =
+      Array.from({ length: 100 }, (_, index) => `k${index}`).find(
+        (id) => chooseOwner(cluster.members, `s/${id}`)?.pod === 'b',
+      ) ?? '';
+    await assert.rejects(() => second.write(own), /away/);
   });
 
   it('is applied at most once under any order of tries, joins and leaves', async () => {

@@ -83,7 +83,7 @@ class Script implements MemberCalls {
   /** Does not wait for the others: they may be away. */
   async #join(pod: string, logId: string): Promise<void> {
     const store = this.#store();
-    const ledgers = new BatchLedgerObjects(store);
+    const ledgers = new BatchLedgerObjects({ store, clock: new FakeClock(), retentionMs: 86_400_000 });
     const membership = new Membership({
       store: new MemberObjects(store),
       calls: this,
@@ -110,7 +110,10 @@ class Script implements MemberCalls {
     const store = this.#store();
     const member = await new MemberObjects(store).read(pod);
     if (!member) return 'no such member';
-    const applied = await new BatchLedgerObjects(store).find(member, `events/${pod}`);
+    const applied = await new BatchLedgerObjects({ store, clock: new FakeClock(), retentionMs: 86_400_000 }).find(
+      member,
+      `events/${pod}`,
+    );
     return applied ? `LSN ${applied.lsn}` : 'nothing';
   }
 

@@ -20,6 +20,7 @@ export async function fetchFresh(
   await node.engine.source(sourceId);
   const all = node.engine.fresh(sourceId, 0);
   const frames = all.frames.filter((frame) => frame.lsn > afterLsn).map((frame) => frame.bytes);
+  const failing = node.engine.problems().find((problem) => problem.sourceId === sourceId);
   const header = {
     log_id: node.engine.logId,
     app_id: node.engine.appId,
@@ -27,6 +28,7 @@ export async function fetchFresh(
     committed_lsn: all.committedLsn,
     table_version: all.tableVersion,
     unflushed_rows: all.frames.reduce((sum, frame) => sum + (frame.lsn > all.committedLsn ? frame.rows : 0), 0),
+    ...(failing ? { flush_failing: failing.message } : {}),
     frames: frames.length,
     bytes: frames.reduce((sum, bytes) => sum + bytes.length, 0),
   };
