@@ -17,7 +17,8 @@ export const WriteRequest = Type.Object(
     batch_id: Type.Optional(
       Type.String({
         ...BatchId,
-        description: 'also as the header Idempotency-Key; a repeated batch is acknowledged again and applied once',
+        description:
+          'also as the header Idempotency-Key; a batch that is repeated within 24 hours (BATCH_ID_RETENTION_HOURS of the node) is acknowledged again and applied once',
       }),
     ),
   },

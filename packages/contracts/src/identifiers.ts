@@ -15,7 +15,7 @@ export const ColumnName = Type.String({ pattern: columnNamePattern });
 export const QueryId = Type.String({ pattern: '^q-[0-9a-f]{32}$' });
 export const batchIdPattern = '^[A-Za-z0-9._:-]+$';
 export const batchIdLengthMax = 128;
-/** Chosen by the client; the same id within the log's retention is acknowledged again and applied once. */
+/** Chosen by the client; the same id within 24 hours (`BATCH_ID_RETENTION_HOURS`) is acknowledged again and applied once. */
 export const BatchId = Type.String({ minLength: 1, maxLength: batchIdLengthMax, pattern: batchIdPattern });
 /** A log sequence number: counts from 1, stays below 2^53. */
 export const Lsn = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

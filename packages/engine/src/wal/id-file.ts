@@ -8,18 +8,20 @@ import type { AppliedBatch } from '../ports.ts';
  * is full, is durable before the segment goes, and stays until the ids have lived as long as promised. Little-endian:
  *
  *   0 "HSIDS001"   8 log id (16 bytes)   24 u64 first LSN   32 u64 last LSN   40 u64 age of the log in ms
- *   48 u32 ids     52 u32 CRC-32 of all other bytes
- *   56 for each id: u64 LSN · u32 rows · u16 bytes of the key · u8 1 when durable · u8 0 · key
+ *   48 u32 ids     52 u32 CRC-32 of all other bytes   56 u64 first LSN of the file with ids before this one, or 0
+ *   64 for each id: u64 LSN · u32 rows · u16 bytes of the key · u8 1 when durable · u8 0 · key
  */
 export type IdFile = {
   readonly firstLsn: number;
   readonly lastLsn: number;
   readonly ageMs: number;
+  /** First LSN of the file with ids before this one, 0 for none: so that one that vanishes is missed. */
+  readonly previousLsn: number;
   readonly batches: readonly (readonly [key: string, applied: AppliedBatch])[];
 };
 
 const magic = 'HSIDS001';
-const headerBytes = 56;
+const headerBytes = 64;
 const entryBytes = 16;
 const crcAt = 52;
 const namePattern = /^(\d{20})\.ids$/;
@@ -39,7 +41,7 @@ export async function writeIdFile(disk: Disk, folder: string, logId: string, con
 }
 
 /** Keys are ASCII. */
-export function encodeIdFile(logId: string, { firstLsn, lastLsn, ageMs, batches }: IdFile): Buffer {
+export function encodeIdFile(logId: string, { firstLsn, lastLsn, ageMs, previousLsn, batches }: IdFile): Buffer {
   const bytes = Buffer.alloc(batches.reduce((sum, [key]) => sum + entryBytes + key.length, headerBytes));
   bytes.write(magic, 0, 'latin1');
   bytes.write(logId, 8, 'hex');
@@ -47,6 +49,7 @@ export function encodeIdFile(logId: string, { firstLsn, lastLsn, ageMs, batches 
   bytes.writeBigUInt64LE(BigInt(lastLsn), 32);
   bytes.writeBigUInt64LE(BigInt(Math.floor(ageMs)), 40);
   bytes.writeUInt32LE(batches.length, 48);
+  bytes.writeBigUInt64LE(BigInt(previousLsn), 56);
   let at = headerBytes;
   for (const [key, { lsn, accepted, durable }] of batches) {
     bytes.writeBigUInt64LE(BigInt(lsn), at);
@@ -75,10 +78,10 @@ export function decodeIdFile(bytes: Buffer, logId: string): IdFile | { readonly 
     batches.push([bytes.toString('latin1', keyAt, keyEnd), applied]);
     at = keyEnd;
   }
-  const [firstLsn = 0, lastLsn = 0, ageMs = 0] = [24, 32, 40].map((position) =>
+  const [firstLsn = 0, lastLsn = 0, ageMs = 0, previousLsn = 0] = [24, 32, 40, 56].map((position) =>
     Number(bytes.readBigUInt64LE(position)),
   );
-  return { firstLsn, lastLsn, ageMs, batches };
+  return { firstLsn, lastLsn, ageMs, previousLsn, batches };
 }
 
 function checksum(bytes: Buffer): number {

@@ -8,21 +8,24 @@ import { type Disk, groupFile } from '@hybridstore/runtime';
  * them costs no row. Both may be behind what is true, and never ahead. It is written after a flush, with the maintenance and
  * at the end, not with each group: a second sync would halve what a node takes.
  *
- * Two slots of 64 bytes, little-endian, at 0 and 4096, written in turn; the good one with the higher number counts:
+ * Two slots of 72 bytes, little-endian, at 0 and 4096, written in turn; the good one with the higher number counts:
  *
  *   0 "HSHEAD01"  8 log id (16 bytes)  24 u64 number  32 u64 durable LSN  40 u64 committed LSN  48 u64 age
- *   56 u32 CRC-32 of bytes 0 to 55     60 u32 0
+ *   56 u64 LSN below which files of batch ids are over   64 u32 CRC-32 of bytes 0 to 63   68 u32 0
  */
 export type LogHead = {
   readonly durableLsn: number;
   readonly committedLsn: number;
   /** Milliseconds that processes have had this log open: a time that no clock that is set can move. */
   readonly ageMs: number;
+  /** Files of batch ids from before this LSN have lived as long as promised. */
+  readonly idsFromLsn: number;
 };
 
 export const headName = 'head';
 const magic = 'HSHEAD01';
-const slotBytes = 64;
+const slotBytes = 72;
+const crcAt = 64;
 const slotPositions = [0, 4_096] as const;
 
 type Slot = LogHead & { readonly number: number };
@@ -51,7 +54,7 @@ export class LogHeadFile {
     const bytes = isThere ? await disk.readFile(path) : Buffer.alloc(0);
     const slots = slotPositions.flatMap((at) => decodeSlot(bytes.subarray(at, at + slotBytes), logId) ?? []);
     const newest = slots.sort((one, other) => other.number - one.number)[0];
-    const last = newest ?? { number: 0, durableLsn: 0, committedLsn: 0, ageMs: 0 };
+    const last = newest ?? { number: 0, durableLsn: 0, committedLsn: 0, ageMs: 0, idsFromLsn: 0 };
     const file = new LogHeadFile(disk, folder, { logId, last });
     return { file, head: newest, isDamaged: bytes.length > 0 && newest === undefined };
   }
@@ -61,12 +64,13 @@ export class LogHeadFile {
   }
 
   /** Durable when it resolves. LSNs never go back. One call at a time. */
-  async write(head: LogHead): Promise<void> {
+  async write(head: Omit<LogHead, 'idsFromLsn'> & { readonly idsFromLsn?: number }): Promise<void> {
     const next: Slot = {
       number: this.#last.number + 1,
       durableLsn: Math.max(this.#last.durableLsn, head.durableLsn),
       committedLsn: Math.max(this.#last.committedLsn, head.committedLsn),
       ageMs: Math.max(this.#last.ageMs, head.ageMs),
+      idsFromLsn: Math.max(this.#last.idsFromLsn, head.idsFromLsn ?? 0),
     };
     const file = await this.#disk.open(this.#path, groupFile);
     try {
@@ -84,18 +88,19 @@ function encodeSlot(slot: Slot, logId: string): Buffer {
   const bytes = Buffer.alloc(slotBytes);
   bytes.write(magic, 0, 'latin1');
   bytes.write(logId, 8, 'hex');
-  for (const [index, value] of [slot.number, slot.durableLsn, slot.committedLsn, Math.floor(slot.ageMs)].entries())
+  const { number, durableLsn, committedLsn, ageMs, idsFromLsn } = slot;
+  for (const [index, value] of [number, durableLsn, committedLsn, Math.floor(ageMs), idsFromLsn].entries())
     bytes.writeBigUInt64LE(BigInt(value), 24 + index * 8);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 56)), 56);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, crcAt)), crcAt);
   return bytes;
 }
 
 function decodeSlot(bytes: Buffer, logId: string): Slot | undefined {
   if (bytes.length < slotBytes || bytes.toString('latin1', 0, 8) !== magic) return undefined;
-  if (crc32(bytes.subarray(0, 56)) !== bytes.readUInt32LE(56) || bytes.toString('hex', 8, 24) !== logId)
-    return undefined;
-  const [number = 0, durableLsn = 0, committedLsn = 0, ageMs = 0] = [24, 32, 40, 48].map((at) =>
+  if (crc32(bytes.subarray(0, crcAt)) !== bytes.readUInt32LE(crcAt)) return undefined;
+  if (bytes.toString('hex', 8, 24) !== logId) return undefined;
+  const [number = 0, durableLsn = 0, committedLsn = 0, ageMs = 0, idsFromLsn = 0] = [24, 32, 40, 48, 56].map((at) =>
     Number(bytes.readBigUInt64LE(at)),
   );
-  return { number, durableLsn, committedLsn, ageMs };
+  return { number, durableLsn, committedLsn, ageMs, idsFromLsn };
 }

@@ -65,8 +65,8 @@ type Opened = {
   readonly lock: { release(): void };
   readonly segmentBytesMax: number;
   readonly ageMs: () => number;
-  /** First LSNs of the segments whose ids are in a file. */
-  readonly idFiles: Set<number>;
+  /** First LSNs of the segments whose ids are in a file, and how many ids each has. */
+  readonly idFiles: Map<number, number>;
 };
 
 export class WriteAheadLog {
@@ -109,7 +109,13 @@ export class WriteAheadLog {
       });
       const validated = await validateLog(disk, folder, { logId, batchIds, head: known });
       for (const damage of validated.damages) logger.error('log_damaged', damage);
-      const idFiles = await adoptIdFiles(ages, validated, { batchIds, disk, folder, logger });
+      const idFiles = await adoptIdFiles(ages, validated, {
+        batchIds,
+        disk,
+        folder,
+        logger,
+        idsFromLsn: known?.idsFromLsn ?? 0,
+      });
       await cutTornTail(disk, folder, validated, logger);
       await settleLastGroup(disk, validated);
       await head.write({ durableLsn: validated.lastLsn, committedLsn: 0, ageMs: ageMs() });
@@ -266,8 +272,9 @@ export class WriteAheadLog {
         return applied && applied.lsn <= lastLsn ? [[key, applied] as const] : [];
       });
       const { disk, folder } = this.#options;
-      await writeIdFile(disk, folder, logId, { firstLsn, lastLsn, ageMs: ageMs(), batches });
-      idFiles.add(firstLsn);
+      const previousLsn = Math.max(0, ...[...idFiles].flatMap(([lsn, ids]) => (ids > 0 ? [lsn] : [])));
+      await writeIdFile(disk, folder, logId, { firstLsn, lastLsn, ageMs: ageMs(), previousLsn, batches });
+      idFiles.set(firstLsn, batches.length);
       this.batchIds.close({ firstLsn, lastLsn, ageMs: ageMs(), keys });
     }
   }
@@ -275,8 +282,12 @@ export class WriteAheadLog {
   async #expireIds(): Promise<void> {
     const { disk, folder } = this.#options;
     const { generations, files } = this.batchIds.expire();
+    // A later start must not miss the files that go.
+    if (generations.length > 0) await this.#writeHead(0, Math.max(...generations) + 1);
     for (const firstLsn of generations) await this.#removeIdFile(firstLsn);
-    for (const file of files) if (firstLsnOfIdFile(file) !== undefined) await quarantine(disk, folder, file);
+    const names = new Set(files.length > 0 ? await disk.list(folder) : []);
+    for (const file of files)
+      if (firstLsnOfIdFile(file) !== undefined && names.has(file)) await quarantine(disk, folder, file);
   }
 
   async #removeIdFile(firstLsn: number): Promise<void> {
@@ -285,18 +296,17 @@ export class WriteAheadLog {
     this.#opened.idFiles.delete(firstLsn);
   }
 
-  async #writeHead(committedLsn = 0): Promise<void> {
+  async #writeHead(committedLsn = 0, idsFromLsn = 0): Promise<void> {
     const { head, ageMs } = this.#opened;
     const durableLsn = this.#writer?.lastLoggedLsn ?? 0;
-    await head.write({ durableLsn, committedLsn: Math.max(committedLsn, this.#committedLsn()), ageMs: ageMs() });
+    const known = Math.max(committedLsn, this.#committedLsn());
+    await head.write({ durableLsn, committedLsn: known, ageMs: ageMs(), idsFromLsn });
   }
 
   async #keepReserve(): Promise<void> {
     const { disk, folder, logger } = this.#options;
     const path = join(folder, reserveName);
     if (((await disk.stat(path))?.bytes ?? 0) >= reserveBytes) return;
-    // What was just given back is for rows.
-    if ((await disk.volume(folder)).freeBytes < 2 * reserveBytes) return;
     try {
       const file = await disk.open(path, groupFile);
       try {
@@ -348,13 +358,15 @@ async function readIdFiles(disk: Disk, folder: string, logId: string): Promise<F
 async function adoptIdFiles(
   found: readonly FoundIdFile[],
   validated: ValidatedLog,
-  { batchIds, disk, folder, logger }: { batchIds: BatchIds; disk: Disk; folder: string; logger: Logger },
-): Promise<Set<number>> {
+  context: { batchIds: BatchIds; disk: Disk; folder: string; logger: Logger; idsFromLsn: number },
+): Promise<Map<number, number>> {
+  const { batchIds, disk, folder, logger, idsFromLsn } = context;
   const damagedSegments = new Set(validated.damages.map(({ segment }) => segment));
   const whole = new Set(
-    validated.segments.map(({ path, firstLsn }) => (damagedSegments.has(basename(path)) ? -1 : firstLsn)),
+    validated.segments.flatMap(({ path, firstLsn }) => (damagedSegments.has(basename(path)) ? [] : [firstLsn])),
   );
-  const adopted = new Set<number>();
+  const adopted = new Map<number, number>();
+  const expected = new Set<number>();
   for (const { name, firstLsn, content } of found) {
     if ('broken' in content) {
       logger.error('batch_ids_damaged', { file: name, broken: content.broken });
@@ -362,14 +374,17 @@ async function adoptIdFiles(
       else batchIds.noteUnreadable(name);
       continue;
     }
-    const { lastLsn, ageMs, batches } = content;
+    const { lastLsn, ageMs, previousLsn, batches } = content;
     for (const [key, applied] of batches)
       if ((batchIds.get(key)?.lsn ?? 0) < applied.lsn) batchIds.remember(key, applied);
     batchIds.close({ firstLsn, lastLsn, ageMs, keys: batches.map(([key]) => key) });
-    adopted.add(firstLsn);
+    adopted.set(firstLsn, batches.length);
+    if (previousLsn >= Math.max(1, idsFromLsn)) expected.add(previousLsn);
   }
   for (const segment of damagedSegments)
     if (!adopted.has(firstLsnOfName(segment) ?? -1)) batchIds.noteUnreadable(segment);
+  for (const firstLsn of expected)
+    if (!adopted.has(firstLsn) && !whole.has(firstLsn)) batchIds.noteUnreadable(idFileName(firstLsn));
   return adopted;
 }
 

@@ -24,6 +24,9 @@ import type { SegmentWriter } from '../../src/segment/segment-writer.ts';
  *   crash                    power off: the disk keeps what was synced
  *   damage PATTERN           the file that was linked last with that text in its path is torn
  *   remove PREFIX            everything below is gone, as a volume that is not mounted
+ *   room BYTES               so many more fit onto the disk
+ *   flip PATH BYTE           one bit turns over
+ *   NODE problems            what is wrong although it serves
  */
 class Script {
   readonly #disk = new MemoryDisk();
@@ -37,6 +40,8 @@ class Script {
     if (first === 'kill' || first === 'crash') return this.#end(first);
     if (first === 'remove') return this.#remove(verb);
     if (first === 'damage') return this.#damage(verb);
+    if (first === 'room') return this.#leaveRoom(Number(verb));
+    if (first === 'flip') return this.#flip(verb, Number(words[0]));
     try {
       return await this.#node(first, verb, words);
     } catch (error) {
@@ -57,6 +62,11 @@ class Script {
         return [(await engine.deleteSource(source)) ? 'deleted' : 'was not there'];
       case 'append':
         return [await this.#append(engine, source, amount)];
+      case 'problems':
+        return engine.problems().map(({ kind, message }) => `${kind}: ${message}`);
+      case 'close':
+        await engine.close();
+        return [];
       case 'flush': {
         const { rows, tableVersion } = await engine.flush(source);
         return [`${rows} rows, version ${tableVersion}`];
@@ -133,6 +143,16 @@ class Script {
     if (how === 'crash') this.#disk.crash();
     else this.#disk.kill();
     this.#nodes.clear();
+    return [];
+  }
+
+  #leaveRoom(bytes: number): readonly string[] {
+    this.#disk.capacityBytes = this.#disk.usedBytes + bytes;
+    return [];
+  }
+
+  #flip(path: string, byte: number): readonly string[] {
+    this.#disk.bytesOf(path)[byte]! ^= 1;
     return [];
   }
 

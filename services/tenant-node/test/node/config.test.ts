@@ -54,6 +54,7 @@ describe('the configuration', () => {
       SCRUB_INTERVAL_HOURS: ['scrubIntervalHours', 6],
       RETAIN_SNAPSHOTS_HOURS: ['retainSnapshotsHours', 2],
       WAL_RETENTION_HOURS: ['logRetentionHours', 0.5],
+      BATCH_ID_RETENTION_HOURS: ['batchIdRetentionHours', 36],
     } as const;
     for (const [name, [limit, value]] of Object.entries(variables))
       assert.deepEqual(read({ [name]: String(value) }).engine, { ...defaultLimits, [limit]: value }, name);
