@@ -76,6 +76,8 @@ export class WriteAheadLog {
   readonly #opened: Opened;
   #writer: LogWriter | undefined;
   #committedLsn: () => number = () => 0;
+  /** Segments that are still there, and whose ids have lived as long as promised. */
+  readonly #expired = new Set<number>();
   /** Maintenance and heads, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -142,9 +144,12 @@ export class WriteAheadLog {
     }
   }
 
-  /** Lost frames, all of them committed. */
+  /** Lost frames, all of them committed, of segments that are still there. */
   get damages(): readonly LogDamage[] {
-    return this.#opened.validated.damages;
+    const { damages } = this.#opened.validated;
+    if (!this.#writer || damages.length === 0) return damages;
+    const present = new Set(this.#writer.segments.map(({ path }) => basename(path)));
+    return damages.filter(({ segment }) => present.has(segment));
   }
 
   /** Frames of earlier runs that `isWanted`, in order of LSN. Segments without a wanted table are not read again. */
@@ -253,7 +258,8 @@ export class WriteAheadLog {
       if (segment.lastLsn > this.#opened.head.last.committedLsn) await this.#writeHead(segment.lastLsn);
       await disk.remove(segment.path);
       // One by one: a crash that brings a younger one back without its elder neighbours would look like rot.
-      if (segment.batchKeys.length === 0) await this.#removeIdFile(segment.firstLsn);
+      if (segment.batchKeys.length === 0 || this.#expired.delete(segment.firstLsn))
+        await this.#removeIdFile(segment.firstLsn);
       await disk.syncFolder(folder);
       removed.add(segment.path);
       bytes -= segment.bytes;
@@ -284,7 +290,12 @@ export class WriteAheadLog {
     const { generations, files } = this.batchIds.expire();
     // A later start must not miss the files that go.
     if (generations.length > 0) await this.#writeHead(0, Math.max(...generations) + 1);
-    for (const firstLsn of generations) await this.#removeIdFile(firstLsn);
+    const present = new Set(this.#writer?.segments.map(({ firstLsn }) => firstLsn));
+    for (const firstLsn of generations) {
+      // While the segment is there, a start finds its ids again, and learns from the file how old they are.
+      if (present.has(firstLsn)) this.#expired.add(firstLsn);
+      else await this.#removeIdFile(firstLsn);
+    }
     const names = new Set(files.length > 0 ? await disk.list(folder) : []);
     for (const file of files)
       if (firstLsnOfIdFile(file) !== undefined && names.has(file)) await quarantine(disk, folder, file);
@@ -377,7 +388,8 @@ async function adoptIdFiles(
     const { lastLsn, ageMs, previousLsn, batches } = content;
     for (const [key, applied] of batches)
       if ((batchIds.get(key)?.lsn ?? 0) < applied.lsn) batchIds.remember(key, applied);
-    batchIds.close({ firstLsn, lastLsn, ageMs, keys: batches.map(([key]) => key) });
+    const inSegment = validated.segments.find((segment) => segment.firstLsn === firstLsn)?.batchKeys ?? [];
+    batchIds.close({ firstLsn, lastLsn, ageMs, keys: [...batches.map(([key]) => key), ...inSegment] });
     adopted.set(firstLsn, batches.length);
     if (previousLsn >= Math.max(1, idsFromLsn)) expected.add(previousLsn);
   }

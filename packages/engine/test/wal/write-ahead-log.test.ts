@@ -340,6 +340,29 @@ test('batch ids live for a day after their segment is full, whatever becomes of 
   assert.equal(third.batchIds.get(id('id-1')), undefined);
 });
 
+test('ids of a segment that is kept for longer are over all the same, also after a restart', async () => {
+  const disk = new MemoryDisk();
+  const clock = new FakeClock();
+  const over = { segmentBytesMax: 100, clock, retentionHours: 1_000 };
+  const { log, writer } = await started(disk, over);
+  await append(writer, 'one', { ids: log.batchIds, batchId: 'id-1' });
+  await append(writer, 'two');
+  await log.removeOld(() => true);
+  await clock.advance(25 * 3_600_000);
+  await log.removeOld(() => true);
+  assert.equal(log.batchIds.size, 0);
+  await log.close();
+  const { log: again } = await started(disk, over);
+  await again.removeOld(() => true);
+  assert.equal(again.batchIds.size, 0);
+  await again.makeRoom(() => true);
+  await again.close();
+  assert.deepEqual(
+    (await disk.list(folder)).filter((name) => name.endsWith('.ids')),
+    ['00000000000000000002.ids'],
+  );
+});
+
 test('a clock that jumps forgets no batch id: only the time that the log was open counts', async () => {
   const disk = new MemoryDisk();
   const clock = new FakeClock();
