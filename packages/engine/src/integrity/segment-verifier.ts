@@ -1,4 +1,4 @@
-import { HybridStoreError, LruCache, Semaphore, SingleFlight } from '@hybridstore/runtime';
+import { HybridStoreError, isErrno, LruCache, Semaphore, SingleFlight } from '@hybridstore/runtime';
 import { checksumBytes, findBadRange, type Pace } from '../segment/segment-checksum.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { checksumTag, type LiveFile } from '../table-log/snapshot.ts';
@@ -63,9 +63,18 @@ export class SegmentVerifier {
     const { checksum, bytes } = segment;
     if (checksum === undefined) return;
     if (checksumBytes(checksum) !== bytes) throw damagedSegment(segment, 'its checksum is of a file of another size');
-    const key = keyOf(segment);
-    const bad = await findBadRange((offset, length) => this.#store.getRange(key, offset, length), checksum, pace);
+    const bad = await findBadRange((offset, length) => this.#readRange(segment, offset, length), checksum, pace);
     if (bad) throw damagedSegment(segment, `bytes ${bad.from} to ${bad.to} are not those that were committed`);
+  }
+
+  async #readRange(segment: SegmentRef, offset: number, length: number): Promise<Buffer> {
+    try {
+      return await this.#store.getRange(keyOf(segment), offset, length);
+    } catch (error) {
+      // A disk that gives these bytes no more is damage of this file; other errors pass.
+      if (isErrno(error, 'EIO')) throw damagedSegment(segment, `bytes from ${offset} on cannot be read`);
+      throw error;
+    }
   }
 }
 

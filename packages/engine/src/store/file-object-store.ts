@@ -198,7 +198,7 @@ async function findNewest(disk: Disk, path: string): Promise<Found | undefined> 
     const stat = await disk.stat(next);
     if (!stat) return found;
     if (replacements >= replacementsMax)
-      throw new HybridStoreError('corrupt', `${path}: more than ${replacementsMax} replacements`, { path });
+      throw new HybridStoreError('corrupt', `${nameOf(path)}: more than ${replacementsMax} replacements`);
     found = { ...stat, path: next };
   }
   return undefined;
@@ -215,7 +215,12 @@ async function readNewest(disk: Disk, path: string): Promise<VersionedObject | u
     const after = await disk.stat(found.path);
     if (bytes && after?.version === found.version) return { bytes, version: found.version };
   }
-  throw retryLater('unavailable', `${path} changes faster than it can be read`, 100);
+  throw retryLater('unavailable', `${nameOf(path)} changes faster than it can be read`, 100);
+}
+
+/** Enough to find the object; where the folder of the store is, is nobody's business who asks a node. */
+function nameOf(path: string): string {
+  return `${basename(dirname(path))}/${basename(path)}`;
 }
 
 async function unlessAbsent<T>(read: () => Promise<T>): Promise<T | undefined> {

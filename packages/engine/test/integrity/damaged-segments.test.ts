@@ -3,8 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSy
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { SourceDefinition } from '@hybridstore/contracts';
-import { Registry, systemDisk } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
+import { type Disk, Registry, systemDisk } from '@hybridstore/runtime';
+import { createTemporaryFolder, FakeClock, osError } from '@hybridstore/test-kit';
 import { checkSource } from '../../src/integrity/check-source.ts';
 import { createFileObjectStore } from '../../src/store/file-object-store.ts';
 import { advanceUntil, createSharedWriter, filesOf, openEngine, tableFolder } from '../engine-fixture.ts';
@@ -105,6 +105,23 @@ test('a compaction reads nothing that is damaged, so nothing damaged gets a good
     details: { source_id: 'numbers', file: bad },
   });
   assert.deepEqual((await engine.snapshot('numbers')).files.map((file) => file.path).sort(), names.toSorted());
+  await engine.close();
+});
+
+test('a file that the disk cannot give any more is damaged by name', async () => {
+  let isBroken = false;
+  const disk: Disk = {
+    ...systemDisk,
+    readRange: (path, offset, length) => {
+      if (isBroken && path.endsWith('.parquet')) throw osError('EIO');
+      return systemDisk.readRange(path, offset, length);
+    },
+  };
+  const { engine, names } = await openWithFiles('eio', { disk });
+  isBroken = true;
+  const { problems } = await engine.check('numbers');
+  assert.deepEqual(problems.map(({ name }) => name).sort(), names.toSorted());
+  assert.match(problems[0]?.reason ?? '', /^source numbers: file hs-\S+ is damaged: bytes from 0 on cannot be read$/);
   await engine.close();
 });
 
