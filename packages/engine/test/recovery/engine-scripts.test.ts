@@ -84,15 +84,16 @@ class Script {
   }
 
   async #describe(engine: Engine): Promise<readonly string[]> {
-    const sources = (await engine.sources()).states;
-    const lines = sources.map(async ({ sourceId }) => {
+    const { states, damaged } = await engine.sources();
+    const lines = states.map(async ({ sourceId }) => {
       const { version, files } = await engine.snapshot(sourceId);
       const rows = files.reduce((sum, file) => sum + file.rows, 0);
       const { frames } = engine.fresh(sourceId, 0);
       const fresh = frames.map((frame) => `${frame.rows} of LSN ${frame.lsn}`);
       return `${sourceId}: version ${version}, ${rows} rows; fresh: ${fresh.join(', ') || 'none'}`;
     });
-    return lines.length === 0 ? ['no source'] : Promise.all(lines);
+    const all = [...(await Promise.all(lines)), ...damaged.map((sourceId) => `${sourceId}: damaged`)];
+    return all.length === 0 ? ['no source'] : all;
   }
 
   #open(name: string): Promise<Engine> {
