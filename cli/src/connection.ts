@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { authGateway, bodyBytesMax, type Endpoint, type ResponseOf, type TokenResponse } from '@hybridstore/contracts';
+import { authGateway, bodyBounds, type Endpoint, type ResponseOf, type TokenResponse } from '@hybridstore/contracts';
 import { connectKube, type ForwardedPort, forwardPort, loadKubeConfig, secrets } from '@hybridstore/controller-runtime';
 import { type CallArguments, type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
@@ -107,4 +107,4 @@ function readPassword(file: string | undefined): string {
 }
 
 /** Room for a batch's envelope below the gateway's body bound. */
-export const batchBytesMax = bodyBytesMax / 4;
+export const batchBytesMax = bodyBounds.records / 4;

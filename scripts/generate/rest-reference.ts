@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   type Access,
+  bodyBytesMaxOf,
   type Endpoint,
   ErrorBody,
   endpoints,
@@ -42,7 +43,7 @@ function buildServicePage(service: string, list: readonly Endpoint[], schemas: S
   const sections = list.flatMap((endpoint) => [
     `## ${endpoint.method} ${endpoint.path}`,
     '',
-    `${endpoint.summary}. ${describeAccess(endpoint.access)}${endpoint.viaGateway ? ' Through the gateway under the same path.' : ''}`,
+    `${endpoint.summary}. ${describeAccess(endpoint.access)}${endpoint.viaGateway ? ' Through the gateway under the same path.' : ''}${describeBound(endpoint)}`,
     '',
     ...describeBody(endpoint),
     ...describeAnswer(endpoint),
@@ -73,6 +74,12 @@ function describeNamed(shape: Shape): string[] {
       `| \`${name}\` | ${describeType(property)} | ${describeRest(property, isRequired(shape, name))} |`,
   );
   return ['| field | type | |', '| --- | --- | --- |', ...rows, ''];
+}
+
+function describeBound(endpoint: Endpoint): string {
+  if (!endpoint.body) return '';
+  const kibibytes = bodyBytesMaxOf(endpoint) / 1024;
+  return ` A body of at most ${kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`}.`;
 }
 
 function describeAccess(access: Access): string {
@@ -178,6 +185,7 @@ export function buildErrorReference(): GeneratedFile {
     unauthenticated: 'get a token (again)',
     forbidden: 'ask for the permission',
     not_found: 'check the name',
+    method_not_allowed: 'use one of the methods in `Allow`',
     conflict: 'read the present state, then decide',
     gone: 'start over: what was asked for is not kept any more',
     too_large: 'send or ask for less',

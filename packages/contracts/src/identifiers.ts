@@ -22,6 +22,5 @@ export const Lsn = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
 
 export const columnsMax = 2_000;
 export const recordsPerWriteMax = 100_000;
-export const bodyBytesMax = 32 * 1024 * 1024;
 export const jsonDepthMax = 64;
 export const queryTextBytesMax = 64 * 1024;

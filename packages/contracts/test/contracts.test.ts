@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
+  bodyBytesMaxOf,
   columnTypeAliases,
   columnTypeName,
   columnTypePattern,
@@ -114,5 +115,50 @@ describe('endpoints', () => {
       const body = endpoint.body as { type?: string; additionalProperties?: unknown } | undefined;
       if (body?.type === 'object') assert.equal(body.additionalProperties, false, endpoint.path);
     }
+  });
+});
+
+describe('the bound of a body', () => {
+  const mebibyte = 1024 * 1024;
+  const boundsOf = (wanted: (endpoint: Endpoint) => boolean) =>
+    new Set(
+      Object.values(endpoints)
+        .flatMap((table) => Object.values(table))
+        .filter((endpoint) => endpoint.body && wanted(endpoint))
+        .map(bodyBytesMaxOf),
+    );
+
+  it('is 16 KiB where anybody may send one', () => {
+    assert.deepEqual(
+      boundsOf(({ access }) => access.kind === 'public'),
+      new Set([16 * 1024]),
+    );
+  });
+
+  it('follows what the body carries', () => {
+    assert.deepEqual(
+      boundsOf(({ path }) => path.startsWith('/auth/')),
+      new Set([16 * 1024]),
+    );
+    assert.deepEqual(
+      boundsOf(({ path }) => path.endsWith('/sql')),
+      new Set([256 * 1024]),
+    );
+    assert.deepEqual(
+      boundsOf(({ path }) => path.endsWith('/dsl') || path.startsWith('/data/search')),
+      new Set([mebibyte]),
+    );
+    assert.deepEqual(
+      boundsOf(({ path }) => path === '/internal/execute'),
+      new Set([4 * mebibyte]),
+    );
+    assert.deepEqual(
+      boundsOf(({ service }) => service === 'cbo-engine'),
+      new Set([4 * mebibyte, 64 * 1024]),
+    );
+    assert.deepEqual(
+      boundsOf(({ path }) => path === '/data/write'),
+      new Set([32 * mebibyte]),
+    );
   });
 });

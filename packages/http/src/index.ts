@@ -18,6 +18,7 @@ export { buildOpenApi } from './openapi.ts';
 export { parseJson } from './parse-json.ts';
 export { RevocationWatch } from './revocation-watch.ts';
 export {
+  bodyTooLarge,
   type CallContext,
   createServer,
   type RouteHandler,

@@ -1,4 +1,4 @@
-import { type Endpoint, ErrorBody } from '@hybridstore/contracts';
+import { bodyBytesMaxOf, type Endpoint, ErrorBody } from '@hybridstore/contracts';
 import { Type } from 'typebox';
 
 type Schemas = Record<string, unknown>;
@@ -40,6 +40,7 @@ function buildOperation(endpoint: Endpoint, schemas: Schemas): object {
       ? {
           requestBody: {
             required: !Type.IsOptional(endpoint.body),
+            'x-bytes-max': bodyBytesMaxOf(endpoint),
             content: { 'application/json': { schema: liftSchema(endpoint.body, schemas) } },
           },
         }

@@ -1,4 +1,6 @@
-import { exactNumber, HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
+import { randomBytes } from 'node:crypto';
+import { exactNumber, HybridStoreError, isRecord } from '@hybridstore/runtime';
+import { type LongNumbers, scanTokens } from './scan-tokens.ts';
 
 export type JsonBounds = {
   readonly depthMax: number;
@@ -8,16 +10,35 @@ export type JsonBounds = {
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** JSON of a request body, or `invalid_request` that says where it breaks. Refuses bad UTF-8 and nesting beyond the bound. */
+/**
+ * JSON of a request body, or `invalid_request` that says where it breaks. Refuses bad UTF-8, nesting beyond the bound and
+ * `__proto__` as a key, which would set a prototype in careless code later.
+ *
+ * JSON.parse with a reviver takes minutes for some texts of a few megabytes (it keeps the source of each value in lists
+ * that it copies), so there is none here: one pass over the bytes finds what must be refused and the numbers that must
+ * be kept, and those travel through JSON.parse as texts.
+ */
 export function parseJson(body: Buffer, bounds: JsonBounds): unknown {
   if (body.length === 0) return undefined;
   const text = decodeUtf8(body);
-  const { hasLongNumber } = scanTokens(body, bounds.depthMax);
-  if (hasLongNumber && bounds.keepsNumbers !== true) refuseLongNumber(text);
+  const { hasPrototypeKey, longNumbers } = scanTokens(body, text, {
+    depthMax: bounds.depthMax,
+    longNumbersMax: bounds.keepsNumbers === true ? Number.POSITIVE_INFINITY : 1,
+  });
+  if (hasPrototypeKey) {
+    parseText(text);
+    throw new HybridStoreError('invalid_request', 'body: __proto__ is not a known field', { field: '__proto__' });
+  }
+  if (longNumbers.count === 0) return parseText(text);
+  if (bounds.keepsNumbers === true) return parseExactly(body, longNumbers);
+  parseText(text);
+  throw longNumberRefused(body, longNumbers);
+}
+
+function parseText(text: string): unknown {
   try {
-    return JSON.parse(text, createReviver(text, hasLongNumber));
+    return JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof HybridStoreError) throw cause;
     throw new HybridStoreError(
       'invalid_request',
       `body: not valid JSON (${cause instanceof Error ? cause.message.slice(0, 200) : 'unreadable'})`,
@@ -39,103 +60,98 @@ function decodeUtf8(body: Buffer): string {
   }
 }
 
-/** A number of so many characters without an exponent has at most 15 digits, which a double keeps. */
-const safeNumberLength = 15;
+const markBytes = 9;
 
-/**
- * Brackets and numbers outside strings. Runs before JSON.parse, which would build the nesting and round the numbers
- * first. A number of the usual kind costs its bytes; only a long one, or one with an exponent, is looked at.
- */
-function scanTokens(body: Buffer, depthMax: number): { readonly hasLongNumber: boolean } {
-  let depth = 0;
-  let isText = false;
-  let hasLongNumber = false;
-  for (let index = 0; index < body.length; index += 1) {
-    const byte = body[index]!;
-    if (isText) {
-      if (byte === 0x5c) index += 1;
-      else if (byte === 0x22) isText = false;
-    } else if (byte === 0x22) isText = true;
-    else if (byte === 0x7b || byte === 0x5b) {
-      depth += 1;
-      if (depth > depthMax)
-        throw new HybridStoreError('invalid_request', `body: nested deeper than ${depthMax} levels`, {
-          field: 'body',
-          expected: `at most ${depthMax} levels`,
-        });
-    } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
-    else if (byte >= 0x30 && byte <= 0x39) {
-      const end = numberEnd(body, index + 1);
-      hasLongNumber ||= !isPlainNumber(body, index, end);
-      index = end - 1;
+/** Long numbers stand in the text as strings behind a mark that nobody can guess, and become what they are afterwards. */
+function parseExactly(body: Buffer, longNumbers: LongNumbers): unknown {
+  const mark = randomBytes(markBytes).toString('base64url');
+  const root = { value: parseText(markNumbers(body, longNumbers, mark).toString()) };
+  putNumbersBack(root, mark);
+  return root.value;
+}
+
+function markNumbers(body: Buffer, { starts, ends, count }: LongNumbers, mark: string): Buffer {
+  const opening = Buffer.from(`"${mark}`);
+  const marked = Buffer.allocUnsafe(body.length + count * (opening.length + 1));
+  let from = 0;
+  let at = 0;
+  for (let index = 0; index < count; index += 1) {
+    at = copyBytes(body, from, starts[index]!, marked, at);
+    at = copyBytes(opening, 0, opening.length, marked, at);
+    at = copyBytes(body, starts[index]!, ends[index]!, marked, at);
+    marked[at] = 0x22;
+    at += 1;
+    from = ends[index]!;
+  }
+  return marked.subarray(0, copyBytes(body, from, body.length, marked, at));
+}
+
+/** A loop is cheaper than a call into the runtime for so few bytes. */
+const loopCopyBytesMax = 64;
+
+function copyBytes(source: Buffer, from: number, end: number, target: Buffer, at: number): number {
+  if (end - from > loopCopyBytesMax) source.copy(target, at, from, end);
+  else for (let index = from; index < end; index += 1) target[at + index - from] = source[index]!;
+  return at + end - from;
+}
+
+/** As deep as the body, which is bounded. */
+function putNumbersBack(parent: unknown, mark: string): void {
+  if (Array.isArray(parent)) {
+    for (let index = 0; index < parent.length; index += 1) {
+      const value: unknown = parent[index];
+      if (typeof value === 'string') {
+        if (value.startsWith(mark)) parent[index] = exactNumber(value.slice(mark.length));
+      } else if (typeof value === 'object') putNumbersBack(value, mark);
     }
-  }
-  return { hasLongNumber };
-}
-
-/** Where the digits, points, signs and exponent letters end; whether they make a number is for JSON.parse to say. */
-function numberEnd(body: Buffer, from: number): number {
-  let at = from;
-  for (; at < body.length; at += 1) {
-    const byte = body[at]!;
-    const isDigit = byte >= 0x30 && byte <= 0x39;
-    if (!isDigit && byte !== 0x2e && byte !== 0x2b && byte !== 0x2d && (byte | 0x20) !== 0x65) break;
-  }
-  return at;
-}
-
-function isPlainNumber(body: Buffer, from: number, end: number): boolean {
-  if (end - from <= safeNumberLength && !hasExponent(body, from, end)) return true;
-  return isKeptAsDouble(body.toString('latin1', from, end));
-}
-
-function hasExponent(body: Buffer, from: number, end: number): boolean {
-  for (let at = from + 1; at < end; at += 1) if ((body[at]! | 0x20) === 0x65) return true;
-  return false;
-}
-
-type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
-
-/** The text of a number that a double would change. */
-function longNumberOf(value: unknown, source: string | undefined): string | undefined {
-  return typeof value === 'number' && source !== undefined && !isKeptAsDouble(source) ? source : undefined;
-}
-
-/** Names the first number that the handler would get as another one. */
-function refuseLongNumber(text: string): void {
-  const reviver: Reviver = (key, value, context) => {
-    const long = longNumberOf(value, context?.source);
-    if (long === undefined) return value;
-    throw new HybridStoreError(
-      'invalid_request',
-      `${key}: the number ${boundNumber(long)} would be rounded to ${String(value)}; send it as text`,
-      { field: key, expected: 'a number that 64-bit floating point keeps', actual: boundNumber(long) },
-    );
-  };
-  try {
-    JSON.parse(text, reviver);
-  } catch (error) {
-    // Broken JSON is reported by the caller, which parses it again.
-    if (error instanceof HybridStoreError) throw error;
+  } else if (isRecord(parent)) {
+    const record: Record<string, unknown> = parent;
+    for (const key in record) {
+      const value = record[key];
+      if (typeof value === 'string') {
+        if (value.startsWith(mark)) record[key] = exactNumber(value.slice(mark.length));
+      } else if (typeof value === 'object') putNumbersBack(value, mark);
+    }
   }
 }
 
 const shownDigitsMax = 40;
 
-function boundNumber(text: string): string {
-  return text.length <= shownDigitsMax ? text : `${text.slice(0, shownDigitsMax)}…`;
+/** Names the first number that the handler would get as another one. */
+function longNumberRefused(body: Buffer, { starts, ends }: LongNumbers): HybridStoreError {
+  const [start, end] = [starts[0]!, ends[0]!];
+  const shown = body.toString('latin1', start, Math.min(end, start + shownDigitsMax));
+  const number = end - start > shownDigitsMax ? `${shown}…` : shown;
+  const rounded = String(Number(body.toString('latin1', start, end)));
+  const field = fieldAt(body, start);
+  return new HybridStoreError(
+    'invalid_request',
+    `${field}: the number ${number} would be rounded to ${rounded}; send it as text`,
+    { field, expected: 'a number that 64-bit floating point keeps', actual: number },
+  );
 }
 
-/**
- * `__proto__` as a key would set a prototype in careless code later. Only bodies that hold the text, or a long number,
- * pay for a reviver; any of its letters may be written as an escape, and escapes of ASCII all begin with `\u00`.
- */
-function createReviver(text: string, hasLongNumber: boolean): Reviver | undefined {
-  if (!hasLongNumber && !text.includes('__proto__') && !text.includes('\\u00')) return undefined;
-  return (key, value, context) => {
-    if (key === '__proto__')
-      throw new HybridStoreError('invalid_request', 'body: __proto__ is not a known field', { field: '__proto__' });
-    const long = longNumberOf(value, context?.source);
-    return long === undefined ? value : exactNumber(long);
-  };
+const shownFieldMax = 128;
+
+/** The key, or the place in its array, of the value at `position` of a text that is valid JSON. */
+function fieldAt(body: Buffer, position: number): string {
+  const open: { key: string | undefined; index: number }[] = [];
+  let [keyStart, keyEnd] = [0, 0];
+  for (let at = 0; at < position; at += 1) {
+    const byte = body[at]!;
+    const parent = open.at(-1);
+    if (byte === 0x22) {
+      keyStart = at;
+      for (at += 1; body[at] !== 0x22; at += 1) if (body[at] === 0x5c) at += 1;
+      keyEnd = at + 1;
+    } else if (byte === 0x7b) open.push({ key: '', index: 0 });
+    else if (byte === 0x5b) open.push({ key: undefined, index: 0 });
+    else if (byte === 0x7d || byte === 0x5d) open.pop();
+    else if (byte === 0x2c && parent) parent.index += 1;
+  }
+  const parent = open.at(-1);
+  if (!parent) return 'body';
+  if (parent.key === undefined) return String(parent.index);
+  const key = String(JSON.parse(body.toString('utf8', keyStart, keyEnd)));
+  return key.length <= shownFieldMax ? key : `${key.slice(0, shownFieldMax).toWellFormed()}…`;
 }

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   type BodyOf,
-  bodyBytesMax,
+  bodyBounds,
+  bodyBytesMaxOf,
   type Endpoint,
   type ErrorBody,
   errorStatus,
@@ -33,9 +35,11 @@ import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { type ConnectionBounds, Connections } from './connections.ts';
 import { flattenSchema } from './flatten-schema.ts';
+import { askWhetherHalfClosed } from './half-closed.ts';
 import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
 import { parseJson } from './parse-json.ts';
+import { methodNotAllowed, ServedMethods } from './served-methods.ts';
 import { type ClientPaces, SlowClients } from './slow-clients.ts';
 import { refuseOnSocket, type SocketRefusal, slowRequest } from './socket-answer.ts';
 import { createStandardAnswers, jsonType, type StandardAnswer, type StandardAnswers } from './standard-answers.ts';
@@ -56,7 +60,6 @@ export type ServerOptions = {
   readonly notReadyReasons: () => readonly string[];
   /** What is wrong although this process is ready: reasons of /ready that keep nobody away. */
   readonly warnings?: () => readonly string[];
-  readonly bodyBytesMax?: number;
   /** Longest wait for a request's head. 20 s when absent. */
   readonly headersTimeoutMs?: number;
   /** Longest wait for a whole request, head and body. 120 s when absent. */
@@ -130,12 +133,15 @@ const unreadBytesMax = 64 * 1024;
 
 /** A fastify instance with the platform's bounds and answers; nothing listens yet. Has /health, /ready, /metrics, /openapi.json, /internal/logs. */
 export function createServer(options: ServerOptions): Server {
+  const methods = new ServedMethods();
   const app = Fastify({
-    bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
+    bodyLimit: bodyBounds.other,
     http: {
       maxHeaderSize: headerBytesMax,
       headersTimeout: options.headersTimeoutMs ?? headersTimeoutMsDefault,
       connectionsCheckingInterval: slowClientCheckMs,
+      // Checked by a hook, whose answer has a body.
+      requireHostHeader: false,
     },
     routerOptions: { maxParamLength: 300 },
     genReqId: (request) => readRequestId(request.headers['x-request-id']),
@@ -144,7 +150,7 @@ export function createServer(options: ServerOptions): Server {
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     exposeHeadRoutes: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, options.clock),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, { clock: options.clock, methods }),
     frameworkErrors: (error, request, reply) => {
       void sendError(options.logger, error, request, reply);
     },
@@ -174,13 +180,21 @@ export function createServer(options: ServerOptions): Server {
     return sendError(options.logger, error, request, reply);
   });
   app.setNotFoundHandler((request, reply) =>
-    sendError(
-      options.logger,
-      new HybridStoreError('not_found', `${request.method} ${request.url.split('?')[0]} does not exist`),
-      request,
-      reply,
-    ),
+    sendError(options.logger, methods.refusal(request.method, pathOf(request)), request, reply),
   );
+  app.addHook('onRoute', ({ method, url }) => {
+    if (!url.includes('*')) for (const one of [method].flat()) methods.add(one, url);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    requireOneHost(request.raw);
+    askWhetherHalfClosed(request.raw, reply.raw, options.clock);
+    done();
+  });
+  // Before the body is read, and whatever fastify thinks of the method.
+  app.addHook('preParsing', async (request) => {
+    if (request.is404) throw methods.refusal(request.method, pathOf(request));
+  });
+  listenToOddRequests(app.server, methods);
   observeRequests(app, options);
   const bodies = boundClients(app, options);
   const unread: Route[] = [];
@@ -204,6 +218,30 @@ export function createServer(options: ServerOptions): Server {
   };
   addStandardRoutes(server, options, served);
   return server;
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?')[0] ?? '';
+}
+
+/** Two names leave open whose request it is, and every proxy in between may choose another one. */
+function requireOneHost(request: IncomingMessage): void {
+  const names = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
+  if (names.length === 1 || (names.length === 0 && request.httpVersion === '1.0')) return;
+  throw new HybridStoreError('invalid_request', `Host: expected once, found ${names.length} times`, {
+    field: 'Host',
+    expected: 'one header',
+    actual: `${names.length}`,
+  });
+}
+
+/** What Node keeps from the handlers of requests, or ends on its own. */
+function listenToOddRequests(server: HttpServer, methods: ServedMethods): void {
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('connect', (request, socket) => {
+    refuseOnSocket(socket, describeRefusal(methodNotAllowed(request.method ?? 'CONNECT', methods.methods())));
+  });
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
 /** Bodies are read as they come: what a small one would unpack to has no bound. */
@@ -248,6 +286,7 @@ function addRoute(
   app.route({
     method: endpoint.method,
     url: endpoint.path,
+    bodyLimit: bodyBytesMaxOf(endpoint),
     schema,
     config: { keepsNumbers: endpoint.keepsNumbers === true } satisfies RouteConfig,
     attachValidation: false,
@@ -336,7 +375,7 @@ function readRequestId(header: string | string[] | undefined): string {
 
 /** Maps every error to HTTP, here and nowhere else. No stack and no cause leaves the process. */
 export function sendError(logger: Logger, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = toHybridStoreError(isCutOff(thrown, request) ? cutOff() : fromFastify(thrown));
+  const error = toHybridStoreError(isCutOff(thrown, request) ? cutOff() : fromFastify(thrown, request));
   const status = errorStatus[error.code];
   if (status >= 500 && error.code !== 'unavailable' && error.code !== 'deadline_exceeded') {
     logger.error('request_failed', {
@@ -350,6 +389,8 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   if (error.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer');
+  const { allow } = error.details;
+  if (Array.isArray(allow)) void reply.header('allow', allow.join(', '));
   const body: ErrorBody = {
     error: { code: error.code, message: error.message, details: { ...error.details }, request_id: request.id },
   };
@@ -364,12 +405,18 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
  * Answers what Node's parser refuses before a request exists: broken, oversized or slow heads. The socket gets the platform's
  * error shape, with the status that says which, and is closed.
  */
-function answerClientError(error: Error & { readonly code?: string }, socket: Socket, clock: Clock): void {
+function answerClientError(
+  error: ClientError,
+  socket: Socket,
+  { clock, methods }: { readonly clock: Clock; readonly methods: ServedMethods },
+): void {
   if (error.code === 'ECONNRESET') socket.destroy();
-  else refuseOnSocket(socket, describeClientError(error.code), { clock, lingerMs: clientErrorLingerMs });
+  else refuseOnSocket(socket, describeClientError(error, methods), { clock, lingerMs: clientErrorLingerMs });
 }
 
-function describeClientError(code: string | undefined): SocketRefusal {
+type ClientError = Error & { readonly code?: string; readonly rawPacket?: unknown };
+
+function describeClientError({ code, rawPacket }: ClientError, methods: ServedMethods): SocketRefusal {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return {
@@ -379,9 +426,26 @@ function describeClientError(code: string | undefined): SocketRefusal {
       };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return slowRequest;
-    default:
-      return { status: '400 Bad Request', code: 'invalid_request', message: 'not a valid HTTP/1.1 request' };
+    case 'HPE_INVALID_METHOD': {
+      const method = readUnknownMethod(rawPacket);
+      if (method !== undefined) return describeRefusal(methodNotAllowed(method, methods.methods()));
+      break;
+    }
   }
+  return { status: '400 Bad Request', code: 'invalid_request', message: 'not a valid HTTP/1.1 request' };
+}
+
+const startLineBytesMax = 1_024;
+
+/** The method of a request line that is one, but for a method that the parser does not know. */
+function readUnknownMethod(packet: unknown): string | undefined {
+  const start = Buffer.isBuffer(packet) ? packet.toString('latin1', 0, startLineBytesMax) : '';
+  return /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) [!-~]+ HTTP\/1\.[01]\r?\n/.exec(start)?.[1];
+}
+
+function describeRefusal({ code, message, details }: HybridStoreError): SocketRefusal {
+  const status = errorStatus[code];
+  return { status: `${status} ${STATUS_CODES[status]}`, code, message, details };
 }
 
 /** The client left before its body had ended. Nobody reads the answer; it must not count, or be logged, as a fault of ours. */
@@ -393,12 +457,20 @@ function cutOff(): HybridStoreError {
   return new HybridStoreError('invalid_request', 'body: the client left before its end', { field: 'body' });
 }
 
+/** What a body is answered that is larger than its endpoint takes. */
+export function bodyTooLarge(bytesMax: number): HybridStoreError {
+  return new HybridStoreError('too_large', `body: expected at most ${bytesMax} bytes, found a larger one`, {
+    field: 'body',
+    bytes_max: bytesMax,
+  });
+}
+
 /** Fastify's own refusals, by their codes. */
-function fromFastify(thrown: unknown): unknown {
+function fromFastify(thrown: unknown, request: FastifyRequest): unknown {
   if (thrown instanceof HybridStoreError || !(thrown instanceof Error) || !('code' in thrown)) return thrown;
   switch (thrown.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HybridStoreError('too_large', 'body: larger than this endpoint takes', { field: 'body' });
+      return bodyTooLarge(request.routeOptions.bodyLimit);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new HybridStoreError('invalid_request', 'Content-Type: expected application/json', {
         field: 'Content-Type',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ErrorBody, ErrorCode } from '@hybridstore/contracts';
-import type { Clock } from '@hybridstore/runtime';
+import type { Clock, HybridStoreError } from '@hybridstore/runtime';
 
 /** An answer that no route gives, because there is no request yet or its body will not be waited for. */
 export type SocketRefusal = {
@@ -11,6 +11,8 @@ export type SocketRefusal = {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
+  /** `allow` is a header as well. */
+  readonly details?: HybridStoreError['details'];
 };
 
 export const slowRequest: SocketRefusal = {
@@ -24,21 +26,19 @@ export const slowRequest: SocketRefusal = {
  * are not torn: then it only closes. `lingerMs` leaves a client who is still sending the time to read why he was refused.
  */
 export function refuseOnSocket(
-  socket: Socket,
+  socket: Duplex,
   refusal: SocketRefusal,
   linger?: { readonly clock: Clock; readonly lingerMs: number },
 ): void {
   // Node keeps the answer in progress on the socket (and its own default looks there): bytes of ours would tear it.
-  const { _httpMessage: answer } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  const { _httpMessage: answer } = socket as Duplex & { readonly _httpMessage?: ServerResponse | null };
   if (!socket.writable || answer?.headersSent) {
     socket.destroy();
     return;
   }
-  const retryAfter =
-    refusal.retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(refusal.retryAfterMs / 1_000)}\r\n`;
   const text = JSON.stringify(buildBody(refusal));
   socket.end(
-    `HTTP/1.1 ${refusal.status}\r\nContent-Type: application/json; charset=utf-8\r\n${retryAfter}` +
+    `HTTP/1.1 ${refusal.status}\r\nContent-Type: application/json; charset=utf-8\r\n${headersOf(refusal)}` +
       `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
     () => linger ?? socket.destroy(),
   );
@@ -49,7 +49,13 @@ export function refuseOnSocket(
     );
 }
 
-function buildBody({ code, message, retryAfterMs }: SocketRefusal): ErrorBody {
-  const details = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
-  return { error: { code, message, details, request_id: randomUUID() } };
+function headersOf({ retryAfterMs, details }: SocketRefusal): string {
+  const retryAfter = retryAfterMs === undefined ? '' : `Retry-After: ${Math.ceil(retryAfterMs / 1_000)}\r\n`;
+  const allow = details?.['allow'];
+  return Array.isArray(allow) ? `${retryAfter}Allow: ${allow.join(', ')}\r\n` : retryAfter;
+}
+
+function buildBody({ code, message, retryAfterMs, details }: SocketRefusal): ErrorBody {
+  const retry = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
+  return { error: { code, message, details: { ...details, ...retry }, request_id: randomUUID() } };
 }

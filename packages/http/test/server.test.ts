@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { METHODS } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { type Endpoint, may, onlyServices, publicAccess } from '@hybridstore/contracts';
@@ -7,6 +8,7 @@ import { buildOpenApi, type CallContext, createServer, JwksTokenVerifier, type R
 import { createMetrics, HybridStoreError, LogRing, retryLater, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { Type } from 'typebox';
+import { askAgainMs } from '../src/half-closed.ts';
 
 const endpoint = (more: Partial<Endpoint> = {}): Endpoint => ({
   service: 'tenant-node',
@@ -14,6 +16,7 @@ const endpoint = (more: Partial<Endpoint> = {}): Endpoint => ({
   path: '/thing',
   summary: 'A thing',
   access: publicAccess,
+  bodyBytesMax: 1_000,
   ...more,
 });
 const Body = Type.Object({ count: Type.Integer({ maximum: 10 }) }, { additionalProperties: false });
@@ -34,7 +37,6 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
     verifier: new JwksTokenVerifier(issuer.jwksFile, clock),
     ring,
     notReadyReasons: () => reasons,
-    bodyBytesMax: 1_000,
   });
   let context: CallContext | undefined;
   const watch: RouteHandler = (request, reply, given) => {
@@ -164,6 +166,32 @@ describe('a route', () => {
     assert.deepEqual([url.statusCode, url.json<ErrorAnswer>().error.code], [400, 'invalid_request']);
   });
 
+  it('takes as large a body as its endpoint says, and names that bound when it refuses a larger one', async () => {
+    for (const bytesMax of [100, 3_000, undefined]) {
+      await using server = open(endpoint({ body: Body, ...(bytesMax ? { bodyBytesMax: bytesMax } : {}) }));
+      const bound = bytesMax ?? 1_000;
+      const body = (bytes: number) => `{"count": 1${' '.repeat(bytes - 12)}}`;
+      assert.equal((await server.post(body(bound))).statusCode, 200);
+      const refused = await server.post(body(bound + 1));
+      const { code, message, details } = refused.json<ErrorAnswer>().error;
+      assert.deepEqual([refused.statusCode, code, details], [413, 'too_large', { field: 'body', bytes_max: bound }]);
+      assert.match(message, new RegExp(`at most ${bound} bytes`));
+    }
+  });
+
+  it('stops reading a body without a length where its bound is passed', async () => {
+    await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+    const url = new URL(await server.app.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    socket.write(
+      `POST /thing HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n` +
+        `3e9\r\n${' '.repeat(1_001)}\r\n`,
+    );
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), /^HTTP\/1\.1 413 .*"bytes_max":1000/s);
+    socket.destroy();
+  });
+
   it('lets a client that closes behind its request read a refusal although its body still comes', async () => {
     await using server = open(endpoint({ access: may('read'), body: Body }));
     const url = new URL(await server.app.listen({ host: '127.0.0.1', port: 0 }));
@@ -237,6 +265,139 @@ describe('a route', () => {
       assert.equal((await server.post(undefined, { authorization })).statusCode, 200);
       assert.equal(server.context()?.caller, undefined);
     }
+  });
+});
+
+/** Where a server listens that may have begun to. */
+async function portOf({ app }: ReturnType<typeof open>): Promise<number> {
+  const address = app.server.address();
+  if (typeof address === 'object' && address !== null) return address.port;
+  return Number(new URL(await app.listen({ host: '127.0.0.1', port: 0 })).port);
+}
+
+/** What the server writes to a connection on which these bytes come; `end`: and after them no more. */
+async function talk(server: ReturnType<typeof open>, bytes: string, { end = false } = {}): Promise<string> {
+  const port = await portOf(server);
+  const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  const parts: Buffer[] = [];
+  socket.on('data', (part: Buffer) => parts.push(part));
+  if (end) socket.end(bytes);
+  else socket.write(bytes);
+  await once(socket, 'end');
+  socket.end();
+  return Buffer.concat(parts).toString();
+}
+
+describe('a request', () => {
+  const isOdd = (method: string) => !['GET', 'POST', 'CONNECT'].includes(method);
+  for (const method of [...METHODS.filter(isOdd), 'FOO', 'get', 'X-Y'])
+    it(`with the method ${method} is answered 405, with the methods that there are`, async () => {
+      await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+      for (const more of ['', 'content-type: application/json\r\ncontent-length: 2\r\n']) {
+        const head = `${method} /thing HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${more}\r\n`;
+        const answer = await talk(server, more === '' ? head : `${head}{}`);
+        assert.match(answer, /^HTTP\/1\.1 405 Method Not Allowed\r\n/, answer);
+        const isKnown = METHODS.includes(method);
+        assert.match(answer, isKnown ? /^allow: POST\r$/im : /^allow: GET, POST\r$/im);
+        if (method !== 'HEAD') assert.match(answer, /"code":"method_not_allowed"/);
+      }
+    });
+
+  it('for a tunnel is answered 405', async () => {
+    await using server = open(endpoint());
+    assert.match(
+      await talk(server, 'CONNECT a:1 HTTP/1.1\r\nhost: x\r\n\r\n'),
+      /^HTTP\/1\.1 405 .*^Allow: GET, POST\r$/ms,
+    );
+  });
+
+  it('of a path that there is not is answered 404 where its method is one of the server, and else 405', async () => {
+    await using server = open(endpoint());
+    const status = async (method: string, path: string) =>
+      (await talk(server, `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)).slice(9, 12);
+    assert.equal(await status('GET', '/nowhere'), '404');
+    assert.equal(await status('POST', '/thing/'), '404');
+    assert.equal(await status('QUERY', '/nowhere'), '405');
+    assert.equal(await status('GET', '/thing?a=b'), '405');
+    assert.equal(await status('POST', '/health'), '405');
+  });
+
+  it('that is no HTTP is no matter of its method', async () => {
+    await using server = open(endpoint());
+    for (const bytes of ['HELLO\r\n\r\n', 'FOO /thing HTTP/3.0\r\n\r\n', 'F<O /thing HTTP/1.1\r\n\r\n'])
+      assert.match(await talk(server, bytes), /^HTTP\/1\.1 400 .*"invalid_request"/s);
+  });
+
+  const hosts: readonly [string, string, string][] = [
+    ['no Host', '', '400'],
+    ['one Host', 'Host: a\r\n', '200'],
+    ['two Hosts', 'Host: a\r\nHost: b\r\n', '400'],
+    ['the same Host twice', 'host: a\r\nHOST: a\r\n', '400'],
+    ['three Hosts', 'Host: a\r\nX: y\r\nHost: a\r\nHost:\r\n', '400'],
+  ];
+  for (const [what, lines, status] of hosts)
+    it(`with ${what} is answered ${status}`, async () => {
+      await using server = open(endpoint({ access: may('read') }));
+      for (const line of ['GET /health', 'GET /nowhere', 'POST /thing']) {
+        const answer = await talk(server, `${line} HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`);
+        if (status === '400') assert.match(answer, /^HTTP\/1\.1 400 .*"field":"Host"/s);
+        else assert.doesNotMatch(answer, /^HTTP\/1\.1 400/);
+      }
+    });
+
+  it('of HTTP/1.0 needs no Host', async () => {
+    await using server = open(endpoint());
+    assert.match(await talk(server, 'GET /health HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200/);
+  });
+
+  it('with an expectation that nobody knows is answered like every other', async () => {
+    await using server = open(endpoint());
+    const answer = await talk(server, 'GET /health HTTP/1.1\r\nHost: x\r\nExpect: more\r\nConnection: close\r\n\r\n');
+    assert.match(answer, /^HTTP\/1\.1 200/);
+  });
+});
+
+describe('a client that sends no more', () => {
+  const request =
+    'POST /thing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"count":10}';
+
+  it('gets the answers of all that it has asked', async () => {
+    let calls = 0;
+    await using server = open(endpoint({ body: Body }), async () => {
+      calls += 1;
+      const call = calls;
+      await new Promise(setImmediate);
+      return { call };
+    });
+    const answer = await talk(server, request.repeat(3), { end: true });
+    assert.deepEqual(answer.match(/\{"call":\d\}/g), ['{"call":1}', '{"call":2}', '{"call":3}']);
+    assert.equal(answer.match(/HTTP\/1\.1 200/g)?.length, 3);
+  });
+
+  it('gets a refusal of a body that ends too early', async () => {
+    await using server = open(endpoint({ body: Body }), () => assert.fail('ran'));
+    assert.match(await talk(server, request.slice(0, -3), { end: true }), /^HTTP\/1\.1 400 .*"invalid_request"/s);
+  });
+
+  it('is asked whether it is still there, and the call stops when it is not', async () => {
+    const reached = Promise.withResolvers<AbortSignal>();
+    await using server = open(endpoint({ body: Body }), async (_request, _reply, { signal }) => {
+      reached.resolve(signal);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      throw signal.reason;
+    });
+    const url = new URL(await server.app.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect({ host: url.hostname, port: Number(url.port) });
+    socket.write(request);
+    const signal = await reached.promise;
+    const gone = new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    socket.destroy();
+    while (!signal.aborted) {
+      await server.clock.advance(askAgainMs);
+      await new Promise(setImmediate);
+    }
+    await gone;
+    assert.match(String(signal.reason), /the client went away/);
   });
 });
 

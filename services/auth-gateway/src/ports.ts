@@ -21,6 +21,8 @@ export type CallOwners = {
 /** One call to hand on. The body is taken from `request` as bytes, unread by anybody so far. */
 export type ForwardCall = {
   readonly request: IncomingMessage;
+  /** What the addressed endpoint takes. */
+  readonly bodyBytesMax: number;
   /** Name for errors and metrics. */
   readonly service: string;
   /** Whose nodes are called, where it is a tenant's. */

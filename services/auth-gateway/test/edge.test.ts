@@ -65,7 +65,7 @@ describe('the public edge', () => {
     assert.equal(answer.headers['access-control-allow-credentials'], undefined);
     await using closed = new GatewayHarness();
     const refused = await closed.fastify.inject({ method: 'OPTIONS', url: '/data/write', headers: preflight });
-    assert.deepEqual([refused.statusCode, refused.headers['access-control-allow-origin']], [404, undefined]);
+    assert.deepEqual([refused.statusCode, refused.headers['access-control-allow-origin']], [405, undefined]);
   });
 
   it('puts the headers of a listed origin on a forwarded answer too', async () => {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bodyBounds } from '@hybridstore/contracts';
 import { createMetrics, isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { UndiciForwarder } from '../src/clients/undici-forwarder.ts';
 import { createGatewayMetrics } from '../src/gateway-metrics.ts';
@@ -35,6 +36,7 @@ async function open() {
       await forwarder.forward(
         {
           request,
+          bodyBytesMax: bodyBounds.records,
           service: 'operation-node',
           owners: { user, tenant, address },
           baseUrl: upstreams[Number(origin)]?.url ?? '',

@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { bodyBytesMaxOf } from '@hybridstore/contracts';
 import { systemClock } from '@hybridstore/runtime';
 import { forwardedEndpoints } from '../src/domain/forwarded-endpoint.ts';
 import { GatewayHarness } from './gateway-harness.ts';
@@ -185,6 +186,21 @@ describe('forwarding', () => {
     assert.equal(answer.statusCode, 413);
     assert.equal(platform.upstream.requests.length, 0);
     request.destroy();
+  });
+
+  it('refuses a body beyond what the addressed endpoint takes, and asks nobody', async () => {
+    await using platform = await open(echo);
+    for (const endpoint of forwardedEndpoints().filter(({ method, params }) => method === 'POST' && !params)) {
+      const bytesMax = bodyBytesMaxOf(endpoint);
+      const { port } = new URL(platform.url);
+      const socket = connect(Number(port), '127.0.0.1');
+      const head = `POST ${endpoint.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${platform.token}\r\n`;
+      socket.write(`${head}Content-Length: ${bytesMax + 1}\r\n\r\n`);
+      const [answer] = await once(socket, 'data');
+      assert.match(String(answer), new RegExp(`^HTTP/1\\.1 413 .*"bytes_max":${bytesMax}[,}]`, 's'), endpoint.path);
+      socket.destroy();
+    }
+    assert.equal(platform.upstream.requests.length, 0);
   });
 
   it('refuses a body of unknown length as soon as it grows beyond 32 MiB, and tears the call to the service', async () => {

@@ -16,7 +16,7 @@ import {
   ValidateRequest,
   ValidateResponse,
 } from '../auth.ts';
-import { type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
 
 const service = 'auth-gateway';
 const userParams = Type.Object(
@@ -32,6 +32,7 @@ export const authGateway = {
     summary: 'Create a user, without any permission; the answer does not show whether the name was free',
     access: publicAccess,
     body: RegisterRequest,
+    bodyBytesMax: bodyBounds.credentials,
     response: User,
     status: 201,
   },
@@ -42,6 +43,7 @@ export const authGateway = {
     summary: 'Exchange a password for a token',
     access: publicAccess,
     body: LoginRequest,
+    bodyBytesMax: bodyBounds.credentials,
     response: TokenResponse,
   },
   logout: {
@@ -68,6 +70,7 @@ export const authGateway = {
     summary: 'Say whether a token holds, and for what',
     access: publicAccess,
     body: Type.Optional(ValidateRequest),
+    bodyBytesMax: bodyBounds.credentials,
     response: ValidateResponse,
   },
   permissions: {
@@ -87,6 +90,7 @@ export const authGateway = {
     access: userAccess,
     params: userParams,
     body: GrantRequest,
+    bodyBytesMax: bodyBounds.credentials,
     response: PermissionsResponse,
   },
   revoke: {
@@ -115,6 +119,7 @@ export const authGateway = {
     summary: "Create an API key, within the caller's own permissions",
     access: userAccess,
     body: ApiKeyRequest,
+    bodyBytesMax: bodyBounds.credentials,
     response: ApiKeyCreated,
     status: 201,
   },

@@ -7,7 +7,7 @@ import {
   OptimizeRequest,
   OptimizeResponse,
 } from '../optimize.ts';
-import { type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
 
 const service = 'cbo-engine';
 
@@ -19,6 +19,7 @@ export const cboEngine = {
     summary: 'Choose a plan by its cost',
     access: may('read'),
     body: OptimizeRequest,
+    bodyBytesMax: bodyBounds.plan,
     response: OptimizeResponse,
     viaGateway: true,
   },
@@ -29,6 +30,7 @@ export const cboEngine = {
     summary: 'Estimate the cost of a plan as it stands',
     access: may('read'),
     body: EstimateRequest,
+    bodyBytesMax: bodyBounds.plan,
     response: EstimateResponse,
     viaGateway: true,
   },

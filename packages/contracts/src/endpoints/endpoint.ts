@@ -40,6 +40,8 @@ export type Endpoint = {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /** The largest body in bytes; `bodyBounds.other` when absent. What is larger is refused before it is read. */
+  readonly bodyBytesMax?: number;
   /**
    * Numbers of the body that a 64-bit floating point number would change reach the handler as `ExactNumber`. Elsewhere
    * such a number is refused: rounded, it would mean something else than its sender wrote.
@@ -53,6 +55,30 @@ export type Endpoint = {
   /** Reached through the gateway under the same path. */
   readonly viaGateway?: boolean;
 };
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+
+/** Largest bodies in bytes, by what they carry: each as large as what is meant needs, since anybody may send them. */
+export const bodyBounds = {
+  credentials: 16 * kibibyte,
+  other: 64 * kibibyte,
+  /** SQL with its parameters. */
+  statement: 256 * kibibyte,
+  /** A query of the JSON DSL, whose lists of values may be long. */
+  query: mebibyte,
+  /** A source with all its columns. */
+  source: 4 * mebibyte,
+  plan: 4 * mebibyte,
+  /** Lists of a table's files, between services. */
+  files: 32 * mebibyte,
+  records: 32 * mebibyte,
+} as const;
+
+/** The largest body that an endpoint takes. */
+export function bodyBytesMaxOf(endpoint: Pick<Endpoint, 'bodyBytesMax'>): number {
+  return endpoint.bodyBytesMax ?? bodyBounds.other;
+}
 
 export const publicAccess: Access = { kind: 'public' };
 export const userAccess: Access = { kind: 'user' };

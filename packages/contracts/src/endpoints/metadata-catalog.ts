@@ -14,7 +14,7 @@ import {
 } from '../catalog.ts';
 import { SourceId } from '../identifiers.ts';
 import { SourceDefinition } from '../source-schema.ts';
-import { type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
 
 const service = 'metadata-catalog';
 const Label = Type.String({ pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$' });
@@ -69,6 +69,7 @@ export const metadataCatalog = {
     summary: 'Statistics for the scans of a plan (with the token of the user it runs for)',
     access: may('read'),
     body: StatisticsRequest,
+    bodyBytesMax: bodyBounds.plan,
     response: StatisticsResponse,
   },
   commitNotice: {
@@ -78,6 +79,7 @@ export const metadataCatalog = {
     summary: 'A node reports a commit',
     access: onlyServices('tenant-node'),
     body: CommitNotice,
+    bodyBytesMax: bodyBounds.files,
     response: Type.Object({ table_version: Type.Integer() }, { additionalProperties: false }),
   },
   putTenant: {
@@ -107,6 +109,7 @@ export const metadataCatalog = {
     access: onlyServices('operator'),
     params: sourceParams,
     body: SourceDefinition,
+    bodyBytesMax: bodyBounds.source,
     response: CatalogSource,
   },
   getSource: {

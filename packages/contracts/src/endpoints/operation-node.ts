@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { QueryResponse } from '../data.ts';
 import { QueryId } from '../identifiers.ts';
 import { CancelledQuery, DslQueryRequest, RunningQueries, SqlQueryRequest } from '../query.ts';
-import { type Endpoint, may, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may, userAccess } from './endpoint.ts';
 
 const service = 'operation-node';
 
@@ -14,6 +14,7 @@ export const operationNode = {
     summary: 'Ask in SQL',
     access: may('read'),
     body: SqlQueryRequest,
+    bodyBytesMax: bodyBounds.statement,
     response: QueryResponse,
     produces: ['application/x-ndjson'],
     viaGateway: true,
@@ -25,6 +26,7 @@ export const operationNode = {
     summary: 'Ask in the JSON DSL',
     access: may('read'),
     body: DslQueryRequest,
+    bodyBytesMax: bodyBounds.query,
     response: QueryResponse,
     produces: ['application/x-ndjson'],
     viaGateway: true,

@@ -1,5 +1,5 @@
 import { ParseDslRequest, ParseResponse, ParseSqlRequest, TransformRequest, TransformResponse } from '../parse.ts';
-import { type Endpoint, may } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may } from './endpoint.ts';
 
 const service = 'query-interpreter';
 
@@ -11,6 +11,7 @@ export const queryInterpreter = {
     summary: 'Read SQL into a plan, checked against the sources of the tenant',
     access: may('read'),
     body: ParseSqlRequest,
+    bodyBytesMax: bodyBounds.statement,
     response: ParseResponse,
     viaGateway: true,
   },
@@ -21,6 +22,7 @@ export const queryInterpreter = {
     summary: 'Read a query of the JSON DSL into a plan',
     access: may('read'),
     body: ParseDslRequest,
+    bodyBytesMax: bodyBounds.query,
     response: ParseResponse,
     viaGateway: true,
   },
@@ -31,6 +33,7 @@ export const queryInterpreter = {
     summary: 'Rewrite a plan without changing its answer, and show it as an engine would get it',
     access: may('read'),
     body: TransformRequest,
+    bodyBytesMax: bodyBounds.plan,
     response: TransformResponse,
     viaGateway: true,
   },

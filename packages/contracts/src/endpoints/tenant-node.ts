@@ -26,7 +26,7 @@ import {
 } from '../node-internal.ts';
 import { SourceDefinition } from '../source-schema.ts';
 import { SourceAdded, SourceList, SourceStats, TenantStats } from '../sources.ts';
-import { type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
 
 const service = 'tenant-node';
 /** Header of a write that a member hands on to the owner of its batch id. */
@@ -41,6 +41,7 @@ export const tenantNode = {
     summary: 'Append records; acknowledged after they are on disk',
     access: may('write'),
     body: WriteRequest,
+    bodyBytesMax: bodyBounds.records,
     keepsNumbers: true,
     response: WriteResponse,
     viaGateway: true,
@@ -52,6 +53,7 @@ export const tenantNode = {
     summary: 'Find records in one or several sources',
     access: may('read'),
     body: SearchRequest,
+    bodyBytesMax: bodyBounds.query,
     response: SearchResponse,
     viaGateway: true,
   },
@@ -62,6 +64,7 @@ export const tenantNode = {
     summary: 'Find records, streamed as NDJSON',
     access: may('read'),
     body: SearchRequest,
+    bodyBytesMax: bodyBounds.query,
     produces: ['application/x-ndjson'],
     viaGateway: true,
   },
@@ -72,6 +75,7 @@ export const tenantNode = {
     summary: 'Group and aggregate one source',
     access: may('read'),
     body: AggregateRequest,
+    bodyBytesMax: bodyBounds.query,
     response: QueryResponse,
     viaGateway: true,
   },
@@ -82,6 +86,7 @@ export const tenantNode = {
     summary: 'Create a source, or add columns to it',
     access: may('manage'),
     body: SourceDefinition,
+    bodyBytesMax: bodyBounds.source,
     response: SourceAdded,
     status: 201,
     viaGateway: true,
@@ -121,6 +126,7 @@ export const tenantNode = {
     summary: 'Run a logical plan (with the token of the user it runs for)',
     access: may('read'),
     body: ExecuteRequest,
+    bodyBytesMax: bodyBounds.plan,
     response: QueryResponse,
     produces: ['application/x-ndjson'],
   },
@@ -185,6 +191,7 @@ export const tenantNode = {
     access: onlyServices('operator'),
     params: sourceParams,
     body: SourceDefinition,
+    bodyBytesMax: bodyBounds.source,
     response: SourceAdded,
   },
   deleteSource: {
@@ -243,6 +250,7 @@ export const tenantNode = {
     access: onlyServices('metadata-catalog'),
     params: sourceParams,
     body: CompactTableRequest,
+    bodyBytesMax: bodyBounds.files,
     response: CompactTableResponse,
   },
 } as const satisfies Record<string, Endpoint>;

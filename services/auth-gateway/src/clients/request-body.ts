@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Readable, Transform } from 'node:stream';
-import { HybridStoreError, retryLater } from '@hybridstore/runtime';
+import { bodyTooLarge } from '@hybridstore/http';
+import { type HybridStoreError, retryLater } from '@hybridstore/runtime';
 
 /** Bodies up to this are taken whole first: that is cheaper than a stream, and they can be sent once more. */
 const wholeBytesMax = 64 * 1024;
@@ -18,7 +19,7 @@ export async function takeRequestBody(request: IncomingMessage, bytesMax: number
   // Node's parser has refused whatever is no number.
   const bytes = announced === undefined ? undefined : Number(announced);
   if (bytes === undefined) return { kind: 'stream', stream: boundStream(request, bytesMax), bytes };
-  if (bytes > bytesMax) throw tooLarge(bytesMax);
+  if (bytes > bytesMax) throw bodyTooLarge(bytesMax);
   if (bytes === 0) return { kind: 'none' };
   if (bytes <= wholeBytesMax) return { kind: 'whole', bytes: await readWhole(request, bytes) };
   return { kind: 'stream', stream: boundStream(request, bytesMax), bytes };
@@ -48,7 +49,7 @@ function boundStream(request: IncomingMessage, bytesMax: number): Readable {
   const bounded = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
-      if (bytes > bytesMax) done(tooLarge(bytesMax));
+      if (bytes > bytesMax) done(bodyTooLarge(bytesMax));
       else done(null, chunk);
     },
   });
@@ -57,13 +58,6 @@ function boundStream(request: IncomingMessage, bytesMax: number): Readable {
     if (!request.complete) bounded.destroy(clientGone());
   });
   return request.pipe(bounded);
-}
-
-function tooLarge(bytesMax: number): HybridStoreError {
-  return new HybridStoreError('too_large', `body: expected at most ${bytesMax} bytes`, {
-    field: 'body',
-    bytes_max: bytesMax,
-  });
 }
 
 function clientGone(): HybridStoreError {

@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http';
-import { bodyBytesMax } from '@hybridstore/contracts';
 import { createAgent, isUnknownHost, unknownTenant, wasNothingSent } from '@hybridstore/http';
 import {
   type Clock,
@@ -68,7 +67,7 @@ export class UndiciForwarder implements Forwarder {
   async forward(call: ForwardCall, open: (head: AnswerHead) => ServerResponse): Promise<void> {
     let leave = () => {};
     try {
-      const body = await takeRequestBody(call.request, bodyBytesMax);
+      const body = await takeRequestBody(call.request, call.bodyBytesMax);
       leave = this.#enter(call, body.kind === 'stream' ? this.#uploads : this.#calls);
       await this.#tryUntilAnswered(call, body, open);
     } finally {

@@ -1,4 +1,4 @@
-import type { Endpoint, TokenClaims } from '@hybridstore/contracts';
+import { bodyBytesMaxOf, type Endpoint, type TokenClaims } from '@hybridstore/contracts';
 import { type CallContext, fillPath, readBearer, type Server, type UnreadRequest } from '@hybridstore/http';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -28,6 +28,7 @@ async function forward(
   await gateway.forwarder.forward(
     {
       request: request.raw,
+      bodyBytesMax: bodyBytesMaxOf(endpoint),
       service: endpoint.service,
       tenantId: endpoint.service === 'tenant-node' ? resolved?.claims.tenant : undefined,
       owners: ownersOf(gateway, request, resolved?.claims),

@@ -1,0 +1,235 @@
+import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
+
+/** Where the numbers stand that a double would change, sign included, in the order of the text. */
+export type LongNumbers = { readonly starts: Uint32Array; readonly ends: Uint32Array; readonly count: number };
+export type ScannedTokens = { readonly hasPrototypeKey: boolean; readonly longNumbers: LongNumbers };
+
+const quote = 0x22;
+const backslash = 0x5c;
+const colon = 0x3a;
+const comma = 0x2c;
+const zero = 0x30;
+const nine = 0x39;
+const minus = 0x2d;
+const point = 0x2e;
+
+/** The rest of a text that is longer than this is searched by the runtime, whose call costs about as much as so many bytes. */
+const loopedBytesMax = 96;
+const prototypeKey = '__proto__';
+/** Each letter as an escape of six bytes. */
+const prototypeKeyBytesMax = prototypeKey.length * 6;
+
+/**
+ * One pass over the bytes of a JSON text: brackets, keys and numbers outside strings. It runs before JSON.parse, which
+ * would build the nesting and round the numbers first, and judges no grammar beyond what it needs: a text that is not
+ * JSON gives some result, and JSON.parse then says what is wrong with it. After `longNumbersMax` no number is judged any more.
+ */
+export function scanTokens(
+  body: Buffer,
+  text: string,
+  { depthMax, longNumbersMax }: { readonly depthMax: number; readonly longNumbersMax: number },
+): ScannedTokens {
+  const numbers = new FoundNumbers(longNumbersMax, body.length === text.length ? text : undefined);
+  let depth = 0;
+  let hasPrototypeKey = false;
+  for (let index = 0; index < body.length; index += 1) {
+    const byte = body[index]!;
+    if (byte === quote) {
+      const end = textEnd(body, index + 1);
+      hasPrototypeKey ||= isPrototypeKey(body, index + 1, end);
+      index = end;
+    } else if (byte >= zero && byte <= nine) {
+      // One digit and a comma need no more than this.
+      if (body[index + 1] !== comma) index = scanNumber(body, index, numbers) - 1;
+    } else if (byte === 0x7b || byte === 0x5b) {
+      depth += 1;
+      if (depth > depthMax) throw nestedDeeper(depthMax);
+    } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+  }
+  return { hasPrototypeKey, longNumbers: numbers };
+}
+
+function nestedDeeper(depthMax: number): HybridStoreError {
+  return new HybridStoreError('invalid_request', `body: nested deeper than ${depthMax} levels`, {
+    field: 'body',
+    expected: `at most ${depthMax} levels`,
+  });
+}
+
+/** Where the closing quote stands, or the end of a text that has none. */
+function textEnd(body: Buffer, from: number): number {
+  let at = from;
+  for (let looped = 0; ; looped += 1) {
+    const byte = body[at];
+    if (byte === quote || byte === undefined) return Math.min(at, body.length);
+    if (byte === backslash) {
+      at += 1;
+      looped = 0;
+    } else if (looped >= loopedBytesMax) {
+      at = skipPlainText(body, at) - 1;
+      looped = 0;
+    }
+    at += 1;
+  }
+}
+
+/** The next quote or backslash. Both are looked for only as far as the nearer one can be. */
+function skipPlainText(body: Buffer, from: number): number {
+  for (let at = from, width = 1_024; at < body.length; at += width, width *= 2) {
+    const piece = body.subarray(at, at + width);
+    const closing = piece.indexOf(quote);
+    const escape = (closing < 0 ? piece : piece.subarray(0, closing)).indexOf(backslash);
+    if (escape >= 0) return at + escape;
+    if (closing >= 0) return at + closing;
+  }
+  return body.length;
+}
+
+/** `__proto__` before a colon, however its letters are written: as they are, or as escapes such as `\u005f`. */
+function isPrototypeKey(body: Buffer, from: number, end: number): boolean {
+  const bytes = end - from;
+  if (bytes < prototypeKey.length || bytes > prototypeKeyBytesMax) return false;
+  if ((body[from] !== backslash && body[from] !== 0x5f) || !followsColon(body, end + 1)) return false;
+  let at = from;
+  for (let letter = 0; letter < prototypeKey.length; letter += 1) {
+    const isEscape = body[at] === backslash;
+    const code = isEscape ? escapedCode(body, at) : body[at];
+    if (code !== prototypeKey.charCodeAt(letter)) return false;
+    at += isEscape ? 6 : 1;
+  }
+  return at === end;
+}
+
+function escapedCode(body: Buffer, at: number): number {
+  if (body[at + 1] !== 0x75) return -1;
+  return Number(`0x${body.toString('latin1', at + 2, at + 6)}`);
+}
+
+function followsColon(body: Buffer, from: number): boolean {
+  let at = from;
+  while (body[at] === 0x20 || body[at] === 0x0a || body[at] === 0x0d || body[at] === 0x09) at += 1;
+  return body[at] === colon;
+}
+
+/** Any decimal of so many digits is the one that is printed for the double next to it, within its range. */
+const keptDigitsMax = 15;
+/** No double is printed with more. */
+const printedDigitsMax = 17;
+/** Well within the range of doubles with full precision, and beyond the range of all. */
+const exponentKeptMax = 290;
+const exponentMax = 330;
+/** Integers below 1e21 and fractions from 1e-6 on are printed without an exponent. */
+const plainExponentMin = -6;
+const plainExponentMax = 20;
+
+/**
+ * Judges the number at `start` and gives its end. A number of the usual kind, at most 15 digits and no exponent, costs
+ * its bytes; nothing is looked at twice but what has 16 or 17 digits, or is very large or very small.
+ */
+function scanNumber(body: Buffer, start: number, numbers: FoundNumbers): number {
+  let at = start;
+  let byte = body[at]!;
+  while (byte >= zero && byte <= nine) byte = body[++at]!;
+  const wholeEnd = at;
+  if (byte === point) {
+    byte = body[++at]!;
+    while (byte >= zero && byte <= nine) byte = body[++at]!;
+  }
+  const mantissaEnd = at;
+  const hasExponent = byte === 0x65 || byte === 0x45;
+  if (!hasExponent && at - start <= keptDigitsMax) return at;
+  let exponent = 0;
+  if (hasExponent) {
+    byte = body[++at]!;
+    const isNegative = byte === minus;
+    if (isNegative || byte === 0x2b) byte = body[++at]!;
+    const digitsStart = at;
+    for (; byte >= zero && byte <= nine; byte = body[++at]!) exponent = Math.min(exponent * 10 + byte - zero, 1e15);
+    if (isNegative) exponent = -exponent;
+    if (at === digitsStart) return at;
+  }
+  const isWritten = (body[start] !== zero || wholeEnd === start + 1) && mantissaEnd !== wholeEnd + 1;
+  if (!isWritten || numbers.isFull || !isLong(body, { start, wholeEnd, mantissaEnd, end: at, exponent }, numbers))
+    return at;
+  // In the place of a key it is no JSON; as a text it would be.
+  if (!followsColon(body, at)) numbers.add(body[start - 1] === minus ? start - 1 : start, at);
+  return at;
+}
+
+type Spelling = {
+  readonly start: number;
+  readonly wholeEnd: number;
+  readonly mantissaEnd: number;
+  readonly end: number;
+  readonly exponent: number;
+};
+
+function isLong(
+  body: Buffer,
+  { start, wholeEnd, mantissaEnd, end, exponent }: Spelling,
+  numbers: FoundNumbers,
+): boolean {
+  let first = start;
+  while (first < mantissaEnd && (body[first] === zero || body[first] === point)) first += 1;
+  if (first === mantissaEnd) return false;
+  let last = mantissaEnd - 1;
+  while (body[last] === zero || body[last] === point) last -= 1;
+  const digits = last - first + (first < wholeEnd && last >= wholeEnd ? 0 : 1);
+  // Of the first digit that is not zero, and of the last.
+  const magnitude = exponent + wholeEnd - first - (first < wholeEnd ? 1 : 0);
+  if (digits > printedDigitsMax || Math.abs(magnitude) > exponentMax) return true;
+  if (digits <= keptDigitsMax && Math.abs(magnitude) <= exponentKeptMax) return false;
+  const isPrintedSo =
+    end === mantissaEnd &&
+    magnitude >= plainExponentMin &&
+    magnitude <= plainExponentMax &&
+    (mantissaEnd === wholeEnd || last === mantissaEnd - 1);
+  if (isPrintedSo) {
+    const text = numbers.textOf(body, start, end);
+    return String(Number(text)) !== text;
+  }
+  // Without the zeros at both ends, of which there may be megabytes.
+  const mantissa = body.toString('latin1', first, last + 1).replace('.', '');
+  return !isKeptAsDouble(`${mantissa}e${magnitude - digits + 1}`);
+}
+
+const numbersInitial = 16;
+
+class FoundNumbers implements LongNumbers {
+  starts = new Uint32Array(numbersInitial);
+  ends = new Uint32Array(numbersInitial);
+  count = 0;
+  readonly #countMax: number;
+  readonly #ascii: string | undefined;
+
+  /** `ascii`: the whole text, where its characters stand in the places of its bytes; a part of it costs nothing then. */
+  constructor(countMax: number, ascii: string | undefined) {
+    this.#countMax = countMax;
+    this.#ascii = ascii;
+  }
+
+  textOf(body: Buffer, start: number, end: number): string {
+    return this.#ascii === undefined ? body.toString('latin1', start, end) : this.#ascii.slice(start, end);
+  }
+
+  get isFull(): boolean {
+    return this.count >= this.#countMax;
+  }
+
+  /** Room is doubled, so that a text full of them costs no more than a copy. */
+  add(start: number, end: number): void {
+    if (this.count === this.starts.length) {
+      this.starts = widened(this.starts);
+      this.ends = widened(this.ends);
+    }
+    this.starts[this.count] = start;
+    this.ends[this.count] = end;
+    this.count += 1;
+  }
+}
+
+function widened(full: Uint32Array): Uint32Array<ArrayBuffer> {
+  const wider = new Uint32Array(full.length * 2);
+  wider.set(full);
+  return wider;
+}
