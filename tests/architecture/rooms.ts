@@ -128,6 +128,16 @@ const packageRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
+    name: 'runtime/threads',
+    files: inside(`${runtime}/threads`),
+    mayImport: [
+      node('worker_threads'),
+      inside(`${runtime}/threads`),
+      new RegExp(`^${runtime}/(assert|clock|errors|log|semaphore)\\.ts$`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'runtime/child-process',
     files: inside(`${runtime}/child-process`),
     mayImport: [
@@ -376,7 +386,11 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     routes: [node('stream'), npm('fastify')],
     clients: [our('plan', 'engine'), anyNode, npm('undici'), inside('services/tenant-node/src/membership')],
     config: [our('engine'), anyNode],
-    app: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute|membership|metrics|(start|prepare)-[a-z-]+)/],
+    app: [
+      our('engine'),
+      anyNode,
+      /^services\/tenant-node\/src\/(execute|ingest|membership|metrics|(start|prepare)-[a-z-]+)/,
+    ],
     main: [our('engine'), anyNode, /^services\/tenant-node\/src\/(execute\/|start-[a-z-]+\.ts$)/],
   },
   'cbo-engine': { domain: [our('plan'), node('crypto')] },

@@ -1,4 +1,4 @@
-export { BatchEncoder } from './batch/batch-encoder.ts';
+export { BatchEncoder, type EncoderSchema, type FieldRecord } from './batch/batch-encoder.ts';
 export { quarantineFile } from './compaction/quarantine.ts';
 export { createEngine } from './engine.ts';
 export { defaultLimits, type EngineLimits } from './engine-limits.ts';
@@ -8,6 +8,7 @@ export type {
   AppendResult,
   AppliedBatch,
   Commit,
+  EncodedElsewhere,
   Engine,
   Frame,
   FreshFrames,

@@ -6,6 +6,7 @@ import type {
   SourceDefinition,
   SourceStats,
 } from '@hybridstore/contracts';
+import type { EncoderSchema, FieldRecord } from './batch/batch-encoder.ts';
 import type { ObjectStore } from './store/ports.ts';
 
 /**
@@ -100,9 +101,16 @@ export type SourceState = {
 export type AppendBatch = {
   readonly sourceId: string;
   /** Field values as they came in JSON, one object a row. */
-  readonly records: readonly { readonly fields: Readonly<Record<string, unknown>> }[];
+  readonly records: readonly FieldRecord[] | EncodedElsewhere;
   readonly batchId?: string;
 };
+
+/** Records of a batch so large that a thread holds them, and encodes them there. */
+export interface EncodedElsewhere {
+  readonly length: number;
+  /** As `BatchEncoder.encode` of an encoder of this schema. */
+  encode(schema: EncoderSchema, reservedBytes: number): Promise<Buffer>;
+}
 export type AppendResult = {
   readonly lsn: number;
   readonly accepted: number;

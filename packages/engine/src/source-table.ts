@@ -1,6 +1,6 @@
 import type { SourceDefinition } from '@hybridstore/contracts';
 import { isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import { BatchEncoder } from './batch/batch-encoder.ts';
+import { BatchEncoder, type EncoderSchema } from './batch/batch-encoder.ts';
 import type { Scratch } from './batch/scratch.ts';
 import { MemoryTable } from './memtable/memory-table.ts';
 import type { SourceState, TableState } from './ports.ts';
@@ -137,16 +137,18 @@ export class SourceTable {
   encoder(scratch: Scratch): BatchEncoder {
     const { snapshot } = this;
     if (this.#encoder?.snapshot.metadata === snapshot.metadata) return this.#encoder.encoder;
-    const encoder = new BatchEncoder(
-      {
-        columns: snapshotColumns(snapshot.definition),
-        partitionColumns: snapshot.definition.partition_columns ?? [],
-        isDocument: snapshot.definition.columns === undefined,
-      },
-      scratch,
-    );
+    const encoder = new BatchEncoder(this.encoderSchema, scratch);
     this.#encoder = { snapshot, encoder };
     return encoder;
+  }
+
+  get encoderSchema(): EncoderSchema {
+    const { definition } = this.snapshot;
+    return {
+      columns: snapshotColumns(definition),
+      partitionColumns: definition.partition_columns ?? [],
+      isDocument: definition.columns === undefined,
+    };
   }
 
   get sourceState(): SourceState {

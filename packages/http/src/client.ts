@@ -19,10 +19,13 @@ export type CallSettings = {
   readonly signal?: AbortSignal;
 };
 
+/** A body that its sender has as JSON already, in place of the value. */
+type WrittenBody = { readonly json: Uint8Array; readonly body?: never };
+
 /** What an endpoint takes: required where its schemas require it, refused where it has none. */
 export type CallInput<E extends Endpoint> = Given<'params', ParamsOf<E>, Nothing> &
   Given<'query', QueryOf<E>, Nothing> &
-  Given<'body', BodyOf<E>, undefined>;
+  (Given<'body', BodyOf<E>, undefined> | WrittenBody);
 type Nothing = Record<never, unknown>;
 
 /** One part of the input; it may be left out where `Absent`, what the receiver then sees, is a value of it. */
@@ -36,7 +39,7 @@ export type CallOptions<E extends Endpoint> = CallSettings & CallInput<E>;
 export type CallArguments<E extends Endpoint> =
   Nothing extends CallInput<E> ? readonly [options?: CallOptions<E>] : readonly [options: CallOptions<E>];
 
-type AnyOptions = CallOptions<Endpoint>;
+type AnyOptions = CallOptions<Endpoint> & { readonly json?: Uint8Array };
 
 export type StreamAnswer = {
   readonly status: number;
@@ -108,7 +111,7 @@ export class HttpClient {
         path,
         method: endpoint.method,
         headers: buildHeaders(options, timeoutMs),
-        body: options.body === undefined ? null : JSON.stringify(options.body),
+        body: writtenBody(options),
         signal,
       });
       if (answer.statusCode >= 400) throw await readError(answer, url);
@@ -121,6 +124,10 @@ export class HttpClient {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+function writtenBody({ body, json }: AnyOptions): string | Uint8Array | null {
+  return json ?? (body === undefined ? null : JSON.stringify(body));
 }
 
 /** A peer that answers a success without JSON is as good as away: another try may meet a sound one. */
@@ -153,7 +160,7 @@ function buildHeaders(options: AnyOptions, timeoutMs: number): Record<string, st
   return {
     accept: 'application/json',
     'x-deadline-ms': String(timeoutMs),
-    ...(options.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(options.body === undefined && options.json === undefined ? {} : { 'content-type': 'application/json' }),
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
     ...(options.requestId === undefined ? {} : { 'x-request-id': options.requestId }),
     ...options.headers,

@@ -14,6 +14,7 @@ export {
   type StreamAnswer,
   unknownTenant,
 } from './client.ts';
+export { shareBytes } from './json-threads.ts';
 export { buildOpenApi } from './openapi.ts';
 export { parseJson } from './parse-json.ts';
 export { RevocationWatch } from './revocation-watch.ts';
@@ -21,6 +22,8 @@ export {
   bodyTooLarge,
   type CallContext,
   createServer,
+  loopBytesMax,
+  type ReadLarge,
   type RouteHandler,
   type RouteRequest,
   readBearer,
@@ -42,4 +45,4 @@ export { readSidePorts, type SidePorts } from './side-listener.ts';
 export type { ClientPaces } from './slow-clients.ts';
 export { JwksTokenVerifier, ServiceIdentity, signToken, type TokenContent, type TokenVerifier } from './tokens.ts';
 export { isTransportFailure, wasNothingSent } from './transport-failure.ts';
-export { compileValidator, type Validator } from './validation.ts';
+export { compileValidator, invalidBody, type Validator } from './validation.ts';

@@ -78,8 +78,8 @@ function skipPlainText(body: Buffer, from: number): number {
   for (let at = from, width = 1_024; at < body.length; at += width, width *= 2) {
     const piece = body.subarray(at, at + width);
     const closing = piece.indexOf(quote);
-    const escape = (closing < 0 ? piece : piece.subarray(0, closing)).indexOf(backslash);
-    if (escape >= 0) return at + escape;
+    const escaped = (closing < 0 ? piece : piece.subarray(0, closing)).indexOf(backslash);
+    if (escaped >= 0) return at + escaped;
     if (closing >= 0) return at + closing;
   }
   return body.length;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type BodyOf,
   bodyBounds,
@@ -29,6 +30,7 @@ import {
   retryLater,
   toHybridStoreError,
 } from '@hybridstore/runtime';
+import type { ValidateFunction } from 'ajv';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
@@ -36,6 +38,7 @@ import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { type ConnectionBounds, Connections } from './connections.ts';
 import { flattenSchema } from './flatten-schema.ts';
 import { askWhetherHalfClosed } from './half-closed.ts';
+import { JsonThreads } from './json-threads.ts';
 import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
 import { parseJson } from './parse-json.ts';
@@ -99,6 +102,9 @@ export type RouteHandler<E extends Endpoint = Endpoint> = (
 ) => Answer<E> | Promise<Answer<E>>;
 type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
 
+/** `readLarge`: how a body beyond `loopBytesMax` is read; in a thread that checks it, when absent. */
+export type RouteReading = { readonly readLarge?: ReadLarge };
+
 export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
 /** A handler that gets the body unread. */
 export type UnreadHandler<E extends Endpoint> = (
@@ -112,7 +118,7 @@ export interface Server {
   /** What other listeners of the process may answer too. */
   readonly standard: StandardAnswers;
   /** Registers one endpoint of the contracts: validation, access, metrics and OpenAPI come from its description. */
-  route<E extends Endpoint>(endpoint: E, handler: RouteHandler<E>): void;
+  route<E extends Endpoint>(endpoint: E, handler: RouteHandler<E>, options?: RouteReading): void;
   /**
    * Registers an endpoint whose body this process hands on unread: the handler takes the bytes from `request.raw`, of any
    * content type, and bounds them itself. Access and path parameters are checked as ever; body and query are not.
@@ -121,6 +127,8 @@ export interface Server {
 }
 
 const headerBytesMax = 16 * 1024;
+/** A body up to this is parsed where requests are answered: whatever it holds, that takes few milliseconds. */
+export const loopBytesMax = 256 * 1024;
 const headersTimeoutMsDefault = 20_000;
 const requestTimeoutMsDefault = 120_000;
 const slowClientCheckMs = 5_000;
@@ -158,22 +166,26 @@ export function createServer(options: ServerOptions): Server {
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
   // Fastify's own types know neither what a schema nor what an error of its validator is: both are ours, and ajv's.
-  app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? ajv.body : ajv.text).compile(flattenSchema(schema as object)),
-  );
+  const checked = new WeakSet<object>();
+  app.setValidatorCompiler(({ schema, httpPart }) => {
+    const validate = (httpPart === 'body' ? ajv.body : ajv.text).compile(flattenSchema(schema as object));
+    return httpPart === 'body' ? exceptFor(checked, validate) : validate;
+  });
   app.setSchemaErrorFormatter((errors, root) => invalidBody(errors as never, root));
   // Answers are built by typed code; serializing by schema would silently drop fields that the schema lacks.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    // As `addRoute` has set it; and bytes, because the parser asked for a buffer.
-    const { keepsNumbers = false } = request.routeOptions.config as RouteConfig;
-    try {
-      refuseEncoding(request.headers['content-encoding']);
-      done(null, parseJson(body as Buffer, { depthMax: jsonDepthMax, keepsNumbers }));
-    } catch (error) {
-      done(toHybridStoreError(error));
-    }
+  const threads = new JsonThreads(options);
+  app.addHook('onClose', () => threads.close());
+  // As `addRoute` has set the config; and bytes, because the parser asks for a buffer.
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    const config = request.routeOptions.config as unknown as RouteConfig;
+    refuseEncoding(request.headers['content-encoding']);
+    if (body.length <= loopBytesMax)
+      return parseJson(body, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
+    const value = config.readLarge ? await config.readLarge(body) : await readLarge(threads, body, config);
+    if (typeof value === 'object' && value !== null) checked.add(value);
+    return value;
   });
   app.setErrorHandler((error, request, reply) => {
     lingerBehindAnswer(request.raw, options.clock);
@@ -207,9 +219,9 @@ export function createServer(options: ServerOptions): Server {
   const server: Server = {
     app,
     standard: createStandardAnswers(options),
-    route: (endpoint, handler) => {
+    route: (endpoint, handler, reading) => {
       served.push(endpoint);
-      addRoute(app, options, bodies, { endpoint, handler, schema: buildSchema(endpoint) });
+      addRoute(app, options, bodies, { endpoint, handler, schema: buildSchema(endpoint), ...reading });
     },
     routeUnread: (endpoint, handler) => {
       served.push(endpoint);
@@ -254,13 +266,45 @@ function refuseEncoding(encoding: string | undefined): void {
   });
 }
 
-type RouteConfig = Pick<Endpoint, 'keepsNumbers'>;
+type RouteConfig = {
+  readonly keepsNumbers: boolean;
+  readonly bodySchema: { readonly name: string; readonly schema: object } | undefined;
+  readonly readLarge?: ReadLarge | undefined;
+};
+/** Reads and checks a body that is too large for the main loop. What it gives is handed to the handler as it is. */
+export type ReadLarge = (body: Buffer) => Promise<object>;
 type Route = {
   readonly endpoint: Endpoint;
   readonly handler: AnyHandler;
   readonly schema: object;
+  readonly readLarge?: ReadLarge | undefined;
   readonly isUnread?: boolean;
 };
+
+/** In a turn of its own: the handler's work begins in the next one. */
+async function readLarge(threads: JsonThreads, body: Buffer, config: RouteConfig): Promise<unknown> {
+  const { bodySchema, keepsNumbers } = config;
+  await threads.check(body, { depthMax: jsonDepthMax, keepsNumbers, ...(bodySchema ? { schema: bodySchema } : {}) });
+  const value = keepsNumbers ? parseJson(body, { depthMax: jsonDepthMax, keepsNumbers }) : parsePlainly(body);
+  await nextTurn();
+  return value;
+}
+
+function parsePlainly(body: Buffer): unknown {
+  return JSON.parse(body.toString());
+}
+
+/** What a thread has found to fit its schema is not looked at again. */
+function exceptFor(checked: WeakSet<object>, validate: ValidateFunction) {
+  // Fastify asks for the errors only of what did not fit.
+  const check = (value: unknown): boolean => {
+    if (typeof value === 'object' && value !== null && checked.has(value)) return true;
+    const fits = validate(value) === true;
+    Object.assign(check, { errors: validate.errors });
+    return fits;
+  };
+  return check;
+}
 /** A handler of any endpoint: only the endpoint's own schemas say what its request holds. */
 type AnyHandler = (request: never, reply: FastifyReply, context: CallContext) => unknown;
 
@@ -272,6 +316,10 @@ function buildSchema(endpoint: Endpoint): object {
   };
 }
 
+function describeBodySchema({ method, path }: Endpoint, body: TSchema): RouteConfig['bodySchema'] {
+  return { name: `${method} ${path}`, schema: flattenSchema(body) };
+}
+
 /** Fastify shows an absent body to the validator as null. */
 function buildBodySchema(body: TSchema): object {
   return Type.IsOptional(body) ? { anyOf: [body, { type: 'null' }] } : body;
@@ -281,14 +329,18 @@ function addRoute(
   app: FastifyInstance,
   options: ServerOptions,
   bodies: ArrivingBodies,
-  { endpoint, handler, schema, isUnread = false }: Route,
+  { endpoint, handler, schema, readLarge, isUnread = false }: Route,
 ): void {
   app.route({
     method: endpoint.method,
     url: endpoint.path,
     bodyLimit: bodyBytesMaxOf(endpoint),
     schema,
-    config: { keepsNumbers: endpoint.keepsNumbers === true } satisfies RouteConfig,
+    config: {
+      keepsNumbers: endpoint.keepsNumbers === true,
+      bodySchema: endpoint.body && describeBodySchema(endpoint, endpoint.body),
+      readLarge,
+    } satisfies RouteConfig,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: async (request) => {

@@ -65,4 +65,6 @@ export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type Sign
 export { SingleFlight } from './single-flight.ts';
 export { maySource, requireSource, type TenantCaller, userOf } from './tenant-caller.ts';
 export { readTenantUrlTemplate, tenantUrl } from './tenant-url.ts';
+export { serveThread } from './threads/serve-thread.ts';
+export { ThreadPool, type ThreadPoolOptions } from './threads/thread-pool.ts';
 export { isWalWhole } from './wal-file.ts';

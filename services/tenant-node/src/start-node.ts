@@ -13,6 +13,7 @@ import { KeyedWrites } from './domain/keyed-writes.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
+import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
 import { MemberObjects } from './membership/member-objects.ts';
 import { Membership } from './membership/membership.ts';
@@ -57,7 +58,20 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     clock,
     retentionMs,
   });
-  const node = { tenantId, tenantName, pod, engine, queries, keyedWrites, members, drain, snapshots, logger };
+  const largeWrites = new WriteThreads({ clock, logger });
+  const node = {
+    tenantId,
+    tenantName,
+    pod,
+    engine,
+    queries,
+    keyedWrites,
+    largeWrites,
+    members,
+    drain,
+    snapshots,
+    logger,
+  };
   const { version, verifier, ring } = service;
   const server = createApp(node, { version, logger, metrics, clock, verifier, ring });
   // Streams with slow readers would hold up the closing of the server.
@@ -68,6 +82,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     join: () => members.join(),
     phases: [
       { name: 'queries', run: () => feed.stop() },
+      { name: 'writes', run: () => largeWrites.close() },
       { name: 'executor', run: () => executor.close() },
       { name: 'membership', run: () => members.close() },
       { name: 'catalog', run: () => notices?.close() },

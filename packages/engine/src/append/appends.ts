@@ -31,8 +31,17 @@ export type AppendsOptions = {
 };
 
 const overloadedRetryMs = 500;
-/** Each becomes a file, and a flush takes at least one batch: with more it would never end in its time. */
-const partitionsPerBatchMax = 2_000;
+
+function frameIdentity(table: SourceTable, batch: AppendBatch) {
+  return {
+    kind: frameKinds.batch,
+    sourceId: table.sourceId,
+    batchId: batch.batchId,
+    tableTag: table.tag,
+    schemaVersion: table.snapshot.schemaVersion,
+    rows: batch.records.length,
+  };
+}
 
 /**
  * The way of a batch: encoded against the schema that is known, logged, and after the sync put into memory. A batch id is
@@ -96,7 +105,7 @@ export class Appends {
 
   /** Undefined when the table may be another one by now: it has no such column, or it is gone. */
   async #appendTo(table: SourceTable, batch: AppendBatch): Promise<AppendResult | undefined> {
-    const frame = this.#encodeIfFits(table, batch);
+    const frame = await this.#encodeIfFits(table, batch);
     if (!frame) return undefined;
     try {
       return await this.#logFrame(table, batch, frame);
@@ -109,32 +118,36 @@ export class Appends {
   /** Another replica may have added the column, or have made the source anew, since this one looked. */
   async #appendToNewest(batch: AppendBatch): Promise<AppendResult> {
     const newest = await this.#options.tables.newest(batch.sourceId);
-    return this.#logFrame(newest, batch, this.#encode(newest, batch));
+    const frame = await this.#encode(newest, batch);
+    if (!frame)
+      throw retryLater('unavailable', `source ${batch.sourceId}: its columns are changing`, overloadedRetryMs);
+    return this.#logFrame(newest, batch, frame);
   }
 
   /** Undefined when the records do not fit the schema that is known. */
-  #encodeIfFits(table: SourceTable, batch: AppendBatch): Buffer | undefined {
+  async #encodeIfFits(table: SourceTable, batch: AppendBatch): Promise<Buffer | undefined> {
     try {
-      return this.#encode(table, batch);
+      return await this.#encode(table, batch);
     } catch (error) {
       if (!isHybridStoreError(error, 'invalid_request')) throw error;
       return undefined;
     }
   }
 
-  /** The frame without its place in the log. */
-  #encode(table: SourceTable, batch: AppendBatch): Buffer {
-    requireFewPartitions(table, batch);
+  /**
+   * The frame without its place in the log. Undefined when the schema has changed while a thread encoded it: the frame
+   * would be read by the wrong one.
+   */
+  async #encode(table: SourceTable, batch: AppendBatch): Promise<Buffer | undefined> {
+    const { records } = batch;
+    const identity = frameIdentity(table, batch);
     const prefix = framePrefixBytes(table.sourceId, batch.batchId);
-    const frame = table.encoder(this.#scratch).encode(batch.records, prefix);
-    writeFrameHeader(frame, {
-      kind: frameKinds.batch,
-      sourceId: table.sourceId,
-      batchId: batch.batchId,
-      tableTag: table.tag,
-      schemaVersion: table.snapshot.schemaVersion,
-      rows: batch.records.length,
-    });
+    const frame =
+      'encode' in records
+        ? await records.encode(table.encoderSchema, prefix)
+        : table.encoder(this.#scratch).encode(records, prefix);
+    if (table.snapshot.schemaVersion !== identity.schemaVersion) return undefined;
+    writeFrameHeader(frame, identity);
     return frame;
   }
 
@@ -202,16 +215,4 @@ export class Appends {
       othersBytes: () => [...known.values()].filter((other) => other !== table).map(({ memory }) => memory.bytesAhead),
     };
   }
-}
-
-function requireFewPartitions({ sourceId, definition }: SourceTable, { records }: AppendBatch): void {
-  const columns = definition.partition_columns ?? [];
-  if (columns.length === 0 || records.length <= partitionsPerBatchMax) return;
-  const values = new Set(records.map(({ fields }) => columns.map((name) => String(fields[name])).join('\n')));
-  if (values.size <= partitionsPerBatchMax) return;
-  throw new HybridStoreError(
-    'too_large',
-    `source ${sourceId}: records of at most ${partitionsPerBatchMax} partition values, got ${values.size}`,
-    { field: 'records', expected: `at most ${partitionsPerBatchMax} partition values`, actual: values.size },
-  );
 }

@@ -17,6 +17,14 @@ import { Scratch } from './scratch.ts';
 
 export type FieldRecord = { readonly fields: Readonly<Record<string, unknown>> };
 
+export type EncoderSchema = {
+  readonly columns: readonly Column[];
+  readonly partitionColumns: readonly string[];
+  readonly isDocument: boolean;
+};
+
+/** Each becomes a file, and a flush takes at least one batch: with more it would never end in its time. */
+const partitionsPerBatchMax = 2_000;
 /** UTF-8 bytes of one text or JSON value. */
 export const textBytesMax = 8 * 1024 * 1024;
 const actualTextMax = 80;
@@ -38,29 +46,26 @@ type EncodedColumn = {
 export class BatchEncoder {
   readonly #columns: readonly EncodedColumn[];
   readonly #names: ReadonlySet<string>;
+  readonly #partitionColumns: readonly string[];
   readonly #isDocument: boolean;
   readonly #scratch: Scratch;
 
   /** `isDocument`: the source has no declared schema, so each record's fields become one JSON text. */
-  constructor(
-    schema: {
-      readonly columns: readonly Column[];
-      readonly partitionColumns: readonly string[];
-      readonly isDocument: boolean;
-    },
-    scratch: Scratch = new Scratch(),
-  ) {
+  constructor(schema: EncoderSchema, scratch: Scratch = new Scratch()) {
     this.#columns = schema.columns.map((column) => encodedColumn(column, schema.partitionColumns));
     this.#names = new Set(schema.columns.map((column) => column.name));
+    this.#partitionColumns = schema.partitionColumns;
     this.#isDocument = schema.isDocument;
     this.#scratch = scratch;
   }
 
   /**
    * The payload of a batch behind `reservedBytes` (a multiple of 8) of zeros, padded to a multiple of 8.
-   * `invalid_request` names the first bad record, its field, what was expected and what came.
+   * `invalid_request` names the first bad record, its field, what was expected and what came;
+   * `too_large` records of too many partition values.
    */
   encode(records: readonly FieldRecord[], reservedBytes = 0): Buffer {
+    requireFewPartitions(records, this.#partitionColumns);
     try {
       return this.#encodeAll(records, reservedBytes);
     } catch (error) {
@@ -416,4 +421,15 @@ function copyAscii(scratch: Scratch, text: string): boolean {
   }
   scratch.position = position + text.length;
   return true;
+}
+
+function requireFewPartitions(records: readonly FieldRecord[], columns: readonly string[]): void {
+  if (columns.length === 0 || records.length <= partitionsPerBatchMax) return;
+  const values = new Set(records.map(({ fields }) => columns.map((name) => String(fields[name])).join('\n')));
+  if (values.size <= partitionsPerBatchMax) return;
+  throw new HybridStoreError(
+    'too_large',
+    `records: expected at most ${partitionsPerBatchMax} partition values, found ${values.size}`,
+    { field: 'records', expected: `at most ${partitionsPerBatchMax} partition values`, actual: values.size },
+  );
 }

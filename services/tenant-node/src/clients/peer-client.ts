@@ -33,8 +33,8 @@ export class PeerClient implements MemberCalls, BatchCalls {
   async forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult> {
     const answer = await this.#client.call(owner.url, tenantNode.write, {
       token: userToken,
-      body: { source_id: batch.sourceId, records: batch.records, batch_id: batch.batchId },
-      headers: { [memberHeader]: '1' },
+      ...writeBody(batch),
+      headers: { [memberHeader]: '1', 'idempotency-key': batch.batchId },
       timeoutMs: forwardMsMax,
     });
     return { lsn: answer.lsn, accepted: answer.accepted, durable: answer.durable, duplicate: answer.duplicate };
@@ -73,6 +73,11 @@ export class PeerClient implements MemberCalls, BatchCalls {
       throw signal.aborted ? error : describeUnreachable(error, member);
     }
   }
+}
+
+/** A large write goes on as it came. */
+function writeBody({ sourceId, records, batchId }: KeyedBatch) {
+  return 'body' in records ? { json: records.body } : { body: { source_id: sourceId, records, batch_id: batchId } };
 }
 
 function readFresh(bytes: Buffer, member: Member): PeerFresh {

@@ -2,7 +2,7 @@ import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
-import type { MemberDirectory, Members } from './ports.ts';
+import type { LargeWrites, MemberDirectory, Members } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
 
@@ -14,6 +14,7 @@ export type TenantNode = {
   readonly engine: Engine;
   readonly queries: QueryRunner;
   readonly keyedWrites: KeyedWrites;
+  readonly largeWrites: LargeWrites;
   readonly members: MemberDirectory & Members;
   readonly drain: Drain;
   readonly snapshots: SnapshotPages;

@@ -1,5 +1,5 @@
-import type { Member, ResultColumn } from '@hybridstore/contracts';
-import type { AppendBatch, AppendResult, AppliedBatch } from '@hybridstore/engine';
+import type { Member, ResultColumn, WriteRequest } from '@hybridstore/contracts';
+import type { AppendResult, AppliedBatch, EncodedElsewhere } from '@hybridstore/engine';
 
 /** The tenant's members as routes and the drain see them. */
 export interface MemberDirectory {
@@ -50,7 +50,19 @@ export interface Members {
   peers(): readonly Peer[];
 }
 
-export type KeyedBatch = AppendBatch & { readonly batchId: string };
+export type Records = WriteRequest['records'] | RecordsElsewhere;
+/** Records of a large write, which a thread holds; `body` is the whole request as it came. */
+export interface RecordsElsewhere extends EncodedElsewhere {
+  readonly body: Uint8Array;
+}
+/** A large write in the form of a small one. */
+export type LargeWrite = Pick<WriteRequest, 'source_id' | 'batch_id'> & { readonly records: RecordsElsewhere };
+export interface LargeWrites {
+  /** `invalid_request` when the body is no write. */
+  read(body: Buffer): Promise<LargeWrite>;
+}
+
+export type KeyedBatch = { readonly sourceId: string; readonly batchId: string; readonly records: Records };
 
 /** Calls to other members for batches with an id. Each throws `unavailable` when the member cannot be reached. */
 export interface BatchCalls {

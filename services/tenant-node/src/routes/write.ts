@@ -4,15 +4,21 @@ import type { TenantNode } from '../domain/node.ts';
 import { writeRecords } from '../domain/verbs/write-records.ts';
 import { callOf } from './call-of.ts';
 
-/** `POST /data/write`; the header `Idempotency-Key` and the field `batch_id` mean the same. */
+/**
+ * `POST /data/write`; the header `Idempotency-Key` and the field `batch_id` mean the same. A large body has the same fields,
+ * but its records are in a thread.
+ */
 export function routeWrite(server: Server, node: TenantNode): void {
-  server.route(tenantNode.write, ({ body, headers }, _reply, context) =>
-    writeRecords(node, callOf(context), {
-      sourceId: body.source_id,
-      records: body.records,
-      batchId: body.batch_id,
-      idempotencyKey: headers['idempotency-key']?.toString(),
-      isForwarded: headers[memberHeader] !== undefined,
-    }),
+  server.route(
+    tenantNode.write,
+    ({ body, headers }, _reply, context) =>
+      writeRecords(node, callOf(context), {
+        sourceId: body.source_id,
+        records: body.records,
+        batchId: body.batch_id,
+        idempotencyKey: headers['idempotency-key']?.toString(),
+        isForwarded: headers[memberHeader] !== undefined,
+      }),
+    { readLarge: (bytes) => node.largeWrites.read(bytes) },
   );
 }

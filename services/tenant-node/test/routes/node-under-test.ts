@@ -15,6 +15,7 @@ import type { MemberDirectory, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
+import { WriteThreads } from '../../src/ingest/write-threads.ts';
 import { observeQueries } from '../../src/metrics/node-metrics.ts';
 
 export const tenant = 'default/acme';
@@ -105,6 +106,7 @@ export async function createNodeUnderTest(
   );
   observeQueries(metrics, queries);
   // Alone: every id is this node's own, and nobody is asked.
+  const largeWrites = new WriteThreads({ clock, logger });
   const keyedWrites = new KeyedWrites({
     engine,
     members: { self: members.self, members: () => [members.self] },
@@ -119,7 +121,19 @@ export async function createNodeUnderTest(
   const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
   const server = createApp(
-    { tenantId: tenant, tenantName: 'Acme', pod, engine, queries, keyedWrites, members, drain, snapshots, logger },
+    {
+      tenantId: tenant,
+      tenantName: 'Acme',
+      pod,
+      engine,
+      queries,
+      keyedWrites,
+      largeWrites,
+      members,
+      drain,
+      snapshots,
+      logger,
+    },
     { version: '0.0.0', logger, metrics, clock, verifier: new JwksTokenVerifier(issuer.jwksFile, clock) },
   );
   return {
@@ -134,6 +148,7 @@ export async function createNodeUnderTest(
     close: async () => {
       queries.close();
       await server.app.close();
+      await largeWrites.close();
       await executor.close();
       await engine.close();
       folder[Symbol.dispose]();

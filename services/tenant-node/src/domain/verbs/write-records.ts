@@ -1,9 +1,9 @@
-import { batchIdLengthMax, batchIdPattern, type WriteRequest, type WriteResponse } from '@hybridstore/contracts';
+import { batchIdLengthMax, batchIdPattern, type WriteResponse } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
 import type { KeyedWrites } from '../keyed-writes.ts';
-import type { MemberDirectory } from '../ports.ts';
+import type { MemberDirectory, Records } from '../ports.ts';
 
 export type WritePorts = {
   readonly tenantId: string;
@@ -14,7 +14,7 @@ export type WritePorts = {
 
 export type WriteInput = {
   readonly sourceId: string;
-  readonly records: WriteRequest['records'];
+  readonly records: Records;
   readonly batchId: string | undefined;
   /** The id once more, as transports carry it beside the message. The two mean the same. */
   readonly idempotencyKey: string | undefined;

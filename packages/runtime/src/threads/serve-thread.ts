@@ -1,0 +1,36 @@
+import { parentPort } from 'node:worker_threads';
+import { toHybridStoreError } from '../errors.ts';
+
+/** What comes back from a thread; only plain data. */
+export type ThreadAnswer<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | {
+      readonly ok: false;
+      readonly code: string;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };
+
+/** The other end of a `ThreadPool`: one task at a time, since the pool sends the next after the answer. */
+export function serveThread<Task, Value>(
+  work: (task: Task) => Value,
+  /** Memory that is handed over with a value instead of copied. */
+  handOver: (value: Value) => readonly ArrayBuffer[] = () => [],
+): void {
+  parentPort?.on('message', (task: Task) => {
+    const answer = answerTo(work, task);
+    parentPort?.postMessage(answer, answer.ok ? [...handOver(answer.value)] : []);
+  });
+  parentPort?.postMessage('ready');
+}
+
+function answerTo<Task, Value>(work: (task: Task) => Value, task: Task): ThreadAnswer<Value> {
+  try {
+    return { ok: true, value: work(task) };
+  } catch (error) {
+    const { code, message, details, cause } = toHybridStoreError(error);
+    const reason =
+      code === 'internal' ? { cause: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) } : {};
+    return { ok: false, code, message, details: { ...details, ...reason } };
+  }
+}

@@ -1,0 +1,118 @@
+import { Worker } from 'node:worker_threads';
+import { assert } from '../assert.ts';
+import type { Clock } from '../clock.ts';
+import { HybridStoreError, isErrorCode } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { Semaphore } from '../semaphore.ts';
+import type { ThreadAnswer } from './serve-thread.ts';
+
+export type ThreadPoolOptions = {
+  /** A program that calls `serveThread`. */
+  readonly program: string;
+  /** For the log. */
+  readonly name: string;
+  readonly threads: number;
+  readonly waitingMax: number;
+  readonly answerMsMax: number;
+  readonly heapMbMax: number;
+  readonly stackMbMax: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What a task is answered that takes longer than `answerMsMax`, or more memory than `heapMbMax`. */
+  readonly tooSlow: () => HybridStoreError;
+  readonly tooLarge: () => HybridStoreError;
+};
+
+/**
+ * What may take long, in threads, so that no caller's work holds up another's: each task within a time limit and a bound
+ * of memory. A thread that passes one of them is ended and replaced; the process goes on.
+ */
+export class ThreadPool<Task, Value> {
+  readonly #options: ThreadPoolOptions;
+  readonly #places: Semaphore;
+  readonly #idle: Worker[] = [];
+  readonly #all = new Set<Worker>();
+
+  constructor(options: ThreadPoolOptions) {
+    this.#options = options;
+    this.#places = new Semaphore({ running: options.threads, waiting: options.waitingMax });
+  }
+
+  /** Starts the threads, which otherwise start when they are needed; resolves when every one can work. */
+  async start(): Promise<void> {
+    const workers = await Promise.all(Array.from({ length: this.#options.threads }, () => this.#open()));
+    this.#idle.push(...workers);
+  }
+
+  run(task: Task, signal?: AbortSignal): Promise<Value> {
+    return this.#places.run(async () => {
+      const worker = this.#idle.pop() ?? (await this.#open());
+      const answer = await this.#ask(worker, task);
+      this.#idle.push(worker);
+      return this.#read(answer);
+    }, signal);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+  }
+
+  #open(): Promise<Worker> {
+    const { program, heapMbMax, stackMbMax } = this.#options;
+    const worker = new Worker(program, {
+      resourceLimits: { maxOldGenerationSizeMb: heapMbMax, stackSizeMb: stackMbMax },
+    });
+    this.#all.add(worker);
+    worker.once('exit', () => {
+      this.#all.delete(worker);
+      const place = this.#idle.indexOf(worker);
+      if (place >= 0) this.#idle.splice(place, 1);
+    });
+    return new Promise((resolve, reject) => {
+      worker.once('message', () => resolve(worker));
+      worker.once('error', reject);
+    });
+  }
+
+  /** Rejects when the thread dies or the time is up; the thread is gone then. */
+  #ask(worker: Worker, task: Task): Promise<ThreadAnswer<Value>> {
+    const { clock, answerMsMax, name, tooSlow, tooLarge } = this.#options;
+    return new Promise((resolve, reject) => {
+      const cancelTimer = clock.schedule(answerMsMax, () => fail(tooSlow()));
+      const stop = () => {
+        cancelTimer();
+        worker.off('message', succeed);
+        worker.off('error', crash);
+        worker.off('exit', exit);
+      };
+      const succeed = (answer: ThreadAnswer<Value>) => {
+        stop();
+        resolve(answer);
+      };
+      const fail = (error: unknown) => {
+        stop();
+        void worker.terminate();
+        reject(error);
+      };
+      const crash = (error: unknown) => fail(isOutOfMemory(error) ? tooLarge() : error);
+      const exit = () =>
+        fail(new HybridStoreError('unavailable', `the thread of ${name} stopped`, { retry_after_ms: 1_000 }));
+      worker.on('message', succeed);
+      worker.on('error', crash);
+      worker.on('exit', exit);
+      worker.postMessage(task);
+    });
+  }
+
+  #read(answer: ThreadAnswer<Value>): Value {
+    if (answer.ok) return answer.value;
+    assert(isErrorCode(answer.code), `a thread answered with the code ${answer.code}`);
+    if (answer.code !== 'internal') throw new HybridStoreError(answer.code, answer.message, answer.details);
+    this.#options.logger.error('thread_failed', { thread: this.#options.name, cause: answer.details['cause'] });
+    throw new HybridStoreError('internal', 'internal error', {}, { cause: answer.details['cause'] });
+  }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { HybridStoreError, silentLogger, ThreadPool } from '@hybridstore/runtime';
+import { FakeClock } from '@hybridstore/test-kit';
+import type { Work } from './working-main.ts';
+
+const program = fileURLToPath(new URL('./working-main.ts', import.meta.url));
+
+function open(waitingMax = 1) {
+  const clock = new FakeClock();
+  const pool = new ThreadPool<Work, number>({
+    program,
+    name: 'test',
+    threads: 1,
+    waitingMax,
+    answerMsMax: 1_000,
+    heapMbMax: 32,
+    stackMbMax: 2,
+    clock,
+    logger: silentLogger,
+    tooSlow: () => new HybridStoreError('deadline_exceeded', 'too slow'),
+    tooLarge: () => new HybridStoreError('invalid_request', 'too large'),
+  });
+  return { pool, clock, [Symbol.asyncDispose]: () => pool.close() };
+}
+
+describe('a pool of threads', () => {
+  it('gives what a thread makes of a task, one after the other', async () => {
+    await using threads = open(3);
+    const doubled = await Promise.all([1, 2, 3].map((value) => threads.pool.run({ kind: 'double', value })));
+    assert.deepEqual(doubled, [2, 4, 6]);
+  });
+
+  it('hands on a refusal with its details, and hides a fault', async () => {
+    await using threads = open();
+    await assert.rejects(threads.pool.run({ kind: 'refuse' }), {
+      code: 'invalid_request',
+      message: 'value: expected another',
+      details: { field: 'value' },
+    });
+    await assert.rejects(threads.pool.run({ kind: 'fail' }), {
+      code: 'internal',
+      message: 'internal error',
+      details: {},
+    });
+    assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
+  });
+
+  it('ends a thread that needs more memory than its bound, and works on with another', async () => {
+    await using threads = open();
+    await assert.rejects(threads.pool.run({ kind: 'fill' }), { code: 'invalid_request', message: 'too large' });
+    assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
+  });
+
+  it('ends a thread that needs more time than its bound, and works on with another', async () => {
+    await using threads = open();
+    await threads.pool.start();
+    const slow = assert.rejects(threads.pool.run({ kind: 'spin' }), { code: 'deadline_exceeded', message: 'too slow' });
+    // The task has been handed over in the turns before.
+    await new Promise(setImmediate);
+    await threads.clock.advance(1_000);
+    await slow;
+    assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
+  });
+
+  it('refuses what would wait beyond its bound', async () => {
+    await using threads = open();
+    const [first, second, third] = [1, 2, 3].map((value) => threads.pool.run({ kind: 'double', value }));
+    await assert.rejects(third as Promise<number>, { code: 'overloaded' });
+    assert.deepEqual([await first, await second], [2, 4]);
+  });
+});
