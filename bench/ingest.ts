@@ -16,7 +16,8 @@ const seconds = 8;
 const connections = 64;
 const host = '127.63.0.1';
 const port = 8_000;
-const tenantId = 'default/bench';
+export const tenantId = 'default/bench';
+export const nodeUrl = `http://${host}:${port}`;
 const fields = { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, order_date: '2024-01-15' };
 const main = fileURLToPath(new URL('../services/tenant-node/src/main.ts', import.meta.url));
 const ticksPerSecond = 100;
@@ -165,13 +166,12 @@ async function startNode(): Promise<Node> {
   const child = spawnNode(folder, issuer.jwksFile);
   const client = new HttpClient();
   const token = issuer.userToken(tenantId);
-  const url = `http://${host}:${port}`;
-  await waitUntilReady(url, child);
-  await client.call(url, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
+  await waitUntilReady(nodeUrl, child);
+  await client.call(nodeUrl, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
   return {
     load: (rowsPerRequest, loadSeconds) => measureLoad(child, token, rowsPerRequest, loadSeconds),
     countRows: async () => {
-      const stats = await client.call(url, tenantNode.sourceStats, { token, params: { source_id: 'sales' } });
+      const stats = await client.call(nodeUrl, tenantNode.sourceStats, { token, params: { source_id: 'sales' } });
       return stats.rows + stats.unflushed_rows;
     },
     stop: async () => {
@@ -184,10 +184,11 @@ async function startNode(): Promise<Node> {
   };
 }
 
-function spawnNode(folder: string, jwksFile: string): ChildProcess {
+/** `probe`: a program that the node loads first, and speaks to this process. */
+export function spawnNode(folder: string, jwksFile: string, probe?: string): ChildProcess {
   writeFileSync(join(folder, 'secret'), testSecret('tenant-node'));
-  return spawn(process.execPath, [main], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  return spawn(process.execPath, probe === undefined ? [main] : ['--import', probe, main], {
+    stdio: ['ignore', 'ignore', 'inherit', ...(probe === undefined ? [] : (['ipc'] as const))],
     env: {
       HOST: host,
       PORT: String(port),
@@ -222,7 +223,7 @@ async function measureLoad(
   return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
 }
 
-async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {
+export async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt += 1) {
     if (child.exitCode !== null) throw new Error(`the tenant node ended with ${child.exitCode}`);
     const isReady = await fetch(`${url}/ready`).then(

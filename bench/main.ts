@@ -7,11 +7,17 @@ import { describeMachine, formatOutput, type Report } from './report.ts';
 type Benchmark = () => Promise<Report>;
 
 const benchmarks = {
+  'hostile-bodies': async (): Promise<Benchmark> => (await import('./hostile-bodies.ts')).hostileBodies,
   ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
   query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
 } as const;
-const names = ['ingest', 'query', 'reconcile'] as const satisfies readonly (keyof typeof benchmarks)[];
+const names = [
+  'hostile-bodies',
+  'ingest',
+  'query',
+  'reconcile',
+] as const satisfies readonly (keyof typeof benchmarks)[];
 
 async function main(): Promise<void> {
   const { name, json } = parseBenchArguments(process.argv.slice(2), names);

@@ -537,6 +537,17 @@ const ownRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
+    // Large writes, in a thread and on its other side.
+    name: 'tenant-node/ingest',
+    files: inside(`${tenantNode}/ingest`),
+    mayImport: [
+      our('contracts', 'runtime', 'engine', 'http'),
+      inside(`${tenantNode}/ingest`),
+      file(`${tenantNode}/domain/ports.ts`),
+    ],
+    mustNotReach: ['environment'],
+  },
+  {
     // Runs with a tenant's statements in its hands: it knows no file, no network and nothing of its node but the words.
     name: 'tenant-node/execute-child',
     files: inside(`${tenantNode}/execute/child`),

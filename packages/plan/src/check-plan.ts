@@ -33,7 +33,7 @@ export type PlanSchemas = ReadonlyMap<
 export function checkPlan(plan: LogicalPlan, schemas?: PlanSchemas): void {
   requireBounds(plan);
   requireUniqueNames(plan.query);
-  new ScopeChecker(schemas).query(plan.query, emptyScope);
+  new ScopeChecker(schemas).query(plan.query);
   walkQuery(plan.query, {
     expression: (node) => {
       if (node.kind === 'parameter') requireParameter(plan, node.index);
@@ -147,147 +147,186 @@ function requireKnownText(plan: LogicalPlan, node: CallNode, { argument, as }: K
   );
 }
 
-/**
- * What the names of a place mean: of each relation its columns, of each WITH entry its outputs; names as the engine folds
- * them. An entry is known to the entries behind it and to the query that declares it. A recursive one is known to itself
- * as well, in the last input of its outermost UNION and nowhere else, which is where the engine knows it: elsewhere the
- * same name would mean another table.
- */
-type Scope = {
-  readonly relations: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly entries: ReadonlyMap<string, readonly string[]>;
-};
-const emptyScope: Scope = { relations: new Map(), entries: new Map() };
-type Outputs = { readonly names: readonly string[]; readonly scope: Scope };
+/** Columns of all relations together: each is looked up once, and a plan may name the same wide relation again and again. */
+const columnsInSightMax = 200_000;
 
+/**
+ * Relations come into sight as FROM is read and go out of it with their query; names are as the engine folds them. A WITH
+ * entry is in sight of the entries behind it and of the query that declares it. A recursive one is in its own sight as
+ * well, in the last input of its outermost UNION and nowhere else, which is where the engine knows it: elsewhere the same
+ * name would mean another table. Names are unique in a plan, so one table holds those in sight; a copy for each relation
+ * of a long join would cost the square of its length.
+ */
 class ScopeChecker {
   readonly #schemas: PlanSchemas | undefined;
+  readonly #entries = new Map<string, readonly string[]>();
+  /** Columns by alias, in the order in which they came into sight. */
+  readonly #inSight = new Map<string, ReadonlySet<string>>();
+  readonly #aliases: string[] = [];
+  readonly #known = new Map<string, ReadonlySet<string>>();
+  #columns = 0;
 
   constructor(schemas: PlanSchemas | undefined) {
     this.#schemas = schemas;
   }
 
   /** Names of the outputs. */
-  query(query: PlanQuery, outer: Scope): readonly string[] {
-    let inner = outer;
-    for (const entry of query.with?.entries ?? []) {
-      const names = this.#entry(entry, query.with?.recursive ?? false, inner);
-      inner = withEntry(inner, entry.name, names);
-    }
-    return this.#tail(query, this.#body(query.body, inner), inner);
-  }
-
-  #tail(query: PlanQuery, { names, scope }: Outputs, inner: Scope): readonly string[] {
+  query(query: PlanQuery): readonly string[] {
+    const outer = this.#aliases.length;
+    const entries = query.with?.entries ?? [];
+    for (const entry of entries) this.#declare(entry.name, this.#entry(entry, query.with?.recursive ?? false));
+    const names = this.#body(query.body);
     for (const key of query.orderBy ?? []) {
-      if (key.value.kind !== 'output') this.#expression(key.value, scope);
+      if (key.value.kind !== 'output') this.#expression(key.value);
       else if (key.value.index >= names.length)
         throw new HybridStoreError('invalid_request', `plan: output ${key.value.index + 1} does not exist`, {
           field: 'orderBy',
         });
     }
-    for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound, inner);
+    this.#leave(outer);
+    for (const bound of [query.limit, query.offset]) if (bound) this.#expression(bound);
+    for (const { name } of entries) this.#entries.delete(foldName(name));
     return names;
   }
 
-  #entry(entry: CommonTable, recursive: boolean, scope: Scope): readonly string[] {
+  #entry(entry: CommonTable, recursive: boolean): readonly string[] {
     const union = recursive ? recursiveUnion(entry.query) : undefined;
-    if (!union) return renamed(this.query(entry.query, scope), entry.columns);
-    const before = union.inputs.slice(0, -1).map((input) => this.#body(input, scope).names);
-    const names = renamed(before[0] ?? [], entry.columns);
-    const last = this.#body(union.inputs.at(-1)!, withEntry(scope, entry.name, names)).names; // a union has two inputs or more
-    requireEqualWidths(union, [...before, last]);
+    if (!union) return renamed(this.query(entry.query), entry.columns);
+    const inputs = union.inputs.slice(0, -1).map((input) => this.#input(input));
+    const names = renamed(inputs[0] ?? [], entry.columns);
+    this.#declare(entry.name, names);
+    requireEqualWidths(union, [...inputs, this.#input(union.inputs.at(-1)!)]); // a union has two inputs or more
     return names;
   }
 
-  #body(body: QueryBody, outer: Scope): Outputs {
+  #declare(name: string, columns: readonly string[]): void {
+    this.#entries.set(foldName(name), columns);
+  }
+
+  /** An input of a set operation takes what it reads out of sight again. */
+  #input(input: QueryBody): readonly string[] {
+    const outer = this.#aliases.length;
+    const names = this.#body(input);
+    this.#leave(outer);
+    return names;
+  }
+
+  /** Names of the outputs; what a SELECT reads stays in sight. */
+  #body(body: QueryBody): readonly string[] {
     switch (body.kind) {
       case 'query':
-        return { names: this.query(body, outer), scope: outer };
+        return this.query(body);
       case 'values':
         for (const row of body.rows) {
           if (row.length !== body.names.length)
             throw new HybridStoreError('invalid_request', 'plan: rows of values differ in length');
-          for (const item of row) this.#expression(item, outer);
+          for (const item of row) this.#expression(item);
         }
-        return { names: body.names, scope: outer };
+        return body.names;
       case 'set_operation': {
-        const inputs = body.inputs.map((input) => this.#body(input, outer).names);
+        const inputs = body.inputs.map((input) => this.#input(input));
         requireEqualWidths(body, inputs);
-        return { names: inputs[0] ?? [], scope: outer };
+        return inputs[0] ?? [];
       }
       case 'select':
-        return this.#select(body, outer);
+        return this.#select(body);
     }
   }
 
-  #select(select: Extract<QueryBody, { kind: 'select' }>, outer: Scope): Outputs {
-    const scope = select.from ? this.#from(select.from, outer) : outer;
-    for (const { value } of select.projections) this.#expression(value, scope);
-    for (const value of [select.where, select.having, select.qualify]) if (value) this.#expression(value, scope);
+  #select(select: Extract<QueryBody, { kind: 'select' }>): readonly string[] {
+    if (select.from) this.#from(select.from);
+    for (const { value } of select.projections) this.#expression(value);
+    for (const value of [select.where, select.having, select.qualify]) if (value) this.#expression(value);
     for (const element of select.groupBy ?? []) {
-      for (const value of element.kind === 'key' ? [element.value] : element.sets.flat())
-        this.#expression(value, scope);
+      for (const value of element.kind === 'key' ? [element.value] : element.sets.flat()) this.#expression(value);
     }
-    if (select.distinct?.kind === 'on') for (const key of select.distinct.keys) this.#expression(key, scope);
-    return { names: select.projections.map(({ name }) => name), scope };
+    if (select.distinct?.kind === 'on') for (const key of select.distinct.keys) this.#expression(key);
+    return select.projections.map(({ name }) => name);
   }
 
-  /** Scope of a FROM: each relation sees the outer scope; lateral ones see what stands to their left as well. */
-  #from(relation: PlanRelation, outer: Scope): Scope {
+  /** Brings a FROM into sight: each relation sees what is in sight already, to its left as well. */
+  #from(relation: PlanRelation): void {
     switch (relation.kind) {
-      case 'join': {
-        let scope = this.#from(relation.first, outer);
+      case 'join':
+        this.#from(relation.first);
         for (const step of relation.steps) {
-          scope = this.#from(step.right, scope);
-          if (step.on) this.#expression(step.on, scope);
+          this.#from(step.right);
+          if (step.on) this.#expression(step.on);
         }
-        return scope;
-      }
+        return;
       case 'scan':
-        return extend(outer, relation.alias, this.#scanColumns(relation.source, relation.columns));
+        this.#requireColumns(relation.source, relation.columns);
+        this.#enter(relation.alias, relation.columns);
+        return;
       case 'derived':
-        return extend(outer, relation.alias, renamed(this.query(relation.query, outer), relation.columns));
+        this.#enter(relation.alias, renamed(this.query(relation.query), relation.columns));
+        return;
       case 'cte': {
-        const names = outer.entries.get(foldName(relation.name));
+        const names = this.#entries.get(foldName(relation.name));
         if (!names)
           throw new HybridStoreError('invalid_request', `plan: with entry ${relation.name} does not exist here`, {
             name: relation.name,
           });
-        return extend(outer, relation.alias, renamed(names, relation.columns));
+        this.#enter(relation.alias, renamed(names, relation.columns));
+        return;
       }
       case 'unnest':
-        this.#expression(relation.value, outer);
-        return extend(outer, relation.alias, [relation.column, ...(relation.ordinality ? [relation.ordinality] : [])]);
+        this.#expression(relation.value);
+        this.#enter(relation.alias, [relation.column, ...(relation.ordinality ? [relation.ordinality] : [])]);
+        return;
       case 'series':
-        for (const value of [relation.start, relation.stop, relation.step]) if (value) this.#expression(value, outer);
-        return extend(outer, relation.alias, [relation.column]);
+        for (const value of [relation.start, relation.stop, relation.step]) if (value) this.#expression(value);
+        this.#enter(relation.alias, [relation.column]);
+        return;
     }
   }
 
-  #scanColumns(source: string, columns: readonly string[]): readonly string[] {
-    if (!this.#schemas) return columns;
-    const schema = this.#schemas.get(source);
-    if (!schema)
-      throw new HybridStoreError('invalid_request', `plan: source ${source} does not exist`, { source_id: source });
+  #enter(alias: string, names: readonly string[]): void {
+    this.#columns += names.length;
+    if (this.#columns > columnsInSightMax)
+      throw new HybridStoreError('invalid_request', `plan: its relations have more than ${columnsInSightMax} columns`, {
+        field: 'plan',
+      });
+    this.#inSight.set(foldName(alias), new Set(names.map(foldName)));
+    this.#aliases.push(foldName(alias));
+  }
+
+  #leave(count: number): void {
+    for (const alias of this.#aliases.splice(count)) this.#inSight.delete(alias);
+  }
+
+  #requireColumns(source: string, columns: readonly string[]): void {
+    if (!this.#schemas) return;
+    const known = this.#knownColumns(source, this.#schemas);
     for (const name of columns) {
-      if (!schema.columns.some((known) => known.name === name))
+      if (!known.has(name))
         throw new HybridStoreError('invalid_request', `plan: source ${source} has no column ${name}`, {
           source_id: source,
           column: name,
         });
     }
-    return columns;
   }
 
-  #expression(expression: PlanExpression, scope: Scope): void {
+  #knownColumns(source: string, schemas: PlanSchemas): ReadonlySet<string> {
+    const held = this.#known.get(source);
+    if (held) return held;
+    const schema = schemas.get(source);
+    if (!schema)
+      throw new HybridStoreError('invalid_request', `plan: source ${source} does not exist`, { source_id: source });
+    const known = new Set(schema.columns.map(({ name }) => name));
+    this.#known.set(source, known);
+    return known;
+  }
+
+  #expression(expression: PlanExpression): void {
     visitShallow(expression, {
       column: (relation, name) => {
-        if (!scope.relations.get(foldName(relation))?.has(foldName(name)))
+        if (!this.#inSight.get(foldName(relation))?.has(foldName(name)))
           throw new HybridStoreError('invalid_request', `plan: column ${relation}.${name} does not exist here`, {
             column: `${relation}.${name}`,
           });
       },
-      query: (query) => void this.query(query, scope),
+      query: (query) => void this.query(query),
     });
   }
 }
@@ -306,17 +345,6 @@ function visitShallow(
   if (node.kind === 'column') visitor.column(node.relation, node.name);
   else if (node.kind === 'query') visitor.query(node);
   else for (const child of Object.values(value)) visitShallow(child, visitor);
-}
-
-function extend(scope: Scope, alias: string, names: readonly string[]): Scope {
-  return {
-    ...scope,
-    relations: new Map([...scope.relations, [foldName(alias), new Set(names.map(foldName))]]),
-  };
-}
-
-function withEntry(scope: Scope, name: string, columns: readonly string[]): Scope {
-  return { ...scope, entries: new Map([...scope.entries, [foldName(name), columns]]) };
 }
 
 /** The UNION by which a query can be recursive: a bare one, without an entry, an order or a bound of its own. */

@@ -1,4 +1,4 @@
-import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import { Scratch } from '../batch/scratch.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import type { EngineMetrics } from '../engine-metrics.ts';

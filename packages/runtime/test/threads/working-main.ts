@@ -20,5 +20,5 @@ serveThread((work: Work) => {
 });
 
 function fill(held: number[][]): number {
-  for (;;) held.push(new Array<number>(1_000).fill(0.5));
+  for (;;) held.push(new Array<number>(1_000_000).fill(0.5));
 }

@@ -52,9 +52,7 @@ export interface Members {
 
 export type Records = WriteRequest['records'] | RecordsElsewhere;
 /** Records of a large write, which a thread holds; `body` is the whole request as it came. */
-export interface RecordsElsewhere extends EncodedElsewhere {
-  readonly body: Uint8Array;
-}
+export type RecordsElsewhere = EncodedElsewhere & { readonly body: Uint8Array };
 /** A large write in the form of a small one. */
 export type LargeWrite = Pick<WriteRequest, 'source_id' | 'batch_id'> & { readonly records: RecordsElsewhere };
 export interface LargeWrites {
