@@ -1,5 +1,14 @@
 export { type ParameterValues, parameterType } from './bind/context.ts';
 export { requireReadable } from './bind/parameter-values.ts';
 export { ParserPool } from './parsing/parser-pool.ts';
-export type { ParseOutcome, ParseTask, SqlParser } from './ports.ts';
+export type {
+  DslOutcome,
+  DslTask,
+  ParseCall,
+  ParseOutcome,
+  ParseTask,
+  SqlParser,
+  TransformOutcome,
+  TransformTask,
+} from './ports.ts';
 export { normalizeText, readTokens } from './syntax/lexer.ts';

@@ -1,13 +1,15 @@
-import type { LogicalPlan } from '@hybridstore/contracts';
-import type { PlanSchemas } from '@hybridstore/plan';
+import type { DslQuery, LogicalPlan } from '@hybridstore/contracts';
+import type { OptimizationStep, optimizePlan, PlanSchemas } from '@hybridstore/plan';
 import type { AdmissionOwner } from '@hybridstore/runtime';
 import type { ParameterValues, SqlOptions } from './bind/context.ts';
+import type { DslOptions } from './dsl/compile-dsl.ts';
 
-/** A statement to read. It crosses to a thread, so it is plain data. */
+/** A statement to read. It crosses to a thread, so it is plain data. `steps`: what is done to the plan before it is given. */
 export type ParseTask = SqlOptions & {
   readonly text: string;
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterValues;
+  readonly steps: readonly OptimizationStep[];
 };
 
 export type ParseOutcome = {
@@ -20,7 +22,25 @@ export type ParseOutcome = {
 /** For whom a statement is read: tenants take turns, and the users of each. */
 export type ParseCall = { readonly owner: AdmissionOwner; readonly signal: AbortSignal };
 
-/** Reads SQL within a time limit, away from the loop that answers requests. */
+export type DslTask = {
+  readonly query: DslQuery;
+  readonly schemas: PlanSchemas;
+  readonly options: DslOptions;
+  readonly steps: readonly OptimizationStep[];
+};
+export type DslOutcome = Pick<ParseOutcome, 'plan' | 'functions'>;
+
+/** A plan that no parser made; it is checked before anything is done with it. */
+export type TransformTask = {
+  readonly plan: LogicalPlan;
+  readonly schemas: PlanSchemas;
+  readonly steps: readonly OptimizationStep[];
+};
+export type TransformOutcome = ReturnType<typeof optimizePlan> & { readonly sql: string; readonly tree: string };
+
+/** Reads and rewrites within a time limit, away from the loop that answers requests. */
 export interface SqlParser {
   parse(task: ParseTask, call: ParseCall): Promise<ParseOutcome>;
+  compile(task: DslTask, call: ParseCall): Promise<DslOutcome>;
+  transform(task: TransformTask, call: ParseCall): Promise<TransformOutcome>;
 }

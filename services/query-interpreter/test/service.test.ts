@@ -414,6 +414,7 @@ describe('the parser pool', () => {
       schemas: corpusSchemas,
       parameters: [],
       isStrict: true,
+      steps: [],
     } as const;
     // Hundreds of milliseconds of work, while the fake clock passes its second within a few turns of the loop.
     const long = `SELECT ${Array.from({ length: 9_000 }, (_, index) => index % 10).join('+')} AS x`;
@@ -431,7 +432,7 @@ describe('the parser pool', () => {
   test('users take turns, so that the statements of one do not hold up those of another', async () => {
     const pool = new ParserPool({ threads: 1, parsingMsMax: 20_000, clock: systemClock, logger: silentLogger });
     await pool.start();
-    const statement = { dialect: 'mysql', schemas: corpusSchemas, parameters: [], isStrict: true } as const;
+    const statement = { dialect: 'mysql', schemas: corpusSchemas, parameters: [], isStrict: true, steps: [] } as const;
     const order: string[] = [];
     const ask = async (user: string, name: string) => {
       await pool.parse({ ...statement, text: `SELECT '${name}' AS x` }, callOf(user));

@@ -6,7 +6,22 @@ import {
   programBeside,
   ThreadPool,
 } from '@hybridstore/runtime';
-import type { ParseCall, ParseOutcome, ParseTask, SqlParser } from '../ports.ts';
+import type {
+  DslOutcome,
+  DslTask,
+  ParseCall,
+  ParseOutcome,
+  ParseTask,
+  SqlParser,
+  TransformOutcome,
+  TransformTask,
+} from '../ports.ts';
+
+export type Task =
+  | { readonly kind: 'sql'; readonly task: ParseTask }
+  | { readonly kind: 'dsl'; readonly task: DslTask }
+  | { readonly kind: 'transform'; readonly task: TransformTask };
+type Outcome = ParseOutcome | DslOutcome | TransformOutcome;
 
 export type ParserPoolOptions = {
   readonly threads: number;
@@ -26,7 +41,7 @@ const stackMbMax = 8;
  * answer in time is ended and replaced.
  */
 export class ParserPool implements SqlParser {
-  readonly #threads: ThreadPool<ParseTask, ParseOutcome>;
+  readonly #threads: ThreadPool<Task, Outcome>;
   readonly #queue: AdmissionQueue;
   readonly #clock: Clock;
 
@@ -62,11 +77,24 @@ export class ParserPool implements SqlParser {
     return this.#threads.start();
   }
 
-  async parse(task: ParseTask, { owner, signal }: ParseCall): Promise<ParseOutcome> {
+  parse(task: ParseTask, call: ParseCall): Promise<ParseOutcome> {
+    return this.#run({ kind: 'sql', task }, call);
+  }
+
+  compile(task: DslTask, call: ParseCall): Promise<DslOutcome> {
+    return this.#run({ kind: 'dsl', task }, call);
+  }
+
+  transform(task: TransformTask, call: ParseCall): Promise<TransformOutcome> {
+    return this.#run({ kind: 'transform', task }, call);
+  }
+
+  async #run<T extends Outcome>(task: Task, { owner, signal }: ParseCall): Promise<T> {
     const admission = await this.#queue.admit(owner, signal);
     const startedMs = this.#clock.monotonicMs();
     try {
-      return await this.#threads.run(task, signal);
+      // A thread answers each kind of task with its own outcome.
+      return (await this.#threads.run(task, signal)) as T;
     } finally {
       admission.release(this.#clock.monotonicMs() - startedMs);
     }

@@ -1,5 +1,33 @@
-import { serveThread } from '@hybridstore/runtime';
-import type { ParseTask } from '../ports.ts';
+import { checkPlan, functionsCalled, optimizePlan, printDuckdb, printTree } from '@hybridstore/plan';
+import { inField, serveThread } from '@hybridstore/runtime';
+import { compileDsl } from '../dsl/compile-dsl.ts';
+import type { DslOutcome, DslTask, ParseOutcome, ParseTask, TransformOutcome, TransformTask } from '../ports.ts';
 import { parseSql } from './parse-sql.ts';
+import type { Task } from './parser-pool.ts';
 
-serveThread(({ text, schemas, parameters, ...options }: ParseTask) => parseSql(text, schemas, options, parameters));
+serveThread((task: Task) => {
+  switch (task.kind) {
+    case 'sql':
+      return readSql(task.task);
+    case 'dsl':
+      return inField('query', () => compile(task.task));
+    case 'transform':
+      return inField('parsed_query', () => transform(task.task));
+  }
+});
+
+function readSql({ text, schemas, parameters, steps, ...options }: ParseTask): ParseOutcome {
+  const outcome = parseSql(text, schemas, options, parameters);
+  return { ...outcome, plan: optimizePlan(outcome.plan, steps).plan };
+}
+
+function compile({ query, schemas, options, steps }: DslTask): DslOutcome {
+  const { plan } = optimizePlan(compileDsl(query, schemas, options), steps);
+  return { plan, functions: functionsCalled(plan.query) };
+}
+
+function transform({ plan, schemas, steps }: TransformTask): TransformOutcome {
+  checkPlan(plan, schemas);
+  const improved = optimizePlan(plan, steps);
+  return { ...improved, sql: printDuckdb(improved.plan).sql, tree: printTree(improved.plan) };
+}

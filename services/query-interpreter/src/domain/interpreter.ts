@@ -8,20 +8,10 @@ import type {
   TransformRequest,
   TransformResponse,
 } from '@hybridstore/contracts';
-import {
-  checkPlan,
-  deepFreeze,
-  functionsCalled,
-  type OptimizationStep,
-  optimizePlan,
-  printDuckdb,
-  printTree,
-  stepsOfLevel,
-} from '@hybridstore/plan';
-import { HybridStoreError, inField, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
-import type { ParseOutcome, SqlParser } from '@hybridstore/sql';
+import { deepFreeze, type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
+import { HybridStoreError, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
+import type { ParseCall, ParseOutcome, SqlParser } from '@hybridstore/sql';
 import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
-import { compileDsl } from '@hybridstore/sql/dsl';
 import type { SchemaSource, Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
@@ -70,14 +60,16 @@ export class Interpreter {
 
   async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {
     const { dslDepthMax, isDslValidated } = this.#parts.settings;
-    const plan = await this.#withSchemas(call, async (schemas) =>
-      inField('query', () =>
-        this.#improve(compileDsl(request.query, schemas.byId, { depthMax: dslDepthMax, isLenient: !isDslValidated })),
+    const options = { depthMax: dslDepthMax, isLenient: !isDslValidated };
+    const { plan, functions } = await this.#withSchemas(call, ({ byId }) =>
+      this.#parts.parser.compile(
+        { query: request.query, schemas: byId, options, steps: this.#allowed(stepsOfLevel('basic')) },
+        ownedBy(call),
       ),
     );
     requireOwnSources(call, plan);
     return {
-      ...describePlan(plan, 'dsl', functionsCalled(plan.query)),
+      ...describePlan(plan, 'dsl', functions),
       dialect: null,
       cached: false,
       cross_check: 'not_asked',
@@ -88,15 +80,17 @@ export class Interpreter {
   async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
     requireOwnSources(call, request.parsed_query);
     const level = request.optimization_level ?? 'basic';
-    const result = await this.#withSchemas(call, async (schemas) =>
-      inField('parsed_query', () => {
-        checkPlan(request.parsed_query, schemas.byId);
-        const improved = optimizePlan(request.parsed_query, this.#allowed(stepsOfLevel(level)));
-        return { ...improved, sql: printDuckdb(improved.plan).sql };
-      }),
+    const { plan, sql, tree, steps } = await this.#withSchemas(call, ({ byId }) =>
+      this.#parts.parser.transform(
+        { plan: request.parsed_query, schemas: byId, steps: this.#allowed(stepsOfLevel(level)) },
+        ownedBy(call),
+      ),
     );
-    const execution = { plan: result.plan, sql: result.sql, tree: printTree(result.plan) };
-    return { execution_plan: execution, optimization_level: level, steps: result.steps.map((step) => ({ ...step })) };
+    return {
+      execution_plan: { plan, sql, tree },
+      optimization_level: level,
+      steps: steps.map((step) => ({ ...step })),
+    };
   }
 
   /** Once more with newer schemas when a name is not known: the source may just have been made. */
@@ -115,31 +109,29 @@ export class Interpreter {
   async #parse(
     statement: Statement,
     schemas: Schemas,
-    { caller, signal }: Call,
+    call: Call,
   ): Promise<{ readonly outcome: ParseOutcome; readonly cached: boolean }> {
     const key = cacheKey(statement, schemas);
     const held = this.#plans.get(key);
     if (held) return { outcome: held, cached: true };
     const { isStrict, supportedFunctions } = this.#parts.settings;
     const { text, dialect, values } = statement;
-    const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions };
-    const parsed = await this.#parts.parser.parse(task, {
-      owner: { tenant: caller.tenant, user: userOf(caller) },
-      signal,
-    });
-    const outcome = { ...parsed, plan: this.#improve(parsed.plan) };
+    // What is always worth doing before a plan is run.
+    const steps = this.#allowed(stepsOfLevel('basic'));
+    const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions, steps };
+    const outcome = await this.#parts.parser.parse(task, ownedBy(call));
     this.#plans.set(key, outcome);
     return { outcome, cached: false };
-  }
-
-  /** What is always worth doing before a plan is run. */
-  #improve(plan: LogicalPlan): LogicalPlan {
-    return optimizePlan(plan, this.#allowed(stepsOfLevel('basic'))).plan;
   }
 
   #allowed(steps: readonly OptimizationStep[]): readonly OptimizationStep[] {
     return steps.filter((step) => this.#parts.settings.steps.has(step));
   }
+}
+
+/** Tenants take turns for the threads, and the users of each. */
+function ownedBy({ caller, signal }: Call): ParseCall {
+  return { owner: { tenant: caller.tenant, user: userOf(caller) }, signal };
 }
 
 /** The catalog shows readable sources only; the rule is checked again where a plan is taken or given. */

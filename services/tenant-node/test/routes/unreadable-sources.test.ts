@@ -19,7 +19,7 @@ describe('what may not be read', () => {
   after(() => node.close());
 
   const scan = (source: string) => ({ kind: 'scan', source, alias: 'a', columns: ['id'] }) as const;
-  const plan = (read: readonly string[], told: readonly string[]): LogicalPlan => ({
+  const plan = (read: readonly string[], listed: readonly string[]): LogicalPlan => ({
     kind: 'plan',
     version: 1,
     query: {
@@ -36,14 +36,14 @@ describe('what may not be read', () => {
       },
     },
     parameters: [],
-    tables: told.map((source) => ({ source, columns: ['id'] })),
+    tables: listed.map((source) => ({ source, columns: ['id'] })),
   });
-  const execute = (read: readonly string[], told: readonly string[]) => ({
+  const execute = (read: readonly string[], listed: readonly string[]) => ({
     method: 'POST' as const,
     url: '/internal/execute',
     payload: {
       query_id: `q-${'0'.repeat(32)}`,
-      plan: plan(read, told),
+      plan: plan(read, listed),
       consistency: 'committed',
       format: 'rows_json',
       deadline_ms: 10_000,
@@ -64,9 +64,9 @@ describe('what may not be read', () => {
     ],
     ['statistics', (name) => ({ method: 'GET', url: `/sources/${name}/stats` })],
     ['a plan', (name) => execute(['sales', name], [name, 'sales'].sort())],
-    ['a plan that does not tell', (name) => execute(['sales', name], ['sales'])],
-    ['a plan that tells twice', (name) => execute(['sales', name], ['sales', 'sales'])],
-    ['a plan that tells more than it reads', (name) => execute(['sales', 'sales'], [name, 'sales'].sort())],
+    ['a plan that lists too few', (name) => execute(['sales', name], ['sales'])],
+    ['a plan that lists one twice', (name) => execute(['sales', name], ['sales', 'sales'])],
+    ['a plan that lists more than it reads', (name) => execute(['sales', 'sales'], [name, 'sales'].sort())],
   ];
   for (const [what, request] of doors)
     it(`is refused in the same words by ${what}, whether it is there or not`, async () => {
