@@ -199,7 +199,7 @@ export function createServer(options: ServerOptions): Server {
   });
   app.addHook('onRequest', (request, reply, done) => {
     requireOneHost(request.raw);
-    askWhetherHalfClosed(request.raw, reply.raw, options.clock);
+    askWhetherHalfClosed(request.raw, reply.raw);
     done();
   });
   // Before the body is read, and whatever fastify thinks of the method.
