@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { systemClock } from '@hybridstore/runtime';
 
 /** A reset comes back within this, and shows when something is written once more. */
-const askAgainMs = 500;
+const askAgainMs = 50;
 
 /**
  * A client that sends no more may still read its answer, or be gone: both look the same until something is sent to it. So
