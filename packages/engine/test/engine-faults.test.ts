@@ -185,8 +185,9 @@ test('a full data volume says storage_full, for rows too that cannot be flushed,
   const unflushed = engine.unflushedRows();
   const committed = new Promise<void>((resolve) => engine.onCommit(() => resolve()));
   await advanceUntil(clock, committed, 500);
-  await engine.flush('numbers');
-  assert.deepEqual([(await engine.stats('numbers')).rows, engine.problems()], [unflushed, []]);
+  // The flush ends once the log knows of the commit too.
+  while (engine.problems().length > 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal((await engine.stats('numbers')).rows, unflushed);
   await engine.append({ sourceId: 'numbers', records: records(0, 1) });
   await engine.close();
 });
