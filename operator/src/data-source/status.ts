@@ -2,22 +2,20 @@ import type { DataSourceStatus } from '@hybridstore/contracts';
 import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 import type { SourceFacts } from './world.ts';
 
+type Registered = {
+  readonly kind: 'registered';
+  readonly damaged?: readonly string[];
+  readonly flushFailing?: string | undefined;
+};
 export type SourceVerdict =
-  | {
-      readonly kind: 'registered';
-      readonly damaged?: readonly string[];
-      readonly flushFailing?: string | undefined;
-    }
+  | Registered
   | { readonly kind: 'waiting' | 'refused'; readonly reason: string; readonly message: string };
 
 export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
   if (verdict.kind === 'registered')
     return [
       { type: 'Ready', status: 'True', reason: 'Registered', message: 'the table exists and the catalog lists it' },
-      judgeDamage(verdict.damaged ?? []),
-      verdict.flushFailing === undefined
-        ? { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' }
-        : { type: 'Degraded', status: 'True', reason: 'FlushFailing', message: verdict.flushFailing },
+      judgeHealth(verdict),
     ];
   const { reason, message } = verdict;
   const isRefused = verdict.kind === 'refused';
@@ -28,11 +26,14 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
 }
 
 /** Queries that need a damaged file fail, and all others go on: the source is ready, and somebody has to look. */
-function judgeDamage(damaged: readonly string[]): Judgement {
-  if (damaged.length === 0)
-    return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' };
-  const message = `not what was written: ${damaged.join(', ')}`;
-  return { type: 'Degraded', status: 'True', reason: 'Corrupt', message };
+function judgeHealth({ damaged = [], flushFailing }: Registered): Judgement {
+  if (damaged.length > 0) {
+    const message = `not what was written: ${damaged.join(', ')}`;
+    return { type: 'Degraded', status: 'True', reason: 'Corrupt', message };
+  }
+  if (flushFailing !== undefined)
+    return { type: 'Degraded', status: 'True', reason: 'FlushFailing', message: flushFailing };
+  return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' };
 }
 
 /** Figures of the pass before stay where there are no newer ones. */

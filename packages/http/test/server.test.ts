@@ -27,6 +27,7 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
   const issuer = new TestIssuer(folder.path, clock);
   const ring = new LogRing();
   const reasons: string[] = [];
+  const warnings: string[] = [];
   const server = createServer({
     service: 'tenant-node',
     version: '1.2.3',
@@ -36,6 +37,7 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
     verifier: new JwksTokenVerifier(issuer.jwksFile, clock),
     ring,
     notReadyReasons: () => reasons,
+    warnings: () => warnings,
   });
   let context: CallContext | undefined;
   const watch: RouteHandler = (request, reply, given) => {
@@ -51,6 +53,7 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
     issuer,
     ring,
     reasons,
+    warnings,
     context: () => context,
     post: (payload: string | Buffer | undefined, headers: Record<string, string> = {}) =>
       server.app.inject({
@@ -484,6 +487,13 @@ describe('every server', () => {
       version: '1.2.3',
     });
     assert.equal((await server.app.inject('/ready')).statusCode, 200);
+    server.warnings.push('FlushFailing: storage_full');
+    const warned = await server.app.inject('/ready');
+    assert.deepEqual(
+      [warned.statusCode, warned.json()],
+      [200, { ready: true, service: 'tenant-node', reasons: ['FlushFailing: storage_full'] }],
+    );
+    server.warnings.length = 0;
     server.reasons.push('recovering');
     const answer = await server.app.inject('/ready');
     assert.deepEqual(

@@ -61,6 +61,7 @@ export const authGateway = {
     summary: "Change the caller's password and end his other sessions; API keys stay",
     access: userAccess,
     body: PasswordChange,
+    bodyBytesMax: bodyBounds.credentials,
     response: TokenResponse,
   },
   validate: {
@@ -110,6 +111,7 @@ export const authGateway = {
     access: userAccess,
     params: userParams,
     body: GrantRequest,
+    bodyBytesMax: bodyBounds.credentials,
     response: PermissionsResponse,
   },
   createKey: {

@@ -679,6 +679,15 @@ describe('a tenant node', () => {
       assert.equal((await call('/internal/sources', { token: service('auth-gateway') })).status, 403);
     });
 
+    it('say to the operator alone what is wrong with the node', async () => {
+      assert.deepEqual((await call('/internal/problems', { token: service('operator') })).body, {
+        pod: 'acme-0',
+        problems: [],
+      });
+      assert.equal((await call('/internal/problems', {})).status, 403);
+      assert.equal((await call('/internal/problems', { token: service('metadata-catalog') })).status, 403);
+    });
+
     it('take in a member', async () => {
       const member = { pod: 'acme-7', url: 'http://a:8000', log_id: 'x', state: 'active', epoch: 2 };
       const { body } = await call('/internal/members/join', { body: member, token: service('tenant-node') });
