@@ -117,9 +117,11 @@ class Script {
         this.#segments += 1;
         const path = segmentName(target.filePrefix, String(this.#segments).padStart(16, '0'));
         const file = await this.#disk.open(join(target.folder, path), groupFile);
-        await file.write(Buffer.from(String(rows)), 0);
+        const content = Buffer.from(String(rows));
+        await file.write(content, 0);
         await file.datasync();
-        const statistics: FileStatistics = { path, bytes: 1, rows, partition: {}, columns: {}, modified_at: 0 };
+        const bytes = content.length;
+        const statistics: FileStatistics = { path, bytes, rows, partition: {}, columns: {}, modified_at: 0 };
         return [{ statistics, checksum: '' }];
       },
       merge: () => Promise.reject(new Error('nothing is merged here')),
