@@ -30,10 +30,10 @@ export function callerOf(claims: TokenClaims, token: string): Caller {
 }
 
 function requireOwnService(claims: TokenClaims): ServiceName {
-  const { sub, iss, tenant, permissions, platform_admin: isPlatformAdmin, generation } = claims;
+  const { sub, iss, tenant, permissions, owner, platform_admin: isPlatformAdmin, generation } = claims;
   if (sub !== `service:${iss}`)
     throw new HybridStoreError('unauthenticated', 'a service token must be signed by that service');
-  if (permissions !== undefined || isPlatformAdmin !== undefined || generation !== undefined)
+  if ([permissions, owner, isPlatformAdmin, generation].some((claim) => claim !== undefined))
     throw new HybridStoreError('unauthenticated', 'a service token carries no rights of users');
   const boundTenant = tenantOfIssuer(iss);
   // A node of one tenant holds a key that is bound to this tenant: it cannot act for another one.
@@ -51,12 +51,14 @@ function isServiceName(name: string): name is ServiceName {
 }
 
 function requireSignedByGateway(claims: TokenClaims): void {
-  const { sub, iss, platform_admin: isPlatformAdmin, generation } = claims;
+  const { sub, iss, owner, platform_admin: isPlatformAdmin, generation } = claims;
   if (iss !== 'auth-gateway')
     throw new HybridStoreError('unauthenticated', 'a user token must be signed by the auth gateway');
   // Keys belong to one tenant, and are revoked by being deleted.
   if (sub.startsWith('key:') && (isPlatformAdmin !== undefined || generation !== undefined))
     throw new HybridStoreError('unauthenticated', 'the token of a key carries no claims of its maker');
+  if (sub.startsWith('user:') && owner !== undefined)
+    throw new HybridStoreError('unauthenticated', 'a user is nobody else in the bounds of users');
 }
 
 /**

@@ -268,6 +268,8 @@ const names: readonly [string, string][] = [
   ['a service as platform administrator', service(catalog, { platform_admin: true })],
   ['a service as no platform administrator', service(catalog, { platform_admin: false })],
   ['a service with a generation', service(catalog, { generation: 0 })],
+  ['a service with an owner', service(catalog, { owner: 'user:ada' })],
+  ['a user with another owner', user({ owner: 'user:ben' })],
   ['the gateway itself with permissions', service(gateway, { permissions: [{ sources: ['*'], actions: ['read'] }] })],
   [
     'a node with permissions',
