@@ -93,9 +93,14 @@ export function mainJob(open: () => Platform): void {
       assert.deepEqual(await counts(session), [200_000, 3_201, 1_707]);
     });
 
+    const flushedFiles = new Map<string, number>();
     it('has flushed them: no row is in memory, and each table has several files', async () => {
       await untilCommitted(session, all);
-      for (const source of ['flights', 'movies']) assert.ok((await stats(session, source)).files > 1, source);
+      for (const source of ['flights', 'movies']) {
+        const { files } = await stats(session, source);
+        assert.ok(files > 1, source);
+        flushedFiles.set(source, files);
+      }
     });
 
     const askAll = (state: string) => {
@@ -133,8 +138,11 @@ export function mainJob(open: () => Platform): void {
         assert.equal(answer.status, 200, JSON.stringify(answer.body));
         const [result] = answer.body['results'] as { state: string; files_before: number; files_after: number }[];
         const { files, rows } = await stats(session, source);
-        assert.deepEqual([result?.state, result?.files_before, result?.files_after], ['done', before, files]);
-        assert.ok(files < before, `${source}: ${before} files before, ${files} after`);
+        // The catalog's own schedule may have come first, and has left one file then.
+        if (before > 1)
+          assert.deepEqual([result?.state, result?.files_before, result?.files_after], ['done', before, files]);
+        const flushed = flushedFiles.get(source) ?? 0;
+        assert.ok(files < flushed, `${source}: ${flushed} files before, ${files} after`);
         assert.equal(rows, all[source as keyof typeof all]);
       }
     });
