@@ -4,6 +4,9 @@ import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
 export type LongNumbers = { readonly starts: Uint32Array; readonly ends: Uint32Array; readonly count: number };
 export type ScannedTokens = { readonly hasPrototypeKey: boolean; readonly longNumbers: LongNumbers };
 
+/** Each takes some 60 bytes of memory, twenty times its text: 32 MiB of empty ones would be a gigabyte. */
+export const containersMax = 4_000_000;
+
 const quote = 0x22;
 const backslash = 0x5c;
 const colon = 0x3a;
@@ -31,6 +34,7 @@ export function scanTokens(
 ): ScannedTokens {
   const numbers = new FoundNumbers(longNumbersMax, body.length === text.length ? text : undefined);
   let depth = 0;
+  let containers = 0;
   let hasPrototypeKey = false;
   for (let index = 0; index < body.length; index += 1) {
     const byte = body[index]!;
@@ -44,9 +48,18 @@ export function scanTokens(
     } else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
       if (depth > depthMax) throw nestedDeeper(depthMax);
+      containers += 1;
+      if (containers > containersMax) throw tooManyContainers();
     } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
   }
   return { hasPrototypeKey, longNumbers: numbers };
+}
+
+function tooManyContainers(): HybridStoreError {
+  return new HybridStoreError('too_large', `body: holds more than ${containersMax} arrays and objects`, {
+    field: 'body',
+    expected: `at most ${containersMax} arrays and objects`,
+  });
 }
 
 function nestedDeeper(depthMax: number): HybridStoreError {

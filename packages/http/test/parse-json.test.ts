@@ -200,6 +200,15 @@ describe('JSON of a body', () => {
     }
   });
 
+  it('holds no more arrays and objects than memory takes', () => {
+    const lists = (count: number) => Buffer.from(`[${'[],'.repeat(count - 2)}[]]`);
+    assert.throws(() => parseJson(lists(4_000_001), bounds), {
+      code: 'too_large',
+      message: 'body: holds more than 4000000 arrays and objects',
+    });
+    assert.ok(Array.isArray(parseJson(lists(1_000), bounds)));
+  });
+
   it('is absent when there is none', () => {
     assert.equal(parse(''), undefined);
   });
