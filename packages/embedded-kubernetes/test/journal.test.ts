@@ -228,7 +228,7 @@ describe('journal of the embedded API server on a faulty disk', () => {
       disk.fault = () => undefined;
       disk.crash();
       assert.deepEqual(await namesIn(disk), ['answered'], step);
-      assert.deepEqual(await disk.list('/data'), ['objects.ndjson'], step);
+      assert.deepEqual(await disk.list('/data'), ['objects.head', 'objects.ndjson'], step);
     }
   });
 });

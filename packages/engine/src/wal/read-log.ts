@@ -84,7 +84,8 @@ export async function validateLog(disk: Disk, folder: string, expected: Expected
 
 /**
  * A log that was cut between two frames looks whole; only the head knows that it went on. What was damaged before the last
- * segment was durable up to where that one begins.
+ * segment was durable up to where that one begins. A whole log may be an empty segment: all before it was committed, and
+ * removed for room.
  */
 function requireDurable(
   last: SegmentSummary | undefined,
@@ -93,9 +94,11 @@ function requireDurable(
 ): void {
   if (!head) return;
   const { lastLsn, gap } = progress;
+  const beforeLast = (last?.firstLsn ?? 1) - 1;
   const isBeforeLast = gap !== undefined && gap.path !== last?.path;
-  const durableLsn = Math.max(head.durableLsn, isBeforeLast ? (last?.firstLsn ?? 0) - 1 : 0);
-  if (durableLsn <= lastLsn) return;
+  const durableLsn = Math.max(head.durableLsn, isBeforeLast ? beforeLast : 0);
+  const isRemovedBefore = gap === undefined && beforeLast <= head.committedLsn;
+  if (durableLsn <= Math.max(lastLsn, isRemovedBefore ? beforeLast : 0)) return;
   const path = gap?.path ?? last?.path ?? folder;
   const broken = gap?.broken ?? 'the log ends here';
   if (durableLsn > head.committedLsn) throw corruptLog(path, lastLsn, `${broken}, and LSN ${durableLsn} was durable`);

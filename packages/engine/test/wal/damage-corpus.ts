@@ -26,7 +26,7 @@ const frames = 24;
 const committedLsn = 14;
 const table = tableKey('t', 1n);
 
-function openLog(disk: MemoryDisk): Promise<WriteAheadLog> {
+export function openLog(disk: MemoryDisk): Promise<WriteAheadLog> {
   return WriteAheadLog.open({
     folder,
     disk,
@@ -75,6 +75,16 @@ async function writeLog(): Promise<ReadonlyMap<string, Buffer>> {
   await log.close();
   const names = (await disk.list(folder)).filter((name) => /\.(log|ids)$|^head$|^log-id$/.test(name));
   return new Map(names.map((name) => [name, Buffer.from(disk.bytesOf(`${folder}/${name}`))]));
+}
+
+/** Ends in the middle of its work, with all of its frames committed and a full volume; the names that are left. */
+export async function writeRemovedLog(disk: MemoryDisk): Promise<readonly string[]> {
+  const log = await openLog(disk);
+  const writer = log.start(0, { committedLsn: () => frames });
+  for (let index = 1; index <= frames; index += 1) await append(log, writer, index);
+  await log.noteCommitted();
+  await log.makeRoom(() => true);
+  return disk.list(folder);
 }
 
 type Outcome = keyof DamageCount;

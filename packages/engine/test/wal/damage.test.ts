@@ -4,7 +4,7 @@ import { silentLogger } from '@hybridstore/runtime';
 import { FakeClock, MemoryDisk } from '@hybridstore/test-kit';
 import { inspectLog } from '../../src/wal/inspect-log.ts';
 import { WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
-import { runDamageCorpus } from './damage-corpus.ts';
+import { openLog, runDamageCorpus, writeRemovedLog } from './damage-corpus.ts';
 
 test('damage to any file of a log is refused, or costs neither a row nor an id', async () => {
   const { byFile, wrong } = await runDamageCorpus({ every: 11 });
@@ -14,6 +14,19 @@ test('damage to any file of a log is refused, or costs neither a row nor an id',
   for (const kind of ['.log', '.ids'])
     assert.ok((byFile[kind]?.refused ?? 0) + (byFile[kind]?.idsRefused ?? 0) > 0, kind);
   assert.ok((byFile['.log']?.passedOver ?? 0) > 0);
+});
+
+test('a log whose rows were all committed and removed for room is whole after a kill, with every id', async () => {
+  const disk = new MemoryDisk();
+  const files = await writeRemovedLog(disk);
+  assert.deepEqual(
+    files.filter((name) => name.endsWith('.log')),
+    ['00000000000000000025.log'],
+  );
+  disk.kill();
+  const log = await openLog(disk);
+  assert.deepEqual([log.damages, log.batchIds.unreadable, log.batchIds.size], [[], [], 24]);
+  log.batchIds.requireRoom(1);
 });
 
 test('an inspection names every damaged file and whether a node starts, and changes nothing', async () => {
