@@ -702,6 +702,11 @@ const scriptRooms: readonly Room[] = [
     mayImport: [our('operator'), node('child_process', 'fs', 'path', 'url'), inside('scripts/cluster')],
   },
   {
+    name: 'scripts/test-crash',
+    files: file('scripts/test-crash.ts'),
+    mayImport: [our('test-kit'), node('test', 'url', 'util'), file('scripts/find-tests.ts')],
+  },
+  {
     name: 'scripts/generate',
     files: /^scripts\/(generate\.ts$|generate\/)/,
     mayImport: [

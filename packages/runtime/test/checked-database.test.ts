@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { after, describe, it } from 'node:test';
-import { FakeClock } from '@hybridstore/test-kit';
+import { FakeClock, reportDamage } from '@hybridstore/test-kit';
 import {
   type CheckedDatabaseOptions,
   isHybridStoreError,
@@ -169,7 +169,7 @@ describe('a write-ahead log', () => {
     database.close();
   });
 
-  it('with one flipped bit anywhere is refused', () => {
+  it('with one flipped bit anywhere is refused', (context) => {
     const { folder, log } = killedWithLog();
     const path = join(folder, 'x.sqlite-wal');
     let flips = 0;
@@ -184,6 +184,7 @@ describe('a write-ahead log', () => {
       );
       flips += 1;
     }
+    reportDamage(context, [{ file: 'SQLite WAL', damage: 'flip', right: 0, refused: flips, wrong: 0 }]);
     assert.ok(flips > 500, String(flips));
     writeFileSync(path, log);
     assert.equal(

@@ -213,7 +213,11 @@ async function readNewest(disk: Disk, path: string): Promise<VersionedObject | u
     if (!found) return undefined;
     const bytes = await unlessAbsent(() => disk.readFile(found.path));
     const after = await disk.stat(found.path);
-    if (bytes && after?.version === found.version) return { bytes, version: found.version };
+    if (bytes && after?.version === found.version) {
+      // Who published it may have died before its name was durable, and what is read is about to be built upon.
+      await syncIfThere(disk, dirname(found.path));
+      return { bytes, version: found.version };
+    }
   }
   throw retryLater('unavailable', `${nameOf(path)} changes faster than it can be read`, 100);
 }

@@ -21,7 +21,7 @@ export interface ObjectStore {
   /** Whatever was there; the last writer wins. Never used for a key that `replaceIfMatch` is used for. */
   overwrite(key: string, bytes: Uint8Array): Promise<void>;
   get(key: string): Promise<Buffer | undefined>;
-  /** With the version to give to `replaceIfMatch`: never older than what a finished `replaceIfMatch` wrote. */
+  /** With the version to give to `replaceIfMatch`: never older than what a finished `replaceIfMatch` wrote, and durable. */
   getVersioned(key: string): Promise<VersionedObject | undefined>;
   /** Whether a finished `replaceIfMatch` has replaced this version. An object that is missing was not replaced. */
   isReplaced(key: string, version: string): Promise<boolean>;

@@ -26,11 +26,13 @@ import {
  * Strikes each operation of a node's life, in each way, and looks afterwards on a healthy disk: every acknowledged row is
  * there once, no batch in part, no id is applied twice, and every error on the way had a name.
  *
- * A case is written `<index> <how> <code>`, so that one can be repeated alone:
+ * A case is written `<index> <how> <code> <end>`, so that one can be repeated alone:
  *
  *     17 once EIO        operation 17 is refused          17 lost EIO      … is done, its answer lost
  *     17 short ENOSPC    half of the write is done        17 onwards EIO   it and all that follow are refused
- *     17 kill            the process ends                 17 cut 0.5       power off; half of each unsynced write is kept
+ *     17 kill            the process ends                 17 cut 0.5       power off; half of the unsynced writes are kept
+ *
+ * After a failure `kill` or `cut` says how that life ends: the process alone, or the machine.
  */
 export type LifeCorpus = {
   readonly checkpointWriter: SegmentWriter;
@@ -65,8 +67,8 @@ export async function runLifeCorpus(corpus: LifeCorpus): Promise<LifeReport> {
   const counts = new Map<string, DamageCount>();
   const wrong: string[] = [];
   for (const name of casesOf(operations, corpus)) {
-    const [index = '', how = '', code = ''] = name.split(' ');
-    const problem = await judge({ index: Number(index), how, code }, corpus.checkpointWriter);
+    const [index = '', how = '', code = '', end = how] = name.split(' ');
+    const problem = await judge({ index: Number(index), how, code, end }, corpus.checkpointWriter);
     const { path = '' } = operations[Number(index)] ?? {};
     countDamage(counts, { file: kindOfFile(path), damage: damageOf(how) }, problem ? 'wrong' : 'right');
     if (problem) wrong.push(`${name} (${operations[Number(index)]?.operation} ${path}): ${problem}`);
@@ -97,11 +99,11 @@ function* casesOf(operations: readonly Operation[], { every, from, only }: LifeC
   }
   for (let index = from; index < operations.length; index += every) {
     const { operation } = operations[index]!;
-    for (const code of codesOf(operation)) yield `${index} once ${code}`;
-    if (changes.has(operation)) yield `${index} lost EIO`;
-    if (operation === 'write') yield `${index} short ENOSPC`;
-    yield `${index} onwards EIO`;
-    if (struckByFullDisk.has(operation)) yield `${index} onwards ENOSPC`;
+    for (const code of codesOf(operation)) yield `${index} once ${code} kill`;
+    if (changes.has(operation)) yield* [`${index} once EIO cut`, `${index} lost EIO kill`, `${index} lost EIO cut`];
+    if (operation === 'write') yield `${index} short ENOSPC cut`;
+    yield `${index} onwards EIO cut`;
+    if (struckByFullDisk.has(operation)) yield `${index} onwards ENOSPC kill`;
     if (reads.has(operation)) continue;
     yield `${index} kill`;
     for (const share of shares) yield `${index} cut ${share}`;
@@ -112,7 +114,7 @@ function noAnswers(): Answers {
   return { isCreated: false, acknowledged: new Set(), errors: [] };
 }
 
-type Case = { readonly index: number; readonly how: string; readonly code: string };
+type Case = { readonly index: number; readonly how: string; readonly code: string; readonly end: string };
 
 /** What is wrong; undefined when all is right. */
 async function judge(strike: Case, checkpointWriter: SegmentWriter): Promise<string | undefined> {
@@ -123,8 +125,7 @@ async function judge(strike: Case, checkpointWriter: SegmentWriter): Promise<str
   const node = openProcess(disk, clock, checkpointWriter, (index, operation) => strikeOf(strike, index, operation));
   await live(node, clock, answers);
   node.disk.end();
-  // Half of the faulty lives end with the process alone, half with the machine.
-  if (strike.how === 'kill' || (strike.how !== 'cut' && strike.index % 2 === 0)) disk.kill();
+  if (strike.end === 'kill') disk.kill();
   else disk.crash((writes) => (strike.how === 'cut' ? writes * Number(strike.code) : 0));
   const unnamed = answers.errors.find((error) => !isNamed(error, strike));
   if (unnamed) return `an error without a name: ${unnamed instanceof Error ? unnamed.stack : String(unnamed)}`;

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { SourceDefinition } from '@hybridstore/contracts';
 import { isHybridStoreError } from '@hybridstore/runtime';
+import { countDamage, type DamageCount } from '@hybridstore/test-kit';
 import type { Engine } from '../../src/ports.ts';
 import type { SegmentWriter } from '../../src/segment/segment-writer.ts';
 import { filesOf, openEngine } from '../engine-fixture.ts';
@@ -20,7 +21,7 @@ export type CorpusOptions = {
   readonly flipsPerKind: number;
 };
 
-export type CorpusCount = { right: number; named: number; readonly wrong: string[] };
+export type CorpusReport = { readonly counts: ReadonlyMap<string, DamageCount>; readonly wrong: readonly string[] };
 
 const kinds: Readonly<Record<string, RegExp>> = {
   pointer: /\/table\.json$/,
@@ -41,26 +42,27 @@ const events: SourceDefinition = {
   partition_columns: ['kind'],
 };
 
-export async function runDamageCorpus(options: CorpusOptions): Promise<ReadonlyMap<string, CorpusCount>> {
+export async function runDamageCorpus(options: CorpusOptions): Promise<CorpusReport> {
   const { folder, segmentWriter } = options;
   await buildVolume(folder, segmentWriter);
   const expected = await readEverything(options);
-  const counts = new Map<string, CorpusCount>();
+  const counts = new Map<string, DamageCount>();
+  const wrong: string[] = [];
   const random = seededRandom(options.seed);
   const files = filesBelow(join(folder, 'data/tables'));
   for (const [kind, pattern] of Object.entries(kinds)) {
     const ofKind = files.filter((path) => pattern.test(path));
-    const count: CorpusCount = { right: 0, named: 0, wrong: [] };
-    counts.set(kind, count);
     for (const damage of plan(ofKind, options.flipsPerKind, random)) {
       const answer = await answerTo(damage, options);
-      if (answer === expected) count.right += 1;
-      else if (isNamed(answer, damage.path, folder)) count.named += 1;
-      else count.wrong.push(`${damage.what} of ${damage.path.slice(folder.length)}: ${answer.slice(0, 300)}`);
+      const isRight = answer === expected;
+      const outcome = isRight ? 'right' : isNamed(answer, damage.path, folder) ? 'refused' : 'wrong';
+      countDamage(counts, { file: kind, damage: damage.kind }, outcome);
+      if (outcome === 'wrong')
+        wrong.push(`${kind}: ${damage.what} of ${damage.path.slice(folder.length)}: ${answer.slice(0, 300)}`);
     }
-    if (ofKind.length === 0) count.wrong.push('no file of this kind was made');
+    if (ofKind.length === 0) wrong.push(`${kind}: no file of this kind was made`);
   }
-  return counts;
+  return { counts, wrong };
 }
 
 async function buildVolume(folder: string, segmentWriter: SegmentWriter): Promise<void> {
@@ -92,7 +94,13 @@ function records(from: number, count: number): { fields: Record<string, unknown>
   }));
 }
 
-type Damage = { readonly what: string; readonly path: string; apply(): void; undo(): void };
+interface Damage {
+  readonly kind: DamageCount['damage'];
+  readonly what: string;
+  readonly path: string;
+  apply(): void;
+  undo(): void;
+}
 
 function* plan(files: readonly string[], flips: number, random: () => number): Generator<Damage> {
   for (let flip = 0; flip < flips; flip += 1) {
@@ -101,24 +109,24 @@ function* plan(files: readonly string[], flips: number, random: () => number): G
     const bit = Math.floor(random() * bytes.length * 8);
     const damaged = Buffer.from(bytes);
     damaged[bit >> 3]! ^= 1 << (bit & 7);
-    yield replaced(`flip of bit ${bit}`, path, damaged);
+    yield replaced('flip', `flip of bit ${bit}`, path, damaged);
   }
   for (const path of files.slice(0, flips)) {
     const bytes = readFileSync(path);
-    yield replaced('empty file', path, Buffer.alloc(0));
-    yield replaced('truncation', path, bytes.subarray(0, Math.floor(random() * (bytes.length - 1)) + 1));
+    yield replaced('truncation', 'empty file', path, Buffer.alloc(0));
+    yield replaced('truncation', 'truncation', path, bytes.subarray(0, Math.floor(random() * (bytes.length - 1)) + 1));
     const line = bytes.lastIndexOf('\n', bytes.length - 2);
-    if (line > 0) yield replaced('truncation after a line', path, bytes.subarray(0, line + 1));
+    if (line > 0) yield replaced('truncation', 'truncation after a line', path, bytes.subarray(0, line + 1));
     const other = files[Math.floor(random() * files.length)]!;
     if (other !== path)
-      yield replaced(`content of ${basename(dirname(other))}/${basename(other)}`, path, readFileSync(other));
+      yield replaced('swapped', `content of ${basename(dirname(other))}/${basename(other)}`, path, readFileSync(other));
   }
 }
 
 /** In place, as rot is: no rename, the same inode. */
-function replaced(what: string, path: string, damaged: Buffer): Damage {
+function replaced(kind: Damage['kind'], what: string, path: string, damaged: Buffer): Damage {
   const whole = readFileSync(path);
-  return { what, path, apply: () => writeFileSync(path, damaged), undo: () => writeFileSync(path, whole) };
+  return { kind, what, path, apply: () => writeFileSync(path, damaged), undo: () => writeFileSync(path, whole) };
 }
 
 async function answerTo(damage: Damage, options: CorpusOptions): Promise<string> {

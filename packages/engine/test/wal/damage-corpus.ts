@@ -1,5 +1,5 @@
 import { isHybridStoreError, silentLogger } from '@hybridstore/runtime';
-import { FakeClock, MemoryDisk } from '@hybridstore/test-kit';
+import { countDamage, FakeClock, type DamageCount as KindCount, MemoryDisk } from '@hybridstore/test-kit';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../../src/wal/frame.ts';
 import type { LogWriter } from '../../src/wal/log-writer.ts';
 import { batchKey, tableKey } from '../../src/wal/segment-summary.ts';
@@ -14,6 +14,7 @@ export type DamageCount = Readonly<Record<'refused' | 'passedOver' | 'unharmed' 
 export type DamageReport = {
   readonly byFile: Readonly<Record<string, DamageCount>>;
   readonly wrong: readonly string[];
+  readonly counts: ReadonlyMap<string, KindCount>;
 };
 
 export type DamageBudget = {
@@ -127,31 +128,45 @@ function judgeIds(log: WriteAheadLog): { readonly outcome: Outcome; readonly wha
   return { outcome: log.damages.length > 0 ? 'passedOver' : 'unharmed', what: '' };
 }
 
-function* damagesOf(bytes: Buffer, { every }: DamageBudget): Generator<readonly [string, Buffer | undefined]> {
+function* damagesOf(
+  bytes: Buffer,
+  { every }: DamageBudget,
+): Generator<readonly [KindCount['damage'], string, Buffer | undefined]> {
   for (let at = 0; at < bytes.length; at += every) {
     const flipped = Buffer.from(bytes);
     flipped[at]! ^= 1 << (at % 8);
-    yield [`bit of byte ${at}`, flipped];
-    yield [`cut at ${at}`, Buffer.from(bytes.subarray(0, at))];
+    yield ['flip', `bit of byte ${at}`, flipped];
+    yield ['truncation', `cut at ${at}`, Buffer.from(bytes.subarray(0, at))];
   }
-  yield ['gone', undefined];
+  yield ['missing', 'gone', undefined];
 }
+
+const kindNames: Readonly<Record<string, string>> = { '.log': 'log segment', '.ids': 'batch ids', head: 'log head' };
+const outcomes = {
+  refused: 'refused',
+  idsRefused: 'refused',
+  passedOver: 'right',
+  unharmed: 'right',
+  wrong: 'wrong',
+} as const;
 
 export async function runDamageCorpus(budget: DamageBudget): Promise<DamageReport> {
   const files = await writeLog();
   const byFile: Record<string, Record<Outcome, number>> = {};
   const wrong: string[] = [];
+  const counts = new Map<string, KindCount>();
   for (const [name, bytes] of files) {
     const kind = name.replace(/^\d+/, '');
     byFile[kind] ??= { refused: 0, passedOver: 0, unharmed: 0, idsRefused: 0, wrong: 0 };
-    for (const [what, damaged] of damagesOf(bytes, budget)) {
+    for (const [damage, what, damaged] of damagesOf(bytes, budget)) {
       const changed = new Map(files);
       if (damaged) changed.set(name, damaged);
       else changed.delete(name);
       const judged = await judge(changed);
       byFile[kind][judged.outcome] += 1;
+      countDamage(counts, { file: kindNames[kind] ?? kind, damage }, outcomes[judged.outcome]);
       if (judged.outcome === 'wrong') wrong.push(`${name}, ${what}: ${judged.what}`);
     }
   }
-  return { byFile, wrong };
+  return { byFile, wrong, counts };
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import { createMemoryObjectStore } from '@hybridstore/engine';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { FakeClock, MemoryDisk } from '@hybridstore/test-kit';
+import { countDamage, type DamageCount, FakeClock, MemoryDisk, reportDamage } from '@hybridstore/test-kit';
 import { BatchLedgerObjects } from '../../src/membership/batch-ledger-objects.ts';
 import { MemberObjects } from '../../src/membership/member-objects.ts';
 
@@ -21,35 +21,37 @@ const createStore = () => createMemoryObjectStore({ disk: new MemoryDisk(), loca
 const createLedgers = (store: ReturnType<typeof createStore>) =>
   new BatchLedgerObjects({ store, clock: new FakeClock(), retentionMs: 86_400_000 });
 
+type Damaged = { readonly key: string; readonly bytes: Buffer; readonly file: string };
+
 /** Every flipped bit and every truncation of an object; each is read to what was written or is `corrupt` by its key. */
 async function damageEverywhere(
-  key: string,
-  bytes: Buffer,
+  { key, bytes, file }: Damaged,
   read: (damaged: Buffer) => Promise<unknown>,
   expected: unknown,
 ) {
-  const counts = { right: 0, named: 0 };
-  const look = async (damaged: Buffer, what: string) => {
+  const counts = new Map<string, DamageCount>();
+  const look = async (damage: DamageCount['damage'], damaged: Buffer, what: string) => {
     try {
       assert.deepEqual(await read(damaged), expected, what);
-      counts.right += 1;
+      countDamage(counts, { file, damage }, 'right');
     } catch (error) {
       if (!isHybridStoreError(error, 'corrupt')) throw error;
       assert.ok(error.message.startsWith(key), error.message);
-      counts.named += 1;
+      countDamage(counts, { file, damage }, 'refused');
     }
   };
   for (let bit = 0; bit < bytes.length * 8; bit += 1) {
     const damaged = Buffer.from(bytes);
     damaged[bit >> 3]! ^= 1 << (bit & 7);
-    await look(damaged, `bit ${bit}`);
+    await look('flip', damaged, `bit ${bit}`);
   }
-  for (let length = 0; length < bytes.length; length += 1) await look(bytes.subarray(0, length), `${length} bytes`);
-  return counts;
+  for (let length = 0; length < bytes.length; length += 1)
+    await look('truncation', bytes.subarray(0, length), `${length} bytes`);
+  return [...counts.values()];
 }
 
 describe('an object of the membership that is damaged', () => {
-  it('is the member that was written, or corrupt by its key', async () => {
+  it('is the member that was written, or corrupt by its key', async (context) => {
     const store = createStore();
     const members = new MemberObjects(store);
     await members.write(member);
@@ -59,11 +61,12 @@ describe('an object of the membership that is damaged', () => {
       await store.overwrite(key, damaged);
       return (await members.list())[0];
     };
-    const { named } = await damageEverywhere(key, bytes, read, member);
-    assert.ok(named > bytes.length * 8);
+    const counts = await damageEverywhere({ key, bytes, file: 'member' }, read, member);
+    reportDamage(context, counts);
+    assert.ok(counts.reduce((sum, { refused }) => sum + refused, 0) > bytes.length * 8);
   });
 
-  it('is the ledger that was written, or corrupt by its key', async () => {
+  it('is the ledger that was written, or corrupt by its key', async (context) => {
     const store = createStore();
     await createLedgers(store).write(member, [
       ['flights/1 a', applied],
@@ -76,8 +79,9 @@ describe('an object of the membership that is damaged', () => {
       const ledgers = createLedgers(store);
       return [await ledgers.find(member, 'flights/1 a'), await ledgers.find(member, 'flights/1 c')];
     };
-    const { named } = await damageEverywhere(key, bytes, read, [applied, undefined]);
-    assert.ok(named > bytes.length * 8);
+    const counts = await damageEverywhere({ key, bytes, file: 'ledger of batches' }, read, [applied, undefined]);
+    reportDamage(context, counts);
+    assert.ok(counts.reduce((sum, { refused }) => sum + refused, 0) > bytes.length * 8);
   });
 
   it('is corrupt in the place of another member', async () => {

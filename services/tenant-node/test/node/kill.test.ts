@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { systemClock } from '@hybridstore/runtime';
-import { createTemporaryFolder } from '@hybridstore/test-kit';
+import { createTemporaryFolder, reportDamage } from '@hybridstore/test-kit';
 import { type TestNode, TestTenant, tenant } from './node-process.ts';
 
 const kills = 20;
@@ -9,7 +9,7 @@ const writersPerNode = 4;
 const rowsPerWrite = 3;
 
 describe('nodes that are killed during ingest', () => {
-  it(`lose no acknowledged row and double none in ${kills} kills`, { timeout: 150_000 }, async () => {
+  it(`lose no acknowledged row and double none in ${kills} kills`, { timeout: 150_000 }, async (context) => {
     using folder = createTemporaryFolder('kill');
     const acme = new TestTenant(folder.path, 2);
     const nodes = [acme.node(0), acme.node(1)] as const;
@@ -35,6 +35,7 @@ describe('nodes that are killed during ingest', () => {
       await compareRows(nodes[1], ingest);
       for (const node of nodes) await flush(node, acme);
       await compareRows(nodes[0], ingest);
+      reportDamage(context, [{ file: 'two nodes', damage: 'kill', right: kills, refused: 0, wrong: 0 }]);
     } finally {
       for (const node of nodes) await node.close();
     }
