@@ -8,8 +8,9 @@ export class FakeClock implements Clock {
   #order = 0;
   #timers: Timer[] = [];
 
+  /** In whole milliseconds, as those of a system. */
   now(): number {
-    return this.#nowMs;
+    return Math.floor(this.#nowMs);
   }
 
   monotonicMs(): number {

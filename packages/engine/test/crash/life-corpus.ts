@@ -86,7 +86,7 @@ async function countOperations(checkpointWriter: SegmentWriter): Promise<readonl
     operations.push({ operation, path });
     return undefined;
   });
-  await live(node, clock, answers);
+  await live(node, answers);
   if (answers.errors.length > 0 || answers.acknowledged.size !== batches)
     throw new Error(`a life that nothing strikes has errors: ${answers.errors.map(String).join('; ')}`);
   return operations;
@@ -123,7 +123,7 @@ async function judge(strike: Case, checkpointWriter: SegmentWriter): Promise<str
   const disk = new MemoryDisk(() => nowMs());
   const answers = noAnswers();
   const node = openProcess(disk, clock, checkpointWriter, (index, operation) => strikeOf(strike, index, operation));
-  await live(node, clock, answers);
+  await live(node, answers);
   node.disk.end();
   if (strike.end === 'kill') disk.kill();
   else disk.crash((writes) => (strike.how === 'cut' ? writes * Number(strike.code) : 0));

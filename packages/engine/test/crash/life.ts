@@ -93,20 +93,30 @@ export class NodeProcess {
       isOver = true;
     });
     over.catch(() => {});
-    let quiet = 0;
-    let seen = -1;
-    for (let steps = 0; !isOver && !this.#ended(); ) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const isBusy = this.#working > 0 || this.disk.count !== seen;
-      quiet = isBusy ? 0 : quiet + 1;
-      seen = this.disk.count;
-      if (quiet < quietTurns) continue;
+    for (let steps = 0; ; steps += 1) {
+      await this.#settle(() => isOver);
+      if (isOver || this.#ended()) break;
       if (steps >= stepsMax) throw new Error(`the call did not end in ${(stepsMax * stepMs) / 1_000} s`);
-      steps += 1;
       await this.#clock.advance(stepMs);
     }
     if (this.#ended() && !isOver) throw new Error('the process has ended');
     return over;
+  }
+
+  /** What falls due meanwhile is done, too. */
+  async passTime(ms: number): Promise<void> {
+    await this.#clock.advance(ms);
+    await this.#settle(() => false);
+  }
+
+  /** Until nobody works, or earlier. */
+  async #settle(isOver: () => boolean): Promise<void> {
+    let seen = -1;
+    for (let quiet = 0; quiet < quietTurns && !isOver() && !this.#ended(); ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = this.#working > 0 || this.disk.count !== seen ? 0 : quiet + 1;
+      seen = this.disk.count;
+    }
   }
 
   /** A segment is its rows as JSON, with an end that looks like Parquet's. */
@@ -181,7 +191,7 @@ export async function readRows(node: NodeProcess, engine: Engine): Promise<numbe
 }
 
 /** Lives; whatever fails is noted, and the node goes on with what comes next, as its clients do. */
-export async function live(node: NodeProcess, clock: FakeClock, answers: Answers): Promise<void> {
+export async function live(node: NodeProcess, answers: Answers): Promise<void> {
   let engine: Engine | undefined;
   const attempt = async (call: (engine: Engine) => Promise<unknown>): Promise<boolean> => {
     try {
@@ -204,7 +214,7 @@ export async function live(node: NodeProcess, clock: FakeClock, answers: Answers
     for (const batch of numbers) if (await attempt((open) => appendBatch(open, batch))) answers.acknowledged.add(batch);
   };
   const flush = () => attempt((open) => open.flush('t'));
-  const passHours = () => attempt(() => clock.advance(2 * 3_600_000));
+  const passHours = () => node.passTime(2 * 3_600_000);
   answers.isCreated = await attempt((open) => open.putSource(table));
   await append(0, 1);
   await flush();
