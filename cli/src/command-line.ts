@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type CheckFlags, checkFolders, type RepairFlags, repairFolders } from './commands/admin.ts';
 import { type ApplyFlags, apply } from './commands/apply.ts';
 import { completion, type Shell, shells } from './commands/completion.ts';
 import { type DeleteFlags, remove } from './commands/delete.ts';
@@ -93,6 +94,7 @@ function buildProgram(io: Io, run: Run): Command {
   addResourceCommands(program, io, run);
   addDataCommands(program, io, run);
   addOtherCommands(program, io, run);
+  addAdminCommands(program, io);
   return program;
 }
 
@@ -199,6 +201,44 @@ const addOtherCommands: Adder = (program, io, run) => {
     .description('print a completion script for bash, zsh or fish')
     .action((shell: Shell) => void io.stdout.write(completion(program, shell)));
 };
+
+type FolderAdder = (program: Command, io: Io) => void;
+
+const addAdminCommands: FolderAdder = (program, io) => {
+  const admin = program.command('admin').description('look for damage in what is stored, and repair what can be');
+  const dataDir = () => program.opts<GlobalFlags>().dataDir;
+  addPartOptions(
+    admin
+      .command('check')
+      .description(
+        'read everything of a data folder (--data-dir) or of single parts, change nothing, and say what is damaged',
+      ),
+  )
+    .addHelpText('after', '\nExit codes: 0 nothing is damaged, 1 something is, 2 wrong command line or not readable.')
+    .action((flags: CheckFlags) => checkFolders(dataDir(), flags, io));
+  addPartOptions(
+    admin
+      .command('repair')
+      .description(
+        'say what can be done about damage, and with --yes do it; what is damaged is moved aside, never deleted',
+      ),
+  )
+    .option('--yes', 'do what is said')
+    .option('--drop-damaged-files', 'give up the rows of damaged files, so that all others can be read again')
+    .option('--reset-users', 'begin without any user, grant and API key when their database is damaged')
+    .action((flags: RepairFlags) => repairFolders(dataDir(), flags, io));
+};
+
+function addPartOptions(command: Command): Command {
+  return command
+    .option('--tables <folder...>', 'data volume of a tenant, alone')
+    .option('--log <folder...>', 'log volume of a node, alone')
+    .option('--users <file...>', 'database of the gateway, alone')
+    .option('--catalog <file...>', 'database of the catalog, alone')
+    .option('--logs <file...>', 'database of monitoring, alone')
+    .addOption(choice('-o, --output <format>', 'form of what is printed', ['table', 'json'], 'table'))
+    .option('--json', 'the same as -o json');
+}
 
 function namespaceOption(description: string): Option {
   return new Option('-n, --namespace <name>', description).default('default');

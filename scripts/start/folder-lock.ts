@@ -1,11 +1,11 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { HybridStoreError, privateFile, privateFolder } from '@hybridstore/runtime';
+import { findPlatform, HybridStoreError, holderFile, privateFile, privateFolder } from '@hybridstore/runtime';
 
 /** Throws `conflict` when a running platform has the folder. Two on one folder would write the same logs. */
 export function requireFreeFolder(folder: string): void {
-  const holder = readHolder(pathOf(folder));
-  if (holder !== undefined && isPlatform(holder)) {
+  const holder = findPlatform(folder);
+  if (holder !== undefined) {
     throw new HybridStoreError(
       'conflict',
       `--data-dir: expected a folder of its own, found ${folder} in use by process ${holder}; end it, or choose another folder`,
@@ -23,7 +23,7 @@ export function lockFolder(folder: string): { release(): void } {
 }
 
 function pathOf(folder: string): string {
-  return join(folder, 'platform.pid');
+  return join(folder, holderFile);
 }
 
 function makeWritable(folder: string): void {
@@ -48,23 +48,4 @@ function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
   mkdirSync(folder, { mode: privateFolder });
-}
-
-function readHolder(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, 'utf8'));
-  } catch {
-    // Nobody has written it: the folder is free.
-    return undefined;
-  }
-}
-
-/** A pid of a killed platform may belong to anything by now. */
-function isPlatform(pid: number): boolean {
-  try {
-    return pid !== process.pid && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('scripts/start.ts');
-  } catch {
-    // No such process.
-    return false;
-  }
 }

@@ -19,7 +19,7 @@ const noEnvironment: readonly Reach[] = ['environment'];
 
 const inside = (folder: string): RegExp => new RegExp(`^${folder}/`);
 const file = (path: string): RegExp => new RegExp(`^${path.replaceAll('.', '\\.')}$`);
-/** The front door of packages of ours, and of one of them its second door: `sql/dsl`. */
+/** The front door of packages of ours, and of some a second one: `sql/dsl`, `engine/integrity`. */
 const our = (...names: readonly string[]): RegExp => new RegExp(`^@hybridstore/(${names.join('|')})$`);
 const npm = (...names: readonly string[]): RegExp => new RegExp(`^npm:(${names.join('|')})$`);
 const node = (...names: readonly string[]): RegExp => new RegExp(`^node:(${names.join('|')})(/|$)`);
@@ -624,13 +624,25 @@ const cliRooms: readonly Room[] = [
     mustNotReach: pureReach,
   },
   {
+    // Volumes and databases as files: the engine's door for it loads no DuckDB, and no folder is opened as a node does.
+    name: 'cli/repair',
+    files: inside(`${cli}/repair`),
+    mayImport: [
+      our('contracts', 'runtime', 'engine/integrity'),
+      node('fs', 'path'),
+      inside(`${cli}/repair`),
+      file(`${cli}/usage-error.ts`),
+    ],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'cli/commands',
     files: inside(`${cli}/commands`),
     mayImport: [
       our('contracts', 'runtime', 'http', 'controller-runtime'),
       node('fs', 'path', 'stream', 'util'),
       npm('commander', 'yaml'),
-      new RegExp(`^${cli}/(commands|load|output|resources)/`),
+      new RegExp(`^${cli}/(commands|load|output|repair|resources)/`),
       new RegExp(`^${cli}/(connection|io|usage-error)\\.ts$`),
     ],
     mustNotReach: ['random', 'environment'],

@@ -23,7 +23,9 @@ export function completion(program: Command, shell: Shell): string {
 }
 
 function describe(program: Command, command: Command): Completed {
-  const flags = [...command.options, ...program.options]
+  const own = [command, ...command.commands].flatMap(({ options }) => options);
+  // Commands below one command share flags.
+  const flags = [...new Map([...own, ...program.options].map((option) => [option.long, option])).values()]
     .filter((option) => !option.hidden && option.long)
     .map((option) => ({
       long: option.long ?? '',
@@ -31,7 +33,8 @@ function describe(program: Command, command: Command): Completed {
       choices: option.argChoices ?? [],
     }));
   const [argument] = command.registeredArguments;
-  const words = argument?.name() === 'kind' ? kindNames : (argument?.argChoices ?? []);
+  const below = command.commands.map((one) => one.name());
+  const words = argument?.name() === 'kind' ? kindNames : (argument?.argChoices ?? below);
   return { name: command.name(), description: command.description(), flags, words };
 }
 

@@ -2,8 +2,8 @@ import cliProgress from 'cli-progress';
 import type { Io } from '../io.ts';
 
 export interface Progress {
-  /** `done` and `total` in bytes read from the file; `rows` acknowledged so far. */
-  update(done: number, rows: number): void;
+  /** `done` and `total` in bytes that were read; `count` rows, or whatever the unit is, so far. */
+  update(done: number, count: number): void;
   /** A line above the bar. */
   log(line: string): void;
   end(): void;
@@ -12,15 +12,22 @@ export interface Progress {
 const lineIntervalMs = 5_000;
 
 /** A bar on a terminal; a line every 5 seconds elsewhere, so that a log stays readable. */
-export function startProgress(name: string, totalBytes: number, stream: Io['stderr']): Progress {
-  return stream.isTTY ? startBar(name, totalBytes, stream) : startLines(name, totalBytes, stream);
+export function startProgress(
+  name: string,
+  totalBytes: number,
+  stream: Io['stderr'],
+  unit: 'rows' | 'files' = 'rows',
+): Progress {
+  return stream.isTTY ? startBar(name, totalBytes, { stream, unit }) : startLines(name, totalBytes, { stream, unit });
 }
 
-function startBar(name: string, totalBytes: number, stream: Io['stderr']): Progress {
+type Shown = { readonly stream: Io['stderr']; readonly unit: string };
+
+function startBar(name: string, totalBytes: number, { stream, unit }: Shown): Progress {
   const startedMs = performance.now();
   const bar = new cliProgress.SingleBar({
     stream,
-    format: `${name} {bar} {percentage}% | {rows} rows | {rate} rows/s | {eta_formatted}`,
+    format: `${name} {bar} {percentage}% | {count} ${unit} | {rate} ${unit}/s | {eta_formatted}`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 30,
@@ -29,12 +36,12 @@ function startBar(name: string, totalBytes: number, stream: Io['stderr']): Progr
     // The caller ends the bar; an interrupt first lets the batches under way come home.
     gracefulExit: false,
   });
-  bar.start(totalBytes, 0, { rows: '0', rate: '0' });
+  bar.start(totalBytes, 0, { count: '0', rate: '0' });
   return {
-    update: (done, rows) =>
+    update: (done, count) =>
       bar.update(Math.min(done, totalBytes), {
-        rows: rows.toLocaleString('en'),
-        rate: Math.round(rows / Math.max(0.001, (performance.now() - startedMs) / 1_000)).toLocaleString('en'),
+        count: count.toLocaleString('en'),
+        rate: Math.round(count / Math.max(0.001, (performance.now() - startedMs) / 1_000)).toLocaleString('en'),
       }),
     log: (line) => {
       stream.write(`\r\u001b[K${line}`);
@@ -44,14 +51,14 @@ function startBar(name: string, totalBytes: number, stream: Io['stderr']): Progr
   };
 }
 
-function startLines(name: string, totalBytes: number, stream: Io['stderr']): Progress {
+function startLines(name: string, totalBytes: number, { stream, unit }: Shown): Progress {
   let writtenMs = performance.now();
   return {
-    update: (done, rows) => {
+    update: (done, count) => {
       if (performance.now() - writtenMs < lineIntervalMs) return;
       writtenMs = performance.now();
       stream.write(
-        `${name}: ${Math.min(100, Math.round((100 * done) / Math.max(1, totalBytes)))} % (${rows.toLocaleString('en')} rows)\n`,
+        `${name}: ${Math.min(100, Math.round((100 * done) / Math.max(1, totalBytes)))} % (${count.toLocaleString('en')} ${unit})\n`,
       );
     },
     log: (line) => void stream.write(line),

@@ -162,6 +162,8 @@ export type SourceCheck = {
   /** Undefined when the source was deleted, or when nobody can say. */
   readonly location: string | undefined;
   readonly problems: readonly SourceProblem[];
+  /** Whether queries that need none of the damaged segments are answered. */
+  readonly isReadable: boolean;
   readonly objects: number;
   readonly bytes: number;
   /** Live files that have no checksum, so only their size was looked at. They get one when they are compacted. */
@@ -173,4 +175,6 @@ export type SourceProblem = {
   /** Below the table's location, but for a pointer. */
   readonly name: string;
   readonly reason: string;
+  /** Of a segment: as its commit says. */
+  readonly rows?: number;
 };

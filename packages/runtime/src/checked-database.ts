@@ -1,9 +1,22 @@
 import { hash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from './clock.ts';
-import { HybridStoreError } from './errors.ts';
+import { HybridStoreError, isHybridStoreError, retryLater } from './errors.ts';
 import type { Logger } from './log.ts';
 import { openPrivateDatabase } from './private-database.ts';
 import { isWalWhole } from './wal-file.ts';
@@ -148,7 +161,11 @@ function isUnknownVersion(version: number | undefined): boolean {
 }
 
 function hasContent(path: string): boolean {
-  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return sizeOf(path) > 0;
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function configure(database: DatabaseSync, { journal, synchronous }: CheckedDatabaseOptions): void {
@@ -172,14 +189,110 @@ function check(database: DatabaseSync, options: CheckedDatabaseOptions): void {
       `${options.name}: expected at most version ${migrations.length}, found ${version}`,
       { file: options.name, actual: version },
     );
-  const found = readPragma(database, 'integrity_check(1)');
-  if (found !== 'ok') throw new Damage(String(found));
-  if (readPragma(database, 'foreign_key_check') !== undefined) throw new Damage('a reference leads nowhere');
+  requirePages(database);
   if (version >= ledgerSince) {
     requireSchema(database, options, version);
     requireLedger(database);
   }
   if (version < migrations.length) migrate(database, options, version);
+}
+
+function requirePages(database: DatabaseSync): void {
+  const found = readPragma(database, 'integrity_check(1)');
+  if (found !== 'ok') throw new Damage(String(found));
+  if (readPragma(database, 'foreign_key_check') !== undefined) throw new Damage('a reference leads nowhere');
+}
+
+export type DatabaseCheck = {
+  /** What is wrong; undefined when nothing is. */
+  readonly damage: string | undefined;
+  readonly bytes: number;
+  /** Whether rows were compared with the ledger; a database of before has none. */
+  readonly hasLedger: boolean;
+};
+
+const copiesMax = 5;
+
+/**
+ * Looks at a database as `openCheckedDatabase` does, at a copy, so that nothing about it changes: no migration, no journal
+ * played back, no log brought in. Left out is what only the service knows: which tables its version has. `not_found` when it
+ * is not there, `unavailable` when it changed during each of a few copies.
+ */
+export function checkDatabase(
+  folder: string,
+  { name, journal }: Pick<CheckedDatabaseOptions, 'name' | 'journal'>,
+): DatabaseCheck {
+  const copies = mkdtempSync(join(tmpdir(), 'hybridstore-check-'));
+  try {
+    const bytes = copyDatabase(folder, name, copies);
+    return { bytes, ...checkCopy(join(copies, name), name, journal) };
+  } finally {
+    rmSync(copies, { recursive: true, force: true });
+  }
+}
+
+function checkCopy(
+  path: string,
+  name: string,
+  journal: CheckedDatabaseOptions['journal'],
+): Omit<DatabaseCheck, 'bytes'> {
+  let database: DatabaseSync | undefined;
+  try {
+    requireHeader(path, name);
+    if (journal === 'wal' && !isWalWhole(`${path}-wal`)) throw new Damage('its write-ahead log is broken');
+    database = new DatabaseSync(path, { enableForeignKeyConstraints: true });
+    if (Number(readPragma(database, 'user_version')) <= 0) throw new Damage('it has no version');
+    requirePages(database);
+    return { damage: undefined, hasLedger: requireOwnLedger(database) };
+  } catch (error) {
+    if (isHybridStoreError(error, 'corrupt')) return { damage: String(error.details['damage']), hasLedger: false };
+    if (isDamage(error)) return { damage: error.message, hasLedger: false };
+    throw error;
+  } finally {
+    database?.close();
+  }
+}
+
+/** False for a database of before the ledger. The triggers that keep it are compared with what they should be. */
+function requireOwnLedger(database: DatabaseSync): boolean {
+  const triggers = database.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name LIKE 'ledger_%'");
+  const found = new Set(triggers.all().map((row) => String(row['sql'])));
+  if (namesOf(database, "type = 'table' AND name = 'ledger'").length === 0) {
+    if (found.size > 0) throw new Damage('its ledger is missing');
+    return false;
+  }
+  const expected = countedTables(database).flatMap((table) => triggerList(database, table));
+  if (found.size !== expected.length || expected.some((sql) => !found.has(sql.replace(/;$/, ''))))
+    throw new Damage('what keeps its ledger is not what was written');
+  requireLedger(database);
+  return true;
+}
+
+/** All parts as they were at one moment: a copy during which any of them changed is made again. */
+function copyDatabase(folder: string, name: string, copies: string): number {
+  for (let copy = 1; copy <= copiesMax; copy += 1) {
+    const before = describeParts(folder, name);
+    if (!existsSync(join(folder, name)))
+      throw new HybridStoreError('not_found', `${name} is not there`, { file: name });
+    for (const part of databaseParts) {
+      rmSync(join(copies, name + part), { force: true });
+      if (existsSync(join(folder, name + part))) copyFileSync(join(folder, name + part), join(copies, name + part));
+    }
+    if (describeParts(folder, name) === before)
+      return databaseParts.reduce((sum, part) => sum + sizeOf(join(copies, name + part)), 0);
+  }
+  throw retryLater('unavailable', `${name} changes faster than it can be copied`, 1_000);
+}
+
+/** Without the shared memory, which SQLite makes again from the log. */
+const databaseParts = ['', '-wal', '-journal'] as const;
+
+function describeParts(folder: string, name: string): string {
+  const parts = databaseParts.map((part) => {
+    const stat = statSync(join(folder, name + part), { bigint: true, throwIfNoEntry: false });
+    return stat && `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+  });
+  return JSON.stringify(parts);
 }
 
 /** All versions that are missing, and the ledger anew, in one transaction. */
@@ -203,6 +316,10 @@ function buildLedger(database: DatabaseSync): void {
 }
 
 function triggersOf(database: DatabaseSync, table: string): string {
+  return triggerList(database, table).join('\n');
+}
+
+function triggerList(database: DatabaseSync, table: string): string[] {
   const columns = database.prepare(`PRAGMA table_info(${table})`).all();
   const row = (which: string) => [`'${table}'`, ...columns.map((column) => `${which}.${column['name']}`)].join(', ');
   const trigger = (event: string, change: string) =>
@@ -212,7 +329,7 @@ function triggersOf(database: DatabaseSync, table: string): string {
     trigger('insert', `rows = rows + 1, sum = ledger_fold(sum, ${row('NEW')})`),
     trigger('delete', `rows = rows - 1, sum = ledger_fold(sum, ${row('OLD')})`),
     trigger('update', `sum = ledger_fold(ledger_fold(sum, ${row('OLD')}), ${row('NEW')})`),
-  ].join('\n');
+  ];
 }
 
 /** A flipped bit in a trigger or a default would do harm later. */

@@ -3,6 +3,8 @@ export { assert, assertNever } from './assert.ts';
 export {
   asDatabaseError,
   type CheckedDatabaseOptions,
+  checkDatabase,
+  type DatabaseCheck,
   openCheckedDatabase,
   quarantineDatabase,
   scheduleCheckpoints,
@@ -51,6 +53,7 @@ export {
   tightenFolder,
   withholdFromNewFiles,
 } from './folder-access.ts';
+export { findPlatform, holderFile } from './folder-holder.ts';
 export { isRecord } from './is-record.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
 export { LruCache } from './lru-cache.ts';

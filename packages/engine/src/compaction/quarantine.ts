@@ -4,18 +4,21 @@ import type { ObjectStore } from '../store/ports.ts';
  * What a vacuum or a repair takes out of a table stays for a time where no reader looks, and can be put back:
  *
  *     _quarantine/<13 digits: the store's time then>-<name>
+ *     _quarantine/kept-<the same>                                    of a repair: stays until somebody removes it
  *
  * Other engines' clean-up passes over names that begin with `_`.
  */
 const timeDigits = 13;
+const keptPrefix = 'kept-';
 
 /** The object `<location>/<name>` is out of the table when this resolves. Its key in the quarantine. */
 export async function quarantineFile(
   store: Pick<ObjectStore, 'move'>,
-  file: { readonly location: string; readonly name: string; readonly nowMs: number },
+  file: { readonly location: string; readonly name: string; readonly nowMs: number; readonly isKept?: boolean },
 ): Promise<string> {
   const time = String(Math.floor(file.nowMs)).padStart(timeDigits, '0');
-  const key = `${quarantinePrefix(file.location)}/${time}-${file.name.replaceAll('/', '.')}`;
+  const kept = file.isKept ? keptPrefix : '';
+  const key = `${quarantinePrefix(file.location)}/${kept}${time}-${file.name.replaceAll('/', '.')}`;
   await store.move(`${file.location}/${file.name}`, key);
   return key;
 }

@@ -1,4 +1,5 @@
-import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isErrno, isHybridStoreError } from '@hybridstore/runtime';
+import { parquetMetadataAsync } from 'hyparquet';
 import type { SourceCheck, SourceProblem } from '../ports.ts';
 import type { Pace } from '../segment/segment-checksum.ts';
 import type { ObjectStore } from '../store/ports.ts';
@@ -16,7 +17,15 @@ export async function checkSource(
   sourceId: string,
   options: CheckOptions = {},
 ): Promise<SourceCheck> {
-  const nothing = { sourceId, location: undefined, problems: [], objects: 0, bytes: 0, filesWithoutChecksum: 0 };
+  const nothing = {
+    sourceId,
+    location: undefined,
+    problems: [],
+    isReadable: true,
+    objects: 0,
+    bytes: 0,
+    filesWithoutChecksum: 0,
+  };
   try {
     const pointer = await new TablePointers(store).read(sourceId);
     if (!pointer) throw new HybridStoreError('not_found', `source ${sourceId} does not exist`, { source_id: sourceId });
@@ -25,7 +34,7 @@ export async function checkSource(
   } catch (error) {
     if (!isHybridStoreError(error, 'corrupt')) throw error;
     const problem = { kind: 'pointer', name: pointerKey(sourceId), reason: error.message } as const;
-    return { ...nothing, problems: [problem], objects: 1 };
+    return { ...nothing, problems: [problem], isReadable: false, objects: 1 };
   }
 }
 
@@ -44,14 +53,17 @@ export async function checkTable(
     reason,
   }));
   const snapshot = await newestSnapshot(store, table, audit);
-  const files = [...(snapshot?.files.values() ?? [])].map((file) => segmentRef(table, file));
-  for (const file of files) {
-    const reason = await findDamage(verifier, file, pace);
-    if (reason !== undefined) problems.push({ kind: 'segment', name: file.path, reason });
+  const live = [...(snapshot?.files.values() ?? [])];
+  const files = live.map((file) => segmentRef(table, file));
+  for (const [index, file] of files.entries()) {
+    const reason = (await findDamage(verifier, file, pace)) ?? (await findBadFooter(store, file));
+    const rows = live[index]?.statistics.rows ?? 0;
+    if (reason !== undefined) problems.push({ kind: 'segment', name: file.path, reason, rows });
   }
   return {
     ...table,
     problems,
+    isReadable: snapshot !== undefined,
     objects: audit.objects + files.length,
     bytes: audit.bytes + files.reduce((sum, file) => sum + file.bytes, 0),
     filesWithoutChecksum: files.filter((file) => file.checksum === undefined).length,
@@ -80,5 +92,24 @@ async function findDamage(
   } catch (error) {
     if (isHybridStoreError(error, 'corrupt')) return error.message;
     throw error;
+  }
+}
+
+/** All that a file without checksum says about itself. */
+async function findBadFooter(store: ObjectStore, segment: SegmentRef): Promise<string | undefined> {
+  if (segment.checksum !== undefined) return undefined;
+  const key = `${segment.location}/${segment.path}`;
+  const slice = async (start: number, end = segment.bytes) => {
+    const bytes = await store.getRange(key, start, end - start);
+    return new Uint8Array(bytes).buffer;
+  };
+  try {
+    await parquetMetadataAsync({ byteLength: segment.bytes, slice });
+    return undefined;
+  } catch (error) {
+    // The reader throws whatever it trips over; the disk has codes.
+    if (error instanceof Error && 'code' in error && !isErrno(error, 'EIO')) throw error;
+    const what = error instanceof Error ? error.message : String(error);
+    return `source ${segment.sourceId}: file ${segment.path} is damaged: its footer cannot be read (${what})`;
   }
 }

@@ -84,18 +84,27 @@ export function replaceActions(
 ): Action[] {
   return [
     commitInfo('OPTIMIZE', nowMs),
-    ...replaced.map(({ add }) => ({
-      remove: {
-        path: add.path,
-        deletionTimestamp: nowMs,
-        dataChange: false,
-        extendedFileMetadata: true,
-        partitionValues: add.partitionValues,
-        size: add.size,
-      },
-    })),
+    ...replaced.map((file) => removeAction(file, nowMs, false)),
     ...files.map((file) => addAction(base, file, false)),
   ];
+}
+
+/** Files whose rows nobody can read any more. */
+export function giveUpActions(files: readonly LiveFile[], nowMs: number): Action[] {
+  return [commitInfo('DELETE', nowMs), ...files.map((file) => removeAction(file, nowMs, true))];
+}
+
+function removeAction({ add }: LiveFile, deletionTimestamp: number, dataChange: boolean): Action {
+  return {
+    remove: {
+      path: add.path,
+      deletionTimestamp,
+      dataChange,
+      extendedFileMetadata: true,
+      partitionValues: add.partitionValues,
+      size: add.size,
+    },
+  };
 }
 
 /** Partition columns have no statistics of their own in Delta: their value is the partition value. */

@@ -84,6 +84,23 @@ export class LogHeadFile {
   }
 }
 
+/** A whole `head` that says this, in the place of one that is damaged. */
+export function encodeHead(head: LogHead, logId: string): Buffer {
+  const number = 1;
+  const bytes = Buffer.alloc(slotPositions[1] + slotBytes);
+  bytes.set(encodeSlot({ ...head, number }, logId), slotPositions[number]);
+  return bytes;
+}
+
+/** What is in neither slot as it was written; a slot that was never written holds zeros. */
+export function findHeadFaults(bytes: Buffer, logId: string): readonly string[] {
+  return slotPositions.flatMap((at, index) => {
+    const slot = bytes.subarray(at, at + slotBytes);
+    if (slot.every((byte) => byte === 0) || decodeSlot(slot, logId)) return [];
+    return [`slot ${index} is not what was written`];
+  });
+}
+
 function encodeSlot(slot: Slot, logId: string): Buffer {
   const bytes = Buffer.alloc(slotBytes);
   bytes.write(magic, 0, 'latin1');

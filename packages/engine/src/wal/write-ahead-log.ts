@@ -56,6 +56,7 @@ const reserveName = 'reserve';
 const reserveBytes = 64 * 1024;
 /** Where files go that are damaged: never deleted. */
 export const damagedFolder = 'damaged';
+const sameNamesMax = 100;
 
 type Opened = {
   readonly logId: string;
@@ -400,12 +401,31 @@ async function adoptIdFiles(
   return adopted;
 }
 
-/** Takes a damaged file of a log away from where it is read; it is kept. */
-export async function quarantine(disk: Disk, folder: string, name: string): Promise<void> {
+/** Takes a damaged file of a log away from where it is read; it is kept. Its name in `damaged/`. */
+export async function quarantine(disk: Disk, folder: string, name: string): Promise<string> {
   await disk.createFolder(join(folder, damagedFolder), groupFolder);
-  await disk.rename(join(folder, name), join(folder, damagedFolder, name));
+  const kept = await freeName(disk, folder, name);
+  await disk.rename(join(folder, name), join(folder, damagedFolder, kept));
   await disk.syncFolder(join(folder, damagedFolder));
   await disk.syncFolder(folder);
+  return kept;
+}
+
+/** A copy of it in `damaged/`. */
+export async function copyDamaged(disk: Disk, folder: string, name: string): Promise<void> {
+  await disk.createFolder(join(folder, damagedFolder), groupFolder);
+  const bytes = await disk.readFile(join(folder, name));
+  const path = join(folder, damagedFolder, await freeName(disk, folder, name));
+  await replaceFileDurably(disk, { path, bytes, mode: groupFile });
+}
+
+/** What was put there before stays. */
+async function freeName(disk: Disk, folder: string, name: string): Promise<string> {
+  const taken = new Set(await disk.list(join(folder, damagedFolder)));
+  const names = Array.from({ length: sameNamesMax }, (_, index) => (index === 0 ? name : `${name}.${index}`));
+  const free = names.find((candidate) => !taken.has(candidate));
+  if (free !== undefined) return free;
+  throw new HybridStoreError('conflict', `${damagedFolder}/ holds ${sameNamesMax} files called ${name}`, { name });
 }
 
 async function readOrCreateLogId(disk: Disk, folder: string): Promise<string> {
@@ -458,7 +478,7 @@ async function cutTornTail(disk: Disk, folder: string, validated: ValidatedLog, 
   logger.warn('log_torn_tail_dropped', { segment: last.path, at: validated.tornAt, lastLsn: validated.lastLsn });
   // What is cut may be more than a torn tail.
   if (validated.damages.some(({ segment }) => segment === basename(last.path)))
-    await copyDamaged(disk, folder, last.path);
+    await copyDamaged(disk, folder, basename(last.path));
   if (validated.tornAt < segmentHeaderBytes) {
     validated.segments.pop();
     await disk.remove(last.path);
@@ -468,10 +488,4 @@ async function cutTornTail(disk: Disk, folder: string, validated: ValidatedLog, 
   await file.truncate(validated.tornAt);
   await file.datasync();
   await file.close();
-}
-
-async function copyDamaged(disk: Disk, folder: string, path: string): Promise<void> {
-  await disk.createFolder(join(folder, damagedFolder), groupFolder);
-  const bytes = await disk.readFile(path);
-  await replaceFileDurably(disk, { path: join(folder, damagedFolder, basename(path)), bytes, mode: groupFile });
 }

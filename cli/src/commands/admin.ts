@@ -1,0 +1,174 @@
+import { resolve } from 'node:path';
+import { findPlatform, HybridStoreError, isErrno, systemClock, systemDisk } from '@hybridstore/runtime';
+import { type Io, paintFor } from '../io.ts';
+import { formatFindings, formatParts } from '../output/findings.ts';
+import { startProgress } from '../output/progress.ts';
+import { applyRepairs, withLogsLocked } from '../repair/apply-repairs.ts';
+import { checkParts, countBytes } from '../repair/check-parts.ts';
+import { findParts, type NamedParts, namedParts } from '../repair/find-parts.ts';
+import type { Leave, Part, PartReport } from '../repair/finding.ts';
+import { usageError } from '../usage-error.ts';
+
+export type CheckFlags = NamedParts & { readonly output: 'table' | 'json'; readonly json?: boolean };
+export type RepairFlags = CheckFlags & Partial<Leave> & { readonly yes?: boolean };
+
+const nothingToGive: Leave = { dropDamagedFiles: false, resetUsers: false };
+
+/** Reads everything of a data folder, or of single volumes and databases, and changes nothing. Fails when something is damaged. */
+export async function checkFolders(dataDir: string | undefined, flags: CheckFlags, io: Io): Promise<void> {
+  const parts = partsOf(dataDir, flags);
+  const notes = describePlatform(dataDir);
+  const reports = await read(parts, nothingToGive, io);
+  print('check', { reports, notes }, flags, io);
+  requireWhole(reports);
+}
+
+/** Prints what it would do; with `yes` it does it, and checks again. Fails when something is damaged afterwards. */
+export async function repairFolders(dataDir: string | undefined, flags: RepairFlags, io: Io): Promise<void> {
+  const { dropDamagedFiles = false, resetUsers = false } = flags;
+  const leave = { dropDamagedFiles, resetUsers };
+  const parts = partsOf(dataDir, flags);
+  if (!flags.yes) {
+    const reports = await read(parts, leave, io);
+    const steps = countSteps(reports);
+    const notes = [
+      ...describePlatform(dataDir),
+      steps === 0
+        ? 'nothing to do'
+        : `nothing was changed: --yes does the ${steps === 1 ? 'step' : `${steps} steps`} above`,
+    ];
+    print('plan', { reports, notes }, flags, io);
+    return requireWhole(reports);
+  }
+  requireFree(dataDir);
+  const after = await withLogsLocked(parts, systemDisk, async () => {
+    const before = await read(parts, leave, io);
+    print('before', { reports: before, notes: [] }, flags, io);
+    await applyRepairs(before, { disk: systemDisk, clock: systemClock });
+    const steps = countSteps(before);
+    const left = await read(stillThere(parts, before), leave, io);
+    print('after', { reports: left, notes: [`${steps} ${steps === 1 ? 'step' : 'steps'} done`] }, flags, io);
+    return left;
+  });
+  requireWhole(after);
+}
+
+function partsOf(dataDir: string | undefined, { tables, log, users, catalog, logs }: NamedParts): readonly Part[] {
+  const named = namedParts({
+    ...(tables && { tables }),
+    ...(log && { log }),
+    ...(users && { users }),
+    ...(catalog && { catalog }),
+    ...(logs && { logs }),
+  });
+  if (named.length > 0 && dataDir !== undefined)
+    throw usageError('--data-dir', 'expected alone, found beside --tables, --log, --users, --catalog or --logs');
+  return named.length > 0 ? named : findParts(resolve(dataDir ?? ''));
+}
+
+async function read(parts: readonly Part[], leave: Leave, io: Io): Promise<readonly PartReport[]> {
+  const progress = startProgress('checking', await countBytes(parts, systemDisk), io.stderr, 'files');
+  let [done, count] = [0, 0];
+  const onRead = (bytes: number, files: number) => {
+    io.signal.throwIfAborted();
+    done += bytes;
+    count += files;
+    progress.update(done, count);
+  };
+  try {
+    return await checkParts(parts, { disk: systemDisk, leave, onRead });
+  } catch (error) {
+    if (isErrno(error, 'EACCES', 'EPERM'))
+      throw usageError(
+        'admin',
+        `expected files that can be read by this user, found one that cannot (${(error as NodeJS.ErrnoException).code})`,
+      );
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+function describePlatform(dataDir: string | undefined): readonly string[] {
+  const holder = dataDir === undefined ? undefined : findPlatform(resolve(dataDir));
+  if (holder === undefined) return [];
+  return [`process ${holder} runs on this folder: what it is writing may look unfinished, and a repair is refused`];
+}
+
+function requireFree(dataDir: string | undefined): void {
+  const holder = dataDir === undefined ? undefined : findPlatform(resolve(dataDir));
+  if (holder === undefined) return;
+  throw new HybridStoreError(
+    'conflict',
+    `--data-dir: expected a folder that nothing runs on, found it in use by process ${holder}; end it before a repair`,
+  );
+}
+
+/** A database that was set aside is not there until its service starts. */
+function stillThere(parts: readonly Part[], before: readonly PartReport[]): readonly Part[] {
+  const gone = new Set(
+    before.flatMap(({ part, findings }) =>
+      findings.some(({ action }) => action?.kind === 'set_aside_database') ? [part.path] : [],
+    ),
+  );
+  return parts.filter(({ path }) => !gone.has(path));
+}
+
+function countSteps(reports: readonly PartReport[]): number {
+  return reports.flatMap(({ findings }) => findings.filter(({ action }) => action !== undefined)).length;
+}
+
+type Outcome = { readonly reports: readonly PartReport[]; readonly notes: readonly string[] };
+
+function print(stage: string, { reports, notes }: Outcome, flags: CheckFlags, io: Io): void {
+  const parts = reports.map(({ part, files, bytes, withoutChecksum, findings }) => ({
+    kind: part.kind,
+    name: part.name,
+    files,
+    bytes,
+    withoutChecksum,
+    damaged: findings.length,
+  }));
+  const findings = reports.flatMap((report) =>
+    report.findings.map(({ action, ...rest }) => ({ ...rest, planned: action !== undefined })),
+  );
+  const allNotes = [
+    ...reports.flatMap((report) => report.notes.map((note) => `${report.part.name}: ${note}`)),
+    ...notes,
+  ];
+  if (flags.json || flags.output === 'json') {
+    io.stdout.write(`${JSON.stringify({ stage, parts, findings, notes: allNotes })}\n`);
+    return;
+  }
+  const paint = paintFor(io.stdout, io.variables);
+  const texts = [
+    formatParts(parts, paint),
+    formatFindings(findings, paint),
+    allNotes.map((note) => `note: ${note}`).join('\n'),
+  ];
+  const title = stage === 'before' || stage === 'after' ? `${paint.bold(`${stage} the repair`)}\n` : '';
+  io.stdout.write(`${title}${[...texts, summarize(reports)].filter((text) => text !== '').join('\n\n')}\n`);
+}
+
+function summarize(reports: readonly PartReport[]): string {
+  const sum = (of: (report: PartReport) => number) => reports.reduce((total, report) => total + of(report), 0);
+  const damaged = sum(({ findings }) => findings.length);
+  const read = `${sum(({ files }) => files)} files, ${sum(({ bytes }) => bytes)} bytes`;
+  const unverified = sum(({ withoutChecksum }) => withoutChecksum);
+  const older = unverified === 0 ? '' : `; ${unverified} have no checksum yet`;
+  return `${damaged === 0 ? 'nothing is damaged' : `${damaged} damaged`}: ${read} read${older}`;
+}
+
+function requireWhole(reports: readonly PartReport[]): void {
+  const findings = reports.flatMap((report) => report.findings);
+  if (findings.length === 0) return;
+  throw new HybridStoreError(
+    'corrupt',
+    `${findings.length} damaged: ${findings
+      .slice(0, namesMax)
+      .map(({ file }) => file)
+      .join(', ')}${findings.length > namesMax ? ', …' : ''}`,
+  );
+}
+
+const namesMax = 5;

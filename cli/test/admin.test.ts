@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { after, before, describe, it } from 'node:test';
+import { systemDisk } from '@hybridstore/runtime';
+import { createTemporaryFolder } from '@hybridstore/test-kit';
+import { createSharedWriter } from '../../packages/engine/test/engine-fixture.ts';
+import { runCommandLine } from '../src/command-line.ts';
+import type { PrintedFinding, PrintedPart } from '../src/output/findings.ts';
+import { buildDataFolder, countRows, type DataFolder, fingerprint, flip, flipText, named } from './damaged-folder.ts';
+
+// A data folder made by the engine, damaged one file at a time; the command line in this process.
+
+const root = createTemporaryFolder('admin-command');
+mkdirSync(join(root.path, 'spool'));
+const segmentWriter = createSharedWriter(join(root.path, 'spool'));
+let whole: DataFolder;
+let copies = 0;
+
+before(async () => {
+  whole = await buildDataFolder(join(root.path, 'whole'), segmentWriter);
+});
+after(async () => {
+  await segmentWriter.close();
+  root[Symbol.dispose]();
+});
+
+/** The same folder, for one test to damage. */
+function copyFolder(): DataFolder {
+  copies += 1;
+  const path = join(root.path, `copy-${copies}`);
+  cpSync(whole.path, path, { recursive: true, preserveTimestamps: true });
+  const moved = (below: string) => below.replace(whole.path, path);
+  return { path, engine: moved(whole.engine), table: moved(whole.table), log: moved(whole.log) };
+}
+
+async function run(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const texts = { out: '', err: '' };
+  const sink = (name: 'out' | 'err') =>
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        texts[name] += String(chunk);
+        done();
+      },
+    });
+  const code = await runCommandLine(argv, {
+    stdin: Readable.from(['']),
+    stdout: sink('out'),
+    stderr: sink('err'),
+    variables: {},
+    signal: new AbortController().signal,
+  });
+  return { code, ...texts };
+}
+
+type Report = {
+  readonly stage: string;
+  readonly parts: readonly PrintedPart[];
+  readonly findings: readonly (PrintedFinding & { readonly planned: boolean })[];
+  readonly notes: readonly string[];
+};
+
+/** Of a check it is also asserted that nothing changed. */
+async function check(folder: DataFolder): Promise<{ code: number; report: Report }> {
+  const before = fingerprint(folder.path);
+  const { code, out, err } = await run('--data-dir', folder.path, 'admin', 'check', '--json');
+  assert.equal(fingerprint(folder.path), before, 'a check changes nothing');
+  assert.ok(out !== '', err);
+  return { code, report: JSON.parse(out) };
+}
+
+async function repair(folder: DataFolder, ...flags: readonly string[]): Promise<{ code: number; stages: Report[] }> {
+  const { code, out, err } = await run('--data-dir', folder.path, 'admin', 'repair', '--json', ...flags);
+  assert.ok(out !== '', err);
+  return {
+    code,
+    stages: out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+  };
+}
+
+const segments = /^hs-.*\.parquet$/;
+const at = (folder: DataFolder, name: string) => join(folder.path, 'volumes', name);
+
+it('reads everything of a whole folder and finds nothing', async () => {
+  const { code, report } = await check(whole);
+  assert.deepEqual([code, report.findings, report.notes], [0, [], []]);
+  assert.deepEqual(
+    report.parts.map(({ kind, name, withoutChecksum }) => [kind, name, withoutChecksum]),
+    [
+      ['tables', 'volumes/default/data', 0],
+      ['log', 'volumes/default/log/hs-acme-0', 0],
+      ['users', 'volumes/gateway/users.sqlite', 0],
+      ['catalog', 'volumes/catalog/catalog.sqlite', 0],
+      ['logs', 'volumes/monitoring/logs.sqlite', 0],
+    ],
+  );
+});
+
+type Case = {
+  readonly what: string;
+  readonly damage: (folder: DataFolder) => void;
+  readonly finds: readonly (readonly [
+    kind: string,
+    source: string | undefined,
+    file: RegExp,
+    effect: RegExp,
+    planned: boolean,
+  ])[];
+};
+
+const queriesGoOn = /^queries are answered/;
+const cases: readonly Case[] = [
+  {
+    what: 'a segment of a table',
+    damage: ({ table }) => flip(join(table, named(table, segments)[0]!)),
+    finds: [['tables', 'events', /hs-.*\.parquet$/, /^queries that need its 100 rows are refused/, false]],
+  },
+  {
+    what: 'a segment that is missing',
+    damage: ({ table }) => rmSync(join(table, named(table, segments)[0]!)),
+    finds: [['tables', 'events', /hs-.*\.parquet$/, /^queries that need its 100 rows/, false]],
+  },
+  {
+    what: 'a checkpoint',
+    damage: ({ table }) => flip(join(table, '_delta_log/00000000000000000003.checkpoint.parquet')),
+    finds: [['tables', 'events', /0003\.checkpoint\.parquet$/, queriesGoOn, true]],
+  },
+  {
+    what: 'the hint beside the checkpoints',
+    damage: ({ table }) => flip(join(table, '_delta_log/_last_checkpoint')),
+    finds: [['tables', 'events', /_last_checkpoint$/, queriesGoOn, true]],
+  },
+  {
+    what: 'a commit before a checkpoint',
+    damage: ({ table }) => flip(join(table, '_delta_log/00000000000000000001.json')),
+    finds: [['tables', 'events', /0001\.json$/, queriesGoOn, false]],
+  },
+  {
+    what: 'the newest commit',
+    damage: ({ table }) => flip(join(table, '_delta_log/00000000000000000004.json')),
+    finds: [['tables', 'events', /0004\.json$/, /^queries of events and writes to it are refused/, false]],
+  },
+  {
+    what: 'a pointer',
+    damage: ({ table }) => flip(join(table, '../table.json')),
+    finds: [['tables', 'events', /^tables\/events\/table\.json$/, /^queries of events/, false]],
+  },
+  {
+    what: 'a pointer that is missing',
+    damage: ({ table }) => rmSync(join(table, '../table.json')),
+    finds: [['tables', 'events', /^tables\/events\/table\.json$/, /^queries of events/, false]],
+  },
+  {
+    what: 'a table log that is missing',
+    damage: ({ table }) => rmSync(join(table, '_delta_log'), { recursive: true }),
+    finds: [['tables', 'events', /_delta_log$/, /^queries of events/, false]],
+  },
+  {
+    what: 'a member',
+    damage: (folder) => flip(at(folder, 'default/data/members/hs-acme-1.json')),
+    finds: [['tables', undefined, /^members\/hs-acme-1\.json$/, /refuse what needs them$/, false]],
+  },
+  {
+    what: 'a ledger',
+    damage: (folder) => flip(at(folder, 'default/data/members/hs-acme-1.batches.ledger')),
+    finds: [['tables', undefined, /\.batches\.ledger$/, /^batches with an id/, false]],
+  },
+  {
+    what: 'committed frames of the log',
+    damage: ({ log }) => flip(join(log, named(log, /\.log$/)[0]!)),
+    finds: [['log', undefined, /\.log$/, /^none for queries/, true]],
+  },
+  {
+    what: 'batch ids that their segment has',
+    damage: ({ log }) => flip(join(log, named(log, /\.ids$/)[0]!)),
+    finds: [['log', undefined, /\.ids$/, /^none: its segment has the ids/, true]],
+  },
+  {
+    what: 'one slot of the head',
+    damage: ({ log }) => flip(join(log, 'head'), 0),
+    finds: [['log', undefined, /^head$/, /^how far the log was durable/, true]],
+  },
+  {
+    what: 'the id of the log',
+    damage: ({ log }) => writeFileSync(join(log, 'log-id'), `${'0'.repeat(32)}\n`),
+    finds: [['log', undefined, /^log-id$/, /^the node of this log does not start/, true]],
+  },
+  {
+    what: 'the users',
+    damage: (folder) => flipText(at(folder, 'gateway/users.sqlite'), 'word 7'),
+    finds: [['users', undefined, /^users\.sqlite$/, /^the gateway does not start/, false]],
+  },
+  {
+    what: 'the catalog',
+    damage: (folder) => flipText(at(folder, 'catalog/catalog.sqlite'), 'word 7'),
+    finds: [['catalog', undefined, /^catalog\.sqlite$/, /^the catalog begins with an empty one/, true]],
+  },
+  {
+    what: 'the log lines of monitoring, cut short',
+    damage: (folder) => truncateSync(at(folder, 'monitoring/logs.sqlite'), 5_000),
+    finds: [['logs', undefined, /^logs\.sqlite$/, /^monitoring begins with an empty one/, true]],
+  },
+];
+
+describe('finds by part, source and file what is damaged, and changes nothing', () => {
+  for (const { what, damage, finds } of cases)
+    it(what, async () => {
+      const folder = copyFolder();
+      damage(folder);
+      const { code, report } = await check(folder);
+      assert.equal(code, 1);
+      assert.equal(report.findings.length, finds.length, JSON.stringify(report.findings, null, 2));
+      for (const [index, [kind, source, file, effect, planned]] of finds.entries()) {
+        const found = report.findings[index]!;
+        assert.deepEqual([found.kind, found.source, found.planned], [kind, source, planned], JSON.stringify(found));
+        assert.match(found.file, file);
+        assert.match(found.effect, effect);
+        assert.ok(!JSON.stringify(found).includes(root.path), 'no finding names a folder of the machine');
+      }
+    });
+});
+
+describe('a repair', () => {
+  it('says what it would do, and does nothing without --yes', async () => {
+    const folder = copyFolder();
+    flip(join(folder.table, '_delta_log/00000000000000000003.checkpoint.parquet'));
+    const before = fingerprint(folder.path);
+    const { code, stages } = await repair(folder);
+    assert.equal(fingerprint(folder.path), before);
+    assert.deepEqual([code, stages.map(({ stage }) => stage)], [1, ['plan']]);
+    assert.deepEqual(stages[0]!.notes, ['nothing was changed: --yes does the step above']);
+  });
+
+  it('moves everything that is spare aside, keeps its bytes, and leaves a folder on which a node starts with all rows', async () => {
+    const folder = copyFolder();
+    const damaged = [
+      join(folder.table, '_delta_log/00000000000000000003.checkpoint.parquet'),
+      join(folder.table, '_delta_log/_last_checkpoint'),
+      join(folder.log, named(folder.log, /\.log$/)[0]!),
+      join(folder.log, 'head'),
+      at(folder, 'catalog/catalog.sqlite'),
+    ];
+    for (const path of damaged)
+      if (path.endsWith('.sqlite')) flipText(path, 'word 7');
+      else flip(path, path.endsWith('head') ? 0 : 0.5);
+    const bytes = damaged.map((path) => readFileSync(path).toString('hex'));
+    const { code, stages } = await repair(folder, '--yes');
+    assert.equal(code, 0, JSON.stringify(stages.at(-1), null, 2));
+    assert.deepEqual(
+      stages.map(({ stage, findings }) => [stage, findings.length]),
+      [
+        ['before', 5],
+        ['after', 0],
+      ],
+    );
+    const kept = new Set(
+      readdirSync(folder.path, { recursive: true, encoding: 'utf8' })
+        .map((name) => join(folder.path, name))
+        .filter((path) => statSync(path).isFile())
+        .map((path) => readFileSync(path).toString('hex')),
+    );
+    for (const [index, content] of bytes.entries()) assert.ok(kept.has(content), `${damaged[index]} is kept`);
+    assert.equal(await countRows(folder, 'events', segmentWriter), 400);
+    assert.equal(await countRows(folder, 'others', segmentWriter), 400);
+    assert.equal((await check(folder)).code, 0);
+  });
+
+  it('keeps a damaged file in its table, unless its rows are given up by name', async () => {
+    const folder = copyFolder();
+    const name = named(folder.table, segments)[0]!;
+    flip(join(folder.table, name));
+    const refused = await repair(folder, '--yes');
+    assert.deepEqual([refused.code, named(folder.table, segments).includes(name)], [1, true]);
+    await assert.rejects(countRows(folder, 'events', segmentWriter), /corrupt|damaged/);
+
+    const { code, stages } = await repair(folder, '--drop-damaged-files', '--yes');
+    assert.equal(code, 0);
+    assert.match(stages[0]!.findings[0]!.repair, /gives up its 100 rows$/);
+    assert.equal(await countRows(folder, 'events', segmentWriter), 300);
+    const [kept] = readdirSync(join(folder.table, '_quarantine'));
+    assert.match(kept ?? '', new RegExp(`^kept-\\d{13}-${name}$`));
+  });
+
+  it('makes the id of a log again from its segments', async () => {
+    const folder = copyFolder();
+    const logId = readFileSync(join(folder.log, 'log-id'), 'utf8');
+    writeFileSync(join(folder.log, 'log-id'), `${'0'.repeat(32)}\n`);
+    assert.equal((await repair(folder, '--yes')).code, 0);
+    assert.equal(await countRows(folder, 'events', segmentWriter), 400);
+    assert.equal(readFileSync(join(folder.log, 'log-id'), 'utf8'), logId);
+  });
+
+  it('never touches the users unasked, and says loudly what asking for it costs', async () => {
+    const folder = copyFolder();
+    flipText(at(folder, 'gateway/users.sqlite'), 'word 7');
+    const before = fingerprint(at(folder, 'gateway'));
+    const unasked = await repair(folder, '--yes');
+    assert.equal(unasked.code, 1);
+    assert.match(unasked.stages[1]!.findings[0]!.repair, /^nothing: put the file back from a copy/);
+    assert.equal(fingerprint(at(folder, 'gateway')), before);
+
+    const asked = await repair(folder, '--reset-users', '--yes');
+    assert.equal(asked.code, 0);
+    assert.match(asked.stages[0]!.findings[0]!.repair, /ALL USERS, GRANTS AND API KEYS ARE GONE$/);
+    assert.deepEqual(
+      readdirSync(at(folder, 'gateway')).filter((name) => name.startsWith('users.sqlite.unusable')).length > 0,
+      true,
+    );
+  });
+
+  it('is refused while a node has a log open; a check is not', async () => {
+    const folder = copyFolder();
+    flip(join(folder.log, 'head'), 0);
+    const lock = await systemDisk.lock(join(folder.log, 'lock'), 0o640);
+    try {
+      const { code, err } = await run('--data-dir', folder.path, 'admin', 'repair', '--yes');
+      assert.equal(code, 1);
+      assert.match(err, /error: log volumes\/default\/log\/hs-acme-0: a node has it open; end it before a repair\n$/);
+      assert.equal((await check(folder)).code, 1);
+    } finally {
+      lock.release();
+    }
+  });
+
+  it('leaves a damaged segment in the middle of a log, which a node passes over', async () => {
+    const folder = copyFolder();
+    const logs = named(folder.log, /\.log$/);
+    assert.ok(logs.length >= 3, `${logs.length} segments`);
+    flip(join(folder.log, logs[1]!));
+    const { code, stages } = await repair(folder, '--yes');
+    assert.equal(code, 1);
+    assert.match(stages[1]!.findings[0]!.repair, /^nothing: a node passes over it/);
+    assert.equal(await countRows(folder, 'events', segmentWriter), 400);
+  });
+});
+
+describe('a wrong command line', () => {
+  const wrong: readonly (readonly [argv: readonly string[], error: RegExp])[] = [
+    [['admin'], /^Usage: hybridstore admin/],
+    [['admin', 'check', '--log', '/nowhere'], /^error: --log: expected a folder, found nothing at \/nowhere/],
+    [['admin', 'check', '--users', '/tmp'], /^error: --users: expected a file, found something else at \/tmp/],
+    [['--data-dir', '/nowhere', 'admin', 'check'], /^error: --data-dir: expected a folder, found nothing at \/nowhere/],
+    [['--data-dir', '/tmp', 'admin', 'check', '--log', '/tmp'], /^error: --data-dir: expected alone/],
+  ];
+  for (const [argv, error] of wrong)
+    it(`is refused with exit code 2: ${argv.join(' ')}`, async () => {
+      const ran = await run(...argv);
+      assert.equal(ran.code, 2);
+      assert.match(ran.err, error);
+    });
+
+  it('names single parts instead of a data folder', async () => {
+    const ran = await run('admin', 'check', '--json', '--log', whole.log, '--users', at(whole, 'gateway/users.sqlite'));
+    assert.equal(ran.code, 0, ran.err);
+    const { parts } = JSON.parse(ran.out) as Report;
+    assert.deepEqual(
+      parts.map(({ kind }) => kind),
+      ['log', 'users'],
+    );
+  });
+});
