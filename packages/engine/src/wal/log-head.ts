@@ -92,13 +92,13 @@ export function encodeHead(head: LogHead, logId: string): Buffer {
   return bytes;
 }
 
-/** What is in neither slot as it was written; a slot that was never written holds zeros. */
+/** Slots that do not hold what was written. From the second write on both have held something. */
 export function findHeadFaults(bytes: Buffer, logId: string): readonly string[] {
-  return slotPositions.flatMap((at, index) => {
-    const slot = bytes.subarray(at, at + slotBytes);
-    if (slot.every((byte) => byte === 0) || decodeSlot(slot, logId)) return [];
-    return [`slot ${index} is not what was written`];
-  });
+  const slots = slotPositions.map((at) => decodeSlot(bytes.subarray(at, at + slotBytes), logId));
+  const numbers = slots.flatMap((slot) => slot?.number ?? []);
+  if (numbers.length === 0) return ['no good slot'];
+  const isFirst = numbers[0] === 1 && bytes.subarray(0, slotBytes).every((byte) => byte === 0);
+  return numbers.length === slots.length || isFirst ? [] : [`slot ${slots.indexOf(undefined)} is not what was written`];
 }
 
 function encodeSlot(slot: Slot, logId: string): Buffer {
