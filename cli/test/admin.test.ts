@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { systemDisk } from '@hybridstore/runtime';
-import { createTemporaryFolder } from '@hybridstore/test-kit';
+import { createTemporaryFolder, runGoldenScript } from '@hybridstore/test-kit';
 import { createSharedWriter } from '../../packages/engine/test/engine-fixture.ts';
 import { runCommandLine } from '../src/command-line.ts';
 import type { PrintedFinding, PrintedPart } from '../src/output/findings.ts';
@@ -335,6 +335,37 @@ describe('a repair', () => {
     assert.equal(code, 1);
     assert.match(stages[1]!.findings[0]!.repair, /^nothing: a node passes over it/);
     assert.equal(await countRows(folder, 'events', segmentWriter), 400);
+  });
+});
+
+/** What a person sees, without ids, sizes and folders that are others each time. */
+async function show(folder: DataFolder, argv: readonly string[]): Promise<readonly string[]> {
+  const ran = await run('--data-dir', folder.path, ...argv);
+  const text = `${ran.out}${ran.err}exit code ${ran.code}`
+    .replaceAll(folder.path, '<folder>')
+    .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<table>')
+    .replaceAll(/hs-[0-9a-f]{8}-[0-9a-f]{32}/g, 'hs-<file>')
+    .replaceAll(/\d+ bytes/g, '<n> bytes')
+    .replaceAll(/bytes \d+ to \d+/g, 'bytes <n> to <n>')
+    .replaceAll(/^(tables|log|users|catalog|logs)( +\S+ +\d+ +)\d+/gm, '$1$2<n>');
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.trimEnd());
+}
+
+it('prints for people as the golden script says', async () => {
+  const folder = copyFolder();
+  const damages: Readonly<Record<string, () => void>> = {
+    segment: () => flip(join(folder.table, named(folder.table, segments)[0]!)),
+    checkpoint: () => flip(join(folder.table, '_delta_log/00000000000000000003.checkpoint.parquet')),
+    users: () => flipText(at(folder, 'gateway/users.sqlite'), 'word 7'),
+  };
+  await runGoldenScript(new URL('./admin.golden.txt', import.meta.url), async (command) => {
+    const [verb = '', ...rest] = command.split(' ');
+    if (verb !== 'damage') return show(folder, [verb, ...rest]);
+    damages[rest[0] ?? '']!();
+    return ['done'];
   });
 });
 

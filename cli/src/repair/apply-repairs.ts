@@ -34,6 +34,8 @@ async function lockLog(disk: Disk, path: string, name: string): Promise<{ releas
   }
 }
 
+const lastCheckpointName = '_delta_log/_last_checkpoint';
+
 /** Does what the findings plan, and gives the number of steps. Each is durable when the next begins. */
 export async function applyRepairs(reports: readonly PartReport[], context: RepairContext): Promise<number> {
   let done = 0;
@@ -62,7 +64,11 @@ async function repairTables(part: Part, planned: readonly Finding[], { disk, clo
     const store = openVolume(disk, part.path, staging);
     const givenUp = new Map<string, Set<string>>();
     for (const { action } of planned) {
-      if (action?.kind === 'set_aside_object') await setAside(store, action.location, action.name);
+      if (action?.kind === 'set_aside_object') {
+        await setAside(store, action.location, action.name);
+        // It may name what is gone now, which some readers do not get over.
+        await setAside(store, action.location, lastCheckpointName);
+      }
       if (action?.kind === 'give_up_file')
         givenUp.set(action.location, (givenUp.get(action.location) ?? new Set()).add(action.name));
     }
