@@ -1,5 +1,12 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { type CheckFlags, checkFolders, type RepairFlags, repairFolders } from './commands/admin.ts';
+import {
+  type CheckFlags,
+  checkFolders,
+  checkRunning,
+  namesFolders,
+  type RepairFlags,
+  repairFolders,
+} from './commands/admin.ts';
 import { type ApplyFlags, apply } from './commands/apply.ts';
 import { completion, type Shell, shells } from './commands/completion.ts';
 import { type DeleteFlags, remove } from './commands/delete.ts';
@@ -94,7 +101,7 @@ function buildProgram(io: Io, run: Run): Command {
   addResourceCommands(program, io, run);
   addDataCommands(program, io, run);
   addOtherCommands(program, io, run);
-  addAdminCommands(program, io);
+  addAdminCommands(program, io, run);
   return program;
 }
 
@@ -202,20 +209,22 @@ const addOtherCommands: Adder = (program, io, run) => {
     .action((shell: Shell) => void io.stdout.write(completion(program, shell)));
 };
 
-type FolderAdder = (program: Command, io: Io) => void;
-
-const addAdminCommands: FolderAdder = (program, io) => {
+const addAdminCommands: Adder = (program, io, run) => {
   const admin = program.command('admin').description('look for damage in what is stored, and repair what can be');
   const dataDir = () => program.opts<GlobalFlags>().dataDir;
   addPartOptions(
     admin
       .command('check')
       .description(
-        'read everything of a data folder (--data-dir) or of single parts, change nothing, and say what is damaged',
+        'read everything of a data folder (--data-dir), of single parts, or of the tables of a running platform; change nothing, and say what is damaged',
       ),
   )
     .addHelpText('after', '\nExit codes: 0 nothing is damaged, 1 something is, 2 wrong command line or not readable.')
-    .action((flags: CheckFlags) => checkFolders(dataDir(), flags, io));
+    .action((flags: CheckFlags) =>
+      namesFolders(dataDir(), flags)
+        ? checkFolders(dataDir(), flags, io)
+        : run((connection) => checkRunning(connection, flags, io)),
+    );
   addPartOptions(
     admin
       .command('repair')

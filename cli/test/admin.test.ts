@@ -9,6 +9,7 @@ import { createSharedWriter } from '../../packages/engine/test/engine-fixture.ts
 import { runCommandLine } from '../src/command-line.ts';
 import type { PrintedFinding, PrintedPart } from '../src/output/findings.ts';
 import { buildDataFolder, countRows, type DataFolder, fingerprint, flip, flipText, named } from './damaged-folder.ts';
+import { FakeGateway } from './fake-gateway.ts';
 
 // A data folder made by the engine, damaged one file at a time; the command line in this process.
 
@@ -366,6 +367,73 @@ it('prints for people as the golden script says', async () => {
     if (verb !== 'damage') return show(folder, [verb, ...rest]);
     damages[rest[0] ?? '']!();
     return ['done'];
+  });
+});
+
+describe('a running platform', () => {
+  const problem = {
+    kind: 'segment',
+    name: 'hs-1.parquet',
+    reason: 'source numbers: file hs-1.parquet is damaged: it is missing',
+    rows: 7,
+  };
+  const checked = {
+    source_id: 'numbers',
+    location: 'tables/numbers/t',
+    readable: true,
+    objects: 3,
+    bytes: 30,
+    files_without_checksum: 1,
+  };
+  const ndjson = (...lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  const done = { done: { node: 'acme-0', sources: 1, damaged: 1 } };
+  let gateway: FakeGateway;
+  before(async () => {
+    gateway = await FakeGateway.start();
+  });
+  after(() => gateway.stop());
+  const ask = (...flags: readonly string[]) =>
+    run('--gateway', gateway.url, '--token', 'mine', '-t', 'default/acme', 'admin', ...flags);
+
+  it('is asked for its tables when no folder is named', async () => {
+    const progress = { progress: { source_id: 'numbers', bytes: 20 } };
+    gateway.handlers.set('/admin/check', () =>
+      ndjson(progress, { checked: { ...checked, problems: [problem] } }, done),
+    );
+    const { code, out } = await ask('check', '--json');
+    assert.equal(code, 1);
+    const { parts, findings } = JSON.parse(out) as Report;
+    assert.deepEqual(parts, [
+      { kind: 'tables', name: 'default/acme', files: 3, bytes: 30, withoutChecksum: 1, damaged: 1 },
+    ]);
+    assert.deepEqual(
+      findings.map(({ file, problem: what, effect, planned }) => [file, what, effect, planned]),
+      [
+        [
+          'tables/numbers/t/hs-1.parquet',
+          'it is missing',
+          'queries that need its 7 rows are refused; others are answered',
+          false,
+        ],
+      ],
+    );
+    gateway.handlers.set('/admin/check', () => ndjson({ checked: { ...checked, problems: [] } }, done));
+    assert.equal((await ask('check')).code, 0);
+  });
+
+  it('is not believed when its answer breaks off', async () => {
+    gateway.handlers.set('/admin/check', () => ndjson({ checked: { ...checked, problems: [] } }));
+    const broken = await ask('check');
+    assert.deepEqual([broken.code, broken.out], [1, '']);
+    assert.match(broken.err, /error: the check broke off before its end/);
+    gateway.handlers.set('/admin/check', () => ndjson({ error: { code: 'storage_full', message: 'no room' } }));
+    assert.match((await ask('check')).err, /error: no room/);
+  });
+
+  it('is not repaired', async () => {
+    const { code, err } = await ask('repair', '--yes');
+    assert.equal(code, 2);
+    assert.match(err, /^error: --data-dir: expected the folder to repair, found none/);
   });
 });
 

@@ -66,6 +66,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'tenant-node GET /sources': 'users',
   'tenant-node GET /sources/:source_id/stats': 'read',
   'tenant-node GET /tenant/stats': 'users',
+  'tenant-node POST /admin/check': 'manage',
   'tenant-node POST /internal/execute': 'read',
   'tenant-node DELETE /internal/executions/:query_id': ['operation-node'],
   'tenant-node POST /internal/fresh': ['tenant-node'],

@@ -640,7 +640,7 @@ const cliRooms: readonly Room[] = [
     files: inside(`${cli}/commands`),
     mayImport: [
       our('contracts', 'runtime', 'http', 'controller-runtime'),
-      node('fs', 'path', 'stream', 'util'),
+      node('fs', 'path', 'readline', 'stream', 'util'),
       npm('commander', 'yaml'),
       new RegExp(`^${cli}/(commands|load|output|repair|resources)/`),
       new RegExp(`^${cli}/(connection|io|usage-error)\\.ts$`),

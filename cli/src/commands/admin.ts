@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { findPlatform, HybridStoreError, isErrno, systemClock, systemDisk } from '@hybridstore/runtime';
+import type { Connection } from '../connection.ts';
 import { type Io, paintFor } from '../io.ts';
 import { formatFindings, formatParts } from '../output/findings.ts';
 import { startProgress } from '../output/progress.ts';
@@ -8,6 +9,7 @@ import { checkParts, countBytes } from '../repair/check-parts.ts';
 import { findParts, type NamedParts, namedParts } from '../repair/find-parts.ts';
 import type { Leave, Part, PartReport } from '../repair/finding.ts';
 import { usageError } from '../usage-error.ts';
+import { checkPlatform } from './check-platform.ts';
 
 export type CheckFlags = NamedParts & { readonly output: 'table' | 'json'; readonly json?: boolean };
 export type RepairFlags = CheckFlags & Partial<Leave> & { readonly yes?: boolean };
@@ -23,8 +25,26 @@ export async function checkFolders(dataDir: string | undefined, flags: CheckFlag
   requireWhole(reports);
 }
 
+/** Asks the platform, which reads the tables of the tenant while it serves. Fails when something is damaged. */
+export async function checkRunning(connection: Connection, flags: CheckFlags, io: Io): Promise<void> {
+  const reports = [await checkPlatform(connection, io)];
+  const notes = ['logs and databases are checked at the start of who has them, and by --data-dir'];
+  print('check', { reports, notes }, flags, io);
+  requireWhole(reports);
+}
+
+/** Whether a folder or a part of one was named; else the platform is meant. */
+export function namesFolders(dataDir: string | undefined, flags: CheckFlags): boolean {
+  return dataDir !== undefined || [flags.tables, flags.log, flags.users, flags.catalog, flags.logs].some(Boolean);
+}
+
 /** Prints what it would do; with `yes` it does it, and checks again. Fails when something is damaged afterwards. */
 export async function repairFolders(dataDir: string | undefined, flags: RepairFlags, io: Io): Promise<void> {
+  if (!namesFolders(dataDir, flags))
+    throw usageError(
+      '--data-dir',
+      'expected the folder to repair, found none: nothing is repaired while a platform runs on it',
+    );
   const { dropDamagedFiles = false, resetUsers = false } = flags;
   const leave = { dropDamagedFiles, resetUsers };
   const parts = partsOf(dataDir, flags);

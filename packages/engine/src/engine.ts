@@ -18,6 +18,7 @@ import type {
   AppendBatch,
   AppendResult,
   AppliedBatch,
+  CheckOnlooker,
   Commit,
   Engine,
   EngineProblem,
@@ -366,8 +367,8 @@ class NodeEngine implements Engine {
     }
   }
 
-  async check(sourceId: string): Promise<SourceCheck> {
-    return this.#scrub.check(await this.#tables.newest(sourceId));
+  async check(sourceId: string, onlooker?: CheckOnlooker): Promise<SourceCheck> {
+    return this.#scrub.check(await this.#tables.newest(sourceId), onlooker && this.#scrub.paceFor(onlooker));
   }
 
   pin(state: TableState): { release(): void } {

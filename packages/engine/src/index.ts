@@ -7,6 +7,7 @@ export type {
   AppendBatch,
   AppendResult,
   AppliedBatch,
+  CheckOnlooker,
   Commit,
   EncodedElsewhere,
   Engine,

@@ -60,8 +60,11 @@ export interface Engine {
   flush(sourceId: string): Promise<{ readonly rows: number; readonly tableVersion: number }>;
   compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse>;
   stats(sourceId: string): Promise<SourceStats>;
-  /** Reads everything of a source, at full speed, and says what is not as it was written. Damage is recorded for `stats`. */
-  check(sourceId: string): Promise<SourceCheck>;
+  /**
+   * Reads everything of a source and says what is not as it was written; damage is recorded for `stats`. At full speed, or
+   * for somebody who looks on: at the rate of the scrub, until the signal.
+   */
+  check(sourceId: string, onlooker?: CheckOnlooker): Promise<SourceCheck>;
   unflushedRows(): number;
 
   /** Refuses appends (`unavailable`) from the moment it is called; resolves when everything is committed. `undrain` takes it back. */
@@ -169,6 +172,8 @@ export type SourceCheck = {
   /** Live files that have no checksum, so only their size was looked at. They get one when they are compacted. */
   readonly filesWithoutChecksum: number;
 };
+
+export type CheckOnlooker = { readonly signal: AbortSignal; readonly onRead: (bytes: number) => void };
 
 export type SourceProblem = {
   readonly kind: 'pointer' | 'log' | 'segment';

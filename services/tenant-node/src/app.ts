@@ -4,6 +4,7 @@ import { routeAddSource } from './routes/add-source.ts';
 import { routeAggregate } from './routes/aggregate.ts';
 import { routeAllSources } from './routes/all-sources.ts';
 import { routeCancelExecution } from './routes/cancel-execution.ts';
+import { routeCheckSources } from './routes/check-sources.ts';
 import { routeCompact } from './routes/compact.ts';
 import { routeDeleteSource } from './routes/delete-source.ts';
 import { routeDrain } from './routes/drain.ts';
@@ -32,6 +33,7 @@ const routes = [
   routeListSources,
   routeSourceStats,
   routeTenantStats,
+  routeCheckSources,
   routeExecute,
   routeCancelExecution,
   routeFresh,

@@ -12,6 +12,7 @@ import { FreshFeed } from './domain/fresh-feed.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
+import { SourceChecks } from './domain/source-checks.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
 import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
@@ -50,6 +51,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const { tenantId, tenantName, pod } = config;
   const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
+  const checks = new SourceChecks(engine, pod);
   const keyedWrites = new KeyedWrites({
     engine,
     members,
@@ -70,6 +72,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     members,
     drain,
     snapshots,
+    checks,
     logger,
   };
   const { version, verifier, ring } = service;

@@ -119,6 +119,15 @@ export const tenantNode = {
     response: TenantStats,
     viaGateway: true,
   },
+  checkSources: {
+    service,
+    method: 'POST',
+    path: '/admin/check',
+    summary: 'Read everything of the sources that the caller manages, and say what is damaged, as NDJSON',
+    access: may('manage'),
+    produces: ['application/x-ndjson'],
+    viaGateway: true,
+  },
   execute: {
     service,
     method: 'POST',

@@ -61,7 +61,8 @@ export async function checkTable(
     if (reason !== undefined) problems.push({ kind: 'segment', name: file.path, reason, rows });
   }
   return {
-    ...table,
+    sourceId: table.sourceId,
+    location: table.location,
     problems,
     isReadable: snapshot !== undefined,
     objects: audit.objects + files.length,

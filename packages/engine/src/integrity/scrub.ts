@@ -1,5 +1,5 @@
 import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
-import type { SourceCheck } from '../ports.ts';
+import type { CheckOnlooker, SourceCheck } from '../ports.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { checkTable } from './check-source.ts';
@@ -56,6 +56,15 @@ export class Scrub {
     return found;
   }
 
+  /** The rate of the scrub for a check that somebody looks on at. */
+  paceFor({ signal, onRead }: CheckOnlooker): (bytes: number) => Promise<void> {
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    return async (bytes) => {
+      onRead(bytes);
+      await this.#wait(bytes, either);
+    };
+  }
+
   /** A file that was replaced, or a table that was deleted, while it was read was not damaged. */
   async #stillThere(table: SourceTable, check: SourceCheck): Promise<SourceCheck['problems']> {
     if (check.problems.length === 0) return [];
@@ -94,9 +103,9 @@ export class Scrub {
     }
   }
 
-  #wait(bytes: number): Promise<void> {
+  #wait(bytes: number, signal = this.#stop.signal): Promise<void> {
     const { clock, bytesPerSecond } = this.#options;
-    return clock.sleep((bytes / bytesPerSecond) * 1_000, this.#stop.signal);
+    return clock.sleep((bytes / bytesPerSecond) * 1_000, signal);
   }
 }
 

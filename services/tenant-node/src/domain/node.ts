@@ -5,6 +5,7 @@ import type { KeyedWrites } from './keyed-writes.ts';
 import type { LargeWrites, MemberDirectory, Members } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
+import type { SourceChecks } from './source-checks.ts';
 
 /** What the routes of one node stand on. */
 export type TenantNode = {
@@ -18,5 +19,6 @@ export type TenantNode = {
   readonly members: MemberDirectory & Members;
   readonly drain: Drain;
   readonly snapshots: SnapshotPages;
+  readonly checks: SourceChecks;
   readonly logger: Logger;
 };

@@ -43,6 +43,6 @@ async function* readLines(query: RunningQuery, context: CallContext): AsyncGener
   }
 }
 
-function errorLine(code: string, message: string, details: ErrorDetails, requestId: string): object {
+export function errorLine(code: string, message: string, details: ErrorDetails, requestId: string): object {
   return { error: { code, message, details, request_id: requestId } };
 }

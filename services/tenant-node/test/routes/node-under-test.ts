@@ -14,6 +14,7 @@ import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
 import type { MemberDirectory, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
+import { SourceChecks } from '../../src/domain/source-checks.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 import { WriteThreads } from '../../src/ingest/write-threads.ts';
 import { observeQueries } from '../../src/metrics/node-metrics.ts';
@@ -120,6 +121,7 @@ export async function createNodeUnderTest(
   });
   const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
+  const checks = new SourceChecks(engine, pod);
   const server = createApp(
     {
       tenantId: tenant,
@@ -132,6 +134,7 @@ export async function createNodeUnderTest(
       members,
       drain,
       snapshots,
+      checks,
       logger,
     },
     { version: '0.0.0', logger, metrics, clock, verifier: new JwksTokenVerifier(issuer.jwksFile, clock) },
