@@ -442,6 +442,8 @@ describe('a wrong command line', () => {
     [['admin'], /^Usage: hybridstore admin/],
     [['admin', 'check', '--log', '/nowhere'], /^error: --log: expected a folder, found nothing at \/nowhere/],
     [['admin', 'check', '--users', '/tmp'], /^error: --users: expected a file, found something else at \/tmp/],
+    [['admin', 'check', '--log', '/tmp'], /^error: --log: expected the log of a node, found none in \/tmp/],
+    [['admin', 'check', '--tables', '/tmp'], /^error: --tables: expected the tables of a tenant, found none in \/tmp/],
     [['--data-dir', '/nowhere', 'admin', 'check'], /^error: --data-dir: expected a folder, found nothing at \/nowhere/],
     [['--data-dir', '/tmp', 'admin', 'check', '--log', '/tmp'], /^error: --data-dir: expected alone/],
   ];

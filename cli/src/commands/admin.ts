@@ -74,16 +74,12 @@ export async function repairFolders(dataDir: string | undefined, flags: RepairFl
 }
 
 function partsOf(dataDir: string | undefined, { tables, log, users, catalog, logs }: NamedParts): readonly Part[] {
-  const named = namedParts({
-    ...(tables && { tables }),
-    ...(log && { log }),
-    ...(users && { users }),
-    ...(catalog && { catalog }),
-    ...(logs && { logs }),
-  });
-  if (named.length > 0 && dataDir !== undefined)
+  const lists = { tables, log, users, catalog, logs };
+  const named = Object.fromEntries(Object.entries(lists).filter(([, paths]) => paths !== undefined)) as NamedParts; // those that are there
+  if (Object.keys(named).length === 0) return findParts(resolve(dataDir ?? ''));
+  if (dataDir !== undefined)
     throw usageError('--data-dir', 'expected alone, found beside --tables, --log, --users, --catalog or --logs');
-  return named.length > 0 ? named : findParts(resolve(dataDir ?? ''));
+  return namedParts(named);
 }
 
 async function read(parts: readonly Part[], leave: Leave, io: Io): Promise<readonly PartReport[]> {

@@ -11,7 +11,8 @@ const databases: Readonly<Record<string, PartKind>> = {
   'catalog.sqlite': 'catalog',
   'logs.sqlite': 'logs',
 };
-const segmentPattern = /^\d{20}\.log$/;
+const volumes: Readonly<Record<string, string>> = { tables: 'the tables of a tenant', log: 'the log of a node' };
+const ofLogPattern = /^\d{20}\.(log|ids)$/;
 /** `volumes/<namespace>/<claim>` is three deep. */
 const depthMax = 8;
 const foldersMax = 100_000;
@@ -25,7 +26,7 @@ export function findParts(folder: string): readonly Part[] {
   for (let next = waiting.shift(); next; next = waiting.shift()) {
     looked += 1;
     if (looked > foldersMax) throw usageError('--data-dir', `expected at most ${foldersMax} folders, found more`);
-    const entries = readFolder(join(folder, next.name));
+    const entries = readFolder('--data-dir', join(folder, next.name));
     const kind = volumeKind(entries);
     if (kind) parts.push({ kind, path: join(folder, next.name), name: next.name || '.' });
     for (const entry of kind ? [] : entries) {
@@ -47,6 +48,9 @@ export function namedParts(named: NamedParts): readonly Part[] {
     (paths ?? []).map((path) => {
       const isFolder = kind === 'tables' || kind === 'log';
       requireKind(`--${kind}`, path, isFolder ? 'folder' : 'file');
+      // Of a wrong folder nothing would be damaged.
+      if (isFolder && volumeKind(readFolder(`--${kind}`, path)) !== kind)
+        throw usageError(`--${kind}`, `expected ${volumes[kind]}, found none in ${path}`);
       return { kind: kind as PartKind, path: resolve(path), name: path }; // the keys of NamedParts
     }),
   );
@@ -54,16 +58,16 @@ export function namedParts(named: NamedParts): readonly Part[] {
 
 function volumeKind(entries: readonly Dirent[]): 'tables' | 'log' | undefined {
   const has = (name: string) => entries.some((entry) => entry.name === name);
-  if (has('log-id') || entries.some(({ name }) => segmentPattern.test(name))) return 'log';
+  if (has('log-id') || entries.some(({ name }) => ofLogPattern.test(name))) return 'log';
   return has('volume.json') || has('tables') ? 'tables' : undefined;
 }
 
 /** Folders of the system may be closed to who asks; those of a platform belong to one user. */
-function readFolder(folder: string): Dirent[] {
+function readFolder(flag: string, folder: string): Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (cause) {
-    throw usageError('--data-dir', `expected folders that can be read, found ${basename(folder)} (${codeOf(cause)})`);
+    throw usageError(flag, `expected folders that can be read, found ${basename(folder)} (${codeOf(cause)})`);
   }
 }
 

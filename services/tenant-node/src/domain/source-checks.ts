@@ -67,7 +67,7 @@ export class SourceChecks {
       isOver = true;
       notify();
     });
-    // Whoever leaves between two lines is told nothing any more.
+    // Whoever leaves between two lines hears of no failure any more.
     check.catch(() => {});
     while (!isOver) {
       await new Promise<void>((resolve) => {

@@ -74,7 +74,7 @@ describe('a check of a running node', () => {
 });
 
 describe('one check at a time', () => {
-  /** An engine whose look at a source ends when it is told to, or when nobody waits for it. */
+  /** An engine whose look at a source ends when the test says so, or when nobody waits for it. */
   function createEngine() {
     const looks: { sourceId: string; read: (bytes: number) => void; end: () => void; isStopped: () => boolean }[] = [];
     const check: ConstructorParameters<typeof SourceChecks>[0]['check'] = (sourceId, onlooker) =>
