@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
@@ -324,6 +326,23 @@ describe('a repair', () => {
       assert.equal((await check(folder)).code, 1);
     } finally {
       lock.release();
+    }
+  });
+
+  it('is refused while a platform runs on the folder; a check says so', async () => {
+    const folder = copyFolder();
+    const holder = spawn(process.execPath, ['-e', "console.log(''); setInterval(() => {}, 1_000)", 'scripts/start.ts']);
+    try {
+      await once(holder.stdout, 'data');
+      writeFileSync(join(folder.path, 'platform.pid'), String(holder.pid));
+      const { code, out, err } = await run('--data-dir', folder.path, 'admin', 'repair', '--yes');
+      assert.deepEqual([code, out], [1, '']);
+      assert.match(err, new RegExp(`found it in use by process ${holder.pid}; end it before a repair`));
+      const { code: checked, report } = await check(folder);
+      assert.equal(checked, 0);
+      assert.match(report.notes[0]!, new RegExp(`^process ${holder.pid} runs on this folder`));
+    } finally {
+      holder.kill('SIGKILL');
     }
   });
 

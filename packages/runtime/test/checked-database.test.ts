@@ -16,6 +16,7 @@ import { after, describe, it } from 'node:test';
 import { FakeClock, reportDamage } from '@hybridstore/test-kit';
 import {
   type CheckedDatabaseOptions,
+  checkDatabase,
   isHybridStoreError,
   openCheckedDatabase,
   quarantineDatabase,
@@ -250,5 +251,75 @@ describe('a database that is set aside', () => {
     assert.equal(readFileSync(join(folder, 'x.sqlite.unusable'), 'utf8'), 'database 0');
     assert.equal(readFileSync(join(folder, 'x.sqlite.unusable.6-wal'), 'utf8'), 'log 6');
     assert.equal(readFileSync(join(folder, 'x.sqlite.unusable.7'), 'utf8'), 'database 9');
+  });
+});
+
+describe('a look at a database that changes nothing', () => {
+  const rowsOf = (database: DatabaseSync) =>
+    JSON.stringify([
+      database.prepare('select * from parents order by id').all(),
+      database.prepare('select * from children order by parent, position').all(),
+    ]);
+
+  function fill(database: DatabaseSync): void {
+    for (let id = 0; id < 40; id += 1) {
+      database.prepare('insert into parents values (?, ?, ?, ?)').run(id, `name ${id}`, id / 3, null);
+      database.prepare('insert into children values (?, ?)').run(id, id % 5);
+    }
+  }
+
+  it('finds every flip that costs a row, and says no more than a start does', () => {
+    const folder = newFolder();
+    const database = open(folder);
+    fill(database);
+    const rows = rowsOf(database);
+    database.close();
+    const path = join(folder, 'x.sqlite');
+    const whole = readFileSync(path);
+    const counts = { damaged: 0, whole: 0 };
+    for (let byte = 0; byte < whole.length; byte += 53) {
+      const flipped = Buffer.from(whole);
+      flipped[byte]! ^= 1 << (byte % 8);
+      writeFileSync(path, flipped);
+      const { damage } = checkDatabase(folder, { name: 'x.sqlite', journal: 'rollback' });
+      assert.ok(readFileSync(path).equals(flipped), `byte ${byte}: the file is as it was`);
+      counts[damage === undefined ? 'whole' : 'damaged'] += 1;
+      const answer = refusal(() => {
+        const opened = open(folder);
+        if (damage === undefined) assert.equal(rowsOf(opened), rows, `byte ${byte}`);
+        return opened;
+      });
+      if (damage !== undefined) assert.match(answer, /^x\.sqlite is damaged: /, `byte ${byte}`);
+      else assert.match(answer, /^opened$|its tables are not those of its version$/, `byte ${byte}`);
+    }
+    assert.ok(counts.damaged > 50 && counts.whole > 50, JSON.stringify(counts));
+  });
+
+  it('takes along what is only in the log of a process that runs, and leaves all of it where it is', () => {
+    const folder = newFolder();
+    const database = open(folder, { journal: 'wal' });
+    fill(database);
+    const parts = readdirSync(folder);
+    const before = parts.map((name) => readFileSync(join(folder, name)).toString('hex'));
+    assert.ok(statSync(join(folder, 'x.sqlite-wal')).size > 0);
+    const { damage, hasLedger } = checkDatabase(folder, { name: 'x.sqlite', journal: 'wal' });
+    assert.deepEqual([damage, hasLedger], [undefined, true]);
+    assert.deepEqual(readdirSync(folder), parts);
+    assert.deepEqual(
+      parts.map((name) => readFileSync(join(folder, name)).toString('hex')),
+      before,
+    );
+    database.close();
+  });
+
+  it('says that a database is not there, and of one of before that it has no ledger', () => {
+    assert.throws(() => checkDatabase(newFolder(), { name: 'x.sqlite', journal: 'wal' }), {
+      code: 'not_found',
+      message: 'x.sqlite is not there',
+    });
+    const folder = newFolder();
+    open(folder, { ledgerSince: 2 }).close();
+    const { damage, hasLedger } = checkDatabase(folder, { name: 'x.sqlite', journal: 'rollback' });
+    assert.deepEqual([damage, hasLedger], [undefined, false]);
   });
 });
