@@ -227,12 +227,12 @@ test('a replacement is made or not wherever its process dies, and the next one g
     const disk = new MemoryDisk();
     const store = await openFileStore('/data', disk);
     await store.createIfAbsent('t/1', text('old'));
+    const before = (await versionOf(store, 't/1'))!;
     let operations = 0;
     disk.hang = () => {
       operations += 1;
       return operations >= diesAt;
     };
-    const before = (await versionOf(store, 't/1'))!;
     const replaced = await Promise.race([
       store.replaceIfMatch('t/1', text('new'), before),
       new Promise<'died'>((resolve) => setImmediate(() => setImmediate(() => resolve('died')))),
