@@ -8,7 +8,7 @@ import { runLifeCorpus } from './life-corpus.ts';
 
 /** The crash suite takes every second operation, those of the other half with another seed, and all with a budget of 2. */
 const budget = Number(process.env['HYBRIDSTORE_CRASH_BUDGET'] ?? 0);
-const every = budget === 0 ? 53 : budget === 1 ? 2 : 1;
+const every = budget === 0 ? 101 : budget === 1 ? 2 : 1;
 const from = Number(process.env['HYBRIDSTORE_CRASH_SEED'] ?? 20_261_129) % every;
 const only = process.env['HYBRIDSTORE_CRASH_CASE'];
 

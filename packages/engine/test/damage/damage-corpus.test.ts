@@ -8,7 +8,7 @@ import { createSharedWriter } from '../engine-fixture.ts';
 import { runDamageCorpus } from './damage-corpus.ts';
 
 /** The crash suite asks for more. */
-const flipsPerKind = Math.ceil(Number(process.env['HYBRIDSTORE_CRASH_BUDGET'] ?? 0.15) * 40);
+const flipsPerKind = Math.ceil(Number(process.env['HYBRIDSTORE_CRASH_BUDGET'] ?? 0.075) * 40);
 const seed = Number(process.env['HYBRIDSTORE_CRASH_SEED'] ?? 20_261_129);
 
 const folder = createTemporaryFolder('damage');
