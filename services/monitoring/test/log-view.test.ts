@@ -33,7 +33,7 @@ describe('an entry for a plain reader', () => {
     ['a file with a place in it', 'in /app/src/main.ts:12:5', 'in …/main.ts'],
     ['a file URL', 'import file:///app/src/main.ts failed', 'import …/main.ts failed'],
     ['a path in quotes and brackets', `open '/etc/a.json' ["/etc/b"](/etc/c.d/e)`, `open '…/a.json' ["…"](…)`],
-    ['a path behind an equals sign', 'path=/root/secret/key.pem', 'path=…/key.pem'],
+    ['a path behind an equals sign', 'path=/srv/secret/key.pem', 'path=…/key.pem'],
     [
       'a path of the API',
       'POST /data/write and /logs/tenant-node, /health',
