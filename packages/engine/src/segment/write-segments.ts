@@ -9,7 +9,7 @@ import { BatchAppender } from '../duckdb/batch-appender.ts';
 import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
 import { decodeFrames } from '../wal/frame.ts';
 import { segmentName } from './file-names.ts';
-import { type RowSlice, type RowSlices, sliceRows } from './row-slices.ts';
+import { loadSteps } from './load-steps.ts';
 import { checksumSegment } from './segment-checksum.ts';
 import { readStatistics } from './segment-statistics.ts';
 import type { MergeRequest, SegmentFile, SegmentTarget, WriteRequest } from './writer-protocol.ts';
@@ -21,8 +21,8 @@ import type { MergeRequest, SegmentFile, SegmentTarget, WriteRequest } from './w
  * vacuum.
  *
  * Memory is a matter of rows, not of hope: the engine's own bound misses what a Parquet writer holds of a row group, so
- * no more rows are loaded at once than `sliceBytesMax` has room for, and row groups are as many rows as `rowGroupBytes`
- * holds of them. What does not fit one slice becomes more files of the same commit.
+ * no more rows are loaded at once than `loadBytesMax` has room for, and row groups are as many rows as `rowGroupBytes`
+ * holds of them. What does not fit one load becomes more files of the same commit.
  */
 
 /** Partition values that are written at once: a file each, and some milliseconds. Frames have fewer, so a smaller flush helps. */
@@ -41,36 +41,39 @@ type Work = {
   readonly disk: Disk;
   readonly now: () => number;
   /** Of the rows that are loaded at once. */
-  readonly sliceBytesMax: number;
+  readonly loadBytesMax: number;
 };
 
 export async function writeSegments(work: Work, request: WriteRequest, body: Buffer): Promise<SegmentFile[]> {
   const { target } = request;
   return keepAllOrNone(work, target, async (written) => {
     let rows = 0;
-    for (const slices of sliceRows(decodeFrames(body), target.columns, work.sliceBytesMax)) {
-      await writeSlices(work, target, { slices, written });
-      rows += slices.rows;
+    let load: BatchAppender | undefined;
+    for (const step of loadSteps(decodeFrames(body), target.columns, work.loadBytesMax)) {
+      if (step.kind === 'rows') {
+        load ??= await startLoad(work.connection, target.columns);
+        load.append(step.batch, step);
+        continue;
+      }
+      load?.close();
+      load = undefined;
+      await writePartitions(work, { target, rowsPerGroup: rowsPerRowGroup(step), written });
+      await endLoad(work.connection);
+      rows += step.rows;
     }
     if (rows !== request.rows)
       throw new HybridStoreError('internal', `${rows} rows in the frames, ${request.rows} were announced`);
   });
 }
 
-async function writeSlices(
-  work: Work,
-  target: SegmentTarget,
-  { slices, written }: { readonly slices: RowSlices; readonly written: SegmentFile[] },
-): Promise<void> {
-  const { connection } = work;
-  await connection.run(`create or replace table incoming (${tableColumnsSql(target.columns)})`);
-  try {
-    await loadSlices(connection, target.columns, slices.parts);
-    const rowsPerGroup = rowsPerRowGroup(slices);
-    await writePartitions(work, { target, rowsPerGroup, written });
-  } finally {
-    await connection.run('drop table if exists incoming; drop table if exists parts; drop table if exists ordered');
-  }
+async function startLoad(connection: DuckDBConnection, columns: readonly Column[]): Promise<BatchAppender> {
+  await connection.run(`create or replace table incoming (${tableColumnsSql(columns)})`);
+  return BatchAppender.create(connection, { name: 'incoming' }, columns);
+}
+
+/** What a failure leaves behind goes with the child, which is replaced then. */
+async function endLoad(connection: DuckDBConnection): Promise<void> {
+  await connection.run('drop table if exists incoming; drop table if exists parts; drop table if exists ordered');
 }
 
 /** Rows of a row group: the engine's usual number, or as many as have room. DuckDB counts in vectors of 2,048 rows. */
@@ -97,16 +100,6 @@ export async function mergeSegments(work: Work, request: MergeRequest): Promise<
   } finally {
     await connection.run('drop table if exists ordered');
   }
-}
-
-async function loadSlices(
-  connection: DuckDBConnection,
-  columns: readonly Column[],
-  slices: readonly RowSlice[],
-): Promise<void> {
-  const appender = await BatchAppender.create(connection, { name: 'incoming' }, columns);
-  for (const slice of slices) appender.append(slice.batch, slice);
-  appender.close();
 }
 
 async function keepAllOrNone(

@@ -5,8 +5,8 @@ import { quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
 import { mergeSegments, writeSegments } from './write-segments.ts';
 import {
   type CheckpointRequest,
+  loadBytes,
   memoryLimitBytes,
-  sliceBytes,
   type WriterAnswer,
   type WriterOptions,
   type WriterRequest,
@@ -43,7 +43,7 @@ async function limitMemory({ connection, options }: WriterTools, columns: number
 
 async function answer(request: WriterRequest, body: Buffer, tools: WriterTools): Promise<WriterAnswer> {
   const { connection, options } = tools;
-  const work = { connection, disk: systemDisk, now: systemClock.now, sliceBytesMax: sliceBytes(options) };
+  const work = { connection, disk: systemDisk, now: systemClock.now, loadBytesMax: loadBytes(options) };
   try {
     switch (request.kind) {
       case 'write':

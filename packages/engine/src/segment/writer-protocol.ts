@@ -69,7 +69,7 @@ export function memoryLimitBytes({ memoryBytesMax }: Pick<WriterOptions, 'memory
 const columnBytes = 160 * 1024;
 
 /** Rows that the child loads at once: with them go a row group, its compressed pages, and what the allocator wastes. */
-export function sliceBytes({ memoryBytesMax }: Pick<WriterOptions, 'memoryBytesMax'>): number {
+export function loadBytes({ memoryBytesMax }: Pick<WriterOptions, 'memoryBytesMax'>): number {
   return Math.floor(memoryBytesMax / 5);
 }
 

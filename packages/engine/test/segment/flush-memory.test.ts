@@ -7,7 +7,7 @@ import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { BatchEncoder } from '../../src/batch/batch-encoder.ts';
 import { Scratch } from '../../src/batch/scratch.ts';
-import { sliceRows } from '../../src/segment/row-slices.ts';
+import { loadSteps } from '../../src/segment/load-steps.ts';
 import { createSegmentWriter } from '../../src/segment/segment-writer.ts';
 import { rowsPerRowGroup } from '../../src/segment/write-segments.ts';
 import { decodeFrame, frameKinds, framePrefixBytes, sealFrame, writeFrameHeader } from '../../src/wal/frame.ts';
@@ -114,7 +114,7 @@ test('twice what is loaded at once becomes files of one flush, with every row', 
   assert.equal(await flush(shape, frames), 500 * frames.length);
 });
 
-test('rows are sliced by what they take when they are loaded, a larger row goes alone', () => {
+test('rows are loaded by what they take when they are loaded, a larger row goes alone', () => {
   const shape: Shape = {
     columns: columns(3, 'string'),
     encoded: 1,
@@ -122,16 +122,25 @@ test('rows are sliced by what they take when they are loaded, a larger row goes 
     row: (index) => ({ c0: 'x'.repeat(index === 2 ? 500 : 10) }),
   };
   const { batch } = decodeFrame(encode(shape));
-  const slices = [...sliceRows([{ batch }, { batch }], shape.columns, 120)];
+  const steps = [...loadSteps([{ batch }, { batch }], shape.columns, 120)];
   assert.deepEqual(
-    slices.map(({ rows, bytes, parts }) => [rows, bytes, parts.map(({ from, count }) => `${from}+${count}`)]),
+    steps.map((step) =>
+      step.kind === 'full' ? `full: ${step.rows} rows, ${step.bytes} bytes` : `${step.from}+${step.count}`,
+    ),
     [
-      [2, 116, ['0+2']],
-      [1, 548, ['2+1']],
-      [2, 116, ['3+1', '0+1']],
-      [1, 58, ['1+1']],
-      [1, 548, ['2+1']],
-      [1, 58, ['3+1']],
+      '0+2',
+      'full: 2 rows, 116 bytes',
+      '2+1',
+      'full: 1 rows, 548 bytes',
+      '3+1',
+      '0+1',
+      'full: 2 rows, 116 bytes',
+      '1+1',
+      'full: 1 rows, 58 bytes',
+      '2+1',
+      'full: 1 rows, 548 bytes',
+      '3+1',
+      'full: 1 rows, 58 bytes',
     ],
   );
 });
