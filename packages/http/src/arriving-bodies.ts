@@ -27,8 +27,8 @@ export class ArrivingBodies {
     const bytes = Math.min(announcedBytes(request), bytesMax);
     if (bytes === 0 || request.complete) return;
     const leave = this.#bytes.take({ user: claims?.owner ?? claims?.sub, tenant: claims?.tenant }, bytes);
-    request.once('end', leave);
-    request.once('close', leave);
+    // Comes behind the end, too.
+    request.on('close', leave);
   }
 }
 

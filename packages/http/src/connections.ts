@@ -12,12 +12,14 @@ export type ConnectionBounds = {
 type Connection = {
   readonly socket: Socket;
   readonly address: string | undefined;
-  /** Exchanges that are not over. */
-  readonly underWay: Map<IncomingMessage, ServerResponse>;
+  /** All, and those of its address where that counts. */
+  readonly groups: readonly Group[];
+  /** Answers that are not over, or whose requests are not. */
+  readonly underWay: Set<ServerResponse>;
 };
+/** Open connections; those of `waiting` in the order in which that began, among them some that work meanwhile. */
+type Group = { open: number; readonly waiting: Set<Connection> };
 export type ConnectionEnd = 'displaced' | 'refused' | 'pipelined';
-/** In the order in which their waiting began. */
-type Line = Set<Connection>;
 
 const displaced: SocketRefusal = {
   status: '503 Service Unavailable',
@@ -39,9 +41,8 @@ const refusedOpenMax = 256;
 export class Connections {
   readonly #bounds: ConnectionBounds;
   readonly #onEnd: (end: ConnectionEnd) => void;
-  readonly #waiting: Line = new Set();
-  readonly #waitingOf = new Map<string, Line>();
-  readonly #openOf = new Map<string, number>();
+  readonly #all: Group = { open: 0, waiting: new Set() };
+  readonly #ofAddress = new Map<string, Group>();
   readonly #connections = new Map<Socket, Connection>();
   readonly #refused = new Set<Socket>();
 
@@ -51,32 +52,51 @@ export class Connections {
   }
 
   get open(): number {
-    return this.#connections.size;
+    return this.#all.open;
   }
 
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.#enter(socket));
-    server.on('request', (request, response) => this.#begin(request, response));
-  }
-
-  #enter(socket: Socket): void {
-    const address = this.#bounds.addressOf(socket.remoteAddress);
-    const connection: Connection = { socket, address, underWay: new Map() };
-    const isMade =
-      this.#makeRoom(this.#countOf(address) < this.#bounds.perAddressMax, this.#lineOf(address)) &&
-      this.#makeRoom(this.#connections.size < this.#bounds.max, this.#waiting);
-    if (!isMade) {
-      this.#refuse(socket);
-      return;
-    }
-    this.#connections.set(socket, connection);
-    if (address !== undefined) this.#openOf.set(address, this.#countOf(address) + 1);
-    this.#wait(connection);
-    socket.once('close', () => this.#leave(connection));
+    server.on('request', (request, response) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection) this.#begin(connection, response);
+    });
   }
 
   isRefused(socket: Socket): boolean {
     return this.#refused.has(socket);
+  }
+
+  /** Answers of a connection that are not over, or whose requests are not. */
+  underWay(socket: Socket): Iterable<ServerResponse> {
+    return this.#connections.get(socket)?.underWay ?? [];
+  }
+
+  /** As `underWay`, of all connections. */
+  *allUnderWay(): Iterable<ServerResponse> {
+    for (const { underWay } of this.#connections.values()) yield* underWay;
+  }
+
+  #enter(socket: Socket): void {
+    const address = this.#bounds.addressOf(socket.remoteAddress);
+    const own = address === undefined ? undefined : (this.#ofAddress.get(address) ?? { open: 0, waiting: new Set() });
+    const isMade =
+      (!own || this.#makeRoom(own, this.#bounds.perAddressMax)) && this.#makeRoom(this.#all, this.#bounds.max);
+    if (!isMade) {
+      this.#refuse(socket);
+      return;
+    }
+    if (address !== undefined && own) this.#ofAddress.set(address, own);
+    const connection = {
+      socket,
+      address,
+      groups: own ? [this.#all, own] : [this.#all],
+      underWay: new Set<ServerResponse>(),
+    };
+    this.#connections.set(socket, connection);
+    for (const group of connection.groups) group.open += 1;
+    wait(connection);
+    socket.once('close', () => this.#leave(connection));
   }
 
   #refuse(socket: Socket): void {
@@ -89,34 +109,38 @@ export class Connections {
     socket.once('close', () => this.#refused.delete(socket));
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#connections.get(request.socket);
-    if (!connection) return;
-    if (connection.underWay.size >= pipelinedMax) {
+  #begin(connection: Connection, response: ServerResponse): void {
+    const { socket, underWay } = connection;
+    if (underWay.size >= pipelinedMax) {
       this.#onEnd('pipelined');
-      connection.socket.destroy();
+      socket.destroy();
       return;
     }
-    connection.underWay.set(request, response);
-    if (!hasBody(request)) this.#work(connection);
-    else request.once('end', () => this.#work(connection));
-    response.once('prefinish', () => this.#waitUnlessWorking(connection));
-    response.once('close', () => {
-      connection.underWay.delete(request);
-      this.#waitUnlessWorking(connection);
+    underWay.add(response);
+    response.on('prefinish', () => this.#waitUnlessWorking(connection));
+    response.on('close', () => {
+      const { req: request } = response;
+      const end = () => {
+        underWay.delete(response);
+        this.#waitUnlessWorking(connection);
+      };
+      // An answer may be over long before the body that came with its request.
+      if (request.complete || request.destroyed) end();
+      else request.once('close', end);
     });
   }
 
   #waitUnlessWorking(connection: Connection): void {
-    if (this.#connections.has(connection.socket) && !isWorking(connection)) this.#wait(connection);
+    if (this.#connections.has(connection.socket) && !isWorking(connection)) wait(connection);
   }
 
   /** False when there is no room and nobody who could make some. */
-  #makeRoom(hasRoom: boolean, line: Line): boolean {
-    if (hasRoom) return true;
-    for (const connection of line) {
+  #makeRoom({ open, waiting }: Group, openMax: number): boolean {
+    if (open < openMax) return true;
+    for (const connection of waiting) {
       if (isWorking(connection)) {
-        this.#work(connection);
+        // It waits again when it has answered.
+        stopWaiting(connection);
         continue;
       }
       this.#leave(connection);
@@ -128,41 +152,24 @@ export class Connections {
     return false;
   }
 
-  #wait(connection: Connection): void {
-    const { address } = connection;
-    const line = this.#lineOf(address);
-    if (address !== undefined) this.#waitingOf.set(address, line);
-    for (const one of [this.#waiting, line]) {
-      one.delete(connection);
-      one.add(connection);
-    }
-  }
-
-  #work(connection: Connection): void {
-    this.#waiting.delete(connection);
-    this.#lineOf(connection.address).delete(connection);
-  }
-
   #leave(connection: Connection): void {
-    if (!this.#connections.delete(connection.socket)) return;
-    this.#work(connection);
-    const { address } = connection;
-    if (address === undefined) return;
-    const left = this.#countOf(address) - 1;
-    if (left > 0) this.#openOf.set(address, left);
-    else {
-      this.#openOf.delete(address);
-      this.#waitingOf.delete(address);
-    }
+    const { socket, address, groups } = connection;
+    if (!this.#connections.delete(socket)) return;
+    stopWaiting(connection);
+    for (const group of groups) group.open -= 1;
+    if (address !== undefined && this.#ofAddress.get(address)?.open === 0) this.#ofAddress.delete(address);
   }
+}
 
-  #countOf(address: string | undefined): number {
-    return address === undefined ? 0 : (this.#openOf.get(address) ?? 0);
+function wait(connection: Connection): void {
+  for (const { waiting } of connection.groups) {
+    waiting.delete(connection);
+    waiting.add(connection);
   }
+}
 
-  #lineOf(address: string | undefined): Line {
-    return (address === undefined ? undefined : this.#waitingOf.get(address)) ?? new Set();
-  }
+function stopWaiting(connection: Connection): void {
+  for (const { waiting } of connection.groups) waiting.delete(connection);
 }
 
 /**
@@ -170,9 +177,8 @@ export class Connections {
  * that is seen here; its request is whole all the same.
  */
 function isWorking({ underWay }: Connection): boolean {
-  return [...underWay].some(
-    ([request, response]) => (request.complete || !hasBody(request)) && !response.writableEnded,
-  );
+  for (const { req, writableEnded } of underWay) if (!writableEnded && (req.complete || !hasBody(req))) return true;
+  return false;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

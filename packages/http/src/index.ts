@@ -1,4 +1,5 @@
 export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
+export type { CallContext } from './call-context.ts';
 export { CatalogClient } from './catalog-client.ts';
 export {
   type CallArguments,
@@ -20,7 +21,6 @@ export { parseJson } from './parse-json.ts';
 export { RevocationWatch } from './revocation-watch.ts';
 export {
   bodyTooLarge,
-  type CallContext,
   createServer,
   loopBytesMax,
   type ReadLarge,

@@ -35,6 +35,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { type TSchema, Type } from 'typebox';
 import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
+import { type CallContext, RequestContext } from './call-context.ts';
 import { type ConnectionBounds, Connections } from './connections.ts';
 import { flattenSchema } from './flatten-schema.ts';
 import { askWhetherHalfClosed } from './half-closed.ts';
@@ -73,17 +74,6 @@ export type ServerOptions = {
   readonly paces?: ClientPaces;
   /** Bytes of bodies that may be on their way in. */
   readonly arrivingBytes?: ArrivingBytes;
-};
-
-/** What a route gets beside fastify's request. `caller` is absent on public endpoints without a token. */
-export type CallContext = {
-  readonly caller: Caller | undefined;
-  readonly requestId: string;
-  readonly logger: Logger;
-  /** Aborted when the client goes away or the caller's `x-deadline-ms` has passed. */
-  readonly signal: AbortSignal;
-  /** Milliseconds that the caller leaves for the answer, when it said so. */
-  readonly deadlineMs: number | undefined;
 };
 
 /** Fastify's request with the types of an endpoint's schemas, by which it has been checked. */
@@ -132,7 +122,6 @@ export const loopBytesMax = 256 * 1024;
 const headersTimeoutMsDefault = 20_000;
 const requestTimeoutMsDefault = 120_000;
 const slowClientCheckMs = 5_000;
-const deadlineMsMax = 3_600_000;
 /** Who does not close after an answer to what was no request is closed. */
 const clientErrorLingerMs = 5_000;
 const connectionsDefault: ConnectionBounds = { max: 4_096, perAddressMax: 4_096, addressOf: () => undefined };
@@ -178,14 +167,22 @@ export function createServer(options: ServerOptions): Server {
   const threads = new JsonThreads(options);
   app.addHook('onClose', () => threads.close());
   // As `addRoute` has set the config; and bytes, because the parser asks for a buffer.
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const config = request.routeOptions.config as unknown as RouteConfig;
-    refuseEncoding(request.headers['content-encoding']);
-    if (body.length <= loopBytesMax)
-      return parseJson(body, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
-    const value = config.readLarge ? await config.readLarge(body) : await readLarge(threads, body, config);
-    if (typeof value === 'object' && value !== null) checked.add(value);
-    return value;
+    const bytes = body as Buffer;
+    settle(
+      (error, value?: unknown) => done(error ?? null, value),
+      () => {
+        refuseEncoding(request.headers['content-encoding']);
+        if (bytes.length <= loopBytesMax)
+          return parseJson(bytes, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
+        const read = config.readLarge ? config.readLarge(bytes) : readLarge(threads, bytes, config);
+        return read.then((value) => {
+          if (typeof value === 'object' && value !== null) checked.add(value);
+          return value;
+        });
+      },
+    );
   });
   app.setErrorHandler((error, request, reply) => {
     lingerBehindAnswer(request.raw, options.clock);
@@ -197,14 +194,11 @@ export function createServer(options: ServerOptions): Server {
   app.addHook('onRoute', ({ method, url }) => {
     if (!url.includes('*')) for (const one of [method].flat()) methods.add(one, url);
   });
-  app.addHook('onRequest', (request, reply, done) => {
-    requireOneHost(request.raw);
-    askWhetherHalfClosed(request.raw, reply.raw);
-    done();
-  });
+  app.addHook('onRequest', (request, _reply, done) => settle(done, () => requireOneHost(request.raw)));
   // Before the body is read, and whatever fastify thinks of the method.
-  app.addHook('preParsing', async (request) => {
-    if (request.is404) throw methods.refusal(request.method, pathOf(request));
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    if (request.is404) done(methods.refusal(request.method, pathOf(request)));
+    else done();
   });
   listenToOddRequests(app.server, methods);
   observeRequests(app, options);
@@ -238,13 +232,19 @@ function pathOf(request: FastifyRequest): string {
 
 /** Two names leave open whose request it is, and every proxy in between may choose another one. */
 function requireOneHost(request: IncomingMessage): void {
-  const names = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
-  if (names.length === 1 || (names.length === 0 && request.httpVersion === '1.0')) return;
-  throw new HybridStoreError('invalid_request', `Host: expected once, found ${names.length} times`, {
+  const { rawHeaders: headers } = request;
+  let found = 0;
+  for (let index = 0; index < headers.length; index += 2) if (isHost(headers[index]!)) found += 1;
+  if (found === 1 || (found === 0 && request.httpVersion === '1.0')) return;
+  throw new HybridStoreError('invalid_request', `Host: expected once, found ${found} times`, {
     field: 'Host',
     expected: 'one header',
-    actual: `${names.length}`,
+    actual: `${found}`,
   });
+}
+
+function isHost(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host';
 }
 
 /** What Node keeps from the handlers of requests, or ends on its own. */
@@ -343,13 +343,19 @@ function addRoute(
     } satisfies RouteConfig,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
-    onRequest: async (request) => {
-      const caller = await authenticate(request, options, endpoint);
-      (request as RequestWithCaller).caller = caller;
-      bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : request.routeOptions.bodyLimit);
+    onRequest: (request, _reply, done) => {
+      const enter = (caller: Caller | undefined) => {
+        (request as RequestWithCaller).caller = caller;
+        bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : request.routeOptions.bodyLimit);
+      };
+      settle(done, () => {
+        const caller = authenticate(request, options, endpoint);
+        return caller instanceof Promise ? caller.then(enter) : enter(caller);
+      });
     },
     handler: async (request, reply) => {
-      const context = createContext(request, reply, options);
+      const { caller } = request as RequestWithCaller;
+      const context = new RequestContext(request, reply, { caller, logger: options.logger, clock: options.clock });
       // Fastify has checked the request against the schemas that the handler's types are read from.
       const answer = await handler(request as never, reply, context);
       if (reply.sent || answer === reply) return reply;
@@ -361,13 +367,14 @@ function addRoute(
 /** A request that has passed `onRequest`, which leaves the caller on it for the handler. */
 type RequestWithCaller = FastifyRequest & { caller?: Caller | undefined };
 
-async function authenticate(
+/** A promise only where the verifier has to ask. */
+function authenticate(
   request: FastifyRequest,
   { verifier, tenantId }: Pick<ServerOptions, 'verifier' | 'tenantId'>,
-  endpoint: Endpoint,
-): Promise<Caller | undefined> {
+  { access }: Endpoint,
+): Caller | undefined | Promise<Caller> {
   // A public endpoint must work for a caller whose old token has expired (login, validate).
-  if (endpoint.access.kind === 'public') return undefined;
+  if (access.kind === 'public') return undefined;
   const token = readBearer(request.headers.authorization);
   if (token === undefined) {
     const found = request.headers.authorization === undefined ? 'nothing' : 'another scheme';
@@ -375,50 +382,37 @@ async function authenticate(
       field: 'Authorization',
     });
   }
-  const caller = callerOf(await verifier.verify(token), token);
-  requireAccess(caller, endpoint.access, tenantId);
-  return caller;
+  const admit = (claims: TokenClaims) => {
+    const caller = callerOf(claims, token);
+    requireAccess(caller, access, tenantId);
+    return caller;
+  };
+  const claims = verifier.verify(token);
+  return claims instanceof Promise ? claims.then(admit) : admit(claims);
+}
+
+type Done<T> = (error?: Error, value?: T) => void;
+
+/** Ends a hook with what the work gives or throws; at once where that waits for nothing, which saves each request its turns. */
+function settle<T>(done: Done<T>, work: () => T | Promise<T>): void {
+  let value: T | Promise<T>;
+  try {
+    value = work();
+  } catch (error) {
+    done(toHybridStoreError(error));
+    return;
+  }
+  if (value instanceof Promise)
+    value.then(
+      (later) => done(undefined, later),
+      (error: unknown) => done(toHybridStoreError(error)),
+    );
+  else done(undefined, value);
 }
 
 /** The token of an Authorization header, if it holds one. */
 export function readBearer(header: string | undefined): string | undefined {
   return header === undefined ? undefined : /^Bearer ([^\s]+)$/i.exec(header)?.[1];
-}
-
-function createContext(request: FastifyRequest, reply: FastifyReply, options: ServerOptions): CallContext {
-  const caller = (request as RequestWithCaller).caller;
-  const deadlineMs = readDeadline(request.headers['x-deadline-ms']);
-  const stop = new AbortController();
-  const cancelDeadline =
-    deadlineMs === undefined
-      ? undefined
-      : options.clock.schedule(deadlineMs, () =>
-          stop.abort(
-            new HybridStoreError('deadline_exceeded', `the caller's ${deadlineMs} ms have passed`, {
-              timeout_ms: deadlineMs,
-            }),
-          ),
-        );
-  reply.raw.once('close', () => {
-    cancelDeadline?.();
-    if (!reply.raw.writableFinished) stop.abort(new HybridStoreError('unavailable', 'the client went away'));
-  });
-  const tenant = caller?.claims.tenant;
-  return {
-    caller,
-    requestId: request.id,
-    deadlineMs,
-    signal: stop.signal,
-    // Made when it is asked for: most requests log nothing, and a child logger costs as much as their routing.
-    get logger() {
-      return options.logger.with({ request_id: request.id, ...(tenant === undefined ? {} : { tenant }) });
-    },
-  };
-}
-
-function readDeadline(header: string | string[] | undefined): number | undefined {
-  const value = Number(header);
-  return header === undefined || !Number.isInteger(value) || value <= 0 ? undefined : Math.min(value, deadlineMsMax);
 }
 
 function readRequestId(header: string | string[] | undefined): string {
@@ -549,14 +543,31 @@ function boundClients(app: FastifyInstance, options: ServerOptions): ArrivingBod
     labelNames: ['reason'],
     registers: [options.metrics],
   });
+  const { clock, paces } = options;
   const connections = new Connections(options.connections ?? connectionsDefault, (reason) => ended.inc({ reason }));
-  const slow = new SlowClients(options.clock, (reason) => ended.inc({ reason }), options.paces);
+  const slow = new SlowClients(
+    clock,
+    () => connections.allUnderWay(),
+    (reason) => ended.inc({ reason }),
+    paces,
+  );
   connections.watch(app.server);
-  app.server.on('request', (request, response) => slow.watch(request, response));
-  app.addHook('onRequest', async (request, reply) => {
-    if (!connections.isRefused(request.raw.socket)) return;
+  app.server.on('connection', (socket: Socket) => {
+    socket.once('end', () => {
+      for (const response of connections.underWay(socket)) askWhetherHalfClosed(response, clock);
+    });
+  });
+  app.server.on('request', (request, response) => {
+    slow.noteRequest();
+    if (request.socket.readableEnded) askWhetherHalfClosed(response, clock);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!connections.isRefused(request.raw.socket)) {
+      done();
+      return;
+    }
     void reply.header('connection', 'close');
-    throw retryLater('overloaded', 'too many connections with a request under way', 1_000);
+    done(retryLater('overloaded', 'too many connections with a request under way', 1_000));
   });
   app.addHook('onClose', async () => slow.close());
   return new ArrivingBodies(options.arrivingBytes);
@@ -570,12 +581,14 @@ function observeRequests(app: FastifyInstance, options: ServerOptions): void {
     buckets: durationBucketsSeconds,
     registers: [options.metrics],
   });
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     durations.observe({ method: request.method, route, status: String(reply.statusCode) }, reply.elapsedTime / 1_000);
+    done();
   });
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id);
+    done(null, payload);
   });
 }
 

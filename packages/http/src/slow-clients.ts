@@ -18,48 +18,39 @@ const sweepMs = 2_000;
 
 /** A window that is open: where it began. */
 type Window = { bytes: number; sinceMs: number };
-type Exchange = {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly coming: Window;
-  readonly going: Window;
-};
+type Windows = { readonly coming: Window; readonly going: Window };
 
 export type SlowClient = 'slow_body' | 'slow_reader';
 
 /**
  * Ends exchanges whose client is too slow: one whose body hardly comes (408), and one that hardly takes its answer, behind
  * which a service may hold a query open. Only time in which the client is the slow side counts: a body that nobody here
- * takes yet, and an answer that has nothing to send, wait for us. One sweep for all instead of a timer each, because most
- * exchanges are over before a timer would matter.
+ * takes yet, and an answer that has nothing to send, wait for us. Looked at by one sweep, which opens the windows of what
+ * it finds: most exchanges are over before it comes, and cost nothing.
  */
 export class SlowClients {
   readonly #clock: Clock;
   readonly #paces: ClientPaces;
   readonly #onEnd: (client: SlowClient) => void;
-  readonly #open = new Set<Exchange>();
+  readonly #underWay: () => Iterable<ServerResponse>;
+  #windows = new Map<ServerResponse, Windows>();
   #cancelSweep: (() => void) | undefined;
 
-  constructor(clock: Clock, onEnd: (client: SlowClient) => void = () => {}, paces: ClientPaces = pacesDefault) {
+  /** `underWay`: answers that are not over, or whose requests are not. */
+  constructor(
+    clock: Clock,
+    underWay: () => Iterable<ServerResponse>,
+    onEnd: (client: SlowClient) => void = () => {},
+    paces: ClientPaces = pacesDefault,
+  ) {
     this.#clock = clock;
+    this.#underWay = underWay;
     this.#onEnd = onEnd;
     this.#paces = paces;
   }
 
-  watch(request: IncomingMessage, response: ServerResponse): void {
-    const sinceMs = this.#clock.monotonicMs();
-    const exchange: Exchange = {
-      request,
-      response,
-      coming: { bytes: request.socket.bytesRead, sinceMs },
-      going: { bytes: takenBy(response), sinceMs },
-    };
-    this.#open.add(exchange);
-    // An answer may be over long before the body that came with its request.
-    const settle = () => {
-      if (request.complete || request.destroyed || request.socket.destroyed) this.#forget(exchange);
-    };
-    response.once('close', settle);
+  /** To be called when an exchange begins. */
+  noteRequest(): void {
     this.#cancelSweep ??= this.#clock.schedule(sweepMs, () => this.#sweep());
   }
 
@@ -67,31 +58,41 @@ export class SlowClients {
     this.#cancelSweep?.();
   }
 
-  #forget(exchange: Exchange): void {
-    this.#open.delete(exchange);
-    if (this.#open.size > 0) return;
-    this.#cancelSweep?.();
-    this.#cancelSweep = undefined;
-  }
-
   #sweep(): void {
-    this.#cancelSweep = this.#clock.schedule(sweepMs, () => this.#sweep());
-    for (const exchange of this.#open) this.#judge(exchange);
+    this.#cancelSweep = undefined;
+    const known = this.#windows;
+    this.#windows = new Map();
+    for (const response of this.#underWay()) {
+      const windows = known.get(response) ?? this.#openWindows(response);
+      if (this.#isPatient(response, windows)) this.#windows.set(response, windows);
+    }
+    if (this.#windows.size > 0) this.noteRequest();
   }
 
-  #judge(exchange: Exchange): void {
-    const { request, response, coming, going } = exchange;
+  #openWindows(response: ServerResponse): Windows {
+    const sinceMs = this.#clock.monotonicMs();
+    return {
+      coming: { bytes: response.req.socket.bytesRead, sinceMs },
+      going: { bytes: takenBy(response), sinceMs },
+    };
+  }
+
+  /** False when the exchange is over, or was ended. */
+  #isPatient(response: ServerResponse, { coming, going }: Windows): boolean {
+    const { req: request } = response;
     const { socket } = request;
-    if (socket.destroyed || (response.closed && request.complete)) this.#forget(exchange);
-    else if (this.#isSlow(coming, socket.bytesRead, isAwaited(request), this.#paces.body)) {
-      this.#forget(exchange);
+    if (socket.destroyed || (response.closed && request.complete)) return false;
+    if (this.#isSlow(coming, socket.bytesRead, isAwaited(request), this.#paces.body)) {
       this.#onEnd('slow_body');
       refuseOnSocket(socket, slowRequest);
-    } else if (this.#isSlow(going, takenBy(response), isUntaken(response), this.#paces.answer)) {
-      this.#forget(exchange);
+      return false;
+    }
+    if (this.#isSlow(going, takenBy(response), isUntaken(response), this.#paces.answer)) {
       this.#onEnd('slow_reader');
       socket.destroy();
+      return false;
     }
+    return true;
   }
 
   #isSlow(window: Window, bytes: number, isClientsTurn: boolean, pace: Pace): boolean {

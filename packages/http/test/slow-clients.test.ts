@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { type Endpoint, publicAccess } from '@hybridstore/contracts';
@@ -10,6 +10,7 @@ import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-
 import { Type } from 'typebox';
 import { type SlowClient, SlowClients } from '../src/slow-clients.ts';
 
+const sweepMs = 2_000;
 const paces = { body: { windowMs: 10_000, bytesMin: 1_000 }, answer: { windowMs: 60_000, bytesMin: 1_000 } };
 
 /** An exchange whose client sends and takes bytes when the test says so. */
@@ -38,12 +39,22 @@ class FakeExchange {
     readableFlowing: true,
     readableLength: 0,
   });
-  readonly response = Object.assign(new EventEmitter(), { socket: this.socket, closed: false });
-  readonly clients = new SlowClients(this.clock, (client) => this.ended.push(client), paces);
+  readonly response = { req: this.request, socket: this.socket, closed: false };
+  isOver = false;
+  // Only what is looked at: how far both sides are, and their ends.
+  readonly clients = new SlowClients(
+    this.clock,
+    () => (this.isOver ? [] : [this.response as unknown as ServerResponse]),
+    (client) => this.ended.push(client),
+    paces,
+  );
 
-  constructor() {
-    // Only what the watch looks at: how far both sides are, and their ends.
-    this.clients.watch(this.request as unknown as IncomingMessage, this.response as unknown as ServerResponse);
+  /** Up to where its windows open. */
+  static async found(): Promise<FakeExchange> {
+    const exchange = new FakeExchange();
+    exchange.clients.noteRequest();
+    await exchange.clock.advance(sweepMs);
+    return exchange;
   }
 
   answer(bytes: number): void {
@@ -54,7 +65,7 @@ class FakeExchange {
 
 describe('a body', () => {
   it('that stops coming is answered with 408 within seconds, and its connection is closed', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     await exchange.clock.advance(9_000);
     assert.deepEqual(exchange.ended, []);
     await exchange.clock.advance(1_000);
@@ -64,7 +75,7 @@ describe('a body', () => {
   });
 
   it('that comes byte by byte is no better, whatever came before', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     exchange.socket.bytesRead += 50_000;
     await exchange.clock.advance(2_000);
     for (let second = 0; second < 10; second += 1) {
@@ -75,7 +86,7 @@ describe('a body', () => {
   });
 
   it('that comes at its pace goes on, and may end with less', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     for (let second = 0; second < 600; second += 1) {
       exchange.socket.bytesRead += 125;
       await exchange.clock.advance(1_000);
@@ -88,7 +99,7 @@ describe('a body', () => {
 
   it('that nobody here takes waits for us, not we for it', async () => {
     for (const state of [{ readableFlowing: false }, { readableLength: 16_384 }]) {
-      const exchange = new FakeExchange();
+      const exchange = await FakeExchange.found();
       Object.assign(exchange.request, state);
       await exchange.clock.advance(3_600_000);
       assert.deepEqual(exchange.ended, []);
@@ -96,9 +107,8 @@ describe('a body', () => {
   });
 
   it('that is withheld behind an answer that is out already ends all the same', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     exchange.response.closed = true;
-    exchange.response.emit('close');
     await exchange.clock.advance(10_000);
     assert.deepEqual(exchange.ended, ['slow_body']);
   });
@@ -107,7 +117,7 @@ describe('a body', () => {
 describe('an answer', () => {
   it('whose client takes nothing, or a byte now and then, is ended after a minute', async () => {
     for (const taken of [0, 10]) {
-      const exchange = new FakeExchange();
+      const exchange = await FakeExchange.found();
       exchange.answer(500_000);
       for (let second = 0; second < 60; second += 1) {
         exchange.socket.writableLength -= taken;
@@ -119,7 +129,7 @@ describe('an answer', () => {
   });
 
   it('whose client takes it in leaps goes on', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     exchange.answer(500_000);
     for (let minute = 0; minute < 60; minute += 1) {
       await exchange.clock.advance(50_000);
@@ -130,20 +140,23 @@ describe('an answer', () => {
   });
 
   it('that has nothing to send waits for its service as long as it likes', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     exchange.answer(0);
     await exchange.clock.advance(3_600_000);
     assert.deepEqual(exchange.ended, []);
   });
 
   it('that is over leaves no timer behind', async () => {
-    const exchange = new FakeExchange();
+    const exchange = await FakeExchange.found();
     exchange.answer(0);
-    exchange.response.closed = true;
     assert.equal(exchange.clock.pending, 1);
-    exchange.response.emit('close');
+    exchange.isOver = true;
+    await exchange.clock.advance(sweepMs);
     assert.equal(exchange.clock.pending, 0);
+    exchange.clients.noteRequest();
+    assert.equal(exchange.clock.pending, 1);
     exchange.clients.close();
+    assert.equal(exchange.clock.pending, 0);
   });
 });
 

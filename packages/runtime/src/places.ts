@@ -9,6 +9,8 @@ export type PlaceBounds<Kind extends string> = {
 /** For whom a place is taken; who is not named holds nothing. */
 export type PlaceOwners<Kind extends string> = { readonly [K in Kind]?: string | undefined };
 
+type HeldOfKind<Kind> = { readonly kind: Kind; readonly max: number; readonly held: Map<string, number> };
+
 const retryAfterMs = 1_000;
 
 /**
@@ -18,13 +20,15 @@ const retryAfterMs = 1_000;
 export class Places<Kind extends string> {
   readonly #what: string;
   readonly #bounds: PlaceBounds<Kind>;
-  readonly #held = new Map<string, number>();
+  readonly #kinds: readonly HeldOfKind<Kind>[];
   #total = 0;
 
   /** `what` names the places in refusals: `calls under way`. */
   constructor(what: string, bounds: PlaceBounds<Kind>) {
     this.#what = what;
     this.#bounds = bounds;
+    const kinds = Object.keys(bounds.each) as Kind[]; // the keys of a Record of kinds
+    this.#kinds = kinds.map((kind) => ({ kind, max: bounds.each[kind], held: new Map() }));
   }
 
   get taken(): number {
@@ -33,29 +37,29 @@ export class Places<Kind extends string> {
 
   /** Takes places for all owners or for none; what it gives returns them, once. Throws `overloaded`. */
   take(owners: PlaceOwners<Kind>, count = 1): () => void {
-    const kinds = Object.keys(this.#bounds.each) as Kind[]; // the keys of a Record of kinds
-    const held = kinds.flatMap((kind) => {
+    for (const { kind, max, held } of this.#kinds) {
       const owner = owners[kind];
-      return owner === undefined ? [] : [{ kind, key: `${kind} ${owner}` }];
-    });
-    for (const { kind, key } of held)
-      if ((this.#held.get(key) ?? 0) + count > this.#bounds.each[kind]) throw this.#refuse(kind);
+      if (owner !== undefined && (held.get(owner) ?? 0) + count > max) throw this.#refuse(kind);
+    }
     if (this.#total + count > this.#bounds.total) throw this.#refuse('all');
-    for (const { key } of held) this.#add(key, count);
-    this.#total += count;
+    this.#add(owners, count);
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      for (const { key } of held) this.#add(key, -count);
-      this.#total -= count;
+      this.#add(owners, -count);
     };
   }
 
-  #add(key: string, count: number): void {
-    const left = (this.#held.get(key) ?? 0) + count;
-    if (left > 0) this.#held.set(key, left);
-    else this.#held.delete(key);
+  #add(owners: PlaceOwners<Kind>, count: number): void {
+    this.#total += count;
+    for (const { kind, held } of this.#kinds) {
+      const owner = owners[kind];
+      if (owner === undefined) continue;
+      const left = (held.get(owner) ?? 0) + count;
+      if (left > 0) held.set(owner, left);
+      else held.delete(owner);
+    }
   }
 
   #refuse(kind: Kind | 'all'): Error {
