@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { exactNumber, HybridStoreError, isRecord } from '@hybridstore/runtime';
-import { type LongNumbers, scanTokens } from './scan-tokens.ts';
+import { isDeeperThan, isPlainJson, nestingOf } from './plain-json.ts';
+import { type LongNumbers, nestedDeeper, scanTokens } from './scan-tokens.ts';
 
 export type JsonBounds = {
   readonly depthMax: number;
@@ -15,12 +16,20 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  * `__proto__` as a key, which would set a prototype in careless code later.
  *
  * JSON.parse with a reviver takes minutes for some texts of a few megabytes (it keeps the source of each value in lists
- * that it copies), so there is none here: one pass over the bytes finds what must be refused and the numbers that must
- * be kept, and those travel through JSON.parse as texts.
+ * that it copies), so there is none here. Where a text may hold such things at all, one pass over the bytes finds what
+ * must be refused and the numbers that must be kept, and those travel through JSON.parse as texts.
  */
 export function parseJson(body: Buffer, bounds: JsonBounds): unknown {
   if (body.length === 0) return undefined;
   const text = decodeUtf8(body);
+  const nesting = nestingOf(body, bounds.depthMax);
+  if (nesting === 'sparse' || !isPlainJson(body, text)) return parseScanned(body, text, bounds);
+  const value = parseText(text);
+  if (nesting === 'dense' && isDeeperThan(bounds.depthMax, value)) throw nestedDeeper(bounds.depthMax);
+  return value;
+}
+
+function parseScanned(body: Buffer, text: string, bounds: JsonBounds): unknown {
   const { hasPrototypeKey, longNumbers } = scanTokens(body, text, {
     depthMax: bounds.depthMax,
     longNumbersMax: bounds.keepsNumbers === true ? Number.POSITIVE_INFINITY : 1,

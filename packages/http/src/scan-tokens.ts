@@ -62,7 +62,7 @@ function tooManyContainers(): HybridStoreError {
   });
 }
 
-function nestedDeeper(depthMax: number): HybridStoreError {
+export function nestedDeeper(depthMax: number): HybridStoreError {
   return new HybridStoreError('invalid_request', `body: nested deeper than ${depthMax} levels`, {
     field: 'body',
     expected: `at most ${depthMax} levels`,

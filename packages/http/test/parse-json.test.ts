@@ -66,7 +66,10 @@ describe('JSON of a body', () => {
     assert.equal(depthOf(parse(nest(8))), 8);
     assert.throws(() => parse(nest(9)), { code: 'invalid_request', message: /nested deeper than 8/ });
     assert.equal(parse(JSON.stringify(`\\"${nest(1_000)}`)), `\\"${nest(1_000)}`);
-    assert.throws(() => parseJson(Buffer.from('['.repeat(1_000_000)), bounds), { message: /nested deeper/ });
+    for (const pad of [' ', ' '.repeat(5_000)])
+      assert.throws(() => parse(`[${pad}`.repeat(1_000) + ']'.repeat(1_000)), { message: /nested deeper than 8/ });
+    assert.throws(() => parse(nest(1_000_000)), { message: /nested deeper than 8/ });
+    assert.throws(() => parse('['.repeat(1_000_000)), { code: 'invalid_request' });
   });
 
   const plain = ['9007199254740992', '-0.0', '1e23', '1E+23', '100000000000000000000000', '0.30000000000000004'];

@@ -352,10 +352,11 @@ test('the scheduler looks at policies by itself and stops when it has to', async
   await using catalog = await TestCatalog.start();
   catalog.node.put('events', { files: small(2) });
   await catalog.registerTenant();
+  const { pending } = catalog.clock;
   catalog.app.scheduler.start();
-  assert.equal(catalog.clock.pending, 1);
+  assert.equal(catalog.clock.pending, pending + 1);
   await catalog.app.scheduler.stop();
-  assert.equal(catalog.clock.pending, 0);
+  assert.equal(catalog.clock.pending, pending);
 });
 
 test('policies that do not fit are refused by field', async () => {

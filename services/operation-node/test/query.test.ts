@@ -283,7 +283,11 @@ test('a client that goes away stops its query everywhere', async () => {
   await operation.until(() => operation.services.count('execute') === 1);
   leaving.abort();
   await assert.rejects(answer);
-  await operation.until(() => isAborted && operation.services.cancelled.length === 1);
+  // A connection that ends is asked whether its client still listens, at intervals.
+  await operation.until(() => {
+    void operation.clock.advance(1);
+    return isAborted && operation.services.cancelled.length === 1;
+  });
   assert.deepEqual([operation.app.queue.running, operation.app.registry.size], [0, 0]);
 });
 
