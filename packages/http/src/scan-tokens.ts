@@ -1,4 +1,5 @@
 import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
+import { areKeptDigits, type Digits } from './kept-digits.ts';
 
 /** Where the numbers stand that a double would change, sign included, in the order of the text. */
 export type LongNumbers = { readonly starts: Uint32Array; readonly ends: Uint32Array; readonly count: number };
@@ -192,6 +193,8 @@ function isLong(
   const magnitude = exponent + wholeEnd - first - (first < wholeEnd ? 1 : 0);
   if (digits > printedDigitsMax || Math.abs(magnitude) > exponentMax) return true;
   if (digits <= keptDigitsMax && Math.abs(magnitude) <= exponentKeptMax) return false;
+  const isKept = digits > keptDigitsMax ? areKeptDigits(readDigits(body, first, last, magnitude)) : undefined;
+  if (isKept !== undefined) return !isKept;
   const isPrintedSo =
     end === mantissaEnd &&
     magnitude >= plainExponentMin &&
@@ -204,6 +207,28 @@ function isLong(
   // Without the zeros at both ends, of which there may be megabytes.
   const mantissa = body.toString('latin1', first, last + 1).replace('.', '');
   return !isKeptAsDouble(`${mantissa}e${magnitude - digits + 1}`);
+}
+
+/** In the leading part, which a 32-bit integer holds. */
+const leadingDigits = 8;
+
+/** Of the bytes from the first to the last digit, a point among them or none. */
+function readDigits(body: Buffer, first: number, last: number, magnitude: number): Digits {
+  let [high, low, count] = [0, 0, 0];
+  for (let at = first; at <= last; at += 1) {
+    const byte = body[at]!;
+    if (byte === point) continue;
+    if (count < leadingDigits) high = high * 10 + byte - zero;
+    else low = low * 10 + byte - zero;
+    count += 1;
+  }
+  return {
+    high,
+    low,
+    lowPower: count - leadingDigits,
+    lastDigit: body[last]! - zero,
+    exponent: magnitude - count + 1,
+  };
 }
 
 const numbersInitial = 16;
