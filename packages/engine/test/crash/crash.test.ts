@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { createTemporaryFolder, reportDamage } from '@hybridstore/test-kit';
 import { filesOf, openEngine } from '../engine-fixture.ts';
 
-const kills = 20 * Math.ceil(Number(process.env['HYBRIDSTORE_CRASH_BUDGET'] ?? 1));
+const kills = Math.ceil(20 * Number(process.env['HYBRIDSTORE_CRASH_BUDGET'] ?? 0.4));
 const rowsPerBatch = 7;
 const seed = Number(process.env['HYBRIDSTORE_CRASH_SEED'] ?? 20_260_101);
 

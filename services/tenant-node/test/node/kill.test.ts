@@ -4,7 +4,8 @@ import { systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder, reportDamage } from '@hybridstore/test-kit';
 import { type TestNode, TestTenant, tenant } from './node-process.ts';
 
-const kills = 20;
+/** Of both nodes together; an even number. */
+const kills = process.env['HYBRIDSTORE_CRASH_BUDGET'] === undefined ? 8 : 20;
 const writersPerNode = 4;
 const rowsPerWrite = 3;
 
