@@ -1,4 +1,5 @@
 export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
+export { createBodyThreads, shareBytes } from './body-threads.ts';
 export type { CallContext } from './call-context.ts';
 export { CatalogClient } from './catalog-client.ts';
 export {
@@ -15,7 +16,6 @@ export {
   type StreamAnswer,
   unknownTenant,
 } from './client.ts';
-export { shareBytes } from './json-threads.ts';
 export { buildOpenApi } from './openapi.ts';
 export { parseJson } from './parse-json.ts';
 export { RevocationWatch } from './revocation-watch.ts';

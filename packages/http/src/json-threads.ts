@@ -1,4 +1,5 @@
-import { type Clock, HybridStoreError, type Logger, programBeside, ThreadPool } from '@hybridstore/runtime';
+import { type Clock, type Logger, programBeside, type ThreadPool } from '@hybridstore/runtime';
+import { createBodyThreads, shareBytes } from './body-threads.ts';
 
 export type CheckTask = {
   readonly bytes: SharedArrayBuffer;
@@ -8,12 +9,9 @@ export type CheckTask = {
   readonly keepsNumbers: boolean;
 };
 
-const threads = 1;
 const waitingMax = 64;
 const answerMsMax = 30_000;
 const heapMbMax = 512;
-const stackMbMax = 4;
-const smaller = { field: 'body', expected: 'a smaller body' };
 
 /**
  * Large bodies are parsed and checked away from the main loop, which then parses what has turned out to fit its schema:
@@ -23,18 +21,13 @@ export class JsonThreads {
   readonly #threads: ThreadPool<CheckTask, true>;
 
   constructor(options: { readonly clock: Clock; readonly logger: Logger }) {
-    this.#threads = new ThreadPool({
+    this.#threads = createBodyThreads({
       ...options,
       program: programBeside(import.meta.url, 'json-thread-main'),
       name: 'json',
-      threads,
       waitingMax,
       answerMsMax,
       heapMbMax,
-      stackMbMax,
-      tooSlow: () =>
-        new HybridStoreError('deadline_exceeded', `body: reading it took longer than ${answerMsMax} ms`, smaller),
-      tooLarge: () => new HybridStoreError('invalid_request', 'body: needs too much memory to be read', smaller),
     });
   }
 
@@ -46,11 +39,4 @@ export class JsonThreads {
   close(): Promise<void> {
     return this.#threads.close();
   }
-}
-
-/** A copy that a thread can read without another one. */
-export function shareBytes(body: Buffer): SharedArrayBuffer {
-  const shared = new SharedArrayBuffer(body.length);
-  new Uint8Array(shared).set(body);
-  return shared;
 }

@@ -1,6 +1,6 @@
 import type { EncoderSchema } from '@hybridstore/engine';
-import { shareBytes } from '@hybridstore/http';
-import { assert, type Clock, HybridStoreError, type Logger, programBeside, ThreadPool } from '@hybridstore/runtime';
+import { createBodyThreads, shareBytes } from '@hybridstore/http';
+import { assert, type Clock, type Logger, programBeside, type ThreadPool } from '@hybridstore/runtime';
 import type { LargeWrite, LargeWrites } from '../domain/ports.ts';
 
 type Held = { readonly id: number; readonly bytes: SharedArrayBuffer };
@@ -16,13 +16,10 @@ export type WriteAnswer =
     }
   | { readonly kind: 'encoded'; readonly frame: Uint8Array<ArrayBuffer> };
 
-const threads = 1;
 /** Each waits with its body of up to 32 MiB. */
 const waitingMax = 16;
 const answerMsMax = 60_000;
 const heapMbMax = 768;
-const stackMbMax = 4;
-const smaller = { field: 'body', expected: 'a smaller body' };
 
 /** Reads and encodes writes that are too large for the main loop. Only the encoded batch comes back. */
 export class WriteThreads implements LargeWrites {
@@ -30,18 +27,13 @@ export class WriteThreads implements LargeWrites {
   #writes = 0;
 
   constructor(options: { readonly clock: Clock; readonly logger: Logger }) {
-    this.#threads = new ThreadPool({
+    this.#threads = createBodyThreads({
       ...options,
       program: programBeside(import.meta.url, 'write-thread-main'),
       name: 'write',
-      threads,
       waitingMax,
       answerMsMax,
       heapMbMax,
-      stackMbMax,
-      tooSlow: () =>
-        new HybridStoreError('deadline_exceeded', `body: reading it took longer than ${answerMsMax} ms`, smaller),
-      tooLarge: () => new HybridStoreError('invalid_request', 'body: needs too much memory to be read', smaller),
     });
   }
 
