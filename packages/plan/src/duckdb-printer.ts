@@ -1,6 +1,8 @@
 import {
   type ArithmeticOperator,
   type CallNode,
+  type CastNode,
+  type ComparisonNode,
   type ComparisonOperator,
   type Distinct,
   type FrameBound,
@@ -24,6 +26,7 @@ import { assertNever } from './assert-never.ts';
 import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
 import { readKnownText } from './known-text.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
+import { referencedAliases } from './walk-plan.ts';
 
 export type DuckdbPrintOptions = {
   /** How the text spells the names of the plan. As the plan does, and scans by their source ids, when absent. */
@@ -229,6 +232,14 @@ class DuckdbPrinter {
       .join(', ');
   }
 
+  /** With a constant, one that NULL passes is kept from the scan, which passes over row groups where all is NULL (duckdb#25884). */
+  comparison({ left, operator, right }: ComparisonNode): string {
+    const printed = `(${this.expression(left)} ${comparisons[operator]} ${this.expression(right)})`;
+    const isNullSafe = operator === 'is_distinct' || operator === 'is_not_distinct';
+    const hasConstant = [left, right].some((side) => referencedAliases(side).size === 0);
+    return isNullSafe && hasConstant ? keptFromScan(printed) : printed;
+  }
+
   /** A bare integer in ORDER BY means an output, which is what an output node wants and a literal must not be. */
   sortValue(value: PlanExpression): string {
     return value.kind === 'output' ? String(value.index + 1) : `(${this.expression(value)})`;
@@ -249,7 +260,7 @@ class DuckdbPrinter {
       case 'not':
         return `(NOT ${this.expression(node.operand)})`;
       case 'comparison':
-        return `(${this.expression(node.left)} ${comparisons[node.operator]} ${this.expression(node.right)})`;
+        return this.comparison(node);
       case 'arithmetic':
         return this.arithmetic(node.operator, node.operands);
       case 'concat':
@@ -265,7 +276,7 @@ class DuckdbPrinter {
         return `(CASE${operand} ${branches.join(' ')}${otherwise} END)`;
       }
       case 'cast':
-        return `${node.try ? 'TRY_CAST' : 'CAST'}(${this.expression(node.value)} AS ${duckdbType(node.type)})`;
+        return printCast(this.expression(node.value), node);
       case 'between':
         return `(${this.expression(node.value)} ${negation(node)}BETWEEN ${this.expression(node.low)} AND ${this.expression(node.high)})`;
       case 'in':
@@ -283,7 +294,7 @@ class DuckdbPrinter {
       case 'is_null':
         return `(${this.expression(node.value)} IS ${negation(node)}NULL)`;
       case 'is_boolean':
-        return `(${this.expression(node.value)} IS ${negation(node)}${node.test ? 'TRUE' : 'FALSE'})`;
+        return keptFromScan(`(${this.expression(node.value)} IS ${negation(node)}${node.test ? 'TRUE' : 'FALSE'})`);
       case 'like': {
         const escaped = node.escape === undefined ? '' : ` ESCAPE ${quoteText(node.escape)}`;
         return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escaped})`;
@@ -454,6 +465,24 @@ function duckdbType(type: string): string {
 }
 
 const integerTypes = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
+
+/** Into which a long goes without a loss, or which no column is stored as. */
+const unharmedTypes = new Set(['bigint', 'hugeint']);
+
+/**
+ * The engine pushes the bound of a top-n through a cast between integers down to the scan, and compares it there with
+ * longs by the bytes of the narrower type (duckdb#25158); through a function it does not.
+ */
+function printCast(value: string, { type, try: isTried }: CastNode): string {
+  const printed = `${isTried ? 'TRY_CAST' : 'CAST'}(${value} AS ${duckdbType(type)})`;
+  const isPushed = integerTypes.has(type) && (isTried || !unharmedTypes.has(type));
+  return isPushed ? keptFromScan(printed) : printed;
+}
+
+/** The value as it is, in a form that the engine evaluates above a scan and not by the statistics of row groups. */
+function keptFromScan(printed: string): string {
+  return `COALESCE(${printed}, NULL)`;
+}
 
 function printLiteral(node: LiteralNode): string {
   if (node.value === null) return node.type === 'string' ? 'NULL' : `CAST(NULL AS ${duckdbType(node.type)})`;

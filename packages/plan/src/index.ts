@@ -1,5 +1,6 @@
 export { checkPlan, outputNames, type PlanSchemas } from './check-plan.ts';
 export { readDateFormat } from './date-format.ts';
+export { type DeclaredOutput, declaredOutputs } from './declared-outputs.ts';
 export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
 export { deepFreeze, finishPlan } from './finish-plan.ts';
 export {

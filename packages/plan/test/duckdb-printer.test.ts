@@ -39,7 +39,7 @@ const goldens: readonly (readonly [PlanExpression, string])[] = [
   [{ kind: 'parameter', index: 1 }, 'CAST($2 AS DOUBLE)'],
   [{ kind: 'logic', operator: 'and', operands: [a, a, a] }, '("t"."a" AND "t"."a" AND "t"."a")'],
   [not(a), '(NOT "t"."a")'],
-  [compare('is_not_distinct', a, one), '("t"."a" IS NOT DISTINCT FROM 1)'],
+  [compare('is_not_distinct', a, one), 'COALESCE(("t"."a" IS NOT DISTINCT FROM 1), NULL)'],
   [{ kind: 'arithmetic', operator: 'subtract', operands: [a, one, integer(2)] }, '(("t"."a" - 1) - 2)'],
   [{ kind: 'arithmetic', operator: 'negate', operands: [a] }, '(- "t"."a")'],
   [{ kind: 'arithmetic', operator: 'bit_xor', operands: [a, one] }, 'xor("t"."a", 1)'],
@@ -91,7 +91,7 @@ const goldens: readonly (readonly [PlanExpression, string])[] = [
     '("t"."a" >= ALL (SELECT 1 AS "x"))',
   ],
   [{ kind: 'is_null', value: a, negated: true }, '("t"."a" IS NOT NULL)'],
-  [{ kind: 'is_boolean', value: a, test: false, negated: true }, '("t"."a" IS NOT FALSE)'],
+  [{ kind: 'is_boolean', value: a, test: false, negated: true }, 'COALESCE(("t"."a" IS NOT FALSE), NULL)'],
   [
     { kind: 'like', value: a, pattern: text('x%'), escape: "'", caseInsensitive: true, negated: true },
     `("t"."a" NOT ILIKE 'x%' ESCAPE '''')`,

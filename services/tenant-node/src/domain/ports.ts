@@ -1,5 +1,6 @@
 import type { Member, ResultColumn, WriteRequest } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch, EncodedElsewhere } from '@hybridstore/engine';
+import type { DeclaredOutput } from '@hybridstore/plan';
 
 /** The tenant's members as routes and the drain see them. */
 export interface MemberDirectory {
@@ -105,8 +106,8 @@ export type StatementRequest = {
   /** One SELECT that reads nothing but `views`. */
   readonly text: string;
   readonly parameters: readonly StatementParameter[];
-  /** Names of the outputs; those in the text are made up. */
-  readonly outputs: readonly string[];
+  /** Names in the text are made up; these are the outputs'. */
+  readonly outputs: readonly DeclaredOutput[];
   readonly views: readonly StatementView[];
   readonly shape: RowShape;
   readonly separator: ',' | '\n';

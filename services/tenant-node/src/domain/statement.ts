@@ -2,9 +2,9 @@ import type { FileStatistics, LogicalPlan, PruningPredicate, ScanRelation } from
 import type { TableState } from '@hybridstore/engine';
 import {
   checkPlan,
+  declaredOutputs,
   listScans,
   MadeUpNames,
-  outputNames,
   type PlanSchemas,
   type PrintedNames,
   prepareMatcher,
@@ -42,7 +42,7 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
     text: printed.sql,
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
-    outputs: outputNames(plan.query),
+    outputs: declaredOutputs(plan.query, schemas),
     names,
     reads: sumReads(read.map(({ reads }) => reads)),
   };
@@ -100,7 +100,7 @@ const boundOperators: Partial<Record<PruningPredicate['operator'], ViewBound['op
 
 /**
  * Predicates on columns whose stored type is another one than their own: DuckDB does not look through the conversion to
- * the statistics of row groups. Only values that the stored type holds exactly: a rounded bound would lose rows.
+ * the statistics of row groups.
  */
 function listBounds(predicates: readonly PruningPredicate[], state: TableState): readonly ViewBound[] {
   return predicates.flatMap((predicate) => {
@@ -108,8 +108,7 @@ function listBounds(predicates: readonly PruningPredicate[], state: TableState):
     const [value, ...more] = predicate.values;
     const type = state.columns.find((column) => column.name === predicate.column)?.type;
     if (!operator || value === undefined || more.length > 0 || type === undefined) return [];
-    const isExact = type === 'timestamp' || (type === 'integer' && /^-?\d{1,18}$/.test(value));
-    return isExact ? [{ column: predicate.column, operator, value }] : [];
+    return type === 'timestamp' ? [{ column: predicate.column, operator, value }] : [];
   });
 }
 

@@ -27,6 +27,7 @@ const columns: readonly Column[] = [
   { name: 'doc', type: 'json' },
 ];
 const names = columns.map((column) => column.name);
+const declared = new Map(columns.map(({ name, type }) => [name, type]));
 const log = 'hybridstore/acme-0/1f';
 const never = new AbortController().signal;
 
@@ -437,7 +438,7 @@ describe('the executor', () => {
     return {
       text: options.text,
       parameters: options.parameters ?? [],
-      outputs: options.outputs ?? ['v'],
+      outputs: (options.outputs ?? ['v']).map((name) => ({ name, type: declared.get(name) })),
       views: [view],
       shape: options.shape ?? 'array',
       separator: ',',

@@ -1,4 +1,4 @@
-import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
+import { type DuckDBType, DuckDBTypeId, INTEGER } from '@duckdb/node-api';
 import type { ResultColumn } from '@hybridstore/contracts';
 import type { RowShape } from '../../domain/ports.ts';
 
@@ -7,7 +7,12 @@ import type { RowShape } from '../../domain/ports.ts';
  * would cost about twice the CPU. The SQL written here wraps a statement that has passed the gate; it names nothing of the
  * caller but column names, as text.
  */
-export type OutputColumn = { readonly name: string; readonly type: DuckDBType };
+export type OutputColumn = {
+  readonly name: string;
+  readonly type: DuckDBType;
+  /** Of the source's column whose values these are. */
+  readonly declared?: string | undefined;
+};
 
 /** Largest integer that a JSON reader with doubles keeps exactly; beyond it integers are strings. */
 const exactInteger = '9007199254740991';
@@ -25,7 +30,7 @@ export function wrapStatement(statement: string, columns: readonly OutputColumn[
 }
 
 function rowText(columns: readonly OutputColumn[], shape: RowShape): string {
-  const values = columns.map((column, index) => valueText(`c${index}`, column.type, 0));
+  const values = columns.map((column, index) => valueText(`c${index}`, shownType(column), 0));
   return shape === 'object' ? objectText(columns, values) : concat(["'['", ...interleave(values), "']'"]);
 }
 
@@ -164,7 +169,12 @@ const typeNames: Partial<Record<DuckDBTypeId, string>> = {
 
 /** Name and type as answers carry them: the names of source columns where they fit, else DuckDB's in lower case. */
 export function describeColumns(columns: readonly OutputColumn[]): ResultColumn[] {
-  return columns.map((column) => ({ name: column.name, type: typeName(column.type) }));
+  return columns.map((column) => ({ name: column.name, type: typeName(shownType(column)) }));
+}
+
+/** An `integer` column is read as the long that it is stored as; its values have been checked when they were written. */
+function shownType({ type, declared }: OutputColumn): DuckDBType {
+  return declared === 'integer' && type.typeId === DuckDBTypeId.BIGINT ? INTEGER : type;
 }
 
 function typeName(type: DuckDBType): string {

@@ -21,7 +21,7 @@ export class StatementColumns {
     const types = await this.#readTypes(connection, statement, prefix);
     const { outputs } = statement;
     assert(types.length === outputs.length, `a statement of ${outputs.length} outputs gives ${types.length} columns`);
-    return types.map((type, index) => ({ name: outputs[index]!, type }));
+    return types.map((type, index) => ({ name: outputs[index]!.name, type, declared: outputs[index]!.type }));
   }
 
   async #readTypes(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly DuckDBType[]> {

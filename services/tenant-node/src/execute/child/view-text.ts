@@ -8,7 +8,7 @@ import { columnsOfShape } from './fresh-shape.ts';
 /**
  * SQL of what a scan reads: Parquet files of a table version, and the fresh rows after it. Files hold what other Delta
  * engines can read (`integer` as a long, decimals with 38 digits, times with a zone, JSON as text); here the column's
- * own type comes back. Fresh tables hold the same stored types by position: `c0`, `c1`, …, and each row's `lsn`.
+ * own type comes back, but for the long, which is as good. Fresh tables hold the same stored types by position: `c0`, `c1`, …, and each row's `lsn`.
  */
 export function viewText(view: StatementView, schemas: FileSchemas, fresh: FreshParts): string {
   const parts = [
@@ -87,7 +87,8 @@ function restoredValue(stored: string | undefined, typeName: string): string {
   assert(type, `a view has a column of the unknown type ${typeName}`);
   switch (type.kind) {
     case 'integer':
-      return `CAST(${stored ?? 'NULL'} AS INTEGER)`;
+      // As it is stored: the engine loses rows of a top-n whose filter it pushes through a narrowing cast.
+      return stored ?? 'CAST(NULL AS BIGINT)';
     case 'decimal':
       return `CAST(${stored ?? 'NULL'} AS DECIMAL(${type.precision}, ${type.scale}))`;
     case 'json':

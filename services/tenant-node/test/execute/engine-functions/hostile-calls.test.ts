@@ -107,7 +107,7 @@ function statement(text: string): StatementRequest {
   return {
     text,
     parameters: [],
-    outputs: ['x'],
+    outputs: [{ name: 'x' }],
     views: [],
     shape: 'array',
     separator: ',',
