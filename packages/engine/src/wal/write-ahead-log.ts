@@ -252,20 +252,24 @@ export class WriteAheadLog {
     const oldestKeptMs = clock.now() - retentionHours * hourMs;
     const removed = new Set<string>();
     let bytes = this.bytes;
-    for (const segment of writer.segments.slice(0, -1)) {
-      const isOld = segment.writtenAtMs < oldestKeptMs || bytes > logBytesMax;
-      if (!isOld || !isAllCommitted(segment, isCommitted)) break;
-      // A later start must not take the frames that are gone for lost ones.
-      if (segment.lastLsn > this.#opened.head.last.committedLsn) await this.#writeHead(segment.lastLsn);
-      await disk.remove(segment.path);
-      // One by one: a crash that brings a younger one back without its elder neighbours would look like rot.
-      if (segment.batchKeys.length === 0 || this.#expired.delete(segment.firstLsn))
-        await this.#removeIdFile(segment.firstLsn);
-      await disk.syncFolder(folder);
-      removed.add(segment.path);
-      bytes -= segment.bytes;
+    try {
+      for (const [segment, next] of pairs(writer.segments)) {
+        const isOld = segment.writtenAtMs < oldestKeptMs || bytes > logBytesMax;
+        if (!isOld || !isAllCommitted(segment, isCommitted)) break;
+        // A later start must not take the frames that are gone for lost ones, nor rows between that never were in the log.
+        if (next.firstLsn - 1 > this.#opened.head.last.committedLsn) await this.#writeHead(next.firstLsn - 1);
+        await disk.remove(segment.path);
+        // One by one: a crash that brings a younger one back without its elder neighbours would look like rot.
+        if (segment.batchKeys.length === 0 || this.#expired.delete(segment.firstLsn))
+          await this.#removeIdFile(segment.firstLsn);
+        await disk.syncFolder(folder);
+        removed.add(segment.path);
+        bytes -= segment.bytes;
+      }
+    } finally {
+      // What is gone is listed no more, also when the next one could not be removed: a check would miss it.
+      writer.forget(removed);
     }
-    writer.forget(removed);
     return removed.size;
   }
 
@@ -339,6 +343,14 @@ export class WriteAheadLog {
     this.#turn = done.catch(() => {});
     return done;
   }
+}
+
+/** All but the last segment, each with the one after it. */
+function pairs(segments: readonly SegmentSummary[]): (readonly [segment: SegmentSummary, next: SegmentSummary])[] {
+  return segments.slice(1).flatMap((next, index) => {
+    const segment = segments[index];
+    return segment ? [[segment, next] as const] : [];
+  });
 }
 
 function isAllCommitted(segment: SegmentSummary, isCommitted: IsCommitted): boolean {

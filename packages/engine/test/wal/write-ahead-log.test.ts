@@ -680,3 +680,14 @@ test('a frame header that lies about its length is not followed', () => {
     assert.ok('broken' in readFrameHeader(frame, 0));
   }
 });
+
+test('a log that was emptied for room is whole at the next start, though rows without a log had its last LSNs', async () => {
+  const disk = new MemoryDisk();
+  const log = await WriteAheadLog.open(options(disk));
+  const writer = log.start(0);
+  await append(writer, 'never in the log', { isLogged: false });
+  await log.makeRoom(() => true);
+  disk.kill();
+  const again = await WriteAheadLog.open(options(disk));
+  assert.deepEqual(again.damages, []);
+});
