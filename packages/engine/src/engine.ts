@@ -23,6 +23,8 @@ import type {
   Engine,
   EngineProblem,
   FreshFrames,
+  LogCheck,
+  LogOnlooker,
   SourceCheck,
   SourceListing,
   SourceState,
@@ -369,6 +371,11 @@ class NodeEngine implements Engine {
 
   async check(sourceId: string, onlooker?: CheckOnlooker): Promise<SourceCheck> {
     return this.#scrub.check(await this.#tables.newest(sourceId), onlooker && this.#scrub.paceFor(onlooker));
+  }
+
+  checkLog(onlooker: LogOnlooker): Promise<LogCheck> {
+    this.#requireRunning();
+    return this.#options.log.check({ pace: this.#scrub.paceFor(onlooker), onTotal: onlooker.onTotal });
   }
 
   pin(state: TableState): { release(): void } {

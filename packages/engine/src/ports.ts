@@ -65,6 +65,11 @@ export interface Engine {
    * for somebody who looks on: at the rate of the scrub, until the signal.
    */
   check(sourceId: string, onlooker?: CheckOnlooker): Promise<SourceCheck>;
+  /**
+   * Reads everything of this node's log that is durable by now, at the rate of the scrub, while rows are appended, flushed
+   * and removed; changes nothing. `unavailable` before the log was replayed.
+   */
+  checkLog(onlooker: LogOnlooker): Promise<LogCheck>;
   unflushedRows(): number;
 
   /** Refuses appends (`unavailable`) from the moment it is called; resolves when everything is committed. `undrain` takes it back. */
@@ -174,6 +179,23 @@ export type SourceCheck = {
 };
 
 export type CheckOnlooker = { readonly signal: AbortSignal; readonly onRead: (bytes: number) => void };
+
+/** `onTotal`: bytes that are about to be read, as far as they are known. */
+export type LogOnlooker = CheckOnlooker & { readonly onTotal: (bytes: number) => void };
+
+/** What a look at every durable byte of a log has found, while its node serves. */
+export type LogCheck = { readonly files: number; readonly bytes: number; readonly problems: readonly LogProblem[] };
+
+export type LogProblem = {
+  readonly kind: 'segment' | 'ids' | 'head' | 'log-id';
+  /** Of the file. */
+  readonly name: string;
+  readonly reason: string;
+  /** Whether the next start loses nothing by it: rows are in their tables, ids in their segment, the rest is written anew. */
+  readonly isSpare: boolean;
+  /** Frames of a segment that the next start would lack. The node has what is in no table in memory. */
+  readonly lost?: { readonly afterLsn: number; readonly untilLsn: number };
+};
 
 export type SourceProblem = {
   readonly kind: 'pointer' | 'log' | 'segment';

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { type Disk, groupFile } from '@hybridstore/runtime';
+import { type Disk, groupFile, isErrno } from '@hybridstore/runtime';
 
 /**
  * What is known of a log beside its segments, in the file `head`. A log that ends before `durableLsn` has lost frames that
@@ -52,8 +52,7 @@ export class LogHeadFile {
     const path = join(folder, headName);
     const isThere = (await disk.stat(path)) !== undefined;
     const bytes = isThere ? await disk.readFile(path) : Buffer.alloc(0);
-    const slots = slotPositions.flatMap((at) => decodeSlot(bytes.subarray(at, at + slotBytes), logId) ?? []);
-    const newest = slots.sort((one, other) => other.number - one.number)[0];
+    const newest = readSlots(bytes, logId).sort((one, other) => other.number - one.number)[0];
     const last = newest ?? { number: 0, durableLsn: 0, committedLsn: 0, ageMs: 0, idsFromLsn: 0 };
     const file = new LogHeadFile(disk, folder, { logId, last });
     return { file, head: newest, isDamaged: bytes.length > 0 && newest === undefined };
@@ -61,6 +60,21 @@ export class LogHeadFile {
 
   get last(): LogHead {
     return this.#last;
+  }
+
+  /** Faults of the file as it is now, beside a log that is open. Not while a write is under way. */
+  async inspect(): Promise<{ readonly bytes: number; readonly faults: readonly string[] }> {
+    try {
+      const bytes = await this.#disk.readFile(this.#path);
+      const faults = findHeadFaults(bytes, this.#logId);
+      const number = Math.max(0, ...readSlots(bytes, this.#logId).map((slot) => slot.number));
+      const isOlder = faults.length === 0 && number < this.#last.number;
+      return { bytes: bytes.length, faults: isOlder ? ['is older than what was written last'] : faults };
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return { bytes: 0, faults: ['it is missing'] };
+      if (isErrno(error, 'EIO')) return { bytes: 0, faults: ['it cannot be read (EIO)'] };
+      throw error;
+    }
   }
 
   /** Durable when it resolves. LSNs never go back. One call at a time. */
@@ -110,6 +124,10 @@ function encodeSlot(slot: Slot, logId: string): Buffer {
     bytes.writeBigUInt64LE(BigInt(value), 24 + index * 8);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, crcAt)), crcAt);
   return bytes;
+}
+
+function readSlots(bytes: Buffer, logId: string): Slot[] {
+  return slotPositions.flatMap((at) => decodeSlot(bytes.subarray(at, at + slotBytes), logId) ?? []);
 }
 
 function decodeSlot(bytes: Buffer, logId: string): Slot | undefined {

@@ -101,6 +101,21 @@ export class LogWriter {
     return this.#acknowledgedLsn;
   }
 
+  /** The LSN that is given out next. */
+  get nextLsn(): number {
+    return this.#nextLsn;
+  }
+
+  /** Full, and never written to again. */
+  get sealed(): readonly SegmentSummary[] {
+    return this.#sealed;
+  }
+
+  /** The one being written; its bytes are durable, up to `lastLoggedLsn`. */
+  get active(): SegmentSummary | undefined {
+    return this.#active?.summary;
+  }
+
   /** Segments that are full, oldest first, then the one being written. */
   get segments(): readonly SegmentSummary[] {
     return this.#active ? [...this.#sealed, this.#active.summary] : this.#sealed;
@@ -187,7 +202,6 @@ export class LogWriter {
     const looking = this.#options.findGone?.(new Set(group.map((entry) => entry.table)));
     if (placed.frames.length > 0) await this.#writeGroup(placed);
     this.#nextLsn = placed.nextLsn;
-    this.#lastLoggedLsn = placed.lastLoggedLsn;
     this.#reservedLsn = Math.max(this.#reservedLsn, placed.reservedLsn);
     const gone = await looking;
     for (const [index, entry] of group.entries()) {
@@ -255,7 +269,9 @@ export class LogWriter {
       throw error;
     }
     await this.#sync(active.file);
+    // Together: whoever looks finds a position that the file had.
     active.summary.bytes += bytes.length;
+    this.#lastLoggedLsn = placed.lastLoggedLsn;
     active.summary.writtenAtMs = this.#options.clock.now();
     this.#options.onGroup?.({
       frames: placed.frames.length,
@@ -311,22 +327,26 @@ export class LogWriter {
   }
 
   async #rotate(): Promise<{ readonly file: DiskFile; readonly summary: SegmentSummary }> {
+    // An earlier run may have ended with this very segment still empty: it is written anew, and what is listed is not.
+    this.forget(new Set([this.#nextPath()]));
     const next = await this.#createSegment();
-    if (this.#active) {
-      this.#sealed.push(this.#active.summary);
-      await this.#active.file.close();
-      this.#options.onSealed?.();
-    }
-    // An earlier run may have ended with this very segment still empty; it was written anew.
-    this.forget(new Set([next.summary.path]));
+    const full = this.#active;
+    // At once: no segment is listed twice.
+    if (full) this.#sealed.push(full.summary);
     this.#active = next;
+    await full?.file.close();
+    if (full) this.#options.onSealed?.();
     return next;
+  }
+
+  #nextPath(): string {
+    return join(this.#options.folder, segmentName(this.#nextLsn));
   }
 
   /** The header and the name are durable before the first frame; a segment that could not be finished is taken away. */
   async #createSegment(): Promise<{ readonly file: DiskFile; readonly summary: SegmentSummary }> {
-    const { disk, folder, logId } = this.#options;
-    const summary = createSummary(join(folder, segmentName(this.#nextLsn)), this.#nextLsn);
+    const { disk, logId } = this.#options;
+    const summary = createSummary(this.#nextPath(), this.#nextLsn);
     const file = await disk.open(summary.path, groupFile);
     try {
       await file.truncate(0);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import {
+  assert,
   type Clock,
   type Disk,
   groupFile,
@@ -11,7 +12,9 @@ import {
   type Logger,
   replaceFileDurably,
 } from '@hybridstore/runtime';
+import type { LogCheck } from '../ports.ts';
 import { BatchIds } from './batch-ids.ts';
+import { checkLiveLog, type LogLook } from './check-log.ts';
 import type { FrameHeader } from './frame.ts';
 import { decodeIdFile, firstLsnOfIdFile, idFileName, writeIdFile } from './id-file.ts';
 import { LogHeadFile } from './log-head.ts';
@@ -196,6 +199,33 @@ export class WriteAheadLog {
 
   get bytes(): number {
     return (this.#writer?.segments ?? []).reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  /** Reads what is durable by now and changes nothing, while the log is written to. Only once it was started. */
+  check(look: LogLook): Promise<LogCheck> {
+    const { disk, folder } = this.#options;
+    const { logId, head, idFiles } = this.#opened;
+    const writer = this.#writer;
+    assert(writer !== undefined, 'the log was started');
+    return checkLiveLog(
+      {
+        disk,
+        folder,
+        logId,
+        head,
+        damages: () => this.damages,
+        position: () => ({
+          sealed: [...writer.sealed],
+          active: writer.active,
+          durableLsn: writer.lastLoggedLsn,
+          nextLsn: writer.nextLsn,
+        }),
+        idFiles: () => [...idFiles.keys()],
+        committedLsn: () => this.#committedLsn(),
+        inTurn: (work) => this.#inTurn(work),
+      },
+      look,
+    );
   }
 
   /** To be called after a commit: what is committed by then is known to the next start, whatever happens to the segments. */
