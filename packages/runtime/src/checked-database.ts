@@ -85,7 +85,7 @@ export function openCheckedDatabase(options: CheckedDatabaseOptions): DatabaseSy
 export function scheduleCheckpoints(database: DatabaseSync, clock: Clock, logger: Logger): () => void {
   const run = () => {
     try {
-      checkpoint(database);
+      checkpointAtOnce(database);
     } catch (error) {
       // A full disk must not end the process: the log goes on growing until the next time.
       logger.error('checkpoint_failed', { error });
@@ -98,6 +98,17 @@ export function scheduleCheckpoints(database: DatabaseSync, clock: Clock, logger
 
 function checkpoint(database: DatabaseSync): void {
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+}
+
+/** As far as readers let it, and without waiting for one: a process that serves would stand still meanwhile. */
+export function checkpointAtOnce(database: DatabaseSync): void {
+  const waitMs = Number(readPragma(database, 'busy_timeout'));
+  database.exec('PRAGMA busy_timeout = 0');
+  try {
+    checkpoint(database);
+  } finally {
+    database.exec(`PRAGMA busy_timeout = ${waitMs}`);
+  }
 }
 
 /**
@@ -141,18 +152,25 @@ function createDatabase(options: CheckedDatabaseOptions): void {
 
 /** SQLite takes a file that is too short for its header for a new one, and one of an unknown write version for a read-only one. */
 function requireHeader(path: string, name: string): void {
-  const header = Buffer.alloc(headerBytes);
   const file = openSync(path, 'r');
   try {
-    if (readSync(file, header, 0, headerBytes, 0) < headerBytes) throw damaged(name, 'it is cut off');
+    requireHeaderBytes(readHeader(file), name);
   } finally {
     closeSync(file);
   }
+}
+
+/** The first bytes of an open database file: all that SQLite calls its header, or fewer. */
+export function readHeader(file: number): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  return header.subarray(0, readSync(file, header, 0, headerBytes, 0));
+}
+
+export function requireHeaderBytes(header: Uint8Array, name: string): void {
+  if (header.length < headerBytes) throw damaged(name, 'it is cut off');
   // Bytes 18 and 19: 1 for a rollback journal, 2 for WAL. Source: sqlite.org/fileformat2.html, section 1.3.
-  if (
-    header.subarray(0, 16).toString('latin1') !== 'SQLite format 3\0' ||
-    [header[18], header[19]].some(isUnknownVersion)
-  )
+  const magic = Buffer.from(header.subarray(0, 16)).toString('latin1');
+  if (magic !== 'SQLite format 3\0' || [header[18], header[19]].some(isUnknownVersion))
     throw damaged(name, 'file is not a database');
 }
 
@@ -179,7 +197,7 @@ function configure(database: DatabaseSync, { journal, synchronous }: CheckedData
 }
 
 function check(database: DatabaseSync, options: CheckedDatabaseOptions): void {
-  const { migrations, ledgerSince } = options;
+  const { migrations } = options;
   const version = Number(readPragma(database, 'user_version'));
   // Databases are born with their tables.
   if (version <= 0) throw new Damage('it has no version');
@@ -189,12 +207,16 @@ function check(database: DatabaseSync, options: CheckedDatabaseOptions): void {
       `${options.name}: expected at most version ${migrations.length}, found ${version}`,
       { file: options.name, actual: version },
     );
-  requirePages(database);
-  if (version >= ledgerSince) {
-    requireSchema(database, options, version);
-    requireLedger(database);
-  }
+  requireContent(database, options, version);
   if (version < migrations.length) migrate(database, options, version);
+}
+
+/** Everything but the header. `version` is whose tables are expected. */
+export function requireContent(database: DatabaseSync, options: CheckedDatabaseOptions, version: number): void {
+  requirePages(database);
+  if (version < options.ledgerSince) return;
+  requireSchema(database, options, version);
+  requireLedger(database);
 }
 
 function requirePages(database: DatabaseSync): void {
@@ -245,12 +267,18 @@ function checkCopy(
     requirePages(database);
     return { damage: undefined, hasLedger: requireOwnLedger(database) };
   } catch (error) {
-    if (isHybridStoreError(error, 'corrupt')) return { damage: String(error.details['damage']), hasLedger: false };
-    if (isDamage(error)) return { damage: error.message, hasLedger: false };
-    throw error;
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return { damage, hasLedger: false };
   } finally {
     database?.close();
   }
+}
+
+/** What a look at a database threw, if that is damage. */
+export function damageOf(error: unknown): string | undefined {
+  if (isHybridStoreError(error, 'corrupt')) return String(error.details['damage']);
+  return isDamage(error) ? error.message : undefined;
 }
 
 /** False for a database of before the ledger. The triggers that keep it are compared with what they should be. */
@@ -413,12 +441,12 @@ function namesOf(database: DatabaseSync, condition: string): string[] {
     .map((row) => String(row['name']));
 }
 
-function readPragma(database: DatabaseSync, pragma: string): unknown {
+export function readPragma(database: DatabaseSync, pragma: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0];
 }
 
 /** What the checks above find, beside what SQLite itself throws. */
-class Damage extends Error {}
+export class Damage extends Error {}
 
 function isDamage(error: unknown): error is Error {
   if (error instanceof Damage) return true;

@@ -13,20 +13,23 @@ export type ThreadAnswer<Value> =
 
 /** The other end of a `ThreadPool`: one task at a time, since the pool sends the next after the answer. */
 export function serveThread<Task, Value>(
-  work: (task: Task) => Value,
+  work: (task: Task) => Value | Promise<Value>,
   /** Memory that is handed over with a value instead of copied. */
   handOver: (value: Value) => readonly ArrayBuffer[] = () => [],
 ): void {
-  parentPort?.on('message', (task: Task) => {
-    const answer = answerTo(work, task);
+  parentPort?.on('message', async (task: Task) => {
+    const answer = await answerTo(work, task);
     parentPort?.postMessage(answer, answer.ok ? [...handOver(answer.value)] : []);
   });
   parentPort?.postMessage('ready');
 }
 
-function answerTo<Task, Value>(work: (task: Task) => Value, task: Task): ThreadAnswer<Value> {
+async function answerTo<Task, Value>(
+  work: (task: Task) => Value | Promise<Value>,
+  task: Task,
+): Promise<ThreadAnswer<Value>> {
   try {
-    return { ok: true, value: work(task) };
+    return { ok: true, value: await work(task) };
   } catch (error) {
     const { code, message, details, cause } = toHybridStoreError(error);
     const reason =

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../assert.ts';
 import type { Clock } from '../clock.ts';
-import { HybridStoreError, isErrorCode } from '../errors.ts';
+import { HybridStoreError, isErrorCode, retryLater } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { Semaphore } from '../semaphore.ts';
 import type { ThreadAnswer } from './serve-thread.ts';
@@ -71,12 +71,14 @@ export class ThreadPool<Task, Value> {
     return new Promise((resolve, reject) => {
       worker.once('message', () => resolve(worker));
       worker.once('error', reject);
+      // Ended by `close` before it could work.
+      worker.once('exit', () => reject(this.#stopped()));
     });
   }
 
   /** Rejects when the thread dies or the time is up; the thread is gone then. */
   #ask(worker: Worker, task: Task): Promise<ThreadAnswer<Value>> {
-    const { clock, answerMsMax, name, tooSlow, tooLarge } = this.#options;
+    const { clock, answerMsMax, tooSlow, tooLarge } = this.#options;
     return new Promise((resolve, reject) => {
       const cancelTimer = clock.schedule(answerMsMax, () => fail(tooSlow()));
       const stop = () => {
@@ -95,13 +97,16 @@ export class ThreadPool<Task, Value> {
         reject(error);
       };
       const crash = (error: unknown) => fail(isOutOfMemory(error) ? tooLarge() : error);
-      const exit = () =>
-        fail(new HybridStoreError('unavailable', `the thread of ${name} stopped`, { retry_after_ms: 1_000 }));
+      const exit = () => fail(this.#stopped());
       worker.on('message', succeed);
       worker.on('error', crash);
       worker.on('exit', exit);
       worker.postMessage(task);
     });
+  }
+
+  #stopped(): HybridStoreError {
+    return retryLater('unavailable', `the thread of ${this.#options.name} stopped`, 1_000);
   }
 
   #read(answer: ThreadAnswer<Value>): Value {

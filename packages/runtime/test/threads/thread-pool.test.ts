@@ -47,6 +47,14 @@ describe('a pool of threads', () => {
     assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
   });
 
+  it('refuses a task whose thread is ended before it could begin', async () => {
+    const threads = open();
+    const refused = assert.rejects(threads.pool.run({ kind: 'double', value: 1 }), { code: 'unavailable' });
+    await new Promise((resolve) => setImmediate(resolve));
+    await threads.pool.close();
+    await refused;
+  });
+
   it('ends a thread that needs more memory than its bound, and works on with another', async () => {
     await using threads = open();
     await assert.rejects(threads.pool.run({ kind: 'fill' }), { code: 'invalid_request', message: 'too large' });
