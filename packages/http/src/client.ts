@@ -14,7 +14,10 @@ export type CallSettings = {
   readonly token?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly requestId?: string;
-  /** The whole call must end within this; travels to the receiver as `x-deadline-ms`. 30 s when absent. */
+  /**
+   * The whole call must end within this; travels to the receiver as `x-deadline-ms`. 30 s when absent. Infinity: for as long
+   * as the receiver works, which its caller then watches or ends by `signal`.
+   */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 };
@@ -100,8 +103,9 @@ export class HttpClient {
     read: (answer: StreamAnswer, url: string) => Promise<T>,
   ): Promise<T> {
     const timeoutMs = options.timeoutMs ?? callMsDefault;
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const signal = options.signal ? AbortSignal.any([options.signal, deadline]) : deadline;
+    const deadline = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
+    const signal =
+      options.signal && deadline ? AbortSignal.any([options.signal, deadline]) : (deadline ?? options.signal ?? null);
     const base = new URL(baseUrl);
     const path = `${base.pathname.replace(/\/$/, '')}${buildPath(endpoint.path, options)}`;
     const url = `${base.origin}${path}`;
@@ -159,7 +163,7 @@ function buildPath(template: string, options: AnyOptions): string {
 function buildHeaders(options: AnyOptions, timeoutMs: number): Record<string, string> {
   return {
     accept: 'application/json',
-    'x-deadline-ms': String(timeoutMs),
+    ...(Number.isFinite(timeoutMs) ? { 'x-deadline-ms': String(timeoutMs) } : {}),
     ...(options.body === undefined && options.json === undefined ? {} : { 'content-type': 'application/json' }),
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
     ...(options.requestId === undefined ? {} : { 'x-request-id': options.requestId }),
@@ -193,14 +197,14 @@ function describeFailure(
   call: {
     readonly url: string;
     readonly timeoutMs: number;
-    readonly deadline: AbortSignal;
+    readonly deadline: AbortSignal | undefined;
     readonly caller?: AbortSignal;
   },
 ): unknown {
   if (error instanceof HybridStoreError) return error;
   const host = new URL(call.url).host;
   if (call.caller?.aborted) return call.caller.reason;
-  if (call.deadline.aborted)
+  if (call.deadline?.aborted)
     return new HybridStoreError(
       'deadline_exceeded',
       `${host} did not answer within ${call.timeoutMs} ms`,

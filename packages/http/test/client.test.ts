@@ -44,6 +44,18 @@ const answerJson =
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
 describe('a call', () => {
+  it('without a time-out names none to its receiver, and is ended by its caller', async () => {
+    let deadline: string | string[] | undefined = 'none was asked';
+    const caller = new AbortController();
+    await using service = await open((request) => {
+      deadline = request.headers['x-deadline-ms'];
+      caller.abort(new Error('enough'));
+    });
+    const settings = { params, timeoutMs: Number.POSITIVE_INFINITY, signal: caller.signal };
+    await assert.rejects(service.client.call(service.url, endpoint, settings), /enough/);
+    assert.equal(deadline, undefined);
+  });
+
   it('carries path, query, body, token, request id and deadline', async () => {
     let seen: Record<string, unknown> = {};
     await using service = await open((request, response) => {
