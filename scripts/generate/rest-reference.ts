@@ -90,6 +90,8 @@ function describeAccess(access: Access): string {
       return 'Any user token.';
     case 'action':
       return `A user token with the action \`${access.action}\`.`;
+    case 'platform':
+      return "A token of the platform's administrator.";
     case 'service':
       return `Service tokens only: ${access.callers.join(', ')}.`;
   }

@@ -254,7 +254,16 @@ const people: readonly [string, TokenContent, Person][] = [
   ]),
   ['a user who may nothing', { sub: 'user:ada', tenant: acmeId, permissions: [] }, { tenant: acmeId, actions: [] }],
   ['a user without a tenant', { sub: 'user:ada' }, { actions: [] }],
-  ['a platform administrator', { sub: 'user:root', platform_admin: true, permissions: [] }, { actions: [] }],
+  [
+    'a platform administrator',
+    { sub: 'user:root', platform_admin: true, permissions: [] },
+    { isPlatformAdmin: true, actions: [] },
+  ],
+  [
+    'a platform administrator in a tenant',
+    { sub: 'user:root', platform_admin: true, tenant: acmeId, permissions: [...everything] },
+    { isPlatformAdmin: true, tenant: acmeId, actions: ['read', 'write', 'manage', 'admin'] },
+  ],
   [
     'a user of another tenant',
     { sub: 'user:eve', tenant: 'default/globex', permissions: [...everything] },

@@ -6,9 +6,10 @@
  *   everybody   no token is needed, and a wrong one is no obstacle
  *   users   users and API keys; where a tenant's node is asked, those of that tenant
  *   read, write, manage   of them those who may do it on some source
+ *   platform   the administrator of the platform
  *   a list   these services and nobody else, whatever else a token says
  */
-export type Rule = 'everybody' | 'users' | 'read' | 'write' | 'manage' | readonly string[];
+export type Rule = 'everybody' | 'users' | 'read' | 'write' | 'manage' | 'platform' | readonly string[];
 
 /** By `service METHOD path`. */
 export const rules: Readonly<Record<string, Rule>> = {
@@ -24,6 +25,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'auth-gateway POST /auth/keys': 'users',
   'auth-gateway GET /auth/keys': 'users',
   'auth-gateway DELETE /auth/keys/:key_id': 'users',
+  'auth-gateway POST /admin/check/users': 'platform',
   'auth-gateway GET /.well-known/jwks.json': 'everybody',
   'auth-gateway GET /internal/revocations': [
     'operation-node',
@@ -44,6 +46,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'metadata-catalog GET /metadata/sources': 'users',
   'metadata-catalog POST /metadata/compact': 'manage',
   'metadata-catalog GET /metadata/stats': 'users',
+  'metadata-catalog POST /admin/check/catalog': 'platform',
   'metadata-catalog POST /internal/statistics': 'read',
   'metadata-catalog POST /internal/commits': ['tenant-node'],
   'metadata-catalog PUT /internal/tenants/:namespace/:tenant': ['operator'],
@@ -56,6 +59,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'metadata-catalog DELETE /internal/policies/:namespace/:policy': ['operator'],
   'monitoring GET /health/all': 'everybody',
   'monitoring GET /logs/:service': 'users',
+  'monitoring POST /admin/check/logs': 'platform',
   'monitoring GET /grafana/dashboard.json': 'everybody',
   'query-interpreter POST /parse/sql': 'read',
   'query-interpreter POST /parse/dsl': 'read',
@@ -74,6 +78,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'tenant-node POST /internal/fresh': ['tenant-node'],
   'tenant-node POST /internal/members/join': ['tenant-node'],
   'tenant-node POST /internal/batches/find': ['tenant-node'],
+  'tenant-node POST /internal/log/check': ['tenant-node'],
   'tenant-node POST /internal/drain': ['operator'],
   'tenant-node PUT /internal/sources/:source_id': ['operator'],
   'tenant-node DELETE /internal/sources/:source_id': ['operator'],
@@ -104,6 +109,7 @@ export type Signer =
 
 export type Person = {
   readonly tenant?: string;
+  readonly isPlatformAdmin?: boolean;
   readonly actions: readonly string[];
 };
 
@@ -114,6 +120,7 @@ export function expectedForUser(rule: Rule, person: Person, tenant: string | und
   if (rule === 'everybody') return 'let in';
   if (typeof rule !== 'string') return 403;
   if (tenant !== undefined && person.tenant !== tenant) return 403;
+  if (rule === 'platform') return person.isPlatformAdmin ? 'let in' : 403;
   return rule === 'users' || person.actions.includes(rule) ? 'let in' : 403;
 }
 

@@ -13,6 +13,7 @@ export * from './endpoints/query-interpreter.ts';
 export * from './endpoints/tenant-node.ts';
 export * from './errors.ts';
 export * from './identifiers.ts';
+export * from './integrity.ts';
 export * from './monitoring.ts';
 export * from './node-internal.ts';
 export * from './optimize.ts';

@@ -53,37 +53,6 @@ export const SourceStats = Type.Object(
 );
 export type SourceStats = Static<typeof SourceStats>;
 
-/** What a look at every byte of one source has found: one line of `POST /admin/check`. */
-export const SourceChecked = Type.Object(
-  {
-    source_id: SourceId,
-    location: Type.Optional(Type.String({ description: 'prefix of the names; absent when nobody can say' })),
-    readable: Type.Boolean({ description: 'whether queries that need none of the damaged segments are answered' }),
-    objects: Type.Integer(),
-    bytes: Type.Integer(),
-    files_without_checksum: Type.Integer(),
-    problems: Type.Array(
-      Type.Object(
-        {
-          kind: Type.Union([Type.Literal('pointer'), Type.Literal('log'), Type.Literal('segment')]),
-          name: Type.String(),
-          reason: Type.String(),
-          rows: Type.Optional(Type.Integer()),
-        },
-        { additionalProperties: false },
-      ),
-    ),
-  },
-  { $id: 'SourceChecked', additionalProperties: false },
-);
-export type SourceChecked = Static<typeof SourceChecked>;
-
-/** A check in lines: the source and its bytes so far, a source that is done, and at the end how many there were. */
-export type CheckLine =
-  | { readonly progress: { readonly source_id: string; readonly bytes: number } }
-  | { readonly checked: SourceChecked }
-  | { readonly done: { readonly node: string; readonly sources: number; readonly damaged: number } };
-
 export const TenantStats = Type.Object(
   {
     tenant_id: Type.String(),

@@ -69,6 +69,8 @@ export function requireAccess(caller: Caller, access: Access, tenant?: string): 
   if (access.kind === 'public') return;
   if (access.kind === 'service') requireListed(caller, access.callers);
   else if (caller.service !== undefined) throw forbidden('only users may call this', { subject: caller.claims.sub });
+  if (access.kind === 'platform' && caller.claims.platform_admin !== true)
+    throw forbidden('only the administrator of the platform may call this', { subject: caller.claims.sub });
   if (access.kind === 'action' && !hasAction(caller, access.action))
     throw forbidden(`the token gives no permission to ${access.action}`, { action: access.action });
   requireTenantOf(caller, tenant);

@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseChecked } from '@hybridstore/contracts';
 import {
   type CheckedDatabaseOptions,
   checkpointAtOnce,
@@ -45,7 +46,7 @@ export class DatabaseChecks {
   }
 
   /** `conflict` while another look is under way, `deadline_exceeded` for one that takes longer than `databaseCheckMsMax`. */
-  async check(): Promise<DatabaseCheck> {
+  async check(): Promise<DatabaseChecked> {
     const { options, logger } = this.#options;
     const { name } = options;
     if (this.#thread) throw new HybridStoreError('conflict', `${name} is being checked already`, { file: name });
@@ -53,10 +54,10 @@ export class DatabaseChecks {
     this.#thread = thread;
     try {
       this.#bringInLog();
-      const check = await thread.run({ options, header: readHeader(this.#file) });
-      if (check.damage !== undefined) logger.error('database_damaged', { file: name, damage: check.damage });
+      const { damage, bytes, hasLedger } = await thread.run({ options, header: readHeader(this.#file) });
+      if (damage !== undefined) logger.error('database_damaged', { file: name, damage });
       await this.#end(thread);
-      return check;
+      return { file: name, bytes, has_ledger: hasLedger, ...(damage === undefined ? {} : { damage }) };
     } catch (error) {
       // One that was too slow ends when SQLite lets it; until then there is no other look.
       this.#end(thread).catch((cause: unknown) => logger.warn('database_check_not_ended', { error: cause }));

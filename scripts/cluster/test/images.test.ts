@@ -24,7 +24,7 @@ function partsOf(name: ProductImage): readonly string[] {
 test("the operator's image holds one program, and nothing of the embedded Kubernetes", () => {
   assert.deepEqual(
     imageEntries(entries, 'operator').map((entry) => entry.source),
-    ['operator/src/main.ts', 'packages/http/src/json-thread-main.ts'],
+    ['operator/src/main.ts', 'packages/http/src/json-thread-main.ts', 'packages/runtime/src/database-check-main.ts'],
   );
   assert.deepEqual(partsOf('operator'), [
     'operator',
@@ -44,6 +44,7 @@ test('the image of the services holds every service with its children, and the p
     [
       'packages/engine/src/segment/writer-main.ts',
       'packages/http/src/json-thread-main.ts',
+      'packages/runtime/src/database-check-main.ts',
       'packages/sql/src/parsing/worker-main.ts',
       ...services.map((name) => `services/${name}/src/main.ts`),
       'services/tenant-node/src/execute/child/main.ts',

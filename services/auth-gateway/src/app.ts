@@ -1,5 +1,5 @@
 import cors from '@fastify/cors';
-import type { Jwks } from '@hybridstore/contracts';
+import type { DatabaseChecked, Jwks } from '@hybridstore/contracts';
 import { type ClientPaces, createServer, type Server, type ServiceProcess, signToken } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -18,6 +18,7 @@ import { RevocationList } from './domain/revocation-list.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import type { Forwarder, Gateway } from './ports.ts';
 import { addChangePassword } from './routes/change-password.ts';
+import { addCheckDatabase } from './routes/check-database.ts';
 import { addCreateKey } from './routes/create-key.ts';
 import { addDeleteKey } from './routes/delete-key.ts';
 import { addForwarding } from './routes/forward.ts';
@@ -57,6 +58,7 @@ export type GatewayParts = {
   readonly hasher: PasswordHasher;
   readonly isCommonPassword: IsCommonPassword;
   readonly random: RandomSource;
+  readonly checkDatabase: () => Promise<DatabaseChecked>;
 };
 
 export type GatewayApp = { readonly server: Server; readonly accounts: Accounts; close(): Promise<void> };
@@ -113,6 +115,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     addresses: config.addresses,
     trustedProxies: config.trustedProxies,
     metrics,
+    checkDatabase: parts.checkDatabase,
   });
   return { server, accounts, close: () => forwarder.close() };
 }
@@ -132,6 +135,7 @@ function addRoutes(server: Server, gateway: Gateway): void {
   addDeleteKey(server, gateway);
   addJwks(server, gateway);
   addRevocations(server, gateway);
+  addCheckDatabase(server, gateway);
   addForwarding(server, gateway);
 }
 

@@ -5,20 +5,20 @@ import { createApp } from './app.ts';
 import { readConfig } from './config.ts';
 import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
 import { loadCommonPasswords } from './passwords/common-passwords.ts';
-import { openUsersDatabase } from './store/open-users-database.ts';
-import { SqliteUserStore } from './store/sqlite-user-store.ts';
+import { openUsers } from './store/open-users.ts';
 import { systemRandom } from './system-random.ts';
 
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, jwtSecret);
   const config = readConfig(service.environment);
   closeFolder(config.usersPath, service.logger);
-  const store = new SqliteUserStore(openUsersDatabase(config.usersPath), service.clock);
+  const users = openUsers(config.usersPath, service);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const app = createApp({
     process: { ...service, hostsFile },
     config,
-    store,
+    store: users.store,
+    checkDatabase: users.checkDatabase,
     hasher: new ArgonPasswordHasher(config),
     isCommonPassword: loadCommonPasswords(),
     random: systemRandom,
@@ -29,6 +29,6 @@ runMain('auth-gateway', async () => {
   if (imported > 0) service.logger.info('legacy_users_imported', { users: imported });
   await listen(service, app.server, services['auth-gateway'], [
     { name: 'forwarder', run: () => app.close() },
-    { name: 'store', run: () => store.close() },
+    { name: 'store', run: () => users.close() },
   ]);
 });

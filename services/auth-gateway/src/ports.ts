@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { BlockList } from 'node:net';
-import type { Endpoint, Jwks } from '@hybridstore/contracts';
+import type { DatabaseChecked, Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
 import type { TokenSigner } from './domain/log-in.ts';
@@ -62,4 +62,6 @@ export type Gateway = {
   readonly addresses: UpstreamAddresses;
   readonly trustedProxies: BlockList;
   readonly metrics: GatewayMetrics;
+  /** `conflict` while one is under way. */
+  readonly checkDatabase: () => Promise<DatabaseChecked>;
 };

@@ -190,11 +190,12 @@ describe('forwarding', () => {
 
   it('refuses a body beyond what the addressed endpoint takes, and asks nobody', async () => {
     await using platform = await open(echo);
+    const root = await platform.gateway.administrator('default/acme');
     for (const endpoint of forwardedEndpoints().filter(({ method, params }) => method === 'POST' && !params)) {
       const bytesMax = bodyBytesMaxOf(endpoint);
       const { port } = new URL(platform.url);
       const socket = connect(Number(port), '127.0.0.1');
-      const head = `POST ${endpoint.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${platform.token}\r\n`;
+      const head = `POST ${endpoint.path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${root}\r\n`;
       socket.write(`${head}Content-Length: ${bytesMax + 1}\r\n\r\n`);
       const [answer] = await once(socket, 'data');
       assert.match(String(answer), new RegExp(`^HTTP/1\\.1 413 .*"bytes_max":${bytesMax}[,}]`, 's'), endpoint.path);
@@ -453,6 +454,7 @@ describe('forwarding', () => {
         paths.some((path) => path.startsWith(prefix)),
         prefix,
       );
+    const root = await platform.gateway.administrator('default/acme');
     for (const endpoint of forwardedEndpoints()) {
       const path = endpoint.path
         .replace(':query_id', `q-${'0'.repeat(32)}`)
@@ -461,7 +463,7 @@ describe('forwarding', () => {
       const answer = await platform.gateway.fastify.inject({
         method: endpoint.method,
         url: path,
-        headers: { authorization: `Bearer ${platform.token}` },
+        headers: { authorization: `Bearer ${root}` },
       });
       assert.equal(answer.statusCode, 200, `${endpoint.method} ${path}`);
       assert.equal(platform.upstream.requests.at(-1)?.url, path);

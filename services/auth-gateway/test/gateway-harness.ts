@@ -2,14 +2,21 @@ import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Permission, Role, TokenResponse, User } from '@hybridstore/contracts';
 import { JwksTokenVerifier } from '@hybridstore/http';
-import { type Clock, createMetrics, deriveSigningKey, LogRing, silentLogger } from '@hybridstore/runtime';
+import {
+  type Clock,
+  createMetrics,
+  DatabaseChecks,
+  deriveSigningKey,
+  LogRing,
+  silentLogger,
+} from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer, testSecret } from '@hybridstore/test-kit';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp, type GatewayApp } from '../src/app.ts';
 import type { GatewayConfig } from '../src/config.ts';
 import { parseTrustedProxies } from '../src/domain/client-address.ts';
 import type { PasswordHasher } from '../src/domain/ports.ts';
-import { openUsersDatabase } from '../src/store/open-users-database.ts';
+import { openUsersDatabase, usersDatabaseOptions } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
 import { systemRandom } from '../src/system-random.ts';
 
@@ -45,6 +52,7 @@ export class GatewayHarness {
   readonly #folder = createTemporaryFolder('gateway');
 
   readonly #database: DatabaseSync;
+  readonly #checks: DatabaseChecks;
 
   constructor(
     options: {
@@ -58,6 +66,9 @@ export class GatewayHarness {
     this.issuer = new TestIssuer(this.#folder.path, clock);
     this.#database = openUsersDatabase(this.#folder.path);
     this.store = new SqliteUserStore(this.#database, clock);
+    const databaseOptions = usersDatabaseOptions(this.folder);
+    const checked = { database: this.#database, options: databaseOptions, clock, logger: silentLogger };
+    this.#checks = new DatabaseChecks(checked);
     this.app = createApp({
       process: {
         version: '0.1.0',
@@ -71,10 +82,15 @@ export class GatewayHarness {
       },
       config: { ...defaults, ...options.config },
       store: this.store,
+      checkDatabase: () => this.#checks.check(),
       hasher: options.hasher ?? new PlainHasher(),
       isCommonPassword: (text) => text === 'iloveyou',
       random: systemRandom,
     });
+  }
+
+  get folder(): string {
+    return this.#folder.path;
   }
 
   get fastify(): FastifyInstance {
@@ -148,6 +164,7 @@ export class GatewayHarness {
     await this.fastify.close();
     await this.app.close();
     await this.store.close();
+    await this.#checks.close();
     this.#folder[Symbol.dispose]();
   }
 }

@@ -1,3 +1,4 @@
+import type { DatabaseChecked } from '@hybridstore/contracts';
 import {
   createServer,
   type HttpClient,
@@ -15,6 +16,7 @@ import type { CatalogStore } from './domain/ports.ts';
 import { RefreshLoop } from './domain/refresh-loop.ts';
 import { TableCache } from './domain/table-cache.ts';
 import { createCatalogMetrics } from './metrics.ts';
+import { routeCheckDatabase } from './routes/check-database.ts';
 import { routeCommitNotice } from './routes/commit-notice.ts';
 import { routeCompact } from './routes/compact.ts';
 import { routeDeletePolicy } from './routes/delete-policy.ts';
@@ -32,6 +34,8 @@ import { routeStats } from './routes/stats.ts';
 export type AppOptions = {
   readonly config: CatalogConfig;
   readonly store: CatalogStore;
+  /** `conflict` while one is under way. */
+  readonly checkDatabase: () => Promise<DatabaseChecked>;
   readonly version: string;
   readonly logger: Logger;
   readonly metrics: Registry;
@@ -83,5 +87,6 @@ export function createApp(options: AppOptions): App {
   routePutPolicy(server, scheduler);
   routeGetPolicy(server, scheduler);
   routeDeletePolicy(server, store);
+  routeCheckDatabase(server, options.checkDatabase);
   return { server, catalog, scheduler, refreshLoop };
 }

@@ -1,10 +1,10 @@
 import type { CommitNotice, CompactionPolicyDefinition, Endpoint } from '@hybridstore/contracts';
 import { HttpClient, JwksTokenVerifier } from '@hybridstore/http';
-import { Registry, silentLogger } from '@hybridstore/runtime';
+import { DatabaseChecks, Registry, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
 import { type App, createApp } from '../src/app.ts';
 import type { CatalogConfig } from '../src/config.ts';
-import { openDatabase } from '../src/store/open-database.ts';
+import { databaseOptions, openDatabase } from '../src/store/open-database.ts';
 import { SqliteCatalogStore } from '../src/store/sqlite-catalog-store.ts';
 import { FakeTenantNode } from './fake-tenant-node.ts';
 import { testFile } from './test-files.ts';
@@ -34,6 +34,7 @@ export class TestCatalog {
   nodeUrl = '';
   app!: App;
   #store: SqliteCatalogStore | undefined;
+  #checks: DatabaseChecks | undefined;
 
   static async start(config: Partial<CatalogConfig> = {}): Promise<TestCatalog> {
     const test = new TestCatalog();
@@ -44,10 +45,16 @@ export class TestCatalog {
 
   /** A new process on the same folder. */
   open(config: Partial<CatalogConfig> = {}): void {
-    this.#store = new SqliteCatalogStore(openDatabase(`${this.folder.path}/data`).database);
+    const folder = `${this.folder.path}/data`;
+    const { database } = openDatabase(folder);
+    this.#store = new SqliteCatalogStore(database);
+    const { clock } = this;
+    const checks = new DatabaseChecks({ database, options: databaseOptions(folder), clock, logger: silentLogger });
+    this.#checks = checks;
     this.app = createApp({
       config: { ...testConfig, ...config },
       store: this.#store,
+      checkDatabase: () => checks.check(),
       version: 'test',
       logger: silentLogger,
       metrics: new Registry(),
@@ -68,6 +75,7 @@ export class TestCatalog {
     await this.app.refreshLoop.stop();
     await this.app.server.app.close();
     await this.#store?.close();
+    await this.#checks?.close();
     this.#store = undefined;
   }
 

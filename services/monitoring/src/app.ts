@@ -1,3 +1,4 @@
+import type { DatabaseChecked } from '@hybridstore/contracts';
 import {
   createServer,
   type HttpClient,
@@ -14,6 +15,7 @@ import { PlatformFigures } from './domain/platform-figures.ts';
 import type { LogStore, Probe, Scraper, Targets } from './domain/ports.ts';
 import { Rounds } from './domain/rounds.ts';
 import { registerPlatformMetrics } from './platform-metrics.ts';
+import { routeCheckDatabase } from './routes/check-database.ts';
 import { routeGrafanaDashboard } from './routes/grafana-dashboard.ts';
 import { routeHealthAll } from './routes/health-all.ts';
 import { routeLogs } from './routes/logs.ts';
@@ -21,6 +23,8 @@ import { routeLogs } from './routes/logs.ts';
 export type AppOptions = {
   readonly config: MonitoringConfig;
   readonly store: LogStore;
+  /** `conflict` while one is under way. */
+  readonly checkDatabase: () => Promise<DatabaseChecked>;
   readonly probe: Probe;
   readonly scraper: Scraper;
   readonly targets: Targets;
@@ -63,6 +67,7 @@ export function createApp(options: AppOptions): App {
   if (figures) registerPlatformMetrics(options.metrics, board, figures);
   const server = createServer({ service: 'monitoring', notReadyReasons: () => [], ...options });
   routeHealthAll(server, { board, verifier: options.verifier, clock });
+  routeCheckDatabase(server, options.checkDatabase);
   routeLogs(server, { store, collector, targets, clock });
   if (config.isGrafanaEnabled) routeGrafanaDashboard(server);
   return { server, rounds };

@@ -16,16 +16,19 @@ runMain('monitoring', async () => {
   if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', setAside);
   if (isTailLost) service.logger.warn('newest_logs_lost', { reason: 'the write-ahead log of logs.sqlite is broken' });
   store.scheduleCheckpoints(service.clock, service.logger);
+  const checks = store.createChecks(service.clock, service.logger);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const probe = new HttpProbe(hostsFile);
   const scraper = new HttpScraper(hostsFile);
   const targets = new TargetsFile(config.targetsFile, service.logger);
-  const app = createApp({ ...service, config, store, probe, scraper, targets });
+  const checkDatabase = () => checks.check();
+  const app = createApp({ ...service, config, store, probe, scraper, targets, checkDatabase });
   await listen(service, app.server, services.monitoring, [
     { name: 'rounds', run: () => app.rounds.stop() },
     { name: 'probe', run: () => probe.close() },
     { name: 'scraper', run: () => scraper.close() },
     { name: 'store', run: () => store.close() },
+    { name: 'checks', run: () => checks.close() },
   ]);
   app.rounds.start();
 });

@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { HealthAll, LogEntry, LogPage, LogTail, MonitoringTarget } from '@hybridstore/contracts';
+import type { DatabaseChecked, HealthAll, LogEntry, LogPage, LogTail, MonitoringTarget } from '@hybridstore/contracts';
 import { HttpClient, JwksTokenVerifier } from '@hybridstore/http';
 import { createMetrics, Environment, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
@@ -110,9 +110,11 @@ function open(variables: Record<string, string> = {}): void {
     }),
   );
   ({ store } = SqliteLogStore.open(config.dataPath, config.logBytesMax));
+  const checks = store.createChecks(clock, silentLogger);
   app = createApp({
     config,
     store,
+    checkDatabase: () => checks.check(),
     probe,
     scraper,
     clock,
@@ -527,5 +529,33 @@ describe('starting', () => {
     assert.ok(processes.left.seenTokens.length > before);
     await app.rounds.stop();
     assert.equal(clock.pending, 0);
+  });
+});
+
+describe('/admin/check/logs', () => {
+  const check = async (token: string) => {
+    const answer = await app.server.app.inject({
+      method: 'POST',
+      url: '/admin/check/logs',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return { status: answer.statusCode, body: answer.json<DatabaseChecked>() };
+  };
+
+  it('finds a damaged log line while lines are collected, for the administrator of the platform', async () => {
+    const entry = { level: 'info', service: 'metadata-catalog', instance: 'i', fields: {} } as const;
+    const time = new Date(clock.now()).toISOString();
+    store.append('k', undefined, [{ ...entry, time, event: 'a_rare_event' }], { boot: 'b', next: 1 });
+    const { body: whole } = await check(administrator());
+    assert.deepEqual([whole.file, whole.has_ledger, whole.damage], ['logs.sqlite', true, undefined]);
+    const path = join(folder.path, 'data', 'logs.sqlite');
+    const bytes = readFileSync(path);
+    const damaged = Buffer.from(bytes);
+    damaged[bytes.lastIndexOf('a_rare_event')]! ^= 1;
+    writeFileSync(path, damaged);
+    assert.match((await check(administrator())).body.damage ?? '', /^table entries: expected/);
+    writeFileSync(path, bytes);
+    assert.equal((await check(administrator())).body.damage, undefined);
+    assert.equal((await check(issuer.userToken('default/left'))).status, 403);
   });
 });

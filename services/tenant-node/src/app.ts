@@ -4,7 +4,8 @@ import { routeAddSource } from './routes/add-source.ts';
 import { routeAggregate } from './routes/aggregate.ts';
 import { routeAllSources } from './routes/all-sources.ts';
 import { routeCancelExecution } from './routes/cancel-execution.ts';
-import { routeCheckSources } from './routes/check-sources.ts';
+import { routeCheckLog } from './routes/check-log.ts';
+import { routeCheckTenant } from './routes/check-tenant.ts';
 import { routeCompact } from './routes/compact.ts';
 import { routeDeleteSource } from './routes/delete-source.ts';
 import { routeDrain } from './routes/drain.ts';
@@ -33,12 +34,13 @@ const routes = [
   routeListSources,
   routeSourceStats,
   routeTenantStats,
-  routeCheckSources,
+  routeCheckTenant,
   routeExecute,
   routeCancelExecution,
   routeFresh,
   routeFindBatch,
   routeJoin,
+  routeCheckLog,
   routeDrain,
   routeProblems,
   routePutSource,

@@ -5,14 +5,15 @@ import type { Server, ServiceProcess } from '@hybridstore/http';
 import { closeFolder, type Phase, systemDisk } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { CommitNotices } from './clients/commit-notices.ts';
+import { MemberLogsClient } from './clients/member-logs-client.ts';
 import { PeerClient } from './clients/peer-client.ts';
 import type { TenantNodeConfig } from './config.ts';
 import { Drain } from './domain/drain.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
+import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
-import { SourceChecks } from './domain/source-checks.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
 import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
@@ -51,7 +52,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const { tenantId, tenantName, pod } = config;
   const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
-  const checks = new SourceChecks(engine, pod);
+  const { client, identity } = service;
+  const memberLogs = new MemberLogsClient({ client, identity, tenantId, clock });
+  const checks = new NodeChecks({ engine, pod, memberLogs, clock });
   const keyedWrites = new KeyedWrites({
     engine,
     members,

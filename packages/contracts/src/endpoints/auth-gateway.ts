@@ -16,7 +16,8 @@ import {
   ValidateRequest,
   ValidateResponse,
 } from '../auth.ts';
-import { bodyBounds, type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
+import { DatabaseChecked } from '../integrity.ts';
+import { bodyBounds, type Endpoint, onlyServices, platformAccess, publicAccess, userAccess } from './endpoint.ts';
 
 const service = 'auth-gateway';
 const userParams = Type.Object(
@@ -149,6 +150,14 @@ export const authGateway = {
     summary: 'Public keys of all issuers',
     access: publicAccess,
     response: Jwks,
+  },
+  checkDatabase: {
+    service,
+    method: 'POST',
+    path: '/admin/check/users',
+    summary: 'Look for damage in the database of users, grants and keys while it is served; one look at a time',
+    access: platformAccess,
+    response: DatabaseChecked,
   },
   revocations: {
     service,

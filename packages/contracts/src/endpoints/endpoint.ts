@@ -15,14 +15,15 @@ export type ServiceName = keyof typeof services;
 
 /**
  * Who may call. `public`: anybody. `user`: any valid token of a user or key. An action: a user token whose tenant
- * permissions hold that action on some source (the route checks the very source). `service`: only service tokens of
- * `callers`, which are those that do call. Such a token names the tenant where a tenant's process is called, and none
+ * permissions hold that action on some source (the route checks the very source). `platform`: a token of the platform's
+ * administrator, whatever tenant it is for. `service`: only service tokens of `callers`, which are those that do call. Such a token names the tenant where a tenant's process is called, and none
  * elsewhere, but for the nodes', whose key is bound to one.
  */
 export type Access =
   | { readonly kind: 'public' }
   | { readonly kind: 'user' }
   | { readonly kind: 'action'; readonly action: Action }
+  | { readonly kind: 'platform' }
   | { readonly kind: 'service'; readonly callers: readonly ServiceName[] };
 
 /**
@@ -83,6 +84,7 @@ export function bodyBytesMaxOf(endpoint: Pick<Endpoint, 'bodyBytesMax'>): number
 export const publicAccess: Access = { kind: 'public' };
 export const userAccess: Access = { kind: 'user' };
 export const may = (action: Action): Access => ({ kind: 'action', action });
+export const platformAccess: Access = { kind: 'platform' };
 export const onlyServices = (...callers: readonly ServiceName[]): Access => ({ kind: 'service', callers });
 
 /** The value of one of an endpoint's schemas: undefined where there is none, `unknown` of an endpoint that is known at run time only. */

@@ -13,8 +13,9 @@ import {
   TenantRegistration,
 } from '../catalog.ts';
 import { SourceId } from '../identifiers.ts';
+import { DatabaseChecked } from '../integrity.ts';
 import { SourceDefinition } from '../source-schema.ts';
-import { bodyBounds, type Endpoint, may, onlyServices, userAccess } from './endpoint.ts';
+import { bodyBounds, type Endpoint, may, onlyServices, platformAccess, userAccess } from './endpoint.ts';
 
 const service = 'metadata-catalog';
 const Label = Type.String({ pattern: '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$' });
@@ -60,6 +61,15 @@ export const metadataCatalog = {
     summary: 'Totals of the tenant',
     access: userAccess,
     response: CatalogStats,
+    viaGateway: true,
+  },
+  checkDatabase: {
+    service,
+    method: 'POST',
+    path: '/admin/check/catalog',
+    summary: 'Look for damage in the database of the catalog while it is served; one look at a time',
+    access: platformAccess,
+    response: DatabaseChecked,
     viaGateway: true,
   },
   statistics: {

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
+import { DatabaseChecked } from '../integrity.ts';
 import { HealthAll, LogPage, LogTail } from '../monitoring.ts';
-import { type Endpoint, onlyServices, publicAccess, userAccess } from './endpoint.ts';
+import { type Endpoint, onlyServices, platformAccess, publicAccess, userAccess } from './endpoint.ts';
 
 const service = 'monitoring';
 
@@ -30,6 +31,15 @@ export const monitoring = {
       { additionalProperties: false },
     ),
     response: LogPage,
+    viaGateway: true,
+  },
+  checkDatabase: {
+    service,
+    method: 'POST',
+    path: '/admin/check/logs',
+    summary: 'Look for damage in the database of collected logs while it is served; one look at a time',
+    access: platformAccess,
+    response: DatabaseChecked,
     viaGateway: true,
   },
   grafanaDashboard: {

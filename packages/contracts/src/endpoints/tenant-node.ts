@@ -123,7 +123,8 @@ export const tenantNode = {
     service,
     method: 'POST',
     path: '/admin/check',
-    summary: 'Read everything of the sources that the caller manages, and say what is damaged, as NDJSON',
+    summary:
+      'Read everything of the sources that the caller manages, for who manages all of them the logs of all nodes too, and say what is damaged, as NDJSON',
     access: may('manage'),
     produces: ['application/x-ndjson'],
     viaGateway: true,
@@ -174,6 +175,14 @@ export const tenantNode = {
     access: onlyServices('tenant-node'),
     body: FindBatchRequest,
     response: FindBatchResponse,
+  },
+  checkLog: {
+    service,
+    method: 'POST',
+    path: '/internal/log/check',
+    summary: "Read this member's own log, and say what is damaged, as NDJSON",
+    access: onlyServices('tenant-node'),
+    produces: ['application/x-ndjson'],
   },
   drain: {
     service,

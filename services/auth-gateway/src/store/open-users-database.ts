@@ -1,7 +1,12 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { HybridStoreError, isHybridStoreError, openCheckedDatabase } from '@hybridstore/runtime';
+import {
+  type CheckedDatabaseOptions,
+  HybridStoreError,
+  isHybridStoreError,
+  openCheckedDatabase,
+} from '@hybridstore/runtime';
 
 /** One statement list a version; a database is brought forward from the version in its `user_version`. */
 const migrations: readonly string[] = [
@@ -54,23 +59,27 @@ const ledgerSince = 3;
 
 export const fileName = 'users.sqlite';
 
+/** Rollback journal and FULL: what was answered survives the machine, in one file. */
+export function usersDatabaseOptions(folder: string): CheckedDatabaseOptions {
+  return {
+    folder,
+    name: fileName,
+    migrations,
+    ledgerSince,
+    journal: 'rollback',
+    synchronous: 'full',
+    busyTimeoutMs: 2_000,
+  };
+}
+
 /**
  * Opens `<folder>/users.sqlite`, readable by this user only, brought to the newest version. An unusable folder is a
  * start-up error that names USERS_PATH; a database that lost or changed a row is `corrupt`, because users are nowhere else:
- * an empty file in its place would be a silent loss. Rollback journal and FULL: what was answered survives the machine, in
- * one file.
+ * an empty file in its place would be a silent loss.
  */
 export function openUsersDatabase(folder: string): DatabaseSync {
   try {
-    const database = openCheckedDatabase({
-      folder,
-      name: fileName,
-      migrations,
-      ledgerSince,
-      journal: 'rollback',
-      synchronous: 'full',
-      busyTimeoutMs: 2_000,
-    });
+    const database = openCheckedDatabase(usersDatabaseOptions(folder));
     // One that was put back from a copy may be readable by others.
     chmodSync(join(folder, fileName), 0o600);
     return database;

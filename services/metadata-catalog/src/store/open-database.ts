@@ -1,5 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { isHybridStoreError, openCheckedDatabase, quarantineDatabase, wrongVariable } from '@hybridstore/runtime';
+import {
+  type CheckedDatabaseOptions,
+  isHybridStoreError,
+  openCheckedDatabase,
+  quarantineDatabase,
+  wrongVariable,
+} from '@hybridstore/runtime';
 import { migrations } from './schema.ts';
 
 export type OpenedDatabase = {
@@ -30,7 +36,11 @@ export function openDatabase(folder: string): OpenedDatabase {
 }
 
 function open(folder: string): DatabaseSync {
-  return openCheckedDatabase({
+  return openCheckedDatabase(databaseOptions(folder));
+}
+
+export function databaseOptions(folder: string): CheckedDatabaseOptions {
+  return {
     folder,
     name: fileName,
     migrations,
@@ -38,7 +48,7 @@ function open(folder: string): DatabaseSync {
     journal: 'wal',
     synchronous: 'full',
     busyTimeoutMs: 5_000,
-  });
+  };
 }
 
 function unusable(folder: string, cause: unknown): Error {

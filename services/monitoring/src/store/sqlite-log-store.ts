@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogEntry } from '@hybridstore/contracts';
 import {
+  type CheckedDatabaseOptions,
   type Clock,
+  DatabaseChecks,
   isHybridStoreError,
   isWalWhole,
   type Logger,
@@ -49,6 +51,7 @@ export type OpenedLogStore = {
  * bound.
  */
 export class SqliteLogStore implements LogStore {
+  readonly #folder: string;
   readonly #database: DatabaseSync;
   readonly #bytesMax: number;
   readonly #insert: StatementSync;
@@ -57,7 +60,8 @@ export class SqliteLogStore implements LogStore {
   #bytes: number;
   #stopCheckpoints: () => void = () => {};
 
-  private constructor(database: DatabaseSync, bytesMax: number) {
+  private constructor(folder: string, database: DatabaseSync, bytesMax: number) {
+    this.#folder = folder;
     this.#database = database;
     this.#bytesMax = bytesMax;
     this.#insert = database.prepare(
@@ -77,7 +81,7 @@ export class SqliteLogStore implements LogStore {
     try {
       const isTailLost = !isWalWhole(join(folder, `${fileName}-wal`));
       const { database, setAside } = openOrSetAside(folder);
-      return { store: new SqliteLogStore(database, bytesMax), setAside, isTailLost };
+      return { store: new SqliteLogStore(folder, database, bytesMax), setAside, isTailLost };
     } catch (cause) {
       throw wrongVariable(
         'DATA_PATH',
@@ -90,6 +94,11 @@ export class SqliteLogStore implements LogStore {
   /** Runs until the store is closed. */
   scheduleCheckpoints(clock: Clock, logger: Logger): void {
     this.#stopCheckpoints = scheduleCheckpoints(this.#database, clock, logger);
+  }
+
+  /** To be closed after the store. */
+  createChecks(clock: Clock, logger: Logger): DatabaseChecks {
+    return new DatabaseChecks({ database: this.#database, options: databaseOptions(this.#folder), clock, logger });
   }
 
   cursor(instanceKey: string): LogCursor | undefined {
@@ -202,7 +211,11 @@ function openOrSetAside(folder: string): Pick<OpenedLogStore, 'setAside'> & { re
 }
 
 function openDatabase(folder: string): DatabaseSync {
-  return openCheckedDatabase({
+  return openCheckedDatabase(databaseOptions(folder));
+}
+
+function databaseOptions(folder: string): CheckedDatabaseOptions {
+  return {
     folder,
     name: fileName,
     migrations,
@@ -210,5 +223,5 @@ function openDatabase(folder: string): DatabaseSync {
     journal: 'torn-wal',
     synchronous: 'normal',
     busyTimeoutMs: 5_000,
-  });
+  };
 }

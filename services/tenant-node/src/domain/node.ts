@@ -2,10 +2,10 @@ import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
+import type { NodeChecks } from './node-checks.ts';
 import type { LargeWrites, MemberDirectory, Members } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
-import type { SourceChecks } from './source-checks.ts';
 
 /** What the routes of one node stand on. */
 export type TenantNode = {
@@ -19,6 +19,6 @@ export type TenantNode = {
   readonly members: MemberDirectory & Members;
   readonly drain: Drain;
   readonly snapshots: SnapshotPages;
-  readonly checks: SourceChecks;
+  readonly checks: NodeChecks;
   readonly logger: Logger;
 };

@@ -1,4 +1,4 @@
-import type { Member, ResultColumn, WriteRequest } from '@hybridstore/contracts';
+import type { LogLine, Member, ResultColumn, WriteRequest } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch, EncodedElsewhere } from '@hybridstore/engine';
 import type { DeclaredOutput } from '@hybridstore/plan';
 
@@ -68,6 +68,12 @@ export interface BatchCalls {
   /** Hands the batch to its owner with the token of the user it came from. */
   forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult>;
   find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined>;
+}
+
+/** Asks other members what is damaged in their logs. */
+export interface MemberLogs {
+  /** Lines as they come; the last is what was found. Throws, naming the member, when that does not come. */
+  check(member: Member, signal: AbortSignal): AsyncGenerator<LogLine>;
 }
 
 /** Batch ids of members that have left, as they wrote them down. */

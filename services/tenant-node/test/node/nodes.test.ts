@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { CheckLine } from '@hybridstore/contracts';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { type TestNode, TestTenant, tenant } from './node-process.ts';
 
@@ -50,6 +53,45 @@ describe('nodes of a tenant', () => {
     await write(third, [2_000]);
     assert.deepEqual(await countAndSum(first), [22, 3_210]);
     assert.deepEqual(await countAndSum(second), [22, 3_210]);
+  });
+
+  it('read their logs for each other, and name what is damaged and who is away', async () => {
+    const check = async () => {
+      const { text } = await first.call('POST', '/admin/check');
+      return text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as CheckLine);
+    };
+    const logsIn = (lines: readonly CheckLine[]) =>
+      lines.flatMap((line) => ('log' in line ? [[line.log.node, line.log.problems.map(({ name }) => name)]] : []));
+    const whole = await check();
+    assert.deepEqual(logsIn(whole), [
+      ['acme-0', []],
+      ['acme-1', []],
+      ['acme-2', []],
+    ]);
+    assert.deepEqual(whole.at(-1), { done: { node: 'acme-0', sources: 1, logs: 3, damaged: 0 } });
+
+    const path = join(folder.path, 'log-1', 'head');
+    const bytes = readFileSync(path);
+    const damaged = Buffer.from(bytes);
+    damaged[30]! ^= 1;
+    writeFileSync(path, damaged);
+    await third.kill();
+    const lines = await check();
+    writeFileSync(path, bytes);
+    assert.deepEqual(logsIn(lines), [
+      ['acme-0', []],
+      ['acme-1', ['head']],
+    ]);
+    const unchecked = lines.flatMap((line) => ('unchecked' in line ? [line.unchecked] : []));
+    assert.deepEqual(
+      unchecked.map(({ log, code }) => [log, code]),
+      [['acme-2', 'unavailable']],
+    );
+    third.start();
+    await third.ready();
   });
 
   it('answer 503 to strict reads while a member is away, and committed reads without it', async () => {

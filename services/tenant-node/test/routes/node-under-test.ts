@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Member } from '@hybridstore/contracts';
+import type { LogLine, Member } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
 import { JwksTokenVerifier, type Server } from '@hybridstore/http';
@@ -11,10 +11,10 @@ import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
-import type { MemberDirectory, Members, Peer } from '../../src/domain/ports.ts';
+import { NodeChecks } from '../../src/domain/node-checks.ts';
+import type { MemberDirectory, MemberLogs, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
-import { SourceChecks } from '../../src/domain/source-checks.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 import { WriteThreads } from '../../src/ingest/write-threads.ts';
 import { observeQueries } from '../../src/metrics/node-metrics.ts';
@@ -51,12 +51,22 @@ export class FixedMembers implements MemberDirectory, Members {
   }
 }
 
+/** Other members' logs, whose answers the test sets. */
+export class FixedMemberLogs implements MemberLogs {
+  readonly answers = new Map<string, () => Iterable<LogLine>>();
+
+  async *check({ pod }: Member): AsyncGenerator<LogLine> {
+    yield* this.answers.get(pod)?.() ?? [];
+  }
+}
+
 export interface NodeUnderTest {
   readonly server: Server;
   readonly engine: Engine;
   readonly executor: ExecutorPool;
   readonly queries: QueryRunner;
   readonly members: FixedMembers;
+  readonly memberLogs: FixedMemberLogs;
   readonly issuer: TestIssuer;
   readonly metrics: Registry;
   readonly folder: string;
@@ -100,6 +110,7 @@ export async function createNodeUnderTest(
     logger,
   });
   const members = new FixedMembers();
+  const memberLogs = new FixedMemberLogs();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(
     { engine, executor, members, feed, clock, logger, node: pod, observeWait: () => {} },
@@ -121,7 +132,12 @@ export async function createNodeUnderTest(
   });
   const drain = new Drain({ engine, members, pod, clock, logger });
   const snapshots = new SnapshotPages(engine);
-  const checks = new SourceChecks(engine, pod);
+  const checks = new NodeChecks({
+    engine,
+    pod,
+    memberLogs,
+    clock,
+  });
   const server = createApp(
     {
       tenantId: tenant,
@@ -145,6 +161,7 @@ export async function createNodeUnderTest(
     executor,
     queries,
     members,
+    memberLogs,
     issuer,
     metrics,
     folder: folder.path,

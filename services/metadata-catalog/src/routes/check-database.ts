@@ -1,0 +1,6 @@
+import { type DatabaseChecked, metadataCatalog } from '@hybridstore/contracts';
+import type { Server } from '@hybridstore/http';
+
+export function routeCheckDatabase(server: Server, checkDatabase: () => Promise<DatabaseChecked>): void {
+  server.route(metadataCatalog.checkDatabase, () => checkDatabase());
+}
