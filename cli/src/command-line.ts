@@ -216,10 +216,13 @@ const addAdminCommands: Adder = (program, io, run) => {
     admin
       .command('check')
       .description(
-        'read everything of a data folder (--data-dir), of single parts, or of the tables of a running platform; change nothing, and say what is damaged',
+        'read everything of a data folder (--data-dir), of single parts, or of a running platform as far as the caller may see it; change nothing, and say what is damaged',
       ),
   )
-    .addHelpText('after', '\nExit codes: 0 nothing is damaged, 1 something is, 2 wrong command line or not readable.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing is damaged, 1 something is or could not be checked, 2 wrong command line or not readable.',
+    )
     .action((flags: CheckFlags) =>
       namesFolders(dataDir(), flags)
         ? checkFolders(dataDir(), flags, io)

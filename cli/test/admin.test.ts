@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder, runGoldenScript } from '@hybridstore/test-kit';
 import { createSharedWriter } from '../../packages/engine/test/engine-fixture.ts';
@@ -405,10 +405,18 @@ describe('a running platform', () => {
     files_without_checksum: 1,
   };
   const ndjson = (...lines: readonly object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-  const done = { done: { node: 'acme-0', sources: 1, damaged: 1 } };
+  const done = { done: { node: 'acme-0', sources: 1, logs: 1, damaged: 1 } };
+  const log = { node: 'acme-0', files: 4, bytes: 40, problems: [] };
+  const database = (file: string) => ({ file, bytes: 9, has_ledger: true });
+  const refusal = { code: 'forbidden', message: 'only the administrator of the platform may call this' } as const;
   let gateway: FakeGateway;
   before(async () => {
     gateway = await FakeGateway.start();
+  });
+  beforeEach(() => {
+    gateway.handlers.set('/admin/check', () => ndjson({ checked: { ...checked, problems: [] } }, { log }, done));
+    for (const [name, file] of Object.entries({ users: 'users', catalog: 'catalog', logs: 'logs' }))
+      gateway.handlers.set(`/admin/check/${name}`, () => database(`${file}.sqlite`));
   });
   after(() => gateway.stop());
   const ask = (...flags: readonly string[]) =>
@@ -422,9 +430,14 @@ describe('a running platform', () => {
     const { code, out } = await ask('check', '--json');
     assert.equal(code, 1);
     const { parts, findings } = JSON.parse(out) as Report;
-    assert.deepEqual(parts, [
-      { kind: 'tables', name: 'default/acme', files: 3, bytes: 30, withoutChecksum: 1, damaged: 1 },
-    ]);
+    assert.deepEqual(parts[0], {
+      kind: 'tables',
+      name: 'default/acme',
+      files: 3,
+      bytes: 30,
+      withoutChecksum: 1,
+      damaged: 1,
+    });
     assert.deepEqual(
       findings.map(({ file, problem: what, effect, planned }) => [file, what, effect, planned]),
       [
@@ -436,8 +449,132 @@ describe('a running platform', () => {
         ],
       ],
     );
-    gateway.handlers.set('/admin/check', () => ndjson({ checked: { ...checked, problems: [] } }, done));
-    assert.equal((await ask('check')).code, 0);
+  });
+
+  it('prints every part that it has read, and that nothing is damaged', async () => {
+    gateway.calls.length = 0;
+    const { code, out } = await ask('check');
+    assert.equal(code, 0, out);
+    assert.deepEqual(
+      out.split('\n').map((line) => line.trim().replaceAll(/ +/g, ' ')),
+      [
+        'KIND PART FILES BYTES UNVERIFIED DAMAGED',
+        'tables default/acme 3 30 1 0',
+        'log acme-0 4 40 0 0',
+        'users users.sqlite 1 9 0 0',
+        'catalog catalog.sqlite 1 9 0 0',
+        'logs logs.sqlite 1 9 0 0',
+        '',
+        'nothing is damaged: 10 files, 97 bytes read; 1 have no checksum yet',
+        '',
+      ],
+    );
+    const check = gateway.calls.find(({ path }) => path === '/admin/check');
+    assert.equal(check?.headers['x-deadline-ms'], undefined);
+  });
+
+  it('says what damage to a log, the users, the catalog and the collected logs means', async () => {
+    const lost = { kind: 'segment', name: '7.log', reason: 'byte 40: checksum does not match' };
+    const problems = [
+      { ...lost, spare: true, after_lsn: 6, until_lsn: 9 },
+      { ...lost, name: '10.log', spare: false, after_lsn: 9, until_lsn: 10 },
+      { ...lost, name: '3.log', spare: false },
+      { kind: 'ids', name: '7.ids', reason: 'checksum does not match', spare: false },
+      { kind: 'head', name: 'head', reason: 'slot 1 is not what was written', spare: true },
+      { kind: 'log-id', name: 'log-id', reason: 'is not the id that the segments have', spare: false },
+    ];
+    gateway.handlers.set('/admin/check', () =>
+      ndjson({ reading: { log: 'acme-0', bytes: 20, total: 40 } }, { log: { ...log, problems } }, done),
+    );
+    for (const name of ['users', 'catalog', 'logs'])
+      gateway.handlers.set(`/admin/check/${name}`, () => ({ ...database(`${name}.sqlite`), damage: 'page 3 is lost' }));
+    const { code, out, err } = await ask('check', '--json');
+    assert.equal(code, 1);
+    assert.match(err, /error: 9 damaged: 7\.log, 10\.log, 3\.log, 7\.ids, head, …/);
+    const { findings } = JSON.parse(out) as Report;
+    assert.deepEqual(
+      findings.map(({ kind, part, file, effect, planned }) => [kind, part, file, effect, planned]),
+      [
+        ['log', 'acme-0', '7.log', 'none for queries: the rows of LSN 7 to 9 are in their tables', false],
+        [
+          'log',
+          'acme-0',
+          '10.log',
+          'the node does not start again before the rows of LSN 10 are flushed; it has them in memory',
+          false,
+        ],
+        ['log', 'acme-0', '3.log', 'the node does not start again while the file is there', false],
+        [
+          'log',
+          'acme-0',
+          '7.ids',
+          'after its next start the node refuses batches with an id until the ids of the file are over',
+          false,
+        ],
+        [
+          'log',
+          'acme-0',
+          'head',
+          'none while the node runs: how far the log was durable is known from its other slot, or from the segments',
+          false,
+        ],
+        ['log', 'acme-0', 'log-id', 'the node does not start again', false],
+        ['users', 'users.sqlite', 'users.sqlite', 'the gateway does not start with it: nobody can log in then', false],
+        [
+          'catalog',
+          'catalog.sqlite',
+          'catalog.sqlite',
+          'the catalog begins with an empty one at its next start',
+          false,
+        ],
+        [
+          'logs',
+          'logs.sqlite',
+          'logs.sqlite',
+          'monitoring begins with an empty one at its next start: log lines of before are not shown',
+          false,
+        ],
+      ],
+    );
+  });
+
+  it('is not called whole when a node or a service could not be asked', async () => {
+    const unchecked = { log: 'acme-1', code: 'unavailable', reason: 'member acme-1 did not read its log (away)' };
+    gateway.handlers.set('/admin/check', () =>
+      ndjson({ checked: { ...checked, problems: [] } }, { log }, { unchecked }, done),
+    );
+    gateway.handlers.set('/admin/check/catalog', () => ({
+      code: 'conflict',
+      message: 'catalog.sqlite is being checked',
+    }));
+    const { code, out, err } = await ask('check');
+    assert.equal(code, 1);
+    assert.match(out, /^note: log acme-1: not checked: member acme-1 did not read its log \(away\)$/m);
+    assert.match(out, /^note: catalog: not checked: catalog\.sqlite is being checked$/m);
+    assert.match(out, /^nothing of what was read is damaged: .*; 2 not checked$/m);
+    assert.match(err, /^error: not checked: log acme-1, catalog /m);
+    const { unchecked: named } = JSON.parse((await ask('check', '--json')).out) as { unchecked: object[] };
+    assert.deepEqual(named, [
+      { kind: 'log', name: 'acme-1', code: 'unavailable', reason: 'member acme-1 did not read its log (away)' },
+      { kind: 'catalog', name: 'catalog', code: 'conflict', reason: 'catalog.sqlite is being checked' },
+    ]);
+  });
+
+  it('is checked as far as the caller may see it, and says what was left out and why', async () => {
+    const note = 'logs were not read: they hold rows of every source';
+    gateway.handlers.set('/admin/check', () => ndjson({ checked: { ...checked, problems: [] } }, { note }, done));
+    for (const name of ['users', 'catalog', 'logs']) gateway.handlers.set(`/admin/check/${name}`, () => refusal);
+    const { code, out } = await ask('check', '--json');
+    assert.equal(code, 0);
+    const { parts, notes } = JSON.parse(out) as Report & { notes: string[] };
+    assert.deepEqual(
+      parts.map(({ kind }) => kind),
+      ['tables'],
+    );
+    assert.deepEqual(notes, [
+      note,
+      'users, catalog and collected logs were not read: that is for the administrator of the platform',
+    ]);
   });
 
   it('is not believed when its answer breaks off', async () => {

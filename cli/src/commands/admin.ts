@@ -7,7 +7,7 @@ import { startProgress } from '../output/progress.ts';
 import { applyRepairs, withLogsLocked } from '../repair/apply-repairs.ts';
 import { checkParts, countBytes } from '../repair/check-parts.ts';
 import { findParts, type NamedParts, namedParts } from '../repair/find-parts.ts';
-import type { Leave, Part, PartReport } from '../repair/finding.ts';
+import type { Leave, Part, PartReport, Unchecked } from '../repair/finding.ts';
 import { usageError } from '../usage-error.ts';
 import { checkPlatform } from './check-platform.ts';
 
@@ -25,12 +25,15 @@ export async function checkFolders(dataDir: string | undefined, flags: CheckFlag
   requireWhole(reports);
 }
 
-/** Asks the platform, which reads the tables of the tenant while it serves. Fails when something is damaged. */
+/**
+ * Asks the platform, which reads tables, logs and databases while it serves. Fails when something is damaged, and when
+ * something that the caller may see could not be read.
+ */
 export async function checkRunning(connection: Connection, flags: CheckFlags, io: Io): Promise<void> {
-  const reports = [await checkPlatform(connection, io)];
-  const notes = ['logs and databases are checked at the start of who has them, and by --data-dir'];
-  print('check', { reports, notes }, flags, io);
-  requireWhole(reports);
+  const outcome = await checkPlatform(connection, io);
+  print('check', outcome, flags, io);
+  requireWhole(outcome.reports);
+  requireAll(outcome.unchecked);
 }
 
 /** Whether a folder or a part of one was named; else the platform is meant. */
@@ -134,9 +137,13 @@ function countSteps(reports: readonly PartReport[]): number {
   return reports.flatMap(({ findings }) => findings.filter(({ action }) => action !== undefined)).length;
 }
 
-type Outcome = { readonly reports: readonly PartReport[]; readonly notes: readonly string[] };
+type Outcome = {
+  readonly reports: readonly PartReport[];
+  readonly notes: readonly string[];
+  readonly unchecked?: readonly Unchecked[];
+};
 
-function print(stage: string, { reports, notes }: Outcome, flags: CheckFlags, io: Io): void {
+function print(stage: string, { reports, notes, unchecked = [] }: Outcome, flags: CheckFlags, io: Io): void {
   const parts = reports.map(({ part, files, bytes, withoutChecksum, findings }) => ({
     kind: part.kind,
     name: part.name,
@@ -150,10 +157,11 @@ function print(stage: string, { reports, notes }: Outcome, flags: CheckFlags, io
   );
   const allNotes = [
     ...reports.flatMap((report) => report.notes.map((note) => `${report.part.name}: ${note}`)),
+    ...unchecked.map((one) => `${describeUnchecked(one)}: not checked: ${one.reason}`),
     ...notes,
   ];
   if (flags.json || flags.output === 'json') {
-    io.stdout.write(`${JSON.stringify({ stage, parts, findings, notes: allNotes })}\n`);
+    io.stdout.write(`${JSON.stringify({ stage, parts, findings, unchecked, notes: allNotes })}\n`);
     return;
   }
   const paint = paintFor(io.stdout, io.variables);
@@ -163,16 +171,20 @@ function print(stage: string, { reports, notes }: Outcome, flags: CheckFlags, io
     allNotes.map((note) => `note: ${note}`).join('\n'),
   ];
   const title = stage === 'before' || stage === 'after' ? `${paint.bold(`${stage} the repair`)}\n` : '';
-  io.stdout.write(`${title}${[...texts, summarize(reports)].filter((text) => text !== '').join('\n\n')}\n`);
+  io.stdout.write(
+    `${title}${[...texts, summarize(reports, unchecked.length)].filter((text) => text !== '').join('\n\n')}\n`,
+  );
 }
 
-function summarize(reports: readonly PartReport[]): string {
+function summarize(reports: readonly PartReport[], unchecked: number): string {
   const sum = (of: (report: PartReport) => number) => reports.reduce((total, report) => total + of(report), 0);
   const damaged = sum(({ findings }) => findings.length);
   const read = `${sum(({ files }) => files)} files, ${sum(({ bytes }) => bytes)} bytes`;
   const unverified = sum(({ withoutChecksum }) => withoutChecksum);
   const older = unverified === 0 ? '' : `; ${unverified} have no checksum yet`;
-  return `${damaged === 0 ? 'nothing is damaged' : `${damaged} damaged`}: ${read} read${older}`;
+  const left = unchecked === 0 ? '' : `; ${unchecked} not checked`;
+  const nothing = unchecked === 0 ? 'nothing is damaged' : 'nothing of what was read is damaged';
+  return `${damaged === 0 ? nothing : `${damaged} damaged`}: ${read} read${older}${left}`;
 }
 
 function requireWhole(reports: readonly PartReport[]): void {
@@ -185,6 +197,16 @@ function requireWhole(reports: readonly PartReport[]): void {
       .map(({ file }) => file)
       .join(', ')}${findings.length > namesMax ? ', …' : ''}`,
   );
+}
+
+/** Of what was not looked at nobody may say that it is well. */
+function requireAll(unchecked: readonly Unchecked[]): void {
+  if (unchecked.length === 0) return;
+  throw new HybridStoreError('unavailable', `not checked: ${unchecked.map(describeUnchecked).join(', ')}`);
+}
+
+function describeUnchecked({ kind, name }: Unchecked): string {
+  return kind === name ? kind : `${kind} ${name}`;
 }
 
 const namesMax = 5;

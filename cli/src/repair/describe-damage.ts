@@ -159,7 +159,7 @@ export function describeDatabase(part: Part, file: string, damage: string, { res
       repair: 'sets it aside as .unusable',
       action,
     };
-  const effect = 'the gateway does not start: nobody can log in';
+  const effect = 'the gateway does not start with it: nobody can log in then';
   if (!resetUsers)
     return {
       ...about,

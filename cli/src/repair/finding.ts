@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@hybridstore/contracts';
 import type { LogRepair } from '@hybridstore/engine/integrity';
 
 /** A volume, or one file of a service. */
@@ -39,6 +40,14 @@ export type PartReport = {
   readonly findings: readonly Finding[];
   /** What is no damage, and worth knowing. */
   readonly notes: readonly string[];
+};
+
+/** A part that nobody could look at, and why. */
+export type Unchecked = {
+  readonly kind: PartKind;
+  readonly name: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
 };
 
 /** What may be given up. Without leave, nothing is. */
