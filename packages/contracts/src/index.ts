@@ -26,3 +26,5 @@ export * from './resources/index.ts';
 export * from './source-schema.ts';
 export * from './sources.ts';
 export * from './statistics.ts';
+export { formatDate, parseDate } from './values/parse-date.ts';
+export { formatTimestamp, type Instant, parseTimestamp } from './values/parse-timestamp.ts';

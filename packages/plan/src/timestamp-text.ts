@@ -1,13 +1,14 @@
-const form =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?$/;
+import { parseTimestamp } from '@hybridstore/contracts';
 
 /**
- * Microseconds since 1970 in UTC of `YYYY-MM-DD`, or of a date and time with `T` or a space, a fraction and an offset;
- * undefined for anything else, dates that do not exist included. No offset means UTC.
+ * Microseconds since 1970 in UTC of a text that a write takes for a timestamp; undefined for anything else. Pruning, the
+ * filter of rows and the write read one value by this one rule.
  */
 export function parseTimestampMicros(text: string): bigint | undefined {
   const ms = parseStatisticMs(text);
-  return ms === undefined ? parseAnyForm(text) : BigInt(ms) * 1_000n;
+  if (ms !== undefined) return BigInt(ms) * 1_000n;
+  const instant = parseTimestamp(text);
+  return instant && BigInt(instant.seconds) * 1_000_000n + BigInt(instant.micros);
 }
 
 const statisticForm = /^[1-9]\d{3}-\d\d-(?:[01]\d|2[0-8])(?:T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z)?$/;
@@ -16,28 +17,6 @@ const statisticForm = /^[1-9]\d{3}-\d\d-(?:[01]\d|2[0-8])(?:T(?:[01]\d|2[0-3]):[
 function parseStatisticMs(text: string): number | undefined {
   const ms = statisticForm.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(ms) ? undefined : ms;
-}
-
-function parseAnyForm(text: string): bigint | undefined {
-  const match = form.exec(text);
-  if (!match) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
-  const ms = Date.UTC(year ?? 0, (month ?? 1) - 1, day ?? 1, hour ?? 0, minute ?? 0, second ?? 0);
-  const isReal =
-    new Date(ms).toISOString().slice(0, 10) === text.slice(0, 10) &&
-    (hour ?? 0) < 24 &&
-    (minute ?? 0) < 60 &&
-    (second ?? 0) < 60;
-  if (!isReal || (year ?? 0) < 100) return undefined;
-  const fraction = BigInt((match[7] ?? '').padEnd(6, '0').slice(0, 6));
-  return BigInt(ms) * 1_000n + fraction - offsetMicros(match[8]);
-}
-
-function offsetMicros(offset: string | undefined): bigint {
-  if (offset === undefined || offset.toUpperCase() === 'Z') return 0n;
-  const digits = offset.slice(1).replace(':', '').padEnd(4, '0');
-  const minutes = BigInt(digits.slice(0, 2)) * 60n + BigInt(digits.slice(2));
-  return (offset.startsWith('-') ? -minutes : minutes) * 60_000_000n;
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff` in UTC: the engine's own form, without an offset. */

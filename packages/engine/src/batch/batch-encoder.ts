@@ -1,10 +1,8 @@
-import type { Column, ColumnType } from '@hybridstore/contracts';
+import { type Column, type ColumnType, parseDate, parseTimestamp } from '@hybridstore/contracts';
 import { assert, HybridStoreError, isExactNumber } from '@hybridstore/runtime';
 import { batchVersion, columnDescriptorBytes, hasNullsFlag, payloadHeaderBytes, validityBytes } from './batch-codec.ts';
 import { columnKind, columnKinds, storedColumnType, valueBytes } from './column-kind.ts';
-import { parseDate } from './parse-date.ts';
 import { parseDecimal } from './parse-decimal.ts';
-import { parseTimestamp } from './parse-timestamp.ts';
 import { Scratch } from './scratch.ts';
 
 /**

@@ -1,10 +1,8 @@
-import type { Column } from '@hybridstore/contracts';
+import { type Column, formatDate, formatTimestamp } from '@hybridstore/contracts';
 import { assertNever } from '@hybridstore/runtime';
 import { type Batch, type BatchColumn, isNullAt } from './batch.ts';
 import { readOffset } from './batch-codec.ts';
-import { formatDate } from './parse-date.ts';
 import { formatDecimal } from './parse-decimal.ts';
-import { formatTimestamp } from './parse-timestamp.ts';
 
 /**
  * Rows of a batch in the JSON form of a query's answer: integers beyond 2^53 and decimals as text, dates as YYYY-MM-DD,

@@ -1,7 +1,6 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Column, ColumnStatistics } from '@hybridstore/contracts';
+import { type Column, type ColumnStatistics, formatTimestamp } from '@hybridstore/contracts';
 import { type ColumnKind, columnKind, storedColumnType } from '../batch/column-kind.ts';
-import { formatTimestamp } from '../batch/parse-timestamp.ts';
 import { quoteIdentifier } from '../duckdb/column-types.ts';
 import type { DeltaStatistics } from '../table-log/delta-statistics.ts';
 

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
-import type { Column } from '@hybridstore/contracts';
+import { type Column, formatTimestamp } from '@hybridstore/contracts';
 import { assert, type Disk, groupFile, HybridStoreError } from '@hybridstore/runtime';
 import { columnKind, storedColumnType } from '../batch/column-kind.ts';
-import { formatTimestamp } from '../batch/parse-timestamp.ts';
 import { BatchAppender } from '../duckdb/batch-appender.ts';
 import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../duckdb/column-types.ts';
 import { decodeFrames } from '../wal/frame.ts';

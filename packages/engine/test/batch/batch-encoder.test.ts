@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Column } from '@hybridstore/contracts';
+import { type Column, formatDate, parseTimestamp } from '@hybridstore/contracts';
 import { exactNumber, isHybridStoreError } from '@hybridstore/runtime';
 import fc from 'fast-check';
 import { decodeBatch } from '../../src/batch/batch-codec.ts';
 import { BatchEncoder } from '../../src/batch/batch-encoder.ts';
 import { batchRows, valueAt } from '../../src/batch/batch-rows.ts';
-import { formatDate } from '../../src/batch/parse-date.ts';
 import { parseDecimal } from '../../src/batch/parse-decimal.ts';
-import { parseTimestamp } from '../../src/batch/parse-timestamp.ts';
 
 const columns: readonly Column[] = [
   { name: 'id', type: 'bigint', nullable: false },

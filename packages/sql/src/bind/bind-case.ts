@@ -32,6 +32,6 @@ function bindWhen(
   const bound = context.bind(when, scope);
   if (!operand) return toCondition(bound, when, context);
   requireComparable([operand, bound], fields, context);
-  const [left, right] = unify(context.meet([operand, bound])).values;
+  const [left, right] = unify(context.meet([operand, bound], fields)).values;
   return compare('eq', left?.node ?? operand.node, right?.node ?? bound.node);
 }

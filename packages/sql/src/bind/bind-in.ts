@@ -21,7 +21,7 @@ export function bindIn(site: BindSite): Typed {
   if (row) return bindRowIn(site, { row, items, negated });
   const all = [value, ...items].map((node) => context.bind(node, scope));
   requireComparable(all, fields, context);
-  const [first, ...list] = unify(context.meet(all)).values;
+  const [first, ...list] = unify(context.meet(all, fields)).values;
   if (!first) throw fields.refuse('IN takes a value');
   return typed({ kind: 'in', value: first.node, list: list.map((item) => item.node), negated }, 'boolean');
 }

@@ -83,7 +83,7 @@ function compareInOrder(
 
 function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: BindSite): Typed {
   requireComparable(values, fields, context);
-  const sides = context.meet(values);
+  const sides = context.meet(values, fields);
   const [left, right] = sides;
   if (left?.type === 'json' && right?.type === 'json') return compareDocuments(left, right, operator);
   const [first, second] = unify(sides).values;
@@ -97,7 +97,7 @@ export function bindBetween(site: BindSite): Typed {
   const negated = fields.flag('not');
   if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');
   requireComparable(bound, fields, context);
-  const [value, low, high] = unify(context.meet(bound)).values;
+  const [value, low, high] = unify(context.meet(bound, fields)).values;
   if (!value || !low || !high) throw fields.refuse('BETWEEN takes two bounds');
   return typed({ kind: 'between', value: value.node, low: low.node, high: high.node, negated }, 'boolean');
 }

@@ -5,6 +5,7 @@ import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
+import { isMomentType, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { type Typed, typed } from './types.ts';
@@ -69,10 +70,12 @@ export class BindContext {
     return this.expression(node, scope, this);
   }
 
-  /** Values that meet each other: a bound text among them takes the type of the others. */
-  meet(values: readonly Typed[]): readonly Typed[] {
+  /** Values that meet each other: a bound text among them takes the type of the others, as does one beside dates and times. */
+  meet(values: readonly Typed[], fields: Fields): readonly Typed[] {
     const type = typeBeside(values.map((value) => value.type));
-    return type === undefined ? values : values.map((value) => this.parameters.read(value, type));
+    if (type === undefined) return values;
+    const read = values.map((value) => this.parameters.read(value, type));
+    return isMomentType(type) ? read.map((value) => readMomentText(value, type, fields)) : read;
   }
 
   position(node: unknown): Position | undefined {
@@ -95,16 +98,17 @@ export class ParameterBinder {
   readonly #list: PlanParameter[] = [];
   readonly #uses: number[] = [];
   readonly #types = new Map<number, string>();
+  readonly #reads: number[] = [];
   readonly keys: (string | number)[] = [];
 
   constructor(values: ParameterValues) {
     this.#values = values;
   }
 
-  /** A text has the type that it is read as, where the statement uses it only once. */
+  /** A text has the type that it is read as, where it is read so wherever the statement uses it. */
   get list(): readonly PlanParameter[] {
     return this.#list.map(({ type, value }, index) => ({
-      type: (this.#uses[index] === 1 ? this.#types.get(index) : undefined) ?? type,
+      type: (this.#uses[index] === (this.#reads[index] ?? 1) ? this.#types.get(index) : undefined) ?? type,
       value,
     }));
   }
@@ -118,7 +122,10 @@ export class ParameterBinder {
   /** A bound text is to be read as a value of this type from here on; every other value stays as it is. */
   read(value: Typed, type: string): Typed {
     if (value.node.kind !== 'parameter' || !isBoundText(value)) return value;
-    this.#types.set(value.node.index, type);
+    const { index } = value.node;
+    const isAgreed = (this.#types.get(index) ?? type) === type;
+    this.#types.set(index, type);
+    this.#reads[index] = isAgreed ? (this.#reads[index] ?? 0) + 1 : Number.NaN;
     return typed(value.node, type);
   }
 

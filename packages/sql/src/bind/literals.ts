@@ -1,11 +1,12 @@
 import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
 import { intervalUnits } from '@hybridstore/contracts';
-import { arithmetic, call, cast, integer, literal, parseTimestampMicros } from '@hybridstore/plan';
+import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
+import { isMomentType, momentLiteral, refuseMoment } from './moment-text.ts';
 import { typeBeside } from './parameter-values.ts';
-import { jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
+import { isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
 
 export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
@@ -23,7 +24,7 @@ export function bindLiteral({ fields, context }: BindSite): Typed {
       return typed(literal('string', readEscapes(value.replace(/^[eE]:/, ''))), 'literal');
     case 'date':
     case 'timestamp':
-      return momentLiteral(kind, value, fields);
+      return writtenMoment(kind, value, fields);
     case 'time':
       return typed(literal('time', value), 'time');
     case 'hex_string':
@@ -56,13 +57,15 @@ function numberLiteral(value: string, fields: Fields): Typed {
   return typed(literal('double', number), 'double');
 }
 
-function momentLiteral(kind: 'date' | 'timestamp', value: string, fields: Fields): Typed {
-  if (parseTimestampMicros(value.trim()) === undefined)
-    throw fields.refuse(`${value.slice(0, 50)} is not a ${kind}`, {
-      expected: kind === 'date' ? 'YYYY-MM-DD' : 'YYYY-MM-DD HH:MM:SS',
-    });
-  return typed(literal(kind, value.trim()), kind);
+/** `DATE '…'` takes the day of a time as it is written there, whatever its offset. */
+function writtenMoment(kind: 'date' | 'timestamp', text: string, fields: Fields): Typed {
+  const moment = momentLiteral(text, kind);
+  if (!moment) throw refuseMoment(text, kind, fields);
+  if (kind === 'date') return typed(literal('date', text.trim().slice(0, dayCharacters)), 'date');
+  return typed(moment, 'timestamp');
 }
+
+const dayCharacters = 10;
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b: '\b', f: '\f' };
 
@@ -167,8 +170,23 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const value = context.bind(fields.required('this'), scope);
   const target = castTarget(fields.required('to'), fields, context);
   for (const name of ['format', 'default', 'action']) fields.value(name);
+  const moment = momentCast(value, target.type, { fields, context, isTry });
+  if (moment) return moment;
   const type = isTry ? undefined : typeBeside([target.type]);
   return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
+}
+
+/** A text of the statement that is cast to a date or a time; MySQL makes NULL of what is none. */
+function momentCast(
+  { node, type }: Typed,
+  target: string,
+  { fields, context, isTry }: { readonly fields: Fields; readonly context: BindContext; readonly isTry: boolean },
+): Typed | undefined {
+  if (!isMomentType(target) || type !== 'literal' || node.kind !== 'literal') return undefined;
+  const text = String(node.value);
+  if (momentLiteral(text, target)) return writtenMoment(target, text, fields);
+  if (isTry || context.dialect === 'mysql') return typed(literal(target, null), target);
+  throw refuseMoment(text, target, fields);
 }
 
 function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
@@ -176,8 +194,15 @@ function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
     value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;
   if (target.length !== undefined) return typed(call('left', textOf(value), integer(target.length)), 'string');
   if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
-  const node: PlanExpression = { kind: 'cast', value: subject, type: target.type, ...(isTry ? { try: true } : {}) };
-  return typed(node, target.type);
+  const as = (node: PlanExpression, type: string): PlanExpression => ({
+    kind: 'cast',
+    value: node,
+    type,
+    ...(isTry ? { try: true } : {}),
+  });
+  // The engine's own conversion of a text drops its offset.
+  const isRead = target.type === 'timestamp' && (isText(value.type) || value.type === 'json');
+  return typed(as(isRead ? as(subject, 'timestamptz') : subject, target.type), target.type);
 }
 
 type CastTarget = { readonly type: string; readonly length?: number | undefined };

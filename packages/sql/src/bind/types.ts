@@ -47,6 +47,8 @@ export function textOf(value: Typed): PlanExpression {
 export function readJsonAs(value: Typed, type: string): Typed {
   if (value.type !== 'json' || type === 'json') return value;
   if (isNumber(type)) return { node: tryCast(jsonText(value), 'double'), type: 'double' };
+  // The engine's own conversion of a text to a time drops its offset.
+  if (type === 'timestamp') return { node: tryCast(tryCast(jsonText(value), 'timestamptz'), type), type };
   if (type === 'boolean' || isTemporal(type)) return { node: tryCast(jsonText(value), type), type };
   return { node: jsonText(value), type: 'string' };
 }

@@ -3,7 +3,7 @@ import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } f
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
-import { requireReadable } from '../bind/parameter-values.ts';
+import { readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
 import { bindExpression } from '../bind-expression.ts';
 import { refuseSql } from '../syntax/refusal.ts';
@@ -48,8 +48,7 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   });
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
-  requireReadable(parameters.list, parameters.keys);
-  const plan = finishPlan(bound.query, parameters.list);
+  const plan = finishPlan(bound.query, readParameters(parameters.list, parameters.keys));
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);

@@ -11,7 +11,7 @@ import type {
 import { deepFreeze, type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
 import { HybridStoreError, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
 import type { ParseCall, ParseOutcome, SqlParser } from '@hybridstore/sql';
-import { normalizeText, type ParameterValues, parameterType, readTokens, requireReadable } from '@hybridstore/sql';
+import { normalizeText, type ParameterValues, parameterType, readParameters, readTokens } from '@hybridstore/sql';
 import type { SchemaSource, Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
@@ -163,8 +163,7 @@ function withValues({ plan, parameterKeys }: ParseOutcome, values: ParameterValu
     type,
     value: byKey[parameterKeys[index] ?? index] ?? null,
   }));
-  requireReadable(parameters, parameterKeys);
-  return deepFreeze({ ...plan, parameters });
+  return deepFreeze({ ...plan, parameters: readParameters(parameters, parameterKeys) });
 }
 
 function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonly string[]) {

@@ -1,0 +1,38 @@
+import { type LiteralNode, parseDate } from '@hybridstore/contracts';
+import { literal, parseTimestampMicros, timestampText } from '@hybridstore/plan';
+import type { Fields } from '../syntax/syntax-tree.ts';
+import { type Typed, typed } from './types.ts';
+
+/**
+ * The constant that a text stands for beside dates and times, by the rule of the write: an offset is applied, so the value
+ * is in UTC, to the microsecond. The engine's own conversion drops the offset. Undefined for what no write takes.
+ *
+ *   day = '2024-05-01'                  a date
+ *   day = '2024-05-01 12:00'            a time, beside which the date is its midnight
+ *   at = '2024-05-01T12:00:00+02:00'    10:00 in UTC
+ */
+export function momentLiteral(text: string, type: 'date' | 'timestamp'): LiteralNode | undefined {
+  const trimmed = text.trim();
+  if (type === 'date' && parseDate(trimmed) !== undefined) return literal('date', trimmed);
+  const micros = parseTimestampMicros(trimmed);
+  return micros === undefined ? undefined : literal('timestamp', timestampText(micros));
+}
+
+export function isMomentType(type: string): type is 'date' | 'timestamp' {
+  return type === 'date' || type === 'timestamp';
+}
+
+const shownCharactersMax = 50;
+const expected = { date: 'YYYY-MM-DD', timestamp: 'YYYY-MM-DD HH:MM:SS' } as const;
+
+/** A text of the statement that meets dates or times; every other value as it is. */
+export function readMomentText(value: Typed, type: 'date' | 'timestamp', fields: Fields): Typed {
+  if (value.type !== 'literal' || value.node.kind !== 'literal') return value;
+  const moment = momentLiteral(String(value.node.value), type);
+  if (!moment) throw refuseMoment(String(value.node.value), type, fields);
+  return typed(moment, moment.type);
+}
+
+export function refuseMoment(text: string, type: 'date' | 'timestamp', fields: Fields): Error {
+  return fields.refuse(`${text.slice(0, shownCharactersMax)} is not a ${type}`, { expected: expected[type] });
+}
