@@ -21,10 +21,21 @@ export class CatalogClient {
     this.#options = options;
   }
 
-  /** `refresh`: the catalog looks at the tenant's nodes first. */
-  async sources(token: string, { refresh = false } = {}): Promise<readonly CatalogSource[]> {
+  /** As the catalog knows them. */
+  async sources(token: string): Promise<readonly CatalogSource[]> {
+    return this.#list(token, {});
+  }
+
+  /** As the tenant's nodes know it now; undefined for one that is not there, or that this user may not read. */
+  async source(token: string, sourceId: string): Promise<CatalogSource | undefined> {
+    return (await this.#list(token, { source_id: sourceId, refresh: 'true' })).at(0);
+  }
+
+  async #list(
+    token: string,
+    query: { readonly source_id?: string; readonly refresh?: 'true' },
+  ): Promise<readonly CatalogSource[]> {
     const { client, url, answerMsMax } = this.#options;
-    const query = refresh ? { refresh: 'true' as const } : {};
     const { sources } = await client.call(url, metadataCatalog.listSources, { token, query, timeoutMs: answerMsMax });
     return sources;
   }

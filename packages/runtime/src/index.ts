@@ -56,6 +56,7 @@ export {
 } from './folder-access.ts';
 export { findPlatform, holderFile } from './folder-holder.ts';
 export { isRecord } from './is-record.ts';
+export { LatestRun } from './latest-run.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
 export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';

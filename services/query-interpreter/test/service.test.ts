@@ -10,7 +10,7 @@ import { corpusSchemas } from '../../../packages/sql/test/corpus-data.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import type { CatalogPort } from '../src/domain/ports.ts';
-import { refreshPauseMs, schemaAgeMsMax } from '../src/domain/schema-source.ts';
+import { schemaAgeMsMax } from '../src/domain/schema-source.ts';
 
 const folder = createTemporaryFolder('interpreter');
 const clock = new FakeClock();
@@ -25,15 +25,31 @@ after(async () => {
 
 class FakeCatalog implements CatalogPort {
   readonly sourcesById = new Map(corpusSchemas);
-  readonly asked: boolean[] = [];
+  /** `*` for the list, the name of a source for a look at it. */
+  readonly asked: string[] = [];
   isAway = false;
+  looksAtOnce = 0;
+  #looking = 0;
 
-  async sources(_token: string, { refresh }: { readonly refresh: boolean }): Promise<readonly CatalogSource[]> {
+  async sources(): Promise<readonly CatalogSource[]> {
     if (this.isAway) throw new HybridStoreError('unavailable', 'away');
-    this.asked.push(refresh);
-    return [...this.sourcesById].map(
-      ([source_id, { columns }]) => ({ source_id, columns }) as unknown as CatalogSource,
-    );
+    this.asked.push('*');
+    return [...this.sourcesById.keys()].flatMap((id) => this.#describe(id) ?? []);
+  }
+
+  async source(_token: string, sourceId: string): Promise<CatalogSource | undefined> {
+    this.asked.push(sourceId);
+    this.#looking += 1;
+    this.looksAtOnce = Math.max(this.looksAtOnce, this.#looking);
+    const found = this.#describe(sourceId);
+    await new Promise(setImmediate);
+    this.#looking -= 1;
+    return found;
+  }
+
+  #describe(source_id: string): CatalogSource | undefined {
+    const known = this.sourcesById.get(source_id);
+    return known && ({ source_id, columns: known.columns } as unknown as CatalogSource);
   }
 }
 
@@ -211,21 +227,57 @@ describe('POST /parse/sql', () => {
     assert.equal(body.error.details['line'], 2);
   });
 
-  test('a source made a moment ago is found, by one refresh', async () => {
+  const bigint = { columns: [{ name: 'a', type: 'bigint' }] };
+
+  test('a source made a moment ago is found, by one look', async () => {
     const { catalog, parse } = open();
     await parse({ query: 'SELECT order_id FROM sales' });
-    catalog.sourcesById.set('brand_new', { columns: [{ name: 'a', type: 'bigint' }] });
+    catalog.sourcesById.set('brand_new', bigint);
     assert.deepEqual((await parse({ query: 'SELECT a FROM brand_new' })).tables, ['brand_new']);
-    assert.deepEqual(catalog.asked, [false, true]);
+    await parse({ query: 'SELECT a, a FROM brand_new' });
+    assert.deepEqual(catalog.asked, ['*', 'brand_new']);
   });
 
-  test('a caller who asks for unknown tables refreshes at most once a pause', async () => {
+  test('so is one that was asked for the moment before, and two in one statement', async () => {
+    const { catalog, post, parse } = open();
+    assert.equal((await post('/parse/sql', { query: 'SELECT a FROM one' })).status, 400);
+    catalog.sourcesById.set('one', bigint).set('other', bigint);
+    const { tables } = await parse({ query: 'SELECT one.a FROM one, other' });
+    assert.deepEqual([...tables].sort(), ['one', 'other']);
+    assert.equal((await post('/parse/dsl', { query: { query_type: 'filter', source: 'third' } })).status, 400);
+    catalog.sourcesById.set('third', bigint);
+    assert.equal((await post('/parse/dsl', { query: { query_type: 'filter', source: 'third' } })).status, 200);
+  });
+
+  test('a column that was added a moment ago is found at the source that has it', async () => {
+    const { catalog, parse } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    const { columns } = catalog.sourcesById.get('sales')!;
+    catalog.sourcesById.set('sales', { columns: [...columns, { name: 'added', type: 'bigint' }] });
+    assert.deepEqual((await parse({ query: 'SELECT `added` FROM sales WHERE order_id > 0' })).tables, ['sales']);
+    assert.deepEqual(catalog.asked, ['*', 'sales']);
+  });
+
+  test('a source that is gone is not known any more once it was looked for', async () => {
+    const { catalog, parse, post } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    catalog.sourcesById.delete('sales');
+    assert.equal((await post('/parse/sql', { query: 'SELECT nothing FROM sales' })).status, 400);
+    assert.match(
+      (await post('/parse/sql', { query: 'SELECT order_id FROM sales' })).body.error.message,
+      /does not exist/,
+    );
+  });
+
+  test('however many wait for a source, one look goes on at a time, and what cannot be one is not looked for', async () => {
     const { catalog, post } = open();
-    for (let round = 0; round < 5; round += 1) await post('/parse/sql', { query: 'SELECT 1 FROM nowhere' });
-    assert.deepEqual(catalog.asked, [false, true]);
-    await clock.advance(refreshPauseMs);
-    await post('/parse/sql', { query: 'SELECT 1 FROM nowhere' });
-    assert.deepEqual(catalog.asked, [false, true, true]);
+    const crowd = Array.from({ length: 50 }, () => post('/parse/sql', { query: 'SELECT 1 FROM nowhere' }));
+    for (const { status } of await Promise.all(crowd)) assert.equal(status, 400);
+    assert.equal(catalog.looksAtOnce, 1);
+    const before = catalog.asked.length;
+    await post('/parse/sql', { query: 'SELECT 1 FROM `no source ever`' });
+    await post('/parse/sql', { query: 'SELECT 1 FROM (' });
+    assert.equal(catalog.asked.length, before);
   });
 
   test('a changed schema makes a new plan once the kept one is too old', async () => {

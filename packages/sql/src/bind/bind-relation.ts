@@ -280,6 +280,7 @@ function unknownTable(name: string, scope: Scope, fields: Fields, context: BindC
     {
       name: name.slice(0, 200),
       is_unknown_name: true,
+      unknown_table: name.slice(0, 200),
       ...(nearest === undefined ? {} : { nearest }),
     },
   );

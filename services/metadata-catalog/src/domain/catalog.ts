@@ -1,9 +1,16 @@
 import type { CatalogSource, CommitNotice, FileStatistics, SourceDefinition } from '@hybridstore/contracts';
 import { documentColumns } from '@hybridstore/contracts';
-import { assert, type Clock, isHybridStoreError, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
+import {
+  assert,
+  type Clock,
+  isHybridStoreError,
+  LatestRun,
+  type Logger,
+  Semaphore,
+  tenantUrl,
+} from '@hybridstore/runtime';
 import { describeSource } from './catalog-source.ts';
 import { type CommitDecision, decideCommit } from './commit-decision.ts';
-import { LatestRun } from './latest-run.ts';
 import type { CatalogStore, StoredSource, TableHead } from './ports.ts';
 import { SerialByKey } from './serial-by-key.ts';
 import type { TableCache } from './table-cache.ts';

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import type {
-  Dialect,
-  LogicalPlan,
-  ParseDslRequest,
-  ParseResponse,
-  ParseSqlRequest,
-  TransformRequest,
-  TransformResponse,
+import {
+  type Dialect,
+  type LogicalPlan,
+  type ParseDslRequest,
+  type ParseResponse,
+  type ParseSqlRequest,
+  sourceIdPattern,
+  type TransformRequest,
+  type TransformResponse,
 } from '@hybridstore/contracts';
 import { deepFreeze, type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
 import { HybridStoreError, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
@@ -45,8 +46,10 @@ export class Interpreter {
   async parseSql(request: ParseSqlRequest, call: Call): Promise<ParseResponse> {
     const dialect = request.dialect ?? this.#parts.settings.dialect;
     const values: ParameterValues = request.parameters ?? [];
-    const { outcome, cached } = await this.#withSchemas(call, (schemas) =>
-      this.#parse({ text: request.query, dialect, values }, schemas, call),
+    const { outcome, cached } = await this.#withSchemas(
+      call,
+      () => wordsOf(request.query, dialect),
+      (schemas) => this.#parse({ text: request.query, dialect, values }, schemas, call),
     );
     const plan = cached ? withValues(outcome, values) : outcome.plan;
     requireOwnSources(call, plan);
@@ -61,11 +64,14 @@ export class Interpreter {
   async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {
     const { dslDepthMax, isDslValidated } = this.#parts.settings;
     const options = { depthMax: dslDepthMax, isLenient: !isDslValidated };
-    const { plan, functions } = await this.#withSchemas(call, ({ byId }) =>
-      this.#parts.parser.compile(
-        { query: request.query, schemas: byId, options, steps: this.#allowed(stepsOfLevel('basic')) },
-        ownedBy(call),
-      ),
+    const { plan, functions } = await this.#withSchemas(
+      call,
+      () => [],
+      ({ byId }) =>
+        this.#parts.parser.compile(
+          { query: request.query, schemas: byId, options, steps: this.#allowed(stepsOfLevel('basic')) },
+          ownedBy(call),
+        ),
     );
     requireOwnSources(call, plan);
     return {
@@ -80,11 +86,14 @@ export class Interpreter {
   async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
     requireOwnSources(call, request.parsed_query);
     const level = request.optimization_level ?? 'basic';
-    const { plan, sql, tree, steps } = await this.#withSchemas(call, ({ byId }) =>
-      this.#parts.parser.transform(
-        { plan: request.parsed_query, schemas: byId, steps: this.#allowed(stepsOfLevel(level)) },
-        ownedBy(call),
-      ),
+    const { plan, sql, tree, steps } = await this.#withSchemas(
+      call,
+      () => request.parsed_query.tables.map(({ source }) => source),
+      ({ byId }) =>
+        this.#parts.parser.transform(
+          { plan: request.parsed_query, schemas: byId, steps: this.#allowed(stepsOfLevel(level)) },
+          ownedBy(call),
+        ),
     );
     return {
       execution_plan: { plan, sql, tree },
@@ -93,16 +102,25 @@ export class Interpreter {
     };
   }
 
-  /** Once more with newer schemas when a name is not known: the source may just have been made. */
-  async #withSchemas<T>(call: Call, work: (schemas: Schemas) => Promise<T>): Promise<T> {
-    const schemas = await this.#parts.schemas.schemas(call.caller);
-    try {
-      return await work(schemas);
-    } catch (error) {
-      if (!isUnknownName(error)) throw error;
-      const newer = await this.#parts.schemas.newerThan(schemas, call.caller);
-      if (!newer) throw error;
-      return work(newer);
+  /**
+   * Again with newer schemas where a name is not known, because its source may just have been made, or the column added: as
+   * often as that brings the statement further.
+   */
+  async #withSchemas<T>(
+    call: Call,
+    mentioned: () => readonly string[],
+    work: (schemas: Schemas) => Promise<T>,
+  ): Promise<T> {
+    let schemas = await this.#parts.schemas.schemas(call.caller);
+    for (let look = 0; ; look += 1) {
+      try {
+        return await work(schemas);
+      } catch (error) {
+        const ids = look < looksMax ? sourcesToLookFor(error, schemas, mentioned) : [];
+        const newer = ids.length > 0 ? await this.#parts.schemas.newerThan(schemas, call.caller, ids) : undefined;
+        if (!newer) throw error;
+        schemas = newer;
+      }
     }
   }
 
@@ -175,7 +193,24 @@ function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonl
   };
 }
 
-function isUnknownName(error: unknown): boolean {
-  if (!(error instanceof HybridStoreError) || error.code !== 'invalid_request') return false;
-  return error.details['is_unknown_name'] === true || 'source_id' in error.details;
+/** The table that is not known, or the known ones that may have got the column. */
+function sourcesToLookFor(error: unknown, { byId }: Schemas, mentioned: () => readonly string[]): readonly string[] {
+  if (!(error instanceof HybridStoreError) || error.code !== 'invalid_request') return [];
+  const { is_unknown_name: isUnknown, source_id: ofField, unknown_table: table } = error.details;
+  const named = [ofField, table].filter((name) => typeof name === 'string');
+  if (named.length > 0) return named.map((name) => name.toLowerCase()).filter((name) => sourceIdForm.test(name));
+  return isUnknown === true
+    ? [...new Set(mentioned())].filter((name) => byId.has(name)).slice(0, sourcesLookedForMax)
+    : [];
+}
+
+const sourceIdForm = new RegExp(sourceIdPattern);
+/** A statement that names so many new sources is given up. */
+const looksMax = 16;
+const sourcesLookedForMax = 32;
+
+function wordsOf(text: string, dialect: Dialect): readonly string[] {
+  return readTokens(text, dialect)
+    .filter(({ kind }) => kind === 'word' || kind === 'quoted')
+    .map((token) => token.text.replaceAll(/["`]/g, '').toLowerCase());
 }

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { CatalogSource } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { type Clock, LruCache, SingleFlight, type TenantCaller } from '@hybridstore/runtime';
+import { type Clock, LatestRun, LruCache, Semaphore, SingleFlight, type TenantCaller } from '@hybridstore/runtime';
 import type { CatalogPort } from './ports.ts';
 
 /** Schemas that a caller may read, with a name of exactly this state of them. */
 export type Schemas = { readonly byId: PlanSchemas; readonly version: string };
 
-type Held = Schemas & { readonly readAtMs: number; readonly isRefreshed: boolean };
+type Held = Schemas & { readonly readAtMs: number };
 
 const callersMax = 1_000;
-/** A column that was added shows at the latest after this; a name that is not known is looked for at once. */
+/** A column that was added shows in a `*` at the latest after this; a name that is not known is looked for at once. */
 export const schemaAgeMsMax = 5_000;
-/** A caller who names unknown tables all the time makes the catalog read its nodes at most this often. */
-export const refreshPauseMs = 1_000;
+const looksRunningMax = 16;
+const looksWaitingMax = 1_000;
 
 /** Schemas by caller: two callers share an entry only when tenant and permissions are the same. */
 export class SchemaSource {
@@ -21,6 +21,8 @@ export class SchemaSource {
   readonly #clock: Clock;
   readonly #held = new LruCache<string, Held>(callersMax);
   readonly #flights = new SingleFlight<string, Held>();
+  readonly #looks = new LatestRun<string, CatalogSource | undefined>();
+  readonly #looking = new Semaphore({ running: looksRunningMax, waiting: looksWaitingMax });
 
   constructor(catalog: CatalogPort, clock: Clock) {
     this.#catalog = catalog;
@@ -29,44 +31,55 @@ export class SchemaSource {
 
   async schemas(caller: TenantCaller): Promise<Schemas> {
     const held = this.#held.get(callerKey(caller));
-    if (held && this.#age(held) < schemaAgeMsMax) return held;
-    return this.#read(caller, false);
+    return held && this.#clock.monotonicMs() - held.readAtMs < schemaAgeMsMax ? held : this.#read(caller);
   }
 
-  /** Newer schemas than `seen`, or undefined when there are none to be had now. */
-  async newerThan(seen: Schemas, caller: TenantCaller): Promise<Schemas | undefined> {
-    const held = this.#held.get(callerKey(caller));
-    if (held?.isRefreshed && this.#age(held) < refreshPauseMs) return held.version === seen.version ? undefined : held;
-    const fresh = await this.#read(caller, true);
-    return fresh.version === seen.version ? undefined : fresh;
-  }
-
-  #age(held: Held): number {
-    return this.#clock.monotonicMs() - held.readAtMs;
-  }
-
-  #read(caller: TenantCaller, refresh: boolean): Promise<Held> {
+  /**
+   * Schemas after a look at these sources, or undefined when they are as they were seen. Nothing is remembered of what was
+   * not found: a source may be made the moment after. Everybody who waits for a source shares one look, which began after
+   * he asked.
+   */
+  async newerThan(seen: Schemas, caller: TenantCaller, sourceIds: readonly string[]): Promise<Schemas | undefined> {
     const key = callerKey(caller);
-    return this.#flights.run(`${refresh} ${key}`, async () => {
-      const sources = await this.#catalog.sources(caller.token, { refresh });
-      const held = { ...describe(sources), readAtMs: this.#clock.monotonicMs(), isRefreshed: refresh };
+    const found = await Promise.all(
+      sourceIds.map((id) =>
+        this.#looks.run(`${key} ${id}`, () => this.#looking.run(() => this.#catalog.source(caller.token, id))),
+      ),
+    );
+    const held = this.#held.get(key) ?? (await this.#read(caller));
+    const byId = new Map(held.byId);
+    for (const [index, id] of sourceIds.entries()) {
+      const source = found[index];
+      if (source) byId.set(id, { columns: columnsOf(source) });
+      else byId.delete(id);
+    }
+    const newer = describe(byId);
+    this.#held.set(key, { ...newer, readAtMs: held.readAtMs });
+    return newer.version === seen.version ? undefined : newer;
+  }
+
+  #read(caller: TenantCaller): Promise<Held> {
+    const key = callerKey(caller);
+    return this.#flights.run(key, async () => {
+      const sources = await this.#catalog.sources(caller.token);
+      const byId = new Map(sources.map((source) => [source.source_id, { columns: columnsOf(source) }]));
+      const held = { ...describe(byId), readAtMs: this.#clock.monotonicMs() };
       this.#held.set(key, held);
       return held;
     });
   }
 }
 
+function columnsOf({ columns }: CatalogSource) {
+  return columns.map(({ name, type }) => ({ name, type }));
+}
+
 function callerKey({ tenant, permissions }: TenantCaller): string {
   return JSON.stringify([tenant, permissions]);
 }
 
-function describe(sources: readonly CatalogSource[]): Schemas {
-  const sorted = [...sources].sort((a, b) => (a.source_id < b.source_id ? -1 : 1));
-  const described = sorted.map(
-    ({ source_id, columns }) => [source_id, columns.map(({ name, type }) => ({ name, type }))] as const,
-  );
-  return {
-    byId: new Map(described.map(([id, columns]) => [id, { columns }])),
-    version: createHash('sha256').update(JSON.stringify(described)).digest('base64url'),
-  };
+function describe(byId: PlanSchemas): Schemas {
+  const sorted = [...byId].sort(([a], [b]) => (a < b ? -1 : 1));
+  const described = sorted.map(([id, { columns }]) => [id, columns]);
+  return { byId: new Map(sorted), version: createHash('sha256').update(JSON.stringify(described)).digest('base64url') };
 }

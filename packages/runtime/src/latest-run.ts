@@ -1,13 +1,13 @@
-type Flight = { readonly current: Promise<void>; next: Promise<void> | undefined };
+type Flight<V> = { readonly current: Promise<V>; next: Promise<V> | undefined };
 
 /**
  * One run of a key at a time. Who asks during a run shares the next one, because the present one may have read its
  * facts before the asker's own change. So a crowd costs two runs, and each asker sees what was true when it asked.
  */
-export class LatestRun<K> {
-  readonly #flights = new Map<K, Flight>();
+export class LatestRun<K, V = void> {
+  readonly #flights = new Map<K, Flight<V>>();
 
-  run(key: K, task: () => Promise<void>): Promise<void> {
+  run(key: K, task: () => Promise<V>): Promise<V> {
     const flight = this.#flights.get(key);
     if (!flight) return this.#start(key, task);
     flight.next ??= flight.current.then(
@@ -17,8 +17,8 @@ export class LatestRun<K> {
     return flight.next;
   }
 
-  #start(key: K, task: () => Promise<void>): Promise<void> {
-    const flight: Flight = {
+  #start(key: K, task: () => Promise<V>): Promise<V> {
+    const flight: Flight<V> = {
       current: task().finally(() => {
         if (this.#flights.get(key) === flight && flight.next === undefined) this.#flights.delete(key);
       }),
