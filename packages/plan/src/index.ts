@@ -1,6 +1,13 @@
 export { checkPlan, outputNames, type PlanSchemas } from './check-plan.ts';
 export { readDateFormat } from './date-format.ts';
 export { type DeclaredOutput, declaredOutputs } from './declared-outputs.ts';
+export {
+  compareNumbers,
+  type DocumentNumber,
+  documentNumber,
+  exactNumberType,
+  extremeOf,
+} from './document-number.ts';
 export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
 export { deepFreeze, finishPlan } from './finish-plan.ts';
 export {

@@ -150,7 +150,7 @@ describe('the DSL answers on equal data', () => {
       ],
     };
     // The text "8.3" and the number 8.3 are two values.
-    assert.deepEqual(await rowsOf(compileAggregate(request, corpusSchemas)), [[8.325, '2019.0', '"1917"', '1', '4']]);
+    assert.deepEqual(await rowsOf(compileAggregate(request, corpusSchemas)), [[8.325, '2019', '"1917"', '1', '4']]);
   });
 
   test('an aggregation without groups answers one row for no rows', async () => {

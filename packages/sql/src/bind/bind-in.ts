@@ -2,7 +2,7 @@ import type { PlanExpression, PlanQuery, SelectBody } from '@hybridstore/contrac
 import { call, column, compare, isNull, literal, logic, not, trueLiteral } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
-import { compareRows, requireComparable, rowItems } from './comparisons.ts';
+import { compareExactly, compareRows, requireComparable, rowItems } from './comparisons.ts';
 import type { BindContext } from './context.ts';
 import { readJsonAs, type Typed, typed, unify } from './types.ts';
 
@@ -21,9 +21,22 @@ export function bindIn(site: BindSite): Typed {
   if (row) return bindRowIn(site, { row, items, negated });
   const all = [value, ...items].map((node) => context.bind(node, scope));
   requireComparable(all, fields, context);
-  const [first, ...list] = unify(context.meet(all, fields)).values;
+  const met = context.meet(all, fields);
+  const exactly = inExactly(met);
+  if (exactly) return typed(negated ? not(exactly) : exactly, 'boolean');
+  const [first, ...list] = unify(met).values;
   if (!first) throw fields.refuse('IN takes a value');
   return typed({ kind: 'in', value: first.node, list: list.map((item) => item.node), negated }, 'boolean');
+}
+
+/** A list among which a double is not enough to find the number of a document is written out. */
+function inExactly([value, ...list]: readonly Typed[]): PlanExpression | undefined {
+  if (!value || !list.some((item) => compareExactly('eq', value, item))) return undefined;
+  const matches = list.map((item) => {
+    const [left, right] = unify([value, item]).values;
+    return compareExactly('eq', value, item) ?? compare('eq', left?.node ?? value.node, right?.node ?? item.node);
+  });
+  return logic('or', matches);
 }
 
 /** `(a, b) IN ((1, 2), …)` is written out, since rows are compared value by value. */

@@ -1,14 +1,16 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
-import { allOf, choose, compare, isNull, logic, tryCast } from '@hybridstore/plan';
+import { compare, compareNumbers, logic, not, trueLiteral } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
-import { isNumber, jsonText, type Typed, typed, unify } from './types.ts';
+import { compareDocuments, exactNumberOf } from './document-numbers.ts';
+import { isNumber, type Typed, typed, unify } from './types.ts';
 
 /**
  * `=`, `<`, `IS DISTINCT FROM` and their kin. What the two sides are read as depends on both:
  *
  *     doc.year > 1990       JSON beside a number: TRY_CAST(text of doc.year AS DOUBLE) > 1990
+ *     doc.id = id           JSON beside an exact number: digit by digit where their doubles are one
  *     doc.title = 'Up'      JSON beside a text: its text
  *     doc.a = doc.b         JSON beside JSON: as numbers where both are, else as texts
  *     day < ?               a bound text beside a date: read as a date
@@ -85,7 +87,9 @@ function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { 
   requireComparable(values, fields, context);
   const sides = context.meet(values, fields);
   const [left, right] = sides;
-  if (left?.type === 'json' && right?.type === 'json') return compareDocuments(left, right, operator);
+  if (left?.type === 'json' && right?.type === 'json') return typed(compareDocuments(left, right, operator), 'boolean');
+  const exactly = left && right ? compareExactly(operator, left, right) : undefined;
+  if (exactly) return typed(exactly, 'boolean');
   const [first, second] = unify(sides).values;
   if (!first || !second) throw fields.refuse('a comparison has two sides');
   return typed(compare(operator, first.node, second.node), 'boolean');
@@ -97,18 +101,34 @@ export function bindBetween(site: BindSite): Typed {
   const negated = fields.flag('not');
   if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');
   requireComparable(bound, fields, context);
-  const [value, low, high] = unify(context.meet(bound, fields)).values;
+  const sides = context.meet(bound, fields);
+  const [from, to] = [1, 2].map((place) => exactBound(sides[0], sides[place], place === 1 ? 'gte' : 'lte'));
+  if (from || to) {
+    const ends = [from ?? bareBound(sides, 1, 'gte'), to ?? bareBound(sides, 2, 'lte')];
+    const isBetween = logic('and', ends);
+    return typed(negated ? not(isBetween) : isBetween, 'boolean');
+  }
+  const [value, low, high] = unify(sides).values;
   if (!value || !low || !high) throw fields.refuse('BETWEEN takes two bounds');
   return typed({ kind: 'between', value: value.node, low: low.node, high: high.node, negated }, 'boolean');
 }
 
-/** Two JSON values are compared as numbers where both are, else as text. */
-function compareDocuments(left: Typed, right: Typed, operator: ComparisonOperator): Typed {
-  const [leftText, rightText] = [jsonText(left), jsonText(right)];
-  const [leftNumber, rightNumber] = [tryCast(leftText, 'double'), tryCast(rightText, 'double')];
-  const areNumbers = allOf([isNull(leftNumber, true), isNull(rightNumber, true)]);
-  const asText = compare(operator, leftText, rightText);
-  return typed(areNumbers ? choose(areNumbers, compare(operator, leftNumber, rightNumber), asText) : asText, 'boolean');
+function exactBound(value: Typed | undefined, bound: Typed | undefined, operator: 'gte' | 'lte') {
+  if (!value || !bound) return undefined;
+  if (value.type === 'json' && bound.type === 'json') return compareDocuments(value, bound, operator);
+  return compareExactly(operator, value, bound);
+}
+
+function bareBound(sides: readonly Typed[], place: number, operator: 'gte' | 'lte'): PlanExpression {
+  const [value, bound] = unify([sides[0], sides[place]].filter((side) => side !== undefined)).values;
+  return value && bound ? compare(operator, value.node, bound.node) : trueLiteral;
+}
+
+/** A number of a document beside an exact one; undefined where doubles will do, or one side is no number. */
+export function compareExactly(operator: ComparisonOperator, left: Typed, right: Typed): PlanExpression | undefined {
+  const hasDocument = left.type === 'json' || right.type === 'json';
+  const [first, second] = hasDocument ? [exactNumberOf(left), exactNumberOf(right)] : [];
+  return first && second ? compareNumbers(operator, first, second) : undefined;
 }
 
 /**

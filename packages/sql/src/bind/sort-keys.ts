@@ -1,5 +1,5 @@
 import type { SortKey } from '@hybridstore/contracts';
-import { tryCast } from '@hybridstore/plan';
+import { documentNumber } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundBody } from './bound-query.ts';
 import type { BindContext } from './context.ts';
@@ -80,13 +80,15 @@ function resolves(value: SyntaxNode, scope: Scope, context: BindContext): boolea
 function expandKey(value: Typed, order: Omit<SortKey, 'value'>): readonly SortKey[] {
   if (value.type !== 'json') return [{ value: value.node, ...order }];
   const asText = jsonText(value);
+  const { near, exact } = documentNumber(asText);
   return [
     {
       value: { kind: 'is_null', value: asText, negated: false },
       direction: order.nulls === 'last' ? 'asc' : 'desc',
       nulls: 'last',
     },
-    { value: tryCast(asText, 'double'), direction: order.direction, nulls: 'last' },
+    { value: near, direction: order.direction, nulls: 'last' },
+    { value: exact, direction: order.direction, nulls: 'last' },
     { value: asText, direction: order.direction, nulls: 'last' },
   ];
 }

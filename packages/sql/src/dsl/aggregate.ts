@@ -8,7 +8,7 @@ import {
   type SortKey,
 } from '@hybridstore/contracts';
 import type { ParameterList } from '@hybridstore/plan';
-import { call, choose, compare, integer, isNull, tryCast } from '@hybridstore/plan';
+import { call, documentNumber, extremeOf, integer, isNull, tryCast } from '@hybridstore/plan';
 import { type Field, type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
 
@@ -106,8 +106,7 @@ function requireNumbers(name: string, field: Field): void {
 
 /** Least or greatest of a document path: by number where every value is one, else by text. */
 function documentExtreme(name: 'min' | 'max', field: Extract<Field, { kind: 'document' }>, alias: string): Field {
-  const allNumbers = compare('eq', call('count', field.number), call('count', field.text));
-  const value = choose(allNumbers, call('to_json', call(name, field.number)), call('to_json', call(name, field.text)));
+  const value = extremeOf(name, field.text, call);
   const asText = call('json_extract_string', value, textRoot);
   return {
     kind: 'document',
@@ -162,5 +161,6 @@ export function fieldSortKeys(field: Field, key: NonNullable<AggregateQuery['ord
   const nulls = key.nulls ?? 'last';
   if (field.kind === 'typed') return [{ value: field.value, direction, nulls }];
   const absent: SortKey = { value: isNull(field.text), direction: nulls === 'last' ? 'asc' : 'desc', nulls: 'last' };
-  return [absent, { value: field.number, direction, nulls: 'last' }, { value: field.text, direction, nulls: 'last' }];
+  const { near, exact } = documentNumber(field.text);
+  return [absent, ...[near, exact, field.text].map((value): SortKey => ({ value, direction, nulls: 'last' }))];
 }

@@ -1,7 +1,6 @@
 import {
   type Filter,
   HybridStoreError,
-  type PlanExpression,
   type PlanQuery,
   type Projection,
   type SearchQuery,
@@ -49,7 +48,7 @@ export function compileSearchQuery(
   const branches = scopes.map((scope) => {
     const sorted = spec.orderBy.map((key) => resolve(key.field, scope));
     const select = selectRecords(spec, scope, { resolve: (path) => resolve(path, scope), parameters });
-    return { ...select, projections: [...select.projections, ...sorted.flatMap(sortColumns)] };
+    return { ...select, projections: [...select.projections, ...sorted.map(sortColumn)] };
   });
   // A space: no source id can be the same.
   const alias = 'found rows';
@@ -62,7 +61,7 @@ export function compileSearchQuery(
         kind: 'derived',
         alias,
         query: { kind: 'query', body: { kind: 'set_operation', operator: 'union', all: true, inputs: branches } },
-        columns: ['source_id', spec.recordName, ...spec.orderBy.flatMap((_, index) => sortNames(index))],
+        columns: ['source_id', spec.recordName, ...spec.orderBy.map((_, index) => sortName(index))],
       },
     },
     orderBy: spec.orderBy.flatMap((key, index) => outerSortKeys(alias, index, key)),
@@ -101,29 +100,24 @@ function selectRecords(
   };
 }
 
-/** A field may be a number in one source and text in another: sorted by number first, then by text, like a document path. */
-function sortColumns(field: Field, index: number): readonly Projection[] {
-  const [number, asText] = sortNames(index);
-  const value: PlanExpression = field.kind === 'typed' ? cast(field.value, 'string') : field.text;
-  return [
-    { name: number ?? '', value: tryCast(value, 'double') },
-    { name: asText ?? '', value },
-  ];
+/** A field may be a number in one source and text in another: both are sorted like a document path. */
+function sortColumn(field: Field, index: number): Projection {
+  return { name: sortName(index), value: field.kind === 'typed' ? cast(field.value, 'string') : field.text };
 }
 
-function sortNames(index: number): readonly string[] {
-  return [`sort_number_${index}`, `sort_text_${index}`];
+function sortName(index: number): string {
+  return `sort_text_${index}`;
 }
 
 function outerSortKeys(alias: string, index: number, key: SearchSpecification['orderBy'][number]): readonly SortKey[] {
-  const [number = '', asText = ''] = sortNames(index);
+  const asText = column(alias, sortName(index));
   const field: Field = {
     kind: 'document',
     path: key.field,
-    json: column(alias, asText),
-    text: column(alias, asText),
-    number: column(alias, number),
-    jsonType: call('typeof', column(alias, asText)),
+    json: asText,
+    text: asText,
+    number: tryCast(asText, 'double'),
+    jsonType: call('typeof', asText),
   };
   return fieldSortKeys(field, key);
 }

@@ -1,5 +1,5 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
-import { call as callNode, cast, choose, compare, type PlanFunction, tryCast } from '@hybridstore/plan';
+import { cast, extremeOf, type PlanFunction } from '@hybridstore/plan';
 import { toCondition } from '../bind/conditions.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
@@ -65,18 +65,13 @@ export function finishCall(known: PlanFunction, values: readonly Typed[], at: Ca
 
 /** Least or greatest of JSON values: by number where every value is one, else by text. */
 function extremeOfDocuments(node: CallNode, value: Typed): Typed {
-  const asText = jsonText(value);
-  const asNumber = tryCast(asText, 'double');
-  const of = (name: string, operand: PlanExpression): CallNode => ({ ...node, function: name, arguments: [operand] });
-  const areNumbers = compare('eq', of('count', asNumber), of('count', asText));
-  return typed(
-    choose(
-      areNumbers,
-      callNode('to_json', of(node.function, asNumber)),
-      callNode('to_json', of(node.function, asText)),
-    ),
-    'json',
-  );
+  const name = node.function === 'min' ? 'min' : 'max';
+  const aggregate = (name: string, ...operands: readonly PlanExpression[]): CallNode => ({
+    ...node,
+    function: name,
+    arguments: operands,
+  });
+  return typed(extremeOf(name, jsonText(value), aggregate), 'json');
 }
 
 const numberFunctions = new Set([
