@@ -72,7 +72,7 @@ async function startLoad(connection: DuckDBConnection, columns: readonly Column[
 
 /** What a failure leaves behind goes with the child, which is replaced then. */
 async function endLoad(connection: DuckDBConnection): Promise<void> {
-  await connection.run('drop table if exists incoming; drop table if exists parts; drop table if exists ordered');
+  await connection.run('drop table if exists incoming; drop table if exists partitioned; drop table if exists ordered');
 }
 
 /** Rows of a row group: the engine's usual number, or as many as have room. DuckDB counts in vectors of 2,048 rows. */
@@ -125,31 +125,35 @@ async function writePartitions(work: Work, loaded: Loaded): Promise<void> {
     await writeSplit(work, { ...loaded, select: `select ${list} from incoming`, partition: {}, parts: 1 });
     return;
   }
-  for (const { id, partition } of await readPartitions(work.connection, target)) {
-    const same = target.partitionColumns.map((name) => {
-      const column = quoteIdentifier(name);
-      return `incoming.${column} is not distinct from (select ${column} from parts where rowid = ${id})`;
-    });
-    const select = `select ${list} from incoming where ${same.join(' and ')}`;
+  for (const { partition, firstRow, rows } of await sortIntoPartitions(work.connection, target, list)) {
+    const select = `select ${list} from partitioned where rowid >= ${firstRow} and rowid < ${firstRow + rows}`;
     await writeSplit(work, { ...loaded, select, partition, parts: 1 });
   }
 }
 
-async function readPartitions(
+/** Where the rows of one partition value stand in the table `partitioned`, which takes the place of `incoming`. */
+type PartitionRange = { readonly partition: Partition; readonly firstRow: number; readonly rows: number };
+
+/** Sorted once, so that each value is read from its own rows: to look for each among all rows costs their product. */
+async function sortIntoPartitions(
   connection: DuckDBConnection,
   target: SegmentTarget,
-): Promise<{ readonly id: number; readonly partition: Partition }[]> {
+  list: string,
+): Promise<readonly PartitionRange[]> {
   const columns = target.partitionColumns.map((name) => target.columns.find((column) => column.name === name)!);
   const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
-  await connection.run(
-    `create or replace table parts as select distinct ${names} from incoming order by all limit ${partitionsMax + 1}`,
-  );
-  const texts = columns.map(partitionTerm).join(', ');
-  const rows = (await connection.runAndReadAll(`select rowid, ${texts} from parts order by rowid`)).getRows();
-  if (rows.length > partitionsMax)
+  const counted = await connection.runAndReadAll(`select count(*) from (select distinct ${names} from incoming)`);
+  if (Number(counted.getRows()[0]?.[0]) > partitionsMax)
     throw new HybridStoreError('too_large', `more than ${partitionsMax} partition values in one flush`);
-  return rows.map(([id, ...values]) => ({
-    id: Number(id),
+  await connection.run(`create or replace table partitioned as select ${list} from incoming order by ${names}`);
+  await connection.run('drop table incoming');
+  const texts = columns.map(partitionTerm).join(', ');
+  const ranges = await connection.runAndReadAll(
+    `select min(rowid), count(*), ${texts} from partitioned group by ${names} order by 1`,
+  );
+  return ranges.getRows().map(([firstRow, rows, ...values]) => ({
+    firstRow: Number(firstRow),
+    rows: Number(rows),
     partition: Object.fromEntries(columns.map((column, index) => [column.name, partitionText(column, values[index])])),
   }));
 }
