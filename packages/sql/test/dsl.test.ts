@@ -180,7 +180,7 @@ describe('the DSL answers on equal data', () => {
           amount: 20,
           price: '2.50',
           quantity: 5,
-          order_date: '2024-01-15T12:00:00.500000Z',
+          order_date: '2024-01-15T12:00:00.500Z',
           day: '2024-01-15',
           active: false,
           note: null,

@@ -1,5 +1,5 @@
 import type { PlanExpression } from '@hybridstore/contracts';
-import { call, cast, choose, column, compare, integer, literal, text } from '@hybridstore/plan';
+import { arithmetic, call, cast, choose, column, compare, integer, literal, text } from '@hybridstore/plan';
 import { type Field, type FieldScope, isSchemaless } from './field.ts';
 
 /**
@@ -60,10 +60,17 @@ function valueJson(value: PlanExpression, type: string): PlanExpression {
     case 'double':
       return choose(call('isfinite', value), call('to_json', value), unboundedJson(value));
     case 'timestamp':
-      return call('to_json', call('strftime', value, text('%Y-%m-%dT%H:%M:%S.%fZ')));
+      return call('to_json', momentText(value));
     default:
       return asText;
   }
+}
+
+/** As in rows of SQL: milliseconds, or microseconds where there are any. */
+function momentText(value: PlanExpression): PlanExpression {
+  const micros = arithmetic('modulo', call('epoch_us', value), integer(1_000));
+  const format = (fraction: string) => call('strftime', value, text(`%Y-%m-%dT%H:%M:%S.${fraction}Z`));
+  return choose(compare('eq', micros, integer(0)), format('%g'), format('%f'));
 }
 
 /** The words that a write takes, too. NULL stays NULL. */
