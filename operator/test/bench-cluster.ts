@@ -62,6 +62,7 @@ export class FakeNodes implements NodePort {
   /** Thrown where a table is read. */
   unreadable: HybridStoreError | undefined;
   damaged: readonly string[] = [];
+  partitions: number | undefined;
   found: NodeProblem[] = [];
   flushFailing: string | undefined;
 
@@ -100,7 +101,14 @@ export class FakeNodes implements NodePort {
     const figures = { rows: 3, bytes: 300, files: 1, unflushed_rows: 2, schema_version: 1, table_version: 4 };
     const flush = this.flushFailing === undefined ? {} : { flush_failing: this.flushFailing };
     const last_commit_at = '2023-11-14T22:00:00.000Z';
-    return { source_id: sourceId, ...figures, ...flush, last_commit_at, damaged: [...this.damaged] };
+    return {
+      source_id: sourceId,
+      ...figures,
+      ...flush,
+      last_commit_at,
+      damaged: [...this.damaged],
+      ...(this.partitions === undefined ? {} : { partitions: this.partitions }),
+    };
   }
 }
 

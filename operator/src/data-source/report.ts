@@ -30,6 +30,7 @@ function judgeEnding(pass: SourceSoFar, ending: Ending<Declared>): SourceVerdict
         kind: 'registered',
         damaged: ending.known.facts.stats?.damaged ?? [],
         flushFailing: ending.known.facts.stats?.flush_failing,
+        partitions: ending.known.facts.stats?.partitions,
       };
     case 'refused':
       return ending;

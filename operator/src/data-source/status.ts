@@ -6,6 +6,7 @@ type Registered = {
   readonly kind: 'registered';
   readonly damaged?: readonly string[];
   readonly flushFailing?: string | undefined;
+  readonly partitions?: number | undefined;
 };
 export type SourceVerdict =
   | Registered
@@ -25,14 +26,21 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
   ];
 }
 
+/** Each has a file for every flush that it has rows in; queries open them all. */
+const partitionsWorrying = 1_000;
+
 /** Queries that need a damaged file fail, and all others go on: the source is ready, and somebody has to look. */
-function judgeHealth({ damaged = [], flushFailing }: Registered): Judgement {
+function judgeHealth({ damaged = [], flushFailing, partitions = 0 }: Registered): Judgement {
   if (damaged.length > 0) {
     const message = `not what was written: ${damaged.join(', ')}`;
     return { type: 'Degraded', status: 'True', reason: 'Corrupt', message };
   }
   if (flushFailing !== undefined)
     return { type: 'Degraded', status: 'True', reason: 'FlushFailing', message: flushFailing };
+  if (partitions >= partitionsWorrying) {
+    const message = `${partitions} partition values, of which each has files of its own that are never merged with others; partition by something coarser, such as a date`;
+    return { type: 'Degraded', status: 'True', reason: 'TooManyPartitions', message };
+  }
   return { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'nothing is wrong' };
 }
 

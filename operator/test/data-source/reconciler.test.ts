@@ -153,6 +153,20 @@ describe('a DataSource', () => {
     assert.equal(conditionOf(await cluster.api.get(dataSources, orders), 'Degraded'), 'False/AsExpected');
   });
 
+  it('says when it is parted into a thousand values, and no earlier', async () => {
+    const cluster = await startWithTenant();
+    await cluster.applySource();
+    for (const [partitions, expected] of [
+      [999, 'False/AsExpected'],
+      [1_000, 'True/TooManyPartitions'],
+    ] as const) {
+      cluster.nodes.partitions = partitions;
+      await cluster.sources.reconcile(orders);
+      const source = await cluster.api.get(dataSources, orders);
+      assert.deepEqual([conditionOf(source, 'Ready'), conditionOf(source, 'Degraded')], ['True/Registered', expected]);
+    }
+  });
+
   it('is not ready when its table cannot be read, and says which object is damaged', async () => {
     const cluster = await startWithTenant();
     await cluster.applySource();

@@ -35,6 +35,11 @@ export const SourceStats = Type.Object(
     rows: Type.Integer(),
     bytes: Type.Integer(),
     files: Type.Integer(),
+    partitions: Type.Optional(
+      Type.Integer({
+        description: 'different partition values of its files; absent for a source that is not partitioned',
+      }),
+    ),
     unflushed_rows: Type.Integer(),
     flush_failing: Type.Optional(
       Type.String({ description: 'why acknowledged rows are not flushed; absent when nothing is wrong' }),

@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { CompactTableRequest, CompactTableResponse, SourceDefinition, SourceStats } from '@hybridstore/contracts';
+import type {
+  CompactTableRequest,
+  CompactTableResponse,
+  FileStatistics,
+  SourceDefinition,
+  SourceStats,
+} from '@hybridstore/contracts';
 import { type Disk, groupFolder, isHybridStoreError, Registry, retryLater, systemDisk } from '@hybridstore/runtime';
 import { Appends } from './append/appends.ts';
 import { compactTable } from './compaction/compact-table.ts';
@@ -124,6 +130,10 @@ const abandonedGraceMsMin = 3_600_000;
 const unfinishedMsMax = 7 * 24 * 3_600_000;
 /** In an answer; how many there are in all, the metrics say. */
 const damagedNamesMax = 20;
+
+function countPartitions(files: readonly FileStatistics[]): number {
+  return new Set(files.map(({ partition }) => JSON.stringify(partition))).size;
+}
 
 class NodeEngine implements Engine {
   readonly logId: string;
@@ -397,6 +407,7 @@ class NodeEngine implements Engine {
       rows: files.reduce((sum, file) => sum + file.rows, 0),
       bytes: files.reduce((sum, file) => sum + file.bytes, 0),
       files: files.length,
+      ...(snapshot.definition.partition_columns?.length ? { partitions: countPartitions(files) } : {}),
       unflushed_rows: table.memory.rows,
       schema_version: snapshot.schemaVersion,
       table_version: snapshot.version,

@@ -146,6 +146,7 @@ test('files hold one partition value each, in Delta form, sorted by the index co
     ],
   });
   await engine.flush('events');
+  assert.equal((await engine.stats('events')).partitions, 2);
   const state = await engine.snapshot('events');
   const files = state.files.map(({ path, rows, partition, columns }) => {
     assert.match(path, /^hs-[0-9a-f]{8}-[0-9a-f]{32}\.parquet$/);
