@@ -68,6 +68,8 @@ export type ServerOptions = {
   readonly headersTimeoutMs?: number;
   /** Longest wait for a whole request, head and body. 120 s when absent. */
   readonly requestTimeoutMs?: number;
+  /** How long a connection without a request is kept. 5 s when absent. */
+  readonly keepAliveMs?: number;
   /** Open connections; 4,096 of whatever address when absent. */
   readonly connections?: ConnectionBounds;
   /** How fast clients have to send bodies and take answers. */
@@ -121,6 +123,7 @@ const headerBytesMax = 16 * 1024;
 export const loopBytesMax = 256 * 1024;
 const headersTimeoutMsDefault = 20_000;
 const requestTimeoutMsDefault = 120_000;
+const keepAliveMsDefault = 5_000;
 const slowClientCheckMs = 5_000;
 /** Who does not close after an answer to what was no request is closed. */
 const clientErrorLingerMs = 5_000;
@@ -143,7 +146,7 @@ export function createServer(options: ServerOptions): Server {
     routerOptions: { maxParamLength: 300 },
     genReqId: (request) => readRequestId(request.headers['x-request-id']),
     requestTimeout: options.requestTimeoutMs ?? requestTimeoutMsDefault,
-    keepAliveTimeout: 5_000,
+    keepAliveTimeout: options.keepAliveMs ?? keepAliveMsDefault,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     exposeHeadRoutes: false,

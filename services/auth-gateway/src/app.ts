@@ -96,6 +96,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     notReadyReasons: () => readyReasons(verifier.jwks, signingKey.kid),
     headersTimeoutMs,
     requestTimeoutMs,
+    keepAliveMs: config.keepAliveMs,
     paces,
     connections: {
       max: connectionsMax,

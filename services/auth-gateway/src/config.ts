@@ -28,6 +28,8 @@ export type GatewayConfig = {
   readonly addresses: UpstreamAddresses;
   /** Whose `X-Forwarded-For` gives a client's address. */
   readonly trustedProxies: BlockList;
+  /** Longer than a load balancer keeps its connections (60 s is common): else it may send a request as this side closes. */
+  readonly keepAliveMs: number;
 };
 
 const upstreams = [
@@ -54,6 +56,7 @@ export function readConfig(environment: Environment): GatewayConfig {
     legacyUsers: readLegacyUsers(environment, bcryptRoundsMax),
     addresses: readAddresses(environment),
     trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', environment.list('TRUSTED_PROXIES')),
+    keepAliveMs: 1_000 * environment.integer('KEEP_ALIVE_SECONDS', { fallback: 75, min: 1, max: 3_600 }),
   };
 }
 

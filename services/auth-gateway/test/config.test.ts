@@ -31,6 +31,7 @@ describe('the configuration of the gateway', () => {
         tenantUrlTemplate: 'http://hs-{name}.{namespace}.svc:8000',
       },
       trustedProxies: new BlockList(),
+      keepAliveMs: 75_000,
     });
   });
 
@@ -70,6 +71,7 @@ describe('the configuration of the gateway', () => {
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: '*' }],
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://a.example.com/path' }],
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'a.example.com' }],
+    ['KEEP_ALIVE_SECONDS', { KEEP_ALIVE_SECONDS: '0' }],
     ['JWT_EXPIRATION_HOURS', { JWT_EXPIRATION_HOURS: '0' }],
     ['JWT_EXPIRATION_HOURS', { JWT_EXPIRATION_HOURS: 'never' }],
     ['BCRYPT_ROUNDS', { BCRYPT_ROUNDS: '31' }],

@@ -55,6 +55,12 @@ describe('forwarding', () => {
     assert.equal(answer.headers.get('content-type'), 'application/vnd.apache.arrow.stream');
   });
 
+  it('keeps a connection longer than the balancers in front of it', async () => {
+    await using platform = await open(echo);
+    const answer = await fetch(`${platform.url}/health`);
+    assert.equal(answer.headers.get('keep-alive'), 'timeout=75');
+  });
+
   it('carries the token, the request id and the listed headers, and no other', async () => {
     await using platform = await open(echo);
     await fetch(`${platform.url}/data/write?x=1%202`, {

@@ -199,4 +199,5 @@ const defaults: GatewayConfig = {
     tenantUrlTemplate: 'http://127.0.0.1:1',
   },
   trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', []),
+  keepAliveMs: 75_000,
 };
