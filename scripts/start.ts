@@ -8,6 +8,7 @@ import { lockFolder, requireFreeFolder } from './start/folder-lock.ts';
 import { hostPorts, requireFreePorts } from './start/host-ports.ts';
 import { readJwtSecret } from './start/jwt-secret.ts';
 import type { LocalPlatform, PlatformOptions } from './start/platform.ts';
+import { readServiceVariables } from './start/service-variables.ts';
 import { Steps } from './start/steps.ts';
 
 // `npm start`: the whole platform as processes of this machine. What is wrong with the command line, the variables, the
@@ -24,13 +25,15 @@ async function main(): Promise<boolean> {
     return false;
   }
   const jwtSecret = readJwtSecret(process.env);
+  const { byService: variables, notes } = readServiceVariables(process.env);
   const folder = resolve(dataDir);
   // Of the whole platform: its services are children of this process.
   withholdFromNewFiles(ofGroupAndOthers);
   await takeFolderAndPorts(folder, portOffset);
   say(`HybridStore in ${folder}\n${describeTightened(tightenDataFolder(folder))}`);
+  for (const note of notes) say(`note: ${note}\n`);
   const steps = new Steps(say);
-  const platform = await startPlatform({ root, folder, portOffset, isEmpty, isWatching, jwtSecret, steps });
+  const platform = await startPlatform({ root, folder, portOffset, isEmpty, isWatching, jwtSecret, variables, steps });
   if (once) await platform.stop();
   return !once;
 }

@@ -19,6 +19,7 @@ export const usage = `usage: npm start -- [options]
   --data-dir DIR     where everything is kept (default: hybridstore-data)
   --port-offset N    added to 8000 and 8080 to 8086
   --watch            restart a service when its code changes
+Variables that a service reads (services/*/README.md) reach it from here: JWT_EXPIRATION_HOURS=48 npm start
 `;
 
 export function parseArguments(argv: readonly string[]): StartArguments {

@@ -22,6 +22,7 @@ import { provideJwtSecret } from './gateway-secret.ts';
 import { openHostPorts } from './host-ports.ts';
 import { localCommands } from './local-commands.ts';
 import { readFolder } from './objects.ts';
+import type { GivenVariables } from './service-variables.ts';
 import { embeddedSettings, systemNamespace } from './settings.ts';
 import type { Steps } from './steps.ts';
 import { waitForReady, waitForWorkloads } from './wait-until-ready.ts';
@@ -34,6 +35,7 @@ export type PlatformOptions = {
   readonly isEmpty: boolean;
   readonly isWatching: boolean;
   readonly jwtSecret: string | undefined;
+  readonly variables: GivenVariables['byService'];
   readonly steps: Steps;
 };
 
@@ -83,7 +85,7 @@ export class LocalPlatform {
     await steps.run('definitions', () => applyDefinitions(embedded.kube, root));
     if (options.jwtSecret !== undefined) await provideJwtSecret(embedded.kube, options.jwtSecret);
     await embedded.start();
-    await this.#startOperator(folder);
+    await this.#startOperator(options);
     const failed = new FailedPods(embedded.kube, (namespace, name) =>
       embedded.kubelet.readLog(namespace, name, logTailLines),
     );
@@ -117,14 +119,14 @@ export class LocalPlatform {
     await writeKubeConfig(join(folder, 'kubeconfig'), { name: 'hybridstore-embedded', server, token, certificate });
   }
 
-  async #startOperator(folder: string): Promise<void> {
+  async #startOperator({ folder, variables }: PlatformOptions): Promise<void> {
     const { embedded } = this;
     const ring = new LogRing();
     const logger = createLogger({ ...operatorLog, ring, write: writeLog(folder) });
     const metrics = createMetrics('operator');
     const operator = startOperator({
       kube: embedded.kube,
-      settings: embeddedSettings(),
+      settings: embeddedSettings(variables),
       logger,
       metrics,
       client: new HttpClient({ hostsFile: embedded.hostsFile }),

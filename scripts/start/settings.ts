@@ -1,4 +1,5 @@
 import type { PlatformSettings } from '@hybridstore/operator';
+import type { GivenVariables, ServiceName } from './service-variables.ts';
 
 export const systemNamespace = 'hybridstore-system';
 
@@ -11,8 +12,15 @@ const exampleRegistration = {
   REGISTRATION_SOURCES: 'earthquakes,flights,movies,sales_data',
 } as const;
 
-/** One of each service, and no policies: there is no network to enforce them in. */
-export function embeddedSettings(): PlatformSettings {
+/**
+ * One of each service, and no policies: there is no network to enforce them in. `given`: variables for single services,
+ * which win over those of the example.
+ */
+export function embeddedSettings(given: GivenVariables['byService'] = {}): PlatformSettings {
+  const of = (name: ServiceName, env: Readonly<Record<string, string>> = {}) => ({
+    ...service,
+    env: { ...env, ...given[name] },
+  });
   return {
     namespace: systemNamespace,
     image: { services: 'hybridstore/services:0.1.0', pullPolicy: 'IfNotPresent', pullSecrets: [] },
@@ -20,12 +28,12 @@ export function embeddedSettings(): PlatformSettings {
     storage: {},
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
     services: {
-      'auth-gateway': { ...service, env: exampleRegistration },
-      'operation-node': service,
-      'cbo-engine': service,
-      'metadata-catalog': service,
-      monitoring: service,
-      'query-interpreter': service,
+      'auth-gateway': of('auth-gateway', exampleRegistration),
+      'operation-node': of('operation-node'),
+      'cbo-engine': of('cbo-engine'),
+      'metadata-catalog': of('metadata-catalog'),
+      monitoring: of('monitoring'),
+      'query-interpreter': of('query-interpreter'),
     },
   };
 }
