@@ -175,7 +175,9 @@ function describeAnswer(endpoint: Endpoint): string[] {
   const fields = Object.entries(answer?.properties ?? {}).map(
     ([name, property]) => `\`${name}\` (${describeType(property)})`,
   );
-  const json = answer ? `${endpoint.status ?? 200}: ${fields.join(', ') || describeType(answer)}.` : '';
+  const json = answer
+    ? `${[endpoint.status ?? 200, ...(endpoint.statusUnmade === undefined ? [] : [endpoint.statusUnmade])].join(' or ')}: ${fields.join(', ') || describeType(answer)}.`
+    : '';
   const others = endpoint.produces ? `Also: ${endpoint.produces.map((type) => `\`${type}\``).join(', ')}.` : '';
   return [[json, others].filter((text) => text !== '').join(' '), ''];
 }
@@ -231,11 +233,21 @@ export function buildWireHashes(): GeneratedFile {
 
 /** Its name in the file, and what its callers depend on: schemas, status, content types, who may call. */
 export function hashEndpoint(service: string, endpoint: Endpoint): readonly [string, string] {
-  const { params, query, body, response, status, produces, access } = endpoint;
+  const { params, query, body, response, status, statusUnmade, produces, access } = endpoint;
   return [
     `${service} ${endpoint.method} ${endpoint.path}`,
     // That a body may be left out is no part of its schema.
-    hash([params, query, body, response, status, produces, access, ...(isOptional(body) ? ['optional'] : [])]),
+    hash([
+      params,
+      query,
+      body,
+      response,
+      status,
+      produces,
+      access,
+      ...(isOptional(body) ? ['optional'] : []),
+      ...(statusUnmade === undefined ? [] : [statusUnmade]),
+    ]),
   ];
 }
 

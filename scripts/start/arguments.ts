@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { HybridStoreError } from '@hybridstore/runtime';
 
-export type StartArguments = {
+type StartArguments = {
   readonly once: boolean;
   readonly empty: boolean;
   readonly watch: boolean;

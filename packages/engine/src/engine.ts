@@ -47,7 +47,7 @@ import { nameFullVolume } from './store/data-volume-full.ts';
 import { type ObjectStore, unknownKey } from './store/ports.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
 import { snapshotOf } from './table-log/snapshot.ts';
-import { checkDefinition, evolveDefinition } from './table-log/source-definition.ts';
+import { checkDefinition, evolveDefinition, extendDefinition } from './table-log/source-definition.ts';
 import { changeTableActions } from './table-log/table-actions.ts';
 import { sourceOfKey } from './table-pointers.ts';
 import type { LogWriter } from './wal/log-writer.ts';
@@ -274,21 +274,44 @@ class NodeEngine implements Engine {
     return (await this.#tables.newest(sourceId)).sourceState;
   }
 
-  async putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
+  putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
     const wanted = checkDefinition(definition);
+    return this.#makeOrChange(
+      definition.source_id,
+      () => wanted,
+      () => wanted,
+    );
+  }
+
+  addToSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
+    return this.#makeOrChange(
+      definition.source_id,
+      () => checkDefinition(definition),
+      (stored) => checkDefinition(extendDefinition(stored, definition)),
+    );
+  }
+
+  async #makeOrChange(
+    sourceId: string,
+    make: () => SourceDefinition,
+    change: (stored: SourceDefinition) => SourceDefinition,
+  ): Promise<{ readonly created: boolean; readonly state: SourceState }> {
     // Another node may create the source, or delete it, between the look and the change.
     for (let attempt = 1; attempt <= creationsMax; attempt += 1) {
-      const table = await this.#tables.find(wanted.source_id);
-      const done = table ? await this.#evolve(table, wanted) : await this.#tables.create(wanted);
+      const table = await this.#tables.find(sourceId);
+      const done = table ? await this.#evolve(table, change) : await this.#tables.create(make());
       if (done) return { created: table === undefined, state: done.sourceState };
     }
-    throw retryLater('unavailable', `source ${wanted.source_id} is created and deleted all the time`, 1_000);
+    throw retryLater('unavailable', `source ${sourceId} is created and deleted all the time`, 1_000);
   }
 
   /** Undefined when the source was deleted meanwhile. */
-  async #evolve(table: SourceTable, wanted: SourceDefinition): Promise<SourceTable | undefined> {
+  async #evolve(
+    table: SourceTable,
+    change: (stored: SourceDefinition) => SourceDefinition,
+  ): Promise<SourceTable | undefined> {
     const snapshot = await table.commit((base) => {
-      const next = evolveDefinition(base.definition, wanted);
+      const next = evolveDefinition(base.definition, change(base.definition));
       return next && changeTableActions(base, next, this.#options.clock.now());
     });
     return snapshot && table;

@@ -27,6 +27,8 @@ export interface Engine {
   source(sourceId: string): Promise<SourceState>;
   /** Creates the table (version 0, put-if-absent), or adds columns; the same definition again changes nothing. `conflict` names what cannot change. */
   putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }>;
+  /** As `putSource`, but columns and settings that a definition does not name stay as they are. */
+  addToSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }>;
   deleteSource(sourceId: string): Promise<boolean>;
 
   /**

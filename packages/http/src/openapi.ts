@@ -46,7 +46,11 @@ function buildOperation(endpoint: Endpoint, schemas: Schemas): object {
         }
       : {}),
     responses: {
-      [String(endpoint.status ?? 200)]: { description: 'success', content: buildContent(endpoint, schemas) },
+      ...Object.fromEntries(
+        [endpoint.status ?? 200, endpoint.statusUnmade]
+          .filter((status) => status !== undefined)
+          .map((status) => [status, { description: 'success', content: buildContent(endpoint, schemas) }]),
+      ),
       default: {
         description: 'error',
         content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } },

@@ -51,6 +51,8 @@ export type Endpoint = {
   /** Body of the success answer as JSON; absent for streams and text. */
   readonly response?: TSchema;
   readonly status?: 200 | 201 | 202;
+  /** Of the same answer, where nothing had to be made. */
+  readonly statusUnmade?: 200;
   /** Content types of a success besides (or instead of) JSON. */
   readonly produces?: readonly string[];
   /** Reached through the gateway under the same path. */

@@ -60,6 +60,18 @@ function refusePartition(name: string, column: Column): void {
     throw refused('partition_columns', 'columns of a type that can be a partition value', `${name} (${column.type})`);
 }
 
+/** What is stored, with the settings and columns that are named in addition; a column that is named again is as it is named. */
+export function extendDefinition(stored: SourceDefinition, added: SourceDefinition): SourceDefinition {
+  if (!stored.columns || !added.columns) return { ...stored, ...added };
+  const named = new Map(added.columns.map((column) => [column.name, column]));
+  const known = new Set(stored.columns.map(({ name }) => name));
+  const columns = [
+    ...stored.columns.map((column) => named.get(column.name) ?? column),
+    ...added.columns.filter(({ name }) => !known.has(name)),
+  ];
+  return { ...stored, ...added, columns };
+}
+
 /** The stored definition after `wanted` is declared again, or undefined when nothing changes. `conflict` names what cannot change. */
 export function evolveDefinition(stored: SourceDefinition, wanted: SourceDefinition): SourceDefinition | undefined {
   if ((stored.columns === undefined) !== (wanted.columns === undefined))

@@ -554,6 +554,33 @@ describe('a tenant node', () => {
       ]);
     });
 
+    it('take a column that is named alone, from several clients at once, and keep what is not named', async () => {
+      const columns = [
+        { name: 'id', type: 'bigint', nullable: false },
+        { name: 'day', type: 'date' },
+      ];
+      const source_id = 'growing';
+      const made = { source_id, columns, partition_columns: ['day'] };
+      assert.equal((await call('/sources/add', { body: made })).status, 201);
+      const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+      const added = await Promise.all(
+        names.map((name) => call('/sources/add', { body: { source_id, columns: [{ name, type: 'string' }] } })),
+      );
+      assert.deepEqual(
+        added.map(({ status, body }) => [status, body.created]),
+        names.map(() => [200, false]),
+      );
+      const { body } = await call('/internal/sources', { token: service('metadata-catalog') });
+      const grown = body.sources.find((source: { source_id: string }) => source.source_id === source_id);
+      assert.deepEqual(grown.columns.map(({ name }: { name: string }) => name).sort(), [...names, 'day', 'id'].sort());
+      const again = await call('/sources/add', { body: { source_id, columns: [{ name: 'a', type: 'string' }] } });
+      assert.deepEqual([again.status, again.body.schema_version], [200, 7]);
+      const other = await call('/sources/add', { body: { source_id, columns: [{ name: 'a', type: 'bigint' }] } });
+      assert.deepEqual([other.status, other.body.error.details.field], [409, 'columns.a.type']);
+      const parted = await call('/sources/add', { body: { source_id, partition_columns: ['a'] } });
+      assert.equal(parted.status, 409);
+    });
+
     it('put again stay as they are, and take new columns', async () => {
       const same = await call('/sources/add', { body: { source_id: 'notes' } });
       assert.deepEqual([same.status, same.body], [200, { source_id: 'notes', created: false, schema_version: 1 }]);
