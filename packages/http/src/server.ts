@@ -149,7 +149,7 @@ export function createServer(options: ServerOptions): Server {
     keepAliveTimeout: options.keepAliveMs ?? keepAliveMsDefault,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, { clock: options.clock, methods }),
     frameworkErrors: (error, request, reply) => {
       void sendError(options.logger, error, request, reply);

@@ -97,7 +97,8 @@ type Routes = Readonly<Record<string, () => Promise<StandardAnswer>>>;
 async function serve(routes: Routes, request: IncomingMessage, response: ServerResponse): Promise<void> {
   request.resume();
   const path = request.url?.split('?')[0] ?? '';
-  const route = request.method === 'GET' && Object.hasOwn(routes, path) ? routes[path] : undefined;
+  const route =
+    (request.method === 'GET' || request.method === 'HEAD') && Object.hasOwn(routes, path) ? routes[path] : undefined;
   const answer = route
     ? await route().catch((error: unknown) => describeFailure(error))
     : failure(404, 'not_found', `${request.method} ${path} does not exist`);

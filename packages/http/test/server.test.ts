@@ -291,6 +291,21 @@ async function talk(server: ReturnType<typeof open>, bytes: string, { end = fals
 }
 
 describe('a request', () => {
+  it('for the head of what can be got is answered alike, without the body', async () => {
+    await using server = open(endpoint({ method: 'GET' }), () => ({ text: 'x'.repeat(100) }));
+    for (const path of ['/thing', '/health', '/metrics', '/openapi.json']) {
+      const ask = (method: string) =>
+        talk(server, `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+      const [got, head] = [await ask('GET'), await ask('HEAD')];
+      const [gotHead = '', gotBody = ''] = got.split('\r\n\r\n');
+      assert.match(head, /^HTTP\/1\.1 200 /);
+      assert.equal(head.split('\r\n\r\n')[1], '');
+      const typeOf = (text: string) => /^content-type: .*$/im.exec(text)?.[0];
+      assert.equal(typeOf(head), typeOf(gotHead));
+      assert.ok(gotBody.length > 0);
+    }
+  });
+
   const isOdd = (method: string) => !['GET', 'POST', 'CONNECT'].includes(method);
   for (const method of [...METHODS.filter(isOdd), 'FOO', 'get', 'X-Y'])
     it(`with the method ${method} is answered 405, with the methods that there are`, async () => {
@@ -300,7 +315,7 @@ describe('a request', () => {
         const answer = await talk(server, more === '' ? head : `${head}{}`);
         assert.match(answer, /^HTTP\/1\.1 405 Method Not Allowed\r\n/, answer);
         const isKnown = METHODS.includes(method);
-        assert.match(answer, isKnown ? /^allow: POST\r$/im : /^allow: GET, POST\r$/im);
+        assert.match(answer, isKnown ? /^allow: POST\r$/im : /^allow: GET, HEAD, POST\r$/im);
         if (method !== 'HEAD') assert.match(answer, /"code":"method_not_allowed"/);
       }
     });
@@ -309,7 +324,7 @@ describe('a request', () => {
     await using server = open(endpoint());
     assert.match(
       await talk(server, 'CONNECT a:1 HTTP/1.1\r\nhost: x\r\n\r\n'),
-      /^HTTP\/1\.1 405 .*^Allow: GET, POST\r$/ms,
+      /^HTTP\/1\.1 405 .*^Allow: GET, HEAD, POST\r$/ms,
     );
   });
 

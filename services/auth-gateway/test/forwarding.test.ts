@@ -55,6 +55,12 @@ describe('forwarding', () => {
     assert.equal(answer.headers.get('content-type'), 'application/vnd.apache.arrow.stream');
   });
 
+  it('answers HEAD where there is GET, and asks no more than that', async () => {
+    await using platform = await open(echo);
+    const answer = await fetch(`${platform.url}/tenant/stats`, { method: 'HEAD', headers: platform.headers });
+    assert.deepEqual([answer.status, await answer.text()], [200, '']);
+  });
+
   it('keeps a connection longer than the balancers in front of it', async () => {
     await using platform = await open(echo);
     const answer = await fetch(`${platform.url}/health`);
