@@ -162,6 +162,8 @@ export type Jwks = Static<typeof Jwks>;
 
 /** The longest that a token of each kind of subject is signed for, in seconds; one that says more is refused everywhere. */
 export const tokenSecondsMax = { user: 720 * 3_600, key: 60, service: 300 } as const;
+/** How far apart the clocks of two machines may be set to be: so long a token holds beyond its end. */
+export const tokenLeewaySecondsMax = 300;
 export type SubjectKind = keyof typeof tokenSecondsMax;
 
 /** Seconds since 1970, within the years that a date has four digits for. */

@@ -1,4 +1,4 @@
-import type { ServiceName } from '@hybridstore/contracts';
+import { type ServiceName, tokenLeewaySecondsMax } from '@hybridstore/contracts';
 import {
   type Clock,
   createLogger,
@@ -58,7 +58,7 @@ export const jwtSecret: SecretSource = (environment) =>
 /**
  * Variables that every service reads, beside those of `listen`: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers),
  * SERVICE_SECRET_FILE (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
- * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), HYBRIDSTORE_HOSTS_FILE
+ * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), TOKEN_LEEWAY_SECONDS (how far clocks may be apart, 60), HYBRIDSTORE_HOSTS_FILE
  * (embedded platform only), HYBRIDSTORE_VERSION.
  */
 export function createServiceProcess(
@@ -92,12 +92,16 @@ export function createServiceProcess(
     ring,
     metrics,
     clock,
-    verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock, revocations),
+    verifier: new JwksTokenVerifier(environment.text('JWKS_FILE'), clock, revocations, readLeeway(environment)),
     signingKey,
     identity,
     client,
     ...(revocations ? { revocations } : {}),
   };
+}
+
+function readLeeway(environment: Environment): number {
+  return environment.integer('TOKEN_LEEWAY_SECONDS', { fallback: 60, min: 0, max: tokenLeewaySecondsMax });
 }
 
 /** The gateway asks its own store. */

@@ -24,7 +24,8 @@ import { compileValidator } from './validation.ts';
 const tokenBytesMax = 8_192;
 const cacheEntriesMax = 10_000;
 const jwksCheckMs = 1_000;
-const clockSkewSeconds = 5;
+/** How far the clocks of two machines may be apart. */
+const leewaySecondsDefault = 60;
 const serviceTokenRenewMs = (tokenSecondsMax.service * 1_000) / 2;
 
 const checkJwks = compileValidator(JwksSchema);
@@ -48,14 +49,17 @@ export class JwksTokenVerifier implements TokenVerifier {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #standing: Standing | undefined;
+  readonly #leewaySeconds: number;
   readonly #verified = new LruCache<string, TokenClaims>(cacheEntriesMax);
   #jwks: Jwks = { keys: [] };
   #keys = new Map<string, KeyObject>();
   #text: string | undefined;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(path: string, clock: Clock, standing?: Standing) {
+  /** `leewaySeconds`: how long before its time and after its end a token holds. */
+  constructor(path: string, clock: Clock, standing?: Standing, leewaySeconds = leewaySecondsDefault) {
     this.#path = path;
+    this.#leewaySeconds = leewaySeconds;
     this.#clock = clock;
     this.#standing = standing;
     this.#refresh();
@@ -73,7 +77,7 @@ export class JwksTokenVerifier implements TokenVerifier {
     const digest = hash('sha256', token, 'base64');
     const known = this.#verified.get(digest);
     const claims = known ?? this.#verifySignature(token);
-    requireTime(claims, this.#clock.now());
+    requireTime(claims, this.#clock.now(), this.#leewaySeconds);
     this.#standing?.requireStanding(claims);
     if (!known) this.#verified.set(digest, claims);
     return claims;
@@ -194,10 +198,10 @@ function requireLifetime(claims: TokenClaims): void {
   if (exp - iat > secondsMax) throw refused(`token lifetime: expected at most ${secondsMax} s, found ${exp - iat} s`);
 }
 
-function requireTime(claims: TokenClaims, nowMs: number): void {
+function requireTime(claims: TokenClaims, nowMs: number, leewaySeconds: number): void {
   const nowSeconds = nowMs / 1_000;
-  if (nowSeconds >= claims.exp + clockSkewSeconds) throw refused('token has expired');
-  if (nowSeconds < claims.nbf - clockSkewSeconds) throw refused('token is not valid yet');
+  if (nowSeconds >= claims.exp + leewaySeconds) throw refused('token has expired');
+  if (nowSeconds < claims.nbf - leewaySeconds) throw refused('token is not valid yet');
 }
 
 function refused(message: string, cause?: unknown): HybridStoreError {

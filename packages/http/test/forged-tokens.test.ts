@@ -57,7 +57,9 @@ const spelled = (from: string | RegExp, to: string) => {
 };
 const headed = (text: string | Buffer) => seal(text, JSON.stringify(userClaims()));
 
-const open = () => new JwksTokenVerifier(issuer.jwksFile, clock);
+/** Times that are forged stay within seconds of the true ones. */
+const leewaySeconds = 5;
+const open = () => new JwksTokenVerifier(issuer.jwksFile, clock, undefined, leewaySeconds);
 const enter = (token: string) => callerOf(open().verify(token), token);
 
 describe('what the forgeries are made from', () => {
@@ -350,7 +352,7 @@ describe('a key in the key set whose id names no issuer', () => {
 describe('a token that was verified before', () => {
   it('ends with its own time, to the second', async () => {
     const own = new FakeClock();
-    const verifier = new JwksTokenVerifier(issuer.jwksFile, own);
+    const verifier = new JwksTokenVerifier(issuer.jwksFile, own, undefined, leewaySeconds);
     const token = user({ exp: now + 30 });
     for (let passed = 0; passed < 35; passed += 1, await own.advance(1_000)) verifier.verify(token);
     assert.throws(() => verifier.verify(token), { code: 'unauthenticated', message: 'token has expired' });

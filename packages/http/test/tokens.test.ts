@@ -20,10 +20,12 @@ const permissions = fc.array(
   { maxLength: 4 },
 ) as fc.Arbitrary<Permission[]>;
 
+const leewaySeconds = 5;
+
 function open(folder: string) {
   const clock = new FakeClock();
   const issuer = new TestIssuer(folder, clock);
-  return { clock, issuer, verifier: new JwksTokenVerifier(issuer.jwksFile, clock) };
+  return { clock, issuer, verifier: new JwksTokenVerifier(issuer.jwksFile, clock, undefined, leewaySeconds) };
 }
 
 describe('a token', () => {

@@ -1,4 +1,4 @@
-import { type Revocations, revocationsMax, tokenSecondsMax } from '@hybridstore/contracts';
+import { type Revocations, revocationsMax, tokenLeewaySecondsMax, tokenSecondsMax } from '@hybridstore/contracts';
 import type { Clock } from '@hybridstore/runtime';
 import type { UserStore } from './ports.ts';
 
@@ -33,7 +33,7 @@ export class RevocationList {
   }
 
   async #readStore(): Promise<Revocations> {
-    const since = this.#clock.now() - tokenHoursMax * 3_600_000;
+    const since = this.#clock.now() - tokenHoursMax * 3_600_000 - tokenLeewaySecondsMax * 1_000;
     const revocations = await this.#store.revocationsSince(since, revocationsMax + 1);
     const firstLeftOut = revocations[revocationsMax];
     return {
