@@ -1,6 +1,6 @@
 import type { PlanExpression } from '@hybridstore/contracts';
 import { compare, literal } from '@hybridstore/plan';
-import type { SyntaxNode } from '../syntax/syntax-tree.ts';
+import { type Fields, isNode, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import { requireComparable } from './comparisons.ts';
 import { toCondition } from './conditions.ts';
@@ -9,11 +9,10 @@ import { type Typed, typed, unify } from './types.ts';
 export function bindCase({ fields, scope, context }: BindSite): Typed {
   const operandNode = fields.optional('operand');
   const operand = operandNode ? context.bind(operandNode, scope) : undefined;
-  const whens = fields.value('whens');
-  const pairs = Array.isArray(whens) ? (whens as readonly (readonly SyntaxNode[])[]) : []; // pairs of nodes in the parser's tree
+  const pairs = readPairs(fields);
   const otherwiseNode = fields.optional('else_');
   const conditions = pairs.map(([when]) => bindWhen(when, operand, { fields, scope, context }));
-  const results = pairs.map(([, result]) => context.bind(result ?? {}, scope));
+  const results = pairs.map(([, result]) => context.bind(result, scope));
   const all = otherwiseNode ? [...results, context.bind(otherwiseNode, scope)] : results;
   const { values, type } = unify(all);
   const otherwise = otherwiseNode ? values.at(-1)?.node : undefined;
@@ -22,13 +21,20 @@ export function bindCase({ fields, scope, context }: BindSite): Typed {
   return typed({ kind: 'case', branches, ...(otherwise ? { otherwise } : {}) }, type);
 }
 
+type Pair = readonly [when: SyntaxNode, result: SyntaxNode];
+
+function readPairs(fields: Fields): readonly Pair[] {
+  const whens = fields.value('whens');
+  if (Array.isArray(whens) && whens.every(isPair)) return whens;
+  throw fields.refuse('CASE has a WHEN without a value');
+}
+
+function isPair(value: unknown): value is Pair {
+  return Array.isArray(value) && value.length === 2 && value.every(isNode);
+}
+
 /** `CASE x WHEN y` compares; written out as conditions, so that JSON and types follow the same rules as `x = y`. */
-function bindWhen(
-  when: SyntaxNode | undefined,
-  operand: Typed | undefined,
-  { fields, scope, context }: BindSite,
-): PlanExpression {
-  if (!when) throw fields.refuse('CASE has an empty WHEN');
+function bindWhen(when: SyntaxNode, operand: Typed | undefined, { fields, scope, context }: BindSite): PlanExpression {
   const bound = context.bind(when, scope);
   if (!operand) return toCondition(bound, when, context);
   requireComparable([operand, bound], fields, context);

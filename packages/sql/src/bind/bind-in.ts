@@ -57,7 +57,7 @@ type InQuery = { readonly value: SyntaxNode; readonly query: SyntaxNode; readonl
 
 function bindInQuery({ fields, scope, context }: BindSite, parts: InQuery): Typed {
   const { query, outputs } = context.query(parts.query, scope, context);
-  const nodes = kindOf(parts.value) === 'tuple' ? context.fields(parts.value).list('expressions') : [parts.value];
+  const nodes = kindOf(parts.value) === 'tuple' ? context.items(parts.value) : [parts.value];
   if (nodes.length !== outputs.length)
     throw fields.refuse(`IN compares ${nodes.length} with ${outputs.length} columns`, {
       expected: nodes.length,

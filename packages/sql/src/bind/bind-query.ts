@@ -33,7 +33,7 @@ import { commonType, isText } from './types.ts';
  */
 export function bindQuery(tree: SyntaxNode, outer: Scope, context: BindContext): BoundQuery {
   const kind = kindOf(tree);
-  if (kind === 'annotated') return bindQuery(context.fields(tree).required('this'), outer, context);
+  if (kind === 'annotated') return bindQuery(context.only(tree, 'this'), outer, context);
   if (kind === 'paren' || kind === 'subquery') return bindParenthesized(tree, outer, context);
   const fields = context.fields(tree);
   const commonTables = bindWith(fields, outer, context);
@@ -110,23 +110,19 @@ function bindLimit(fields: Fields, context: BindContext): SyntaxNode | undefined
   const fetch = fields.optional('fetch');
   if (fetch) {
     const clause = Fields.of(fetch, 'fetch', context.text);
-    clause.value('direction');
-    clause.value('rows');
     const count = clause.optional('count') ?? { literal: { literal_type: 'number', value: '1' } };
     clause.finish();
     return count;
   }
   const limit = unwrap(fields.optional('limit'), 'limit', context);
   if (!limit || kindOf(limit) === 'null') return undefined;
-  const isAll = kindOf(limit) === 'column' && context.fields(limit).name('name')?.toLowerCase() === 'all';
-  return isAll ? undefined : limit;
+  return context.isWord(limit, 'all') ? undefined : limit;
 }
 
 function unwrap(clause: SyntaxNode | undefined, kind: string, context: BindContext): SyntaxNode | undefined {
   if (!clause || !('this' in clause)) return clause;
   const fields = Fields.of(clause, kind, context.text);
   const inner = fields.required('this');
-  fields.value('rows');
   fields.finish();
   return inner;
 }

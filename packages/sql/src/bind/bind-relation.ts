@@ -18,8 +18,8 @@ export type BoundFrom = { readonly relation: PlanRelation | undefined; readonly 
 export function bindFrom(fields: Fields, outer: Scope, context: BindContext): BoundFrom {
   const from = fields.optional('from');
   const joins = fields.list('joins');
-  fields.list('lateral_views');
   const empty: Scope = { ...outer, relations: [], merged: new Map() };
+  if (!from && joins.length > 0) throw fields.refuse('JOIN without FROM');
   if (!from) return { relation: undefined, scope: empty };
   const clause = Fields.of(from, 'from', context.text);
   const firsts = clause.list('expressions');
@@ -46,9 +46,17 @@ function splitItems(
   const items: { first: SyntaxNode; joins: SyntaxNode[] }[] = firsts.map((first) => ({ first, joins: [] }));
   for (const join of joins) {
     if (join['kind'] !== 'Implicit') items.at(-1)?.joins.push(join);
-    else items.push({ first: Fields.of(join, 'join', context.text).required('this'), joins: [] });
+    else items.push({ first: commaItem(join, context), joins: [] });
   }
   return items;
+}
+
+function commaItem(join: SyntaxNode, context: BindContext): SyntaxNode {
+  const fields = Fields.of(join, 'join', context.text);
+  fields.ignore('kind', 'read by the caller');
+  const item = fields.required('this');
+  fields.finish();
+  return item;
 }
 
 function withRelations(base: Scope, bound: BoundRelation): Scope {
@@ -115,6 +123,7 @@ function bindJoin(left: BoundRelation, join: SyntaxNode, before: Scope, context:
   const right = bindRelation(fields.required('this'), inScope, context);
   const on = fields.optional('on');
   const using = kind.natural ? sharedColumns(left, right) : fields.names('using');
+  if (on && (kind.natural || using.length > 0)) throw fields.refuse('a join takes ON or USING, not both');
   if (fields.flag('deferred_condition')) throw fields.refuse('nested joins need parentheses');
   fields.finish();
   if (using.length > 0) return bindUsing({ left, right, type: kind.type, using }, fields);
@@ -238,7 +247,7 @@ function bindTable(fields: Fields, before: Scope, context: BindContext): BoundRe
   const schema = fields.name('schema') ?? fields.name('catalog');
   const alias = fields.name('alias');
   const columns = fields.names('column_aliases');
-  fields.list('hints');
+  readIndexHints(fields, context);
   fields.finish();
   if (schema !== undefined)
     throw fields.refuse(`${schema}.${name}: a table is named by its source id alone`, {
@@ -258,6 +267,14 @@ function bindTable(fields: Fields, before: Scope, context: BindContext): BoundRe
   const own = schemaOfSource.columns.map((column) => ({ name: column.name, ref: column.name, type: column.type }));
   const scan: PlanRelation = { kind: 'scan', source, alias: planAlias, columns: own.map((column) => column.ref) };
   return single(scan, alias ?? name, renameColumns(own, columns, fields));
+}
+
+/** MySQL's `USE INDEX (…)` and its kin; whatever else stands among the hints is refused. */
+function readIndexHints(fields: Fields, context: BindContext): void {
+  const areOfIndexes = fields.list('hints').every((hint) => kindOf(hint) === 'index_table_hint');
+  if (context.dialect === 'mysql' && areOfIndexes)
+    fields.ignore('hints', 'an index is a way to the rows: naming one changes none of them');
+  else fields.refuseField('hints');
 }
 
 function renameColumns(
@@ -321,7 +338,6 @@ function derived(parts: DerivedParts, before: Scope, context: BindContext): Boun
 function bindJoinedTable(fields: Fields, before: Scope, context: BindContext): BoundRelation {
   const first = fields.required('left');
   const joins = fields.list('joins');
-  fields.list('lateral_views');
   const alias = fields.name('alias');
   fields.finish();
   if (alias !== undefined) throw fields.refuse('a join in parentheses cannot have an alias');
@@ -339,7 +355,7 @@ function bindAliased(fields: Fields, before: Scope, context: BindContext): Bound
   const columns = fields.names('column_aliases');
   let inner = fields.required('this');
   fields.finish();
-  while (kindOf(inner) === 'paren') inner = context.fields(inner).required('this');
+  while (kindOf(inner) === 'paren') inner = context.only(inner, 'this');
   if (isQuery(inner)) return derived({ node: inner, name, columns, lateral: false }, before, context);
   return bindTableFunction(inner, { name, columns }, before, context);
 }

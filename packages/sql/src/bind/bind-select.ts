@@ -17,6 +17,7 @@ export function bindSelect(fields: Fields, outer: Scope, context: BindContext): 
   const from = bindFrom(fields, outer, context);
   const scope: Scope = { ...from.scope, windows: nameWindows(fields.list('windows'), context) };
   const texts = context.outputTexts(fields.node);
+  readOptimizerHints(fields, context);
   const outputs = fields
     .list('expressions')
     .flatMap((item, index) => bindOutput(item, { index, text: texts?.[index] }, scope, context));
@@ -52,10 +53,17 @@ export function bindSelect(fields: Fields, outer: Scope, context: BindContext): 
   };
 }
 
+/** `/*+ … *​/`: a comment, but that SET_VAR of MySQL sets variables that change meanings. */
+function readOptimizerHints(fields: Fields, context: BindContext): void {
+  const hint = JSON.stringify(fields.value('hint') ?? '');
+  if (context.dialect === 'mysql' && /set_var/i.test(hint)) fields.refuseField('hint');
+  else fields.ignore('hint', 'advice for an optimizer, and in the other dialects a comment');
+}
+
 function bindOutput(item: SyntaxNode, slot: OutputSlot, scope: Scope, context: BindContext): readonly Output[] {
   const kind = kindOf(item);
   if (kind === 'star') return bindStar(item, scope, context);
-  if (kind === 'annotated') return bindOutput(context.fields(item).required('this'), slot, scope, context);
+  if (kind === 'annotated') return bindOutput(context.only(item, 'this'), slot, scope, context);
   if (kind !== 'alias') {
     const value = context.bind(item, scope);
     return [{ name: outputName(item, slot, context), value, isAlias: false }];
@@ -72,23 +80,30 @@ function bindStar(item: SyntaxNode, scope: Scope, context: BindContext): readonl
   const fields = context.fields(item);
   const table = fields.name('table');
   const excluded = new Set(fields.names('except').map((name) => name.toLowerCase()));
-  const replaced = new Map(
-    fields
-      .list('replace')
-      .map((entry) => Fields.of(entry, 'replace', context.text))
-      .map((part) => [part.name('alias')?.toLowerCase() ?? '', part.optional('this')]),
-  );
+  const replaced = new Map(fields.list('replace').map((entry) => readReplacement(entry, context)));
   fields.finish();
   const columns =
     table === undefined
       ? starColumns(scope, context.dialect !== 'duckdb')
       : tableColumns(table, scope, fields, context);
   if (columns.length === 0) throw fields.refuse('* needs a table in FROM');
+  const names = new Set(columns.map(({ name }) => name.toLowerCase()));
+  const unknown = [...excluded, ...replaced.keys()].find((name) => !names.has(name));
+  if (unknown !== undefined)
+    throw fields.refuse(`* has no column ${unknown} to leave out or replace`, { name: unknown, expected: [...names] });
   const outputs = columns.filter(({ name }) => !excluded.has(name.toLowerCase()));
   return outputs.map(({ name, value }) => {
     const replacement = replaced.get(name.toLowerCase());
     return { name, value: replacement ? context.bind(replacement, scope) : value, isAlias: false };
   });
+}
+
+function readReplacement(entry: SyntaxNode, context: BindContext): readonly [string, SyntaxNode] {
+  const part = Fields.of(entry, 'alias', context.text);
+  const name = part.name('alias') ?? '';
+  const value = part.required('this');
+  part.finish();
+  return [name.toLowerCase(), value];
 }
 
 function tableColumns(table: string, scope: Scope, fields: Fields, context: BindContext) {
@@ -129,16 +144,25 @@ function bindGroupBy(
 ): readonly GroupingElement[] | undefined {
   if (!clause) return undefined;
   const fields = Fields.of(clause, 'group_by', context.text);
-  const isAll = fields.value('all') === true;
+  const all = fields.value('all');
   const items = fields.list('expressions');
   fields.finish();
-  if (isAll) return groupByAll(names.outputs);
+  // The parser says false for DISTINCT, which drops grouping sets that stand twice.
+  if (all !== undefined && all !== true) throw fields.refuse('GROUP BY DISTINCT is not supported');
+  if (all && items.length === 0) return groupByAll(names.outputs);
+  if (all) fields.ignore('all', 'before keys it is the default: grouping sets that stand twice count twice');
   const last = items.at(-1);
   const suffix =
     last && (kindOf(last) === 'rollup' || kindOf(last) === 'cube') ? (kindOf(last) as 'rollup' | 'cube') : undefined;
   // MySQL: GROUP BY a, b WITH ROLLUP
+  if (suffix && last) requireNothingInside(last, context);
   if (suffix) return [{ kind: suffix, sets: items.slice(0, -1).map((item) => bindKeys(item, names, context)) }];
   return items.flatMap((item) => bindElement(item, names, context));
+}
+
+/** `WITH ROLLUP` takes the keys before it. */
+function requireNothingInside(suffix: SyntaxNode, context: BindContext): void {
+  context.fields(suffix).finish();
 }
 
 function groupByAll(outputs: readonly Output[]): readonly GroupingElement[] {

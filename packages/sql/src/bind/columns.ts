@@ -6,7 +6,7 @@ import { isInteger, jsonText, type Typed, typed } from './types.ts';
 
 export function bindColumn(site: BindSite): Typed {
   const path = dottedPath(site.fields.node, site);
-  for (const name of ['name', 'table', 'join_mark']) site.fields.value(name);
+  for (const name of ['name', 'table']) site.fields.ignore(name, 'read by dottedPath');
   return resolvePath(path ?? [], site.scope, site.context.position(site.fields.node));
 }
 
@@ -25,16 +25,20 @@ function dottedPath(node: SyntaxNode, site: BindSite): readonly PathStep[] | und
   const fields = site.context.fields(node);
   switch (kindOf(node)) {
     case 'column': {
-      const table = fields.name('table');
-      return [...(table === undefined ? [] : [table]), fields.name('name') ?? ''];
+      const path = [fields.name('table'), fields.name('name') ?? ''].filter((name) => name !== undefined);
+      fields.finish();
+      return path;
     }
     case 'dot': {
       const base = dottedPath(fields.required('this'), site);
-      return base && [...base, fields.name('field') ?? ''];
+      const name = fields.name('field') ?? '';
+      fields.finish();
+      return base && [...base, name];
     }
     case 'subscript': {
       const base = dottedPath(fields.required('this'), site);
       const index = subscriptStep(fields.optional('index'), site);
+      fields.finish();
       return base && typeof index === 'number' && base.length > 1 ? [...base, index] : undefined;
     }
     default:
@@ -45,8 +49,10 @@ function dottedPath(node: SyntaxNode, site: BindSite): readonly PathStep[] | und
 function subscriptStep(index: SyntaxNode | undefined, site: BindSite): PathStep | undefined {
   if (!index || kindOf(index) !== 'literal') return undefined;
   const fields = site.context.fields(index);
+  const isNumber = fields.text('literal_type') === 'number';
   const value = fields.text('value') ?? '';
-  return fields.text('literal_type') === 'number' && /^\d{1,7}$/.test(value) ? Number(value) : value;
+  fields.finish();
+  return isNumber && /^\d{1,7}$/.test(value) ? Number(value) : value;
 }
 
 /** `list[1]` counts from 1 as in SQL; `doc.items[0]` counts from 0 as in JSON. */
@@ -77,9 +83,12 @@ export function bindJsonArrow(site: BindSite, as: 'json' | 'text'): Typed {
   const { fields, scope, context } = site;
   const base = context.bind(fields.required('this'), scope);
   const isPointer = fields.flag('hash_arrow_syntax') || fields.kind === 'json_extract_path';
-  const isArrow = fields.flag('arrow_syntax');
-  const pathNode = fields.optional('path') ?? fields.list('paths')[0];
+  const isArrow = context.dialect === 'mysql' && fields.flag('arrow_syntax');
+  if (context.dialect !== 'mysql')
+    fields.ignore('arrow_syntax', 'a key or path is one behind an arrow or a comma alike');
+  const [pathNode, more] = [fields.optional('path'), ...fields.list('paths')].filter((path) => path !== undefined);
   if (!pathNode) throw fields.refuse('a JSON path is missing');
+  if (more) throw fields.refuse('one JSON path is read, found several', { expected: 'one path' });
   const steps = jsonSteps(pathNode, site, isPointer ? 'braces' : isArrow ? 'arrow' : 'path');
   return readJson(base, steps, as);
 }
@@ -101,22 +110,31 @@ export function jsonSteps(node: SyntaxNode, site: BindSite, form: 'path' | 'arro
   const bound = site.context.bind(node, site.scope).node;
   if (bound.kind !== 'literal' || bound.value === null)
     throw site.fields.refuse('a JSON path must be a constant', { expected: 'a constant' });
-  if (typeof bound.value === 'number') return [bound.value];
+  const isPath = form === 'path' && site.context.dialect === 'mysql';
+  if (typeof bound.value === 'number' && form !== 'braces' && !isPath) return [bound.value];
   const content = String(bound.value);
-  if (form === 'braces')
-    return content
-      .replace(/^\{|\}$/g, '')
-      .split(',')
-      .map((part) => toStep(part.trim()));
-  if (content.startsWith('$')) return dollarSteps(content, site);
+  if (form === 'braces') {
+    site.fields.ignore('arrow_syntax', 'another arrow decides');
+    return bracedSteps(content, site);
+  }
+  if (content.startsWith('$')) {
+    site.fields.ignore('arrow_syntax', 'a path from the root says where it begins, behind an arrow too');
+    return dollarSteps(content, site);
+  }
   if (content.startsWith('/') && site.context.dialect === 'duckdb')
     return content
       .slice(1)
       .split('/')
       .map((part) => toStep(part.replaceAll('~1', '/').replaceAll('~0', '~')));
-  if (form === 'path' && site.context.dialect === 'mysql')
-    throw site.fields.refuse(`${content.slice(0, 100)} is not a JSON path`, { expected: '$.path' });
+  if (isPath) throw site.fields.refuse(`${content.slice(0, 100)} is not a JSON path`, { expected: '$.path' });
   return [content];
+}
+
+function bracedSteps(content: string, site: BindSite): readonly PathStep[] {
+  const inside = /^\{(.*)\}$/s.exec(content)?.[1];
+  if (inside === undefined)
+    throw site.fields.refuse(`${content.slice(0, 100)} is not a JSON path`, { expected: '{key,0}' });
+  return inside.split(',').map((part) => toStep(part.trim()));
 }
 
 function dollarSteps(content: string, site: BindSite): readonly PathStep[] {

@@ -34,10 +34,7 @@ export function bindComparison(site: BindSite, operator: ComparisonOperator): Ty
  */
 export function rowItems(node: SyntaxNode, { scope, context }: BindSite): readonly Typed[] | undefined {
   if (kindOf(node) !== 'tuple' || context.dialect === 'duckdb') return undefined;
-  return context
-    .fields(node)
-    .list('expressions')
-    .map((item) => context.bind(item, scope));
+  return context.items(node).map((item) => context.bind(item, scope));
 }
 
 export function compareRows(

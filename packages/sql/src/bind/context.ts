@@ -3,7 +3,7 @@ import type { PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
-import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
@@ -59,6 +59,31 @@ export class BindContext {
 
   fields(node: SyntaxNode): Fields {
     return new Fields(node, this.text);
+  }
+
+  /** The one field of a node that says nothing else: parentheses, a node with comments. */
+  only(node: SyntaxNode, name: string): SyntaxNode {
+    const fields = this.fields(node);
+    const inner = fields.required(name);
+    fields.finish();
+    return inner;
+  }
+
+  /** The items of a row in parentheses. */
+  items(tuple: SyntaxNode): readonly SyntaxNode[] {
+    const fields = this.fields(tuple);
+    const items = fields.list('expressions');
+    fields.finish();
+    return items;
+  }
+
+  /** A bare word, which the parser reads as a column. */
+  isWord(node: SyntaxNode, word: string): boolean {
+    if (kindOf(node) !== 'column') return false;
+    const fields = this.fields(node);
+    const isIt = fields.name('name')?.toLowerCase() === word;
+    if (isIt && fields.name('table') === undefined) fields.finish();
+    return isIt && fields.name('table') === undefined;
   }
 
   /** How the statement writes the outputs of this block; only those of the outermost one are known. */

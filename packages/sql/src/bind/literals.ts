@@ -83,8 +83,9 @@ export function bindParameter({ fields, context }: BindSite): Typed {
   const index = fields.value('index');
   const name = fields.text('name');
   const position = name === undefined ? undefined : context.position(fields.node);
-  if (style === 'Dollar' && typeof index === 'number') return context.parameters.bind(index - 1, position);
-  if (style === 'Colon' && name !== undefined) return context.parameters.bind(name, position);
+  if (style === 'Dollar' && typeof index === 'number' && name === undefined)
+    return context.parameters.bind(index - 1, position);
+  if (style === 'Colon' && name !== undefined && index === undefined) return context.parameters.bind(name, position);
   throw fields.refuse('variables are not supported; use ?, $1 or :name', { expected: '?, $1 or :name' });
 }
 
@@ -169,7 +170,6 @@ function unitNamed(word: string): IntervalUnit | undefined {
 export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): Typed {
   const value = context.bind(fields.required('this'), scope);
   const target = castTarget(fields.required('to'), fields, context);
-  for (const name of ['format', 'default', 'action']) fields.value(name);
   const moment = momentCast(value, target.type, { fields, context, isTry });
   if (moment) return moment;
   const type = isTry ? undefined : typeBeside([target.type]);
@@ -250,13 +250,36 @@ const customTargets: Readonly<Record<string, string>> = {
 function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastTarget {
   const parts = Fields.of(to, 'type', context.text);
   const name = parts.text('data_type') ?? '';
-  const length = parts.value('length');
-  const target = targetType(name, parts, context);
+  const custom = name === 'custom' ? readCustom(parts) : undefined;
+  const target = custom ? customTargets[custom.name] : targetType(name, parts, context);
+  const size = custom ? custom.size : readSize(name, parts);
   parts.finish();
-  if (!target)
-    throw fields.refuse(`type ${parts.text('name') ?? name.replaceAll('_', ' ')} is not supported`, { name });
-  const cuts = typeof length === 'number' && context.dialect !== 'duckdb';
-  return { type: target, length: cuts ? length : undefined };
+  if (!target) throw fields.refuse(`type ${custom?.name ?? name.replaceAll('_', ' ')} is not supported`, { name });
+  // DuckDB keeps no length of a text.
+  if (target === 'string') return { type: target, length: context.dialect === 'duckdb' ? undefined : size };
+  // Moments have six digits of a second in every dialect here.
+  const isWhole = target === 'timestamp' || target === 'timestamptz' || target === 'time';
+  if (size !== undefined && !(isWhole && size === 6))
+    throw fields.refuse(`a size of type ${target} is not supported, found ${size}`, {
+      ...(isWhole ? { expected: 6 } : {}),
+      actual: size,
+    });
+  return { type: target };
+}
+
+/** A type that the parser has no word for: `SIGNED`, `DATETIME(3)`. */
+function readCustom(parts: Fields): { readonly name: string; readonly size: number | undefined } {
+  const written = parts.text('name') ?? '';
+  const [, name = written, size] = /^(.*?)\s*(?:\((\d{1,9})\))?$/s.exec(written) ?? [];
+  return { name: name.toUpperCase(), size: size === undefined ? undefined : Number(size) };
+}
+
+const sizedByPrecision = new Set(['timestamp', 'time']);
+
+function readSize(name: string, parts: Fields): number | undefined {
+  const size = parts.value(sizedByPrecision.has(name) ? 'precision' : 'length');
+  if (size === undefined || typeof size === 'number') return size;
+  throw parts.refuse('a size of a type is a whole number', { actual: typeof size });
 }
 
 function targetType(name: string, parts: Fields, context: BindContext): string | undefined {
@@ -269,14 +292,11 @@ function targetType(name: string, parts: Fields, context: BindContext): string |
     case 'float':
       return parts.flag('real_spelling') || context.dialect !== 'mysql' ? 'float' : 'double';
     case 'timestamp':
-      parts.value('precision');
       return parts.flag('timezone') ? 'timestamptz' : 'timestamp';
     case 'array': {
       const element = parts.value('element_type');
       return isNode(element) ? `${castTarget(element, parts, context).type}[]` : undefined;
     }
-    case 'custom':
-      return customTargets[(parts.text('name') ?? '').toUpperCase().replace(/\(\d+\)$/, '')];
     default:
       return plainTargets[name];
   }

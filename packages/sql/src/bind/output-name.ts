@@ -1,5 +1,5 @@
 import { maskPrefix } from '../syntax/prepared-text.ts';
-import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import { isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindContext } from './context.ts';
 
 const nameCharactersMax = 200;
@@ -108,8 +108,8 @@ function castName(slot: OutputSlot, type: SyntaxNode | undefined): string {
 function functionName(item: SyntaxNode, context: BindContext): string | undefined {
   const kind = kindOf(item);
   const fields = context.fields(item);
-  const written = fields.text('name') ?? fields.text('original_name');
-  if (written !== undefined) return written.startsWith(maskPrefix) ? written.slice(maskPrefix.length) : written;
+  const written = fields.value('name') ?? fields.value('original_name');
+  if (typeof written === 'string') return written.startsWith(maskPrefix) ? written.slice(maskPrefix.length) : written;
   const isCall = ['this', 'expression', 'expressions', 'args', 'star'].some(
     (field) => fields.value(field) !== undefined,
   );
@@ -174,17 +174,13 @@ function callText(item: SyntaxNode, context: BindContext): string | undefined {
   const name = functionName(item, context);
   if (name === undefined) return undefined;
   const fields = context.fields(item);
-  const parts = [
-    fields.optional('this'),
-    fields.optional('expression'),
-    ...fields.list('args'),
-    ...fields.list('expressions'),
-  ]
-    .filter((part) => part !== undefined)
-    .map((part) => argumentText(part, context));
+  // Only a name is made here, of any kind of node: what these fields hold is refused where the node is bound.
+  const parts = ['this', 'expression', 'args', 'expressions']
+    .flatMap((field) => fields.value(field) ?? [])
+    .map((part) => (isNode(part) ? argumentText(part, context) : undefined));
   if (parts.some((part) => part === undefined)) return undefined;
-  const distinct = fields.flag('distinct') ? 'DISTINCT ' : '';
-  return `${name}(${distinct}${fields.flag('star') ? '*' : parts.join(', ')})`.slice(0, nameCharactersMax);
+  const distinct = fields.value('distinct') === true ? 'DISTINCT ' : '';
+  return `${name}(${distinct}${fields.value('star') === true ? '*' : parts.join(', ')})`.slice(0, nameCharactersMax);
 }
 
 function argumentText(node: SyntaxNode, context: BindContext): string | undefined {

@@ -41,7 +41,6 @@ type SetPart = {
 function readChain(fields: Fields, context: BindContext): readonly SetPart[] {
   const operator = fields.kind as SetPart['operator']; // bindBody sends only these kinds here
   const all = fields.flag('all');
-  fields.value('distinct');
   const left = fields.required('left');
   const right = fields.required('right');
   const leftKind = kindOf(left);

@@ -13,7 +13,10 @@ import { jsonText, type Typed } from './types.ts';
 export function bindSortKeys(items: readonly SyntaxNode[], bound: BoundBody, context: BindContext): readonly SortKey[] {
   const [only] = items;
   if (items.length === 1 && only && isAll(only, context)) {
-    const { direction, nulls } = readDirection(Fields.of(only, 'ordered', context.text), context);
+    const fields = Fields.of(only, 'ordered', context.text);
+    const { direction, nulls } = readDirection(fields, context);
+    fields.ignore('this', 'it is ALL');
+    fields.finish();
     return bound.outputs.map((_, index) => ({ value: { kind: 'output', index }, direction, nulls }));
   }
   return items.flatMap((item) => bindSortKey(item, bound, context));
@@ -21,8 +24,7 @@ export function bindSortKeys(items: readonly SyntaxNode[], bound: BoundBody, con
 
 function isAll(item: SyntaxNode, context: BindContext): boolean {
   const value = item['this'] as SyntaxNode | undefined; // an ordered item always has `this`
-  if (context.dialect !== 'duckdb' || !value || kindOf(value) !== 'column') return false;
-  return context.fields(value).name('name')?.toLowerCase() === 'all';
+  return context.dialect === 'duckdb' && value !== undefined && context.isWord(value, 'all');
 }
 
 function bindSortKey(item: SyntaxNode, bound: BoundBody, context: BindContext): readonly SortKey[] {
@@ -96,8 +98,8 @@ function expandKey(value: Typed, order: Omit<SortKey, 'value'>): readonly SortKe
 /** MySQL sorts NULL below, PostgreSQL above everything; DuckDB puts it last either way. */
 function readDirection(fields: Fields, context: BindContext): Omit<SortKey, 'value'> {
   const direction = fields.flag('desc') ? 'desc' : 'asc';
-  const nullsFirst = fields.value('nulls_first');
-  if (typeof nullsFirst === 'boolean') return { direction, nulls: nullsFirst ? 'first' : 'last' };
+  const nullsFirst = fields.value('nulls_first') === undefined ? undefined : fields.flag('nulls_first');
+  if (nullsFirst !== undefined) return { direction, nulls: nullsFirst ? 'first' : 'last' };
   const isFirst =
     (context.dialect === 'mysql' && direction === 'asc') || (context.dialect === 'postgresql' && direction === 'desc');
   return { direction, nulls: isFirst ? 'first' : 'last' };

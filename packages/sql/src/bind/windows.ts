@@ -25,7 +25,6 @@ export function bindWindow(over: SyntaxNode, scope: Scope, context: BindContext,
   const partition = fields.list('partition_by').map((item) => context.bind(item, scope).node);
   const order = bindInnerSortKeys(fields.list('order_by'), scope, context);
   const frame = fields.optional('frame');
-  fields.value('alias');
   fields.finish();
   if (base && partition.length > 0) throw fields.refuse(`window ${name} cannot get another PARTITION BY`);
   if (base && base.orderBy.length > 0 && order.length > 0)
@@ -51,7 +50,8 @@ function namedWindow(
 }
 
 const units: Readonly<Record<string, WindowFrame['unit']>> = { Rows: 'rows', Range: 'range', Groups: 'groups' };
-const exclusions: Readonly<Record<string, NonNullable<WindowFrame['exclude']>>> = {
+const exclusions: Readonly<Record<string, WindowFrame['exclude']>> = {
+  NoOthers: undefined,
   CurrentRow: 'current_row',
   Group: 'group',
   Ties: 'ties',
@@ -62,10 +62,10 @@ function bindFrame(frame: SyntaxNode, scope: Scope, context: BindContext): Windo
   const unit = units[String(fields.value('kind'))];
   const start = bindBound(fields.value('start'), fields, scope, context);
   const end = fields.value('end');
-  const exclude = fields.value('exclude');
+  const exclude = fields.text('exclude') ?? 'NoOthers';
   fields.finish();
-  if (!unit) throw fields.refuse('this window frame is not supported');
-  const excluded = typeof exclude === 'string' ? exclusions[exclude] : undefined;
+  if (!unit || !Object.hasOwn(exclusions, exclude)) throw fields.refuse('this window frame is not supported');
+  const excluded = exclusions[exclude];
   return {
     unit,
     start,
@@ -89,7 +89,7 @@ function bindBound(bound: unknown, fields: Fields, scope: Scope, context: BindCo
       ['Following', 'following'],
     ] as const) {
       const value = bound[key];
-      if (isNode(value)) return { kind, value: context.bind(value, scope).node };
+      if (isNode(value) && Object.keys(bound).length === 1) return { kind, value: context.bind(value, scope).node };
     }
   }
   throw fields.refuse('this bound of a window frame is not supported');

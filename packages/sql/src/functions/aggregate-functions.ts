@@ -117,8 +117,10 @@ function percentile(name: string, at: CallSite): Typed {
 }
 
 function mode(at: CallSite): Typed {
-  const [key] = at.call.orderBy;
+  const [key, more] = at.call.orderBy;
   if (!at.call.isWithinGroup || !key) return finishCall(known('mode', at), [at.argument(0)], at);
+  if (more || at.count > 0) throw at.refuse('mode is written mode() WITHIN GROUP (ORDER BY x)');
+  bindInnerSortKeys([key], at.site.scope, at.site.context);
   const value = at.site.context.bind(Fields.of(key, 'ordered', at.site.context.text).required('this'), at.site.scope);
   return finishCall(known('mode', at), [value], at);
 }

@@ -149,42 +149,48 @@ export function readCall(fields: Fields, context: BindContext): Call {
   switch (fields.kind) {
     case 'window_function': {
       const inner = innerCall(fields, 'this', context);
-      const over = fields.required('over');
-      return { ...inner, over };
+      if (inner.over) throw fields.refuse('a call has one OVER');
+      return { ...inner, over: fields.required('over') };
     }
     case 'within_group': {
       const inner = innerCall(fields, 'this', context);
+      if (inner.orderBy.length > 0) throw fields.refuse('a call has one ORDER BY');
       return { ...inner, orderBy: fields.list('order_by'), isWithinGroup: true };
     }
     case 'filter': {
       const inner = innerCall(fields, 'this', context);
+      if (inner.filter) throw fields.refuse('a call has one FILTER');
       return { ...inner, filter: fields.required('expression') };
     }
     case 'function':
     case 'aggregate_function':
       return { ...modifiers(fields), name: plainName(fields), operands: fields.list('args') };
     case 'count':
-      return {
-        ...modifiers(fields),
-        name: 'count',
-        operands: present([fields.optional('this')]),
-        isStar: fields.flag('star'),
-      };
+      return readCount(fields);
     case 'json_object':
-      return { ...modifiers(fields), name: 'json_object', operands: pairs(fields.value('pairs')) };
+      return { ...modifiers(fields), name: 'json_object', operands: pairs(fields) };
     case 'trim':
       return readTrim(fields);
     case 'j_s_o_n_object_agg':
-      return { ...modifiers(fields), name: 'json_objectagg', operands: keyAndValue(fields) };
+      return { ...modifiers(fields), name: 'json_objectagg', operands: keyAndValue(fields, context) };
     default:
       return readShape(fields);
   }
 }
 
+function readCount(fields: Fields): Call {
+  const isStar = fields.flag('star');
+  const operands = present([fields.optional('this')]);
+  if (isStar && operands.length > 0) throw fields.refuse('COUNT takes * or a value, not both');
+  return { ...modifiers(fields), name: 'count', operands, isStar };
+}
+
+const trims: Readonly<Record<string, string>> = { Leading: 'ltrim', Trailing: 'rtrim', Both: 'trim' };
+
 /** TRIM(LEADING 'x' FROM a) is ltrim(a, 'x'). */
 function readTrim(fields: Fields): Call {
-  const side = fields.text('position');
-  const name = side === 'Leading' ? 'ltrim' : side === 'Trailing' ? 'rtrim' : 'trim';
+  const name = trims[fields.text('position') ?? 'Both'];
+  if (name === undefined) throw fields.refuse('TRIM takes BOTH, LEADING or TRAILING');
   return { ...modifiers(fields), name, operands: present([fields.optional('this'), fields.optional('characters')]) };
 }
 
@@ -208,9 +214,9 @@ function readShape(fields: Fields): Call {
   const [name, ...names] = shape;
   const operands = names.flatMap((field) => {
     const value = fields.value(field);
-    return Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [];
+    return Array.isArray(value) ? fields.list(field) : present([fields.optional(field)]);
   });
-  fields.value('from_first');
+  if (fields.value('from_first') === false) throw fields.refuse('FROM LAST is not supported; sort the other way');
   return { ...modifiers(fields), name, operands };
 }
 
@@ -220,14 +226,13 @@ function plainName(fields: Fields): string {
 }
 
 function modifiers(fields: Fields): Omit<Call, 'name' | 'operands'> {
-  const ignoreNulls = fields.value('ignore_nulls');
   return {
     isStar: false,
     distinct: fields.flag('distinct'),
     filter: fields.optional('filter'),
     orderBy: fields.list('order_by'),
     isWithinGroup: false,
-    nulls: ignoreNulls === true ? 'ignore' : undefined,
+    nulls: fields.flag('ignore_nulls') ? 'ignore' : undefined,
   };
 }
 
@@ -235,16 +240,22 @@ function present(nodes: readonly (SyntaxNode | undefined)[]): readonly SyntaxNod
   return nodes.filter((node) => node !== undefined);
 }
 
-function pairs(value: unknown): readonly SyntaxNode[] {
-  return Array.isArray(value) ? value.flat().filter(isNode) : [];
+function pairs(fields: Fields): readonly SyntaxNode[] {
+  const nodes: unknown = fields.value('pairs') ?? [];
+  const flat: readonly unknown[] = Array.isArray(nodes) ? nodes.flat() : [nodes];
+  if (!flat.every(isNode)) throw fields.refuse('JSON_OBJECT takes keys and values');
+  return flat;
 }
 
 /** The parser reads the key of JSON_OBJECTAGG as a bare word, which here is always a column. */
-function keyAndValue(fields: Fields): readonly SyntaxNode[] {
-  const pair = fields.list('expressions')[0]?.['j_s_o_n_key_value'];
-  if (!isNode(pair)) throw fields.refuse('JSON_OBJECTAGG takes a key and a value');
-  const key = pair['this'];
-  const bare = isNode(key) && isNode(key['var']) ? key['var']['this'] : undefined;
-  const keyNode = typeof bare === 'string' ? { column: { name: { name: bare } } } : key;
-  return [keyNode, pair['expression']].filter(isNode);
+function keyAndValue(fields: Fields, context: BindContext): readonly SyntaxNode[] {
+  const [pair, more] = fields.list('expressions');
+  if (!pair || more || kindOf(pair) !== 'j_s_o_n_key_value')
+    throw fields.refuse('JSON_OBJECTAGG takes a key and a value');
+  const parts = context.fields(pair);
+  const key = parts.required('this');
+  const value = parts.required('expression');
+  parts.finish();
+  const bare = kindOf(key) === 'var' ? context.fields(key).text('this') : undefined;
+  return [bare === undefined ? key : { column: { name: { name: bare } } }, value];
 }

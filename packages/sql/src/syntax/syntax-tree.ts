@@ -1,51 +1,10 @@
 import { isRecord } from '@hybridstore/runtime';
+import { reasonToIgnore } from './ignored-fields.ts';
 import type { PreparedText } from './prepared-text.ts';
 import { type Position, refuseSql } from './refusal.ts';
 
 /** A node of the parser's tree: an object whose one key is the kind. */
 export type SyntaxNode = Readonly<Record<string, unknown>>;
-
-/** Fields that carry spelling, comments or places and no meaning. */
-const spelling = new Set([
-  'span',
-  'inferred_type',
-  'quoted',
-  'double_quoted',
-  'trailing_comments',
-  'left_comments',
-  'operator_comments',
-  'leading_comments',
-  'pre_alias_comments',
-  'post_select_comments',
-  'alias_explicit_as',
-  'alias_keyword',
-  'original_name',
-  'explicit_asc',
-  'use_outer_keyword',
-  'use_inner_keyword',
-  'kind_text',
-  'start_side_text',
-  'end_side_text',
-  'position_explicit',
-  'sql_standard_syntax',
-  'from_for_syntax',
-  'double_colon_syntax',
-  'postfix_form',
-  'alias_first',
-  'bracket_notation',
-  'no_parens',
-  'use_plural',
-  'real_spelling',
-  'integer_spelling',
-  'materialized',
-  'arrow_syntax',
-  'hash_arrow_syntax',
-  'nested',
-  'curly_brace_syntax',
-  'use_fetch_keyword',
-  'hint',
-  'nesting_group',
-]);
 
 export function kindOf(node: SyntaxNode): string {
   return Object.keys(node)[0] ?? '';
@@ -56,8 +15,13 @@ export function isNode(value: unknown): value is SyntaxNode {
 }
 
 /**
- * The fields of one node, each taken at most once. `finish` refuses a node that holds anything nobody took: what the
- * binder does not know must never be dropped, since it may change what the statement means.
+ * The fields of one node. Each is read, ignored for a reason, or refused: what the binder does not know must never be
+ * dropped, since it may change what the statement means. So whoever reads a node ends with `finish`, which refuses every
+ * field that holds anything and that no rule named, and a field that is read must have the form in which it is read.
+ *
+ *     fields.required('this')                    read
+ *     fields.ignore('all', 'the default here')   ignored, as are the fields of `ignored-fields.ts`
+ *     fields.refuseField('hints')                refused when it holds anything; so is all the rest, by `finish`
  */
 export class Fields {
   readonly kind: string;
@@ -79,6 +43,7 @@ export class Fields {
     return new Fields({ [kind]: raw }, text, kind);
   }
 
+  /** As it is; who calls this checks what it holds. */
   value(name: string): unknown {
     this.#taken.add(name);
     return this.#raw[name] ?? undefined;
@@ -86,7 +51,8 @@ export class Fields {
 
   optional(name: string): SyntaxNode | undefined {
     const value = this.value(name);
-    return isNode(value) ? value : undefined;
+    if (value === undefined || isNode(value)) return value;
+    throw this.#unreadable(name);
   }
 
   required(name: string): SyntaxNode {
@@ -96,38 +62,70 @@ export class Fields {
   }
 
   list(name: string): readonly SyntaxNode[] {
-    const value = this.value(name);
-    return Array.isArray(value) ? value.filter(isNode) : [];
+    const value = this.value(name) ?? [];
+    if (!Array.isArray(value) || !value.every(isNode)) throw this.#unreadable(name);
+    return value;
   }
 
   flag(name: string): boolean {
-    return this.value(name) === true;
+    const value = this.value(name) ?? false;
+    if (typeof value !== 'boolean') throw this.#unreadable(name);
+    return value;
   }
 
   text(name: string): string | undefined {
     const value = this.value(name);
-    return typeof value === 'string' ? value : undefined;
+    if (value === undefined || typeof value === 'string') return value;
+    throw this.#unreadable(name);
   }
 
   /** Text of an identifier field. */
   name(name: string): string | undefined {
     const value = this.optional(name);
-    return value && typeof value['name'] === 'string' ? value['name'] : undefined;
+    return value && this.#identifier(value);
   }
 
   names(name: string): readonly string[] {
-    return this.list(name).map((item) => String(item['name'] ?? ''));
+    return this.list(name).map((item) => this.#identifier(item));
+  }
+
+  /** Leaves a field unread, whatever it holds. The reason is for the reader, and for the test that asks for one. */
+  ignore(name: string, _reason: string): void {
+    this.#taken.add(name);
+  }
+
+  /** Refuses a field that holds anything, by its name and place. */
+  refuseField(name: string): void {
+    if (!isEmpty(this.value(name))) throw this.#unreadable(name);
   }
 
   finish(): void {
-    for (const [name, value] of Object.entries(this.#raw)) {
-      if (this.#taken.has(name) || spelling.has(name) || isEmpty(value)) continue;
-      throw this.refuse(`${words(this.kind)} with ${words(name)} is not supported`);
+    for (const name of Object.keys(this.#raw)) {
+      if (this.#taken.has(name)) continue;
+      const reason = reasonToIgnore(this.kind, name);
+      if (reason === undefined) this.refuseField(name);
+      else this.ignore(name, reason);
     }
   }
 
   refuse(message: string, details: Readonly<Record<string, unknown>> = {}) {
     return refuseSql(message, positionOf(this.node, this.#text), details);
+  }
+
+  #identifier(node: SyntaxNode): string {
+    const identifier = Fields.of(node, 'identifier', this.#text);
+    const name = identifier.text('name') ?? '';
+    identifier.finish();
+    return name;
+  }
+
+  /** Its own place, else the word that stands for it, else the place of the node. */
+  #unreadable(name: string) {
+    const position =
+      positionOf(this.#raw[name], this.#text) ??
+      this.#text.callOf(name.split('_')[0] ?? name) ??
+      positionOf(this.node, this.#text);
+    return refuseSql(`${words(this.kind)} with ${words(name)} is not supported`, position, { name: words(name) });
   }
 }
 
