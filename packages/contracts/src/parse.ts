@@ -29,7 +29,7 @@ export const ParseResponse = Type.Object(
     tables: Type.Array(Type.String()),
     functions: Type.Array(Type.String()),
     cached: Type.Boolean({ description: 'the statement was parsed before for the same schemas' }),
-    /** Whether the independent cross-check parser could read the text and named the same tables. */
+    /** Whether a parser that did not bind the statement could read it and a reader of its own named the same tables. */
     cross_check: Type.Enum(['agreed', 'cannot_read', 'not_asked']),
   },
   { $id: 'ParseResponse', additionalProperties: false },

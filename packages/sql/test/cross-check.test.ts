@@ -18,19 +18,56 @@ describe('the cross-check parser', () => {
   });
 
   const disagreements = [
-    ['a table that the first parser did not see', 'SELECT (SELECT MAX(b) FROM v) FROM t', ['t'], ['v', 't']],
-    ['a table that only the first parser saw', 'SELECT a FROM t', ['t', 'u'], ['t']],
-    ['other tables', 'SELECT a FROM t', ['u'], ['t']],
+    ['a table that the first parser did not see', 'SELECT (SELECT MAX(b) FROM v) FROM t', ['t'], ['v', 't'], 28],
+    ['a table that only the first parser saw', 'SELECT a FROM t', ['t', 'u'], ['t'], 15],
+    ['other tables', 'SELECT a FROM t', ['u'], ['t'], 15],
   ] as const;
-  for (const [what, text, sources, actual] of disagreements)
+  for (const [what, text, sources, actual, place] of disagreements)
     for (const dialect of dialects)
       test(`refuses ${what} in ${dialect}, and names both lists`, () => {
         assert.throws(() => crossCheckTables({ text, dialect }, { sources, commonTables: [] }), {
           code: 'invalid_request',
-          message: /two parsers of the statement disagree about its tables/,
-          details: { field: 'query', expected: sources, actual },
+          message:
+            /the parsers of the statement disagree about its tables: one reads .+, another .+ \(line 1, column \d+\)/,
+          details: { field: 'query', line: 1, column: place, expected: sources, actual },
         });
       });
+
+  const rightly = [
+    ['a comma behind JOIN … ON', 'SELECT 1 FROM t JOIN u ON t.a = u.a, v', ['t', 'u', 'v']],
+    ['tables joined in parentheses', 'SELECT 1 FROM (t AS a CROSS JOIN u AS b)', ['t', 'u']],
+    [
+      'tables joined in parentheses before a comma',
+      'SELECT 1 FROM (t JOIN (u JOIN v ON 1 = 1) ON 1 = 1), w',
+      ['t', 'u', 'v', 'w'],
+    ],
+    [
+      'a UNION behind a subquery',
+      'SELECT 1 FROM t WHERE a = (SELECT MAX(b) FROM u) UNION SELECT 1 FROM v',
+      ['t', 'u', 'v'],
+    ],
+    [
+      'a UNION in parentheses',
+      'SELECT 1 FROM ((SELECT 1 FROM t) UNION (SELECT 2 FROM u)) x JOIN v ON 1 = 1, w',
+      ['t', 'u', 'v', 'w'],
+    ],
+  ] as const;
+  for (const [what, text, sources] of rightly)
+    test(`refuses no statement for faults of its own: ${what}`, () => {
+      assert.deepEqual(compare(text, sources), agreed);
+    });
+
+  test('alone on its side, refuses nothing; two that read other tables than the binder do', () => {
+    assert.throws(() => compare('SELECT 1 FROM (t AS a CROSS JOIN u AS b)', ['t']), { code: 'invalid_request' });
+    assert.throws(() => compare('SELECT 1 FROM t JOIN u ON t.a = u.a, v', ['t', 'u']), { code: 'invalid_request' });
+  });
+
+  test('cannot read: the third reader has to read the same tables', () => {
+    assert.throws(() => compare('FROM t SELECT a', ['u']), {
+      code: 'invalid_request',
+      details: { field: 'query', line: 1, column: 6, expected: ['u'], actual: ['t'] },
+    });
+  });
 
   test('says that it cannot read what it does not know, and leaves it to the checks that follow', () => {
     assert.deepEqual(
