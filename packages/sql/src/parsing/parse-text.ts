@@ -1,6 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { parse } from '@polyglot-sql/sdk';
-import { type PreparedText, prepareText } from '../syntax/prepared-text.ts';
+import { operandCall, type PreparedText, prepareText } from '../syntax/prepared-text.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { isNode, kindOf, type SyntaxNode, words } from '../syntax/syntax-tree.ts';
 
@@ -16,9 +16,20 @@ export function parseText(original: string, dialect: Dialect): ParsedText {
   const statements: unknown = result.ast;
   if (!Array.isArray(statements) || statements.length !== 1 || !isNode(statements[0]))
     throw refuseSql('expected exactly one statement', undefined, { expected: 'one statement' });
-  const tree = statements[0];
+  const tree = prepared.hasOperandCalls ? withoutOperandCalls(statements[0]) : statements[0];
   if (!queryKinds.has(kindOf(tree))) throw notAQuery(prepared, tree);
   return { prepared, tree };
+}
+
+/** The tree without the calls that stand around operands (`operand-queries.ts`). */
+function withoutOperandCalls<T>(value: T): T;
+function withoutOperandCalls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutOperandCalls);
+  if (!isNode(value)) return value;
+  const call = value['function'];
+  if (isNode(call) && call['name'] === operandCall && Array.isArray(call['args']))
+    return withoutOperandCalls(call['args'][0]);
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutOperandCalls(inner)]));
 }
 
 type ParseOutcome = { success: boolean; ast?: unknown; error?: unknown; errorLine?: unknown; errorColumn?: unknown };

@@ -1,17 +1,20 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { readTokens, type Token } from './lexer.ts';
+import { findOperandQueries } from './operand-queries.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Four things are rewritten, because the parser would lose them: `?` becomes a
+ * The statement as the parser gets it. Five things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
  * the text, for LIKE to read), and functions whose names the parser merges although they differ (`LENGTH` counts bytes in
- * MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
+ * MySQL, `CHAR_LENGTH` characters) get private names, and a query that is an operand before a set operation stands in a call. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
   readonly text: string;
   readonly tokens: readonly Token[];
+  /** Whether a query that is an operand got a call around it. */
+  readonly hasOperandCalls: boolean;
   /** How many `?` there are. */
   readonly questionMarks: number;
   /** The original place of a code point of the rewritten text. */
@@ -21,6 +24,8 @@ export type PreparedText = {
 };
 
 export const maskPrefix = 'hs_fn_';
+/** The call around a query that is an operand. */
+export const operandCall = `${maskPrefix}operand`;
 const merged = new Set(['length', 'char_length', 'character_length', 'len']);
 const mergedInDuckdb = new Set(['group_concat', 'listagg']);
 
@@ -48,11 +53,16 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
+  const operands = findOperandQueries(tokens);
+  for (const { start, end } of operands)
+    edits.push({ start, end: start, text: `${operandCall}(` }, { start: end, end, text: ')' });
+  edits.sort((a, b) => a.start - b.start);
   const text = applyEdits(original, edits);
   return {
     original,
     text,
     tokens,
+    hasOperandCalls: operands.length > 0,
     questionMarks,
     positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
     callOf: (name) => callPosition(name, tokens, original),

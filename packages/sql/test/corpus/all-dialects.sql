@@ -226,3 +226,19 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY amount) AS m FROM sales
 
 SELECT current_date >= DATE '2020-01-01' AS ok, current_timestamp > TIMESTAMP '2020-01-01 00:00:00' AS ok2
 = SELECT true, true
+
+-- a query that is an operand ends before the set operation behind it
+SELECT note FROM sales WHERE quantity = (SELECT MAX(quantity) FROM sales) UNION SELECT kind FROM events
+
+SELECT order_id FROM sales WHERE quantity = ((SELECT MAX(quantity) FROM sales)) UNION ALL SELECT id FROM events
+
+SELECT (SELECT MAX(quantity) FROM sales) AS m UNION SELECT credit FROM customers
+
+SELECT s.order_id FROM sales s JOIN customers c ON s.customer_id = c.customer_id AND s.quantity < (SELECT MAX(quantity) FROM sales) EXCEPT SELECT id FROM events
+
+-- tables behind commas and in parentheses
+SELECT sales.order_id, events.id FROM sales JOIN customers ON sales.customer_id = customers.customer_id, events
+
+SELECT a.order_id, b.name FROM (sales AS a CROSS JOIN customers AS b)
+
+SELECT a.order_id, e.id FROM (sales a JOIN customers b ON a.customer_id = b.customer_id), events e
