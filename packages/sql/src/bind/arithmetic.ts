@@ -12,6 +12,8 @@ import {
 } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
+import { isNumberText, refuseText } from './literal-texts.ts';
+import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
 import {
   isDecimal,
@@ -88,7 +90,13 @@ export function toNumber(value: Typed, { fields, context }: BindSite): Typed {
   if (value.type === 'json') return readJsonAs(value, 'double');
   if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
   if (isBoundText(value)) return context.parameters.read(value, 'double');
-  if (value.type === 'literal' && value.node.kind === 'literal') return numberOfText(value, String(value.node.value));
+  if (value.type === 'literal' && value.node.kind === 'literal') {
+    const content = String(value.node.value);
+    if (context.dialect !== 'duckdb' && !isNumberText(content)) throw refuseText(value, fields, context, 'a number');
+    return numberOfText(value, content.trim());
+  }
+  if (value.type === 'string' && !context.options.isStrict && context.dialect === 'mysql')
+    return typed(leadingNumber(value.node), 'double');
   if (value.type === 'string' && context.options.isStrict)
     throw fields.refuse('arithmetic with a text; cast it to a number', { expected: 'a number', actual: 'string' });
   return value;
@@ -224,7 +232,8 @@ export function bitwise(site: BindSite, operator: ArithmeticOperator): Typed {
 }
 
 export function bindNegation(site: BindSite): Typed {
-  const value = bindField(site, 'this');
+  const operand = bindField(site, 'this');
+  const value = isText(operand.type) && site.context.dialect !== 'duckdb' ? toNumber(operand, site) : operand;
   const { node } = value;
   if (node.kind === 'literal' && typeof node.value === 'number' && node.value >= 0)
     return typed(literal(node.type, -node.value), value.type);

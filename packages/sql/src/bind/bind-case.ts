@@ -2,7 +2,7 @@ import type { PlanExpression } from '@hybridstore/contracts';
 import { compare, literal } from '@hybridstore/plan';
 import { type Fields, isNode, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
-import { requireComparable } from './comparisons.ts';
+import { meetTyped } from './comparisons.ts';
 import { toCondition } from './conditions.ts';
 import { type Typed, typed, unify } from './types.ts';
 
@@ -37,7 +37,6 @@ function isPair(value: unknown): value is Pair {
 function bindWhen(when: SyntaxNode, operand: Typed | undefined, { fields, scope, context }: BindSite): PlanExpression {
   const bound = context.bind(when, scope);
   if (!operand) return toCondition(bound, when, context);
-  requireComparable([operand, bound], fields, context);
-  const [left, right] = unify(context.meet([operand, bound], fields)).values;
+  const [left, right] = unify(meetTyped([operand, bound], fields, context)).values;
   return compare('eq', left?.node ?? operand.node, right?.node ?? bound.node);
 }

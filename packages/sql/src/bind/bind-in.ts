@@ -2,7 +2,7 @@ import type { PlanExpression, PlanQuery, SelectBody } from '@hybridstore/contrac
 import { call, column, compare, isNull, literal, logic, not, trueLiteral } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
-import { compareExactly, compareRows, requireComparable, rowItems } from './comparisons.ts';
+import { compareExactly, compareRows, meetTyped, readBeside, rowItems } from './comparisons.ts';
 import type { BindContext } from './context.ts';
 import { readJsonAs, type Typed, typed, unify } from './types.ts';
 
@@ -20,8 +20,7 @@ export function bindIn(site: BindSite): Typed {
   const row = rowItems(value, site);
   if (row) return bindRowIn(site, { row, items, negated });
   const all = [value, ...items].map((node) => context.bind(node, scope));
-  requireComparable(all, fields, context);
-  const met = context.meet(all, fields);
+  const met = meetTyped(all, fields, context);
   const exactly = inExactly(met);
   if (exactly) return typed(negated ? not(exactly) : exactly, 'boolean');
   const [first, ...list] = unify(met).values;
@@ -66,8 +65,8 @@ function bindInQuery({ fields, scope, context }: BindSite, parts: InQuery): Type
   const values = nodes.map((node, index) => {
     const type = outputs[index]?.type ?? 'unknown';
     const bound = context.bind(node, scope);
-    requireComparable([bound, typed(bound.node, type)], fields, context);
-    return readJsonAs(bound, type === 'unknown' ? 'string' : type).node;
+    const [read = bound] = readBeside(bound, type, fields, context);
+    return readJsonAs(read, type === 'unknown' ? 'string' : type).node;
   });
   const isRow = values.length > 1 && context.dialect !== 'duckdb';
   if (isRow && parts.negated) return rowNotInQuery(values, query, context);

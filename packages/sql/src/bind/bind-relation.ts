@@ -2,6 +2,7 @@ import type { JoinStep, JoinType, PlanExpression, PlanRelation } from '@hybridst
 import { call, nearestName } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BoundRelation, single } from './bound-relation.ts';
+import { requireComparable } from './comparisons.ts';
 import { toCondition } from './conditions.ts';
 import type { BindContext } from './context.ts';
 import { nameColumns } from './name-columns.ts';
@@ -126,7 +127,7 @@ function bindJoin(left: BoundRelation, join: SyntaxNode, before: Scope, context:
   if (on && (kind.natural || using.length > 0)) throw fields.refuse('a join takes ON or USING, not both');
   if (fields.flag('deferred_condition')) throw fields.refuse('nested joins need parentheses');
   fields.finish();
-  if (using.length > 0) return bindUsing({ left, right, type: kind.type, using }, fields);
+  if (using.length > 0) return bindUsing({ left, right, type: kind.type, using }, fields, context);
   return bindOn({ left, right, type: kind.type }, on, before, context, fields);
 }
 
@@ -161,12 +162,17 @@ function hidesRight(type: JoinType): boolean {
 }
 
 /** USING becomes an ON of equalities; the joined column is the side that is always there, or the first of both in a full join. */
-function bindUsing(sides: Sides & { readonly using: readonly string[] }, fields: Fields): BoundRelation {
+function bindUsing(
+  sides: Sides & { readonly using: readonly string[] },
+  fields: Fields,
+  context: BindContext,
+): BoundRelation {
   const { left, right, type } = sides;
   const own = new Map<string, Typed>();
   const conditions = sides.using.map((name): PlanExpression => {
     const ofLeft = sideColumn(name, left, fields);
     const ofRight = sideColumn(name, right, fields);
+    requireComparable([ofLeft, ofRight], fields, context);
     own.set(name.toLowerCase(), mergedColumn(type, ofLeft, ofRight));
     return { kind: 'comparison', operator: 'eq', left: ofLeft.node, right: ofRight.node };
   });

@@ -1,5 +1,5 @@
 import type { Distinct, GroupingElement, PlanExpression, Projection, SelectBody } from '@hybridstore/contracts';
-import { isAggregateFunction, PlanTransformer } from '@hybridstore/plan';
+import { isAggregateFunction, logic, PlanTransformer } from '@hybridstore/plan';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { bindFrom } from './bind-relation.ts';
 import type { BoundSelect } from './bound-query.ts';
@@ -33,15 +33,16 @@ export function bindSelect(fields: Fields, outer: Scope, context: BindContext): 
   const distinct = bindDistinct(fields, later, outputs, context);
   const projections: Projection[] = outputs.map(({ name, value }) => ({ name, value: value.node }));
   requireWhereWithoutAggregates(where, fields);
+  const values = projections.map((projection) => projection.value);
+  const isOfRows = context.dialect === 'mysql' && having && !groupBy && ![having, ...values].some(containsAggregate);
+  const conditions = isOfRows ? havingOfRows(having, { where, qualify }) : withoutEmpty({ where, having, qualify });
   const body: SelectBody = {
     kind: 'select',
     ...(distinct ? { distinct } : {}),
     projections,
     ...(from.relation ? { from: from.relation } : {}),
-    ...(where ? { where } : {}),
     ...(groupBy ? { groupBy } : {}),
-    ...(having ? { having } : {}),
-    ...(qualify ? { qualify } : {}),
+    ...conditions,
   };
   requireGrouped(body, fields);
   return {
@@ -58,6 +59,28 @@ function readOptimizerHints(fields: Fields, context: BindContext): void {
   const hint = JSON.stringify(fields.value('hint') ?? '');
   if (context.dialect === 'mysql' && /set_var/i.test(hint)) fields.refuseField('hint');
   else fields.ignore('hint', 'advice for an optimizer, and in the other dialects a comment');
+}
+
+type Conditions = { readonly [clause in 'where' | 'having' | 'qualify']?: PlanExpression | undefined };
+
+/** MySQL's HAVING without groups is a condition on each row, over the outputs and what they are made of. */
+function havingOfRows(having: PlanExpression, { where, qualify }: Conditions) {
+  const both = (first: PlanExpression | undefined) => (first ? logic('and', [first, having]) : having);
+  return containsWindow(having)
+    ? withoutEmpty({ where, qualify: both(qualify) })
+    : withoutEmpty({ where: both(where), qualify });
+}
+
+function withoutEmpty({ where, having, qualify }: Conditions): Pick<SelectBody, 'where' | 'having' | 'qualify'> {
+  return { ...(where ? { where } : {}), ...(having ? { having } : {}), ...(qualify ? { qualify } : {}) };
+}
+
+function containsWindow(expression: PlanExpression): boolean {
+  let found = false;
+  walkOwn(expression, (node) => {
+    if (node.kind === 'call' && node.over) found = true;
+  });
+  return found;
 }
 
 function bindOutput(item: SyntaxNode, slot: OutputSlot, scope: Scope, context: BindContext): readonly Output[] {
@@ -238,7 +261,7 @@ function requireWhereWithoutAggregates(where: PlanExpression | undefined, fields
 /** Every column outside an aggregate of a grouped block must be one of its keys: the dialects refuse the rest, or answer at random. */
 function requireGrouped(select: SelectBody, fields: Fields): void {
   const values = [...select.projections.map(({ value }) => value), ...(select.having ? [select.having] : [])];
-  if (!select.groupBy && !values.some(containsAggregate)) return;
+  if (!select.groupBy && !select.having && !values.some(containsAggregate)) return;
   const keys = (select.groupBy ?? []).flatMap((element) =>
     element.kind === 'key' ? [element.value] : element.sets.flat(),
   );

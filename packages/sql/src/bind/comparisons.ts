@@ -1,10 +1,12 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
-import { compare, compareNumbers, logic, not, trueLiteral } from '@hybridstore/plan';
+import { compare, compareNumbers, logic, not, trueLiteral, tryCast } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { compareDocuments, exactNumberOf } from './document-numbers.ts';
-import { isNumber, type Typed, typed, unify } from './types.ts';
+import { readLiteralTexts } from './literal-texts.ts';
+import { leadingNumber } from './mysql-casts.ts';
+import { isNumber, isTemporal, type Typed, typed, unify } from './types.ts';
 
 /**
  * `=`, `<`, `IS DISTINCT FROM` and their kin. What the two sides are read as depends on both:
@@ -81,8 +83,7 @@ function compareInOrder(
 }
 
 function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { fields, context }: BindSite): Typed {
-  requireComparable(values, fields, context);
-  const sides = context.meet(values, fields);
+  const sides = meetTyped(values, fields, context);
   const [left, right] = sides;
   if (left?.type === 'json' && right?.type === 'json') return typed(compareDocuments(left, right, operator), 'boolean');
   const exactly = left && right ? compareExactly(operator, left, right) : undefined;
@@ -97,8 +98,7 @@ export function bindBetween(site: BindSite): Typed {
   const bound = ['this', 'low', 'high'].map((name) => bindField(site, name));
   const negated = fields.flag('not');
   if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');
-  requireComparable(bound, fields, context);
-  const sides = context.meet(bound, fields);
+  const sides = meetTyped(bound, fields, context);
   const [from, to] = [1, 2].map((place) => exactBound(sides[0], sides[place], place === 1 ? 'gte' : 'lte'));
   if (from || to) {
     const ends = [from ?? bareBound(sides, 1, 'gte'), to ?? bareBound(sides, 2, 'lte')];
@@ -128,14 +128,51 @@ export function compareExactly(operator: ComparisonOperator, left: Typed, right:
   return first && second ? compareNumbers(operator, first, second) : undefined;
 }
 
+/** A value that is compared with the rows of a query, whose column has this type. */
+export function readBeside(value: Typed, type: string, fields: Fields, context: BindContext): readonly Typed[] {
+  const pair = [value, typed(value.node, type)];
+  requireComparable(pair, fields, context);
+  return readLiteralTexts(pair, fields, context);
+}
+
+/** Values that are compared: texts of the statement and bound ones are read as what they meet. */
+export function meetTyped(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
+  requireComparable(values, fields, context);
+  const read = readLiteralTexts(values, fields, context);
+  return context.meet(context.dialect === 'mysql' ? readTexts(read) : read, fields);
+}
+
+/** Texts of columns beside a date, and beside a number where that is not refused, as MySQL reads them. */
+function readTexts(values: readonly Typed[]): readonly Typed[] {
+  const hasMoment = values.some((value) => isTemporal(value.type));
+  const hasNumber = values.some((value) => isNumber(value.type));
+  if (!hasMoment && !hasNumber) return values;
+  return values.map((value) => {
+    if (value.type !== 'string') return value;
+    return hasMoment
+      ? typed(tryCast(tryCast(value.node, 'timestamptz'), 'timestamp'), 'timestamp')
+      : typed(leadingNumber(value.node), 'double');
+  });
+}
+
 /**
  * Text of a column beside a number: MySQL reads any text as some number (`'abc' = 0`), PostgreSQL refuses, DuckDB fails at
  * the first row that does not convert. So it is refused where the dialect has no good meaning for it.
  */
 export function requireComparable(values: readonly Typed[], fields: Fields, context: BindContext): void {
-  if (!context.options.isStrict || context.dialect === 'duckdb') return;
+  if (context.dialect === 'duckdb') return;
   const hasText = values.some((value) => value.type === 'string');
   const hasNumber = values.some((value) => isNumber(value.type));
+  const hasMoment = values.some((value) => isTemporal(value.type));
+  if (hasMoment && (hasNumber || (hasText && context.dialect === 'postgresql')))
+    throw fields.refuse(`a date is compared with a ${hasNumber ? 'number' : 'text'}; cast one of them`, {
+      expected: 'two values of one type',
+    });
+  if (hasText && values.some((value) => value.type === 'boolean'))
+    throw fields.refuse('a text is compared with a condition; cast one of them', {
+      expected: 'two values of one type',
+    });
+  if (!context.options.isStrict) return;
   if (hasText && hasNumber)
     throw fields.refuse('a text is compared with a number; cast one of them', { expected: 'two values of one type' });
 }

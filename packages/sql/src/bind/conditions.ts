@@ -2,8 +2,9 @@ import type { PlanExpression } from '@hybridstore/contracts';
 import { compare, integer } from '@hybridstore/plan';
 import type { SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindContext } from './context.ts';
+import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
-import { isNumber, readJsonAs, type Typed } from './types.ts';
+import { isNumber, isText, readJsonAs, type Typed } from './types.ts';
 
 /**
  * A value where a condition is expected. MySQL takes a number other than 0 as true; PostgreSQL refuses numbers. Text is
@@ -12,6 +13,8 @@ import { isNumber, readJsonAs, type Typed } from './types.ts';
 export function toCondition(value: Typed, node: SyntaxNode, context: BindContext): PlanExpression {
   if (value.type === 'json') return readJsonAs(value, 'boolean').node;
   if (isNumber(value.type) && context.dialect === 'mysql') return compare('ne', value.node, integer(0));
+  if (isText(value.type) && context.dialect === 'mysql' && !context.options.isStrict && !isBoundText(value))
+    return compare('ne', leadingNumber(value.node), integer(0));
   const isWrong =
     value.type === 'string' || value.type === 'literal' || (isNumber(value.type) && context.dialect === 'postgresql');
   if (isBoundText(value)) return context.parameters.read(value, 'boolean').node;

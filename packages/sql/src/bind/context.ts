@@ -107,6 +107,10 @@ export class BindContext {
     return positionOf(node, this.text);
   }
 
+  refuseAt(position: Position | undefined, message: string, details: Readonly<Record<string, unknown>> = {}): Error {
+    return refuseSql(message, position, details);
+  }
+
   /** A name that nothing else in the plan has: scopes of the plan never shadow each other. */
   uniqueName(wanted: string): string {
     const base = wanted.slice(0, 200) || 'relation';

@@ -4,9 +4,11 @@ import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
-import { isMomentType, momentLiteral, refuseMoment } from './moment-text.ts';
-import { typeBeside } from './parameter-values.ts';
-import { isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
+import { isNumberText, refuseText } from './literal-texts.ts';
+import { isMomentType, momentForms, momentLiteral, refuseMoment } from './moment-text.ts';
+import { castNumber } from './mysql-casts.ts';
+import { isBoundText, typeBeside } from './parameter-values.ts';
+import { isInteger, isNumber, isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
 
 export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
@@ -99,7 +101,17 @@ export function bindInterval({ fields, scope, context }: BindSite): Typed {
     throw fields.refuse('this unit of INTERVAL is not supported', { expected: intervalUnits });
   parts.finish();
   const count = context.parameters.read(context.bind(value, scope), 'bigint');
+  requireAmount(count, { fields, scope, context });
   return typed({ kind: 'interval', value: amount(count), unit: name }, 'interval');
+}
+
+/** MySQL would read the number that a text begins with. */
+function requireAmount(count: Typed, { fields, context }: BindSite): void {
+  if (context.dialect !== 'mysql' || count.node.kind === 'parameter') return;
+  if (count.type === 'string')
+    throw fields.refuse('an interval of a text; cast it to a number', { expected: 'a number', actual: 'string' });
+  if (count.type === 'literal' && count.node.kind === 'literal' && !isNumberText(String(count.node.value)))
+    throw refuseText(count, fields, context, 'a number');
 }
 
 function isUnit(name: string): name is IntervalUnit {
@@ -173,20 +185,33 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const moment = momentCast(value, target.type, { fields, context, isTry });
   if (moment) return moment;
   const type = isTry ? undefined : typeBeside([target.type]);
+  if (context.dialect === 'mysql' && isNumber(target.type) && !isTry && !isBoundText(value))
+    return castNumber(value, target.type, { fields, scope, context });
+  if (context.dialect === 'postgresql' && !isTry) requireNumberText(value, target.type, { fields, scope, context });
   return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
 }
 
-/** A text of the statement that is cast to a date or a time; MySQL makes NULL of what is none. */
+/** A text of the statement that is cast to a date or a time. */
 function momentCast(
-  { node, type }: Typed,
+  value: Typed,
   target: string,
   { fields, context, isTry }: { readonly fields: Fields; readonly context: BindContext; readonly isTry: boolean },
 ): Typed | undefined {
-  if (!isMomentType(target) || type !== 'literal' || node.kind !== 'literal') return undefined;
-  const text = String(node.value);
+  if (!isMomentType(target) || value.type !== 'literal' || value.node.kind !== 'literal') return undefined;
+  const text = String(value.node.value);
   if (momentLiteral(text, target)) return writtenMoment(target, text, fields);
-  if (isTry || context.dialect === 'mysql') return typed(literal(target, null), target);
-  throw refuseMoment(text, target, fields);
+  if (isTry) return typed(literal(target, null), target);
+  throw refuseText(value, fields, context, momentForms[target]);
+}
+
+/** PostgreSQL refuses a text that is none when it reads the statement. */
+function requireNumberText(value: Typed, type: string, { fields, context }: BindSite): void {
+  if (value.type !== 'literal' || value.node.kind !== 'literal' || !isNumber(type)) return;
+  const content = String(value.node.value).trim();
+  const isReadable = isInteger(type)
+    ? /^[+-]?\d+$/.test(content)
+    : isNumberText(content) || /^[+-]?(nan|inf(inity)?)$/i.test(content);
+  if (!isReadable) throw refuseText(value, fields, context, isInteger(type) ? 'a whole number' : 'a number');
 }
 
 function castTo(value: Typed, target: CastTarget, isTry = false): Typed {

@@ -12,7 +12,8 @@ import { type Typed, typed } from './types.ts';
  *   at = '2024-05-01T12:00:00+02:00'    10:00 in UTC
  */
 export function momentLiteral(text: string, type: 'date' | 'timestamp'): LiteralNode | undefined {
-  const trimmed = text.trim();
+  // Months, days and hours may be written with one digit.
+  const trimmed = text.trim().replace(/(?<=[-T ])\d(?=[-T :]|$)/g, '0$&');
   if (type === 'date' && parseDate(trimmed) !== undefined) return literal('date', trimmed);
   const micros = parseTimestampMicros(trimmed);
   return micros === undefined ? undefined : literal('timestamp', timestampText(micros));
@@ -23,7 +24,7 @@ export function isMomentType(type: string): type is 'date' | 'timestamp' {
 }
 
 const shownCharactersMax = 50;
-const expected = { date: 'YYYY-MM-DD', timestamp: 'YYYY-MM-DD HH:MM:SS' } as const;
+export const momentForms = { date: 'a date, YYYY-MM-DD', timestamp: 'a date, YYYY-MM-DD HH:MM:SS' } as const;
 
 /** A text of the statement that meets dates or times; every other value as it is. */
 export function readMomentText(value: Typed, type: 'date' | 'timestamp', fields: Fields): Typed {
@@ -34,5 +35,5 @@ export function readMomentText(value: Typed, type: 'date' | 'timestamp', fields:
 }
 
 export function refuseMoment(text: string, type: 'date' | 'timestamp', fields: Fields): Error {
-  return fields.refuse(`${text.slice(0, shownCharactersMax)} is not a ${type}`, { expected: expected[type] });
+  return fields.refuse(`${text.slice(0, shownCharactersMax)} is not a ${type}`, { expected: momentForms[type] });
 }

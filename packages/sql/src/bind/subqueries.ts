@@ -1,6 +1,6 @@
 import { kindOf, words } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
-import { requireComparable } from './comparisons.ts';
+import { readBeside } from './comparisons.ts';
 import { readJsonAs, type Typed, typed } from './types.ts';
 
 export function bindExists({ fields, scope, context }: BindSite): Typed {
@@ -42,6 +42,6 @@ export function bindQuantified(site: BindSite, quantifier: 'any' | 'all'): Typed
   if (outputs.length !== 1)
     throw fields.refuse(`${words(quantifier)} takes a query of one column, found ${outputs.length}`);
   const type = outputs[0]?.type ?? 'unknown';
-  requireComparable([value, typed(value.node, type)], fields, context);
-  return typed({ kind: 'quantified', operator, value: readJsonAs(value, type).node, quantifier, query }, 'boolean');
+  const [read = value] = readBeside(value, type, fields, context);
+  return typed({ kind: 'quantified', operator, value: readJsonAs(read, type).node, quantifier, query }, 'boolean');
 }

@@ -3,6 +3,7 @@ import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } f
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
+import { withLeniency } from '../bind/mysql-leniency.ts';
 import { readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
 import { bindExpression } from '../bind-expression.ts';
@@ -48,7 +49,8 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   });
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
-  const plan = finishPlan(bound.query, readParameters(parameters.list, parameters.keys));
+  const query = withLeniency(bound.query, schemas, context);
+  const plan = finishPlan(query, readParameters(parameters.list, parameters.keys));
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);

@@ -21,6 +21,8 @@ export type PreparedText = {
   readonly positionOf: (codePoint: number) => Position;
   /** The first place where a function of this name is called. */
   readonly callOf: (name: string) => Position | undefined;
+  /** The first place of a text with this content. */
+  readonly positionOfText: (content: string) => Position | undefined;
 };
 
 export const maskPrefix = 'hs_fn_';
@@ -66,6 +68,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     questionMarks,
     positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
     callOf: (name) => callPosition(name, tokens, original),
+    positionOfText: (content) => textPosition(content, tokens, original),
   };
 }
 
@@ -115,6 +118,11 @@ function utf16Offset(text: string, codePoint: number): number {
     offset += (text.codePointAt(offset) ?? 0) > 0xffff ? 2 : 1;
   }
   return offset;
+}
+
+function textPosition(content: string, tokens: readonly Token[], original: string): Position | undefined {
+  const found = tokens.find((token) => token.kind === 'text' && token.text.slice(1, -1) === content);
+  return found && positionAt(original, found.start);
 }
 
 function callPosition(name: string, tokens: readonly Token[], original: string): Position | undefined {
