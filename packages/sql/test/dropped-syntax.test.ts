@@ -22,6 +22,7 @@ const refused: readonly Refused[] = [
   ['SELECT * REPLACE (1 AS nothing) FROM sales', /no column nothing/, 1, 24, 'duckdb'],
   ['SELECT note FROM sales TABLESAMPLE (10 PERCENT)', /SAMPLE/, 1, 18, 'postgresql'],
   ['SELECT note FROM ONLY sales', /ONLY/, 1, 18, 'postgresql'],
+  ['SELECT TIMESTAMPDIFF(sales.day, day, day) FROM sales', /COLUMN with TABLE/, 1, 22],
   ['SELECT note FROM sales FOR UPDATE', /LOCKS/, 1, 8],
 ];
 

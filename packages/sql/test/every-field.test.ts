@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, mock, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type Dialect, dialects, isHybridStoreError } from '@hybridstore/contracts';
 import { bindQuery } from '../src/bind/bind-query.ts';
 import { BindContext, ParameterBinder } from '../src/bind/context.ts';
@@ -19,7 +19,10 @@ import { type DeclaredType, readParserTypes } from './parser-types.ts';
  * them, to make another plan of them, or to say why it ignores them.
  */
 const { kinds, named } = readParserTypes();
-const occurrencesMax = 3;
+/** Of one kind in one place of another one: the same node may be read by several rules. */
+const occurrencesMax = 1;
+
+const dropsShownMax = 5;
 
 type Step = string | number;
 type Occurrence = {
@@ -56,13 +59,17 @@ function outcomeOf(tree: SyntaxNode, sql: string, dialect: Dialect): string | Er
 /** Every object of the tree that has declared fields, by the name of its kind or type. */
 function findOccurrences(statements: readonly { readonly dialect: Dialect; readonly sql: string }[]) {
   const found = new Map<string, Occurrence[]>();
+  const counts = new Map<string, number>();
   for (const { dialect, sql } of statements) {
     const tree = readTree(sql, dialect);
     if (!tree || typeof outcomeOf(tree, sql, dialect) !== 'string') continue;
     walk(tree, { kind: 'named', name: 'Expression' }, [], (name, fields, path) => {
       const list = found.get(name) ?? [];
-      if (list.length < occurrencesMax) list.push({ dialect, sql, tree, path, fields });
       found.set(name, list);
+      const place = [dialect, name, ...path.filter((step) => typeof step === 'string').slice(-3)].join(' ');
+      const count = (counts.get(place) ?? 0) + 1;
+      counts.set(place, count);
+      if (count <= occurrencesMax) list.push({ dialect, sql, tree, path, fields });
     });
   }
   return found;
@@ -182,7 +189,8 @@ function findDrops(name: string, occurrence: Occurrence): readonly Drop[] {
   const { tree, sql, dialect, path, fields } = occurrence;
   const before = bindTree(tree, sql, dialect);
   return [...fields].flatMap(([field, type]) => {
-    if (type.kind === 'word') return [];
+    // How many arguments a function takes is for its translator to say.
+    if (type.kind === 'word' || (name === 'function' && field === 'args')) return [];
     const values = otherValues(type, objectAt(tree, path)[field]);
     // One of them may be what the field means when it is empty; all of them cannot.
     const dropped = values.filter((value) => {
@@ -214,10 +222,10 @@ function objectAt(tree: SyntaxNode, path: readonly Step[]): Record<string, unkno
 
 const ignored: { readonly holder: unknown; readonly field: string; readonly reason: string }[] = [];
 const ignore = Fields.prototype.ignore;
-mock.method(Fields.prototype, 'ignore', function (this: Fields, field: string, reason: string) {
+Fields.prototype.ignore = function (this: Fields, field: string, reason: string) {
   ignored.push({ holder: this.node[this.kind], field, reason });
   ignore.call(this, field, reason);
-});
+};
 
 /**
  * A node that no statement shows, since the parser of these dialects writes it as a call: made up from its declaration, of
@@ -299,9 +307,6 @@ describe('every field of every node of the parser', () => {
 
   for (const [name, occurrences] of found)
     test(`${name} is bound, refused or ignored for a reason, field by field`, () => {
-      assert.deepEqual(
-        occurrences.flatMap((occurrence) => findDrops(name, occurrence)),
-        [],
-      );
+      assert.deepEqual(occurrences.flatMap((occurrence) => findDrops(name, occurrence)).slice(0, dropsShownMax), []);
     });
 });

@@ -56,9 +56,15 @@ function writtenNumber(content: string): Typed {
 }
 
 function readMoment(value: Typed, { fields, context, others }: Place): Typed {
+  if (isUnbounded(value, context)) return value;
   const moment = momentLiteral(contentOf(value), others.every((type) => type === 'date') ? 'date' : 'timestamp');
   if (!moment) throw refuseText(value, fields, context, 'YYYY-MM-DD or YYYY-MM-DD HH:MM:SS');
   return typed(moment, moment.type);
+}
+
+/** PostgreSQL's moments without a number, which the engine knows. */
+export function isUnbounded(value: Typed, context: BindContext): boolean {
+  return context.dialect === 'postgresql' && /^(-?infinity|epoch)$/i.test(contentOf(value));
 }
 
 const truths = new Set(['true', 't', 'yes', 'y', 'on', '1']);

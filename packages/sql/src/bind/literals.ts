@@ -4,11 +4,11 @@ import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
-import { isNumberText, refuseText } from './literal-texts.ts';
+import { isNumberText, isUnbounded, refuseText } from './literal-texts.ts';
 import { isMomentType, momentForms, momentLiteral, refuseMoment } from './moment-text.ts';
 import { castNumber } from './mysql-casts.ts';
 import { isBoundText, typeBeside } from './parameter-values.ts';
-import { isInteger, isNumber, isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
+import { isInteger, isNumber, isTemporal, isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
 
 export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
@@ -187,6 +187,11 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const type = isTry ? undefined : typeBeside([target.type]);
   if (context.dialect === 'mysql' && isNumber(target.type) && !isTry && !isBoundText(value))
     return castNumber(value, target.type, { fields, scope, context });
+  if (context.dialect === 'mysql' && isTemporal(target.type) && (isNumber(value.type) || value.type === 'boolean'))
+    throw fields.refuse(`a number as a ${target.type} means digits like 20240131 in MySQL; use STR_TO_DATE`, {
+      expected: 'STR_TO_DATE',
+      actual: value.type,
+    });
   if (context.dialect === 'postgresql' && !isTry) requireNumberText(value, target.type, { fields, scope, context });
   return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
 }
@@ -198,6 +203,7 @@ function momentCast(
   { fields, context, isTry }: { readonly fields: Fields; readonly context: BindContext; readonly isTry: boolean },
 ): Typed | undefined {
   if (!isMomentType(target) || value.type !== 'literal' || value.node.kind !== 'literal') return undefined;
+  if (isUnbounded(value, context)) return undefined;
   const text = String(value.node.value);
   if (momentLiteral(text, target)) return writtenMoment(target, text, fields);
   if (isTry) return typed(literal(target, null), target);

@@ -12,8 +12,9 @@ import { type Typed, typed } from './types.ts';
  *   at = '2024-05-01T12:00:00+02:00'    10:00 in UTC
  */
 export function momentLiteral(text: string, type: 'date' | 'timestamp'): LiteralNode | undefined {
-  // Months, days and hours may be written with one digit.
-  const trimmed = text.trim().replace(/(?<=[-T ])\d(?=[-T :]|$)/g, '0$&');
+  // Months, days and hours may be written with one digit, dates with slashes.
+  const dashed = text.trim().replace(/^(\d{4})\/(\d{1,2})\/(\d{1,2})/, '$1-$2-$3');
+  const trimmed = dashed.replace(/(?<=[-T ])\d(?=[-T :]|$)/g, '0$&');
   if (type === 'date' && parseDate(trimmed) !== undefined) return literal('date', trimmed);
   const micros = parseTimestampMicros(trimmed);
   return micros === undefined ? undefined : literal('timestamp', timestampText(micros));

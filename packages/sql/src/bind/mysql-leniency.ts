@@ -77,7 +77,7 @@ class Leniency extends PlanTransformer {
   override expression(expression: PlanExpression): PlanExpression {
     const node = super.expression(expression);
     if (node.kind === 'cast') return this.#cast(node);
-    return node.kind === 'call' ? guarded(this.#numbers(node)) : node;
+    return node.kind === 'call' ? guarded(withinClock(this.#numbers(node))) : node;
   }
 
   /** Texts where a function takes a number. */
@@ -146,6 +146,13 @@ class Leniency extends PlanTransformer {
 
 function isReadable(text: string): boolean {
   return momentLiteral(text, 'timestamp') !== undefined;
+}
+
+/** A count of microseconds that no timestamp has is null. */
+function withinClock(node: CallNode): CallNode {
+  const [micros, more] = node.arguments;
+  if (node.function !== 'make_timestamp' || micros?.kind !== 'cast' || more) return node;
+  return { ...node, arguments: [{ ...micros, try: true }] };
 }
 
 type Guard = (operand: PlanExpression, index: number) => PlanExpression;

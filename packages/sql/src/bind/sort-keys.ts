@@ -67,6 +67,7 @@ function outputPlace(value: SyntaxNode, bound: BoundBody, context: BindContext):
   );
   const [first] = places;
   if (first === undefined) return undefined;
+  fields.finish();
   // JSON is sorted as an expression, by number and then by text.
   return bound.outputs[first]?.type === 'json' && bound.select && resolves(value, bound.select.scope, context)
     ? undefined

@@ -10,7 +10,7 @@ export function bindExists({ fields, scope, context }: BindSite): Typed {
 
 export function bindScalarSubquery({ fields, scope, context }: BindSite): Typed {
   const { query, outputs } = context.query(fields.node, scope, context);
-  for (const name of ['this', 'order_by', 'limit', 'offset', 'with']) fields.value(name);
+  for (const name of ['this', 'order_by', 'limit', 'offset', 'with']) fields.ignore(name, 'read by bindQuery');
   const [only] = outputs;
   if (!only || outputs.length > 1)
     throw fields.refuse(`a subquery used as a value has one column, found ${outputs.length}`);

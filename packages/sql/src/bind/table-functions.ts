@@ -30,7 +30,7 @@ function bindUnnest(fields: Fields, alias: TableAlias, before: Scope, context: B
     (part) => part !== undefined,
   );
   const withOrdinality = fields.flag('with_ordinality');
-  fields.value('name');
+  fields.ignore('name', 'read by bindTableFunction');
   fields.finish();
   if (!first || more.length > 0) throw fields.refuse('unnest takes one list');
   const value = context.bind(first, before);
@@ -58,7 +58,7 @@ function bindSeries(
   context: BindContext,
 ): BoundRelation {
   const values = fields.list('args').map((part) => context.bind(part, before));
-  fields.value('name');
+  fields.ignore('name', 'read by bindTableFunction');
   fields.finish();
   const [only, second, step] = values;
   if (!only || values.length > 3) throw fields.refuse(`${name} takes 1 to 3 arguments, found ${values.length}`);

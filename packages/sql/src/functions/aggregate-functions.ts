@@ -3,7 +3,7 @@ import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, 
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import { isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
-import { Fields, kindOf } from '../syntax/syntax-tree.ts';
+import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { finishCall } from './known-functions.ts';
 
@@ -109,18 +109,27 @@ function percentile(name: string, at: CallSite): Typed {
     throw at.refuse(`${at.call.name} takes a number between 0 and 1`, { expected: 'a number' });
   const share =
     sorted.direction === 'desc' ? arithmetic('subtract', literal('bigint', 1), fraction.node) : fraction.node;
-  const value = at.site.context.bind(Fields.of(key, 'ordered', at.site.context.text).required('this'), at.site.scope);
+  const value = sortedValue(key, at);
   // The engine would round between two decimals to their own digits; the standard's answer is a double.
   const isDouble = isDecimal(value.type) && name === 'quantile_cont' && at.site.context.dialect !== 'duckdb';
   const subject = isDouble ? typed(cast(sorted.value, 'double'), 'double') : typed(sorted.value, value.type);
   return finishCall(known(name, at), [subject, typed(share, 'double')], at);
 }
 
+/** What WITHIN GROUP sorts by. */
+function sortedValue(key: SyntaxNode, at: CallSite): Typed {
+  const fields = Fields.of(key, 'ordered', at.site.context.text);
+  const value = at.site.context.bind(fields.required('this'), at.site.scope);
+  fields.ignore('desc', 'a percentile has read it; to a mode it matters only among values that are equally frequent');
+  fields.ignore('nulls_first', 'nulls do not count here');
+  fields.finish();
+  return value;
+}
+
 function mode(at: CallSite): Typed {
   const [key, more] = at.call.orderBy;
   if (!at.call.isWithinGroup || !key) return finishCall(known('mode', at), [at.argument(0)], at);
   if (more || at.count > 0) throw at.refuse('mode is written mode() WITHIN GROUP (ORDER BY x)');
-  bindInnerSortKeys([key], at.site.scope, at.site.context);
-  const value = at.site.context.bind(Fields.of(key, 'ordered', at.site.context.text).required('this'), at.site.scope);
+  const value = sortedValue(key, at);
   return finishCall(known('mode', at), [value], at);
 }

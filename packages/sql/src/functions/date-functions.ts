@@ -177,6 +177,8 @@ function unitArgument(at: CallSite, index: number): string {
   const isWord = node && kindOf(node) === 'column';
   const isText = node && kindOf(node) === 'literal';
   const word = isWord ? fields?.name('name') : isText ? fields?.text('value') : undefined;
+  if (isText) fields?.ignore('literal_type', 'a unit is a word, with or without quotes');
+  if (isWord || isText) fields?.finish();
   return (word ?? '')
     .toLowerCase()
     .replace(/^sql_tsi_/, '')

@@ -181,6 +181,7 @@ export function readCall(fields: Fields, context: BindContext): Call {
 function readCount(fields: Fields): Call {
   const isStar = fields.flag('star');
   const operands = present([fields.optional('this')]);
+  if (operands.length === 0) fields.ignore('star', 'COUNT() counts rows as well, where it is allowed');
   if (isStar && operands.length > 0) throw fields.refuse('COUNT takes * or a value, not both');
   return { ...modifiers(fields), name: 'count', operands, isStar };
 }
