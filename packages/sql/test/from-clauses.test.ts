@@ -12,6 +12,7 @@ const names = (text: string, dialect: Dialect = 'postgresql') =>
 
 const read: readonly (readonly [text: string, tables: string])[] = [
   ['SELECT EXTRACT(DAY FROM d), TRIM(a FROM b), SUBSTRING(a FROM 2) FROM t', 't'],
+  ['SELECT NTH_VALUE(a, 2) FROM FIRST OVER (ORDER BY b), FIRST_VALUE(a) OVER w FROM t', 't'],
   ['SELECT 1 FROM t WHERE a IS DISTINCT FROM b AND a IS NOT DISTINCT FROM c', 't'],
   ['SELECT (SELECT MAX(x) FROM u), EXISTS (SELECT 1 FROM v) FROM t', 't u v'],
   ['SELECT 1 FROM t AS a (x, y), unnest(ARRAY[1, 2]) u(z), generate_series(1, 2), v', 't v'],
@@ -34,6 +35,11 @@ describe('the reader of FROM clauses', () => {
   test('reads what is special to a dialect', () => {
     assert.deepEqual(names('FROM t SELECT a WHERE b IN (FROM u)', 'duckdb'), ['t', 'u']);
     assert.deepEqual(names("SELECT 1 FROM '/etc/passwd'", 'duckdb'), ['/etc/passwd']);
+    assert.deepEqual(names('SELECT 1 FROM t USE INDEX FOR ORDER BY (i), u USE KEY FOR JOIN (k), v', 'mysql'), [
+      't',
+      'u',
+      'v',
+    ]);
     assert.deepEqual(names('SELECT "from x" FROM `a``b` STRAIGHT_JOIN t # , u', 'mysql'), ['a`b', 't']);
   });
 

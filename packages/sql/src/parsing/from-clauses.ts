@@ -36,7 +36,7 @@ export function readTables(text: string, dialect: Dialect): readonly NamedTable[
       if (isWordOfQuery(token)) move(level, token, undefined);
       at = chain.end;
       continue;
-    } else move(level, token, tokens[at - 1]);
+    } else if (!isFromOfWindow(tokens, at)) move(level, token, tokens[at - 1]);
     at += 1;
   }
   return tables;
@@ -72,12 +72,26 @@ function openLevel(outer: Level, first: Token, bracket: Token, dialect: Dialect)
 function move(level: Level, token: Token, before: Token | undefined): void {
   const word = before?.text === '.' ? '' : wordOf(token);
   if (word === 'select') level.kind = 'query';
-  if (level.kind === 'operand') return;
+  if (level.kind === 'operand' || isOfIndexHint(word, wordOf(before ?? end))) return;
   if (level.kind === 'query' && word === 'from' && wordOf(before ?? end) !== 'distinct') level.state = 'at_table';
   else if (level.state === 'outside') return;
   else if (token.text === ',' || joins.has(word)) level.state = 'at_table';
   else if (clauses.has(word)) level.state = level.kind === 'tables' ? 'at_table' : 'outside';
 }
+
+/** MySQL's `USE INDEX FOR JOIN (…)`: FOR and JOIN, ORDER BY or GROUP BY that begin nothing. */
+function isOfIndexHint(word: string, before: string): boolean {
+  return (word === 'for' && (before === 'index' || before === 'key')) || (word !== '' && before === 'for');
+}
+
+/** `NTH_VALUE(a, 2) FROM FIRST OVER …` */
+function isFromOfWindow(tokens: readonly Token[], at: number): boolean {
+  const [from, side, next] = [at, at + 1, at + 2].map((place) => wordOf(tokens[place] ?? end));
+  return from === 'from' && sides.has(side ?? '') && behindSide.has(next ?? '');
+}
+
+const sides = new Set(['first', 'last']);
+const behindSide = new Set(['over', 'respect', 'ignore']);
 
 function isName(token: Token): boolean {
   return token.kind === 'word' || token.kind === 'quoted' || token.kind === 'text';
