@@ -18,7 +18,10 @@ import { type TokenFlags, token } from './commands/token.ts';
 import { dataDirDefault, type GlobalFlags, readSettings } from './config.ts';
 import { Connection } from './connection.ts';
 import { type Io, paintFor } from './io.ts';
+import { epochUnits } from './load/prepare-row.ts';
 import { formats } from './load/read-file.ts';
+import { nanosecondRules } from './load/reading-flags.ts';
+import { encodings } from './load/row.ts';
 import { formatErrorLine } from './output/error-line.ts';
 import { kindNames } from './resources/kind-names.ts';
 import { waitSecondsDefault, waitSecondsMax } from './resources/wait.ts';
@@ -151,10 +154,26 @@ const addResourceCommands: Adder = (program, io, run) => {
 const addDataCommands: Adder = (program, io, run) => {
   program
     .command('load')
-    .argument('<file>', `one of ${formats.join(', ')}`)
-    .description('append the rows of a JSON, NDJSON, CSV, Parquet or Arrow file to a source')
+    .argument('<files...>', `${formats.join(', ')}, also as .gz and .zst; patterns; - for standard input`)
+    .description('append the rows of JSON, NDJSON, CSV, Parquet or Arrow files to a source')
     .option('-s, --source <id>', 'source to load into (default: the name of the file)')
-    .addOption(choice('--format <format>', 'format of the file (default: by its ending)', formats))
+    .addOption(choice('--format <format>', 'format of the files (default: by their endings)', formats))
+    .option('--create', 'make the source when it is not there, with columns for the first rows, and show them first')
+    .option('--dry-run', 'for --create: show the columns, make and load nothing')
+    .option('--delimiter <character>', 'between the columns of CSV; or tab (default: what the header shows)')
+    .option('--quote <character>', 'around values of CSV; or none (default: ")')
+    .addOption(repeated('--null <text>', 'a value of CSV that means null; repeat it for more'))
+    .option('--encoding <name>', `of text: ${encodings.join(', ')} (default: utf-8, or by the byte order mark)`)
+    .option('--decimal-comma', 'numbers of CSV are written like 1.234,5')
+    .option('--timestamp-format <format>', 'of dates and times, like %d.%m.%Y %H:%M:%S')
+    .addOption(choice('--epoch <unit>', 'what numbers in date and timestamp columns count since 1970', epochUnits))
+    .addOption(
+      choice(
+        '--nanoseconds <rule>',
+        'timestamps finer than a microsecond (default: truncate, and say so)',
+        nanosecondRules,
+      ),
+    )
     .addOption(count('--batch <rows>', 'rows a request; repeat a broken load with the same', 5_000, rowsPerBatchMax))
     .addOption(count('--parallel <requests>', 'requests at once', 4, parallelMax))
     .addOption(
@@ -165,8 +184,8 @@ const addDataCommands: Adder = (program, io, run) => {
       'after',
       '\nA load that broke off is repeated with the same command. No row is loaded twice while the nodes keep their logs (24 hours by default).',
     )
-    .action((file: string, flags: LoadFlags) =>
-      run((connection) => load(connection, file, flags, io), { endsItself: true }),
+    .action((files: string[], flags: LoadFlags) =>
+      run((connection) => load(connection, files, flags, io), { endsItself: true }),
     );
 
   program
@@ -176,11 +195,7 @@ const addDataCommands: Adder = (program, io, run) => {
     .addOption(choice('-o, --format <format>', 'form of the answer; ndjson is streamed', queryFormats, 'table'))
     .addOption(choice('--dialect <name>', 'dialect of the SQL (default: the platform’s)', dialects))
     .option('--dsl', 'the text is a query of the JSON DSL')
-    .addOption(
-      new Option('-p, --param <value>', 'value of a ? or $1; repeat it for the next').argParser(
-        (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
-      ),
-    )
+    .addOption(repeated('-p, --param <value>', 'value of a ? or $1; repeat it for the next'))
     .option('--file <path>', 'file that holds the text')
     .addOption(
       choice('--consistency <level>', 'every acknowledged row, or the last commit (default: strict)', consistencies),
@@ -263,6 +278,13 @@ function waitTimeoutOption(): Option {
 function choice(flags: string, description: string, choices: readonly string[], standard?: string): Option {
   const option = new Option(flags, description).choices(choices);
   return standard === undefined ? option : option.default(standard);
+}
+
+function repeated(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((value: string, before: readonly string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
 }
 
 function count(flags: string, description: string, standard: number | undefined, max: number, min = 1): Option {

@@ -478,6 +478,59 @@ describe('loading', () => {
     assert.deepEqual(gateway.ids, ids);
   });
 
+  it('fails for a file that holds bytes and no row, and not for an empty one', async () => {
+    for (const [name, text] of [
+      ['numbers.csv', 'id\n'],
+      ['numbers.json', '[]'],
+      ['numbers.ndjson', '\n'],
+    ] as const) {
+      const ran = await run(['load', file(name, text)]);
+      assert.deepEqual([ran.code, summary(ran)], [1, 'numbers: 0 rows acknowledged']);
+      assert.match(ran.err, new RegExp(`^error: .*${name}: expected rows, found none in ${text.length} bytes\n$`));
+    }
+    assert.equal((await run(['load', file('numbers.csv', '')])).code, 0);
+  });
+
+  it('sends nothing of a file with a byte that is not of its encoding', async () => {
+    const path = join(folder, 'numbers.csv');
+    writeFileSync(path, Buffer.from(`id\n${'1\n'.repeat(20)}\xe9\n`, 'latin1'));
+    const ran = await run(['load', path, '--batch', '2']);
+    assert.match(ran.err, /^error: .*numbers\.csv: line 22, byte 1: expected utf-8, found 0xE9; --encoding/);
+    assert.deepEqual([ran.code, gateway.ids], [1, []]);
+  });
+
+  it('reads several files, patterns and standard input, each by its own format', async () => {
+    const many = join(folder, 'many-files');
+    mkdirSync(many);
+    writeFileSync(join(many, 'b.csv'), 'id\n3\n');
+    writeFileSync(join(many, 'a.csv'), 'id\n1\n2\n');
+    const argv = ['load', join(many, '*.csv'), file('c.ndjson', ndjson([4])), '--source', 'numbers'];
+    const ran = await run(argv);
+    assert.deepEqual([ran.code, ran.err, gateway.ids], [0, '', [1, 2, 3, 4]]);
+    const piped = await run(['load', '-', '--format', 'csv', '--source', 'numbers'], { stdin: 'id\n5\nx\n' });
+    assert.match(piped.err, /^standard input: line 3: rejected: id: expected a bigint, got "x"\n/);
+    assert.deepEqual(gateway.ids, [1, 2, 3, 4, 5]);
+    assert.match((await run(['load', '-', '--format', 'csv'])).err, /^error: --source: expected a source for standard/);
+    assert.match(
+      (await run(['load', join(many, '*.x')])).err,
+      /^error: FILE: expected files that match .*, found none/,
+    );
+  });
+
+  it('refuses a flag that a format has no use for', async () => {
+    const path = file('numbers.ndjson', ndjson(ids));
+    for (const [flag, ...value] of [['--delimiter', ';'], ['--null', 'x'], ['--decimal-comma']]) {
+      const ran = await run(['load', path, String(flag), ...value]);
+      assert.deepEqual([ran.code, gateway.ids], [exitCodes.usage, []]);
+      assert.match(ran.err, new RegExp(`^error: ${flag}: expected with csv or tsv only, found ndjson`));
+    }
+    assert.match((await run(['load', 'x.parquet', '--encoding', 'latin1'])).err, /nothing at x\.parquet/);
+    assert.match(
+      (await run(['load', path, '--encoding', 'ebcdic'])).err,
+      /--encoding: expected one of utf-8, .* found ebcdic/,
+    );
+  });
+
   it('shows a bar on a terminal and leaves it whole', async () => {
     let shown = '';
     const terminal = new Writable({
@@ -533,13 +586,16 @@ describe('loading', () => {
       'error: 2 rows were rejected; correct and load what was left out by itself',
     ]);
     const strict = await run(['load', path, '--rejected-max', '0']);
-    assert.match(strict.err, /^error: line \d: .*\n$/);
+    assert.match(strict.err, /^error: .*numbers\.ndjson: line \d: .*\n$/);
     assert.equal(strict.code, 1);
   });
 
   it('refuses a source that is not there and a write that is not permitted', async () => {
     const missing = await run(['load', file('nope.csv', 'id\n1\n')]);
-    assert.equal(missing.err, 'error: --source: expected a source of the tenant (numbers), found nope\n');
+    assert.equal(
+      missing.err,
+      'error: --source: expected a source of the tenant (numbers), found nope; --create makes it\n',
+    );
     gateway.refuse(tenantNode.write, { code: 'forbidden', message: 'write on numbers is not permitted' });
     const forbidden = await run(['load', file('numbers.csv', 'id\n1\n')]);
     assert.match(forbidden.err, /^error: write on numbers is not permitted \(ask an administrator .*\)\n$/);

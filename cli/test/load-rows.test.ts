@@ -156,6 +156,30 @@ describe('loading rows', () => {
     );
   });
 
+  it('rejects a row that has no form on the wire, and cuts the batches as if it had one', async () => {
+    const rejected: RejectedRow[] = [];
+    const taken = new Map<string, unknown[]>();
+    const result = await loadRows(rows(4), strict(taken), {
+      ...options,
+      rowsPerBatch: 2,
+      rejectedMax: 1,
+      prepare: (fields) => {
+        if (fields['id'] === 1) throw new HybridStoreError('invalid_request', 'id: expected another, got 1');
+        return fields;
+      },
+      onRejected: (row) => rejected.push(row),
+    });
+    assert.deepEqual([result.acknowledged, result.rejected], [3, 1]);
+    assert.deepEqual(
+      [...taken],
+      [
+        ['load.0', [0]],
+        ['load.1', [2, 3]],
+      ],
+    );
+    assert.deepEqual(rejected, [{ unit: 'line', position: 2, reason: 'id: expected another, got 1' }]);
+  });
+
   it('begins no batch after an interrupt, and a repetition brings only what is missing', async () => {
     const taken = new Map<string, unknown[]>();
     const interrupt = new AbortController();

@@ -592,8 +592,8 @@ const cliRooms: readonly Room[] = [
     files: inside(`${cli}/load`),
     mayImport: [
       our('contracts', 'runtime'),
-      node('fs', 'stream', 'readline', 'zlib', 'crypto'),
-      npm('apache-arrow', 'csv-parse', 'hyparquet'),
+      node('fs', 'os', 'path', 'stream', 'zlib', 'crypto'),
+      npm('apache-arrow', 'hyparquet'),
       inside(`${cli}/load`),
       file(`${cli}/usage-error.ts`),
     ],

@@ -1,23 +1,28 @@
-import { statSync } from 'node:fs';
-import { basename } from 'node:path';
 import { type Column, tenantNode } from '@hybridstore/contracts';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
 import type { Io } from '../io.ts';
+import { type FoundFile, FoundFiles, sourceNamedBy } from '../load/find-files.ts';
+import { inferColumns, rowsLookedAt } from '../load/infer-columns.ts';
 import { buildLoadId } from '../load/load-id.ts';
 import { formatPosition, type LoadResult, loadRows } from '../load/load-rows.ts';
-import { prepareRow } from '../load/prepare-row.ts';
-import { chooseFormat, readRows } from '../load/read-file.ts';
-import { startProgress } from '../output/progress.ts';
+import { prepareRow, type ValueRules } from '../load/prepare-row.ts';
+import { chooseFormat, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
+import { checkText } from '../load/read-text.ts';
+import { listReading, type ReadingFlags, readingOptions, requireFlagsOf, valueRules } from '../load/reading-flags.ts';
+import { type Progress, startProgress } from '../output/progress.ts';
+import { formatCells } from '../output/table.ts';
 import { usageError } from '../usage-error.ts';
 
-export type LoadFlags = {
+export type LoadFlags = ReadingFlags & {
   readonly source?: string;
   readonly format?: string;
   readonly batch: number;
   readonly parallel: number;
   readonly rejectedMax: number;
   readonly loadId?: string;
+  readonly create?: boolean;
+  readonly dryRun?: boolean;
 };
 
 export const rowsPerBatchMax = 50_000;
@@ -26,22 +31,57 @@ export const rejectedRowsMax = 10_000;
 const writeMsMax = 120_000;
 
 /**
- * Appends the rows of a file to a source. Batches have ids made from the content of the file, so that a load that broke
- * off is simply started again. Rows that do not fit are reported by their place in the file; the others are loaded.
+ * Appends the rows of files to sources, one file after the other. Batches have ids made from the content of their file, so
+ * that a load that broke off is simply started again. Rows that do not fit are reported by their place in the file; the
+ * others are loaded. The first file that cannot be loaded ends the command.
  */
-export async function load(connection: Connection, path: string, flags: LoadFlags, io: Io): Promise<void> {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isFile())
-    throw usageError('FILE', `expected a file, found ${stat ? 'something else' : 'nothing'} at ${path}`);
+export async function load(connection: Connection, names: readonly string[], flags: LoadFlags, io: Io): Promise<void> {
+  if (flags.dryRun && !flags.create) throw usageError('--dry-run', 'expected --create beside it, found none');
+  using found = new FoundFiles();
+  const files = await found.find(names, io.stdin);
+  const formats = files.map(({ path }) => formatOf(path, flags));
+  for (const file of files) if (flags.source === undefined) requireNamed(file);
+  let rejected = 0;
+  for (const [index, file] of files.entries()) {
+    const format = formats[index] ?? chooseFormat(file.path, flags.format);
+    rejected += await loadFile(connection, isTextFormat(format) ? file : await found.unpack(file), format, flags, io);
+  }
+  requireNoneRejected(rejected);
+}
+
+function formatOf(path: string, flags: LoadFlags): Format {
   const format = chooseFormat(path, flags.format);
+  requireFlagsOf(format, flags);
+  return format;
+}
+
+function requireNamed({ path, content }: FoundFile): void {
+  if (path !== content) throw usageError('--source', 'expected a source for standard input, found none');
+}
+
+/** How many rows were rejected. */
+async function loadFile(
+  connection: Connection,
+  file: FoundFile,
+  format: Format,
+  flags: LoadFlags,
+  io: Io,
+): Promise<number> {
+  const { path, content, size } = file;
   const sourceId = flags.source ?? sourceNamedBy(path);
-  const columns = await readColumns(connection, sourceId);
-  const loadId = flags.loadId ?? (await buildLoadId(path, { format, rowsPerBatch: flags.batch }));
-  const progress = startProgress(sourceId, stat.size, io.stderr);
+  if (isTextFormat(format)) await checkText(content, readingOptions(flags)).catch(namedBy(file));
+  const columns = await findColumns(connection, sourceId, { file, format, flags, io });
+  if (columns === 'shown') return 0;
+  const cut = { format, rowsPerBatch: flags.batch, reading: listReading(flags) };
+  const loadId = flags.loadId ?? (await buildLoadId(content, cut));
+  const progress = startProgress(sourceId, size, io.stderr);
+  const note = (sentence: string) => progress.log(`${path}: ${sentence}\n`);
+  const changes = { truncated: 0, notNumbers: 0 };
+  const rules = countingRules(valueRules(flags), changes);
   const startedMs = systemClock.monotonicMs();
   try {
     const result = await loadRows(
-      readRows(path, format),
+      readRows(content, format, { ...readingOptions(flags), onNote: note }),
       (batch, key) =>
         connection.call(tenantNode.write, {
           body: { source_id: sourceId, records: batch.records },
@@ -49,46 +89,95 @@ export async function load(connection: Connection, path: string, flags: LoadFlag
           timeoutMs: writeMsMax,
         }),
       {
+        name: path,
         rowsPerBatch: flags.batch,
         bytesPerBatchMax: batchBytesMax,
         parallel: flags.parallel,
         loadId,
         rejectedMax: flags.rejectedMax,
-        prepare: (fields) => prepareRow(fields, columns, format === 'csv'),
+        prepare: (fields) => prepareRow(fields, columns, !isTyped(format), rules),
         sleep: (delayMs) => systemClock.sleep(delayMs),
         onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
-        onRejected: (row) => progress.log(`${path}: ${formatPosition(row)}: rejected: ${row.reason}\n`),
+        onRejected: (row) => note(`${formatPosition(row)}: rejected: ${row.reason}`),
         signal: io.signal,
       },
-    );
-    if (!result.isInterrupted) progress.update(stat.size, result.acknowledged);
-    progress.end();
-    const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
-    io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
-    judge(result);
+    ).catch(namedBy(file));
+    if (!result.isInterrupted) progress.update(size, result.acknowledged);
+    sayChanges(changes, note);
+    end(progress, sourceId, result, { io, startedMs });
+    requireRows(file, result);
+    return result.rejected;
   } finally {
     progress.end();
   }
 }
 
+/** Readers know a file by where its bytes lie; people by what they have called it. */
+function namedBy({ path, content }: FoundFile): (error: unknown) => never {
+  return (error) => {
+    if (path === content || !(error instanceof HybridStoreError)) throw error;
+    throw new HybridStoreError(error.code, error.message.replace(content, path), error.details, { cause: error });
+  };
+}
+
+type Changes = { truncated: number; notNumbers: number };
+
+function countingRules(rules: ValueRules, changes: Changes): ValueRules {
+  return {
+    ...rules,
+    onTruncated: () => {
+      changes.truncated += 1;
+    },
+    onNotANumber: () => {
+      changes.notNumbers += 1;
+    },
+  };
+}
+
+function sayChanges({ truncated, notNumbers }: Changes, note: (sentence: string) => void): void {
+  if (truncated > 0)
+    note(`${count(truncated, 'timestamp')} cut to microseconds (--nanoseconds refuse rejects such rows)`);
+  if (notNumbers > 0) note(`${count(notNumbers, 'NaN')} in documents became null`);
+}
+
+function count(amount: number, noun: string): string {
+  return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
+}
+
+type Ending = { readonly io: Io; readonly startedMs: number };
+
+function end(progress: Progress, sourceId: string, result: LoadResult, { io, startedMs }: Ending): void {
+  progress.end();
+  const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
+  io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
+}
+
 function describeResult({ acknowledged, duplicates, rejected }: LoadResult): string {
-  const count = (rows: number) => rows.toLocaleString('en');
+  const shown = (rows: number) => rows.toLocaleString('en');
   return [
-    `${count(acknowledged)} rows acknowledged`,
+    `${shown(acknowledged)} rows acknowledged`,
     ...(duplicates === 0
       ? []
-      : [`${count(duplicates)} of them already there from a load of the same file (--load-id NEW loads them again)`]),
-    ...(rejected === 0 ? [] : [`${count(rejected)} rejected`]),
+      : [`${shown(duplicates)} of them already there from a load of the same file (--load-id NEW loads them again)`]),
+    ...(rejected === 0 ? [] : [`${shown(rejected)} rejected`]),
   ].join(', ');
 }
 
-/** A script that goes on after a load must not take half of one for all of it. */
-function judge({ rejected, isInterrupted }: LoadResult): void {
+/** A script that goes on after a load must take neither half of one for all of it, nor a file without rows for loaded. */
+function requireRows({ path, size }: FoundFile, { acknowledged, rejected, isInterrupted }: LoadResult): void {
   if (isInterrupted)
     throw new HybridStoreError(
       'invalid_request',
       'interrupted; the same command goes on where this one was, and no row is loaded twice',
     );
+  if (acknowledged === 0 && rejected === 0 && size > 0)
+    throw new HybridStoreError(
+      'invalid_request',
+      `${path}: expected rows, found none in ${size.toLocaleString('en')} bytes`,
+    );
+}
+
+function requireNoneRejected(rejected: number): void {
   if (rejected > 0)
     throw new HybridStoreError(
       'invalid_request',
@@ -96,24 +185,49 @@ function judge({ rejected, isInterrupted }: LoadResult): void {
     );
 }
 
-function sourceNamedBy(path: string): string {
-  return basename(path)
-    .replace(/\.[^.]+$/, '')
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9_]/g, '_');
-}
+type Finding = { readonly file: FoundFile; readonly format: Format; readonly flags: LoadFlags; readonly io: Io };
+type Columns = ReadonlyMap<string, Column> | undefined;
 
-/** The declared columns of a source; undefined for one that takes whole documents. */
-async function readColumns(connection: Connection, sourceId: string): Promise<ReadonlyMap<string, Column> | undefined> {
+/** The declared columns of a source, which `--create` makes when it is not there; undefined for one that takes whole documents. */
+async function findColumns(connection: Connection, sourceId: string, finding: Finding): Promise<Columns | 'shown'> {
   const { sources } = await connection.call(tenantNode.listSources);
   const source = sources.find((candidate) => candidate.source_id === sourceId);
-  if (!source) {
-    const known = sources.map((one) => one.source_id).join(', ') || 'none';
-    throw new HybridStoreError('not_found', `--source: expected a source of the tenant (${known}), found ${sourceId}`, {
-      field: '--source',
-    });
+  if (source) {
+    if (finding.flags.create)
+      finding.io.stderr.write(`${sourceId}: is there already; --create changes nothing of it\n`);
+    if (finding.flags.dryRun) return 'shown';
+    return source.definition.columns === undefined
+      ? undefined
+      : new Map(source.columns.map((column) => [column.name, column]));
   }
-  return source.definition.columns === undefined
-    ? undefined
-    : new Map(source.columns.map((column) => [column.name, column]));
+  if (finding.flags.create) return createSource(connection, sourceId, finding);
+  const known = sources.map((one) => one.source_id).join(', ') || 'none';
+  throw new HybridStoreError(
+    'not_found',
+    `--source: expected a source of the tenant (${known}), found ${sourceId}; --create makes it`,
+    { field: '--source' },
+  );
+}
+
+async function createSource(
+  connection: Connection,
+  sourceId: string,
+  { file, format, flags, io }: Finding,
+): Promise<Columns | 'shown'> {
+  const rules = valueRules(flags);
+  const rows = readRows(file.content, format, readingOptions(flags));
+  const columns = await inferColumns(rows, { isText: !isTyped(format), rules }).catch(namedBy(file));
+  if (columns.length === 0)
+    throw new HybridStoreError(
+      'invalid_request',
+      `--create: expected rows in ${file.path} to find columns in, found none`,
+    );
+  const shown = formatCells(
+    ['COLUMN', 'TYPE'].map((name) => ({ name, align: 'left' })),
+    columns.map(({ name, type }) => [name, type]),
+  );
+  io.stdout.write(`${sourceId}: columns of the first rows (${rowsLookedAt.toLocaleString('en')} at most)\n${shown}\n`);
+  if (flags.dryRun) return 'shown';
+  await connection.call(tenantNode.addSource, { body: { source_id: sourceId, columns: [...columns] } });
+  return new Map(columns.map((column) => [column.name, column]));
 }

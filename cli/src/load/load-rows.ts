@@ -15,6 +15,8 @@ export type SendBatch = (
 export type RejectedRow = RowPosition & { readonly reason: string };
 
 export type LoadOptions = {
+  /** Of the file, for messages. */
+  readonly name?: string;
   readonly rowsPerBatch: number;
   readonly bytesPerBatchMax: number;
   readonly parallel: number;
@@ -22,7 +24,10 @@ export type LoadOptions = {
   readonly loadId: string;
   /** Rows that may be left out before the load ends. */
   readonly rejectedMax: number;
-  /** The form of a row on the wire. Batches are cut before it, so that their cuts depend on the file alone. */
+  /**
+   * The form of a row on the wire; what it throws as `invalid_request` is why there is none. Batches are cut before it, so
+   * that their cuts depend on the file alone.
+   */
   readonly prepare?: (fields: Fields) => Fields;
   readonly sleep: (delayMs: number) => Promise<void>;
   readonly onProgress: (bytesRead: number, rows: number) => void;
@@ -61,7 +66,7 @@ export async function loadRows(
   let failure: unknown;
   const reject = (row: RejectedRow, cause?: unknown) => {
     rejected += 1;
-    if (rejected > options.rejectedMax) throw tooManyRejected(row, options.rejectedMax, cause);
+    if (rejected > options.rejectedMax) throw tooManyRejected(row, options, cause);
     options.onRejected?.(row);
   };
   for await (const batch of batches(rows, options, reject)) {
@@ -89,11 +94,12 @@ export function formatPosition(row: RowPosition): string {
   return `${row.unit} ${row.position}`;
 }
 
-function tooManyRejected(row: RejectedRow, rejectedMax: number, cause: unknown): HybridStoreError {
+function tooManyRejected(row: RejectedRow, { name, rejectedMax }: LoadOptions, cause: unknown): HybridStoreError {
+  const file = name === undefined ? '' : `${name}: `;
   const first = rejectedMax === 0 ? '' : `more than ${rejectedMax} rows were rejected, the last: `;
   return new HybridStoreError(
     'invalid_request',
-    `${first}${formatPosition(row)}: ${row.reason}`,
+    `${file}${first}${formatPosition(row)}: ${row.reason}`,
     { position: row.position, rejected_max: rejectedMax },
     { cause },
   );
@@ -155,9 +161,9 @@ async function sendUntilAnswered(batch: Batch, send: SendBatch, options: LoadOpt
 }
 
 async function* batches(rows: AsyncIterable<ReadRow>, options: LoadOptions, reject: Reject): AsyncGenerator<CutBatch> {
-  const { prepare = (fields: Fields) => fields } = options;
   let records: { fields: Fields }[] = [];
   let positions: RowPosition[] = [];
+  let taken = 0;
   let bytes = 0;
   let number = 0;
   let bytesRead = 0;
@@ -168,17 +174,37 @@ async function* batches(rows: AsyncIterable<ReadRow>, options: LoadOptions, reje
       continue;
     }
     const size = estimateBytes(row.fields);
-    if (records.length > 0 && (records.length >= options.rowsPerBatch || bytes + size > options.bytesPerBatchMax)) {
+    if (taken > 0 && (taken >= options.rowsPerBatch || bytes + size > options.bytesPerBatchMax)) {
       yield { number: number++, records, positions, bytesRead };
       records = [];
       positions = [];
+      taken = 0;
       bytes = 0;
     }
-    records.push({ fields: prepare(row.fields) });
-    positions.push({ unit: row.unit, position: row.position });
+    taken += 1;
     bytes += size;
+    const fields = prepareOrReject(row, row.fields, options, reject);
+    if (fields === undefined) continue;
+    records.push({ fields });
+    positions.push({ unit: row.unit, position: row.position });
   }
   if (records.length > 0) yield { number, records, positions, bytesRead };
+}
+
+function prepareOrReject(
+  { unit, position }: RowPosition,
+  fields: Fields,
+  { prepare }: LoadOptions,
+  reject: Reject,
+): Fields | undefined {
+  if (prepare === undefined) return fields;
+  try {
+    return prepare(fields);
+  } catch (error) {
+    if (!isHybridStoreError(error, 'invalid_request')) throw error;
+    reject({ unit, position, reason: error.message }, error);
+    return undefined;
+  }
 }
 
 const numberBytes = 20;

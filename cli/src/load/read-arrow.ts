@@ -17,7 +17,8 @@ import {
 } from 'apache-arrow';
 import { formatDay, formatDecimal, formatInstant, formatTimeOfDay } from './exact-values.ts';
 import { decodeLz4Frame } from './lz4.ts';
-import type { ReadRow } from './row.ts';
+import { objectOfEntries, RefusedValue, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
+import type { ReadOptions, ReadRow } from './row.ts';
 
 type Cell = (row: number) => unknown;
 
@@ -36,7 +37,7 @@ const unitsPerSecond: Readonly<Record<TimeUnit, bigint>> = {
  *
  * Rows of an Arrow IPC file or stream. A type that JSON has no form for is refused before the first row, with its column.
  */
-export async function* readArrow(path: string): AsyncGenerator<ReadRow> {
+export async function* readArrow(path: string, _options: ReadOptions = {}): AsyncGenerator<ReadRow> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
@@ -52,9 +53,8 @@ export async function* readArrow(path: string): AsyncGenerator<ReadRow> {
       // A stream does not say how many batches will come: there the batch's place in memory stands for its bytes in the file.
       const batchBytes = shareOfBatch ?? finiteOr(0, batch.data.byteLength);
       for (let row = 0; row < batch.numRows; row += 1) {
-        const fields = Object.fromEntries(columns.map(([name, cell]) => [name, cell(row)]));
         const bytesRead = Math.min(size, Math.round(bytesBefore + (batchBytes * (row + 1)) / batch.numRows));
-        yield { unit: 'row', position: rowsBefore + row + 1, fields, bytesRead };
+        yield { unit: 'row', position: rowsBefore + row + 1, bytesRead, ...readFields(columns, row) };
       }
       rowsBefore += batch.numRows;
       bytesBefore += batchBytes;
@@ -62,6 +62,19 @@ export async function* readArrow(path: string): AsyncGenerator<ReadRow> {
   } finally {
     await file.close();
   }
+}
+
+function readFields(columns: readonly (readonly [name: string, cell: Cell])[], row: number) {
+  const fields: Record<string, unknown> = {};
+  for (const [name, cell] of columns) {
+    try {
+      fields[name] = cell(row);
+    } catch (error) {
+      if (error instanceof RefusedValue) return { rejection: `${name}: ${error.message}` };
+      throw error;
+    }
+  }
+  return { fields };
 }
 
 /** The library gives infinity for a column of nulls only. */
@@ -179,14 +192,14 @@ function cellsOf(data: Data): Cell {
 function readerOf(data: Data, type: DataType): Cell {
   if (DataType.isTimestamp(type)) {
     const perSecond = unitsPerSecond[type.unit];
-    return (row) => formatInstant(BigInt(data.values[row]), perSecond);
+    return (row) => formatInstant(requireFiniteUnits(BigInt(data.values[row])), perSecond);
   }
   if (DataType.isTime(type)) {
     const perSecond = unitsPerSecond[type.unit];
     return (row) => formatTimeOfDay(BigInt(data.values[row]), perSecond);
   }
   if (DataType.isDate(type))
-    return type.unit === DateUnit.DAY ? (row) => formatDay(data.values[row]) : millisAsDay(data);
+    return type.unit === DateUnit.DAY ? (row) => formatDay(requireFiniteDays(data.values[row])) : millisAsDay(data);
   if (DataType.isDecimal(type)) {
     const words = type.bitWidth / 32;
     return (row) => formatDecimal(readWords(data.values, row * words, words), type.scale);
@@ -201,7 +214,12 @@ function readerOf(data: Data, type: DataType): Cell {
 }
 
 function millisAsDay(data: Data): Cell {
-  return (row) => formatDay(Number(BigInt(data.values[row]) / millisPerDay));
+  return (row) => {
+    const millis = BigInt(data.values[row]);
+    if (millis % millisPerDay !== 0n)
+      throw new RefusedValue(`expected whole days in a date, found ${millis} milliseconds`);
+    return formatDay(Number(millis / millisPerDay));
+  };
 }
 
 /** Little-endian two's complement of some 32-bit words. */
@@ -237,7 +255,7 @@ function mapCells(data: Data): Cell {
   const entries = childOf(data, 0);
   const key = cellsOf(childOf(entries, 0));
   const value = cellsOf(childOf(entries, 1));
-  return (row) => Object.fromEntries(rangeOf(data, row).map((at) => [String(key(at)), value(at)] as const));
+  return (row) => objectOfEntries(rangeOf(data, row).map((at) => [String(key(at)), value(at)] as const));
 }
 
 function listCells(data: Data): Cell {

@@ -1,41 +1,109 @@
-import { createReadStream } from 'node:fs';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { parse } from 'csv-parse';
-import type { Fields, ReadRow } from './row.ts';
+import { type CsvMarks, CsvRecord } from './csv-record.ts';
+import { detectDelimiter, nameDelimiter } from './detect-delimiter.ts';
+import { readText } from './read-text.ts';
+import type { Fields, ReadOptions, ReadRow } from './row.ts';
+import { splitLines, type TextLine } from './text-lines.ts';
 
-const recordBytesMax = 16 * 1024 * 1024;
-
-type Parsed = { readonly record: readonly string[]; readonly info: { readonly lines: number } };
+const recordLengthMax = 16 * 1024 * 1024;
+/** Excel's own word for the delimiter, before the header. */
+const delimiterLine = /^sep=(.)$/;
 
 /**
- * RFC 4180 with a header line. Every value is text; the loader gives it the type of its column. A record of the wrong
- * width is rejected by its line (its last one, when it spans several); text that is no CSV ends the reading.
+ * RFC 4180 with a header line, in any mixture of line ends. Every value is text; the loader gives it the type of its
+ * column. A line with a stray quote, or of the wrong width, is rejected alone: the reading goes on at the line behind it,
+ * so that a quote that nobody closes takes no other rows with it.
  */
-export async function* readCsv(path: string): AsyncGenerator<ReadRow> {
-  const input = createReadStream(path, { highWaterMark: 1 << 20 });
-  const parser = input.pipe(
-    parse({
-      bom: true,
-      info: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      max_record_size: recordBytesMax,
-    }),
-  );
-  input.on('error', (error) => parser.destroy(error));
-  let header: readonly string[] | undefined;
+export async function* readCsv(path: string, options: ReadOptions): AsyncGenerator<ReadRow> {
+  const lines = new LineQueue(splitLines(path, readText(path, options), 'any'));
+  let blank = 0;
   try {
-    // The parser's type does not follow from its options.
-    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
-      if (header === undefined) header = checkHeader(path, record);
-      else yield { unit: 'line', position: info.lines, bytesRead: input.bytesRead, ...buildRow(header, record) };
+    const start = await readStart(path, lines, options);
+    if (start === undefined) return;
+    const { header, marks } = start;
+    for (let first = await lines.next(); first !== undefined; first = await lines.next()) {
+      if (first.text === '') {
+        blank += 1;
+        continue;
+      }
+      const read = await readRecord(first, lines, marks);
+      const row = 'cells' in read ? buildRow(header, read.cells) : read;
+      yield { unit: 'line', position: first.position, bytesRead: first.bytesRead, ...row };
     }
-  } catch (cause) {
-    if (!(cause instanceof Error) || !('code' in cause) || !String(cause.code).startsWith('CSV_')) throw cause;
-    throw new HybridStoreError('invalid_request', `${path}: ${cause.message}`, {}, { cause });
+    if (blank > 0 && header.length === 1)
+      options.onNote?.(`${blank} blank ${blank === 1 ? 'line was' : 'lines were'} passed over; "" is an empty value`);
   } finally {
-    input.destroy();
+    await lines.close();
   }
+}
+
+/** Lines that can be given back. */
+class LineQueue {
+  readonly #lines: AsyncGenerator<TextLine>;
+  readonly #back: TextLine[] = [];
+
+  constructor(lines: AsyncGenerator<TextLine>) {
+    this.#lines = lines;
+  }
+
+  async next(): Promise<TextLine | undefined> {
+    const back = this.#back.pop();
+    if (back !== undefined) return back;
+    const { done, value } = await this.#lines.next();
+    return done ? undefined : value;
+  }
+
+  giveBack(lines: readonly TextLine[]): void {
+    this.#back.push(...lines.toReversed());
+  }
+
+  async close(): Promise<void> {
+    await this.#lines.return(undefined);
+  }
+}
+
+type Start = { readonly header: readonly string[]; readonly marks: CsvMarks };
+
+async function readStart(path: string, lines: LineQueue, options: ReadOptions): Promise<Start | undefined> {
+  let first = await lines.next();
+  const named = delimiterLine.exec(first?.text ?? '')?.[1];
+  if (named !== undefined) first = await lines.next();
+  while (first?.text === '') first = await lines.next();
+  if (first === undefined) return undefined;
+  const quote = options.quote ?? '"';
+  const delimiter = options.delimiter ?? named ?? detectDelimiter(first.text, quote);
+  if (options.delimiter === undefined && delimiter !== ',' && !/\.tsv(\.\w+)?$/i.test(path))
+    options.onNote?.(`columns are separated by ${nameDelimiter(delimiter)} (--delimiter names another)`);
+  const marks = { delimiter, quote };
+  const read = await readRecord(first, lines, marks);
+  if ('rejection' in read)
+    throw new HybridStoreError('invalid_request', `${path}: line ${first.position}: header: ${read.rejection}`);
+  return { header: checkHeader(path, read.cells), marks };
+}
+
+type Read = { readonly cells: readonly string[] } | { readonly rejection: string };
+
+/** The record that begins with `first`; lines that it took in vain are given back. */
+async function readRecord(first: TextLine, lines: LineQueue, marks: CsvMarks): Promise<Read> {
+  const record = new CsvRecord(marks);
+  const taken: TextLine[] = [];
+  let length = first.text.length;
+  let fed = record.feed(first.text, '');
+  let before = first.ending;
+  while (fed === 'open') {
+    const next = await lines.next();
+    if (next !== undefined) taken.push(next);
+    length += next?.text.length ?? 0;
+    if (next === undefined || length > recordLengthMax) break;
+    fed = record.feed(next.text, before);
+    before = next.ending;
+  }
+  if (fed === 'whole') return record;
+  lines.giveBack(taken);
+  if (fed !== 'open' && taken.length === 0) return { rejection: `column ${fed.column}: ${fed.reason}` };
+  return {
+    rejection: `column ${record.openedAt}: expected the quote that opens here to be closed, found none that does`,
+  };
 }
 
 /** Of two columns with one name the first would be lost without a word. */

@@ -1,21 +1,13 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fieldsOf, parseExactly } from './parse-exactly.ts';
-import type { ReadRow } from './row.ts';
+import { readText } from './read-text.ts';
+import type { ReadOptions, ReadRow } from './row.ts';
+import { splitLines } from './text-lines.ts';
 
-/** One object a line; empty lines are passed over. */
-export async function* readNdjson(path: string): AsyncGenerator<ReadRow> {
-  const lines = createInterface({
-    input: createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 20 }),
-    crlfDelay: Number.POSITIVE_INFINITY,
-  });
-  let bytesRead = 0;
-  let position = 0;
-  for await (const line of lines) {
-    position += 1;
-    bytesRead += Buffer.byteLength(line) + 1;
-    if (line.trim() === '') continue;
-    yield { unit: 'line', position, bytesRead, ...parseLine(position === 1 ? line.replace(/^\uFEFF/, '') : line) };
+/** One object a line, split at line feeds only; empty lines are passed over. */
+export async function* readNdjson(path: string, options: ReadOptions): AsyncGenerator<ReadRow> {
+  for await (const { text, position, bytesRead } of splitLines(path, readText(path, options), 'line-feed')) {
+    if (text.trim() === '') continue;
+    yield { unit: 'line', position, bytesRead, ...parseLine(text) };
   }
 }
 

@@ -1,10 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import { formatDay, formatDecimal, formatInstant } from './exact-values.ts';
+import {
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
+import { formatInstant } from './exact-values.ts';
 import { decodeLz4Block } from './lz4.ts';
-import type { Fields, ReadRow } from './row.ts';
+import { buildParquetCell, type Cell, withoutMeaning } from './parquet-cells.ts';
+import { RefusedValue } from './refused-value.ts';
+import type { ReadOptions, ReadRow } from './row.ts';
 
 const rowsPerRead = 20_000;
 /** Beside Snappy, which the reader brings. */
@@ -14,81 +23,72 @@ const compressors = {
   BROTLI: (input: Uint8Array) => brotliDecompressSync(input),
   LZ4_RAW: decodeLz4Block,
 };
-/** Text keeps the microseconds that a Date would lose. */
-const parsers = {
-  timestampFromMilliseconds: (units: bigint) => formatInstant(BigInt(units), 1_000n),
-  timestampFromMicroseconds: (units: bigint) => formatInstant(BigInt(units), 1_000_000n),
-  timestampFromNanoseconds: (units: bigint) => formatInstant(BigInt(units), 1_000_000_000n),
-  dateFromDays: formatDay,
-};
+/** The reader makes these of INT96, whatever the schema says; text keeps the digits that a Date would lose. */
+const parsers = { timestampFromNanoseconds: (units: bigint) => formatInstant(BigInt(units), 1_000_000_000n) };
 
-/** A flat or nested Parquet file, some thousand rows at a time. */
-export async function* readParquet(path: string): AsyncGenerator<ReadRow> {
+/**
+ * A flat or nested Parquet file, some thousand rows at a time. The library reads what is stored; what it means (decimals,
+ * times, binary) is made of it here, at every depth, without a double or a Date between. A type that JSON has no form for
+ * is refused before the first row, with its column.
+ */
+export async function* readParquet(path: string, _options: ReadOptions): AsyncGenerator<ReadRow> {
   const { size } = await stat(path);
   const file = await asyncBufferFromFile(path);
-  const stored = await parquetMetadataAsync(file).catch((cause: unknown) => {
+  const stored = await parquetMetadataAsync(file, { geoparquet: false }).catch((cause: unknown) => {
     throw unreadable(path, cause);
   });
-  const { metadata, scales } = withoutDecimals(stored);
+  const columns = cellsOf(path, stored);
+  const metadata: FileMetaData = { ...stored, schema: stored.schema.map(withoutMeaning) };
   const total = Number(metadata.num_rows);
   for (let rowStart = 0; rowStart < total; rowStart += rowsPerRead) {
     const rowEnd = Math.min(total, rowStart + rowsPerRead);
-    const rows = await parquetReadObjects({ file, metadata, compressors, parsers, rowStart, rowEnd }).catch(
-      (cause: unknown) => {
-        throw unreadable(path, cause);
-      },
-    );
+    const rows = await parquetReadObjects({
+      file,
+      metadata,
+      compressors,
+      parsers,
+      rowStart,
+      rowEnd,
+      utf8: false,
+      geoparquet: false,
+    }).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    if (rows.length !== rowEnd - rowStart)
+      throw unreadable(path, new Error(`row ${rowStart + rows.length + 1} is missing`));
     for (const [index, row] of rows.entries()) {
       const position = rowStart + index + 1;
-      const fields = scales.size === 0 ? row : withDecimals(row, scales);
-      yield { unit: 'row', position, fields, bytesRead: Math.round((size * position) / total) };
+      yield { unit: 'row', position, ...readFields(row, columns), bytesRead: Math.round((size * position) / total) };
     }
   }
+}
+
+type Columns = readonly (readonly [name: string, cell: Cell])[];
+
+function cellsOf(path: string, metadata: FileMetaData): Columns {
+  const tree = parquetSchema(metadata);
+  const names = tree.children.map(({ element }) => element.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new HybridStoreError('invalid_request', `${path}: columns: expected a name for each, found ${twice} twice`);
+  return tree.children.map((child: SchemaTree) => [child.element.name, buildParquetCell(path, child)] as const);
+}
+
+function readFields(row: Readonly<Record<string, unknown>>, columns: Columns) {
+  const fields: Record<string, unknown> = {};
+  for (const [name, cell] of columns) {
+    const value = row[name];
+    try {
+      fields[name] = value === null || value === undefined ? null : cell(value);
+    } catch (error) {
+      if (error instanceof RefusedValue) return { rejection: `${name}: ${error.message}` };
+      throw error;
+    }
+  }
+  return { fields };
 }
 
 function unreadable(path: string, cause: unknown): HybridStoreError {
   const reason = cause instanceof Error ? cause.message : 'unreadable';
   return new HybridStoreError('invalid_request', `${path}: not readable as Parquet (${reason})`, {}, { cause });
-}
-
-/**
- * The reader turns decimals into floating-point numbers. Those of top-level columns are read as the integers that they
- * are stored as; `scales` has their scale by column.
- */
-function withoutDecimals(stored: FileMetaData): {
-  readonly metadata: FileMetaData;
-  readonly scales: ReadonlyMap<string, number>;
-} {
-  const scales = new Map<string, number>();
-  const paths = new Set(
-    stored.row_groups.flatMap(({ columns }) =>
-      columns.flatMap(({ meta_data }) => (meta_data?.path_in_schema.length === 1 ? meta_data.path_in_schema : [])),
-    ),
-  );
-  const schema = stored.schema.map((element) => {
-    const isInteger = element.type === 'INT32' || element.type === 'INT64' || element.type === 'FIXED_LEN_BYTE_ARRAY';
-    if (element.converted_type !== 'DECIMAL' || !isInteger || !paths.has(element.name)) return element;
-    scales.set(element.name, element.scale ?? 0);
-    const { converted_type: _converted, logical_type: _logical, ...plain } = element;
-    return plain;
-  });
-  return { metadata: { ...stored, schema }, scales };
-}
-
-function withDecimals(row: Fields, scales: ReadonlyMap<string, number>): Fields {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => {
-      const scale = scales.get(name);
-      return [name, scale === undefined || value === null || value === undefined ? value : decimalText(value, scale)];
-    }),
-  );
-}
-
-function decimalText(value: unknown, scale: number): string {
-  return formatDecimal(value instanceof Uint8Array ? readBigEndian(value) : BigInt(value as number | bigint), scale); // of integer storage
-}
-
-function readBigEndian(bytes: Uint8Array): bigint {
-  const unsigned = BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
-  return BigInt.asIntN(bytes.length * 8, unsigned);
 }
