@@ -1,4 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { answerFormats, fileEndings } from './answer/choose-format.ts';
 import {
   type CheckFlags,
   checkFolders,
@@ -12,7 +13,7 @@ import { completion, type Shell, shells } from './commands/completion.ts';
 import { type DeleteFlags, remove } from './commands/delete.ts';
 import { type GetFlags, get, getFormats } from './commands/get.ts';
 import { type LoadFlags, load, parallelMax, rejectedRowsMax, rowsPerBatchMax } from './commands/load.ts';
-import { consistencies, dialects, type QueryFlags, query, queryFormats, querySecondsMax } from './commands/query.ts';
+import { consistencies, dialects, type QueryFlags, query, querySecondsMax } from './commands/query.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type TokenFlags, token } from './commands/token.ts';
 import { dataDirDefault, type GlobalFlags, readSettings } from './config.ts';
@@ -192,7 +193,10 @@ const addDataCommands: Adder = (program, io, run) => {
     .command('query')
     .argument('[text]', 'the query; - for standard input')
     .description('ask in SQL (from the argument, --file, or standard input)')
-    .addOption(choice('-o, --format <format>', 'form of the answer; ndjson is streamed', queryFormats, 'table'))
+    .addOption(choice('-o, --format <format>', 'form of the answer (default: table)', answerFormats))
+    .option('--to <file>', `write the answer into a file: ${fileEndings.map((ending) => `.${ending}`).join(', ')}`)
+    .option('--null-text <text>', 'what stands for null (default: null; of CSV nothing)')
+    .option('--no-truncate', 'show long values of a table whole')
     .addOption(choice('--dialect <name>', 'dialect of the SQL (default: the platform’s)', dialects))
     .option('--dsl', 'the text is a query of the JSON DSL')
     .addOption(repeated('-p, --param <value>', 'value of a ? or $1; repeat it for the next'))

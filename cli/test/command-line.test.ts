@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
@@ -121,6 +121,9 @@ describe('a wrong command line', () => {
     [['query', '--timeout', 'soon', 'SELECT 1'], /Expected an integer from 1 to 3600/],
     [['query', ' '], /^error: TEXT: expected a query as the argument, in --file or on standard input, found none/],
     [['query', '--dsl', '--dialect', 'duckdb', '{}'], /^error: --dialect: expected with SQL only/],
+    [['query', '--to', 'x.xls', 'x'], /^error: --to: expected a file that ends in one of parquet, .*, found x\.xls/],
+    [['query', '--to', 'x.csv', '-o', 'csv', 'x'], /^error: --format: expected no --to beside it/],
+    [['query', '--null-text', '-', '-o', 'json', 'x'], /^error: --null-text: expected with table, .* found json/],
     [['query', '--dialect', 'oracle', 'x'], /Allowed choices are mysql, postgresql, duckdb/],
     [['--username', 'ann', 'status'], /^error: --password-file: expected the file/],
     [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
@@ -382,6 +385,40 @@ describe('asking', () => {
     );
   });
 
+  it('writes the answer into a file by its ending, whole or not at all', async () => {
+    const path = join(folder, 'answer.csv');
+    const ran = await run(['query', 'SELECT 1', '--to', path, '--null-text', '-']);
+    assert.deepEqual(ran, { code: 0, out: '', err: `2 rows written to ${path} in 1.3 ms\n` });
+    assert.equal(readFileSync(path, 'utf8'), 'name,n\r\nü,1\r\n-,2\r\n');
+    assert.equal((await run(['query', 'SELECT 1', '--to', join(folder, 'answer.ndjson')])).code, 0);
+    gateway.handlers.set(operationNode.querySql.path, () => '{"columns":[{"name":"a","type":"bigint"}],"rows":[[1],');
+    const broken = await run(['query', 'SELECT 1', '--to', path]);
+    assert.match(broken.err, /^error: the answer broke off before its end/);
+    assert.equal(readFileSync(path, 'utf8'), 'name,n\r\nü,1\r\n-,2\r\n');
+    assert.equal(existsSync(`${path}.part`), false);
+  });
+
+  it('fails with the error that ends a stream of lines', async () => {
+    const failure = { error: { code: 'too_large', message: 'too many rows', details: {}, request_id: 'r' } };
+    gateway.handlers.set(operationNode.querySql.path, () => `{"n":1}\n${JSON.stringify(failure)}\n`);
+    const ran = await run(['query', 'SELECT 1', '-o', 'ndjson']);
+    assert.deepEqual(ran, { code: 1, out: '{"n":1}\n', err: 'error: too many rows\n' });
+  });
+
+  it('says how many values of a table it has cut', async () => {
+    const long = {
+      columns: [{ name: 's', type: 'string' }],
+      rows: [['x'.repeat(61)]],
+      row_count: 1,
+      stats: { elapsed_ms: 1 },
+    };
+    gateway.handlers.set(operationNode.querySql.path, () => long);
+    const cut = await run(['query', 'SELECT 1']);
+    assert.equal(cut.err, '1 row in 1.0 ms; 1 value cut to 60 characters (--no-truncate shows them whole)\n');
+    const whole = await run(['query', 'SELECT 1', '--no-truncate']);
+    assert.deepEqual([whole.out, whole.err], [`s\n${'x'.repeat(61)}\n`, '1 row in 1.0 ms\n']);
+  });
+
   it('sends the dialect, the parameters and the bounds, from the argument, a file or standard input', async () => {
     const flags = ['--dialect', 'duckdb', '--consistency', 'committed', '--timeout', '7'];
     const parameters = ['1', '-2.5', 'true', 'null', 'x', '007', '9007199254740993'].flatMap((value) => ['-p', value]);
@@ -626,7 +663,7 @@ describe('completion', () => {
     assert.equal(complete('hybridstore', 'co'), 'completion');
     assert.equal(complete('hybridstore', 'get', 't'), 'tenants');
     assert.equal(complete('hybridstore', '-t', 'a/b', 'load', '--rej'), '--rejected-max');
-    assert.equal(complete('hybridstore', 'query', '--format', ''), 'table json ndjson csv');
+    assert.equal(complete('hybridstore', 'query', '--format', ''), 'table vertical markdown json ndjson yaml csv');
     assert.equal(complete('hybridstore', 'completion', 'f'), 'fish');
   });
 

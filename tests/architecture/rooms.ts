@@ -604,11 +604,25 @@ const cliRooms: readonly Room[] = [
     files: inside(`${cli}/output`),
     mayImport: [
       our('contracts', 'runtime', 'controller-runtime'),
-      npm('cli-table3', 'cli-progress'),
+      npm('cli-progress', 'string-width'),
       inside(`${cli}/output`),
       file(`${cli}/io.ts`),
     ],
     mustNotReach: ['random', 'environment'],
+  },
+  {
+    // Answers part by part, from their text to every form of them.
+    name: 'cli/answer',
+    files: inside(`${cli}/answer`),
+    mayImport: [
+      our('contracts', 'runtime'),
+      npm('apache-arrow', 'hyparquet', 'hyparquet-writer'),
+      inside(`${cli}/(answer|output)`),
+      file(`${cli}/load/parse-exactly.ts`),
+      file(`${cli}/io.ts`),
+      file(`${cli}/usage-error.ts`),
+    ],
+    mustNotReach: pureReach,
   },
   {
     name: 'cli/resources',
@@ -642,7 +656,7 @@ const cliRooms: readonly Room[] = [
       our('contracts', 'runtime', 'http', 'controller-runtime'),
       node('fs', 'path', 'readline', 'stream', 'util'),
       npm('commander', 'yaml'),
-      new RegExp(`^${cli}/(commands|load|output|repair|resources)/`),
+      new RegExp(`^${cli}/(answer|commands|load|output|repair|resources)/`),
       new RegExp(`^${cli}/(connection|io|usage-error)\\.ts$`),
     ],
     mustNotReach: ['random', 'environment'],

@@ -1,27 +1,39 @@
-import { readFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, renameSync, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import {
   type DslQueryRequest,
   operationNode,
   type ParameterScalar,
-  type QueryResponse,
   type SqlQueryRequest,
 } from '@hybridstore/contracts';
 import type { StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
+import type { AnswerFormat } from '../answer/answer-format.ts';
+import {
+  type AnswerFormatName,
+  chooseFileFormat,
+  type FileFormatName,
+  openFormat,
+  requireNullTextOf,
+} from '../answer/choose-format.ts';
+import { readLines } from '../answer/line-answer.ts';
+import { type AnswerPart, readAnswer } from '../answer/read-answer.ts';
+import { cellWidthMax, TableFormat } from '../answer/table-format.ts';
 import type { Connection } from '../connection.ts';
-import { type Io, paintFor, readStdin } from '../io.ts';
-import { formatCsv, formatTable } from '../output/table.ts';
+import { type Io, paintFor, plain, readStdin } from '../io.ts';
 import { usageError } from '../usage-error.ts';
 
-export const queryFormats = ['table', 'json', 'ndjson', 'csv'] as const;
 export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
 export const consistencies = ['strict', 'committed'] as const;
 export const querySecondsMax = 3_600;
 const querySecondsDefault = 300;
 
 export type QueryFlags = {
-  readonly format: (typeof queryFormats)[number];
+  readonly format?: AnswerFormatName;
+  readonly nullText?: string;
+  /** False for `--no-truncate`. */
+  readonly truncate: boolean;
+  readonly to?: string;
   readonly dialect?: (typeof dialects)[number];
   readonly dsl?: boolean;
   readonly param?: readonly string[];
@@ -30,7 +42,7 @@ export type QueryFlags = {
   readonly timeout?: number;
 };
 
-/** SQL (or the JSON DSL with --dsl) from the argument, a file, or standard input. */
+/** SQL (or the JSON DSL with --dsl) from the argument, a file, or standard input. The answer is written while it arrives. */
 export async function query(
   connection: Connection,
   text: string | undefined,
@@ -40,26 +52,95 @@ export async function query(
   if (flags.dsl)
     for (const [flag, value] of [['--dialect', flags.dialect] as const, ['--param', flags.param] as const])
       if (value !== undefined) throw usageError(flag, 'expected with SQL only, found beside --dsl');
+  const format = formatOf(flags);
   const statement = await readStatement(text, flags, io);
   const timeoutMs = (flags.timeout ?? querySecondsDefault) * 1_000 + 5_000;
-  if (flags.format === 'ndjson') {
-    const answer = await stream(connection, statement, flags, timeoutMs);
-    await pipeline(answer.body, io.stdout, { end: false });
-    return;
-  }
-  const answer = flags.dsl
-    ? await connection.call(operationNode.queryDsl, { body: buildDslBody(statement, flags), timeoutMs })
-    : await connection.call(operationNode.querySql, { body: buildSqlBody(statement, flags), timeoutMs });
-  print(answer, flags.format, io);
+  const { body } = await ask(connection, statement, { flags, timeoutMs, isLines: format === 'ndjson' });
+  if (flags.to === undefined) await write(body, format, { flags, io, to: io.stdout, isFile: false });
+  else await writeFile(body, format, { flags, io, path: flags.to });
 }
 
-function stream(
-  connection: Connection,
-  statement: string,
-  flags: QueryFlags,
-  timeoutMs: number,
-): Promise<StreamAnswer> {
-  const settings = { timeoutMs, headers: { accept: 'application/x-ndjson' } };
+function formatOf(flags: QueryFlags): FileFormatName {
+  if (flags.to !== undefined && flags.format !== undefined)
+    throw usageError('--format', 'expected no --to beside it, whose ending says the format; found both');
+  const format = flags.to === undefined ? (flags.format ?? 'table') : chooseFileFormat(flags.to);
+  requireNullTextOf(format, flags.nullText);
+  return format;
+}
+
+type Writing = { readonly flags: QueryFlags; readonly io: Io };
+
+/** Under its name a file is whole: until then it has another. */
+async function writeFile(
+  body: StreamAnswer['body'],
+  format: FileFormatName,
+  { flags, io, path }: Writing & { readonly path: string },
+): Promise<void> {
+  const part = `${path}.part`;
+  try {
+    await write(body, format, { flags, io, to: createWriteStream(part), isFile: true });
+    renameSync(part, path);
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
+}
+
+async function write(
+  body: StreamAnswer['body'],
+  name: FileFormatName,
+  { flags, io, to, isFile }: Writing & { readonly to: NodeJS.WritableStream; readonly isFile: boolean },
+): Promise<void> {
+  if (name === 'ndjson') return pipeline(readLines(body), to, { end: isFile });
+  const paint = isFile ? plain : paintFor(io.stdout, io.variables);
+  const rules = {
+    paint,
+    isWhole: !flags.truncate,
+    ...(flags.nullText === undefined ? {} : { nullText: flags.nullText }),
+  };
+  const format = await openFormat(name, rules);
+  const ending: { end?: AnswerEnd } = {};
+  await pipeline(formatParts(body, format, ending), to, { end: isFile });
+  if (ending.end !== undefined && (isFile || name === 'table' || name === 'vertical'))
+    io.stderr.write(`${paintFor(io.stderr, io.variables).dim(describeEnd(ending.end, format, flags.to))}\n`);
+}
+
+type AnswerEnd = Extract<AnswerPart, { readonly kind: 'end' }>;
+
+async function* formatParts(
+  body: StreamAnswer['body'],
+  format: AnswerFormat,
+  ending: { end?: AnswerEnd },
+): AsyncGenerator<string | Uint8Array> {
+  for await (const part of readAnswer(body)) {
+    const written = formatPart(part, format);
+    if (part.kind === 'end') ending.end = part;
+    if (written.length > 0) yield written;
+  }
+}
+
+function formatPart(part: AnswerPart, format: AnswerFormat): string | Uint8Array {
+  switch (part.kind) {
+    case 'columns':
+      return format.begin(part.columns);
+    case 'rows':
+      return format.rows(part.rows);
+    case 'end':
+      return format.end(part.rowCount, part.stats);
+  }
+}
+
+function describeEnd({ rowCount, stats }: AnswerEnd, format: AnswerFormat, path: string | undefined): string {
+  const rows = `${rowCount} ${rowCount === 1 ? 'row' : 'rows'}${path === undefined ? '' : ` written to ${path}`}`;
+  const cut = format instanceof TableFormat ? format.cut : 0;
+  const note = `${cut} ${cut === 1 ? 'value' : 'values'} cut to ${cellWidthMax} characters (--no-truncate shows them whole)`;
+  return `${rows} in ${stats.elapsed_ms.toFixed(1)} ms${cut === 0 ? '' : `; ${note}`}`;
+}
+
+type Asking = { readonly flags: QueryFlags; readonly timeoutMs: number; readonly isLines: boolean };
+
+function ask(connection: Connection, statement: string, { flags, timeoutMs, isLines }: Asking): Promise<StreamAnswer> {
+  const settings = { timeoutMs, headers: { accept: isLines ? 'application/x-ndjson' : 'application/json' } };
   return flags.dsl
     ? connection.stream(operationNode.queryDsl, { ...settings, body: buildDslBody(statement, flags) })
     : connection.stream(operationNode.querySql, { ...settings, body: buildSqlBody(statement, flags) });
@@ -83,18 +164,6 @@ function buildLimits(flags: QueryFlags): Pick<SqlQueryRequest, 'consistency' | '
     ...(flags.consistency ? { consistency: flags.consistency } : {}),
     ...(flags.timeout === undefined ? {} : { timeout_seconds: flags.timeout }),
   };
-}
-
-function print(answer: QueryResponse, format: 'table' | 'json' | 'csv', io: Io): void {
-  if (format === 'json') io.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-  else if (format === 'csv') io.stdout.write(`${formatCsv(answer.columns, answer.rows)}\r\n`);
-  else {
-    io.stdout.write(`${formatTable(answer.columns, answer.rows, paintFor(io.stdout, io.variables))}\n`);
-    const rows = `${answer.row_count} ${answer.row_count === 1 ? 'row' : 'rows'}`;
-    io.stderr.write(
-      `${paintFor(io.stderr, io.variables).dim(`${rows} in ${answer.stats.elapsed_ms.toFixed(1)} ms`)}\n`,
-    );
-  }
 }
 
 async function readStatement(text: string | undefined, flags: QueryFlags, io: Io): Promise<string> {
