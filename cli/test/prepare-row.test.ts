@@ -105,7 +105,11 @@ describe('preparing a row', () => {
       },
     );
     for (const text of ['1.5', '1,234.5', '12.34,5'])
-      assert.deepEqual(prepareRow({ double: text }, columns, true, rules), { double: text });
+      for (const name of ['double', 'decimal', 'bigint'])
+        assert.throws(
+          () => prepareRow({ [name]: text }, columns, true, rules),
+          /expected a number with a decimal comma/,
+        );
   });
 
   it('reads the texts that stand for null, in every column', () => {

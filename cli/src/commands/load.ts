@@ -7,7 +7,7 @@ import { inferColumns, rowsLookedAt } from '../load/infer-columns.ts';
 import { buildLoadId } from '../load/load-id.ts';
 import { formatPosition, type LoadResult, loadRows } from '../load/load-rows.ts';
 import { prepareRow, type ValueRules } from '../load/prepare-row.ts';
-import { chooseFormat, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
+import { chooseFormat, describeColumns, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
 import { checkText } from '../load/read-text.ts';
 import { listReading, type ReadingFlags, readingOptions, requireFlagsOf, valueRules } from '../load/reading-flags.ts';
 import { type Progress, startProgress } from '../output/progress.ts';
@@ -214,9 +214,7 @@ async function createSource(
   sourceId: string,
   { file, format, flags, io }: Finding,
 ): Promise<Columns | 'shown'> {
-  const rules = valueRules(flags);
-  const rows = readRows(file.content, format, readingOptions(flags));
-  const columns = await inferColumns(rows, { isText: !isTyped(format), rules }).catch(namedBy(file));
+  const columns = await chooseColumns(file, format, flags).catch(namedBy(file));
   if (columns.length === 0)
     throw new HybridStoreError(
       'invalid_request',
@@ -226,8 +224,16 @@ async function createSource(
     ['COLUMN', 'TYPE'].map((name) => ({ name, align: 'left' })),
     columns.map(({ name, type }) => [name, type]),
   );
-  io.stdout.write(`${sourceId}: columns of the first rows (${rowsLookedAt.toLocaleString('en')} at most)\n${shown}\n`);
+  io.stdout.write(
+    `${sourceId}: columns of ${isTextFormat(format) ? `its first rows (${rowsLookedAt.toLocaleString('en')} at most)` : 'the file'}\n${shown}\n`,
+  );
   if (flags.dryRun) return 'shown';
   await connection.call(tenantNode.addSource, { body: { source_id: sourceId, columns: [...columns] } });
   return new Map(columns.map((column) => [column.name, column]));
+}
+
+async function chooseColumns({ content }: FoundFile, format: Format, flags: LoadFlags): Promise<readonly Column[]> {
+  const rows = readRows(content, format, readingOptions(flags));
+  const looking = { isText: !isTyped(format), rules: valueRules(flags) };
+  return (await describeColumns(content, format)) ?? inferColumns(rows, looking);
 }

@@ -1,6 +1,6 @@
 import { type Column, columnsMax } from '@hybridstore/contracts';
 import { isExactNumber, isKeptAsDouble } from '@hybridstore/runtime';
-import { prepareRow, type ValueRules } from './prepare-row.ts';
+import { readDecimalComma, type ValueRules } from './prepare-row.ts';
 import type { ReadRow } from './row.ts';
 
 export const rowsLookedAt = 1_000;
@@ -19,6 +19,8 @@ type Seen = {
   /** Most digits before and behind the point. */
   wholeDigits: number;
   scale: number;
+  /** Whether 64 bits keep every one of the whole numbers. */
+  isLong: boolean;
   /** Whether a double keeps every one of the numbers. */
   isDouble: boolean;
 };
@@ -36,14 +38,14 @@ export async function inferColumns(
   for await (const row of rows) {
     if (row.fields === undefined) continue;
     for (const [name, value] of Object.entries(row.fields)) {
-      const known = seen.get(name) ?? { kinds: new Set(), wholeDigits: 1, scale: 0, isDouble: true };
+      const known = seen.get(name) ?? { kinds: new Set(), wholeDigits: 1, scale: 0, isLong: true, isDouble: true };
       seen.set(name, known);
       look(known, value, { isText, rules });
     }
     looked += 1;
     if (looked === rowsLookedAt || seen.size > columnsMax) break;
   }
-  return [...seen].map(([name, known]) => ({ name, type: typeOf(known) }));
+  return [...seen].map(([name, known]) => ({ name, type: typeOf(known, isText) }));
 }
 
 type Looking = { readonly isText: boolean; readonly rules: ValueRules };
@@ -72,13 +74,7 @@ function lookAtText(seen: Seen, text: string, { isText, rules }: Looking): void 
   else if (instantText.test(trimmed)) seen.kinds.add('timestamp');
   else if (!isText) seen.kinds.add('text');
   else if (/^(true|false)$/i.test(trimmed)) seen.kinds.add('boolean');
-  else lookAtNumber(seen, rules.hasDecimalComma ? plainNumber(trimmed) : trimmed);
-}
-
-/** Of a text with a decimal comma, as the loader reads it. */
-function plainNumber(text: string): string {
-  const column = { name: 'value', type: 'decimal(38,10)' };
-  return String(prepareRow({ value: text }, new Map([['value', column]]), true, { hasDecimalComma: true })['value']);
+  else lookAtNumber(seen, rules.hasDecimalComma ? (readDecimalComma(trimmed) ?? 'text') : trimmed);
 }
 
 function lookAtNumber(seen: Seen, text: string): void {
@@ -91,19 +87,23 @@ function lookAtNumber(seen: Seen, text: string): void {
   const [whole = '', fraction = ''] = text.replace(/^[+-]/, '').split('.');
   seen.wholeDigits = Math.max(seen.wholeDigits, whole.length);
   seen.scale = Math.max(seen.scale, fraction.length);
+  seen.isLong &&= isWhole && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
   seen.isDouble &&= isKeptAsDouble(`${whole === '' ? '0' : whole}${fraction === '' ? '' : `.${fraction}`}`);
 }
 
-function typeOf({ kinds, wholeDigits, scale, isDouble }: Seen): string {
+function typeOf({ kinds, wholeDigits, scale, isLong, isDouble }: Seen, isText: boolean): string {
   const only = (...allowed: readonly string[]) => kinds.size > 0 && [...kinds].every((kind) => allowed.includes(kind));
   if (only('boolean')) return 'boolean';
-  // 19 digits may or may not fit 64 bits.
-  if (only('whole') && wholeDigits < 19) return 'bigint';
+  if (only('whole') && isLong) return 'bigint';
   if (only('whole', 'fraction') && !isDouble)
-    return wholeDigits + scale <= precisionMax ? `decimal(${precisionMax},${scale})` : 'string';
+    return wholeDigits + scale <= precisionMax ? `decimal(${precisionMax},${scale})` : otherwise(isText);
   if (only('whole', 'fraction', 'exponent') && isDouble) return 'double';
   if (only('date')) return 'date';
   if (only('date', 'timestamp')) return 'timestamp';
-  if (kinds.has('document') || (kinds.size > 1 && !kinds.has('text') && kinds.has('boolean'))) return 'json';
-  return 'string';
+  return only('text', 'date', 'timestamp') || kinds.size === 0 ? 'string' : otherwise(isText);
+}
+
+/** What keeps values of several kinds: all of CSV are texts, all of JSON are JSON. */
+function otherwise(isText: boolean): string {
+  return isText ? 'string' : 'json';
 }

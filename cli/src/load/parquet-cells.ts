@@ -144,3 +144,19 @@ function unsupported(path: string, { path: column }: SchemaTree, type: string): 
     { column: name, actual: type },
   );
 }
+
+/** The type of a column that keeps every value of this part of the schema. */
+export function parquetColumnType({ element, children }: SchemaTree): string {
+  const { type, converted_type: converted, logical_type: logical, repetition_type: repetition } = element;
+  if (children.length > 0 || repetition === 'REPEATED' || meaningOf(element) === 'json') return 'json';
+  if (converted === 'DECIMAL' || logical?.type === 'DECIMAL') return `decimal(38,${element.scale ?? 0})`;
+  if (converted === 'DATE' || logical?.type === 'DATE') return 'date';
+  if (timeUnit(element, 'TIME') !== undefined) return 'string';
+  if (timeUnit(element, 'TIMESTAMP') !== undefined || type === 'INT96') return 'timestamp';
+  if (logical?.type === 'FLOAT16' || type === 'FLOAT' || type === 'DOUBLE') return 'double';
+  if (type === 'BOOLEAN') return 'boolean';
+  const isUnsigned = converted?.startsWith('UINT_') || (logical?.type === 'INTEGER' && !logical.isSigned);
+  if (type === 'INT32') return isUnsigned ? 'bigint' : 'integer';
+  if (type === 'INT64') return isUnsigned ? 'decimal(20,0)' : 'bigint';
+  return 'string';
+}

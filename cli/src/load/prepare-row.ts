@@ -68,17 +68,28 @@ function typedText(text: string, column: Column | undefined, rules: ValueRules):
   if (kind === 'boolean')
     return /^(true|t|1|yes)$/i.test(trimmed) ? true : /^(false|f|0|no)$/i.test(trimmed) ? false : text;
   if (kind === 'integer' || kind === 'bigint' || kind === 'double' || kind === 'decimal')
-    return typedNumber(trimmed, kind, rules) ?? text;
+    return typedNumber(trimmed, kind, rules) ?? requireNoNumber(text, column, rules);
   return trimmed;
+}
+
+/** The platform names what is no number, and would take `1.5` for one where the file writes `1,5`. */
+function requireNoNumber(text: string, column: Column | undefined, { hasDecimalComma }: ValueRules): string {
+  if (hasDecimalComma) throw refusedValue(column?.name ?? '', 'a number with a decimal comma', text);
+  return text;
 }
 
 /** Undefined for what is no number. Numbers beyond 2^53 and decimals keep their text, which the server reads exactly. */
 function typedNumber(text: string, kind: ColumnType['kind'], rules: ValueRules): number | string | undefined {
-  if (!(rules.hasDecimalComma ? decimalCommaText : decimalText).test(text)) return undefined;
-  const plain = rules.hasDecimalComma ? text.replaceAll('.', '').replace(',', '.') : text;
+  const plain = rules.hasDecimalComma ? readDecimalComma(text) : decimalText.test(text) ? text : undefined;
+  if (plain === undefined) return undefined;
   if (kind === 'decimal') return plain.replace(/^([+-]?)\./, '$10.').replace(/\.(?=$|[eE])/, '');
   if (kind === 'double') return Number.isFinite(Number(plain)) ? Number(plain) : text;
   return /^[+-]?\d{1,15}$/.test(plain) ? Number(plain) : plain.replace(/^\+/, '');
+}
+
+/** `1.234,5` with a point in place of the comma; undefined for what is no number so. */
+export function readDecimalComma(text: string): string | undefined {
+  return decimalCommaText.test(text) ? text.replaceAll('.', '').replace(',', '.') : undefined;
 }
 
 function kindOf(column: Column | undefined): ColumnType['kind'] | undefined {

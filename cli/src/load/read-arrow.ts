@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { zstdDecompressSync } from 'node:zlib';
+import type { Column } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import {
   type AsyncRecordBatchFileReader,
@@ -62,6 +63,32 @@ export async function* readArrow(path: string, _options: ReadOptions = {}): Asyn
   } finally {
     await file.close();
   }
+}
+
+/** The columns that keep what the file has. */
+export async function describeArrow(path: string): Promise<readonly Column[]> {
+  const file = await open(path);
+  try {
+    const { schema } = await openReader(path, file);
+    checkSchema(path, schema);
+    return schema.fields.map(({ name, type }) => ({ name: String(name), type: columnTypeOf(type) }));
+  } finally {
+    await file.close();
+  }
+}
+
+function columnTypeOf(type: DataType): string {
+  if (DataType.isDictionary(type)) return columnTypeOf(type.dictionary);
+  if (DataType.isBool(type)) return 'boolean';
+  if (DataType.isInt(type)) {
+    if (type.bitWidth === 64) return type.isSigned ? 'bigint' : 'decimal(20,0)';
+    return type.bitWidth === 32 && !type.isSigned ? 'bigint' : 'integer';
+  }
+  if (DataType.isFloat(type)) return 'double';
+  if (DataType.isDecimal(type)) return type.scale >= 0 ? `decimal(38,${type.scale})` : 'decimal(38,0)';
+  if (DataType.isDate(type)) return 'date';
+  if (DataType.isTimestamp(type)) return 'timestamp';
+  return (type.children ?? []).length > 0 ? 'json' : 'string';
 }
 
 function readFields(columns: readonly (readonly [name: string, cell: Cell])[], row: number) {

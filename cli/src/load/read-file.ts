@@ -1,3 +1,4 @@
+import type { Column } from '@hybridstore/contracts';
 import { usageError } from '../usage-error.ts';
 import type { Reader, ReadOptions, ReadRow } from './row.ts';
 
@@ -59,4 +60,11 @@ export function isTextFormat(format: Format): boolean {
 export async function* readRows(path: string, format: Format, options: ReadOptions = {}): AsyncGenerator<ReadRow> {
   const read = await readers[format]();
   yield* read(path, options);
+}
+
+/** The columns that a file declares itself; undefined for a format of text, which declares none. */
+export async function describeColumns(path: string, format: Format): Promise<readonly Column[] | undefined> {
+  if (format === 'parquet') return (await import('./read-parquet.ts')).describeParquet(path);
+  if (format === 'arrow') return (await import('./read-arrow.ts')).describeArrow(path);
+  return undefined;
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
+import type { Column } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import {
   asyncBufferFromFile,
@@ -11,7 +12,7 @@ import {
 } from 'hyparquet';
 import { formatInstant } from './exact-values.ts';
 import { decodeLz4Block } from './lz4.ts';
-import { buildParquetCell, type Cell, withoutMeaning } from './parquet-cells.ts';
+import { buildParquetCell, type Cell, parquetColumnType, withoutMeaning } from './parquet-cells.ts';
 import { RefusedValue } from './refused-value.ts';
 import type { ReadOptions, ReadRow } from './row.ts';
 
@@ -61,6 +62,20 @@ export async function* readParquet(path: string, _options: ReadOptions): AsyncGe
       yield { unit: 'row', position, ...readFields(row, columns), bytesRead: Math.round((size * position) / total) };
     }
   }
+}
+
+/** The columns that keep what the file has. */
+export async function describeParquet(path: string): Promise<readonly Column[]> {
+  const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path), { geoparquet: false }).catch(
+    (cause: unknown) => {
+      throw unreadable(path, cause);
+    },
+  );
+  cellsOf(path, metadata);
+  return parquetSchema(metadata).children.map((child) => ({
+    name: child.element.name,
+    type: parquetColumnType(child),
+  }));
 }
 
 type Columns = readonly (readonly [name: string, cell: Cell])[];
