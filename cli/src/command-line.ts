@@ -9,7 +9,7 @@ import {
   repairFolders,
 } from './commands/admin.ts';
 import { type ApplyFlags, apply } from './commands/apply.ts';
-import { completion, type Shell, shells } from './commands/completion.ts';
+import { completion, printSources, type Shell, shells } from './commands/completion.ts';
 import { type DeleteFlags, remove } from './commands/delete.ts';
 import { type GetFlags, get, getFormats } from './commands/get.ts';
 import { type LoadFlags, load, parallelMax, rejectedRowsMax, rowsPerBatchMax } from './commands/load.ts';
@@ -223,9 +223,13 @@ const addOtherCommands: Adder = (program, io, run) => {
 
   program
     .command('completion')
-    .addArgument(new Argument('<shell>', 'the shell it is for').choices(shells))
-    .description('print a completion script for bash, zsh or fish')
-    .action((shell: Shell) => void io.stdout.write(completion(program, shell)));
+    .addArgument(new Argument('<shell>', 'the shell it is for').choices([...shells, 'sources']))
+    .description('print a completion script for bash, zsh or fish; or the sources, as the scripts ask for them')
+    .action((shell: Shell | 'sources') =>
+      shell === 'sources'
+        ? run((connection) => printSources(connection, io))
+        : void io.stdout.write(completion(program, shell)),
+    );
 };
 
 const addAdminCommands: Adder = (program, io, run) => {

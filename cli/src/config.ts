@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { type PlatformAddresses, platformAddressesFile } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { readJsonFile } from './read-json-file.ts';
+import { usageError } from './usage-error.ts';
 
 /** Flags that every command takes; each has a variable beside it. */
 export type GlobalFlags = {
@@ -42,12 +43,22 @@ export function readSettings(flags: GlobalFlags, variables: Readonly<NodeJS.Proc
     flags,
     kubeconfig: kubeconfig || addresses?.kubeconfig,
     addresses,
-    gateway: flags.gateway ?? variables['HYBRIDSTORE_GATEWAY'] ?? addresses?.gateway,
+    gateway: readGateway(flags, variables) ?? addresses?.gateway,
     tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'] ?? onlyTenant(addresses),
     token: flags.token ?? variables['HYBRIDSTORE_TOKEN'],
     credentialsFile: addresses?.admin_credentials,
     systemNamespace: variables['HYBRIDSTORE_NAMESPACE'] ?? systemNamespaceDefault,
   };
+}
+
+function readGateway(flags: GlobalFlags, variables: Readonly<NodeJS.ProcessEnv>): string | undefined {
+  const variable = 'HYBRIDSTORE_GATEWAY';
+  const [name, value] = flags.gateway === undefined ? [variable, variables[variable]] : ['--gateway', flags.gateway];
+  if (value === undefined) return undefined;
+  const url = URL.parse(value);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw usageError(name, `expected an address such as http://localhost:8080, found ${value}`);
+  return value;
 }
 
 function readAddresses(dataDir: string): PlatformAddresses | undefined {

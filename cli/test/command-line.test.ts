@@ -126,6 +126,11 @@ describe('a wrong command line', () => {
     [['query', '--null-text', '-', '-o', 'json', 'x'], /^error: --null-text: expected with table, .* found json/],
     [['query', '--dialect', 'oracle', 'x'], /Allowed choices are mysql, postgresql, duckdb/],
     [['--username', 'ann', 'status'], /^error: --password-file: expected the file/],
+    [['status', '--gateway', 'notaurl'], /^error: --gateway: expected an address such as .*, found notaurl/],
+    [
+      ['status', '--gateway', 'localhost:8080'],
+      /^error: --gateway: expected an address such as .*, found localhost:8080/,
+    ],
     [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
   ];
   for (const [argv, error] of wrong)
@@ -316,7 +321,12 @@ describe('resources', () => {
     const again = await run(['apply', '-f', '-', '--dry-run'], {
       stdin: (await run(['get', 'hsds', 'two', '-o', 'yaml'])).out,
     });
-    assert.match(yaml.out, /^apiVersion: v1\nkind: List\n/);
+    assert.match(
+      yaml.out,
+      /^apiVersion: v1\nkind: List\nitems:\n {2}- apiVersion: .*\n {4}kind: DataSource\n {4}metadata:\n/,
+    );
+    const alone = await run(['get', 'hsds', 'two', '-o', 'yaml']);
+    assert.match(alone.out, /^apiVersion: hybridstore.dev\/v1alpha1\nkind: DataSource\nmetadata:\n/);
     assert.match(again.err + again.out, /datasources\/two|managedFields/);
   });
 
@@ -477,6 +487,31 @@ describe('tokens and health', () => {
       [1, 'error: user or password is wrong (log in with --username and --password-file, or give a --token)\n'],
     );
     assert.equal(gateway.calls.at(-1)?.path, authGateway.login.path);
+  });
+
+  it('paints the state of a service on a terminal, and nothing that a service says', async () => {
+    let shown = '';
+    const terminal = new Writable({
+      write: (chunk, _encoding, done) => {
+        shown += String(chunk);
+        done();
+      },
+    });
+    Object.assign(terminal, { isTTY: true });
+    const services = [
+      { service: 'cbo-engine', instance: 'cbo-0', status: 'unreachable', reasons: ['\u001b[2Jrefused'] },
+      { service: 'tenant-node', instance: 'hs-0', status: 'healthy', reasons: [] },
+    ];
+    gateway.handlers.set(monitoring.healthAll.path, () => ({ status: 'degraded', services }));
+    await run(['status'], { io: { stdout: terminal } });
+    const lines = shown.split('\n');
+    assert.ok(lines.includes('cbo-engine   cbo-0     \u001b[31munreachable\u001b[39m  ·[2Jrefused'), shown);
+    assert.ok(lines.includes('tenant-node  hs-0      \u001b[32mhealthy\u001b[39m'), shown);
+  });
+
+  it('names the variable that holds no address', async () => {
+    const ran = await run(['status'], { variables: { HYBRIDSTORE_GATEWAY: 'ftp://x' } });
+    assert.match(ran.err, /^error: HYBRIDSTORE_GATEWAY: expected an address/);
   });
 
   it('shows services and sources, and fails when a service is ill', async () => {
@@ -667,10 +702,41 @@ describe('completion', () => {
     assert.equal(complete('hybridstore', 'completion', 'f'), 'fish');
   });
 
+  it('completes npx hybridstore, and asks the platform for names of objects and sources', async () => {
+    const { out } = await run(['completion', 'bash']);
+    const stub = `ask() { echo "$@" >> asked; case "$*" in *sources) printf 'flights\\nfilms\\n' ;; *name) printf 'tenants/acme\\ntenants/arc\\n' ;; esac; }
+npx() { shift; ask npx "$@"; }; hybridstore() { ask "$@"; }`;
+    const complete = (...words: string[]) => {
+      const [current, previous] = [words.at(-1) ?? '', words.at(-2) ?? ''];
+      const quoted = words.map((word) => `'${word}'`).join(' ');
+      const way = words[0] === 'npx' ? '_hybridstore_npx npx' : '_hybridstore hybridstore';
+      const asking = `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; ${way} '${current}' '${previous}'; echo "\${COMPREPLY[@]}"`;
+      rmSync(join(folder, 'asked'), { force: true });
+      const line = execFileSync('bash', ['-c', `${out}\n${stub}\n${asking}`], { encoding: 'utf8', cwd: folder }).trim();
+      const asked = existsSync(join(folder, 'asked')) ? readFileSync(join(folder, 'asked'), 'utf8').trim() : '';
+      return [line, asked];
+    };
+    assert.deepEqual(complete('npx', 'hybridstore', 'co'), ['completion', '']);
+    assert.deepEqual(complete('npx', 'hybridstore', 'get', 'ten'), ['tenants', '']);
+    assert.deepEqual(complete('npx', 'hybridstore', 'get', 'tenants', 'ac'), [
+      'acme',
+      'npx get tenants -n default -o name',
+    ]);
+    assert.deepEqual(complete('npx', 'other', 'get', 'x'), ['', '']);
+    assert.deepEqual(complete('hybridstore', '-t', 'a/b', 'delete', 'tenants', '-n', 'x', 'a'), [
+      'acme arc',
+      '-t a/b get tenants -n x -o name',
+    ]);
+    assert.deepEqual(complete('hybridstore', 'load', '--source', 'fl'), ['flights', 'completion sources']);
+    assert.deepEqual(complete('hybridstore', 'load', '-s', 'fi'), ['films', 'completion sources']);
+    assert.deepEqual(complete('hybridstore', 'get', 'tenants', '--out'), ['--output', '']);
+    assert.equal((await run(['completion', 'sources'])).out, 'numbers\n');
+  });
+
   it('knows every command and kind in zsh and fish', async () => {
     for (const shell of ['zsh', 'fish']) {
       const { out } = await run(['completion', shell]);
-      for (const word of ['apply', 'compactionpolicies', 'rejected-max', 'postgresql'])
+      for (const word of ['apply', 'compactionpolicies', 'rejected-max', 'postgresql', 'completion sources', 'npx'])
         assert.ok(out.includes(word), `${shell}: ${word}`);
     }
   });

@@ -65,7 +65,8 @@ type Printing = { readonly isList: boolean; readonly flags: GetFlags; readonly i
 
 function print(resource: Resource, objects: readonly KubeObject[], { isList, flags, io }: Printing): void {
   if (flags.output === 'json' || flags.output === 'yaml') {
-    const shown = isList ? { apiVersion: 'v1', kind: 'List', items: objects } : objects[0];
+    const [first] = objects;
+    const shown = isList ? { apiVersion: 'v1', kind: 'List', items: objects.map(inOrder) } : first && inOrder(first);
     if (shown !== undefined) io.stdout.write(formatDocument(shown, flags.output));
   } else if (flags.output === 'name') {
     for (const object of objects) io.stdout.write(`${resource.plural}/${object.metadata.name}\n`);
@@ -74,6 +75,11 @@ function print(resource: Resource, objects: readonly KubeObject[], { isList, fla
   } else if (!flags.watch) {
     io.stderr.write(`no ${resource.plural} found${flags.allNamespaces ? '' : ` in namespace ${flags.namespace}`}\n`);
   }
+}
+
+/** With what it is at its head, as people write it and kubectl prints it. */
+function inOrder({ apiVersion, kind, metadata, ...rest }: KubeObject): KubeObject {
+  return { apiVersion, kind, metadata, ...rest };
 }
 
 function formatDocument(value: unknown, output: 'json' | 'yaml'): string {

@@ -2,7 +2,7 @@ import { type HealthAll, monitoring, type TenantStats, tenantNode } from '@hybri
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { Connection } from '../connection.ts';
 import { type Io, type Paint, paintFor } from '../io.ts';
-import { formatTable } from '../output/table.ts';
+import { formatCells, formatTable, printable } from '../output/table.ts';
 
 export type StatusFlags = { readonly output: 'table' | 'json' };
 
@@ -29,13 +29,17 @@ export async function status(connection: Connection, flags: StatusFlags, io: Io)
 
 function formatHealth(health: HealthAll, paint: Paint): string {
   const stateOf = (state: string) => (state === 'healthy' ? paint.green(state) : paint.red(state));
+  // Coloured once it is clean: what cleans a text of control characters would take the colours for some.
   const rows = health.services.map((service) => [
-    service.service,
-    service.instance,
+    ...[service.service, service.instance].map(printable),
     stateOf(service.status),
-    service.reasons.join('; '),
+    printable(service.reasons.join('; ')),
   ]);
-  return formatTable(['SERVICE', 'INSTANCE', 'STATUS', 'REASONS'].map(text), rows, paint);
+  return formatCells(
+    ['SERVICE', 'INSTANCE', 'STATUS', 'REASONS'].map((name) => ({ name, align: 'left' })),
+    rows,
+    paint,
+  );
 }
 
 function formatTenant(stats: TenantStats, paint: Paint): string {

@@ -1,7 +1,7 @@
 import { buildCrds } from '@hybridstore/contracts';
 import { type KubeObject, type Resource, readJsonPath } from '@hybridstore/controller-runtime';
 import { type Paint, plain } from '../io.ts';
-import { formatCells } from './table.ts';
+import { formatCells, printable } from './table.ts';
 
 type ObjectColumn = {
   readonly name: string;
@@ -30,13 +30,9 @@ export function formatObjects(
   ];
   return formatCells(
     columns.map(({ name }) => ({ name: name.toUpperCase(), align: 'left' })),
-    objects.map((object) => columns.map((column) => oneLine(column.read(object, nowMs)))),
+    objects.map((object) => columns.map((column) => printable(column.read(object, nowMs)))),
     paint,
   );
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, ' ');
 }
 
 function columnsOf(resource: Resource): readonly ObjectColumn[] {
