@@ -589,6 +589,40 @@ describe('loading', () => {
     );
   });
 
+  it('makes a source with columns for the first rows and shows them first, or only shows them', async () => {
+    const added: unknown[] = [];
+    gateway.handlers.set(tenantNode.addSource.path, ({ body }) => {
+      added.push(body);
+      return { source_id: 'made', created: true, schema_version: 1 };
+    });
+    const argv = ['load', file('made.csv', 'id,price\n1,0.5\n2,\n'), '--create'];
+    const columns = 'made: columns of its first rows (1,000 at most)\nCOLUMN  TYPE\nid      bigint\nprice   double\n';
+    const shown = await run([...argv, '--dry-run']);
+    assert.deepEqual([shown, added, gateway.ids], [{ code: 0, out: columns, err: '' }, [], []]);
+    const made = await run(argv);
+    assert.equal(summary(made), `${columns}made: 2 rows acknowledged`);
+    const types = [
+      ['id', 'bigint'],
+      ['price', 'double'],
+    ].map(([name, type]) => ({ name, type }));
+    assert.deepEqual([added, gateway.ids], [[{ source_id: 'made', columns: types }], [1, 2]]);
+    assert.match((await run(['load', 'x', '--dry-run'])).err, /^error: --dry-run: expected --create beside it/);
+  });
+
+  it('refuses one load id for several files, whose batches would be taken for the same', async () => {
+    const paths = [file('numbers.csv', 'id\n1\n'), file('numbers.ndjson', ndjson([2]))];
+    const ran = await run(['load', ...paths, '--load-id', 'mine']);
+    assert.deepEqual([ran.code, gateway.ids], [exitCodes.usage, []]);
+    assert.match(ran.err, /^error: --load-id: expected with one file, found 2/);
+  });
+
+  it('takes a file that is read in another way for another load', async () => {
+    const path = file('numbers.csv', 'id\n1\n');
+    await run(['load', path]);
+    await run(['load', path, '--null', 'x']);
+    assert.deepEqual(gateway.ids, [1, 1]);
+  });
+
   it('refuses a flag that a format has no use for', async () => {
     const path = file('numbers.ndjson', ndjson(ids));
     for (const [flag, ...value] of [['--delimiter', ';'], ['--null', 'x'], ['--decimal-comma']]) {

@@ -39,12 +39,17 @@ export async function load(connection: Connection, names: readonly string[], fla
   if (flags.dryRun && !flags.create) throw usageError('--dry-run', 'expected --create beside it, found none');
   using found = new FoundFiles();
   const files = await found.find(names, io.stdin);
+  // Batches of two files under the same ids would be taken for one.
+  if (flags.loadId !== undefined && files.length > 1)
+    throw usageError('--load-id', `expected with one file, found ${files.length}`);
   const formats = files.map(({ path }) => formatOf(path, flags));
   for (const file of files) if (flags.source === undefined) requireNamed(file);
   let rejected = 0;
+  const created = new Set<string>();
   for (const [index, file] of files.entries()) {
     const format = formats[index] ?? chooseFormat(file.path, flags.format);
-    rejected += await loadFile(connection, isTextFormat(format) ? file : await found.unpack(file), format, flags, io);
+    const readable = isTextFormat(format) ? file : await found.unpack(file);
+    rejected += await loadFile(connection, readable, { format, flags, io, created });
   }
   requireNoneRejected(rejected);
 }
@@ -59,18 +64,21 @@ function requireNamed({ path, content }: FoundFile): void {
   if (path !== content) throw usageError('--source', 'expected a source for standard input, found none');
 }
 
+type Loading = {
+  readonly format: Format;
+  readonly flags: LoadFlags;
+  readonly io: Io;
+  /** Sources that this command has made. */
+  readonly created: Set<string>;
+};
+
 /** How many rows were rejected. */
-async function loadFile(
-  connection: Connection,
-  file: FoundFile,
-  format: Format,
-  flags: LoadFlags,
-  io: Io,
-): Promise<number> {
+async function loadFile(connection: Connection, file: FoundFile, loading: Loading): Promise<number> {
   const { path, content, size } = file;
+  const { format, flags, io } = loading;
   const sourceId = flags.source ?? sourceNamedBy(path);
   if (isTextFormat(format)) await checkText(content, readingOptions(flags)).catch(namedBy(file));
-  const columns = await findColumns(connection, sourceId, { file, format, flags, io });
+  const columns = await findColumns(connection, sourceId, { file, ...loading });
   if (columns === 'shown') return 0;
   const cut = { format, rowsPerBatch: flags.batch, reading: listReading(flags) };
   const loadId = flags.loadId ?? (await buildLoadId(content, cut));
@@ -185,7 +193,7 @@ function requireNoneRejected(rejected: number): void {
     );
 }
 
-type Finding = { readonly file: FoundFile; readonly format: Format; readonly flags: LoadFlags; readonly io: Io };
+type Finding = Loading & { readonly file: FoundFile };
 type Columns = ReadonlyMap<string, Column> | undefined;
 
 /** The declared columns of a source, which `--create` makes when it is not there; undefined for one that takes whole documents. */
@@ -193,7 +201,7 @@ async function findColumns(connection: Connection, sourceId: string, finding: Fi
   const { sources } = await connection.call(tenantNode.listSources);
   const source = sources.find((candidate) => candidate.source_id === sourceId);
   if (source) {
-    if (finding.flags.create)
+    if (finding.flags.create && !finding.created.has(sourceId))
       finding.io.stderr.write(`${sourceId}: is there already; --create changes nothing of it\n`);
     if (finding.flags.dryRun) return 'shown';
     return source.definition.columns === undefined
@@ -212,7 +220,7 @@ async function findColumns(connection: Connection, sourceId: string, finding: Fi
 async function createSource(
   connection: Connection,
   sourceId: string,
-  { file, format, flags, io }: Finding,
+  { file, format, flags, io, created }: Finding,
 ): Promise<Columns | 'shown'> {
   const columns = await chooseColumns(file, format, flags).catch(namedBy(file));
   if (columns.length === 0)
@@ -229,6 +237,7 @@ async function createSource(
   );
   if (flags.dryRun) return 'shown';
   await connection.call(tenantNode.addSource, { body: { source_id: sourceId, columns: [...columns] } });
+  created.add(sourceId);
   return new Map(columns.map((column) => [column.name, column]));
 }
 
