@@ -20,7 +20,11 @@ const columns: readonly ResultColumn[] = [
   { name: 'name', type: 'string' },
   { name: 'doc', type: 'json' },
 ];
-const rowTexts = ['["a]\\"[",{"n":9007199254740993,"rows":[[1]]}]', '[null,[12345678901234567.89]]', '["null",""]'];
+const rowTexts = [
+  '["a]\\"[",{"n":9007199254740993,"rows":[[1]]}]',
+  '[null,[12345678901234567.89,-0.0]]',
+  '["null",""]',
+];
 const answer = `{"columns":${JSON.stringify(columns)},"rows":[${rowTexts.join(',')}],"row_count":3,"stats":{"query_id":"q","elapsed_ms":1}}`;
 
 async function* pieces(text: string, size: number): AsyncGenerator<Uint8Array> {
@@ -140,7 +144,7 @@ describe('the forms of an answer', () => {
     const yaml = String(await write('yaml', answer));
     assert.equal(
       yaml,
-      '- name: "a]\\"["\n  doc: {"n":9007199254740993,"rows":[[1]]}\n- name: null\n  doc: [12345678901234567.89]\n- name: "null"\n  doc: ""\n',
+      '- name: "a]\\"["\n  doc: {"n":9007199254740993,"rows":[[1]]}\n- name: null\n  doc: [12345678901234567.89,-0.0]\n- name: "null"\n  doc: ""\n',
     );
     assert.deepEqual(
       (parse(yaml, { intAsBigInt: true }) as { doc: { n: bigint } }[])[0]?.doc.n,
@@ -150,7 +154,7 @@ describe('the forms of an answer', () => {
       String(await write('yaml', answerOf({ no: 'string', 'a b': 'string' }, [['\u2028', 1]]))),
       '- "no": "\\u2028"\n  "a b": 1\n',
     );
-    assert.match(String(await write('csv', answer)), /^,\[12345678901234567\.89\]\r$/m);
+    assert.match(String(await write('csv', answer)), /^,"\[12345678901234567\.89,-0\.0\]"\r$/m);
     const marks = answerOf({ 'a|b': 'double' }, [['1|2\n<b>*']]);
     assert.equal(String(await write('markdown', marks)), '| a\\|b |\n| ---: |\n| 1\\|2<br>&lt;b\\>\\* |\n');
   });

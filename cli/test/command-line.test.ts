@@ -431,7 +431,9 @@ describe('asking', () => {
 
   it('sends the dialect, the parameters and the bounds, from the argument, a file or standard input', async () => {
     const flags = ['--dialect', 'duckdb', '--consistency', 'committed', '--timeout', '7'];
-    const parameters = ['1', '-2.5', 'true', 'null', 'x', '007', '9007199254740993'].flatMap((value) => ['-p', value]);
+    const parameters = ['1', '-2.5', 'true', 'null', 'x', '007', '9007199254740993', '0.1234567890123456789'].flatMap(
+      (value) => ['-p', value],
+    );
     await run(['query', 'SELECT ?', ...flags, ...parameters]);
     await run(['query', '--file', file('q.sql', 'SELECT 2')]);
     await run(['query'], { stdin: 'SELECT 3' });
@@ -441,7 +443,7 @@ describe('asking', () => {
       {
         query: 'SELECT ?',
         dialect: 'duckdb',
-        parameters: [1, -2.5, true, null, 'x', '007', '9007199254740993'],
+        parameters: [1, -2.5, true, null, 'x', '007', '9007199254740993', '0.1234567890123456789'],
         consistency: 'committed',
         timeout_seconds: 7,
       },

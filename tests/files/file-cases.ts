@@ -338,6 +338,24 @@ export const fileCases: readonly FileCase[] = [
     ],
     says: ['2 timestamps cut to microseconds (--nanoseconds refuse rejects such rows)'],
   },
+  ...(['bad-text.parquet', 'bad-text.arrow'] as const).map(
+    (file): FileCase => ({
+      file,
+      what: 'text that is not UTF-8',
+      columns: { id: 'integer', t: 'string' },
+      rows: ['{"id":2,"t":"é"}'],
+      says: ['row 1: rejected: t: expected text in UTF-8, found other bytes', rejected(1)],
+      code: 1,
+    }),
+  ),
+  ...(['negative-zero.csv', 'negative-zero.ndjson'] as const).map(
+    (file): FileCase => ({
+      file,
+      what: 'the sign of zero',
+      columns: { id: 'integer', d: 'double' },
+      rows: ['{"id":1,"d":-0.0}', '{"id":2,"d":-0.0}', '{"id":3,"d":0}'],
+    }),
+  ),
   {
     file: 'infinity.arrow',
     what: 'times of Arrow without end',

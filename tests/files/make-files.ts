@@ -14,6 +14,8 @@ async function makeFiles(): Promise<void> {
   for (const [name, content] of Object.entries(textFiles)) write(name, content);
   await writeDuckdbFiles();
   write('int96.parquet', int96Parquet());
+  write('bad-text.parquet', badTextParquet());
+  write('bad-text.arrow', arrow.tableToIPC(badTextArrow(), 'file'));
   write('types.arrow', arrow.tableToIPC(arrowTypes(), 'file'));
   write(
     'duration.arrows',
@@ -51,6 +53,8 @@ const textFiles: Readonly<Record<string, string | Uint8Array>> = {
   'tabs.tsv': 'id\tname\n1\ta,b\n2\t"c\td"\n',
   'tabs-in.csv': 'id\tname\n1\ta;b\n',
   'other-marks.csv': "id|name\n1|'a|b'\n2|\"c\n3|'it''s'\n",
+  'negative-zero.csv': 'id,d\n1,-0\n2,-0.0\n3,0\n',
+  'negative-zero.ndjson': '{"id":1,"d":-0}\n{"id":2,"d":-0.0}\n{"id":3,"d":0}\n',
   'nulls.csv': 'id,name,n\n1,NA,NA\n2,\\N,-\n3,null,7\n',
   'latin1.csv': Buffer.from('id,name\n1,Ann\n2,José\n', 'latin1'),
   'windows-1252.csv': windows,
@@ -110,6 +114,35 @@ function int96Parquet(): Uint8Array {
   for (const { columns } of parquet.row_groups) Object.assign(columns[1]?.meta_data ?? {}, { type: 'INT96' });
   parquet.finish();
   return writer.getBytes();
+}
+
+/** A text column of some bytes. */
+function badTextParquet(): Uint8Array {
+  const writer = new ByteWriter();
+  const schema = [
+    { name: 'root', num_children: 2 },
+    { name: 'id', type: 'INT32' as const, repetition_type: 'REQUIRED' as const },
+    { name: 't', type: 'BYTE_ARRAY' as const, repetition_type: 'OPTIONAL' as const, converted_type: 'UTF8' as const },
+  ];
+  const parquet = new ParquetWriter({ writer, schema, statistics: false });
+  parquet.write({
+    columnData: [
+      { name: 'id', data: [1, 2] },
+      { name: 't', data: [Uint8Array.of(0xe9), Buffer.from('é')] },
+    ],
+  });
+  parquet.finish();
+  return writer.getBytes();
+}
+
+function badTextArrow(): arrow.Table {
+  const bytes = arrow.vectorFromArray([Uint8Array.of(0xe9), Buffer.from('é')], new arrow.Binary());
+  const [data] = bytes.data;
+  if (data === undefined) throw new RangeError('a vector of two values has data');
+  return new arrow.Table({
+    id: arrow.vectorFromArray([1, 2], new arrow.Int32()),
+    t: new arrow.Vector([data.clone(new arrow.Utf8())]),
+  });
 }
 
 function int96(julianDay: bigint, nanoseconds: bigint): Uint8Array {

@@ -7,7 +7,7 @@ import {
   type SqlQueryRequest,
 } from '@hybridstore/contracts';
 import type { StreamAnswer } from '@hybridstore/http';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
 import type { AnswerFormat } from '../answer/answer-format.ts';
 import {
   type AnswerFormatName,
@@ -21,6 +21,7 @@ import { type AnswerPart, readAnswer } from '../answer/read-answer.ts';
 import { cellWidthMax, TableFormat } from '../answer/table-format.ts';
 import type { Connection } from '../connection.ts';
 import { type Io, paintFor, plain, readStdin } from '../io.ts';
+import { parseDigits } from '../load/parse-exactly.ts';
 import { usageError } from '../usage-error.ts';
 
 export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
@@ -187,7 +188,8 @@ function readStatementFile(path: string): string {
 /** Whether it is a query of the DSL is for the platform to say. */
 function parseDsl(text: string): DslQueryRequest['query'] {
   try {
-    return JSON.parse(text);
+    // Its schema is for the platform to check.
+    return parseDigits(text) as DslQueryRequest['query'];
   } catch (cause) {
     throw new HybridStoreError(
       'invalid_request',
@@ -198,10 +200,10 @@ function parseDsl(text: string): DslQueryRequest['query'] {
   }
 }
 
-/** JSON scalars are what they look like; everything else is text. Digits beyond 2^53 keep their text, which the platform reads exactly. */
+/** JSON scalars are what they look like; everything else is text. Digits that a double would lose keep their text, which the platform reads exactly. */
 function parseParameter(text: string): ParameterScalar {
   if (!/^(-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?|true|false|null)$/.test(text)) return text;
   // One of the scalars that the pattern lets through.
   const value = JSON.parse(text) as ParameterScalar;
-  return Number.isInteger(value) && !Number.isSafeInteger(value) ? text : value;
+  return typeof value === 'number' && !isKeptAsDouble(text) ? text : value;
 }

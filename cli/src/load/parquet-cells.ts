@@ -1,14 +1,12 @@
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { SchemaElement, SchemaTree } from 'hyparquet';
 import { formatDay, formatDecimal, formatInstant, formatTimeOfDay } from './exact-values.ts';
-import { parseExactly } from './parse-exactly.ts';
-import { objectOfEntries, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
+import { decodeJson, decodeText, objectOfEntries, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
 
 /** From what the library reads of a column to its value; never of null. */
 export type Cell = (stored: unknown) => unknown;
 
 const unitsPerSecond = { MILLIS: 1_000n, MICROS: 1_000_000n, NANOS: 1_000_000_000n } as const;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** The library makes the right value of these by itself. */
 const kept: readonly string[] = [
   'UINT_8',
@@ -101,8 +99,8 @@ function leafCell(path: string, tree: SchemaTree): Cell {
   const { element } = tree;
   const { type, converted_type: converted, logical_type: logical } = element;
   const meaning = meaningOf(element);
-  if (meaning === 'text') return (stored) => utf8.decode(stored as Uint8Array); // of BYTE_ARRAY storage
-  if (meaning === 'json') return (stored) => parseExactly(utf8.decode(stored as Uint8Array)); // as above
+  if (meaning === 'text') return (stored) => decodeText(stored as Uint8Array); // of BYTE_ARRAY storage
+  if (meaning === 'json') return (stored) => decodeJson(stored as Uint8Array); // as above
   if (converted === 'DECIMAL' || logical?.type === 'DECIMAL')
     return decimalCell(element.scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0));
   if (converted === 'DATE' || logical?.type === 'DATE') return (stored) => formatDay(requireFiniteDays(Number(stored)));

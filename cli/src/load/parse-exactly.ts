@@ -1,8 +1,8 @@
 import { exactNumber, isExactNumber, isKeptAsDouble, isRecord } from '@hybridstore/runtime';
 import type { Fields } from './row.ts';
 
-/** A shorter one without an exponent has at most 15 digits, which a double keeps. */
-const longNumber = /[:[,\s](-?(?:\d[\d.]{15,}(?:[eE][-+]?\d+)?|[\d.]+[eE][-+]?\d+))/g;
+/** A shorter one without an exponent has at most 15 digits, which a double keeps; but the sign of zero is lost when it is written. */
+const longNumber = /[:[,\s](-?(?:\d[\d.]{15,}(?:[eE][-+]?\d+)?|[\d.]+[eE][-+]?\d+)|-0(?:\.0*)?(?![\d.]))/g;
 
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
@@ -42,13 +42,17 @@ function holdsLossyNumber(text: string): boolean {
   for (;;) {
     const number = longNumber.exec(text)?.[1];
     if (number === undefined) return false;
-    if (!isKeptAsDouble(number)) return true;
+    if (isLossy(number)) return true;
   }
+}
+
+function isLossy(number: string): boolean {
+  return !isKeptAsDouble(number) || Object.is(Number(number), -0);
 }
 
 const keepDigits: Reviver = (_key, value, context) => {
   const source = context?.source;
-  return typeof value === 'number' && source !== undefined && !isKeptAsDouble(source) ? exactNumber(source) : value;
+  return typeof value === 'number' && source !== undefined && isLossy(source) ? exactNumber(source) : value;
 };
 
 /** Of two values under one key the parser keeps the last; a row that would lose one is refused instead. */

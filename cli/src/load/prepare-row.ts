@@ -1,5 +1,5 @@
 import { type Column, type ColumnType, parseColumnType } from '@hybridstore/contracts';
-import { exactNumber, HybridStoreError, isExactNumber, isRecord } from '@hybridstore/runtime';
+import { type ExactNumber, exactNumber, HybridStoreError, isExactNumber, isRecord } from '@hybridstore/runtime';
 import { formatInstant } from './exact-values.ts';
 import type { Fields } from './row.ts';
 import type { ReadTimestamp } from './timestamp-format.ts';
@@ -26,6 +26,8 @@ export type ValueRules = {
 
 type Columns = ReadonlyMap<string, Column>;
 const noRules: ValueRules = {};
+/** JSON.stringify writes it without its sign. */
+const negativeZero = exactNumber('-0');
 
 /** A file that knows timestamps only holds its days like this. */
 const midnight = /^\d{4}-\d\d-\d\dT00:00:00Z$/;
@@ -79,10 +81,15 @@ function requireNoNumber(text: string, column: Column | undefined, { hasDecimalC
 }
 
 /** Undefined for what is no number. Numbers beyond 2^53 and decimals keep their text, which the server reads exactly. */
-function typedNumber(text: string, kind: ColumnType['kind'], rules: ValueRules): number | string | undefined {
+function typedNumber(
+  text: string,
+  kind: ColumnType['kind'],
+  rules: ValueRules,
+): number | string | ExactNumber | undefined {
   const plain = rules.hasDecimalComma ? readDecimalComma(text) : decimalText.test(text) ? text : undefined;
   if (plain === undefined) return undefined;
   if (kind === 'decimal') return plain.replace(/^([+-]?)\./, '$10.').replace(/\.(?=$|[eE])/, '');
+  if (kind === 'double' && Number(plain) === 0 && plain.startsWith('-')) return negativeZero;
   if (kind === 'double') return Number.isFinite(Number(plain)) ? Number(plain) : text;
   return /^[+-]?\d{1,15}$/.test(plain) ? Number(plain) : plain.replace(/^\+/, '');
 }
@@ -150,6 +157,7 @@ function prepareValue(value: unknown, place: Place): unknown {
   if (typeof value === 'string' && midnight.test(value) && kindOf(column) === 'date') return value.slice(0, 10);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (typeof value === 'number' && !Number.isFinite(value)) return prepareInfinite(value, place);
+  if (Object.is(value, -0)) return negativeZero;
   if (Array.isArray(value)) return value.map((item) => prepareValue(item, { name, column: undefined, rules }));
   if (isRecord(value)) return isExactNumber(value) ? value : prepareRow(value, undefined, false, rules);
   return value;

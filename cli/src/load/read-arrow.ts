@@ -5,12 +5,15 @@ import { HybridStoreError } from '@hybridstore/runtime';
 import {
   type AsyncRecordBatchFileReader,
   type AsyncRecordBatchStreamReader,
+  Binary,
+  BinaryView,
   CompressionType,
   compressionRegistry,
   type Data,
   DataType,
   DateUnit,
   type Field,
+  LargeBinary,
   RecordBatchReader,
   type Schema,
   TimeUnit,
@@ -18,7 +21,7 @@ import {
 } from 'apache-arrow';
 import { formatDay, formatDecimal, formatInstant, formatTimeOfDay } from './exact-values.ts';
 import { decodeLz4Frame } from './lz4.ts';
-import { objectOfEntries, RefusedValue, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
+import { decodeText, objectOfEntries, RefusedValue, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
 import type { ReadOptions, ReadRow } from './row.ts';
 
 type Cell = (row: number) => unknown;
@@ -236,8 +239,20 @@ function readerOf(data: Data, type: DataType): Cell {
   if (DataType.isMap(type)) return mapCells(data);
   if (DataType.isFixedSizeList(type)) return fixedListCells(data, type.listSize);
   if (DataType.isList(type) || DataType.isLargeList(type)) return listCells(data);
+  if (isText(type)) return textCells(data);
   const vector = new Vector([data]);
   return (row) => vector.get(row);
+}
+
+/** The library puts U+FFFD in place of what is not UTF-8; as binary the same bytes come as they are. */
+function textCells(data: Data): Cell {
+  const type = DataType.isUtf8View(data.type)
+    ? new BinaryView()
+    : DataType.isLargeUtf8(data.type)
+      ? new LargeBinary()
+      : new Binary();
+  const vector = new Vector([data.clone(type)]);
+  return (row) => decodeText(vector.get(row) ?? new Uint8Array());
 }
 
 function millisAsDay(data: Data): Cell {

@@ -1,3 +1,5 @@
+import { parseExactly } from './parse-exactly.ts';
+
 /** A value of a columnar file that has no form here: its row is rejected, and the message says why. */
 export class RefusedValue extends Error {}
 
@@ -29,4 +31,23 @@ function endless(kind: string, isNegative: boolean): RefusedValue {
   return new RefusedValue(
     `expected a ${kind} of the years 0001 to 9999, found ${isNegative ? '-infinity' : 'infinity'}`,
   );
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw new RefusedValue('expected text in UTF-8, found other bytes', { cause });
+  }
+}
+
+export function decodeJson(bytes: Uint8Array): unknown {
+  const text = decodeText(bytes);
+  try {
+    return parseExactly(text);
+  } catch (cause) {
+    throw new RefusedValue(`expected JSON (${cause instanceof Error ? cause.message : 'unreadable'})`, { cause });
+  }
 }
