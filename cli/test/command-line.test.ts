@@ -349,6 +349,23 @@ describe('resources', () => {
     assert.deepEqual(await watching, { code: exitCodes.interrupted, out: '', err: '' });
   });
 
+  it('are documents of one stream of YAML while they are watched', async () => {
+    const interrupt = new AbortController();
+    const documents = new PassThrough({ encoding: 'utf8' });
+    const watching = run(['get', 'hsds', 'one', '-w', '-o', 'yaml'], {
+      io: { stdout: documents, signal: interrupt.signal },
+    });
+    const next = async () => {
+      for await (const chunk of documents.iterator({ destroyOnReturn: false })) return String(chunk);
+      return '';
+    };
+    assert.match(await next(), /^apiVersion: hybridstore/);
+    await run(['apply', '-f', '-'], { stdin: sourceYaml('one').replace('spec: {', 'spec: { compression: gzip,') });
+    assert.match(await next(), /^---\napiVersion: hybridstore/);
+    interrupt.abort();
+    await watching;
+  });
+
   it('are deleted by name or by file, and what is gone already is an error unless allowed', async () => {
     const gone = await run(['delete', 'hsds', 'one', 'two', '--wait']);
     assert.equal(

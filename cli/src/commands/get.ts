@@ -61,13 +61,24 @@ function sorted(resource: Resource, objects: readonly KubeObject[]): readonly Ku
   return objects.toSorted((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
 }
 
-type Printing = { readonly isList: boolean; readonly flags: GetFlags; readonly io: Io };
+type Printing = {
+  readonly isList: boolean;
+  /** Not the first document of its stream. */
+  readonly isLater?: boolean;
+  readonly flags: GetFlags;
+  readonly io: Io;
+};
 
-function print(resource: Resource, objects: readonly KubeObject[], { isList, flags, io }: Printing): void {
+function print(
+  resource: Resource,
+  objects: readonly KubeObject[],
+  { isList, isLater = false, flags, io }: Printing,
+): void {
   if (flags.output === 'json' || flags.output === 'yaml') {
     const [first] = objects;
     const shown = isList ? { apiVersion: 'v1', kind: 'List', items: objects.map(inOrder) } : first && inOrder(first);
-    if (shown !== undefined) io.stdout.write(formatDocument(shown, flags.output));
+    const mark = isLater && flags.output === 'yaml' ? '---\n' : '';
+    if (shown !== undefined) io.stdout.write(mark + formatDocument(shown, flags.output));
   } else if (flags.output === 'name') {
     for (const object of objects) io.stdout.write(`${resource.plural}/${object.metadata.name}\n`);
   } else if (objects.length > 0) {
@@ -149,7 +160,7 @@ class WatchLines {
   write(object: KubeObject, isDeleted: boolean): void {
     const { output } = this.#flags;
     if (output !== 'table' && output !== 'wide') {
-      print(this.#resource, [object], { isList: false, flags: this.#flags, io: this.#io });
+      print(this.#resource, [object], { isList: false, isLater: true, flags: this.#flags, io: this.#io });
       return;
     }
     const isFirst = this.#seen.size === 0;

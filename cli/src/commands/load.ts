@@ -5,12 +5,12 @@ import type { Io } from '../io.ts';
 import { type FoundFile, FoundFiles, sourceNamedBy } from '../load/find-files.ts';
 import { inferColumns, rowsLookedAt } from '../load/infer-columns.ts';
 import { buildLoadId } from '../load/load-id.ts';
-import { formatPosition, type LoadResult, loadRows } from '../load/load-rows.ts';
+import { formatPosition, type LoadResult, loadRows, type SendBatch } from '../load/load-rows.ts';
 import { prepareRow, type ValueRules } from '../load/prepare-row.ts';
 import { chooseFormat, describeColumns, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
 import { checkText } from '../load/read-text.ts';
 import { listReading, type ReadingFlags, readingOptions, requireFlagsOf, valueRules } from '../load/reading-flags.ts';
-import { type Progress, startProgress } from '../output/progress.ts';
+import { startProgress } from '../output/progress.ts';
 import { formatCells } from '../output/table.ts';
 import { usageError } from '../usage-error.ts';
 
@@ -74,47 +74,54 @@ type Loading = {
 
 /** How many rows were rejected. */
 async function loadFile(connection: Connection, file: FoundFile, loading: Loading): Promise<number> {
-  const { path, content, size } = file;
-  const { format, flags, io } = loading;
-  const sourceId = flags.source ?? sourceNamedBy(path);
-  if (isTextFormat(format)) await checkText(content, readingOptions(flags)).catch(namedBy(file));
+  const { format, flags } = loading;
+  const sourceId = flags.source ?? sourceNamedBy(file.path);
+  if (isTextFormat(format)) await checkText(file.content, readingOptions(flags)).catch(namedBy(file));
   const columns = await findColumns(connection, sourceId, { file, ...loading });
   if (columns === 'shown') return 0;
   const cut = { format, rowsPerBatch: flags.batch, reading: listReading(flags) };
-  const loadId = flags.loadId ?? (await buildLoadId(content, cut));
-  const progress = startProgress(sourceId, size, io.stderr);
-  const note = (sentence: string) => progress.log(`${path}: ${sentence}\n`);
+  const loadId = flags.loadId ?? (await buildLoadId(file.content, cut));
+  const result = await sendFile(connection, file, { ...loading, sourceId, columns, loadId });
+  requireRows(file, result);
+  return result.rejected;
+}
+
+type Sending = Loading & { readonly sourceId: string; readonly columns: Columns; readonly loadId: string };
+
+async function sendFile(connection: Connection, file: FoundFile, sending: Sending): Promise<LoadResult> {
+  const { format, flags, io, sourceId, columns, loadId } = sending;
+  const progress = startProgress(sourceId, file.size, io.stderr);
+  const note = (sentence: string) => progress.log(`${file.path}: ${sentence}\n`);
   const changes = { truncated: 0, notNumbers: 0 };
   const rules = countingRules(valueRules(flags), changes);
   const startedMs = systemClock.monotonicMs();
+  const send: SendBatch = (batch, key) =>
+    connection.call(tenantNode.write, {
+      body: { source_id: sourceId, records: batch.records },
+      headers: { 'idempotency-key': key },
+      timeoutMs: writeMsMax,
+    });
   try {
-    const result = await loadRows(
-      readRows(content, format, { ...readingOptions(flags), onNote: note }),
-      (batch, key) =>
-        connection.call(tenantNode.write, {
-          body: { source_id: sourceId, records: batch.records },
-          headers: { 'idempotency-key': key },
-          timeoutMs: writeMsMax,
-        }),
-      {
-        name: path,
-        rowsPerBatch: flags.batch,
-        bytesPerBatchMax: batchBytesMax,
-        parallel: flags.parallel,
-        loadId,
-        rejectedMax: flags.rejectedMax,
-        prepare: (fields) => prepareRow(fields, columns, !isTyped(format), rules),
-        sleep: (delayMs) => systemClock.sleep(delayMs),
-        onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
-        onRejected: (row) => note(`${formatPosition(row)}: rejected: ${row.reason}`),
-        signal: io.signal,
-      },
-    ).catch(namedBy(file));
-    if (!result.isInterrupted) progress.update(size, result.acknowledged);
+    const rows = readRows(file.content, format, { ...readingOptions(flags), onNote: note });
+    const result = await loadRows(rows, send, {
+      name: file.path,
+      rowsPerBatch: flags.batch,
+      bytesPerBatchMax: batchBytesMax,
+      parallel: flags.parallel,
+      loadId,
+      rejectedMax: flags.rejectedMax,
+      prepare: (fields) => prepareRow(fields, columns, !isTyped(format), rules),
+      sleep: (delayMs) => systemClock.sleep(delayMs),
+      onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
+      onRejected: (row) => note(`${formatPosition(row)}: rejected: ${row.reason}`),
+      signal: io.signal,
+    }).catch(namedBy(file));
+    if (!result.isInterrupted) progress.update(file.size, result.acknowledged);
     sayChanges(changes, note);
-    end(progress, sourceId, result, { io, startedMs });
-    requireRows(file, result);
-    return result.rejected;
+    progress.end();
+    const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
+    io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
+    return result;
   } finally {
     progress.end();
   }
@@ -150,14 +157,6 @@ function sayChanges({ truncated, notNumbers }: Changes, note: (sentence: string)
 
 function count(amount: number, noun: string): string {
   return `${amount.toLocaleString('en')} ${noun}${amount === 1 ? '' : 's'}`;
-}
-
-type Ending = { readonly io: Io; readonly startedMs: number };
-
-function end(progress: Progress, sourceId: string, result: LoadResult, { io, startedMs }: Ending): void {
-  progress.end();
-  const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
-  io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
 }
 
 function describeResult({ acknowledged, duplicates, rejected }: LoadResult): string {
