@@ -128,6 +128,13 @@ describe('reading files', () => {
     ]);
   });
 
+  it('goes back to the line of a quote that nobody closes, however many lines it has opened over', async () => {
+    const rows = await read(`a,b\n1,"x\n${'2,y\n'.repeat(300_000)}`, 'csv');
+    assert.equal(rows.length, 300_001);
+    assert.match(String(rows[0]), /^line 2: column 3: expected the quote/);
+    assert.deepEqual(rows.at(-1), { a: '2', b: 'y' });
+  });
+
   it('finds semicolons and tabs in the header and says so, and takes the delimiter and the quote that are named', async () => {
     const notes: string[] = [];
     const onNote = (sentence: string) => void notes.push(sentence);

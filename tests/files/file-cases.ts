@@ -301,6 +301,13 @@ export const fileCases: readonly FileCase[] = [
     says: ['2 timestamps cut to microseconds (--nanoseconds refuse rejects such rows)'],
   },
   {
+    file: 'nested.parquet',
+    what: 'maps, lists and structs in one another, and the end of a day',
+    rows: [
+      '{"id":1,"m":{"k":{"j":["1.5"]}},"l":[{"x":null}],"n":[[null,[]],null],"s":{"a":{"b":null}},"z":null,"lm":[{"m":{"q":"0001-01-01"}},null],"end":"24:00:00"}',
+    ],
+  },
+  {
     file: 'int96.parquet',
     what: 'times of INT96',
     columns: { id: 'integer', at: 'timestamp' },

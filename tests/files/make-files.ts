@@ -86,6 +86,8 @@ const duckdbFiles: Readonly<Record<string, string>> = {
      '{"n":9007199254740993}'::JSON),
     (2, NULL, NULL, NULL, NULL, DATE '9999-12-31', TIMESTAMP '9999-12-31 23:59:59.999999', NULL, NULL, NULL, NULL)
     ) t(id, bin, tim, dec, u64, "day", "at", uu, cat, doc, js)`,
+  'nested.parquet': `SELECT 1 AS id, MAP {'k': MAP {'j': [1.5::DECIMAL(3,1)]}} AS m, [MAP {'x': NULL}] AS l, [[NULL, []], NULL] AS n,
+    {'a': {'b': NULL}} AS s, NULL::MAP(VARCHAR, INT) AS z, [{'m': MAP {'q': DATE '0001-01-01'}}, NULL] AS lm, TIME '24:00:00' AS "end"`,
   'nanoseconds.parquet': `SELECT 1 AS id, TIMESTAMP_NS '2024-01-15 10:00:00.123456789' AS "at"
     UNION ALL SELECT 2, TIMESTAMP_NS '1969-12-31 23:59:59.999999999'`,
   'infinity.parquet': `SELECT 1 AS id, DATE 'infinity' AS "day", TIMESTAMP '2024-01-01' AS "at"

@@ -13,9 +13,13 @@ export function formatInstant(units: bigint, unitsPerSecond: bigint): string {
   return `${date.toISOString().slice(0, -'.000Z'.length)}${formatFraction(fraction, unitsPerSecond)}Z`;
 }
 
-/** Units since midnight as `HH:MM:SS` and a fraction where there is one. */
+/** Units since midnight as `HH:MM:SS` and a fraction where there is one. The end of a day is 24:00:00, not its beginning. */
 export function formatTimeOfDay(units: bigint, unitsPerSecond: bigint): string {
-  return formatInstant(units, unitsPerSecond).slice('1970-01-01T'.length, -1);
+  const fraction = modulo(units, unitsPerSecond);
+  const seconds = (units - fraction) / unitsPerSecond;
+  const [hour, minute, second] = [seconds / 3_600n, (seconds / 60n) % 60n, seconds % 60n];
+  const clock = [hour, minute, second].map((part) => String(part).padStart(2, '0')).join(':');
+  return `${clock}${formatFraction(fraction, unitsPerSecond)}`;
 }
 
 /** Days since 1970-01-01 as `YYYY-MM-DD`. */

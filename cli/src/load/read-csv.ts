@@ -54,7 +54,8 @@ class LineQueue {
   }
 
   giveBack(lines: readonly TextLine[]): void {
-    this.#back.push(...lines.toReversed());
+    // One by one: there may be more of them than a call takes arguments.
+    for (const line of lines.toReversed()) this.#back.push(line);
   }
 
   async close(): Promise<void> {
