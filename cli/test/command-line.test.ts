@@ -649,6 +649,18 @@ describe('loading', () => {
       assert.deepEqual([ran.code, gateway.ids], [exitCodes.usage, []]);
       assert.match(ran.err, new RegExp(`^error: ${flag}: expected with csv or tsv only, found ndjson`));
     }
+    gateway.handlers.set(tenantNode.listSources.path, () => ({
+      sources: [{ source_id: 'docs', definition: {}, columns: [], schema_version: 1, table_version: 0 }],
+    }));
+    for (const flag of [
+      ['--epoch', 's'],
+      ['--timestamp-format', '%F'],
+      ['--nanoseconds', 'refuse'],
+    ]) {
+      const ran = await run(['load', path, '--source', 'docs', ...flag]);
+      assert.equal(ran.code, exitCodes.usage);
+      assert.match(ran.err, new RegExp(`^error: ${flag[0]}: expected with a source that declares columns, found docs`));
+    }
     assert.match((await run(['load', 'x.parquet', '--encoding', 'latin1'])).err, /nothing at x\.parquet/);
     assert.match(
       (await run(['load', path, '--encoding', 'ebcdic'])).err,

@@ -307,12 +307,14 @@ export const fileCases: readonly FileCase[] = [
       '{"id":1,"m":{"k":{"j":["1.5"]}},"l":[{"x":null}],"n":[[null,[]],null],"s":{"a":{"b":null}},"z":null,"lm":[{"m":{"q":"0001-01-01"}},null],"end":"24:00:00"}',
     ],
   },
-  {
-    file: 'int96.parquet',
-    what: 'times of INT96',
-    columns: { id: 'integer', at: 'timestamp' },
-    rows: ['{"id":1,"at":"2024-01-15T10:00:00.123456Z"}', '{"id":2}', '{"id":3,"at":"1969-12-31T23:59:59.999999Z"}'],
-  },
+  ...(['int96.parquet', 'int96.parquet.gz'] as const).map(
+    (file): FileCase => ({
+      file,
+      what: 'times of INT96',
+      columns: { id: 'integer', at: 'timestamp' },
+      rows: ['{"id":1,"at":"2024-01-15T10:00:00.123456Z"}', '{"id":2}', '{"id":3,"at":"1969-12-31T23:59:59.999999Z"}'],
+    }),
+  ),
   {
     file: 'infinity.parquet',
     what: 'dates and times without end',

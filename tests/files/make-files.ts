@@ -14,6 +14,7 @@ async function makeFiles(): Promise<void> {
   for (const [name, content] of Object.entries(textFiles)) write(name, content);
   await writeDuckdbFiles();
   write('int96.parquet', int96Parquet());
+  write('int96.parquet.gz', gzipSync(int96Parquet()));
   write('bad-text.parquet', badTextParquet());
   write('bad-text.arrow', arrow.tableToIPC(badTextArrow(), 'file'));
   write('types.arrow', arrow.tableToIPC(arrowTypes(), 'file'));

@@ -9,7 +9,14 @@ import { formatPosition, type LoadResult, loadRows, type SendBatch } from '../lo
 import { prepareRow, type ValueRules } from '../load/prepare-row.ts';
 import { chooseFormat, describeColumns, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
 import { checkText } from '../load/read-text.ts';
-import { listReading, type ReadingFlags, readingOptions, requireFlagsOf, valueRules } from '../load/reading-flags.ts';
+import {
+  listReading,
+  type ReadingFlags,
+  readingOptions,
+  requireColumnsFor,
+  requireFlagsOf,
+  valueRules,
+} from '../load/reading-flags.ts';
 import { startProgress } from '../output/progress.ts';
 import { formatCells } from '../output/table.ts';
 import { usageError } from '../usage-error.ts';
@@ -203,9 +210,9 @@ async function findColumns(connection: Connection, sourceId: string, finding: Fi
     if (finding.flags.create && !finding.created.has(sourceId))
       finding.io.stderr.write(`${sourceId}: is there already; --create changes nothing of it\n`);
     if (finding.flags.dryRun) return 'shown';
-    return source.definition.columns === undefined
-      ? undefined
-      : new Map(source.columns.map((column) => [column.name, column]));
+    if (source.definition.columns !== undefined) return new Map(source.columns.map((column) => [column.name, column]));
+    requireColumnsFor(finding.flags, sourceId);
+    return undefined;
   }
   if (finding.flags.create) return createSource(connection, sourceId, finding);
   const known = sources.map((one) => one.source_id).join(', ') || 'none';

@@ -81,6 +81,19 @@ export function requireFlagsOf(format: Format, flags: ReadingFlags): void {
   valueRules(flags);
 }
 
+/** The same for a source of documents, which has no columns whose types say what a text is. */
+export function requireColumnsFor(flags: ReadingFlags, sourceId: string): void {
+  const ofColumns = {
+    '--decimal-comma': flags.decimalComma,
+    '--timestamp-format': flags.timestampFormat,
+    '--epoch': flags.epoch,
+    '--nanoseconds': flags.nanoseconds,
+  };
+  for (const [flag, value] of Object.entries(ofColumns))
+    if (value !== undefined)
+      throw usageError(flag, `expected with a source that declares columns, found ${sourceId}, which takes documents`);
+}
+
 function parseDelimiter(text: string): string {
   const delimiter = Object.hasOwn(delimiterNames, text) ? delimiterNames[text] : text;
   if (delimiter === undefined || delimiter.length !== 1 || delimiter === '\n' || delimiter === '\r')
