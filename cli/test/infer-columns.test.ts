@@ -44,6 +44,7 @@ describe('columns for the first rows', () => {
     assert.equal(await typeOf([exactNumber('0.1234567890123456789')], false), 'decimal(38,19)');
     assert.equal(await typeOf([0.5, null], false), 'double');
     assert.equal(await typeOf(['1'], false), 'string');
+    assert.equal(await typeOf([' 2024-01-15'], false), 'string');
     assert.equal(await typeOf([{ a: 1 }, 'x'], false), 'json');
     assert.equal(await typeOf([[1]], false), 'json');
   });

@@ -10,7 +10,7 @@ import { withoutPacking } from './read-file.ts';
 /** A file to load: `path` as messages name it, `content` where its bytes lie. */
 export type FoundFile = { readonly path: string; readonly content: string; readonly size: number };
 
-export const filesMax = 10_000;
+const filesMax = 10_000;
 const standardInput = '-';
 const pattern = /[*?[\]{}]/;
 

@@ -62,7 +62,7 @@ function look(seen: Seen, value: unknown, looking: Looking): void {
 
 function lookAtText(seen: Seen, text: string, { isText, rules }: Looking): void {
   if (isText && (rules.nullTexts?.includes(text) || text.trim() === '')) return;
-  const trimmed = text.trim();
+  const trimmed = isText ? text.trim() : text;
   if (rules.readTimestamp !== undefined) {
     const moment = rules.readTimestamp(trimmed);
     if (moment !== undefined) {

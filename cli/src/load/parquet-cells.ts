@@ -54,7 +54,8 @@ function buildOnce(path: string, tree: SchemaTree): Cell {
     const item = only.children[0] ?? only;
     return listOf(item === only ? buildOnce(path, item) : buildParquetCell(path, item));
   }
-  if (kind === 'MAP' && only?.children.length === 2) return mapCell(path, only);
+  // Old writers name the map by what its entries are.
+  if ((kind === 'MAP' || kind === 'MAP_KEY_VALUE') && only?.children.length === 2) return mapCell(path, only);
   const fields = children.map((child) => [child.element.name, buildParquetCell(path, child)] as const);
   return (stored) => {
     const record = stored as Readonly<Record<string, unknown>>; // of a group of the schema
