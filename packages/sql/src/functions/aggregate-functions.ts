@@ -39,7 +39,7 @@ function known(name: string, at: CallSite) {
 
 /** COUNT(DISTINCT a, b) of MySQL leaves out rows where either is null; in PostgreSQL (a, b) is a value, whatever is in it. */
 function count(at: CallSite): Typed {
-  const [node] = at.call.operands;
+  const node = at.node(0);
   const aggregate = known('count', at);
   if (at.call.isStar || !node) {
     if (!at.call.isStar && at.site.context.dialect !== 'duckdb')

@@ -9,12 +9,24 @@ import {
 import { arithmetic, call, cast, integer, literal, readDateFormat, text } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
+import { constantNumber, isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
 
-const now = (): Typed => typed(call('current_timestamp'), 'timestamp');
+const clock = (): Typed => typed(call('current_timestamp'), 'timestamp');
+
+/** The engine's clock has microseconds; MySQL's NOW() shows seconds, which NOW(0) to NOW(6) change. */
+function now(at: CallSite): Typed {
+  if (at.count === 0) return clock();
+  const digits = constantNumber(at.argument(0));
+  const unit = digits === undefined ? undefined : clockUnits[digits];
+  if (unit === undefined)
+    throw at.refuse(`${at.call.name} takes 0, 3 or 6 digits of a second`, { expected: Object.keys(clockUnits) });
+  return unit === 'microsecond' ? clock() : typed(call('date_trunc', text(unit), clock().node), 'timestamp');
+}
+
+const clockUnits: Readonly<Record<number, string>> = { 0: 'second', 3: 'millisecond', 6: 'microsecond' };
 const today = (): Typed => typed(call('current_date'), 'date');
 
 /** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
@@ -111,7 +123,7 @@ export const dateTranslators: Translators = {
         'bigint',
       ),
     unix_timestamp: (at) =>
-      typed(cast(partOf('epoch', at.count === 0 ? now() : at.argument(0)).node, 'bigint'), 'bigint'),
+      typed(cast(partOf('epoch', at.count === 0 ? clock() : at.argument(0)).node, 'bigint'), 'bigint'),
     from_unixtime: (at) => fromEpoch(at),
     strftime: (at) => refusedHere(at, 'DATE_FORMAT'),
     to_char: (at) => refusedHere(at, 'DATE_FORMAT'),
@@ -172,7 +184,7 @@ function refusedHere(at: CallSite, instead: string): never {
 
 /** A unit as a word or a text: `DAY`, `'day'`, `days`. */
 function unitArgument(at: CallSite, index: number): string {
-  const node = at.call.operands[index];
+  const node = at.node(index);
   const fields = node ? at.site.context.fields(node) : undefined;
   const isWord = node && kindOf(node) === 'column';
   const isText = node && kindOf(node) === 'literal';

@@ -5,7 +5,7 @@ import { isText, jsonText, type Typed, typed } from '../bind/types.ts';
 import type { CallSite, Translators } from './call-site.ts';
 
 const extract = (as: 'json' | 'text') => (at: CallSite) => {
-  const path = at.call.operands[1];
+  const path = at.node(1);
   if (!path || at.count !== 2)
     throw at.refuse(`${at.call.name} takes a JSON value and a path`, { expected: 2, actual: at.count });
   return readJson(at.argument(0), jsonSteps(path, at.site, 'path'), as);
@@ -13,7 +13,8 @@ const extract = (as: 'json' | 'text') => (at: CallSite) => {
 
 /** Keys as arguments: `json_extract_path(doc, 'a', 'b')`. */
 const extractKeys = (as: 'json' | 'text') => (at: CallSite) => {
-  const steps = at.call.operands.slice(1).flatMap((node) => jsonSteps(node, at.site, 'arrow'));
+  const keys = at.call.operands.slice(1).map((_, index) => at.node(index + 1));
+  const steps = keys.flatMap((node) => (node ? jsonSteps(node, at.site, 'arrow') : []));
   return readJson(at.argument(0), steps, as);
 };
 

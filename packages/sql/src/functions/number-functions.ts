@@ -24,6 +24,10 @@ export const numberTranslators: Translators = {
     round,
   },
   mysql: {
+    atan: (at) =>
+      at.count === 1
+        ? typed(call('atan', number(at, 0).node), 'double')
+        : typed(call('atan2', number(at, 0).node, number(at, 1).node), 'double'),
     div: (at) => typed(arithmetic('integer_divide', number(at, 0).node, number(at, 1).node), 'bigint'),
   },
 };

@@ -37,6 +37,8 @@ export const textTranslators: Translators = {
     ifnull: (at) => ifNull(at),
     nvl: (at) => ifNull(at),
     mid: substring,
+    lpad: (at) => padded('lpad', at),
+    rpad: (at) => padded('rpad', at),
     space: (at) => string(call('repeat', text(' '), at.argument(0).node)),
     left: (at) => side('left', at),
     right: (at) => side('right', at),
@@ -128,6 +130,17 @@ function side(name: 'left' | 'right', at: CallSite): Typed {
   return string(call(name, textArgument(at, 0), isPlain ? size.node : call('greatest', size.node, integer(0))));
 }
 
+/** A length below 0 makes a null in MySQL and an empty text in PostgreSQL. */
+function padded(name: 'lpad' | 'rpad', at: CallSite): Typed {
+  const size = at.argument(1).node;
+  const filling = at.count > 2 ? textArgument(at, 2) : text(' ');
+  const known = constantNumber(at.argument(1));
+  if (known !== undefined && known >= 0) return string(call(name, textArgument(at, 0), size, filling));
+  const filled = call(name, textArgument(at, 0), call('greatest', size, integer(0)), filling);
+  if (at.site.context.dialect !== 'mysql') return string(filled);
+  return string(choose(compare('lt', size, integer(0)), literal('string', null), filled));
+}
+
 /** The parser gives LOCATE, INSTR, POSITION and STRPOS all as (text, part[, from]). */
 function position(at: CallSite): Typed {
   return locate(at, 0, 1);
@@ -144,7 +157,7 @@ function locate(at: CallSite, subjectIndex: number, partIndex: number): Typed {
 }
 
 function conditional(at: CallSite): Typed {
-  const node = at.call.operands[0];
+  const node = at.node(0);
   if (!node || at.count !== 3) throw at.refuse('IF takes 3 arguments', { expected: 3, actual: at.count });
   const condition = toCondition(at.argument(0), node, at.site.context);
   const { values, type } = unify([at.argument(1), at.argument(2)]);
@@ -209,7 +222,7 @@ function extreme(name: 'greatest' | 'least', at: CallSite): Typed {
 
 /** Flags `c` and `i` are the only ones with one meaning everywhere. */
 function regexLike(at: CallSite): Typed {
-  const flags = at.count > 2 ? at.call.operands[2] : undefined;
+  const flags = at.node(2);
   const known =
     flags && kindOf(flags) === 'literal' ? String((at.argument(2).node as { value?: unknown }).value) : undefined; // a literal node has a value
   if (flags && (known === undefined || !/^[ci]*$/.test(known)))

@@ -1,12 +1,14 @@
 import type { Dialect } from '@hybridstore/contracts';
+import { signatureOf } from './function-signatures.ts';
 import { readTokens, type Token } from './lexer.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
  * The statement as the parser gets it. Four things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
- * the text, for LIKE to read), and functions whose names the parser merges although they differ (`LENGTH` counts bytes in
- * MySQL, `CHAR_LENGTH` characters) get private names. Places in the rewritten text map back to the original.
+ * the text, for LIKE to read), and calls of functions get private names: the parser merges some although they differ
+ * (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters), and drops or refuses arguments of others by what other systems
+ * take. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
@@ -21,8 +23,29 @@ export type PreparedText = {
 };
 
 export const maskPrefix = 'hs_fn_';
-const merged = new Set(['length', 'char_length', 'character_length', 'len']);
-const mergedInDuckdb = new Set(['group_concat', 'listagg']);
+/** Its `*` and its rows of values are for the parser to read. */
+const readByParser = new Set(['count', 'row', 'unnest']);
+/** Types, which a cast names with a length behind: `CAST(x AS CHAR(3))`, `CONVERT(x, CHAR(3))`. */
+const typeNames = new Set(['char', 'date', 'time', 'year']);
+/** Words between arguments that only a grammar of the function's own understands: `TRIM(LEADING 'x' FROM a)`. */
+const innerWords = new Set([
+  ...[
+    'from',
+    'for',
+    'in',
+    'leading',
+    'trailing',
+    'both',
+    'order',
+    'separator',
+    'ignore',
+    'respect',
+    'using',
+    'as',
+    'limit',
+  ],
+  ...['value', 'returning', 'on', 'passing', 'key', ':', '*'],
+]);
 
 type Edit = { readonly start: number; readonly end: number; readonly text: string };
 
@@ -34,7 +57,6 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
   const edits: Edit[] = [];
   let questionMarks = 0;
   for (const [index, token] of tokens.entries()) {
-    const isCall = token.kind === 'word' && tokens[index + 1]?.text === '(';
     if (token.text.toLowerCase().startsWith(maskPrefix))
       throw refuseSql(`the name ${token.text} is reserved`, positionAt(original, token.start));
     if (token.kind === 'parameter' && token.text === '?') {
@@ -44,7 +66,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
     } else if (token.kind === 'text' && dialect === 'mysql') {
       edits.push(...keepWildcardEscapes(token));
-    } else if (isCall && isMerged(token.text, dialect)) {
+    } else if (isPlainCall(tokens, index, dialect)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
@@ -65,9 +87,68 @@ function keepWildcardEscapes(token: Token): readonly Edit[] {
     .map(({ index }) => ({ start: token.start + index, end: token.start + index, text: '\\' }));
 }
 
-function isMerged(name: string, dialect: Dialect): boolean {
-  const lower = name.toLowerCase();
-  return merged.has(lower) || (dialect === 'duckdb' && mergedInDuckdb.has(lower));
+/** A call of a known function whose parentheses hold nothing but arguments and commas. */
+function isPlainCall(tokens: readonly Token[], index: number, dialect: Dialect): boolean {
+  const token = tokens[index];
+  const name = token?.text.toLowerCase() ?? '';
+  if (token?.kind !== 'word' || tokens[index + 1]?.text !== '(') return false;
+  if (readByParser.has(name) || !signatureOf(name, dialect) || isNamedElsewhere(tokens, index)) return false;
+  const end = closingPlace(tokens, index + 1);
+  // `WITH left(a) AS (SELECT …)` names a table.
+  if (tokens[end + 1]?.text.toLowerCase() === 'as' && isOpening(tokens[end + 2])) return false;
+  return !hasInnerWord(tokens, index + 1, end);
+}
+
+function isOpening(token: Token | undefined): boolean {
+  return token?.text === '(' || token?.text.toLowerCase() === 'materialized' || token?.text.toLowerCase() === 'not';
+}
+
+/** An alias, a type or a member of something else is called like a function: `AS date(a)`, `::char(3)`, `a.date(b)`. */
+function isNamedElsewhere(tokens: readonly Token[], index: number): boolean {
+  const before = tokens[index - 1];
+  if (!before) return false;
+  if (before.kind === 'quoted' || [')', '.', '::', 'as'].includes(before.text.toLowerCase())) return true;
+  const isLast = tokens[closingPlace(tokens, index + 1) + 1]?.text === ')';
+  return (
+    typeNames.has(tokens[index]?.text.toLowerCase() ?? '') &&
+    before.text === ',' &&
+    isLast &&
+    isConverted(tokens, index)
+  );
+}
+
+/** `CONVERT(x, CHAR(3))`. */
+function isConverted(tokens: readonly Token[], index: number): boolean {
+  let depth = 0;
+  for (let at = index - 1; at > 0; at -= 1) {
+    if (tokens[at]?.text === ')') depth += 1;
+    if (tokens[at]?.text === '(') depth -= 1;
+    if (depth < 0) return tokens[at - 1]?.text.toLowerCase() === 'convert';
+  }
+  return false;
+}
+
+/** The place of the parenthesis that closes the one at `opening`; behind the last token where none does. */
+function closingPlace(tokens: readonly Token[], opening: number): number {
+  let depth = 0;
+  for (let at = opening; at < tokens.length; at += 1) {
+    if (tokens[at]?.text === '(') depth += 1;
+    if (tokens[at]?.text === ')') depth -= 1;
+    if (depth === 0) return at;
+  }
+  return tokens.length;
+}
+
+/** Words inside nested parentheses, brackets, braces and CASE belong to what stands there. */
+function hasInnerWord(tokens: readonly Token[], opening: number, end: number): boolean {
+  let depth = 0;
+  for (let at = opening; at < end; at += 1) {
+    const { kind, text } = tokens[at] ?? { kind: 'symbol', text: '' };
+    if (kind === 'symbol' && '([{'.includes(text)) depth += 1;
+    else if (kind === 'symbol' && ')]}'.includes(text)) depth -= 1;
+    else if (depth === 1 && (kind === 'word' || text === ':') && innerWords.has(text.toLowerCase())) return true;
+  }
+  return false;
 }
 
 function requireOneStatement(tokens: readonly Token[], text: string): void {
