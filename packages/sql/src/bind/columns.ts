@@ -108,6 +108,8 @@ export function jsonSteps(node: SyntaxNode, site: BindSite, form: 'path' | 'arro
       .replace(/^\{|\}$/g, '')
       .split(',')
       .map((part) => toStep(part.trim()));
+  // To PostgreSQL an arrow's text is a key, whatever is in it.
+  if (form === 'arrow' && site.context.dialect === 'postgresql') return [content];
   if (content.startsWith('$')) return dollarSteps(content, site);
   if (content.startsWith('/') && site.context.dialect === 'duckdb')
     return content

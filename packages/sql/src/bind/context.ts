@@ -1,5 +1,5 @@
 import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
-import type { PlanSchemas } from '@hybridstore/plan';
+import { cast, type PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
@@ -7,7 +7,7 @@ import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
-import { type Typed, typed } from './types.ts';
+import { bitsAsNumber, isDecimal, isFloating, isNumber, type Typed, typed } from './types.ts';
 
 export type SqlOptions = {
   readonly dialect: Dialect;
@@ -69,8 +69,12 @@ export class BindContext {
     return this.expression(node, scope, this);
   }
 
-  /** Values that meet each other: a bound text among them takes the type of the others. */
-  meet(values: readonly Typed[]): readonly Typed[] {
+  /**
+   * Values that meet each other: a bound text among them takes the type of the others. In MySQL a condition beside a
+   * number with a fraction is 0 or 1, which the engine would refuse, and bits beside a number are one.
+   */
+  meet(given: readonly Typed[]): readonly Typed[] {
+    const values = this.dialect === 'mysql' ? meetInMysql(given) : given;
     const type = typeBeside(values.map((value) => value.type));
     return type === undefined ? values : values.map((value) => this.parameters.read(value, type));
   }
@@ -87,6 +91,15 @@ export class BindContext {
     this.#names.add(name.toLowerCase());
     return name;
   }
+}
+
+function meetInMysql(values: readonly Typed[]): readonly Typed[] {
+  const hasNumber = values.some((value) => isNumber(value.type));
+  const hasFraction = values.some((value) => isDecimal(value.type) || isFloating(value.type));
+  if (!hasNumber) return values;
+  return values.map((value) =>
+    hasFraction && value.type === 'boolean' ? typed(cast(value.node, 'integer'), 'integer') : bitsAsNumber(value),
+  );
 }
 
 /** Parameters in the order in which the plan binds them, with the caller's key of each. */

@@ -1,11 +1,35 @@
 import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
 import { intervalUnits } from '@hybridstore/contracts';
-import { arithmetic, call, cast, integer, literal, parseTimestampMicros } from '@hybridstore/plan';
+import {
+  arithmetic,
+  call,
+  cast,
+  choose,
+  compare,
+  integer,
+  literal,
+  not,
+  parseTimestampMicros,
+  planErrors,
+  text,
+} from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { typeBeside } from './parameter-values.ts';
-import { jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
+import {
+  bitsAsNumber,
+  isDecimal,
+  isInteger,
+  isNumber,
+  isText,
+  jsonText,
+  readJsonAs,
+  type Typed,
+  textOf,
+  typed,
+} from './types.ts';
+import { unsignedBits } from './unsigned-bits.ts';
 
 export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
@@ -27,12 +51,36 @@ export function bindLiteral({ fields, context }: BindSite): Typed {
     case 'time':
       return typed(literal('time', value), 'time');
     case 'hex_string':
-      if (context.dialect === 'mysql' && /^[0-9a-fA-F]{1,15}$/.test(value))
-        return typed(integer(Number.parseInt(value, 16)), 'bigint');
-      throw fields.refuse('hexadecimal texts are not supported');
+    case 'bit_string':
+      if (context.dialect === 'mysql') return bytesLiteral(value, kind === 'hex_string' ? 16 : 2, fields);
+      throw fields.refuse(`${kind.replaceAll('_', ' ')} literals are not supported`);
     default:
       throw fields.refuse(`${kind.replaceAll('_', ' ')} literals are not supported`);
   }
+}
+
+const literalBitsMax = 64;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * MySQL's `0x4D` and `b'101'`: the text of these bytes, and in arithmetic the number of these bits. Bytes that are no text
+ * are a number here, which is all that they can be.
+ */
+function bytesLiteral(digits: string, radix: 16 | 2, fields: Fields): Typed {
+  const form = radix === 16 ? /^[0-9a-fA-F]+$/ : /^[01]+$/;
+  if (!form.test(digits)) throw fields.refuse(`${digits.slice(0, 50)} is no literal of base ${radix}`);
+  const hexadecimal = radix === 16 ? digits : BigInt(`0b${digits}`).toString(16);
+  const bytes = Buffer.from(hexadecimal.length % 2 === 0 ? hexadecimal : `0${hexadecimal}`, 'hex');
+  const isNumber = hexadecimal.replace(/^0+/, '').length * 4 <= literalBitsMax;
+  const bits = isNumber ? { bits: BigInt(`0x${hexadecimal}`).toString() } : {};
+  try {
+    const content = utf8.decode(bytes);
+    if (!content.includes('\0')) return { ...typed(literal('string', content), 'literal'), ...bits };
+  } catch {
+    // No text: left to be a number.
+  }
+  if (!isNumber) throw fields.refuse('bytes that are no text are not supported beyond 64 bits', { expected: 'UTF-8' });
+  return bitsAsNumber({ ...typed(literal('string', null), 'null'), ...bits });
 }
 
 /** Digits are kept: integers beyond 2^53 and decimals as text. */
@@ -168,19 +216,102 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const target = castTarget(fields.required('to'), fields, context);
   for (const name of ['format', 'default', 'action']) fields.value(name);
   const type = isTry ? undefined : typeBeside([target.type]);
-  return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
+  const read = type === undefined ? value : context.parameters.read(value, type);
+  requireWholeText(read, target, fields, context);
+  return castTo(read, target, { isTry, context });
 }
 
-function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
+/** The engine rounds `'4.6'` to 5, where MySQL cuts it and PostgreSQL refuses. */
+function requireWholeText(value: Typed, target: CastTarget, fields: Fields, context: BindContext): void {
+  if (context.dialect === 'duckdb' || !isInteger(target.type) || value.bits !== undefined) return;
+  if (value.type !== 'literal' || value.node.kind !== 'literal') return;
+  const content = String(value.node.value);
+  if (/^\s*[+-]?\d+\s*$/.test(content)) return;
+  throw fields.refuse(`${JSON.stringify(content.slice(0, 50))} is no whole number`, { expected: 'a whole number' });
+}
+
+type Casting = { readonly isTry: boolean; readonly context: BindContext };
+
+function castTo(given: Typed, target: CastTarget, { isTry, context }: Casting): Typed {
+  const { dialect } = context;
+  const value = given.bits !== undefined && isNumber(target.type) ? bitsAsNumber(given) : given;
   const subject =
     value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;
-  if (target.length !== undefined) return typed(call('left', textOf(value), integer(target.length)), 'string');
+  if (target.length !== undefined)
+    return typed(call('left', dialectText(value, dialect), integer(target.length)), 'string');
   if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
-  const node: PlanExpression = { kind: 'cast', value: subject, type: target.type, ...(isTry ? { try: true } : {}) };
+  if (target.type === 'string' && value.type === 'boolean') return typed(dialectText(value, dialect), 'string');
+  if (target.isNumeric === true) return exactNumber(value, subject);
+  if (dialect === 'mysql' && target.type === 'ubigint' && isNumber(value.type)) return unsignedNumber(value);
+  if (dialect === 'postgresql' && isInteger(target.type) && value.type === 'string' && !isTry)
+    return typed(cast(wholeText(subject), target.type), target.type);
+  const moment =
+    dialect === 'mysql' && target.type === 'time' && value.type === 'date' ? cast(subject, 'timestamp') : subject;
+  // MySQL makes nulls of texts that are no moment.
+  const tries = isTry || (dialect === 'mysql' && isText(value.type) && momentTypes.has(target.type));
+  const node: PlanExpression = { kind: 'cast', value: moment, type: target.type, ...(tries ? { try: true } : {}) };
   return typed(node, target.type);
 }
 
-type CastTarget = { readonly type: string; readonly length?: number | undefined };
+const momentTypes = new Set(['date', 'timestamp', 'time']);
+
+/** `CAST(-1 AS UNSIGNED)` has the bits of -1; of numbers with a fraction below 0 there is nothing left. */
+function unsignedNumber(value: Typed): Typed {
+  if (isInteger(value.type)) return typed(unsignedBits(value), 'ubigint');
+  return typed(cast(choose(compare('lt', value.node, integer(0)), integer(0), value.node), 'ubigint'), 'ubigint');
+}
+
+/** Text of a value as a cast of the dialect writes it: conditions are `1` and `0` in MySQL. */
+function dialectText(value: Typed, dialect: string): PlanExpression {
+  return textOf(
+    value.type === 'boolean' && dialect === 'mysql' ? typed(cast(value.node, 'integer'), 'integer') : value,
+  );
+}
+
+/** PostgreSQL takes whole numbers alone for an integer, where the engine rounds what it is given. */
+function wholeText(value: PlanExpression): PlanExpression {
+  const isWhole = call('regexp_full_match', value, text('\\s*[+-]?\\d+\\s*'));
+  return choose(not(isWhole), call('error', text(planErrors.notWhole)), value);
+}
+
+/** Digits behind the point of a text or a document's number that is cast to NUMERIC. */
+const numericTextType = 'decimal(38,10)';
+const integerDigits: Readonly<Record<string, number>> = {
+  tinyint: 3,
+  smallint: 5,
+  integer: 10,
+  bigint: 19,
+  ubigint: 20,
+};
+
+/** NUMERIC without digits takes any number: exact ones stay what they are, doubles stay doubles. */
+function exactNumber(value: Typed, subject: PlanExpression): Typed {
+  if (isDecimal(value.type)) return value;
+  if (isInteger(value.type)) {
+    const type = `decimal(${integerDigits[value.type] ?? 38},0)`;
+    return typed(cast(subject, type), type);
+  }
+  if (value.type === 'literal' && value.node.kind === 'literal') {
+    const [, sign = '', whole = '', fraction = ''] =
+      /^\s*([+-]?)(\d*)\.?(\d*)\s*$/.exec(String(value.node.value)) ?? [];
+    const width = whole.length + fraction.length;
+    const type = `decimal(${width},${fraction.length})`;
+    if (width > 0 && width <= 38)
+      return typed(
+        literal(type, `${sign === '-' ? '-' : ''}${whole || '0'}${fraction === '' ? '' : `.${fraction}`}`),
+        type,
+      );
+  }
+  const type = isText(value.type) || value.type === 'json' ? numericTextType : 'double';
+  return typed(cast(subject, type), type);
+}
+
+type CastTarget = {
+  readonly type: string;
+  readonly length?: number | undefined;
+  /** NUMERIC of PostgreSQL without digits. */
+  readonly isNumeric?: boolean;
+};
 
 const plainTargets: Readonly<Record<string, string>> = {
   boolean: 'boolean',
@@ -231,7 +362,8 @@ function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastT
   if (!target)
     throw fields.refuse(`type ${parts.text('name') ?? name.replaceAll('_', ' ')} is not supported`, { name });
   const cuts = typeof length === 'number' && context.dialect !== 'duckdb';
-  return { type: target, length: cuts ? length : undefined };
+  const isNumeric = name === 'decimal' && context.dialect === 'postgresql' && parts.value('precision') === undefined;
+  return { type: target, length: cuts ? length : undefined, ...(isNumeric ? { isNumeric } : {}) };
 }
 
 function targetType(name: string, parts: Fields, context: BindContext): string | undefined {

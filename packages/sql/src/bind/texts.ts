@@ -49,7 +49,12 @@ export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
   const pattern = site.fields.optional('pattern') ?? site.fields.required('expression');
   const operands = [value, textOf(site.context.bind(pattern, site.scope))];
   if (caseInsensitive) operands.push(literal('string', 'i'));
-  return typed({ kind: 'call', function: 'regexp_matches', arguments: operands }, 'boolean');
+  // DuckDB's `~` is about the whole text, everyone else's about any part of it.
+  const isWhole = site.context.dialect === 'duckdb';
+  return typed(
+    { kind: 'call', function: isWhole ? 'regexp_full_match' : 'regexp_matches', arguments: operands },
+    'boolean',
+  );
 }
 
 /** Text is compared byte by byte, so only collations that say just that are taken. */

@@ -6,7 +6,12 @@ import { call, cast, tryCast } from '@hybridstore/plan';
  * takes the type of what it meets), `list`, `struct`, `unknown`. A `json` value has no declared type inside: beside a
  * number it is read as a number, beside anything else as text.
  */
-export type Typed = { readonly node: PlanExpression; readonly type: string };
+export type Typed = {
+  readonly node: PlanExpression;
+  readonly type: string;
+  /** The number that a hexadecimal literal is in arithmetic; beside texts it is the text of its bytes. */
+  readonly bits?: string;
+};
 
 const integers = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
 
@@ -61,6 +66,18 @@ export function unify(values: readonly Typed[]): { readonly values: readonly Typ
   const read = values.map((value) => readJsonAs(value, type));
   return { values: read, type: commonType(read.map((value) => value.type)) };
 }
+
+/** A hexadecimal literal as the number that its bits are; every other value as it is. */
+export function bitsAsNumber(value: Typed): Typed {
+  if (value.bits === undefined) return value;
+  const isShort = value.bits.length <= shortDigitsMax;
+  return isShort
+    ? typed({ kind: 'literal', type: 'bigint', value: Number(value.bits) }, 'bigint')
+    : typed(cast({ kind: 'literal', type: 'hugeint', value: value.bits }, 'ubigint'), 'ubigint');
+}
+
+/** Digits of which a JSON number loses none. */
+const shortDigitsMax = 15;
 
 export function typed(node: PlanExpression, type: string): Typed {
   return { node, type };

@@ -1,8 +1,10 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, text } from '@hybridstore/plan';
+import { toNumber } from '../bind/arithmetic.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import { isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
+import { allBits, unsignedBits } from '../bind/unsigned-bits.ts';
 import { Fields, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { finishCall } from './known-functions.ts';
@@ -26,10 +28,23 @@ export const aggregateTranslators: Translators = {
     mode,
     listagg: (at) => joined(at, ''),
   },
-  mysql: { group_concat: (at) => joined(at, ',') },
+  mysql: {
+    group_concat: (at) => joined(at, ','),
+    bit_and: (at) => ofBits('bit_and', allBits, at),
+    bit_or: (at) => ofBits('bit_or', noBits, at),
+    bit_xor: (at) => ofBits('bit_xor', noBits, at),
+  },
   duckdb: { group_concat: (at) => joined(at, ','), listagg: (at) => joined(at, ',') },
   postgresql: { string_agg: (at) => joined(at, undefined) },
 };
+
+const noBits = cast(literal('bigint', 0), 'ubigint');
+
+/** MySQL's bits have no sign, and of nothing there are all of them for AND and none for OR. */
+function ofBits(name: string, ofNothing: PlanExpression, at: CallSite): Typed {
+  const bits = typed(unsignedBits(toNumber(at.argument(0), at.site)), 'ubigint');
+  return typed(call('coalesce', finishCall(known(name, at), [bits], at).node, ofNothing), 'ubigint');
+}
 
 function known(name: string, at: CallSite) {
   const found = functionNamed(name);

@@ -1,6 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
 import type { BindSite } from '../bind/bind-site.ts';
-import type { Typed } from '../bind/types.ts';
+import { bitsAsNumber, type Typed } from '../bind/types.ts';
 import { kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import type { SyntaxNode } from '../syntax/syntax-tree.ts';
@@ -55,10 +55,13 @@ export function openCall(site: BindSite): CallSite {
         throw refuse(`${call.name} takes more than ${call.operands.length} arguments`, {
           actual: call.operands.length,
         });
-      const isBound = bound[index] !== undefined;
-      const value = (bound[index] ??= site.context.bind(node, site.scope));
-      if (!isBound && signature)
-        requireKind(kindAt(signature, index), value, { name: call.name, index, context: site.context, refuse });
+      const known = bound[index];
+      if (known) return known;
+      const kind = signature ? kindAt(signature, index) : 'any';
+      const given = site.context.bind(node, site.scope);
+      const value = kind === 'number' || kind === 'whole' ? bitsAsNumber(given) : given;
+      bound[index] = value;
+      if (signature) requireKind(kind, value, { name: call.name, index, context: site.context, refuse });
       return value;
     },
     refuse,

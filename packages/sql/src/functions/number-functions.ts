@@ -1,6 +1,21 @@
-import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
+import type { PlanExpression } from '@hybridstore/contracts';
+import {
+  arithmetic,
+  call,
+  cast,
+  choose,
+  compare,
+  integer,
+  isNull,
+  literal,
+  logic,
+  planErrors,
+  text,
+} from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
 import { constantNumber, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { bitCount } from '../bind/unsigned-bits.ts';
+import { isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 
 const number = (at: CallSite, index: number): Typed => toNumber(at.argument(index), at.site);
@@ -24,6 +39,15 @@ export const numberTranslators: Translators = {
     round,
   },
   mysql: {
+    sqrt: (at) => within('gte', 0, 'sqrt', at),
+    ln: (at) => within('gt', 0, 'ln', at),
+    log10: (at) => within('gt', 0, 'log10', at),
+    log2: (at) => within('gt', 0, 'log2', at),
+    asin: (at) => arc('asin', at),
+    acos: (at) => arc('acos', at),
+    pow: power,
+    power,
+    bit_count: (at) => bitCount(number(at, 0)),
     atan: (at) =>
       at.count === 1
         ? typed(call('atan', number(at, 0).node), 'double')
@@ -32,20 +56,73 @@ export const numberTranslators: Translators = {
   },
 };
 
+/** MySQL has no value where a function has none. */
+function within(operator: 'gt' | 'gte', bound: number, name: string, at: CallSite): Typed {
+  const value = number(at, 0).node;
+  const known = constantNumber(at.argument(0));
+  if (known !== undefined && known > bound) return typed(call(name, value), 'double');
+  return typed(choose(compare(operator, value, integer(bound)), call(name, value)), 'double');
+}
+
+function arc(name: 'asin' | 'acos', at: CallSite): Typed {
+  const value = number(at, 0).node;
+  const isWithin: PlanExpression = { kind: 'between', value, low: integer(-1), high: integer(1), negated: false };
+  return typed(choose(isWithin, call(name, value)), 'double');
+}
+
+/** MySQL fails where a power is no number or an infinite one. */
+function power(at: CallSite): Typed {
+  const value = call('pow', number(at, 0).node, number(at, 1).node);
+  const known = [constantNumber(at.argument(0)), constantNumber(at.argument(1))];
+  const isPlain = known[1] !== undefined && Number.isInteger(known[1]) && known[1] >= 0 && known[1] <= plainExponentMax;
+  if (isPlain) return typed(value, 'double');
+  const failure = cast(call('error', text(planErrors.outOfRange)), 'double');
+  return typed(choose(call('isfinite', value), value, choose(isNull(value, true), failure)), 'double');
+}
+
+/** No column but one of doubles has a power up to this that is not finite. */
+const plainExponentMax = 8;
+
 /** Halves of doubles go to the even neighbour in MySQL and PostgreSQL (IEEE 754), away from zero in DuckDB; decimals always do. */
 function round(at: CallSite): Typed {
-  const value = readJsonAs(at.argument(0), 'double');
-  if (isFloating(value.type) && at.site.context.dialect !== 'duckdb' && at.count === 1)
-    return typed(call('round_even', value.node, integer(0)), value.type);
+  const { dialect } = at.site.context;
+  const given = at.argument(0);
+  const value = given.type === 'boolean' ? number(at, 0) : readJsonAs(given, 'double');
+  // A double that is cast to NUMERIC stays one, and rounds as NUMERIC does.
+  const isExact = dialect === 'postgresql' && given.node.kind === 'cast' && isNumericCast(at.node(0));
+  if (isFloating(value.type) && dialect !== 'duckdb' && !isExact) {
+    if (dialect === 'postgresql' && at.count > 1 && value.type !== 'json' && given.type !== 'json')
+      return typed(call('round', value.node, at.argument(1).node), value.type);
+    return typed(call('round_even', value.node, at.count > 1 ? at.argument(1).node : integer(0)), value.type);
+  }
+  const digitsKnown = at.count > 1 ? constantNumber(at.argument(1)) : 0;
+  if (dialect !== 'duckdb' && isInteger(value.type) && (digitsKnown === undefined || digitsKnown < 0))
+    return typed(call('round', cast(value.node, 'hugeint'), at.argument(1).node), 'hugeint');
   const digits = at.count > 1 ? [at.argument(1).node] : [];
   const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
   return typed(call('round', value.node, ...digits), type);
 }
 
+function isNumericCast(node: SyntaxNode | undefined): boolean {
+  const inner = node && kindOf(node) === 'cast' ? node['cast'] : undefined;
+  const target = isNode(inner) ? inner['to'] : undefined;
+  return isNode(target) && target['data_type'] === 'decimal';
+}
+
 /** One argument: natural in MySQL (which the parser gives as LN), decimal elsewhere. Two: base first. */
 function logarithm(at: CallSite): Typed {
-  if (at.count === 1)
-    return typed(call(at.site.context.dialect === 'mysql' ? 'ln' : 'log10', number(at, 0).node), 'double');
+  const isMysql = at.site.context.dialect === 'mysql';
+  if (at.count === 1 && isMysql) return within('gt', 0, 'ln', at);
+  if (at.count === 1) return typed(call('log10', number(at, 0).node), 'double');
+  if (isMysql) {
+    const [base, value] = [number(at, 0).node, number(at, 1).node];
+    const isWithin = logic('and', [
+      compare('gt', base, integer(0)),
+      compare('ne', base, integer(1)),
+      compare('gt', value, integer(0)),
+    ]);
+    return typed(choose(isWithin, call('log', base, value)), 'double');
+  }
   return typed(call('log', number(at, 0).node, number(at, 1).node), 'double');
 }
 

@@ -92,6 +92,8 @@ function isPlainCall(tokens: readonly Token[], index: number, dialect: Dialect):
   const token = tokens[index];
   const name = token?.text.toLowerCase() ?? '';
   if (token?.kind !== 'word' || tokens[index + 1]?.text !== '(') return false;
+  // MySQL joins the arguments of GROUP_CONCAT, which the parser writes out.
+  if (dialect === 'mysql' && name === 'group_concat') return tokens[index + 2]?.text === ')';
   if (readByParser.has(name) || !signatureOf(name, dialect) || isNamedElsewhere(tokens, index)) return false;
   const end = closingPlace(tokens, index + 1);
   // `WITH left(a) AS (SELECT …)` names a table.
