@@ -5,7 +5,10 @@ import { findTests } from './find-tests.ts';
 
 // `npm test`: unit, architecture and embedded end-to-end tests. Arguments narrow it down: `npm test -- packages/engine`.
 const root = fileURLToPath(new URL('..', import.meta.url));
-const everything = ['packages', 'operator', 'services', 'cli', 'scripts', 'bench', 'tests/architecture', 'tests/e2e'];
+const everything = [
+  ...['packages', 'operator', 'services', 'cli', 'scripts', 'bench'],
+  ...['tests/architecture', 'tests/dialects', 'tests/e2e'],
+];
 /** Of two cores: files wait for disks and children as often as they compute. */
 const concurrency = 3;
 const fileMsMax = 600_000;
