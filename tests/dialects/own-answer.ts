@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { type Dialect, isHybridStoreError } from '@hybridstore/contracts';
-import { checkPlan, printDuckdb } from '@hybridstore/plan';
+import { checkPlan, planErrors, printDuckdb } from '@hybridstore/plan';
 import { parseSql } from '@hybridstore/sql/parsing';
 
 /** What this store makes of an expression: text of the value and the engine's type, or a refusal by name, or a failure. */
@@ -32,7 +32,10 @@ export class OwnAnswers {
       const [value, type] = reader.getRowsJson()[0] ?? [];
       return { kind: 'value', text: value === null || value === undefined ? null : String(value), type: String(type) };
     } catch (error) {
-      return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+      const message = error instanceof Error ? error.message : String(error);
+      // A plan fails in words of its own, which are shown.
+      const isOurs = Object.values(planErrors).some((text) => message.includes(text));
+      return { kind: isOurs ? 'refused' : 'failed', message };
     }
   }
 

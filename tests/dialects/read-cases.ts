@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { Dialect } from '@hybridstore/contracts';
 
 /** Of one template; more are thinned out evenly, so that every value of a pool still stands somewhere. */
-const expressionsPerTemplateMax = 60;
+const expressionsPerTemplateMax = 24;
+/** Of these, how many are asked once more with columns in the place of constants, which a translator may know. */
+const columnFormsPerTemplateMax = 10;
 /** No divisor of a product of pools, so that steps of it come by every value. */
 const stride = 7_919;
 
@@ -10,7 +12,7 @@ const stride = 7_919;
  * The expressions of a dialect. A file of cases holds pools and templates; a template stands for all that its pools give:
  *
  *     @text NULL | '' | 'abc'
- *     LENGTH({text})             LENGTH(NULL), LENGTH(''), LENGTH('abc')
+ *     LENGTH({text})             LENGTH(NULL), LENGTH(''), LENGTH('abc'), (SELECT LENGTH(c0) FROM (SELECT 'abc' AS c0) v), …
  */
 export function readCases(dialect: Dialect): readonly string[] {
   const pools = new Map<string, readonly string[]>();
@@ -31,20 +33,39 @@ function expand(template: string, pools: ReadonlyMap<string, readonly string[]>)
     return pool;
   });
   const product = used.reduce((count, pool) => count * pool.length, 1);
-  const count = Math.min(product, expressionsPerTemplateMax);
-  return Array.from({ length: count }, (_, index) =>
-    fill(template, used, product > count ? (index * stride) % product : index),
-  );
+  const choices = (max: number) => {
+    const count = Math.min(product, max);
+    return Array.from({ length: count }, (_, index) =>
+      choose(used, product > count ? (index * stride) % product : index),
+    );
+  };
+  const hasColumns = used.length > 0 && !template.startsWith('(SELECT');
+  return [
+    ...choices(expressionsPerTemplateMax).map((values) => fill(template, values)),
+    ...(hasColumns ? choices(columnFormsPerTemplateMax).map((values) => overColumns(template, values)) : []),
+  ];
 }
 
-function fill(template: string, pools: readonly (readonly string[])[], choice: number): string {
+/** The nth choice of one value from each pool, the first pool turning fastest. */
+function choose(pools: readonly (readonly string[])[], choice: number): readonly string[] {
   let rest = choice;
-  let place = 0;
-  return template.replaceAll(/\{\w+\}/g, () => {
-    const pool = pools[place] ?? [''];
-    place += 1;
+  return pools.map((pool) => {
     const value = pool[rest % pool.length] ?? '';
     rest = Math.floor(rest / pool.length);
     return value;
   });
+}
+
+function fill(template: string, values: readonly string[]): string {
+  let place = 0;
+  return template.replaceAll(/\{\w+\}/g, () => {
+    place += 1;
+    return values[place - 1] ?? '';
+  });
+}
+
+function overColumns(template: string, values: readonly string[]): string {
+  const names = values.map((_, index) => `c${index}`);
+  const columns = values.map((value, index) => `${value} AS ${names[index]}`);
+  return `(SELECT ${fill(template, names)} FROM (SELECT ${columns.join(', ')}) v)`;
 }

@@ -28,6 +28,7 @@ export const planErrors = {
   negativeLength: 'a length is negative',
   notAnArray: 'a JSON value is no array',
   notWhole: 'a text is no whole number',
+  objectInArray: 'json_contains looks for no objects among the elements of an array',
   jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
 } as const;
 

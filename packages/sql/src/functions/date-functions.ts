@@ -262,7 +262,10 @@ function extractPart(
 }
 
 function namedPart(at: CallSite, unit: number, value: number): Typed {
-  return extractPart(unitArgument(at, unit), at.argument(value), {
+  const given = at.argument(value);
+  // EXTRACT of PostgreSQL knows no hour of a date, date_part does: it is midnight.
+  const isWidened = at.site.context.dialect === 'postgresql' && given.type === 'date';
+  return extractPart(unitArgument(at, unit), isWidened ? typed(cast(given.node, 'timestamp'), 'timestamp') : given, {
     dialect: at.site.context.dialect,
     refuse: at.refuse,
   });

@@ -1,5 +1,5 @@
 import type { PlanExpression } from '@hybridstore/contracts';
-import { call, cast, choose, compare, integer, isNull, logic, not, planErrors, text } from '@hybridstore/plan';
+import { call, cast, choose, compare, integer, isNull, literal, logic, not, planErrors, text } from '@hybridstore/plan';
 import { jsonSteps, readJson } from '../bind/columns.ts';
 import { constantNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
 import type { CallSite, Translators } from './call-site.ts';
@@ -134,37 +134,81 @@ function listLength(at: CallSite): Typed {
   return typed(isPlain ? length : call('nullif', length, integer(0)), 'bigint');
 }
 
-const scalarForm = /^(?:"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false|null)$/;
 const nestedArraysMax = 3;
+/** Values in the constant that is looked for; each is written out. */
+const wantedValuesMax = 100;
 
 /**
- * MySQL looks for a value among the elements of an array, and of arrays in it, never among the members of an object, where
- * the engine looks too. So it is one constant scalar, and arrays that hold objects are searched level by level.
+ * JSON_CONTAINS(document, constant[, path]). MySQL looks for a value among the elements of an array, and of arrays in it,
+ * never among the members of an object, where the engine looks too. So the constant is taken apart here:
+ *
+ *     1, "a"          equals the value, or an element of it
+ *     [1, 2]          the value is an array, and contains each
+ *     {"a": 1}        the value is an object, and its a contains 1
+ *
+ * Left out: objects among the elements of an array, which fail.
  */
 function containsConstant(at: CallSite): Typed {
-  const wanted = at.argument(1).node;
-  const content = wanted.kind === 'literal' ? String(wanted.value).trim() : '';
-  if (!scalarForm.test(content))
-    throw at.refuse('json_contains takes a constant JSON scalar to look for', {
-      expected: "'1', '\"text\"', 'true'",
-      argument: 2,
-    });
+  const wanted = readConstant(at);
   const base = at.argument(0);
   const path = at.node(2);
-  const json = path ? readJson(base, jsonSteps(path, at.site, 'path'), 'json').node : base.node;
-  const spellings = /^-?\d+$/.test(content) ? [content, `${content}.0`] : [content];
-  const candidates = spellings.map((spelling) => cast(text(spelling), 'json'));
+  const value = path ? readJson(base, jsonSteps(path, at.site, 'path'), 'json') : base;
+  const answer = contains(value, wanted);
+  return typed(choose(isNull(typeOf(value.node), true), call('coalesce', answer, falseLiteral)), 'boolean');
+}
+
+const falseLiteral = literal('boolean', false);
+
+function readConstant(at: CallSite): unknown {
+  const { node } = at.argument(1);
+  const content = node.kind === 'literal' ? String(node.value) : '';
+  try {
+    // Numbers that JavaScript would round are looked for by their digits.
+    const constant: unknown = JSON.parse(content, (_, value, { source }: { source?: string } = {}) =>
+      typeof value === 'number' ? { number: source ?? String(value) } : value,
+    );
+    if (countValues(constant) <= wantedValuesMax) return constant;
+  } catch {
+    // Said below, with all that is no constant.
+  }
+  throw at.refuse(`json_contains takes a constant JSON value of at most ${wantedValuesMax} values to look for`, {
+    expected: "'1', '\"text\"', '[1, 2]'",
+    argument: 2,
+  });
+}
+
+type JsonNumber = { readonly number: string };
+
+function isJsonNumber(value: unknown): value is JsonNumber {
+  return typeof value === 'object' && value !== null && 'number' in value && typeof value.number === 'string';
+}
+
+function countValues(value: unknown): number {
+  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return 1;
+  return Object.values(value).reduce((count: number, inner) => count + countValues(inner), 1);
+}
+
+function contains(value: Typed, wanted: unknown): PlanExpression {
+  if (Array.isArray(wanted))
+    return logic('and', [isType(value.node, 'ARRAY'), ...wanted.map((one) => contains(value, one))]);
+  if (typeof wanted !== 'object' || wanted === null || isJsonNumber(wanted)) return containsScalar(value.node, wanted);
+  const members = Object.entries(wanted).map(([key, inner]) => {
+    const member = readJson(value, [key], 'json');
+    return logic('and', [isNull(typeOf(member.node), true), contains(member, inner)]);
+  });
+  const inArray = cast(call('error', text(planErrors.objectInArray)), 'boolean');
+  return choose(isType(value.node, 'ARRAY'), inArray, logic('and', [isType(value.node, 'OBJECT'), ...members]));
+}
+
+function containsScalar(json: PlanExpression, wanted: unknown): PlanExpression {
+  const spelling = isJsonNumber(wanted) ? wanted.number : JSON.stringify(wanted);
+  const spellings = /^-?\d+$/.test(spelling) ? [spelling, `${spelling}.0`] : [spelling];
+  const candidates = spellings.map((one) => cast(text(one), 'json'));
   const isIn = (list: PlanExpression) => candidates.map((candidate) => call('list_contains', list, candidate));
   const levels = Array.from({ length: nestedArraysMax }, (_, depth) => `$${'[*]'.repeat(depth + 1)}`);
-  const isAmong = logic(
-    'or',
-    levels.flatMap((level) => isIn(cast(call('json_extract', json, text(level)), 'json[]'))),
-  );
-  const isEqual = logic(
-    'or',
-    candidates.map((candidate) => compare('eq', cast(json, 'string'), cast(candidate, 'string'))),
-  );
-  return typed(choose(isType(json, 'ARRAY'), isAmong, choose(isNull(typeOf(json), true), isEqual)), 'boolean');
+  const among = levels.flatMap((level) => isIn(cast(call('json_extract', json, text(level)), 'json[]')));
+  const equal = candidates.map((candidate) => compare('eq', cast(json, 'string'), cast(candidate, 'string')));
+  return choose(isType(json, 'ARRAY'), logic('or', among), logic('or', equal));
 }
 
 /** With a path, of the value there. */

@@ -13,7 +13,7 @@ import {
   text,
 } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
-import { constantNumber, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { constantNumber, isDecimal, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
 import { bitCount } from '../bind/unsigned-bits.ts';
 import { isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
@@ -95,12 +95,24 @@ function round(at: CallSite): Typed {
       return typed(call('round', value.node, at.argument(1).node), value.type);
     return typed(call('round_even', value.node, at.count > 1 ? at.argument(1).node : integer(0)), value.type);
   }
+  // The engine rounds no decimals to a number of digits that rows decide.
+  if (isDecimal(value.type) && at.count > 1 && !isConstant(at.argument(1)))
+    throw at.refuse(`${at.call.name} of a decimal takes a constant number of digits`, {
+      expected: 'a constant',
+      argument: 2,
+    });
   const digitsKnown = at.count > 1 ? constantNumber(at.argument(1)) : 0;
   if (dialect !== 'duckdb' && isInteger(value.type) && (digitsKnown === undefined || digitsKnown < 0))
     return typed(call('round', cast(value.node, 'hugeint'), at.argument(1).node), 'hugeint');
   const digits = at.count > 1 ? [at.argument(1).node] : [];
   const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
   return typed(call('round', value.node, ...digits), type);
+}
+
+/** A number with or without a sign, a parameter or a null. */
+function isConstant({ node }: Typed): boolean {
+  const inner = node.kind === 'arithmetic' && node.operator === 'negate' ? node.operands[0] : node;
+  return inner?.kind === 'literal' || inner?.kind === 'parameter';
 }
 
 function isNumericCast(node: SyntaxNode | undefined): boolean {

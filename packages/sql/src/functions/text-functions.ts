@@ -190,7 +190,8 @@ function substring(at: CallSite): Typed {
     return string(piece(from, integer(Math.max(known + knownLength - Math.max(known, 1), 0))));
   if (!length) return string(piece(from, undefined));
   const end = arithmetic('add', start.node, requiredLength(length));
-  return string(piece(from, atLeastZero(arithmetic('subtract', end, from))));
+  const size = atLeastZero(arithmetic('subtract', end, from));
+  return string(nullIfAny([subject, start.node, length.node], piece(from, size)));
 }
 
 /** PostgreSQL fails on a negative length. */
@@ -299,14 +300,15 @@ function splitPart(at: CallSite): Typed {
   const place = at.argument(2);
   if (constantNumber(place) === 0)
     throw at.refuse('split_part takes a place other than 0', { expected: 'not 0', actual: 0 });
-  const isZero = compare('eq', place.node, integer(0));
-  const failure = call('error', text(planErrors.outOfRange));
+  const failure = cast(call('error', text(planErrors.outOfRange)), 'string');
+  const orFailure = (value: PlanExpression) =>
+    constantNumber(place) === undefined ? choose(compare('eq', place.node, integer(0)), failure, value) : value;
   const part = call('split_part', subject, separator, place.node);
-  const kept = constantNumber(place) === undefined ? choose(isZero, cast(failure, 'string'), part) : part;
-  if (separator.kind === 'literal' && separator.value !== '') return string(kept);
   const isWhole = logic('or', [compare('eq', place.node, integer(1)), compare('eq', place.node, integer(-1))]);
-  const isEmpty = logic('and', [compare('eq', separator, text('')), isNull(subject, true), isNull(place.node, true)]);
-  return string(choose(isEmpty, choose(isWhole, subject, text('')), kept));
+  const isDivided = separator.kind === 'literal' && separator.value !== '';
+  const whole = choose(isWhole, subject, text(''));
+  const answer = isDivided ? part : choose(compare('eq', separator, text('')), whole, part);
+  return string(nullIfAny([subject, separator, place.node], orFailure(answer)));
 }
 
 /** PostgreSQL: an empty text has no parts, an empty separator leaves it whole, and none makes parts of its characters. */
