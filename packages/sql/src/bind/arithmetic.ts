@@ -251,9 +251,9 @@ export function bindComplement(site: BindSite): Typed {
 export function bindNegation(site: BindSite): Typed {
   const value = bindField(site, 'this');
   const { node } = value;
-  if (node.kind === 'literal' && typeof node.value === 'number' && node.value >= 0)
+  if (node.kind === 'literal' && value.bits === undefined && typeof node.value === 'number' && node.value >= 0)
     return typed(literal(node.type, -node.value), value.type);
-  const isSwitch = value.type === 'boolean' && site.context.dialect === 'mysql';
+  const isSwitch = value.bits !== undefined || (value.type === 'boolean' && site.context.dialect === 'mysql');
   const number = isSwitch ? toNumber(value, site) : readJsonAs(site.context.parameters.read(value, 'double'), 'double');
   return typed({ kind: 'arithmetic', operator: 'negate', operands: [number.node] }, number.type);
 }

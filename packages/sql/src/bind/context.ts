@@ -7,7 +7,7 @@ import { Fields, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
-import { bitsAsNumber, isDecimal, isFloating, isNumber, type Typed, typed } from './types.ts';
+import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
 
 export type SqlOptions = {
   readonly dialect: Dialect;
@@ -74,9 +74,19 @@ export class BindContext {
    * number with a fraction is 0 or 1, which the engine would refuse, and bits beside a number are one.
    */
   meet(given: readonly Typed[]): readonly Typed[] {
-    const values = this.dialect === 'mysql' ? meetInMysql(given) : given;
+    const values =
+      this.dialect === 'mysql' ? meetInMysql(given) : this.dialect === 'postgresql' ? meetInPostgresql(given) : given;
     const type = typeBeside(values.map((value) => value.type));
     return type === undefined ? values : values.map((value) => this.parameters.read(value, type));
+  }
+
+  /** Values of which one is the result: MySQL makes texts of all where one is a text and another a number or a condition. */
+  mix(values: readonly Typed[]): readonly Typed[] {
+    const isMixed =
+      values.some((value) => isText(value.type) && !isBoundText(value)) &&
+      values.some((value) => isNumber(value.type) || value.type === 'boolean');
+    if (this.dialect !== 'mysql' || !isMixed) return this.meet(values);
+    return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, this.dialect), 'string')));
   }
 
   position(node: unknown): Position | undefined {
@@ -91,6 +101,15 @@ export class BindContext {
     this.#names.add(name.toLowerCase());
     return name;
   }
+}
+
+/** A number of 32 bits beside another one is compared with 64 bits: `0.1::real = 0.1` is false. */
+function meetInPostgresql(values: readonly Typed[]): readonly Typed[] {
+  const hasOther = values.some((value) => isDecimal(value.type) || value.type === 'double');
+  if (!hasOther || values.every((value) => value.type !== 'float')) return values;
+  return values.map((value) =>
+    value.type === 'float' || isDecimal(value.type) ? typed(cast(value.node, 'double'), 'double') : value,
+  );
 }
 
 function meetInMysql(values: readonly Typed[]): readonly Typed[] {

@@ -19,6 +19,7 @@ import type { BindContext } from './context.ts';
 import { typeBeside } from './parameter-values.ts';
 import {
   bitsAsNumber,
+  dialectText,
   isDecimal,
   isInteger,
   isNumber,
@@ -26,7 +27,6 @@ import {
   jsonText,
   readJsonAs,
   type Typed,
-  textOf,
   typed,
 } from './types.ts';
 import { unsignedBits } from './unsigned-bits.ts';
@@ -242,6 +242,10 @@ function castTo(given: Typed, target: CastTarget, { isTry, context }: Casting): 
   if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
   if (target.type === 'string' && value.type === 'boolean') return typed(dialectText(value, dialect), 'string');
   if (target.isNumeric === true) return exactNumber(value, subject);
+  const word =
+    value.type === 'literal' && value.node.kind === 'literal' ? String(value.node.value).trim().toLowerCase() : '';
+  if (dialect === 'postgresql' && target.type === 'boolean' && (word === 'on' || word === 'off'))
+    return typed(literal('boolean', word === 'on'), 'boolean');
   if (dialect === 'mysql' && target.type === 'ubigint' && isNumber(value.type)) return unsignedNumber(value);
   if (dialect === 'postgresql' && isInteger(target.type) && value.type === 'string' && !isTry)
     return typed(cast(wholeText(subject), target.type), target.type);
@@ -259,13 +263,6 @@ const momentTypes = new Set(['date', 'timestamp', 'time']);
 function unsignedNumber(value: Typed): Typed {
   if (isInteger(value.type)) return typed(unsignedBits(value), 'ubigint');
   return typed(cast(choose(compare('lt', value.node, integer(0)), integer(0), value.node), 'ubigint'), 'ubigint');
-}
-
-/** Text of a value as a cast of the dialect writes it: conditions are `1` and `0` in MySQL. */
-function dialectText(value: Typed, dialect: string): PlanExpression {
-  return textOf(
-    value.type === 'boolean' && dialect === 'mysql' ? typed(cast(value.node, 'integer'), 'integer') : value,
-  );
 }
 
 /** PostgreSQL takes whole numbers alone for an integer, where the engine rounds what it is given. */

@@ -1,4 +1,4 @@
-import type { PlanExpression } from '@hybridstore/contracts';
+import type { Dialect, PlanExpression } from '@hybridstore/contracts';
 import { call, cast, tryCast } from '@hybridstore/plan';
 
 /**
@@ -46,6 +46,12 @@ export function textOf(value: Typed): PlanExpression {
   return isText(value.type) || value.type === 'null' || value.type === 'unknown'
     ? value.node
     : cast(value.node, 'string');
+}
+
+/** Text of a value as the dialect writes it: MySQL's conditions are `1` and `0`. */
+export function dialectText(value: Typed, dialect: Dialect): PlanExpression {
+  const isSwitch = value.type === 'boolean' && dialect === 'mysql';
+  return isSwitch ? cast(cast(value.node, 'integer'), 'string') : textOf(value);
 }
 
 /** A JSON value read as the type of what it meets; every other value as it is. */

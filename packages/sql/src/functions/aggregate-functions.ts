@@ -3,7 +3,7 @@ import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, 
 import { toNumber } from '../bind/arithmetic.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import { isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
+import { dialectText, isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
 import { allBits, unsignedBits } from '../bind/unsigned-bits.ts';
 import { Fields, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
@@ -85,7 +85,7 @@ function joined(at: CallSite, separatorDefault: string | undefined): Typed {
   const separator = given ?? text(separatorDefault ?? ',');
   if (at.call.distinct && at.call.orderBy.length > 0 && !isText(at.argument(0).type))
     return joinedSorted(at, separator);
-  const values = [typed(textOf(at.argument(0)), 'string'), typed(separator, 'string')];
+  const values = [typed(dialectText(at.argument(0), at.site.context.dialect), 'string'), typed(separator, 'string')];
   const plain = at.call.isWithinGroup ? { ...at, call: { ...at.call, isWithinGroup: false } } : at;
   return finishCall(known('string_agg', at), values, plain);
 }

@@ -1,7 +1,7 @@
 import type { Dialect } from '@hybridstore/contracts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { bitsAsNumber, type Typed } from '../bind/types.ts';
-import { kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
+import { bitsAsNumber, dialectText, isNumber, type Typed, typed } from '../bind/types.ts';
+import { type ArgumentKind, kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import type { SyntaxNode } from '../syntax/syntax-tree.ts';
 import { requireKind } from './argument-kinds.ts';
@@ -59,7 +59,7 @@ export function openCall(site: BindSite): CallSite {
       if (known) return known;
       const kind = signature ? kindAt(signature, index) : 'any';
       const given = site.context.bind(node, site.scope);
-      const value = kind === 'number' || kind === 'whole' ? bitsAsNumber(given) : given;
+      const value = readAs(kind, given, site.context.dialect);
       bound[index] = value;
       if (signature) requireKind(kind, value, { name: call.name, index, context: site.context, refuse });
       return value;
@@ -71,6 +71,15 @@ export function openCall(site: BindSite): CallSite {
         throw refuse(`function ${call.name}: argument ${dropped + 1} is not supported`, { argument: dropped + 1 });
     },
   };
+}
+
+const textFromTypes = new Set(['boolean', 'date', 'timestamp', 'time', 'timestamptz']);
+
+/** MySQL makes a text of a number or a condition where one is wanted, and a number of bits. */
+function readAs(kind: ArgumentKind, value: Typed, dialect: Dialect): Typed {
+  if (kind === 'number' || kind === 'whole') return bitsAsNumber(value);
+  const isConverted = dialect === 'mysql' && kind === 'text' && (isNumber(value.type) || textFromTypes.has(value.type));
+  return isConverted ? typed(dialectText(value, dialect), 'string') : value;
 }
 
 function requireCount(call: Call, signature: Signature, refuse: CallSite['refuse']): void {

@@ -50,6 +50,7 @@ export const jsonTranslators: Translators = {
     json_length: jsonLength,
     json_keys: jsonKeys,
     json_value: (at) => scalarOnly(extract('json')(at)),
+    json_query: (at) => compositeOnly(extract('json')(at)),
     json_contains: containsConstant,
     json_type: (at) => namesDiffer(at),
   },
@@ -99,6 +100,11 @@ function scalarOnly(value: Typed): Typed {
     negated: false,
   });
   return typed(choose(isScalar, jsonText(value)), 'string');
+}
+
+function compositeOnly(value: Typed): Typed {
+  const isComposite = logic('or', [isType(value.node, 'OBJECT'), isType(value.node, 'ARRAY')]);
+  return typed(choose(isComposite, cast(value.node, 'json')), 'json');
 }
 
 /** PostgreSQL fails on values that are no array. */

@@ -13,7 +13,7 @@ import {
   text,
 } from '@hybridstore/plan';
 import { toCondition } from '../bind/conditions.ts';
-import { constantNumber, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
+import { constantNumber, dialectText, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 
@@ -22,10 +22,7 @@ const noText = literal('string', null);
 
 /** An argument as the text that the dialect makes of it: MySQL's conditions are `1` and `0`. */
 function textArgument(at: CallSite, index: number): PlanExpression {
-  const value = at.argument(index);
-  if (value.type !== 'boolean') return textOf(value);
-  if (at.site.context.dialect === 'mysql') return cast(cast(value.node, 'integer'), 'string');
-  return textOf(value);
+  return dialectText(at.argument(index), at.site.context.dialect);
 }
 
 /** PostgreSQL's concat writes conditions as `t` and `f`, where a cast writes them out. */
@@ -107,6 +104,7 @@ export const textTranslators: Translators = {
       return typed(choose(logic('or', [isNull(a), isNull(b)]), literal('bigint', null), order), 'bigint');
     },
     char: characters,
+    uuid: () => string(cast(call('uuid'), 'string')),
     greatest: (at) => extreme('greatest', at),
     least: (at) => extreme('least', at),
     regexp_replace: regexReplace,
@@ -267,13 +265,13 @@ function conditional(at: CallSite): Typed {
   const node = at.node(0);
   if (!node || at.count !== 3) throw at.refuse('IF takes 3 arguments', { expected: 3, actual: at.count });
   const condition = toCondition(at.argument(0), node, at.site.context);
-  const { values, type } = unify(at.site.context.meet([at.argument(1), at.argument(2)]));
+  const { values, type } = unify(at.site.context.mix([at.argument(1), at.argument(2)]));
   const [yes, no] = values;
   return typed(choose(condition, yes?.node ?? literal('string', null), no?.node), type);
 }
 
 function ifNull(at: CallSite): Typed {
-  const { values, type } = unify(at.site.context.meet([at.argument(0), at.argument(1)]));
+  const { values, type } = unify(at.site.context.mix([at.argument(0), at.argument(1)]));
   return typed(call('coalesce', ...values.map((value) => value.node)), type);
 }
 
