@@ -38,7 +38,24 @@ const isWithinGroup = (name: string) => name.startsWith('percentile_') || name =
 /** Ends far above what a text may hold, and is not tried. */
 const triedMax = 100;
 
+const columns = 'value key limit separator ignore respect returning passing position first last'.split(' ');
+const named = new Map([['t', { columns: columns.map((name) => ({ name, type: 'string' })) }]]);
+
 describe('a call of a function', () => {
+  for (const name of ['value', 'separator', 'ignore', 'respect', 'returning', 'position'])
+    it(`takes a column that is called ${name}, a word of some grammar`, () => {
+      for (const expression of [`LENGTH(${name})`, `UPPER(t.${name})`, `CONCAT('a', ${name}, t.${name})`]) {
+        const sql = `SELECT ${expression} AS x FROM t`;
+        const { plan } = parseSql(sql, named, { dialect: 'mysql', isStrict: true }, []);
+        assert.match(JSON.stringify(plan.query), new RegExp(`"name":"${name}"`), sql);
+      }
+    });
+
+  it('counts bytes in MySQL whatever its argument is called', () => {
+    const { plan } = parseSql('SELECT LENGTH(value) AS x FROM t', named, { dialect: 'mysql', isStrict: true }, []);
+    assert.match(JSON.stringify(plan.query), /"function":"strlen"/);
+  });
+
   for (const dialect of dialects) {
     const names = declaredNames(dialect).filter(
       (name) => translators(dialect, name) ?? functionOfDialect(name, dialect),

@@ -1,6 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
-import { signatureOf } from './function-signatures.ts';
 import { readTokens, type Token } from './lexer.ts';
+import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
@@ -23,30 +23,6 @@ export type PreparedText = {
 };
 
 export const maskPrefix = 'hs_fn_';
-/** Its `*` and its rows of values are for the parser to read. */
-const readByParser = new Set(['count', 'row', 'unnest']);
-/** Types, which a cast names with a length behind: `CAST(x AS CHAR(3))`, `CONVERT(x, CHAR(3))`. */
-const typeNames = new Set(['char', 'date', 'time', 'year']);
-/** Words between arguments that only a grammar of the function's own understands: `TRIM(LEADING 'x' FROM a)`. */
-const innerWords = new Set([
-  ...[
-    'from',
-    'for',
-    'in',
-    'leading',
-    'trailing',
-    'both',
-    'order',
-    'separator',
-    'ignore',
-    'respect',
-    'using',
-    'as',
-    'limit',
-  ],
-  ...['value', 'returning', 'on', 'passing', 'key', ':', '*'],
-]);
-
 type Edit = { readonly start: number; readonly end: number; readonly text: string };
 
 export function prepareText(original: string, dialect: Dialect): PreparedText {
@@ -54,6 +30,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     throw refuseSql('the statement holds a NUL character', positionAt(original, original.indexOf('\0')));
   const tokens = readTokens(original, dialect);
   requireOneStatement(tokens, original);
+  const calls = plainCalls(tokens, dialect);
   const edits: Edit[] = [];
   let questionMarks = 0;
   for (const [index, token] of tokens.entries()) {
@@ -66,7 +43,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
     } else if (token.kind === 'text' && dialect === 'mysql') {
       edits.push(...keepWildcardEscapes(token));
-    } else if (isPlainCall(tokens, index, dialect)) {
+    } else if (calls.has(index)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
@@ -85,72 +62,6 @@ function keepWildcardEscapes(token: Token): readonly Edit[] {
   return [...token.text.matchAll(/\\(.)/gs)]
     .filter(([, escaped]) => escaped === '%' || escaped === '_')
     .map(({ index }) => ({ start: token.start + index, end: token.start + index, text: '\\' }));
-}
-
-/** A call of a known function whose parentheses hold nothing but arguments and commas. */
-function isPlainCall(tokens: readonly Token[], index: number, dialect: Dialect): boolean {
-  const token = tokens[index];
-  const name = token?.text.toLowerCase() ?? '';
-  if (token?.kind !== 'word' || tokens[index + 1]?.text !== '(') return false;
-  // MySQL joins the arguments of GROUP_CONCAT, which the parser writes out.
-  if (dialect === 'mysql' && name === 'group_concat') return tokens[index + 2]?.text === ')';
-  if (readByParser.has(name) || !signatureOf(name, dialect) || isNamedElsewhere(tokens, index)) return false;
-  const end = closingPlace(tokens, index + 1);
-  // `WITH left(a) AS (SELECT …)` names a table.
-  if (tokens[end + 1]?.text.toLowerCase() === 'as' && isOpening(tokens[end + 2])) return false;
-  return !hasInnerWord(tokens, index + 1, end);
-}
-
-function isOpening(token: Token | undefined): boolean {
-  return token?.text === '(' || token?.text.toLowerCase() === 'materialized' || token?.text.toLowerCase() === 'not';
-}
-
-/** An alias, a type or a member of something else is called like a function: `AS date(a)`, `::char(3)`, `a.date(b)`. */
-function isNamedElsewhere(tokens: readonly Token[], index: number): boolean {
-  const before = tokens[index - 1];
-  if (!before) return false;
-  if (before.kind === 'quoted' || [')', '.', '::', 'as'].includes(before.text.toLowerCase())) return true;
-  const isLast = tokens[closingPlace(tokens, index + 1) + 1]?.text === ')';
-  return (
-    typeNames.has(tokens[index]?.text.toLowerCase() ?? '') &&
-    before.text === ',' &&
-    isLast &&
-    isConverted(tokens, index)
-  );
-}
-
-/** `CONVERT(x, CHAR(3))`. */
-function isConverted(tokens: readonly Token[], index: number): boolean {
-  let depth = 0;
-  for (let at = index - 1; at > 0; at -= 1) {
-    if (tokens[at]?.text === ')') depth += 1;
-    if (tokens[at]?.text === '(') depth -= 1;
-    if (depth < 0) return tokens[at - 1]?.text.toLowerCase() === 'convert';
-  }
-  return false;
-}
-
-/** The place of the parenthesis that closes the one at `opening`; behind the last token where none does. */
-function closingPlace(tokens: readonly Token[], opening: number): number {
-  let depth = 0;
-  for (let at = opening; at < tokens.length; at += 1) {
-    if (tokens[at]?.text === '(') depth += 1;
-    if (tokens[at]?.text === ')') depth -= 1;
-    if (depth === 0) return at;
-  }
-  return tokens.length;
-}
-
-/** Words inside nested parentheses, brackets, braces and CASE belong to what stands there. */
-function hasInnerWord(tokens: readonly Token[], opening: number, end: number): boolean {
-  let depth = 0;
-  for (let at = opening; at < end; at += 1) {
-    const { kind, text } = tokens[at] ?? { kind: 'symbol', text: '' };
-    if (kind === 'symbol' && '([{'.includes(text)) depth += 1;
-    else if (kind === 'symbol' && ')]}'.includes(text)) depth -= 1;
-    else if (depth === 1 && (kind === 'word' || text === ':') && innerWords.has(text.toLowerCase())) return true;
-  }
-  return false;
 }
 
 function requireOneStatement(tokens: readonly Token[], text: string): void {
