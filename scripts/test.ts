@@ -7,7 +7,7 @@ import { findTests } from './find-tests.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const everything = [
   ...['packages', 'operator', 'services', 'cli', 'scripts', 'bench'],
-  ...['tests/architecture', 'tests/files', 'tests/e2e'],
+  ...['tests/architecture', 'tests/dialects', 'tests/files', 'tests/e2e'],
 ];
 /** Of two cores: files wait for disks and children as often as they compute. */
 const concurrency = 3;

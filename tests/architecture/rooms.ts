@@ -733,6 +733,11 @@ const scriptRooms: readonly Room[] = [
     mayImport: [our('test-kit'), node('test', 'url', 'util'), file('scripts/find-tests.ts')],
   },
   {
+    name: 'scripts/test-dialects',
+    files: file('scripts/test-dialects.ts'),
+    mayImport: [our('contracts'), node('events', 'fs', 'net', 'os', 'path', 'test', 'url'), inside('tests/dialects')],
+  },
+  {
     name: 'scripts/generate',
     files: /^scripts\/(generate\.ts$|generate\/)/,
     mayImport: [

@@ -300,7 +300,7 @@ class DuckdbPrinter {
         return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escaped})`;
       }
       case 'json_path':
-        return `${node.as === 'text' ? 'json_extract_string' : 'json_extract'}(${this.expression(node.value)}, ${quoteText(jsonPointer(node.path))})`;
+        return `${node.as === 'text' ? 'json_extract_string' : 'json_extract'}(${this.expression(node.value)}, ${quoteText(jsonPath(node.path))})`;
       case 'interval':
         return intervals[node.unit](this.expression(node.value));
       case 'extract':
@@ -444,6 +444,14 @@ function quoteText(value: string): string {
 /** The engine's parser ends its text at a NUL. */
 function requirePrintable(value: string): void {
   if (value.includes('\0')) throw new HybridStoreError('invalid_request', 'a name or text holds a NUL character');
+}
+
+/** A pointer says `0` for a place and for a key alike. A number is either; for a text, which is a key, a path says so. */
+function jsonPath(path: readonly (string | number)[]): string {
+  const isPlain = path.every((step) => typeof step === 'number' || !/^\d+$/.test(step));
+  const canBeQuoted = path.every((step) => typeof step === 'number' || (step !== '' && !/["\\]/.test(step)));
+  if (isPlain || !canBeQuoted) return jsonPointer(path);
+  return `$${path.map((step) => (typeof step === 'number' ? `[${step}]` : `."${step}"`)).join('')}`;
 }
 
 /** RFC 6901. DuckDB reads a path that begins with `/` as a pointer, whose escapes are complete where those of `$.` paths are not. */

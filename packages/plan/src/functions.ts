@@ -24,6 +24,11 @@ export type ReturnType =
 /** What a plan may fail with, in words that are shown. */
 export const planErrors = {
   divisionByZero: 'division by zero',
+  outOfRange: 'a value is out of range',
+  negativeLength: 'a length is negative',
+  notAnArray: 'a JSON value is no array',
+  notWhole: 'a text is no whole number',
+  objectInArray: 'json_contains looks for no objects among the elements of an array',
   jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
 } as const;
 

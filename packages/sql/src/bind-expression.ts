@@ -1,5 +1,5 @@
 import { literal } from '@hybridstore/plan';
-import { arithmetic, bindNegation, bitwise, divide, modulo } from './bind/arithmetic.ts';
+import { arithmetic, bindComplement, bindNegation, bitwise, divide, modulo } from './bind/arithmetic.ts';
 import { bindCase } from './bind/bind-case.ts';
 import { bindIn } from './bind/bind-in.ts';
 import { type Binder, bindField } from './bind/bind-site.ts';
@@ -94,8 +94,7 @@ const binders: Readonly<Record<string, Binder>> = {
   bitwise_xor: (site) => bitwise(site, 'bit_xor'),
   bitwise_left_shift: (site) => bitwise(site, 'shift_left'),
   bitwise_right_shift: (site) => bitwise(site, 'shift_right'),
-  bitwise_not: (site) =>
-    typed({ kind: 'arithmetic', operator: 'bit_not', operands: [bindField(site, 'this').node] }, 'bigint'),
+  bitwise_not: bindComplement,
   concat: bindConcat,
   between: bindBetween,
   in: bindIn,

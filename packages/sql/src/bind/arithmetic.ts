@@ -5,7 +5,9 @@ import {
   choose,
   compare,
   integer,
+  isNull,
   literal,
+  logic,
   arithmetic as operation,
   planErrors,
   text,
@@ -16,6 +18,7 @@ import { isNumberText, refuseText } from './literal-texts.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
 import {
+  bitsAsNumber,
   isDecimal,
   isFloating,
   isInteger,
@@ -26,6 +29,7 @@ import {
   type Typed,
   typed,
 } from './types.ts';
+import { unsignedComplement, unsignedOperation, unsignedShift } from './unsigned-bits.ts';
 
 /** `+`, `-`, `*` over numbers, and over dates and intervals. Chains of one operator stay flat. */
 export function arithmetic(site: BindSite, operator: 'add' | 'subtract' | 'multiply'): Typed {
@@ -87,6 +91,7 @@ function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[])
 
 /** JSON as a number; booleans count as 0 and 1 in MySQL; text only where the dialect converts it without a loss. */
 export function toNumber(value: Typed, { fields, context }: BindSite): Typed {
+  if (value.bits !== undefined) return bitsAsNumber(value);
   if (value.type === 'json') return readJsonAs(value, 'double');
   if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
   if (isBoundText(value)) return context.parameters.read(value, 'double');
@@ -139,6 +144,7 @@ export function addInterval({ context }: BindSite, moment: Typed, interval: Type
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
 function toMoment(value: Typed): Typed {
   if (value.type === 'json') return readJsonAs(value, 'timestamp');
+  if (value.type === 'null') return typed(cast(value.node, 'timestamp'), 'timestamp');
   if (!isText(value.type)) return value;
   const isDate = value.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(value.node.value));
   const type = isDate ? 'date' : 'timestamp';
@@ -185,12 +191,16 @@ export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'
       },
     );
   const operator = areIntegers ? 'integer_divide' : 'divide';
-  return typed(failOnZero(b.node, operation(operator, a.node, b.node)), areIntegers ? 'bigint' : 'double');
+  return typed(failOnZero(a.node, b.node, operation(operator, a.node, b.node)), areIntegers ? 'bigint' : 'double');
 }
 
 function wholeQuotient(a: Typed, b: Typed, areIntegers: boolean): Typed {
   if (areIntegers) return typed(operation('integer_divide', a.node, b.node), 'bigint');
   return typed(cast(call('trunc', operation('divide', a.node, nullIfZero(b.node))), 'bigint'), 'bigint');
+}
+
+function isPresent(node: PlanExpression): boolean {
+  return node.kind === 'literal' && node.value !== null;
 }
 
 function isNonzeroLiteral(node: PlanExpression): boolean {
@@ -201,9 +211,12 @@ function nullIfZero(divisor: PlanExpression): PlanExpression {
   return isNonzeroLiteral(divisor) ? divisor : call('nullif', divisor, integer(0));
 }
 
-function failOnZero(divisor: PlanExpression, quotient: PlanExpression): PlanExpression {
+/** A null divided by zero is null. */
+function failOnZero(dividend: PlanExpression, divisor: PlanExpression, quotient: PlanExpression): PlanExpression {
   if (isNonzeroLiteral(divisor)) return quotient;
-  return choose(compare('eq', divisor, integer(0)), call('error', text(planErrors.divisionByZero)), quotient);
+  const isZero = compare('eq', divisor, integer(0));
+  const isWrong = isPresent(dividend) ? isZero : logic('and', [isNull(dividend, true), isZero]);
+  return choose(isWrong, call('error', text(planErrors.divisionByZero)), quotient);
 }
 
 export function modulo(site: BindSite): Typed {
@@ -218,7 +231,7 @@ export function remainder(a: Typed, b: Typed, { context }: BindSite): Typed {
   const type = resultType([a.type, b.type]);
   const divisor = context.dialect === 'mysql' && !isInteger(type) ? nullIfZero(b.node) : b.node;
   const rest = operation('modulo', a.node, divisor);
-  return typed(context.dialect === 'postgresql' ? failOnZero(b.node, rest) : rest, type);
+  return typed(context.dialect === 'postgresql' ? failOnZero(a.node, b.node, rest) : rest, type);
 }
 
 /** Bits of whole numbers, and powers, which some dialects write as `^`. */
@@ -227,16 +240,29 @@ export function bitwise(site: BindSite, operator: ArithmeticOperator): Typed {
   const names = operator === 'power' ? ['this', 'expression'] : ['left', 'right'];
   const sides = names.map((name) => toNumber(context.bind(fields.required(name), scope), site));
   if (operator === 'power') return typed(operation('power', ...sides.map((side) => side.node)), 'double');
+  const [left, right] = sides;
+  if (context.dialect === 'mysql' && left && right)
+    return operator === 'shift_left' || operator === 'shift_right'
+      ? unsignedShift(operator, left, right)
+      : unsignedOperation(operator as 'bit_and' | 'bit_or' | 'bit_xor', sides); // power is bound above
   const whole = sides.map((side) => (isInteger(side.type) ? side.node : cast(side.node, 'bigint')));
   return typed(operation(operator, ...whole), 'bigint');
+}
+
+/** `~`: MySQL has 64 bits without a sign. */
+export function bindComplement(site: BindSite): Typed {
+  const value = toNumber(bindField(site, 'this'), site);
+  if (site.context.dialect === 'mysql') return unsignedComplement(value);
+  return typed(operation('bit_not', value.node), isInteger(value.type) ? value.type : 'bigint');
 }
 
 export function bindNegation(site: BindSite): Typed {
   const operand = bindField(site, 'this');
   const value = isText(operand.type) && site.context.dialect !== 'duckdb' ? toNumber(operand, site) : operand;
   const { node } = value;
-  if (node.kind === 'literal' && typeof node.value === 'number' && node.value >= 0)
+  if (node.kind === 'literal' && value.bits === undefined && typeof node.value === 'number' && node.value >= 0)
     return typed(literal(node.type, -node.value), value.type);
-  const number = readJsonAs(site.context.parameters.read(value, 'double'), 'double');
+  const isSwitch = value.bits !== undefined || (value.type === 'boolean' && site.context.dialect === 'mysql');
+  const number = isSwitch ? toNumber(value, site) : readJsonAs(site.context.parameters.read(value, 'double'), 'double');
   return typed({ kind: 'arithmetic', operator: 'negate', operands: [number.node] }, number.type);
 }

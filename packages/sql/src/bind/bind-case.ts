@@ -14,7 +14,7 @@ export function bindCase({ fields, scope, context }: BindSite): Typed {
   const conditions = pairs.map(([when]) => bindWhen(when, operand, { fields, scope, context }));
   const results = pairs.map(([, result]) => context.bind(result, scope));
   const all = otherwiseNode ? [...results, context.bind(otherwiseNode, scope)] : results;
-  const { values, type } = unify(all);
+  const { values, type } = unify(context.mix(all, fields));
   const otherwise = otherwiseNode ? values.at(-1)?.node : undefined;
   const branches = conditions.map((when, index) => ({ when, result: values[index]?.node ?? literal('string', null) }));
   if (branches.length === 0) throw fields.refuse('CASE has no WHEN');

@@ -117,6 +117,8 @@ export function jsonSteps(node: SyntaxNode, site: BindSite, form: 'path' | 'arro
     site.fields.ignore('arrow_syntax', 'another arrow decides');
     return bracedSteps(content, site);
   }
+  // To PostgreSQL an arrow's text is a key, whatever is in it.
+  if (form === 'arrow' && site.context.dialect === 'postgresql') return [content];
   if (content.startsWith('$')) {
     site.fields.ignore('arrow_syntax', 'a path from the root says where it begins, behind an arrow too');
     return dollarSteps(content, site);

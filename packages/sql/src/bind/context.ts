@@ -1,5 +1,5 @@
 import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
-import type { PlanSchemas } from '@hybridstore/plan';
+import { cast, type PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
@@ -8,7 +8,7 @@ import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
-import { type Typed, typed } from './types.ts';
+import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
 
 export type SqlOptions = {
   readonly dialect: Dialect;
@@ -95,12 +95,27 @@ export class BindContext {
     return this.expression(node, scope, this);
   }
 
-  /** Values that meet each other: a bound text among them takes the type of the others, as does one beside dates and times. */
-  meet(values: readonly Typed[], fields: Fields): readonly Typed[] {
+  /**
+   * Values that meet each other: a bound text among them takes the type of the others. In MySQL a condition beside a
+   * number with a fraction is 0 or 1, which the engine would refuse, and bits beside a number are one. So does a text
+   * beside dates and times.
+   */
+  meet(given: readonly Typed[], fields: Fields): readonly Typed[] {
+    const values =
+      this.dialect === 'mysql' ? meetInMysql(given) : this.dialect === 'postgresql' ? meetInPostgresql(given) : given;
     const type = typeBeside(values.map((value) => value.type));
     if (type === undefined) return values;
     const read = values.map((value) => this.parameters.read(value, type));
     return isMomentType(type) ? read.map((value) => readMomentText(value, type, fields)) : read;
+  }
+
+  /** Values of which one is the result: MySQL makes texts of all where one is a text and another a number or a condition. */
+  mix(values: readonly Typed[], fields: Fields): readonly Typed[] {
+    const isMixed =
+      values.some((value) => isText(value.type) && !isBoundText(value)) &&
+      values.some((value) => isNumber(value.type) || value.type === 'boolean');
+    if (this.dialect !== 'mysql' || !isMixed) return this.meet(values, fields);
+    return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, this.dialect), 'string')));
   }
 
   position(node: unknown): Position | undefined {
@@ -119,6 +134,24 @@ export class BindContext {
     this.#names.add(name.toLowerCase());
     return name;
   }
+}
+
+/** A number of 32 bits beside another one is compared with 64 bits: `0.1::real = 0.1` is false. */
+function meetInPostgresql(values: readonly Typed[]): readonly Typed[] {
+  const hasOther = values.some((value) => isDecimal(value.type) || value.type === 'double');
+  if (!hasOther || values.every((value) => value.type !== 'float')) return values;
+  return values.map((value) =>
+    value.type === 'float' || isDecimal(value.type) ? typed(cast(value.node, 'double'), 'double') : value,
+  );
+}
+
+function meetInMysql(values: readonly Typed[]): readonly Typed[] {
+  const hasNumber = values.some((value) => isNumber(value.type));
+  const hasFraction = values.some((value) => isDecimal(value.type) || isFloating(value.type));
+  if (!hasNumber) return values;
+  return values.map((value) =>
+    hasFraction && value.type === 'boolean' ? typed(cast(value.node, 'integer'), 'integer') : bitsAsNumber(value),
+  );
 }
 
 /** Parameters in the order in which the plan binds them, with the caller's key of each. */

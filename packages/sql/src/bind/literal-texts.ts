@@ -30,9 +30,9 @@ function readerBeside(types: readonly string[]): Reader | undefined {
   return types.every((type) => type === 'boolean') ? readBoolean : undefined;
 }
 
-/** A text of the statement, not one that is bound. */
-function isWritten({ node, type }: Typed): boolean {
-  return type === 'literal' && node.kind === 'literal';
+/** A text of the statement, not one that is bound, and no bits. */
+function isWritten({ node, type, bits }: Typed): boolean {
+  return type === 'literal' && node.kind === 'literal' && bits === undefined;
 }
 
 function contentOf({ node }: Typed): string {

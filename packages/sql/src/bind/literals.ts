@@ -1,6 +1,6 @@
 import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
 import { intervalUnits } from '@hybridstore/contracts';
-import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
+import { arithmetic, call, cast, choose, integer, literal, not, planErrors, text } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
@@ -8,7 +8,19 @@ import { isNumberText, isUnbounded, refuseText } from './literal-texts.ts';
 import { isMomentType, momentForms, momentLiteral, refuseMoment } from './moment-text.ts';
 import { castNumber } from './mysql-casts.ts';
 import { isBoundText, typeBeside } from './parameter-values.ts';
-import { isInteger, isNumber, isTemporal, isText, jsonText, readJsonAs, type Typed, textOf, typed } from './types.ts';
+import {
+  bitsAsNumber,
+  dialectText,
+  isDecimal,
+  isInteger,
+  isNumber,
+  isTemporal,
+  isText,
+  jsonText,
+  readJsonAs,
+  type Typed,
+  typed,
+} from './types.ts';
 
 export function bindLiteral({ fields, context }: BindSite): Typed {
   const kind = fields.text('literal_type') ?? '';
@@ -30,12 +42,36 @@ export function bindLiteral({ fields, context }: BindSite): Typed {
     case 'time':
       return typed(literal('time', value), 'time');
     case 'hex_string':
-      if (context.dialect === 'mysql' && /^[0-9a-fA-F]{1,15}$/.test(value))
-        return typed(integer(Number.parseInt(value, 16)), 'bigint');
-      throw fields.refuse('hexadecimal texts are not supported');
+    case 'bit_string':
+      if (context.dialect === 'mysql') return bytesLiteral(value, kind === 'hex_string' ? 16 : 2, fields);
+      throw fields.refuse(`${kind.replaceAll('_', ' ')} literals are not supported`);
     default:
       throw fields.refuse(`${kind.replaceAll('_', ' ')} literals are not supported`);
   }
+}
+
+const literalBitsMax = 64;
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * MySQL's `0x4D` and `b'101'`: the text of these bytes, and in arithmetic the number of these bits. Bytes that are no text
+ * are a number here, which is all that they can be.
+ */
+function bytesLiteral(digits: string, radix: 16 | 2, fields: Fields): Typed {
+  const form = radix === 16 ? /^[0-9a-fA-F]+$/ : /^[01]+$/;
+  if (!form.test(digits)) throw fields.refuse(`${digits.slice(0, 50)} is no literal of base ${radix}`);
+  const hexadecimal = radix === 16 ? digits : BigInt(`0b${digits}`).toString(16);
+  const bytes = Buffer.from(hexadecimal.length % 2 === 0 ? hexadecimal : `0${hexadecimal}`, 'hex');
+  const isNumber = hexadecimal.replace(/^0+/, '').length * 4 <= literalBitsMax;
+  const bits = isNumber ? { bits: BigInt(`0x${hexadecimal}`).toString() } : {};
+  try {
+    const content = utf8.decode(bytes);
+    if (!content.includes('\0')) return { ...typed(literal('string', content), 'literal'), ...bits };
+  } catch {
+    // No text: left to be a number.
+  }
+  if (!isNumber) throw fields.refuse('bytes that are no text are not supported beyond 64 bits', { expected: 'UTF-8' });
+  return bitsAsNumber({ ...typed(literal('string', null), 'null'), ...bits });
 }
 
 /** Digits are kept: integers beyond 2^53 and decimals as text. */
@@ -185,7 +221,7 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const moment = momentCast(value, target.type, { fields, context, isTry });
   if (moment) return moment;
   const type = isTry ? undefined : typeBeside([target.type]);
-  if (context.dialect === 'mysql' && isNumber(target.type) && !isTry && !isBoundText(value))
+  if (context.dialect === 'mysql' && isNumber(target.type) && !isTry && !isBoundText(value) && value.bits === undefined)
     return castNumber(value, target.type, { fields, scope, context });
   if (context.dialect === 'mysql' && isTemporal(target.type) && (isNumber(value.type) || value.type === 'boolean'))
     throw fields.refuse(`a number as a ${target.type} means digits like 20240131 in MySQL; use STR_TO_DATE`, {
@@ -193,7 +229,7 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
       actual: value.type,
     });
   if (context.dialect === 'postgresql' && !isTry) requireNumberText(value, target.type, { fields, scope, context });
-  return castTo(type === undefined ? value : context.parameters.read(value, type), target, isTry);
+  return castTo(type === undefined ? value : context.parameters.read(value, type), target, { isTry, context });
 }
 
 /** A text of the statement that is cast to a date or a time. */
@@ -220,11 +256,26 @@ function requireNumberText(value: Typed, type: string, { fields, context }: Bind
   if (!isReadable) throw refuseText(value, fields, context, isInteger(type) ? 'a whole number' : 'a number');
 }
 
-function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
+type Casting = { readonly isTry: boolean; readonly context: BindContext };
+
+function castTo(given: Typed, target: CastTarget, { isTry, context }: Casting): Typed {
+  const { dialect } = context;
+  const value = given.bits !== undefined && isNumber(target.type) ? bitsAsNumber(given) : given;
   const subject =
     value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;
-  if (target.length !== undefined) return typed(call('left', textOf(value), integer(target.length)), 'string');
+  if (target.length !== undefined)
+    return typed(call('left', dialectText(value, dialect), integer(target.length)), 'string');
   if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
+  if (target.type === 'string' && value.type === 'boolean') return typed(dialectText(value, dialect), 'string');
+  if (target.isNumeric === true) return exactNumber(value, subject);
+  const word =
+    value.type === 'literal' && value.node.kind === 'literal' ? String(value.node.value).trim().toLowerCase() : '';
+  if (dialect === 'postgresql' && target.type === 'boolean' && (word === 'on' || word === 'off'))
+    return typed(literal('boolean', word === 'on'), 'boolean');
+  if (dialect === 'postgresql' && isInteger(target.type) && value.type === 'string' && !isTry)
+    return typed(cast(wholeText(subject), target.type), target.type);
+  const moment =
+    dialect === 'mysql' && target.type === 'time' && value.type === 'date' ? cast(subject, 'timestamp') : subject;
   const as = (node: PlanExpression, type: string): PlanExpression => ({
     kind: 'cast',
     value: node,
@@ -233,10 +284,53 @@ function castTo(value: Typed, target: CastTarget, isTry = false): Typed {
   });
   // The engine's own conversion of a text drops its offset.
   const isRead = target.type === 'timestamp' && (isText(value.type) || value.type === 'json');
-  return typed(as(isRead ? as(subject, 'timestamptz') : subject, target.type), target.type);
+  return typed(as(isRead ? as(moment, 'timestamptz') : moment, target.type), target.type);
 }
 
-type CastTarget = { readonly type: string; readonly length?: number | undefined };
+/** PostgreSQL takes whole numbers alone for an integer, where the engine rounds what it is given. */
+function wholeText(value: PlanExpression): PlanExpression {
+  const isWhole = call('regexp_full_match', value, text('\\s*[+-]?\\d+\\s*'));
+  return choose(not(isWhole), call('error', text(planErrors.notWhole)), value);
+}
+
+/** Digits behind the point of a text or a document's number that is cast to NUMERIC. */
+const numericTextType = 'decimal(38,10)';
+const integerDigits: Readonly<Record<string, number>> = {
+  tinyint: 3,
+  smallint: 5,
+  integer: 10,
+  bigint: 19,
+  ubigint: 20,
+};
+
+/** NUMERIC without digits takes any number: exact ones stay what they are, doubles stay doubles. */
+function exactNumber(value: Typed, subject: PlanExpression): Typed {
+  if (isDecimal(value.type)) return value;
+  if (isInteger(value.type)) {
+    const type = `decimal(${integerDigits[value.type] ?? 38},0)`;
+    return typed(cast(subject, type), type);
+  }
+  if (value.type === 'literal' && value.node.kind === 'literal') {
+    const [, sign = '', whole = '', fraction = ''] =
+      /^\s*([+-]?)(\d*)\.?(\d*)\s*$/.exec(String(value.node.value)) ?? [];
+    const width = whole.length + fraction.length;
+    const type = `decimal(${width},${fraction.length})`;
+    if (width > 0 && width <= 38)
+      return typed(
+        literal(type, `${sign === '-' ? '-' : ''}${whole || '0'}${fraction === '' ? '' : `.${fraction}`}`),
+        type,
+      );
+  }
+  const type = isText(value.type) || value.type === 'json' ? numericTextType : 'double';
+  return typed(cast(subject, type), type);
+}
+
+type CastTarget = {
+  readonly type: string;
+  readonly length?: number | undefined;
+  /** NUMERIC of PostgreSQL without digits. */
+  readonly isNumeric?: boolean;
+};
 
 const plainTargets: Readonly<Record<string, string>> = {
   boolean: 'boolean',
@@ -295,7 +389,8 @@ function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastT
       ...(isWhole ? { expected: 6 } : {}),
       actual: size,
     });
-  return { type: target };
+  const isNumeric = name === 'decimal' && context.dialect === 'postgresql' && parts.value('precision') === undefined;
+  return { type: target, ...(isNumeric ? { isNumeric } : {}) };
 }
 
 /** A type that the parser has no word for: `SIGNED`, `DATETIME(3)`. */

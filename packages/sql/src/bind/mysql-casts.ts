@@ -13,7 +13,17 @@ import {
 } from '@hybridstore/plan';
 import type { BindSite } from './bind-site.ts';
 import { isNumberText, refuseText } from './literal-texts.ts';
-import { isDecimal, isFloating, isNumber, isTemporal, isText, jsonText, type Typed, typed } from './types.ts';
+import {
+  isDecimal,
+  isFloating,
+  isInteger,
+  isNumber,
+  isTemporal,
+  isText,
+  jsonText,
+  type Typed,
+  typed,
+} from './types.ts';
 
 /**
  * CAST to a number in MySQL never fails: it takes the number that a text begins with, zero where there is none, and the
@@ -35,6 +45,9 @@ export function castNumber(value: Typed, type: string, { fields, context }: Bind
   if (value.type === 'literal' && value.node.kind === 'literal' && !isNumberText(String(value.node.value)))
     throw refuseText(value, fields, context, 'a number');
   if (alwaysFits(value.type, type)) return typed(cast(value.node, type), type);
+  // Of numbers with a fraction below 0 there is nothing left.
+  if (type === 'ubigint' && isNumber(value.type) && !isInteger(value.type))
+    return typed(within(choose(compare('lt', value.node, integer(0)), integer(0), value.node), type), type);
   if (value.type === 'json') return typed(within(jsonText(value), type), type);
   return typed(isText(value.type) ? fromText(value.node, type) : within(value.node, type), type);
 }

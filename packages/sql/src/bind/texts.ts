@@ -1,6 +1,6 @@
 import { cast, likePattern, literal } from '@hybridstore/plan';
 import { type BindSite, bindField } from './bind-site.ts';
-import { isText, jsonText, type Typed, textOf, typed } from './types.ts';
+import { dialectText, isText, jsonText, type Typed, textOf, typed } from './types.ts';
 
 /** `||` where it joins texts (MySQL's parser gives OR instead). Lists are appended. */
 export function bindConcat({ fields, scope, context }: BindSite): Typed {
@@ -20,7 +20,7 @@ export function bindConcat({ fields, scope, context }: BindSite): Typed {
  */
 export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
   const { fields, scope, context } = site;
-  const value = textOf(bindField({ fields, scope, context }, 'left'));
+  const value = dialectText(bindField({ fields, scope, context }, 'left'), context.dialect);
   const pattern = bindField({ fields, scope, context }, 'right');
   const escaped = fields.optional('escape');
   const known =
@@ -45,11 +45,16 @@ export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
 }
 
 export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
-  const value = textOf(bindField(site, 'this'));
+  const value = dialectText(bindField(site, 'this'), site.context.dialect);
   const pattern = site.fields.optional('pattern') ?? site.fields.required('expression');
   const operands = [value, textOf(site.context.bind(pattern, site.scope))];
   if (caseInsensitive) operands.push(literal('string', 'i'));
-  return typed({ kind: 'call', function: 'regexp_matches', arguments: operands }, 'boolean');
+  // DuckDB's `~` is about the whole text, everyone else's about any part of it.
+  const isWhole = site.context.dialect === 'duckdb';
+  return typed(
+    { kind: 'call', function: isWhole ? 'regexp_full_match' : 'regexp_matches', arguments: operands },
+    'boolean',
+  );
 }
 
 /** Text is compared byte by byte, so only collations that say just that are taken. */

@@ -1,4 +1,4 @@
-import type { PlanExpression } from '@hybridstore/contracts';
+import type { Dialect, PlanExpression } from '@hybridstore/contracts';
 import { call, cast, tryCast } from '@hybridstore/plan';
 
 /**
@@ -6,7 +6,12 @@ import { call, cast, tryCast } from '@hybridstore/plan';
  * takes the type of what it meets), `list`, `struct`, `unknown`. A `json` value has no declared type inside: beside a
  * number it is read as a number, beside anything else as text.
  */
-export type Typed = { readonly node: PlanExpression; readonly type: string };
+export type Typed = {
+  readonly node: PlanExpression;
+  readonly type: string;
+  /** The number that a hexadecimal literal is in arithmetic; beside texts it is the text of its bytes. */
+  readonly bits?: string;
+};
 
 const integers = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
 
@@ -43,6 +48,12 @@ export function textOf(value: Typed): PlanExpression {
     : cast(value.node, 'string');
 }
 
+/** Text of a value as the dialect writes it: MySQL's conditions are `1` and `0`. */
+export function dialectText(value: Typed, dialect: Dialect): PlanExpression {
+  const isSwitch = value.type === 'boolean' && dialect === 'mysql';
+  return isSwitch ? cast(cast(value.node, 'integer'), 'string') : textOf(value);
+}
+
 /** A JSON value read as the type of what it meets; every other value as it is. */
 export function readJsonAs(value: Typed, type: string): Typed {
   if (value.type !== 'json' || type === 'json') return value;
@@ -63,6 +74,18 @@ export function unify(values: readonly Typed[]): { readonly values: readonly Typ
   const read = values.map((value) => readJsonAs(value, type));
   return { values: read, type: commonType(read.map((value) => value.type)) };
 }
+
+/** A hexadecimal literal as the number that its bits are; every other value as it is. */
+export function bitsAsNumber(value: Typed): Typed {
+  if (value.bits === undefined) return value;
+  const isShort = value.bits.length <= shortDigitsMax;
+  return isShort
+    ? typed({ kind: 'literal', type: 'bigint', value: Number(value.bits) }, 'bigint')
+    : typed(cast({ kind: 'literal', type: 'hugeint', value: value.bits }, 'ubigint'), 'ubigint');
+}
+
+/** Digits of which a JSON number loses none. */
+const shortDigitsMax = 15;
 
 export function typed(node: PlanExpression, type: string): Typed {
   return { node, type };

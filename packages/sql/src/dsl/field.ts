@@ -67,7 +67,11 @@ function findColumn(name: string, columns: SourceColumns) {
   );
 }
 
-function documentField(path: string, base: PlanExpression, steps: readonly string[]): Field {
+/** Digits are a place in an array, or a key. */
+const placeForm = /^\d{1,6}$/;
+
+function documentField(path: string, base: PlanExpression, names: readonly string[]): Field {
+  const steps = names.map((name) => (placeForm.test(name) ? Number(name) : name));
   const json: PlanExpression =
     steps.length === 0
       ? { kind: 'cast', value: base, type: 'json' }

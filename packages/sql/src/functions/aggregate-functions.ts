@@ -1,8 +1,10 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, text } from '@hybridstore/plan';
+import { toNumber } from '../bind/arithmetic.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import { isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
+import { dialectText, isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
+import { allBits, unsignedBits } from '../bind/unsigned-bits.ts';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { finishCall } from './known-functions.ts';
@@ -26,10 +28,23 @@ export const aggregateTranslators: Translators = {
     mode,
     listagg: (at) => joined(at, ''),
   },
-  mysql: { group_concat: (at) => joined(at, ',') },
+  mysql: {
+    group_concat: (at) => joined(at, ','),
+    bit_and: (at) => ofBits('bit_and', allBits, at),
+    bit_or: (at) => ofBits('bit_or', noBits, at),
+    bit_xor: (at) => ofBits('bit_xor', noBits, at),
+  },
   duckdb: { group_concat: (at) => joined(at, ','), listagg: (at) => joined(at, ',') },
   postgresql: { string_agg: (at) => joined(at, undefined) },
 };
+
+const noBits = cast(literal('bigint', 0), 'ubigint');
+
+/** MySQL's bits have no sign, and of nothing there are all of them for AND and none for OR. */
+function ofBits(name: string, ofNothing: PlanExpression, at: CallSite): Typed {
+  const bits = typed(unsignedBits(toNumber(at.argument(0), at.site)), 'ubigint');
+  return typed(call('coalesce', finishCall(known(name, at), [bits], at).node, ofNothing), 'ubigint');
+}
 
 function known(name: string, at: CallSite) {
   const found = functionNamed(name);
@@ -39,7 +54,7 @@ function known(name: string, at: CallSite) {
 
 /** COUNT(DISTINCT a, b) of MySQL leaves out rows where either is null; in PostgreSQL (a, b) is a value, whatever is in it. */
 function count(at: CallSite): Typed {
-  const [node] = at.call.operands;
+  const node = at.node(0);
   const aggregate = known('count', at);
   if (at.call.isStar || !node) {
     if (!at.call.isStar && at.site.context.dialect !== 'duckdb')
@@ -70,7 +85,7 @@ function joined(at: CallSite, separatorDefault: string | undefined): Typed {
   const separator = given ?? text(separatorDefault ?? ',');
   if (at.call.distinct && at.call.orderBy.length > 0 && !isText(at.argument(0).type))
     return joinedSorted(at, separator);
-  const values = [typed(textOf(at.argument(0)), 'string'), typed(separator, 'string')];
+  const values = [typed(dialectText(at.argument(0), at.site.context.dialect), 'string'), typed(separator, 'string')];
   const plain = at.call.isWithinGroup ? { ...at, call: { ...at.call, isWithinGroup: false } } : at;
   return finishCall(known('string_agg', at), values, plain);
 }

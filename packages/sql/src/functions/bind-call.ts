@@ -13,7 +13,9 @@ export function bindCall(site: BindSite): Typed {
   const translator = translators(site.context.dialect, call.name);
   if (translator) {
     requirePlain(at, translator.isAggregate);
-    return translator.translate(at);
+    const value = translator.translate(at);
+    at.finish();
+    return value;
   }
   const known = functionOfDialect(call.name, site.context.dialect);
   if (!known || known.name === 'error') throw unknownFunction(at);

@@ -6,21 +6,44 @@ import {
   isHybridStoreError,
   type PlanExpression,
 } from '@hybridstore/contracts';
-import { arithmetic, call, cast, integer, literal, readDateFormat, text } from '@hybridstore/plan';
+import {
+  arithmetic,
+  call,
+  cast,
+  choose,
+  compare,
+  integer,
+  literal,
+  logic,
+  readDateFormat,
+  text,
+} from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
+import { constantNumber, isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
 
-const now = (): Typed => typed(call('current_timestamp'), 'timestamp');
+const clock = (): Typed => typed(call('current_timestamp'), 'timestamp');
+
+/** The engine's clock has microseconds; MySQL's NOW() shows seconds, which NOW(0) to NOW(6) change. */
+function now(at: CallSite): Typed {
+  if (at.count === 0) return clock();
+  const digits = constantNumber(at.argument(0));
+  const unit = digits === undefined ? undefined : clockUnits[digits];
+  if (unit === undefined)
+    throw at.refuse(`${at.call.name} takes 0, 3 or 6 digits of a second`, { expected: Object.keys(clockUnits) });
+  return unit === 'microsecond' ? clock() : typed(call('date_trunc', text(unit), clock().node), 'timestamp');
+}
+
+const clockUnits: Readonly<Record<number, string>> = { 0: 'second', 3: 'millisecond', 6: 'microsecond' };
 const today = (): Typed => typed(call('current_date'), 'date');
 
 /** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
 function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
   if (value.type === 'json') return readJsonAs(value, type);
-  return isText(value.type) ? typed(cast(value.node, type), type) : value;
+  return isText(value.type) || value.type === 'null' ? typed(cast(value.node, type), type) : value;
 }
 
 function partOf(part: DatePart, value: Typed): Typed {
@@ -91,7 +114,10 @@ export const dateTranslators: Translators = {
     weekday: (at) => typed(arithmetic('subtract', partOf('isodow', at.argument(0)).node, integer(1)), 'bigint'),
     week: (at) => weekRefused(at),
     yearweek: (at) => weekRefused(at),
-    time: (at) => typed(cast(moment(at.argument(0)).node, 'time'), 'time'),
+    time: (at) => {
+      const value = moment(at.argument(0));
+      return typed(cast(value.type === 'date' ? cast(value.node, 'timestamp') : value.node, 'time'), 'time');
+    },
     microsecond: (at) =>
       typed(arithmetic('modulo', partOf('microsecond', at.argument(0)).node, integer(1_000_000)), 'bigint'),
     date_format: (at) => formatted(at, fromMysqlFormat),
@@ -111,8 +137,9 @@ export const dateTranslators: Translators = {
         'bigint',
       ),
     unix_timestamp: (at) =>
-      typed(cast(partOf('epoch', at.count === 0 ? now() : at.argument(0)).node, 'bigint'), 'bigint'),
-    from_unixtime: (at) => fromEpoch(at),
+      typed(cast(partOf('epoch', at.count === 0 ? clock() : at.argument(0)).node, 'bigint'), 'bigint'),
+    timestampdiff: monthsApart,
+    from_unixtime: fromUnixTime,
     strftime: (at) => refusedHere(at, 'DATE_FORMAT'),
     to_char: (at) => refusedHere(at, 'DATE_FORMAT'),
   },
@@ -172,7 +199,7 @@ function refusedHere(at: CallSite, instead: string): never {
 
 /** A unit as a word or a text: `DAY`, `'day'`, `days`. */
 function unitArgument(at: CallSite, index: number): string {
-  const node = at.call.operands[index];
+  const node = at.node(index);
   const fields = node ? at.site.context.fields(node) : undefined;
   const isWord = node && kindOf(node) === 'column';
   const isText = node && kindOf(node) === 'literal';
@@ -211,6 +238,8 @@ const partNames: Readonly<Record<string, DatePart>> = {
   usec: 'microsecond',
 };
 
+const timeParts = new Set<DatePart>(['hour', 'minute', 'second', 'millisecond', 'microsecond']);
+
 /** A part by the dialect's name; `WEEK` counts by server mode in MySQL, seconds carry fractions in PostgreSQL. */
 function extractPart(
   name: string,
@@ -222,6 +251,8 @@ function extractPart(
   if (!known) throw at.refuse(`${name.slice(0, 30)} is not a part of a date`, { expected: dateParts });
   if (at.dialect === 'mysql' && known === 'week')
     throw at.refuse('WEEK counts weeks by a mode of the server; use WEEKOFYEAR', { expected: 'WEEKOFYEAR' });
+  if (at.dialect === 'postgresql' && value.type === 'date' && timeParts.has(known))
+    throw at.refuse(`a date has no ${known}`, { expected: 'a timestamp', actual: 'date' });
   const micros = partOf('microsecond', value).node;
   if (at.dialect === 'mysql' && known === 'microsecond')
     return typed(arithmetic('modulo', micros, integer(1_000_000)), 'bigint');
@@ -233,7 +264,10 @@ function extractPart(
 }
 
 function namedPart(at: CallSite, unit: number, value: number): Typed {
-  return extractPart(unitArgument(at, unit), at.argument(value), {
+  const given = at.argument(value);
+  // EXTRACT of PostgreSQL knows no hour of a date, date_part does: it is midnight.
+  const isWidened = at.site.context.dialect === 'postgresql' && given.type === 'date';
+  return extractPart(unitArgument(at, unit), isWidened ? typed(cast(given.node, 'timestamp'), 'timestamp') : given, {
     dialect: at.site.context.dialect,
     refuse: at.refuse,
   });
@@ -247,6 +281,12 @@ function truncate(at: CallSite): Typed {
   // PostgreSQL gives a timestamp for a date as well.
   const base = at.site.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
   const type = at.site.context.dialect === 'postgresql' ? 'timestamp' : value.type;
+  if (at.site.context.dialect === 'postgresql' && (known === 'century' || known === 'millennium')) {
+    // The first century begins with the year 1, the second with 101.
+    const year: PlanExpression = { kind: 'interval', value: integer(1), unit: 'year' };
+    const before = call('date_trunc', text(known), arithmetic('subtract', base, year));
+    return typed(arithmetic('add', before, year), type);
+  }
   return typed(call('date_trunc', text(known), base), type);
 }
 
@@ -259,6 +299,53 @@ function difference(
   const [from, to] = places.map((place) => moment(at.argument(place)).node);
   if (!from || !to) throw at.refuse(`${at.call.name} takes a unit and two moments`);
   return typed(call(name, text(intervalUnit(unit, at)), from, to), 'bigint');
+}
+
+const monthsIn: Readonly<Record<string, number>> = { month: 1, quarter: 3, year: 12 };
+
+/**
+ * MySQL counts the whole months between two moments by their day and time alone: from the 31st of January to the 29th of
+ * February is none, where the engine says that both are the end of a month.
+ */
+function monthsApart(at: CallSite): Typed {
+  const unit = unitArgument(at, 0);
+  const months = monthsIn[unit];
+  if (months === undefined) return difference('date_sub', unit, at, [1, 2]);
+  const [from, to] = [1, 2].map((place) => cast(moment(at.argument(place)).node, 'timestamp'));
+  if (!from || !to) throw at.refuse(`${at.call.name} takes a unit and two moments`);
+  const calendar = call('date_diff', text('month'), from, to);
+  const [fromRest, toRest] = [withinMonth(from), withinMonth(to)];
+  const whole: PlanExpression = {
+    kind: 'case',
+    branches: [
+      {
+        when: logic('and', [compare('lte', from, to), compare('lt', toRest, fromRest)]),
+        result: arithmetic('subtract', calendar, integer(1)),
+      },
+      {
+        when: logic('and', [compare('gt', from, to), compare('gt', toRest, fromRest)]),
+        result: arithmetic('add', calendar, integer(1)),
+      },
+    ],
+    otherwise: calendar,
+  };
+  return typed(months === 1 ? whole : arithmetic('integer_divide', whole, integer(months)), 'bigint');
+}
+
+/** Microseconds since the month began. */
+function withinMonth(value: PlanExpression): PlanExpression {
+  return arithmetic('subtract', call('epoch_us', value), call('epoch_us', call('date_trunc', text('month'), value)));
+}
+
+/** FROM_UNIXTIME(seconds[, format]); before 1970 there is no value. */
+function fromUnixTime(at: CallSite): Typed {
+  const seconds = at.argument(0);
+  const value = fromEpoch(at);
+  const known = constantNumber(seconds);
+  const isPlain = known !== undefined && known >= 0;
+  const from = isPlain ? value.node : choose(compare('gte', seconds.node, integer(0)), value.node);
+  if (at.count === 1) return typed(from, 'timestamp');
+  return typed(call('strftime', from, text(formatArgument(at, fromMysqlFormat))), 'string');
 }
 
 function addUnits(at: CallSite): Typed {
@@ -320,8 +407,22 @@ function parsed(at: CallSite, translate: Format, result: 'date' | 'timestamp' | 
     textOf(at.argument(0)),
     text(format),
   );
-  const isDate = result === 'date' || (result === 'by_format' && !/%-?[HIMSfp]/.test(format));
+  const hasTime = /%-?[HIMSfp]/.test(format);
+  if (result === 'by_format' && hasTime && !dateSpecifiers.test(format)) return typed(cast(moments, 'time'), 'time');
+  if (result === 'by_format' && !isWholeDate(format))
+    throw at.refuse(`${at.call.name} takes a format with a year, a month and a day, or with a time alone`, {
+      expected: '%Y, %m and %d',
+    });
+  const isDate = result === 'date' || (result === 'by_format' && !hasTime);
   return isDate ? typed(cast(moments, 'date'), 'date') : typed(moments, 'timestamp');
+}
+
+const dateSpecifiers = /%-?[YymdbBjaAGVuUwx]/;
+
+/** MySQL puts zeros where a format says no month or no day, which is no date here. */
+function isWholeDate(format: string): boolean {
+  const hasMonth = /%-?[mbB]/.test(format) && /%-?d/.test(format);
+  return /%[Yy]/.test(format) && (hasMonth || /%-?j/.test(format));
 }
 
 function fromEpoch(at: CallSite, unitsPerSecond = 1): Typed {

@@ -22,7 +22,14 @@ export function bindKnown(known: PlanFunction, at: CallSite): Typed {
   requireCount(known, at);
   if (known.kind === 'scalar') requirePlain(at, false);
   const read = at.call.operands.map((_, index) => readArgument(known, at.argument(index), at));
-  const unified = known.returns === 'common' ? unify(read) : { values: read, type: 'unknown' };
+  const unified =
+    known.returns === 'common'
+      ? unify(
+          known.name === 'coalesce'
+            ? at.site.context.mix(read, at.site.fields)
+            : at.site.context.meet(read, at.site.fields),
+        )
+      : { values: read, type: 'unknown' };
   return finishCall(known, unified.values, at, unified.type);
 }
 

@@ -1,6 +1,8 @@
-import { arithmetic, call, cast, integer, literal } from '@hybridstore/plan';
+import { arithmetic, call, cast, choose, integer, isNull, literal, planErrors, text } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
-import { constantNumber, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { constantNumber, isDecimal, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import { bitCount } from '../bind/unsigned-bits.ts';
+import { isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 
 const number = (at: CallSite, index: number): Typed => toNumber(at.argument(index), at.site);
@@ -24,24 +26,82 @@ export const numberTranslators: Translators = {
     round,
   },
   mysql: {
+    sqrt: (at) => double('sqrt', at),
+    ln: (at) => double('ln', at),
+    log10: (at) => double('log10', at),
+    log2: (at) => double('log2', at),
+    asin: (at) => double('asin', at),
+    acos: (at) => double('acos', at),
+    pow: power,
+    power,
+    bit_count: (at) => bitCount(number(at, 0)),
+    atan: (at) =>
+      at.count === 1
+        ? typed(call('atan', number(at, 0).node), 'double')
+        : typed(call('atan2', number(at, 0).node, number(at, 1).node), 'double'),
     div: (at) => typed(arithmetic('integer_divide', number(at, 0).node, number(at, 1).node), 'bigint'),
   },
 };
 
+/** A function of one number; where it has no value, `mysql-leniency.ts` makes null of it. */
+function double(name: string, at: CallSite): Typed {
+  return typed(call(name, number(at, 0).node), 'double');
+}
+
+/** MySQL fails where a power is no number or an infinite one. */
+function power(at: CallSite): Typed {
+  const value = call('pow', number(at, 0).node, number(at, 1).node);
+  const known = [constantNumber(at.argument(0)), constantNumber(at.argument(1))];
+  const isPlain = known[1] !== undefined && Number.isInteger(known[1]) && known[1] >= 0 && known[1] <= plainExponentMax;
+  if (isPlain) return typed(value, 'double');
+  const failure = cast(call('error', text(planErrors.outOfRange)), 'double');
+  return typed(choose(call('isfinite', value), value, choose(isNull(value, true), failure)), 'double');
+}
+
+/** No column but one of doubles has a power up to this that is not finite. */
+const plainExponentMax = 8;
+
 /** Halves of doubles go to the even neighbour in MySQL and PostgreSQL (IEEE 754), away from zero in DuckDB; decimals always do. */
 function round(at: CallSite): Typed {
-  const value = readJsonAs(at.argument(0), 'double');
-  if (isFloating(value.type) && at.site.context.dialect !== 'duckdb' && at.count === 1)
-    return typed(call('round_even', value.node, integer(0)), value.type);
+  const { dialect } = at.site.context;
+  const given = at.argument(0);
+  const value = given.type === 'boolean' ? number(at, 0) : readJsonAs(given, 'double');
+  // A double that is cast to NUMERIC stays one, and rounds as NUMERIC does.
+  const isExact = dialect === 'postgresql' && given.node.kind === 'cast' && isNumericCast(at.node(0));
+  if (isFloating(value.type) && dialect !== 'duckdb' && !isExact) {
+    if (dialect === 'postgresql' && at.count > 1 && value.type !== 'json' && given.type !== 'json')
+      return typed(call('round', value.node, at.argument(1).node), value.type);
+    return typed(call('round_even', value.node, at.count > 1 ? at.argument(1).node : integer(0)), value.type);
+  }
+  // The engine rounds no decimals to a number of digits that rows decide.
+  if (isDecimal(value.type) && at.count > 1 && !isConstant(at.argument(1)))
+    throw at.refuse(`${at.call.name} of a decimal takes a constant number of digits`, {
+      expected: 'a constant',
+      argument: 2,
+    });
+  const digitsKnown = at.count > 1 ? constantNumber(at.argument(1)) : 0;
+  if (dialect !== 'duckdb' && isInteger(value.type) && (digitsKnown === undefined || digitsKnown < 0))
+    return typed(call('round', cast(value.node, 'hugeint'), at.argument(1).node), 'hugeint');
   const digits = at.count > 1 ? [at.argument(1).node] : [];
   const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
   return typed(call('round', value.node, ...digits), type);
 }
 
+/** A number with or without a sign, a parameter or a null. */
+function isConstant({ node }: Typed): boolean {
+  const inner = node.kind === 'arithmetic' && node.operator === 'negate' ? node.operands[0] : node;
+  return inner?.kind === 'literal' || inner?.kind === 'parameter';
+}
+
+function isNumericCast(node: SyntaxNode | undefined): boolean {
+  const inner = node && kindOf(node) === 'cast' ? node['cast'] : undefined;
+  const target = isNode(inner) ? inner['to'] : undefined;
+  return isNode(target) && target['data_type'] === 'decimal';
+}
+
 /** One argument: natural in MySQL (which the parser gives as LN), decimal elsewhere. Two: base first. */
 function logarithm(at: CallSite): Typed {
-  if (at.count === 1)
-    return typed(call(at.site.context.dialect === 'mysql' ? 'ln' : 'log10', number(at, 0).node), 'double');
+  if (at.count === 1) return double(at.site.context.dialect === 'mysql' ? 'ln' : 'log10', at);
   return typed(call('log', number(at, 0).node, number(at, 1).node), 'double');
 }
 

@@ -1,13 +1,15 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { readTokens, type Token } from './lexer.ts';
 import { findOperandQueries } from './operand-queries.ts';
+import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
  * The statement as the parser gets it. Five things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
- * the text, for LIKE to read), and functions whose names the parser merges although they differ (`LENGTH` counts bytes in
- * MySQL, `CHAR_LENGTH` characters) get private names, and a query that is an operand before a set operation stands in a call. Places in the rewritten text map back to the original.
+ * the text, for LIKE to read), a query that is an operand before a set operation stands in a call, and calls of functions
+ * get private names: the parser merges some although they differ (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters),
+ * and drops or refuses arguments of others by what other systems take. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
@@ -28,8 +30,6 @@ export type PreparedText = {
 export const maskPrefix = 'hs_fn_';
 /** The call around a query that is an operand. */
 export const operandCall = `${maskPrefix}operand`;
-const merged = new Set(['length', 'char_length', 'character_length', 'len']);
-const mergedInDuckdb = new Set(['group_concat', 'listagg']);
 
 type Edit = { readonly start: number; readonly end: number; readonly text: string };
 
@@ -38,10 +38,10 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     throw refuseSql('the statement holds a NUL character', positionAt(original, original.indexOf('\0')));
   const tokens = readTokens(original, dialect);
   requireOneStatement(tokens, original);
+  const calls = plainCalls(tokens, dialect);
   const edits: Edit[] = [];
   let questionMarks = 0;
   for (const [index, token] of tokens.entries()) {
-    const isCall = token.kind === 'word' && tokens[index + 1]?.text === '(';
     if (token.text.toLowerCase().startsWith(maskPrefix))
       throw refuseSql(`the name ${token.text} is reserved`, positionAt(original, token.start));
     if (token.kind === 'parameter' && token.text === '?') {
@@ -51,7 +51,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
     } else if (token.kind === 'text' && dialect === 'mysql') {
       edits.push(...keepWildcardEscapes(token));
-    } else if (isCall && isMerged(token.text, dialect)) {
+    } else if (calls.has(index)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
@@ -76,11 +76,6 @@ function keepWildcardEscapes(token: Token): readonly Edit[] {
   return [...token.text.matchAll(/\\(.)/gs)]
     .filter(([, escaped]) => escaped === '%' || escaped === '_')
     .map(({ index }) => ({ start: token.start + index, end: token.start + index, text: '\\' }));
-}
-
-function isMerged(name: string, dialect: Dialect): boolean {
-  const lower = name.toLowerCase();
-  return merged.has(lower) || (dialect === 'duckdb' && mergedInDuckdb.has(lower));
 }
 
 function requireOneStatement(tokens: readonly Token[], text: string): void {

@@ -173,3 +173,7 @@ SELECT order_id FROM sales ORDER BY order_id LIMIT 2, 3
 
 SELECT amount <=> NULL AS a, 1 <=> 1 AS b, NULL <=> NULL AS c FROM sales
 = SELECT amount IS NULL, true, true FROM sales
+
+-- MySQL's own places and occurrences, which MariaDB lacks
+SELECT REGEXP_REPLACE('aaa', 'a', 'b', 2) AS a, REGEXP_SUBSTR('abc def ghi', '[a-z]+', 1, 3) AS b, REGEXP_SUBSTR('abc def', '[a-z]+', 2) AS c, REGEXP_SUBSTR('abc', '[0-9]') AS d
+= SELECT 'abb' AS a, 'ghi' AS b, 'bc' AS c, NULL AS d

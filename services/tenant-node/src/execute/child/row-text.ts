@@ -74,6 +74,7 @@ function valueText(value: string, type: DuckDBType, depth: number): string {
     case DuckDBTypeId.UHUGEINT:
       return wideIntegerText(value);
     case DuckDBTypeId.FLOAT:
+      return floatText(value, singleText(value));
     case DuckDBTypeId.DOUBLE:
       return floatText(value);
     case DuckDBTypeId.TIMESTAMP_TZ:
@@ -120,9 +121,17 @@ function wideIntegerText(value: string): string {
   return `CASE WHEN ${value} BETWEEN -${exactInteger} AND ${exactInteger} THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' ELSE concat('"', ${value}, '"') END`;
 }
 
+/** From here on a number of 32 bits is a whole one. */
+const wholeFrom = 16_777_216;
+
+/** All digits of a whole number: the engine would write 2147483648 of 32 bits as 2147483600.0. */
+function singleText(value: string): string {
+  return `CASE WHEN abs(${value}) >= ${wholeFrom} THEN CAST(CAST(${value} AS DOUBLE) AS VARCHAR) ELSE CAST(${value} AS VARCHAR) END`;
+}
+
 /** JSON has no word for what is not finite. */
-function floatText(value: string): string {
-  return `CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
+function floatText(value: string, digits = `CAST(${value} AS VARCHAR)`): string {
+  return `CASE WHEN isfinite(${value}) THEN ${digits} WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
 }
 
 function quoted(value: string, text: string): string {
