@@ -275,12 +275,8 @@ class NodeEngine implements Engine {
   }
 
   putSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
-    const wanted = checkDefinition(definition);
-    return this.#makeOrChange(
-      definition.source_id,
-      () => wanted,
-      () => wanted,
-    );
+    const check = () => checkDefinition(definition);
+    return this.#makeOrChange(definition.source_id, check, check);
   }
 
   addToSource(definition: SourceDefinition): Promise<{ readonly created: boolean; readonly state: SourceState }> {
