@@ -389,11 +389,17 @@ function decimalWriter(
   };
 }
 
-/** Any JSON value as text. A lone surrogate leaves JSON.stringify as an escape, which no strict reader would take. */
+const expectedText = 'text without lone UTF-16 surrogates';
+/** As in PostgreSQL. No statement could name one. */
+const expectedNoNul = 'text without NUL characters';
+
+/** Any JSON value as text. Lone surrogates and NUL leave JSON.stringify as escapes, which no strict reader would take. */
 function writeJson(scratch: Scratch, value: unknown, row: number, name: string): void {
   const text = JSON.stringify(value);
   if (text.includes('\\ud') && /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/.test(text))
-    throw new RefusedRecord(row, name, 'text without lone UTF-16 surrogates', value);
+    throw new RefusedRecord(row, name, expectedText, value);
+  if (text.includes('\\u0000') && /(?:^|[^\\])(?:\\\\)*\\u0000/.test(text))
+    throw new RefusedRecord(row, name, expectedNoNul, value);
   writeText(scratch, text, row, name);
 }
 
@@ -401,7 +407,8 @@ function writeText(scratch: Scratch, text: string, row: number, name: string): v
   const length = text.length;
   scratch.ensure(length * 3 + 8);
   if (length > loopCopyLengthMax || !copyAscii(scratch, text)) {
-    if (!text.isWellFormed()) throw new RefusedRecord(row, name, 'text without lone UTF-16 surrogates', text);
+    if (!text.isWellFormed()) throw new RefusedRecord(row, name, expectedText, text);
+    if (text.includes('\0')) throw new RefusedRecord(row, name, expectedNoNul, text);
     const written = scratch.bytes.write(text, scratch.position, 'utf8');
     if (written > textBytesMax)
       throw new RefusedRecord(row, name, `at most ${textBytesMax} bytes of UTF-8`, text.slice(0, actualTextMax));
@@ -409,12 +416,12 @@ function writeText(scratch: Scratch, text: string, row: number, name: string): v
   }
 }
 
-/** False, with nothing kept, when a character is not ASCII. */
+/** False, with nothing kept, when a character is not ASCII, or NUL. */
 function copyAscii(scratch: Scratch, text: string): boolean {
   const { bytes, position } = scratch;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code > 127) return false;
+    if (code > 127 || code === 0) return false;
     bytes[position + index] = code;
   }
   scratch.position = position + text.length;

@@ -91,7 +91,7 @@ test('decode(encode(rows)) = rows', () => {
     ok: nullable(fc.boolean()),
     label: nullable(wellFormed),
     extra: nullable(
-      fc.jsonValue().filter((value) => value !== null && !/\\ud|__proto__|-0/i.test(JSON.stringify(value))),
+      fc.jsonValue().filter((value) => value !== null && !/\\ud|\\u0000|__proto__|-0/i.test(JSON.stringify(value))),
     ),
   });
   fc.assert(
@@ -144,6 +144,10 @@ test('a value outside its type is refused with expected and actual', () => {
     ['string', 'a\ud800b', /without lone UTF-16 surrogates/],
     ['string', `${'x'.repeat(100)}\udc00`, /without lone UTF-16 surrogates/],
     ['json', { a: '\ud800' }, /without lone UTF-16 surrogates/],
+    ['string', 'a\0b', /without NUL characters/],
+    ['string', `${'x'.repeat(100)}\0`, /without NUL characters/],
+    ['json', { a: ['\0'] }, /without NUL characters/],
+    ['json', { 'a\0': 1 }, /without NUL characters/],
   ];
   for (const [type, value, message] of cases) assert.match(refusal({ name: 'c', type }, value), message);
 });
@@ -181,13 +185,13 @@ test('text beyond its bound is refused', () => {
   assert.match(refusal({ name: 'c', type: 'string' }, 'ü'.repeat(4 * 1024 * 1024 + 1)), /at most 8388608 bytes/);
 });
 
-test('an escaped backslash before ud800 is no surrogate', () => {
+test('an escaped backslash before ud800 is no surrogate, and none before u0000 is NUL', () => {
   const json = new BatchEncoder({
     columns: [{ name: 'c', type: 'json' }],
     partitionColumns: [],
     isDocument: false,
   });
-  assert.ok(json.encode([{ fields: { c: '\\ud800' } }]));
+  assert.ok(json.encode([{ fields: { c: '\\ud800' } }, { fields: { c: '\\u0000' } }]));
 });
 
 test('the error names the first bad record, whatever its column', () => {

@@ -50,7 +50,10 @@ const price = fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n }).map((
   const spelled = `${value < 0n ? '-' : ''}${digits.slice(0, -10)}.${digits.slice(-10)}`;
   return { written: spelled, read: json(spelled) };
 });
-const words = fc.string({ unit: 'binary', maxLength: 60 }).map((value) => same(json(value)));
+/** Of every character but NUL, which the write refuses. */
+const characters = (maxLength: number) =>
+  fc.string({ unit: 'binary', maxLength }).map((value) => value.replaceAll('\0', '\u0001'));
+const words = characters(60).map((value) => same(json(value)));
 const moment = fc
   .date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
   .map((value) => value.toISOString());
@@ -65,10 +68,10 @@ const anyNumber = fc
 const nested = fc
   .constantFrom('{}', '[]', 'null', '""', '[[{}],{"":9007199254740993}]', '{"a":{"b":[1e400,-1]}}')
   .map(same);
-const partValues = ['a/b', 'a%2Fb', 'a b', ' ', '../x', '\u0000', "it's", 'é=😀', 'null'];
+const partValues = ['a/b', 'a%2Fb', 'a b', ' ', '../x', '\u0001', "it's", 'é=😀', 'null'];
 
 const documents = fc.dictionary(
-  fc.string({ unit: 'binary', maxLength: 12 }).filter((name) => name !== '__proto__' && name !== 'row'),
+  characters(12).filter((name) => name !== '__proto__' && name !== 'row'),
   fc.oneof(words, anyNumber, nested),
   { maxKeys: 6, noNullPrototype: true },
 );
