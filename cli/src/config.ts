@@ -21,6 +21,7 @@ export type Settings = {
   readonly kubeconfig: string | undefined;
   readonly addresses: PlatformAddresses | undefined;
   readonly gateway: string | undefined;
+  /** As it is named; otherwise it is the platform's only one (`Connection.tenant()`). */
   readonly tenant: string | undefined;
   readonly token: string | undefined;
   readonly credentialsFile: string | undefined;
@@ -44,7 +45,7 @@ export function readSettings(flags: GlobalFlags, variables: Readonly<NodeJS.Proc
     kubeconfig: kubeconfig || addresses?.kubeconfig,
     addresses,
     gateway: readGateway(flags, variables) ?? addresses?.gateway,
-    tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'] ?? onlyTenant(addresses),
+    tenant: flags.tenant ?? variables['HYBRIDSTORE_TENANT'],
     token: flags.token ?? variables['HYBRIDSTORE_TOKEN'],
     credentialsFile: addresses?.admin_credentials,
     systemNamespace: variables['HYBRIDSTORE_NAMESPACE'] ?? systemNamespaceDefault,
@@ -65,11 +66,6 @@ function readAddresses(dataDir: string): PlatformAddresses | undefined {
   const path = join(dataDir, platformAddressesFile);
   if (!existsSync(path)) return undefined;
   return readJsonFile(path, 'what npm start writes there') as PlatformAddresses;
-}
-
-function onlyTenant(addresses: PlatformAddresses | undefined): string | undefined {
-  const tenants = Object.keys(addresses?.tenants ?? {});
-  return tenants.length === 1 ? tenants[0] : undefined;
 }
 
 export function noPlatform(): HybridStoreError {

@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { authGateway, bodyBounds, type Endpoint, type ResponseOf, type TokenResponse } from '@hybridstore/contracts';
+import {
+  authGateway,
+  bodyBounds,
+  type Endpoint,
+  type ResponseOf,
+  type TokenResponse,
+  tenantResource,
+} from '@hybridstore/contracts';
 import { connectKube, type ForwardedPort, forwardPort, loadKubeConfig, secrets } from '@hybridstore/controller-runtime';
 import { type CallArguments, type CallOptions, HttpClient, type StreamAnswer } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
@@ -56,11 +63,19 @@ export class Connection {
     return this.#token;
   }
 
+  /** `namespace/name`, as it is named, or the platform's only one now; undefined where there are several, or none. */
+  async tenant(): Promise<string | undefined> {
+    if (this.settings.tenant !== undefined || this.settings.kubeconfig === undefined) return this.settings.tenant;
+    const { items } = await this.kube().list(tenantResource, { limit: 2 });
+    const [first] = items;
+    return first && items.length === 1 ? `${first.metadata.namespace}/${first.metadata.name}` : undefined;
+  }
+
   async logIn(): Promise<TokenResponse> {
     const { username, password } = await this.#credentials();
-    const tenant = this.settings.tenant;
     const isAdministrator = this.settings.flags.username === undefined;
-    const body = { username, password, ...(isAdministrator && tenant !== undefined ? { tenant_id: tenant } : {}) };
+    const tenant = isAdministrator ? await this.tenant() : undefined;
+    const body = { username, password, ...(tenant === undefined ? {} : { tenant_id: tenant }) };
     return this.#client.call(await this.gateway(), authGateway.login, { body });
   }
 

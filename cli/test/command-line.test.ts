@@ -491,6 +491,28 @@ describe('asking', () => {
 });
 
 describe('tokens and health', () => {
+  const otherYaml = tenantYaml.replace('acme', 'other');
+  beforeEach(async () => {
+    const left = (await run(['get', 'tenants', '-o', 'name'])).out.split('\n').filter((name) => name !== '');
+    for (const name of left) await run(['delete', 'tenant', name.replace('tenants/', '')]);
+    await run(['apply', '-f', '-'], { stdin: tenantYaml });
+  });
+
+  it('works in the only tenant, whenever that was made; in none of several', async () => {
+    const asked = async () => {
+      await run(['token']);
+      return (gateway.calls.at(-1)?.body as { readonly tenant_id?: string } | undefined)?.tenant_id;
+    };
+    await run(['apply', '-f', '-'], { stdin: otherYaml });
+    assert.equal(await asked(), undefined);
+    await run(['delete', 'tenant', 'acme']);
+    assert.equal(await asked(), 'default/other');
+    await run(['delete', 'tenant', 'other']);
+    assert.equal(await asked(), undefined);
+    await run(['apply', '-f', '-'], { stdin: tenantYaml });
+    assert.equal(await asked(), 'default/acme');
+  });
+
   it('prints a token of the administrator for the tenant, or of a user', async () => {
     assert.equal((await run(['token'])).out, 'token-of-admin\n');
     assert.deepEqual(gateway.calls.at(-1)?.body, { username: 'admin', password: 'right', tenant_id: 'default/acme' });

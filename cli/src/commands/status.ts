@@ -12,7 +12,8 @@ const number = (name: string) => ({ name, type: 'bigint' });
 /** Health of all services, and the tenant's sources with their sizes. Fails when a service is not healthy. */
 export async function status(connection: Connection, flags: StatusFlags, io: Io): Promise<void> {
   const health = await connection.call(monitoring.healthAll);
-  const stats = connection.settings.tenant === undefined ? undefined : await connection.call(tenantNode.tenantStats);
+  const tenant = await connection.tenant();
+  const stats = tenant === undefined ? undefined : await connection.call(tenantNode.tenantStats);
   if (flags.output === 'json') io.stdout.write(`${JSON.stringify({ health, tenant: stats ?? null }, null, 2)}\n`);
   else {
     const paint = paintFor(io.stdout, io.variables);
