@@ -1,5 +1,5 @@
 import { HybridStoreError } from '@hybridstore/runtime';
-import { jsonText } from './text-formats.ts';
+import { textOf } from '../output/table.ts';
 
 /** How the values of an answer's column are stored in a columnar file. */
 export type StoredKind =
@@ -39,17 +39,17 @@ export function storedValue(stored: StoredKind, value: unknown, column: string):
       return value === true;
     case 'int32':
     case 'double':
-      return Number(jsonText(value));
+      return Number(textOf(value));
     case 'int64':
-      return BigInt(jsonText(value));
+      return BigInt(textOf(value));
     case 'decimal':
-      return unscaled(jsonText(value), stored.scale);
+      return unscaled(textOf(value), stored.scale);
     case 'date':
-      return requireFinite(Date.parse(`${jsonText(value)}T00:00:00Z`) / msPerDay, value, column);
+      return requireFinite(Date.parse(`${textOf(value)}T00:00:00Z`) / msPerDay, value, column);
     case 'timestamp':
-      return microseconds(jsonText(value), column);
+      return microseconds(textOf(value), column);
     case 'text':
-      return jsonText(value);
+      return textOf(value);
   }
 }
 

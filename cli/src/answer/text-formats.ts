@@ -1,5 +1,5 @@
 import type { ResultColumn } from '@hybridstore/contracts';
-import { HybridStoreError, isExactNumber } from '@hybridstore/runtime';
+import { HybridStoreError } from '@hybridstore/runtime';
 import { formatCsvLine, isNumeric, printable, textOf } from '../output/table.ts';
 import type { AnswerFormat, TextRules } from './answer-format.ts';
 import type { AnswerRow } from './read-answer.ts';
@@ -185,9 +185,4 @@ export function requireDistinctNames(format: string, columns: readonly ResultCol
       'invalid_request',
       `${format}: expected a name of its own for every column, found ${twice} twice; name them with AS`,
     );
-}
-
-/** For columns that hold what has no type of theirs: its JSON, digit by digit. */
-export function jsonText(value: unknown): string {
-  return typeof value === 'string' ? value : isExactNumber(value) ? value.rawJSON : JSON.stringify(value);
 }

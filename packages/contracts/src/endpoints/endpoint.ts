@@ -16,8 +16,9 @@ export type ServiceName = keyof typeof services;
 /**
  * Who may call. `public`: anybody. `user`: any valid token of a user or key. An action: a user token whose tenant
  * permissions hold that action on some source (the route checks the very source). `platform`: a token of the platform's
- * administrator, whatever tenant it is for. `service`: only service tokens of `callers`, which are those that do call. Such a token names the tenant where a tenant's process is called, and none
- * elsewhere, but for the nodes', whose key is bound to one.
+ * administrator, whatever tenant it is for. `service`: only service tokens of `callers`, which are those that do call. Such
+ * a token names the tenant where a tenant's process is called, and none elsewhere, but for the nodes', whose key is bound
+ * to one.
  */
 export type Access =
   | { readonly kind: 'public' }

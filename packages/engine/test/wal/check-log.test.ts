@@ -1,37 +1,21 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { type Disk, isHybridStoreError, silentLogger } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock, MemoryDisk, osError } from '@hybridstore/test-kit';
+import { type Disk, isHybridStoreError } from '@hybridstore/runtime';
+import { createTemporaryFolder, MemoryDisk, osError } from '@hybridstore/test-kit';
 import fc from 'fast-check';
 import type { LogCheck } from '../../src/ports.ts';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../../src/wal/frame.ts';
 import { segmentHeaderBytes, segmentName } from '../../src/wal/log-segment.ts';
 import type { LogWriter } from '../../src/wal/log-writer.ts';
 import { batchKey, tableKey } from '../../src/wal/segment-summary.ts';
-import { type LogOptions, WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
+import type { WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
 import { createSharedWriter, openEngine } from '../engine-fixture.ts';
+import { openLog } from './damage-corpus.ts';
 
 const folder = '/log';
 const table = tableKey('t', 1n);
 const look = { pace: async () => {}, onTotal: () => {} };
-
-function openLog(disk: Disk, over: Partial<LogOptions> = {}): Promise<WriteAheadLog> {
-  return WriteAheadLog.open({
-    folder,
-    disk,
-    clock: new FakeClock(),
-    logger: silentLogger,
-    segmentBytesMax: 700,
-    queueBytesMax: 1_000_000,
-    batchIdsMax: 100_000,
-    batchIdRetentionHours: 24,
-    retentionHours: 24,
-    logBytesMax: 1_000_000,
-    onFailure: () => {},
-    ...over,
-  });
-}
 
 type Row = { readonly batchId?: string; readonly isLogged?: boolean; readonly bytes?: number };
 

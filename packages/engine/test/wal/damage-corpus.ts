@@ -1,9 +1,9 @@
-import { isHybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { type Disk, isHybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { countDamage, FakeClock, type DamageCount as KindCount, MemoryDisk } from '@hybridstore/test-kit';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../../src/wal/frame.ts';
 import type { LogWriter } from '../../src/wal/log-writer.ts';
 import { batchKey, tableKey } from '../../src/wal/segment-summary.ts';
-import { WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
+import { type LogOptions, WriteAheadLog } from '../../src/wal/write-ahead-log.ts';
 
 /**
  * Damage to every kind of file of a log, and what became of it. Right is: the log is refused by name, or every frame that no
@@ -27,7 +27,7 @@ const frames = 24;
 const committedLsn = 14;
 const table = tableKey('t', 1n);
 
-export function openLog(disk: MemoryDisk): Promise<WriteAheadLog> {
+export function openLog(disk: Disk, over: Partial<LogOptions> = {}): Promise<WriteAheadLog> {
   return WriteAheadLog.open({
     folder,
     disk,
@@ -40,6 +40,7 @@ export function openLog(disk: MemoryDisk): Promise<WriteAheadLog> {
     retentionHours: 24,
     logBytesMax: 100_000,
     onFailure: () => {},
+    ...over,
   });
 }
 

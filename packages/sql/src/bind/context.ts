@@ -96,9 +96,9 @@ export class BindContext {
   }
 
   /**
-   * Values that meet each other: a bound text among them takes the type of the others. In MySQL a condition beside a
-   * number with a fraction is 0 or 1, which the engine would refuse, and bits beside a number are one. So does a text
-   * beside dates and times.
+   * Values that meet each other: a bound text among them takes the type of the others, as does every text beside dates and
+   * times. In MySQL a condition beside a number with a fraction is 0 or 1, which the engine would refuse, and bits beside
+   * a number are one.
    */
   meet(given: readonly Typed[], fields: Fields): readonly Typed[] {
     const values =

@@ -41,10 +41,9 @@ function contentOf({ node }: Typed): string {
 
 function readNumber(value: Typed, { fields, context, others }: Place): Typed {
   const content = contentOf(value);
-  // PostgreSQL's numbers that are none.
-  if (context.dialect === 'postgresql' && /^[+-]?(nan|inf(inity)?)$/i.test(content)) return value;
+  if (context.dialect === 'postgresql' && notANumber.test(content)) return value;
   const mustBeWhole = context.dialect === 'postgresql' && others.every(isInteger);
-  if (!numberForm.test(content) || (mustBeWhole && !/^[+-]?\d+$/.test(content)))
+  if (mustBeWhole ? !isPostgresqlNumber(content, true) : !isNumberText(content))
     throw refuseText(value, fields, context, mustBeWhole ? 'a whole number' : 'a number');
   return writtenNumber(content);
 }
@@ -77,6 +76,15 @@ function readBoolean(value: Typed, { fields, context }: Place): Typed {
   if (!isKnown)
     throw refuseText(value, fields, context, context.dialect === 'mysql' ? 'TRUE, FALSE, 0 or 1' : 'true or false');
   return typed(literal('boolean', truths.has(content)), 'boolean');
+}
+
+/** PostgreSQL's numbers that are none. */
+const notANumber = /^[+-]?(nan|inf(inity)?)$/i;
+
+/** A whole number, or any that PostgreSQL reads. */
+export function isPostgresqlNumber(content: string, isWhole: boolean): boolean {
+  const trimmed = content.trim();
+  return isWhole ? /^[+-]?\d+$/.test(trimmed) : isNumberText(trimmed) || notANumber.test(trimmed);
 }
 
 export function isNumberText(content: string): boolean {

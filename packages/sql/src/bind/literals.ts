@@ -4,7 +4,7 @@ import { arithmetic, call, cast, choose, integer, literal, not, planErrors, text
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import type { BindContext } from './context.ts';
-import { isNumberText, isUnbounded, refuseText } from './literal-texts.ts';
+import { isNumberText, isPostgresqlNumber, isUnbounded, refuseText } from './literal-texts.ts';
 import { isMomentType, momentForms, momentLiteral, refuseMoment } from './moment-text.ts';
 import { castNumber } from './mysql-casts.ts';
 import { isBoundText, typeBeside } from './parameter-values.ts';
@@ -249,11 +249,8 @@ function momentCast(
 /** PostgreSQL refuses a text that is none when it reads the statement. */
 function requireNumberText(value: Typed, type: string, { fields, context }: BindSite): void {
   if (value.type !== 'literal' || value.node.kind !== 'literal' || !isNumber(type)) return;
-  const content = String(value.node.value).trim();
-  const isReadable = isInteger(type)
-    ? /^[+-]?\d+$/.test(content)
-    : isNumberText(content) || /^[+-]?(nan|inf(inity)?)$/i.test(content);
-  if (!isReadable) throw refuseText(value, fields, context, isInteger(type) ? 'a whole number' : 'a number');
+  if (isPostgresqlNumber(String(value.node.value), isInteger(type))) return;
+  throw refuseText(value, fields, context, isInteger(type) ? 'a whole number' : 'a number');
 }
 
 type Casting = { readonly isTry: boolean; readonly context: BindContext };
