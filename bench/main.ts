@@ -9,12 +9,14 @@ type Benchmark = () => Promise<Report>;
 const benchmarks = {
   'hostile-bodies': async (): Promise<Benchmark> => (await import('./hostile-bodies.ts')).hostileBodies,
   ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
+  'parse-json': async (): Promise<Benchmark> => (await import('./parse-json.ts')).parseBodies,
   query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
 } as const;
 const names = [
   'hostile-bodies',
   'ingest',
+  'parse-json',
   'query',
   'reconcile',
 ] as const satisfies readonly (keyof typeof benchmarks)[];

@@ -3,35 +3,41 @@
  * of the fewest digits that are read as that double, those nearest to it). To parse and print each number costs ten times
  * what JSON.parse does; this compares distances instead.
  *
- *   D = M × 10^k, M the digits as an integer;  x the double next to D;  δ = D − x;  u the distance of doubles at x
+ *   D = M × 10^k, M the digits as an integer;  x the double next to D;  δ = D − x
+ *   a, b             half the distance of x to the next double above and below
  *
- *   no shorter one   both neighbours of D that end in 0 are further from x than u/2, so they are read as other doubles
+ *   no shorter one   both neighbours of D that end in 0 lie beyond x + a and x − b, so they are read as other doubles
  *   the nearest      |δ| < 10^k / 2, so of those with as many digits none is nearer
  *
- * x and δ are computed in pairs of doubles (Dekker 1971), to 100 bits. `undefined` where that leaves it open: near a tie, at
- * a power of two (where doubles lie closer on one side), or where 10^k is no double.
+ * x and δ are computed in pairs of doubles (Dekker 1971), to 100 bits, over the power of two in 10^k: nothing overflows.
+ * `undefined` where that leaves it open: near a tie, and where doubles lose bits (subnormal) or end.
  */
-export function areKeptDigits(digits: Digits): boolean | undefined {
-  const { high, low, lowPower, lastDigit, exponent } = digits;
-  const power = powersOfTen[Math.abs(exponent)];
-  const scale = powersOfTen[lowPower];
-  if (power === undefined || scale === undefined) return undefined;
+export function areKeptDigits({ high, low, lowPower, lastDigit, exponent }: Digits): boolean | undefined {
+  const power = powerOfTen(exponent);
+  if (power === undefined) return undefined;
+  const scale = scales[lowPower]!;
   // Exact: 10^9 has 21 bits beside its power of two, and 8 digits have 27.
   const upper = high * scale;
   const mantissa = upper + low;
   const rest = low - (mantissa - upper);
-  const near = exponent < 0 ? divide(mantissa, rest, power) : multiply(mantissa, rest, power);
-  const offset = over[0]!;
-  const unit = unitOf(near);
+  const step = power.upper;
+  const product = mantissa * step;
+  const correction = productError(mantissa, step, product) + rest * step + mantissa * power.lower;
+  const near = product + correction;
+  const offset = correction - (near - product);
+  const unit = unitOf(near, power.twos);
   if (unit === undefined) return undefined;
-  const step = exponent < 0 ? 1 / power : power;
-  const half = unit / 2;
-  const isNext = compare(Math.abs(offset), half);
   const isNearest = compare(Math.abs(offset), step / 2);
-  const below = compare(Math.abs(offset - lastDigit * step), half);
-  const above = compare(Math.abs(offset + (10 - lastDigit) * step), half);
+  if (isNearest === 1) return false;
+  const halfAbove = unit / 2;
+  const halfBelow = isPowerOfTwo(near) ? unit / 4 : halfAbove;
+  const isNext = offset < 0 ? compare(-offset, halfBelow) : compare(offset, halfAbove);
+  const below = compare(lastDigit * step - offset, halfBelow);
+  const above = compare((10 - lastDigit) * step + offset, halfAbove);
+  // Without a power of ten nothing is rounded here: what seems half way is, and belongs to the even double.
+  if (exponent === 0) return isEven(near) ? below === 1 && above === 1 : below >= 0 && above >= 0;
   if (isNext !== -1 || isNearest === 0 || below === 0 || above === 0) return undefined;
-  return isNearest < 0 && below > 0 && above > 0;
+  return below === 1 && above === 1;
 }
 
 /** The first eight digits, the others, how many those are, the last one (not 0), and the power of ten that it stands for. */
@@ -43,28 +49,38 @@ export type Digits = {
   readonly exponent: number;
 };
 
-/** Those that are doubles. */
-const powersOfTen = Array.from({ length: 23 }, (_, power) => Number(`1e${power}`));
+const scales = Array.from({ length: 10 }, (_, power) => Number(`1e${power}`));
 
-/** The second result of a step: what the exact one is over the double that was given. A pair would be made for each number. */
-const over = new Float64Array(1);
+/** 10^k = (upper + lower) × 2^twos, upper from 1 to 2, to 106 bits. */
+type PowerOfTen = { readonly upper: number; readonly lower: number; readonly twos: number };
 
-function divide(mantissa: number, rest: number, power: number): number {
-  const quotient = mantissa / power;
-  const product = quotient * power;
-  const remainder = mantissa - product - productError(quotient, power, product) + rest;
-  const correction = remainder / power;
-  const near = quotient + correction;
-  over[0] = correction - (near - quotient);
-  return near;
+/** Of the last of 17 digits: those of the smallest double begin at 10^-324. */
+const powerMin = -340;
+const powerMax = 308;
+const powers: (PowerOfTen | undefined)[] = Array.from({ length: powerMax - powerMin + 1 }, () => undefined);
+
+function powerOfTen(exponent: number): PowerOfTen | undefined {
+  if (exponent < powerMin || exponent > powerMax) return undefined;
+  const known = powers[exponent - powerMin];
+  if (known) return known;
+  const made = makePower(exponent);
+  powers[exponent - powerMin] = made;
+  return made;
 }
 
-function multiply(mantissa: number, rest: number, power: number): number {
-  const product = mantissa * power;
-  const correction = productError(mantissa, power, product) + rest * power;
-  const near = product + correction;
-  over[0] = correction - (near - product);
-  return near;
+/** Bits of a power: two doubles hold 106, and a few more round the last one. */
+const powerBits = 116;
+
+function makePower(exponent: number): PowerOfTen {
+  // So many bits before the division that the quotient has enough, whatever the divisor.
+  const room = 1_400;
+  const scaled =
+    exponent >= 0 ? (10n ** BigInt(exponent)) << BigInt(room) : (1n << BigInt(room)) / 10n ** BigInt(-exponent);
+  const bits = scaled.toString(2).length;
+  const leading = scaled >> BigInt(bits - powerBits);
+  const upperBits = Number(leading >> BigInt(powerBits - 53));
+  const lowerBits = Number(leading & ((1n << BigInt(powerBits - 53)) - 1n));
+  return { upper: upperBits / 2 ** 52, lower: lowerBits / 2 ** (powerBits - 1), twos: bits - 1 - room };
 }
 
 /** 2^27 + 1: parts a double in two halves whose products are exact. */
@@ -85,15 +101,27 @@ const bits = new Float64Array(1);
 /** The same bytes; `head` of them is sign, exponent and the first bits of the fraction. */
 const words = new Uint32Array(bits.buffer);
 const [head, tail] = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? [1, 0] : [0, 1];
+const exponentBias = 1_023;
 
-/** The distance to the next double. Undefined at a power of two. */
-function unitOf(value: number): number | undefined {
+/** The distance to the next double above. Undefined where `value` × 2^`twos` is not a double of full precision. */
+function unitOf(value: number, twos: number): number | undefined {
   bits[0] = value;
-  const top = words[head]!;
-  if ((top & 0xfffff) === 0 && words[tail] === 0) return undefined;
-  words[head] = (((top >>> 20) & 0x7ff) - 52) << 20;
+  const exponent = words[head]! >>> 20;
+  if (exponent + twos <= 0 || exponent + twos > 2 * exponentBias) return undefined;
+  words[head] = (exponent - 52) << 20;
   words[tail] = 0;
   return bits[0];
+}
+
+/** There doubles lie twice as close below as above. */
+function isPowerOfTwo(value: number): boolean {
+  bits[0] = value;
+  return (words[head]! & 0xfffff) === 0 && words[tail] === 0;
+}
+
+function isEven(value: number): boolean {
+  bits[0] = value;
+  return (words[tail]! & 1) === 0;
 }
 
 /** Far above what the pairs of doubles are wrong by, far below what numbers differ in. */

@@ -8,12 +8,27 @@ import { containersMax } from './scan-tokens.ts';
 export function isPlainJson(body: Buffer, text: string): boolean {
   // A container has two bytes at least.
   if (body.length > containersMax * 2) return false;
-  return !hasLongRun(body) && !exponent.test(text) && !prototypeKey.test(text);
+  if (holdsLongTexts(body)) return false;
+  return !hasLongRun(body) && !exponent.test(text) && !mayHoldPrototypeKey(text);
 }
 
+/** Texts so long on average are skipped by the pass over the bytes, and read by the searches below. */
+const longTextBytes = 512;
+
+function holdsLongTexts(body: Buffer): boolean {
+  const quotesMax = body.length / longTextBytes;
+  let quotes = 0;
+  for (let at = body.indexOf(quote); at >= 0 && quotes <= quotesMax; at = body.indexOf(quote, at + 1)) quotes += 1;
+  return quotes > 0 && quotes <= quotesMax;
+}
+
+const quote = 0x22;
 const exponent = /[0-9][eE][-+0-9]/;
-/** Or an escape of ASCII, as its letters may be written. One expression of two is faster than a search for either. */
-const prototypeKey = /__proto__|\\u00/;
+/** Or an escape of ASCII, as its letters may be written. Where such searches stop often, JSON.parse is slower still. */
+function mayHoldPrototypeKey(text: string): boolean {
+  return text.includes('__proto__') || text.includes('\\u00');
+}
+
 /** Digits and a point. A number without an exponent that a double may change is not shorter. */
 const longRunBytes = 16;
 const slash = 0x2f;

@@ -1,5 +1,5 @@
 import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
-import { areKeptDigits, type Digits } from './kept-digits.ts';
+import { areKeptDigits } from './kept-digits.ts';
 
 /** Where the numbers stand that a double would change, sign included, in the order of the text. */
 export type LongNumbers = { readonly starts: Uint32Array; readonly ends: Uint32Array; readonly count: number };
@@ -16,6 +16,10 @@ const zero = 0x30;
 const nine = 0x39;
 const minus = 0x2d;
 const point = 0x2e;
+/** The `u` of `\\u0061`. */
+const escapedUnit = 0x75;
+/** With its four digits. */
+const escapedUnitBytes = 5;
 
 /** The rest of a text that is longer than this is searched by the runtime, whose call costs about as much as so many bytes. */
 const loopedBytesMax = 96;
@@ -77,7 +81,7 @@ function textEnd(body: Buffer, from: number): number {
     const byte = body[at];
     if (byte === quote || byte === undefined) return Math.min(at, body.length);
     if (byte === backslash) {
-      at += 1;
+      at += body[at + 1] === escapedUnit ? escapedUnitBytes : 1;
       looped = 0;
     } else if (looped >= loopedBytesMax) {
       at = skipPlainText(body, at) - 1;
@@ -129,9 +133,16 @@ function followsColon(body: Buffer, from: number): boolean {
 const keptDigitsMax = 15;
 /** No double is printed with more. */
 const printedDigitsMax = 17;
-/** Well within the range of doubles with full precision, and beyond the range of all. */
-const exponentKeptMax = 290;
+/** Between these all decimals of 15 digits are kept; beyond the last there are no doubles. */
+const exponentKeptMin = -308;
+const exponentKeptMax = 307;
 const exponentMax = 330;
+/**
+ * Below 1e-308 doubles lie 4.94e-324 apart. Decimals that lie further apart are all kept; those that lie ten times closer
+ * never, as each double has a shorter one.
+ */
+const subnormalKeptMin = -323;
+const subnormalLongMax = -325;
 /** Integers below 1e21 and fractions from 1e-6 on are printed without an exponent. */
 const plainExponentMin = -6;
 const plainExponentMax = 20;
@@ -192,8 +203,11 @@ function isLong(
   // Of the first digit that is not zero, and of the last.
   const magnitude = exponent + wholeEnd - first - (first < wholeEnd ? 1 : 0);
   if (digits > printedDigitsMax || Math.abs(magnitude) > exponentMax) return true;
-  if (digits <= keptDigitsMax && Math.abs(magnitude) <= exponentKeptMax) return false;
-  const isKept = digits > keptDigitsMax ? areKeptDigits(readDigits(body, first, last, magnitude)) : undefined;
+  if (digits <= keptDigitsMax && magnitude >= exponentKeptMin && magnitude <= exponentKeptMax) return false;
+  const lastExponent = magnitude - digits + 1;
+  if (lastExponent <= subnormalLongMax) return true;
+  if (magnitude < exponentKeptMin && lastExponent >= subnormalKeptMin) return false;
+  const isKept = digits > keptDigitsMax ? areKept(body, { first, last, wholeEnd, digits, magnitude }) : undefined;
   if (isKept !== undefined) return !isKept;
   const isPrintedSo =
     end === mantissaEnd &&
@@ -206,29 +220,42 @@ function isLong(
   }
   // Without the zeros at both ends, of which there may be megabytes.
   const mantissa = body.toString('latin1', first, last + 1).replace('.', '');
-  return !isKeptAsDouble(`${mantissa}e${magnitude - digits + 1}`);
+  return !isKeptAsDouble(`${mantissa}e${lastExponent}`);
 }
 
-/** In the leading part, which a 32-bit integer holds. */
+type SignificantDigits = {
+  readonly first: number;
+  readonly last: number;
+  readonly wholeEnd: number;
+  readonly digits: number;
+  readonly magnitude: number;
+};
+
+function areKept(body: Buffer, { first, last, wholeEnd, digits, magnitude }: SignificantDigits): boolean | undefined {
+  const isPointAmongLeading = wholeEnd > first && wholeEnd < first + leadingDigits;
+  const lowPower = digits - leadingDigits;
+  return areKeptDigits({
+    high: integerAt(body, first, leadingDigits),
+    low: integerAt(body, first + leadingDigits + (isPointAmongLeading ? 1 : 0), lowPower),
+    lowPower,
+    lastDigit: body[last]! - zero,
+    exponent: magnitude - digits + 1,
+  });
+}
+
+/** In the leading part. It and the other part, of at most 9 digits, are 32-bit integers. */
 const leadingDigits = 8;
 
-/** Of the bytes from the first to the last digit, a point among them or none. */
-function readDigits(body: Buffer, first: number, last: number, magnitude: number): Digits {
-  let [high, low, count] = [0, 0, 0];
-  for (let at = first; at <= last; at += 1) {
+/** `count` digits from the byte `from` on, a point among them or none. */
+function integerAt(body: Buffer, from: number, count: number): number {
+  let value = 0;
+  for (let at = from, left = count; left > 0; at += 1) {
     const byte = body[at]!;
     if (byte === point) continue;
-    if (count < leadingDigits) high = high * 10 + byte - zero;
-    else low = low * 10 + byte - zero;
-    count += 1;
+    value = (value * 10 + byte - zero) | 0;
+    left -= 1;
   }
-  return {
-    high,
-    low,
-    lowPower: count - leadingDigits,
-    lastDigit: body[last]! - zero,
-    exponent: magnitude - count + 1,
-  };
+  return value;
 }
 
 const numbersInitial = 16;

@@ -160,6 +160,23 @@ describe('JSON of a body', () => {
     );
   });
 
+  it('judges numbers at the ends of what doubles hold, and around powers of ten, like a reader of each one', () => {
+    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: 1, maxLength: 19 });
+    const power = fc.oneof(
+      fc.integer({ min: -330, max: 330 }),
+      fc.integer({ min: -326, max: -305 }),
+      fc.integer({ min: 300, max: 312 }),
+      fc.integer({ min: -24, max: 24 }),
+    );
+    fc.assert(
+      fc.property(digits, power, (more, exponent) => {
+        const text = `[${more[0]}${more.length > 1 ? `.${more.slice(1)}` : ''}e${exponent}]`;
+        assert.equal(JSON.stringify(parseExact(text)), JSON.stringify(JSON.parse(text, keepDigits)), text);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   it('is broken when a long number stands where a key should, or in a form that JSON does not have', () => {
     for (const text of [
       '{9007199254740993:1}',
