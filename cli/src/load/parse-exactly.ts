@@ -1,16 +1,17 @@
-import { exactNumber, isExactNumber, isKeptAsDouble, isRecord } from '@hybridstore/runtime';
+import { exactNumber, isExactNumber, isRecord } from '@hybridstore/runtime';
 import type { Fields } from './row.ts';
 
-/** A shorter one without an exponent has at most 15 digits, which a double keeps; but the sign of zero is lost when it is written. */
-const longNumber = /[:[,\s](-?(?:\d[\d.]{15,}(?:[eE][-+]?\d+)?|[\d.]+[eE][-+]?\d+)|-0(?:\.0*)?(?![\d.]))/g;
+/** Any other has at most 15 digits, which a double keeps, and is printed as it is written. */
+const otherNumber =
+  /[:[,\s](-?(?:\d[\d.]{15,}(?:[eE][-+]?\d+)?|[\d.]+[eE][-+]?\d+|\d+\.\d*0(?!\d)|0\.0{6}\d*)|-0(?![\d.]))/g;
 
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
 /**
- * JSON whose numbers keep every digit: one that a double would change, `12345678901234567890`, becomes an `ExactNumber`,
- * which is written back as it was read. Throws SyntaxError, also for a key that stands twice in one object.
+ * JSON whose numbers stay as they are written: one that JavaScript prints in another way, such as 12345678901234567890,
+ * 1.50, 1e2 or -0, becomes an `ExactNumber`, which is written back as it was read. Throws SyntaxError, also for a key that stands twice in one object.
  *
- * A reviver makes the parser ten times slower, so only a text that needs it pays: its long numbers are looked at first.
+ * A reviver makes the parser ten times slower, so only a text that needs it pays: its numbers are looked at first.
  * What looks like one inside a string costs time and changes nothing.
  */
 export function parseExactly(text: string): unknown {
@@ -21,7 +22,7 @@ export function parseExactly(text: string): unknown {
 
 /** The same of a text that the platform wrote, in which the last of equal keys counts. */
 export function parseDigits(text: string): unknown {
-  return holdsLossyNumber(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
+  return holdsOtherNumber(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
 }
 
 /** What `parseExactly` gave as the fields of a row, or why it is none. */
@@ -37,22 +38,22 @@ function describeKind(value: unknown): string {
   return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
-function holdsLossyNumber(text: string): boolean {
-  longNumber.lastIndex = 0;
+function holdsOtherNumber(text: string): boolean {
+  otherNumber.lastIndex = 0;
   for (;;) {
-    const number = longNumber.exec(text)?.[1];
+    const number = otherNumber.exec(text)?.[1];
     if (number === undefined) return false;
-    if (isLossy(number)) return true;
+    if (isPrintedOtherwise(number)) return true;
   }
 }
 
-function isLossy(number: string): boolean {
-  return !isKeptAsDouble(number) || Object.is(Number(number), -0);
+function isPrintedOtherwise(number: string): boolean {
+  return String(Number(number)) !== number;
 }
 
 const keepDigits: Reviver = (_key, value, context) => {
   const source = context?.source;
-  return typeof value === 'number' && source !== undefined && isLossy(source) ? exactNumber(source) : value;
+  return typeof value === 'number' && source !== undefined && isPrintedOtherwise(source) ? exactNumber(source) : value;
 };
 
 /** Of two values under one key the parser keeps the last; a row that would lose one is refused instead. */

@@ -5,7 +5,10 @@ import { type LongNumbers, nestedDeeper, scanTokens } from './scan-tokens.ts';
 
 export type JsonBounds = {
   readonly depthMax: number;
-  /** Numbers that a 64-bit floating point number would change become `ExactNumber`; otherwise they are refused. */
+  /**
+   * Numbers that JavaScript would print in another way become `ExactNumber`, as they are written: 9007199254740993, 1.50,
+   * 1e2, -0. Otherwise those that a 64-bit floating point number would change are refused.
+   */
   readonly keepsNumbers?: boolean;
 };
 
@@ -23,7 +26,8 @@ export function parseJson(body: Buffer, bounds: JsonBounds): unknown {
   if (body.length === 0) return undefined;
   const text = decodeUtf8(body);
   const nesting = nestingOf(body, bounds.depthMax);
-  if (nesting === 'sparse' || !isPlainJson(body, text)) return parseScanned(body, text, bounds);
+  if (nesting === 'sparse' || !isPlainJson(body, text, bounds.keepsNumbers === true))
+    return parseScanned(body, text, bounds);
   const value = parseText(text);
   if (nesting === 'dense' && isDeeperThan(bounds.depthMax, value)) throw nestedDeeper(bounds.depthMax);
   return value;
@@ -33,13 +37,14 @@ function parseScanned(body: Buffer, text: string, bounds: JsonBounds): unknown {
   const { hasPrototypeKey, longNumbers } = scanTokens(body, text, {
     depthMax: bounds.depthMax,
     longNumbersMax: bounds.keepsNumbers === true ? Number.POSITIVE_INFINITY : 1,
+    keepsSpelling: bounds.keepsNumbers === true,
   });
   if (hasPrototypeKey) {
     parseText(text);
     throw new HybridStoreError('invalid_request', 'body: __proto__ is not a known field', { field: '__proto__' });
   }
   if (longNumbers.count === 0) return parseText(text);
-  if (bounds.keepsNumbers === true) return parseExactly(body, longNumbers);
+  if (bounds.keepsNumbers === true) return parseExactly(body, text, longNumbers);
   parseText(text);
   throw longNumberRefused(body, longNumbers);
 }
@@ -69,14 +74,21 @@ function decodeUtf8(body: Buffer): string {
   }
 }
 
+/** Rare in texts, and nothing that JSON must escape. */
+const shortMark = '\x7f';
 const markBytes = 9;
 
-/** Long numbers stand in the text as strings behind a mark that nobody can guess, and become what they are afterwards. */
-function parseExactly(body: Buffer, longNumbers: LongNumbers): unknown {
-  const mark = randomBytes(markBytes).toString('base64url');
+/** Long numbers stand in the text as strings behind a mark, and become what they are afterwards. */
+function parseExactly(body: Buffer, text: string, longNumbers: LongNumbers): unknown {
+  const mark = mayHold(text, shortMark) ? randomBytes(markBytes).toString('base64url') : shortMark;
   const root = { value: parseText(markNumbers(body, longNumbers, mark).toString()) };
   putNumbersBack(root, mark);
   return root.value;
+}
+
+/** As itself or as an escape. Where it may, the mark is one that nobody can guess. */
+function mayHold(text: string, character: string): boolean {
+  return text.includes(character) || text.includes('\\u00');
 }
 
 function markNumbers(body: Buffer, { starts, ends, count }: LongNumbers, mark: string): Buffer {

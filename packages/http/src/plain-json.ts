@@ -1,15 +1,16 @@
 import { containersMax } from './scan-tokens.ts';
 
 /**
- * Whether a text may hold what `scanTokens` looks for, beside depth: numbers that a double would change, `__proto__`, more
- * containers than may be. Most texts do not, and are spared the pass over their bytes. May say yes for nothing (digits
- * inside of a string), never no for something.
+ * Whether a text may hold what `scanTokens` looks for, beside depth: numbers that a double would change (with
+ * `keepsSpelling` also those that JavaScript prints in another way), `__proto__`, more containers than may be. Most texts
+ * do not, and are spared the pass over their bytes. May say yes for nothing (digits inside of a string), never no for
+ * something.
  */
-export function isPlainJson(body: Buffer, text: string): boolean {
+export function isPlainJson(body: Buffer, text: string, keepsSpelling: boolean): boolean {
   // A container has two bytes at least.
   if (body.length > containersMax * 2) return false;
   if (holdsLongTexts(body)) return false;
-  return !hasLongRun(body) && !exponent.test(text) && !mayHoldPrototypeKey(text);
+  return !hasLongRun(body) && !(keepsSpelling ? otherSpelling : exponent).test(text) && !mayHoldPrototypeKey(text);
 }
 
 /** Texts so long on average are skipped by the pass over the bytes, and read by the searches below. */
@@ -24,6 +25,8 @@ function holdsLongTexts(body: Buffer): boolean {
 
 const quote = 0x22;
 const exponent = /[0-9][eE][-+0-9]/;
+/** Or zeros at the end of a fraction, at its beginning, or behind a minus. */
+const otherSpelling = /[0-9][eE][-+0-9]|\.[0-9]*0(?:[,\]}\s]|$)|-0(?:[,\]}\s]|$)|0\.0{6}/;
 /** Or an escape of ASCII, as its letters may be written. Where such searches stop often, JSON.parse is slower still. */
 function mayHoldPrototypeKey(text: string): boolean {
   return text.includes('__proto__') || text.includes('\\u00');

@@ -1,6 +1,13 @@
 import { HybridStoreError, isKeptAsDouble } from '@hybridstore/runtime';
 import { areKeptDigits } from './kept-digits.ts';
 
+export type ScanOptions = {
+  readonly depthMax: number;
+  readonly longNumbersMax: number;
+  /** Numbers are long, too, that JavaScript prints in another way: -0, 1.50, 1e2. */
+  readonly keepsSpelling: boolean;
+};
+
 /** Where the numbers stand that a double would change, sign included, in the order of the text. */
 export type LongNumbers = { readonly starts: Uint32Array; readonly ends: Uint32Array; readonly count: number };
 export type ScannedTokens = { readonly hasPrototypeKey: boolean; readonly longNumbers: LongNumbers };
@@ -15,6 +22,7 @@ const comma = 0x2c;
 const zero = 0x30;
 const nine = 0x39;
 const minus = 0x2d;
+const plus = 0x2b;
 const point = 0x2e;
 /** The `u` of `\\u0061`. */
 const escapedUnit = 0x75;
@@ -35,9 +43,10 @@ const prototypeKeyBytesMax = prototypeKey.length * 6;
 export function scanTokens(
   body: Buffer,
   text: string,
-  { depthMax, longNumbersMax }: { readonly depthMax: number; readonly longNumbersMax: number },
+  { depthMax, longNumbersMax, keepsSpelling }: ScanOptions,
 ): ScannedTokens {
-  const numbers = new FoundNumbers(longNumbersMax, body.length === text.length ? text : undefined);
+  const ascii = body.length === text.length ? text : undefined;
+  const numbers = new FoundNumbers({ countMax: longNumbersMax, keepsSpelling, ascii });
   let depth = 0;
   let containers = 0;
   let hasPrototypeKey = false;
@@ -48,8 +57,8 @@ export function scanTokens(
       hasPrototypeKey ||= isPrototypeKey(body, index + 1, end);
       index = end;
     } else if (byte >= zero && byte <= nine) {
-      // One digit and a comma need no more than this.
-      if (body[index + 1] !== comma) index = scanNumber(body, index, numbers) - 1;
+      // One digit and a comma need no more than this, but for -0.
+      if (body[index + 1] !== comma || byte === zero) index = scanNumber(body, index, numbers) - 1;
     } else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
       if (depth > depthMax) throw nestedDeeper(depthMax);
@@ -146,6 +155,8 @@ const subnormalLongMax = -325;
 /** Integers below 1e21 and fractions from 1e-6 on are printed without an exponent. */
 const plainExponentMin = -6;
 const plainExponentMax = 20;
+/** `0.` and six digits. */
+const plainFractionBytesMax = 8;
 
 /**
  * Judges the number at `start` and gives its end. A number of the usual kind, at most 15 digits and no exponent, costs
@@ -162,19 +173,25 @@ function scanNumber(body: Buffer, start: number, numbers: FoundNumbers): number 
   }
   const mantissaEnd = at;
   const hasExponent = byte === 0x65 || byte === 0x45;
-  if (!hasExponent && at - start <= keptDigitsMax) return at;
+  if (!hasExponent && at - start <= keptDigitsMax) {
+    if (!numbers.keepsSpelling) return at;
+    const isZeroFirst = body[start] === zero;
+    const endsInZero = at !== wholeEnd && body[at - 1] === zero;
+    const isPlain = !endsInZero && !(isZeroFirst && (body[start - 1] === minus || at - start > plainFractionBytesMax));
+    if (isPlain) return at;
+  }
   let exponent = 0;
   if (hasExponent) {
     byte = body[++at]!;
     const isNegative = byte === minus;
-    if (isNegative || byte === 0x2b) byte = body[++at]!;
+    if (isNegative || byte === plus) byte = body[++at]!;
     const digitsStart = at;
     for (; byte >= zero && byte <= nine; byte = body[++at]!) exponent = Math.min(exponent * 10 + byte - zero, 1e15);
     if (isNegative) exponent = -exponent;
     if (at === digitsStart) return at;
   }
   const isWritten = (body[start] !== zero || wholeEnd === start + 1) && mantissaEnd !== wholeEnd + 1;
-  if (!isWritten || numbers.isFull || !isLong(body, { start, wholeEnd, mantissaEnd, end: at, exponent }, numbers))
+  if (!isWritten || numbers.isFull || !mustBeKept(body, { start, wholeEnd, mantissaEnd, end: at, exponent }, numbers))
     return at;
   // In the place of a key it is no JSON; as a text it would be.
   if (!followsColon(body, at)) numbers.add(body[start - 1] === minus ? start - 1 : start, at);
@@ -189,19 +206,18 @@ type Spelling = {
   readonly exponent: number;
 };
 
-function isLong(
-  body: Buffer,
-  { start, wholeEnd, mantissaEnd, end, exponent }: Spelling,
-  numbers: FoundNumbers,
-): boolean {
+function mustBeKept(body: Buffer, spelling: Spelling, numbers: FoundNumbers): boolean {
+  const { start, wholeEnd, mantissaEnd, end, exponent } = spelling;
   let first = start;
   while (first < mantissaEnd && (body[first] === zero || body[first] === point)) first += 1;
-  if (first === mantissaEnd) return false;
+  if (first === mantissaEnd) return numbers.keepsSpelling && (end > start + 1 || body[start - 1] === minus);
   let last = mantissaEnd - 1;
   while (body[last] === zero || body[last] === point) last -= 1;
   const digits = last - first + (first < wholeEnd && last >= wholeEnd ? 0 : 1);
   // Of the first digit that is not zero, and of the last.
   const magnitude = exponent + wholeEnd - first - (first < wholeEnd ? 1 : 0);
+  const isPrintedSo = isPrinted(body, spelling, last, magnitude);
+  if (numbers.keepsSpelling && !isPrintedSo) return true;
   if (digits > printedDigitsMax || Math.abs(magnitude) > exponentMax) return true;
   if (digits <= keptDigitsMax && magnitude >= exponentKeptMin && magnitude <= exponentKeptMax) return false;
   const lastExponent = magnitude - digits + 1;
@@ -209,11 +225,6 @@ function isLong(
   if (magnitude < exponentKeptMin && lastExponent >= subnormalKeptMin) return false;
   const isKept = digits > keptDigitsMax ? areKept(body, { first, last, wholeEnd, digits, magnitude }) : undefined;
   if (isKept !== undefined) return !isKept;
-  const isPrintedSo =
-    end === mantissaEnd &&
-    magnitude >= plainExponentMin &&
-    magnitude <= plainExponentMax &&
-    (mantissaEnd === wholeEnd || last === mantissaEnd - 1);
   if (isPrintedSo) {
     const text = numbers.textOf(body, start, end);
     return String(Number(text)) !== text;
@@ -221,6 +232,25 @@ function isLong(
   // Without the zeros at both ends, of which there may be megabytes.
   const mantissa = body.toString('latin1', first, last + 1).replace('.', '');
   return !isKeptAsDouble(`${mantissa}e${lastExponent}`);
+}
+
+/** Whether the notation is that in which JavaScript prints a number of this size (ECMA-262, Number::toString). */
+function isPrinted(
+  body: Buffer,
+  { start, wholeEnd, mantissaEnd, end }: Spelling,
+  last: number,
+  magnitude: number,
+): boolean {
+  const hasFraction = mantissaEnd !== wholeEnd;
+  if (hasFraction && last !== mantissaEnd - 1) return false;
+  const isPlain = magnitude >= plainExponentMin && magnitude <= plainExponentMax;
+  if (end === mantissaEnd) return isPlain;
+  const isNormal = wholeEnd === start + 1 && body[start] !== zero && body[mantissaEnd] === 0x65;
+  return !isPlain && isNormal && isSign(body[mantissaEnd + 1]) && body[mantissaEnd + 2] !== zero;
+}
+
+function isSign(byte: number | undefined): boolean {
+  return byte === minus || byte === plus;
 }
 
 type SignificantDigits = {
@@ -264,13 +294,19 @@ class FoundNumbers implements LongNumbers {
   starts = new Uint32Array(numbersInitial);
   ends = new Uint32Array(numbersInitial);
   count = 0;
+  readonly keepsSpelling: boolean;
   readonly #countMax: number;
   readonly #ascii: string | undefined;
 
   /** `ascii`: the whole text, where its characters stand in the places of its bytes; a part of it costs nothing then. */
-  constructor(countMax: number, ascii: string | undefined) {
-    this.#countMax = countMax;
-    this.#ascii = ascii;
+  constructor(options: {
+    readonly countMax: number;
+    readonly keepsSpelling: boolean;
+    readonly ascii: string | undefined;
+  }) {
+    this.keepsSpelling = options.keepsSpelling;
+    this.#countMax = options.countMax;
+    this.#ascii = options.ascii;
   }
 
   textOf(body: Buffer, start: number, end: number): string {

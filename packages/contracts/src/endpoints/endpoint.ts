@@ -45,8 +45,9 @@ export type Endpoint = {
   /** The largest body in bytes; `bodyBounds.other` when absent. What is larger is refused before it is read. */
   readonly bodyBytesMax?: number;
   /**
-   * Numbers of the body that a 64-bit floating point number would change reach the handler as `ExactNumber`. Elsewhere
-   * such a number is refused: rounded, it would mean something else than its sender wrote.
+   * Numbers of the body that JavaScript would print in another way (9007199254740993, 1.50, 1e2, -0) reach the handler as
+   * `ExactNumber`. Elsewhere one that a 64-bit floating point number would change is refused: rounded, it would mean
+   * something else than its sender wrote.
    */
   readonly keepsNumbers?: boolean;
   /** Body of the success answer as JSON; absent for streams and text. */

@@ -1,5 +1,5 @@
 import { type Column, type ColumnType, parseDate, parseTimestamp } from '@hybridstore/contracts';
-import { assert, HybridStoreError, isExactNumber } from '@hybridstore/runtime';
+import { assert, HybridStoreError, isExactNumber, isKeptAsDouble } from '@hybridstore/runtime';
 import { batchVersion, columnDescriptorBytes, hasNullsFlag, payloadHeaderBytes, validityBytes } from './batch-codec.ts';
 import { columnKind, columnKinds, storedColumnType, valueBytes } from './column-kind.ts';
 import { parseDecimal } from './parse-decimal.ts';
@@ -289,10 +289,11 @@ function fixedWriter(column: EncodedColumn, scratch: Scratch, valuesAt: number):
 
 function integerWriter(name: string, words: Int32Array, at: number): FixedWriter {
   return (value, row) => {
-    if (typeof value !== 'number' || (value | 0) !== value)
+    const number = isExactNumber(value) && isKeptAsDouble(value.rawJSON) ? Number(value.rawJSON) : value;
+    if (typeof number !== 'number' || (number | 0) !== number)
       throw new RefusedRecord(row, name, 'an integer from -2147483648 to 2147483647', value);
-    words[at + row * 2] = value;
-    words[at + row * 2 + 1] = value < 0 ? -1 : 0;
+    words[at + row * 2] = number;
+    words[at + row * 2 + 1] = number < 0 ? -1 : 0;
   };
 }
 
@@ -300,7 +301,8 @@ function integerWriter(name: string, words: Int32Array, at: number): FixedWriter
 function numberText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
-  return isExactNumber(value) ? value.rawJSON : undefined;
+  if (!isExactNumber(value)) return undefined;
+  return isKeptAsDouble(value.rawJSON) ? String(Number(value.rawJSON)) : value.rawJSON;
 }
 
 const bigintExpected = 'an integer of 64 bits';

@@ -174,6 +174,32 @@ test('numbers that a double would change keep every digit, and are rounded in a 
   );
 });
 
+test('a number in any spelling is the same number in a column, and as it is written in a document', () => {
+  const spellings: readonly [string, number][] = [
+    ['1e2', 100],
+    ['1.00E+2', 100],
+    ['100.0', 100],
+    ['-0', 0],
+    ['-0.00', 0],
+    ['0e5', 0],
+    ['1e0005', 100_000],
+  ];
+  const columns = ['integer', 'bigint', 'double', 'decimal(18,2)', 'json'].map((type) => ({ name: type, type }));
+  const any = new BatchEncoder({ columns, partitionColumns: [], isDocument: false });
+  for (const [text, number] of spellings) {
+    const fields = Object.fromEntries(columns.map(({ name }) => [name, exactNumber(text)]));
+    const values = decodeBatch(any.encode([{ fields }])).columns.map((column) => valueAt(column, 0));
+    assert.deepEqual(
+      values.map(Number),
+      Array.from({ length: 5 }, () => Number(text))
+        .with(0, number)
+        .with(1, number)
+        .with(3, number),
+    );
+    assert.equal(values.at(-1), text);
+  }
+});
+
 test('null in a column that is not nullable is refused', () => {
   assert.equal(
     refusal({ name: 'c', type: 'string', nullable: false }, null),
