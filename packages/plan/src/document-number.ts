@@ -1,19 +1,27 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
-import { call, choose, compare, logic, not, trueLiteral, tryCast } from './nodes.ts';
+import { call, choose, compare, logic, not, text, trueLiteral, tryCast } from './nodes.ts';
 
 /**
  * A number of a document beside one that is exact: an integer or decimal, or another document's. Documents keep every
  * digit, and a double does not:
  *
  *   near    the double next to it, of any magnitude; numbers whose doubles differ are in that order
- *   exact   up to 28 digits before the point and 10 behind it, which decides where the doubles are one; else NULL
+ *   exact   of at most 38 digits, which decides where the doubles are one; else NULL
+ *
+ * The engine's reader of JSON keeps integers whole and makes doubles of fractions, which it prints with a point: those
+ * are near only, as digits that it made up decide nothing.
  */
 export type DocumentNumber = { readonly near: PlanExpression; readonly exact: PlanExpression };
 
-export const exactNumberType = 'decimal(38,10)';
+/** `scale`: digits behind the point of the number beside it, none beside integers. */
+export function documentNumber(asText: PlanExpression, scale = 0): DocumentNumber {
+  const whole = choose(not(call('contains', asText, text('.'))), tryCast(asText, exactNumberType(scale)));
+  return { near: tryCast(asText, 'double'), exact: whole };
+}
 
-export function documentNumber(text: PlanExpression): DocumentNumber {
-  return { near: tryCast(text, 'double'), exact: tryCast(text, exactNumberType) };
+/** The widest decimal that the engine has. */
+export function exactNumberType(scale: number): string {
+  return `decimal(38,${scale})`;
 }
 
 export function compareNumbers(

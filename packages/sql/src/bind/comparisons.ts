@@ -3,7 +3,7 @@ import { compare, compareNumbers, logic, not, trueLiteral, tryCast } from '@hybr
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
-import { compareDocuments, exactNumberOf } from './document-numbers.ts';
+import { compareDocuments, exactNumbersOf } from './document-numbers.ts';
 import { readLiteralTexts } from './literal-texts.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isNumber, isTemporal, type Typed, typed, unify } from './types.ts';
@@ -123,9 +123,8 @@ function bareBound(sides: readonly Typed[], place: number, operator: 'gte' | 'lt
 
 /** A number of a document beside an exact one; undefined where doubles will do, or one side is no number. */
 export function compareExactly(operator: ComparisonOperator, left: Typed, right: Typed): PlanExpression | undefined {
-  const hasDocument = left.type === 'json' || right.type === 'json';
-  const [first, second] = hasDocument ? [exactNumberOf(left), exactNumberOf(right)] : [];
-  return first && second ? compareNumbers(operator, first, second) : undefined;
+  const numbers = exactNumbersOf(left, right);
+  return numbers && compareNumbers(operator, ...numbers);
 }
 
 /** A value that is compared with the rows of a query, whose column has this type. */

@@ -16,13 +16,27 @@ import { isDecimal, isInteger, jsonText, type Typed } from './types.ts';
 /** Integers up to this have a double of their own. */
 const exactDoubleMax = 2 ** 53 - 1;
 
-/** The number of a value; undefined where doubles are all that there is to compare by. */
-export function exactNumberOf(value: Typed): DocumentNumber | undefined {
-  if (value.type === 'json') return documentNumber(jsonText(value));
+/**
+ * The numbers of two values of which one is a document's; undefined where doubles are all that there is to compare by, or
+ * one is no number.
+ */
+export function exactNumbersOf(left: Typed, right: Typed): readonly [DocumentNumber, DocumentNumber] | undefined {
+  if (left.type !== 'json' && right.type !== 'json') return undefined;
+  const scale = Math.max(decimalScale(left.type), decimalScale(right.type));
+  const [first, second] = [exactNumberOf(left, scale), exactNumberOf(right, scale)];
+  return first && second ? [first, second] : undefined;
+}
+
+function exactNumberOf(value: Typed, scale: number): DocumentNumber | undefined {
+  if (value.type === 'json') return documentNumber(jsonText(value), scale);
   if (!isInteger(value.type) && !isDecimal(value.type)) return undefined;
   return isSmallInteger(value)
     ? undefined
-    : { near: cast(value.node, 'double'), exact: tryCast(value.node, exactNumberType) };
+    : { near: cast(value.node, 'double'), exact: tryCast(value.node, exactNumberType(scale)) };
+}
+
+function decimalScale(type: string): number {
+  return Number(/^decimal\(\d+,(\d+)\)$/.exec(type)?.[1] ?? 0);
 }
 
 /** Of a statement, or bound: what is bound as an integer is one that JavaScript keeps. */

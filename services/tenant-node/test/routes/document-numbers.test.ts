@@ -23,8 +23,12 @@ const numbers = [
   '9007199254740991',
   '9007199254740992',
   '9007199254740993',
+  '12345678901234567.89',
   '750727362669609001',
   '750727362669609002',
+  '123456789012345678901234567890',
+  '123456789012345678901234567891',
+  '123456789012345678901234567892',
 ];
 const schemas: PlanSchemas = new Map([
   ['notes', { columns: [{ name: 'doc', type: 'json' }] }],
@@ -51,19 +55,23 @@ describe('numbers of documents', () => {
   const filters: readonly (readonly [string, readonly number[]])[] = [
     ['doc.id = 9007199254740993', [10]],
     ['doc.id <> 9007199254740993', all.filter((place) => place !== 10)],
-    ['doc.id > 9007199254740992', [10, 11, 12]],
-    ['doc.id >= 9007199254740993', [10, 11, 12]],
+    ['doc.id > 9007199254740992', places(10, 17)],
+    ['doc.id >= 9007199254740993', places(10, 17)],
     ['doc.id < 9007199254740993', places(0, 10)],
     ['doc.id <= 9007199254740992', places(0, 10)],
-    ['doc.id BETWEEN 9007199254740993 AND 750727362669609001', [10, 11]],
-    ['doc.id NOT BETWEEN 9007199254740993 AND 750727362669609001', [...places(0, 10), 12]],
+    ['doc.id BETWEEN 9007199254740993 AND 750727362669609001', [10, 11, 12]],
+    ['doc.id NOT BETWEEN 9007199254740993 AND 750727362669609001', [...places(0, 10), ...places(13, 17)]],
     ['doc.id IN (5, 9007199254740993, -9007199254740993)', [1, 5, 10]],
-    ['doc.id NOT IN (9007199254740992, 750727362669609001)', all.filter((place) => place !== 9 && place !== 11)],
+    ['doc.id NOT IN (9007199254740992, 750727362669609001)', all.filter((place) => place !== 9 && place !== 12)],
     ['doc.id = 100', [7]],
     ['doc.id < -9007199254740992', [0, 1]],
-    ['doc.id IS NOT DISTINCT FROM 750727362669609002', [12]],
-    ['doc.id IS DISTINCT FROM 750727362669609002', places(0, 12)],
+    ['doc.id IS NOT DISTINCT FROM 750727362669609002', [13]],
+    ['doc.id IS DISTINCT FROM 750727362669609002', all.filter((place) => place !== 13)],
     ['doc.id = 5.5', [6]],
+    ['doc.id = 12345678901234567.89', [11]],
+    ['doc.id > 123456789012345678901234567890', [15, 16]],
+    ['doc.id = 123456789012345678901234567891', [15]],
+    ['doc.id BETWEEN 123456789012345678901234567890 AND 123456789012345678901234567891', [14, 15]],
   ];
   for (const [filter, expected] of filters)
     it(`are compared digit by digit: ${filter}`, async () => {
@@ -83,8 +91,8 @@ describe('numbers of documents', () => {
 
   it('are the least and the greatest with every digit', async () => {
     const extremes = 'SELECT min(doc.id), max(doc.id) FROM notes';
-    assert.deepEqual(await sqlText(extremes), '[-1e300,750727362669609002]');
-    assert.deepEqual(await sqlText(`${extremes} WHERE doc.id BETWEEN 5 AND 100`), '[5,100]');
+    assert.deepEqual(await sqlText(extremes), '[-1e300,123456789012345678901234567892]');
+    assert.deepEqual(await sqlText(`${extremes} WHERE doc.id BETWEEN 5 AND 100`), '[5,100.0]');
     assert.deepEqual(
       await sqlText(`${extremes} WHERE doc.id IN (9007199254740993, 9007199254740992)`),
       '[9007199254740992,9007199254740993]',
@@ -93,7 +101,7 @@ describe('numbers of documents', () => {
       { query_type: 'aggregate', source: 'notes', aggregations: [{ function: 'max', field: 'id', alias: 'most' }] },
       schemas,
     );
-    assert.match(await ask(dsl), /"rows":\[\[750727362669609002\]\]/);
+    assert.match(await ask(dsl), /"rows":\[\[123456789012345678901234567892\]\]/);
   });
 
   it('sort by their values, in SQL and the DSL', async () => {
