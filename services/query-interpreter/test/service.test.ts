@@ -38,6 +38,7 @@ class FakeCatalog implements CatalogPort {
   }
 
   async source(_token: string, sourceId: string): Promise<CatalogSource | undefined> {
+    if (this.isAway) throw new HybridStoreError('unavailable', 'away');
     this.asked.push(sourceId);
     this.#looking += 1;
     this.looksAtOnce = Math.max(this.looksAtOnce, this.#looking);
@@ -256,6 +257,36 @@ describe('POST /parse/sql', () => {
     catalog.sourcesById.set('sales', { columns: [...columns, { name: 'added', type: 'bigint' }] });
     assert.deepEqual((await parse({ query: 'SELECT `added` FROM sales WHERE order_id > 0' })).tables, ['sales']);
     assert.deepEqual(catalog.asked, ['*', 'sales']);
+  });
+
+  for (const query of [
+    'SELECT * FROM customers',
+    'SELECT c.* FROM customers AS c',
+    'SELECT 1 AS one, * FROM customers',
+    'SELECT order_id FROM sales WHERE customer_id IN (SELECT x.added FROM (SELECT * FROM customers) AS x)',
+  ])
+    test(`a column that was added a moment ago is among all that there are: ${query}`, async () => {
+      const { catalog, parse } = open();
+      await parse({ query: 'SELECT name FROM customers' });
+      const { columns } = catalog.sourcesById.get('customers')!;
+      catalog.sourcesById.set('customers', { columns: [...columns, { name: 'added', type: 'string' }] });
+      const { parsed_query } = await parse({ query });
+      const customers = parsed_query.tables.find(({ source }) => source === 'customers');
+      assert.ok(customers?.columns.includes('added'), JSON.stringify(parsed_query.tables));
+    });
+
+  test('what names its columns is not looked for again, a star that multiplies included', async () => {
+    const { catalog, parse } = open();
+    for (const query of ['SELECT order_id FROM sales', 'SELECT amount * 2, count(*) FROM sales GROUP BY amount * 2'])
+      await parse({ query });
+    assert.deepEqual(catalog.asked, ['*']);
+  });
+
+  test('all columns are those that were read last while the catalog is away', async () => {
+    const { catalog, parse } = open();
+    await parse({ query: 'SELECT name FROM customers' });
+    catalog.isAway = true;
+    assert.deepEqual((await parse({ query: 'SELECT * FROM customers' })).tables, ['customers']);
   });
 
   test('a source that is gone is not known any more once it was looked for', async () => {

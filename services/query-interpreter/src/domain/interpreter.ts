@@ -48,7 +48,10 @@ export class Interpreter {
     const values: ParameterValues = request.parameters ?? [];
     const { outcome, cached } = await this.#withSchemas(
       call,
-      () => wordsOf(request.query, dialect),
+      {
+        mentioned: () => wordsOf(request.query, dialect),
+        readsAllColumns: mayReadAllColumns(request.query, dialect),
+      },
       (schemas) => this.#parse({ text: request.query, dialect, values }, schemas, call),
     );
     const plan = cached ? withValues(outcome, values) : outcome.plan;
@@ -66,7 +69,7 @@ export class Interpreter {
     const options = { depthMax: dslDepthMax, isLenient: !isDslValidated };
     const { plan, functions } = await this.#withSchemas(
       call,
-      () => [],
+      { mentioned: () => [], readsAllColumns: namesNoColumns(request.query) },
       ({ byId }) =>
         this.#parts.parser.compile(
           { query: request.query, schemas: byId, options, steps: this.#allowed(stepsOfLevel('basic')) },
@@ -88,7 +91,10 @@ export class Interpreter {
     const level = request.optimization_level ?? 'basic';
     const { plan, sql, tree, steps } = await this.#withSchemas(
       call,
-      () => request.parsed_query.tables.map(({ source }) => source),
+      {
+        mentioned: () => request.parsed_query.tables.map(({ source }) => source),
+        readsAllColumns: false,
+      },
       ({ byId }) =>
         this.#parts.parser.transform(
           { plan: request.parsed_query, schemas: byId, steps: this.#allowed(stepsOfLevel(level)) },
@@ -104,19 +110,25 @@ export class Interpreter {
 
   /**
    * Again with newer schemas where a name is not known, because its source may just have been made, or the column added: as
-   * often as that brings the statement further.
+   * often as that brings the statement further. What reads all columns that there are fails for none: it is looked whether
+   * there are others.
    */
-  async #withSchemas<T>(
+  async #withSchemas<T extends { readonly plan: LogicalPlan }>(
     call: Call,
-    mentioned: () => readonly string[],
+    statement: Reading,
     work: (schemas: Schemas) => Promise<T>,
   ): Promise<T> {
     let schemas = await this.#parts.schemas.schemas(call.caller);
     for (let look = 0; ; look += 1) {
       try {
-        return await work(schemas);
+        const result = await work(schemas);
+        if (look > 0 || !statement.readsAllColumns) return result;
+        const ids = result.plan.tables.map(({ source }) => source);
+        const newer = ids.length <= sourcesLookedForMax ? await this.#newerSchemas(schemas, call, ids) : undefined;
+        if (!newer) return result;
+        schemas = newer;
       } catch (error) {
-        const ids = look < looksMax ? sourcesToLookFor(error, schemas, mentioned) : [];
+        const ids = look < looksMax ? sourcesToLookFor(error, schemas, statement.mentioned) : [];
         const newer = ids.length > 0 ? await this.#parts.schemas.newerThan(schemas, call.caller, ids) : undefined;
         if (!newer) throw error;
         schemas = newer;
@@ -124,14 +136,24 @@ export class Interpreter {
     }
   }
 
+  /** Without the catalog, the schemas that were read last go on being used. */
+  async #newerSchemas(schemas: Schemas, call: Call, ids: readonly string[]): Promise<Schemas | undefined> {
+    try {
+      return await this.#parts.schemas.newerThan(schemas, call.caller, ids);
+    } catch (error) {
+      if (error instanceof HybridStoreError && isTemporary.has(error.code)) return undefined;
+      throw error;
+    }
+  }
+
   async #parse(
     statement: Statement,
     schemas: Schemas,
     call: Call,
-  ): Promise<{ readonly outcome: ParseOutcome; readonly cached: boolean }> {
+  ): Promise<{ readonly plan: LogicalPlan; readonly outcome: ParseOutcome; readonly cached: boolean }> {
     const key = cacheKey(statement, schemas);
     const held = this.#plans.get(key);
-    if (held) return { outcome: held, cached: true };
+    if (held) return { plan: held.plan, outcome: held, cached: true };
     const { isStrict, supportedFunctions } = this.#parts.settings;
     const { text, dialect, values } = statement;
     // What is always worth doing before a plan is run.
@@ -139,7 +161,7 @@ export class Interpreter {
     const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions, steps };
     const outcome = await this.#parts.parser.parse(task, ownedBy(call));
     this.#plans.set(key, outcome);
-    return { outcome, cached: false };
+    return { plan: outcome.plan, outcome, cached: false };
   }
 
   #allowed(steps: readonly OptimizationStep[]): readonly OptimizationStep[] {
@@ -193,6 +215,14 @@ function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonl
   };
 }
 
+/** What the words of a statement say of the sources that it reads. */
+type Reading = {
+  readonly mentioned: () => readonly string[];
+  readonly readsAllColumns: boolean;
+};
+
+const isTemporary: ReadonlySet<string> = new Set(['unavailable', 'overloaded', 'deadline_exceeded']);
+
 /** The table that is not known, or the known ones that may have got the column. */
 function sourcesToLookFor(error: unknown, { byId }: Schemas, mentioned: () => readonly string[]): readonly string[] {
   if (!(error instanceof HybridStoreError) || error.code !== 'invalid_request') return [];
@@ -208,6 +238,35 @@ const sourceIdForm = new RegExp(sourceIdPattern);
 /** A statement that names so many new sources is given up. */
 const looksMax = 16;
 const sourcesLookedForMax = 32;
+
+function namesNoColumns(query: ParseDslRequest['query']): boolean {
+  return query.query_type !== 'aggregate' && !('columns' in query && query.columns !== undefined);
+}
+
+/** Words behind which a star means all columns; behind others it multiplies. */
+const beforeStar: ReadonlySet<string> = new Set(['select', 'distinct', 'all', ',', '.', ')']);
+/** `FROM t` without SELECT, at the beginning of a query. */
+const beforeFirstFrom: ReadonlySet<string> = new Set([
+  '(',
+  'union',
+  'except',
+  'intersect',
+  'all',
+  'distinct',
+  'name',
+  'as',
+]);
+const allColumnsWords: ReadonlySet<string> = new Set(['natural', 'columns', 'table']);
+
+/** Whether a statement may mean columns that it does not name. Says yes rather than no. */
+function mayReadAllColumns(text: string, dialect: Dialect): boolean {
+  const words = readTokens(text, dialect).map((token) => token.text.toLowerCase());
+  return words.some((word, place) => {
+    const before = words[place - 1] ?? '(';
+    if (word === '*') return beforeStar.has(before);
+    return word === 'from' ? beforeFirstFrom.has(before) : allColumnsWords.has(word);
+  });
+}
 
 function wordsOf(text: string, dialect: Dialect): readonly string[] {
   return readTokens(text, dialect)

@@ -10,7 +10,7 @@ export type Schemas = { readonly byId: PlanSchemas; readonly version: string };
 type Held = Schemas & { readonly readAtMs: number };
 
 const callersMax = 1_000;
-/** A column that was added shows in a `*` at the latest after this; a name that is not known is looked for at once. */
+/** A name that is not known is looked for at once, and so is what `*` means. */
 export const schemaAgeMsMax = 5_000;
 const looksRunningMax = 16;
 const looksWaitingMax = 1_000;
