@@ -1,5 +1,5 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
-import { call, choose, compare, logic, not, text, trueLiteral, tryCast } from './nodes.ts';
+import { call, choose, compare, literal, logic, not, text, trueLiteral, tryCast } from './nodes.ts';
 
 /**
  * A number of a document beside one that is exact: an integer or decimal, or another document's. Documents keep every
@@ -63,6 +63,8 @@ export function extremeOf(
   const areNumbers = compare('eq', aggregate('count', near), aggregate('count', asText));
   const written = aggregate(name === 'min' ? 'arg_min' : 'arg_max', asText, { kind: 'row', items: [near, exact] });
   // A text that only the engine reads as a number (+5) is none of JSON.
-  const asNumber = call('coalesce', tryCast(written, 'json'), call('to_json', aggregate(name, near)));
+  const isWhole = call('ends_with', written, text('.0'));
+  const shown = choose(isWhole, call('left', written, literal('bigint', -2)), written);
+  const asNumber = call('coalesce', tryCast(shown, 'json'), call('to_json', aggregate(name, near)));
   return choose(areNumbers, asNumber, call('to_json', aggregate(name, asText)));
 }

@@ -11,6 +11,7 @@ import {
   type IntervalUnit,
   type JoinStep,
   type JoinType,
+  type JsonPathNode,
   type LiteralNode,
   type LogicalPlan,
   type PlanExpression,
@@ -300,7 +301,7 @@ class DuckdbPrinter {
         return `(${this.expression(node.value)} ${negation(node)}${node.caseInsensitive ? 'ILIKE' : 'LIKE'} ${this.expression(node.pattern)}${escaped})`;
       }
       case 'json_path':
-        return `${node.as === 'text' ? 'json_extract_string' : 'json_extract'}(${this.expression(node.value)}, ${quoteText(jsonPath(node.path))})`;
+        return this.jsonPath(node);
       case 'interval':
         return intervals[node.unit](this.expression(node.value));
       case 'extract':
@@ -318,6 +319,20 @@ class DuckdbPrinter {
       default:
         return assertNever(node);
     }
+  }
+
+  /**
+   * The engine prints whole numbers that are written as fractions or with an exponent as 1.0. As values of JSON, which are
+   * grouped and compared by their texts, they are the numbers that they equal: 1. It evaluates an expression over a column
+   * once, however often it stands in the text.
+   */
+  jsonPath({ value, path, as }: JsonPathNode): string {
+    const operands = `(${this.expression(value)}, ${quoteText(jsonPath(path))})`;
+    if (as === 'text') return `json_extract_string${operands}`;
+    const found = `json_extract${operands}`;
+    if (value.kind !== 'column')
+      return `CAST(regexp_replace(CAST(${found} AS VARCHAR), '^(-?[0-9]+)\\.0$', '\\1') AS JSON)`;
+    return `(CASE WHEN ends_with(${found}, '.0') THEN CAST(left(${found}, -2) AS JSON) ELSE ${found} END)`;
   }
 
   /** Text stays bare, like a literal, so that the engine reads it as the type it is compared with. */

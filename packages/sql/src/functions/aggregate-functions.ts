@@ -62,7 +62,8 @@ function count(at: CallSite): Typed {
     return finishCall(aggregate, [], at);
   }
   if (at.count > 1) throw at.refuse('COUNT takes * or one value', { expected: 1, actual: at.count });
-  if (kindOf(node) !== 'tuple' || !at.call.distinct) return finishCall(aggregate, [countable(at.argument(0))], at);
+  if (kindOf(node) !== 'tuple' || !at.call.distinct)
+    return finishCall(aggregate, [countable(at.argument(0), at.call.distinct)], at);
   const items = at.site.context
     .fields(node)
     .list('expressions')
@@ -72,9 +73,11 @@ function count(at: CallSite): Typed {
   return finishCall(aggregate, [typed(present ? choose(present, row) : row, 'struct')], at);
 }
 
-/** A JSON null is no value. */
-function countable(value: Typed): Typed {
-  return value.type === 'json' ? typed(jsonText(value), 'string') : value;
+/** A JSON null is no value. Values of JSON that differ in their kind, such as 1 and "1", differ. */
+function countable(value: Typed, isDistinct: boolean): Typed {
+  if (value.type !== 'json') return value;
+  const asText = jsonText(value);
+  return isDistinct ? typed(choose(isNull(asText, true), value.node), 'json') : typed(asText, 'string');
 }
 
 /** Texts joined by a separator. In DISTINCT the sorting key must be the text itself, as in the engine. */

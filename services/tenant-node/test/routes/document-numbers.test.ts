@@ -32,6 +32,7 @@ const numbers = [
 ];
 const schemas: PlanSchemas = new Map([
   ['notes', { columns: [{ name: 'doc', type: 'json' }] }],
+  ['spelled', { columns: [{ name: 'doc', type: 'json' }] }],
   ['longs', { columns: [{ name: 'id', type: 'bigint' }] }],
 ]);
 
@@ -92,7 +93,7 @@ describe('numbers of documents', () => {
   it('are the least and the greatest with every digit', async () => {
     const extremes = 'SELECT min(doc.id), max(doc.id) FROM notes';
     assert.deepEqual(await sqlText(extremes), '[-1e300,123456789012345678901234567892]');
-    assert.deepEqual(await sqlText(`${extremes} WHERE doc.id BETWEEN 5 AND 100`), '[5,100.0]');
+    assert.deepEqual(await sqlText(`${extremes} WHERE doc.id BETWEEN 5 AND 100`), '[5,100]');
     assert.deepEqual(
       await sqlText(`${extremes} WHERE doc.id IN (9007199254740993, 9007199254740992)`),
       '[9007199254740992,9007199254740993]',
@@ -113,6 +114,35 @@ describe('numbers of documents', () => {
       schemas,
     );
     assert.deepEqual((JSON.parse(await ask(plan)) as Answer).rows.flat(), expected.toReversed());
+  });
+
+  it('are one value in groups, however they are spelled, and other values than texts and null', async () => {
+    const spellings = ['1', '1.0', '1e0', '10e-1', '"1"', '0', '-0', '0.0', '1.5', '1.50', 'null', '"1.0"', 'true'];
+    await send('/sources/add', JSON.stringify({ source_id: 'spelled' }));
+    const records = spellings.map((text) => `{"fields":{"v":${text}}}`);
+    await send('/data/write', `{"source_id":"spelled","records":[${records.join(',')}]}`);
+    const groups = ['[0,3]', '[1,4]', '[1.5,2]', '["1",1]', '["1.0",1]', '[null,1]', '[true,1]'];
+    const grouped = await ask(planOf('SELECT doc.v, count(*) FROM spelled GROUP BY doc.v'));
+    const found = [...(/"rows":\[(.*?)\],"row_count/.exec(grouped)?.[1]?.match(/\[[^[\]]*\]/g) ?? [])];
+    assert.deepEqual(found.toSorted(), groups.toSorted());
+    assert.equal((await sql('SELECT DISTINCT doc.v FROM spelled')).length, groups.length);
+    assert.deepEqual(await sql('SELECT count(DISTINCT doc.v), count(doc.v) FROM spelled'), [[6, 12]]);
+    const outer = 'SELECT v, count(*) FROM (SELECT doc.v AS v FROM spelled) AS s GROUP BY v';
+    assert.equal((await sql(outer)).length, groups.length);
+    assert.equal(
+      (await sql('SELECT 1 FROM spelled WHERE doc.v IN (SELECT doc.v FROM spelled WHERE doc.v = 1.5)')).length,
+      2,
+    );
+    const dsl = compileDsl(
+      {
+        query_type: 'aggregate',
+        source: 'spelled',
+        group_by: ['v'],
+        aggregations: [{ function: 'count', field: '*' }],
+      },
+      schemas,
+    );
+    assert.equal((JSON.parse(await ask(dsl)) as Answer).rows.length, groups.length);
   });
 
   type Answer = { readonly rows: readonly (readonly unknown[])[] };
