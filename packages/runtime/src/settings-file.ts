@@ -3,7 +3,7 @@ import type { ServiceName } from '@hybridstore/contracts';
 import { HybridStoreError } from './errors.ts';
 import { isRecord } from './is-record.ts';
 import { findNearVariable } from './near-variable.ts';
-import { readersOf, variableNamesOf } from './process-variables.ts';
+import { processVariables, variableNamesOf } from './process-variables.ts';
 
 /**
  * What CONFIG_FILE names: a JSON object of variables of a process under their own names, and of the sections that the query
@@ -55,20 +55,22 @@ export function sortSettings(
     if (Object.hasOwn(elsewhere, key)) throw wrongSetting(path, `${key} ${elsewhere[key]}`, 'it in the file');
     if (sections.has(key)) file.sections[key] = value;
     else if (own.has(key)) file.values[key] = textOf(path, key, value);
-    else if (isOfAnother(key)) file.others.push(key);
-    else throw unknownSetting(service, path, key);
+    else if (knownSettings.has(key)) file.others.push(key);
+    else throw unknownSetting(path, key);
   }
   return file;
 }
 
-function isOfAnother(key: string): boolean {
-  return readersOf(key).length > 0 || Object.values(settingsSections).some((sections) => sections.includes(key));
-}
+const services = Object.keys(processVariables) as ServiceName[]; // the keys of a Record of names
+const knownSettings: ReadonlySet<string> = new Set([
+  ...services.flatMap(variableNamesOf),
+  ...Object.values(settingsSections).flat(),
+]);
 
-function unknownSetting(service: ServiceName, path: string, key: string): HybridStoreError {
-  const near = findNearVariable(key, [...variableNamesOf(service), ...(settingsSections[service] ?? [])]);
+function unknownSetting(path: string, key: string): HybridStoreError {
+  const near = findNearVariable(key, knownSettings);
   const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-  return wrongSetting(`${path}: ${key}`, `a setting of ${service}`, `an unknown key${hint}`);
+  return wrongSetting(`${path}: ${key}`, 'a setting', `an unknown key${hint}`);
 }
 
 /** As the variable would be written; items of a list are separated by commas there. */

@@ -50,13 +50,9 @@ describe('the file that CONFIG_FILE names', () => {
     [
       'an unknown key, near to one',
       '{"JWT_EXPIRATON_HOURS":1}',
-      /config\.json: JWT_EXPIRATON_HOURS: expected a setting of auth-gateway, found an unknown key \(did you mean JWT_EXPIRATION_HOURS\?\)$/,
+      /config\.json: JWT_EXPIRATON_HOURS: expected a setting, found an unknown key \(did you mean JWT_EXPIRATION_HOURS\?\)$/,
     ],
-    [
-      'an unknown key, near to none',
-      '{"colour":1}',
-      /config\.json: colour: expected a setting of auth-gateway, found an unknown key$/,
-    ],
+    ['an unknown key, near to none', '{"colour":1}', /config\.json: colour: expected a setting, found an unknown key$/],
     ['a key of every object', '{"__proto__":1}', /config\.json: __proto__: expected a setting/],
     ['an object', '{"BCRYPT_ROUNDS":{}}', /config\.json: BCRYPT_ROUNDS: expected a text, .*, found an object$/],
     ['null', '{"BCRYPT_ROUNDS":null}', /config\.json: BCRYPT_ROUNDS: expected .*, found null$/],
