@@ -19,7 +19,8 @@ export const usage = `usage: npm start -- [options]
   --data-dir DIR     where everything is kept (default: hybridstore-data)
   --port-offset N    added to 8000 and 8080 to 8086
   --watch            restart a service when its code changes
-Variables that a service reads (services/*/README.md) reach it from here: JWT_EXPIRATION_HOURS=48 npm start
+Variables that a service reads (docs/reference/variables.md) reach it from here: JWT_EXPIRATION_HOURS=48 npm start
+CONFIG_FILE names a JSON file of them; a variable wins over it
 `;
 
 export function parseArguments(argv: readonly string[]): StartArguments {

@@ -741,7 +741,7 @@ const scriptRooms: readonly Room[] = [
     name: 'scripts/generate',
     files: /^scripts\/(generate\.ts$|generate\/)/,
     mayImport: [
-      our('contracts', 'http', 'controller-runtime'),
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
       node('crypto', 'fs', 'path', 'url'),
       npm('yaml', 'typebox'),
       inside('scripts/generate'),

@@ -49,7 +49,7 @@ function readTimeouts(environment: Environment): TimeoutBounds {
   return { defaultMs: defaultSeconds * 1_000, maxMs: maxSeconds * 1_000 };
 }
 
-/** The operator scales; what an older system read here is still told right from wrong. */
+/** The operator scales; what an older system read here is still checked. */
 function checkScaling(environment: Environment): void {
   environment.boolean('AUTO_SCALING_ENABLED', true);
   const workers = { min: 1, max: 10_000 };
