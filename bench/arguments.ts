@@ -1,31 +1,26 @@
-import { parseArgs } from 'node:util';
 import { HybridStoreError } from '@hybridstore/runtime';
+import type { Script, ScriptOptions } from '../scripts/script-arguments.ts';
 
-export type BenchArguments<Name extends string> = { readonly name: Name; readonly json: boolean };
+const options = {
+  json: { type: 'boolean', does: 'print the report as JSON, as the last line' },
+} as const satisfies ScriptOptions;
 
-/** `NAME [--json]` with NAME one of `names`. Throws `invalid_request` with what was expected and found. */
-export function parseBenchArguments<Name extends string>(
-  argv: readonly string[],
-  names: readonly Name[],
-): BenchArguments<Name> {
-  const usage = `usage: npm run bench -- NAME [--json], with NAME one of ${names.join(', ')}`;
-  const { values, positionals } = readArguments(argv, usage);
-  const [given, ...more] = positionals;
-  const name = names.find((candidate) => candidate === given);
-  if (name === undefined || more.length > 0)
-    throw new HybridStoreError(
-      'invalid_request',
-      `NAME: expected one of ${names.join(', ')}, found ${positionals.join(' ') || 'none'}; ${usage}`,
-      { field: 'NAME' },
-    );
-  return { name, json: values.json === true };
+export function benchScript(names: readonly string[]): Script<typeof options> {
+  return {
+    call: 'npm run bench --',
+    does: 'Measures one thing against its goal and against what others do, and prints both sides.',
+    options,
+    rest: { name: 'NAME', does: `one of ${names.join(', ')}` },
+  };
 }
 
-function readArguments(argv: readonly string[], usage: string) {
-  try {
-    return parseArgs({ args: [...argv], allowPositionals: true, options: { json: { type: 'boolean' } } });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('. ')[0] : 'the arguments cannot be read';
-    throw new HybridStoreError('invalid_request', `${reason}; ${usage}`, {}, { cause });
-  }
+/** The one benchmark that was asked for. Throws `invalid_request` with what was expected and found. */
+export function chooseBenchmark<Name extends string>(given: readonly string[], names: readonly Name[]): Name {
+  const name = names.find((candidate) => candidate === given[0]);
+  if (name !== undefined && given.length === 1) return name;
+  throw new HybridStoreError(
+    'invalid_request',
+    `NAME: expected one of ${names.join(', ')}, found ${given.join(' ') || 'none'}`,
+    { field: 'NAME' },
+  );
 }

@@ -1,5 +1,6 @@
 import { HybridStoreError } from '@hybridstore/runtime';
-import { parseBenchArguments } from './arguments.ts';
+import { readScriptArguments } from '../scripts/script-arguments.ts';
+import { benchScript, chooseBenchmark } from './arguments.ts';
 import { describeMachine, formatOutput, type Report } from './report.ts';
 
 // `npm run bench -- NAME [--json]`: measures, prints both sides and the goals, and with --json the report as the last line.
@@ -22,10 +23,11 @@ const names = [
 ] as const satisfies readonly (keyof typeof benchmarks)[];
 
 async function main(): Promise<void> {
-  const { name, json } = parseBenchArguments(process.argv.slice(2), names);
+  const { values, rest } = readScriptArguments(benchScript(names), process.argv.slice(2));
+  const name = chooseBenchmark(rest, names);
   process.stderr.write(`${name} on ${describeMachine()}\n`);
   const run = await benchmarks[name]();
-  process.stdout.write(formatOutput(await run(), { json }));
+  process.stdout.write(formatOutput(await run(), { json: values.json ?? false }));
 }
 
 main().then(

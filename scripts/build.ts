@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as bundle, formatMessages, type Metafile, type Plugin } from 'esbuild';
+import { readScriptArguments } from './script-arguments.ts';
 
 /** Packages that load files of their own folder: addons, or WebAssembly. */
 const externalPackages = [
@@ -29,8 +30,6 @@ const bundleBanner = [
 /**
  * Bundles the services, the operator and the command line into `dist/`, one file per entry at the same relative place:
  * `services/tenant-node/src/execute/child/main.ts` becomes `dist/services/tenant-node/src/execute/child/main.js`.
- *
- *     node scripts/build.ts
  *
  * Entries are all `*main.ts` files below the `src` of a service, the operator, the command line and a package. Code that starts
  * another entry computes its path from `import.meta.url` with its own extension:
@@ -244,6 +243,10 @@ function toSlashes(path: string): string {
 }
 
 async function main(): Promise<void> {
+  readScriptArguments(
+    { call: 'npm run build --', does: 'Bundles services, operator and command line into dist/, one file an entry.' },
+    process.argv.slice(2),
+  );
   const root = fileURLToPath(new URL('..', import.meta.url));
   const { folder, entries } = await build({ root });
   for (const entry of entries) {

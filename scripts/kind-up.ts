@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { persistentVolume, rwxClass, storageClass } from './cluster/volumes.ts';
+import { readScriptArguments } from './script-arguments.ts';
 
 /**
  * `npm run kind:up`, for people who have Docker, kind, kubectl and helm: a cluster, both images, the chart, the examples.
@@ -55,6 +56,13 @@ function makeSharedVolumes(): object[] {
 }
 
 function kindUp(): void {
+  readScriptArguments(
+    {
+      call: 'npm run kind:up --',
+      does: 'Makes a kind cluster with HybridStore and its examples; needs Docker, kind, kubectl, helm.',
+    },
+    process.argv.slice(2),
+  );
   const volumes = makeSharedVolumes();
   if (!hasCluster()) run('kind', ['create', 'cluster', '--config', 'kind-config.yaml', '--wait', '120s']);
   for (const { target, reference } of images) run('docker', ['build', '--target', target, '--tag', reference, '.']);

@@ -25,13 +25,13 @@ async function main(): Promise<boolean> {
     return false;
   }
   const jwtSecret = readJwtSecret(process.env);
-  const { byService: variables, notes } = readServiceVariables(process.env);
+  const variables = readServiceVariables(process.env);
   const folder = resolve(dataDir);
   // Of the whole platform: its services are children of this process.
   withholdFromNewFiles(ofGroupAndOthers);
   await takeFolderAndPorts(folder, portOffset);
   say(`HybridStore in ${folder}\n${describeTightened(tightenDataFolder(folder))}`);
-  for (const note of notes) say(`note: ${note}\n`);
+  for (const note of variables.notes) say(`note: ${note}\n`);
   const steps = new Steps(say);
   const platform = await startPlatform({ root, folder, portOffset, isEmpty, isWatching, jwtSecret, variables, steps });
   if (once) await platform.stop();

@@ -20,6 +20,7 @@ import { buildProductImages } from './cluster/images.ts';
 import { tryRunInside } from './cluster/inside.ts';
 import { createProgress, type Progress } from './cluster/progress.ts';
 import { type RunOptions, type RunResult, run, tryRun } from './cluster/run.ts';
+import { readScriptArguments } from './script-arguments.ts';
 
 /**
  * `npm run test:cluster`: the end-to-end suite and what only a cluster can show, on a real Kubernetes API server with
@@ -32,7 +33,19 @@ const namespace = 'hybridstore-system';
 const apiServerSuites = ['tests/cluster/chart.test.ts', 'tests/cluster/api-server.test.ts'];
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
 const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
-const isKept = process.argv.includes('--keep');
+const { values: flags } = readScriptArguments(
+  {
+    call: 'npm run test:cluster --',
+    does: 'Runs the end-to-end suite on a real Kubernetes: the cluster of KUBECONFIG, or a local one that is booted for it.',
+    options: { keep: { type: 'boolean', does: 'leave what was installed, and the local cluster' } },
+    variables: {
+      KUBECONFIG: 'the cluster to use (docs/operating/local-cluster.md says what it needs)',
+      HYBRIDSTORE_CHART_VALUES: 'values file of the chart, with KUBECONFIG',
+    },
+  },
+  process.argv.slice(2),
+);
+const isKept = flags.keep ?? false;
 
 /** Commands on a cluster: they find kubectl and helm, and KUBECONFIG names the cluster. */
 interface ClusterShell {

@@ -1,18 +1,13 @@
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { countDamage, type DamageCount, parseDamage } from '@hybridstore/test-kit';
 import { findTests } from './find-tests.ts';
+import { readScriptArguments } from './script-arguments.ts';
 
 /**
  * `npm run test:crash`: kills, power cuts, flips, truncations, I/O errors and full volumes over every kind of file, far more
  * of them than `npm test` takes, counted. A wrong answer, a test that fails, or a corpus that reports nothing fails it.
- *
- *   --budget N     N times as many flips and kills (1)
- *   --seed N       the damage of another run; each prints its own
- *   --case TEXT    one case of the disk operations, as a failure names it: --case '714 once ENOSPC kill'
- *   PLACES         some of the corpora only
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const corpora = [
@@ -31,13 +26,22 @@ const lifeCorpus = 'packages/engine/test/crash/life.test.ts';
 const concurrency = 2;
 const fileMsMax = 1_800_000;
 
-const { values, positionals } = parseArgs({
-  options: { budget: { type: 'string' }, seed: { type: 'string' }, case: { type: 'string' } },
-  allowPositionals: true,
-});
+const { values, rest } = readScriptArguments(
+  {
+    call: 'npm run test:crash --',
+    does: 'Kills processes and damages files of every kind, and counts what is right, refused and wrong.',
+    options: {
+      budget: { type: 'string', value: 'N', does: 'N times as many flips and kills (default: 1)' },
+      seed: { type: 'string', value: 'N', does: 'the damage of another run; each prints its own' },
+      case: { type: 'string', value: 'TEXT', does: "one case of the disk operations, like '714 once ENOSPC kill'" },
+    },
+    rest: { name: 'PLACES', does: 'some of the corpora only (default: all; tests/crash needs root)' },
+  },
+  process.argv.slice(2),
+);
 const budget = wholeNumber('--budget', values.budget, 1);
 const seed = wholeNumber('--seed', values.seed, 20_261_129);
-const asked = positionals.length > 0 ? positionals : corpora;
+const asked = rest.length > 0 ? rest : corpora;
 const { files, missing } = findTests(root, values.case === undefined ? asked : [lifeCorpus]);
 if (missing.length > 0) fail(`expected corpora, found none in ${missing.join(', ')}`);
 if (files.some((file) => file.startsWith('tests/crash')) && process.getuid?.() !== 0)

@@ -13,12 +13,20 @@ import { startMariadb } from '../tests/dialects/mariadb-server.ts';
 import { startPostgres } from '../tests/dialects/postgres-server.ts';
 import { readCases } from '../tests/dialects/read-cases.ts';
 import type { RecordedAnswer, ReferenceServer } from '../tests/dialects/reference-server.ts';
+import { readScriptArguments } from './script-arguments.ts';
 
 /**
  * `npm run test:dialects`: asks MariaDB, PostgreSQL and DuckDB themselves for the value of every expression of
  * `tests/dialects/cases`, records what they say, and compares. `npm test` compares with the record alone. The two servers
  * stand in temporary folders on loopback, as a user without rights, and end with this command.
  */
+readScriptArguments(
+  {
+    call: 'npm run test:dialects --',
+    does: 'Asks MariaDB, PostgreSQL and DuckDB for the value of every expression, records them and compares.',
+  },
+  process.argv.slice(2),
+);
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 await recordServer('mysql', startMariadb);

@@ -2,6 +2,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { findTests } from './find-tests.ts';
+import { readScriptArguments } from './script-arguments.ts';
 
 // `npm test`: unit, architecture and embedded end-to-end tests. Arguments narrow it down: `npm test -- packages/engine`.
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -13,7 +14,18 @@ const everything = [
 const concurrency = 3;
 const fileMsMax = 600_000;
 
-const asked = process.argv.slice(2);
+const { rest: asked } = readScriptArguments(
+  {
+    call: 'npm test --',
+    does: 'Runs unit, architecture and embedded end-to-end tests.',
+    rest: { name: 'PLACES', does: 'folders, files or patterns of tests (default: all)' },
+    variables: {
+      UPDATE_GOLDEN: '1 writes what golden files should hold; the diff is the review',
+      CI: 'set: what this machine lacks fails a test instead of leaving it out',
+    },
+  },
+  process.argv.slice(2),
+);
 const { files, missing } = findTests(root, asked.length > 0 ? asked : everything);
 if (missing.length > 0) {
   process.stderr.write(`expected folders or files with tests (*.test.ts), found none in ${missing.join(', ')}\n`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseBenchArguments } from '../arguments.ts';
+import { chooseBenchmark } from '../arguments.ts';
 import { buildReport, describeMachine, formatOutput, median, quantile, type Report } from '../report.ts';
 
 const goals = [
@@ -55,25 +55,21 @@ goals: not all met
   });
 });
 
-describe('the arguments of a benchmark', () => {
+describe('the name of a benchmark', () => {
   const names = ['ingest', 'query'] as const;
 
-  it('are a name and --json, in any order', () => {
-    assert.deepEqual(parseBenchArguments(['ingest'], names), { name: 'ingest', json: false });
-    assert.deepEqual(parseBenchArguments(['--json', 'query'], names), { name: 'query', json: true });
-  });
-
-  it('are refused with the list of names', () => {
-    const usage = 'usage: npm run bench -- NAME [--json], with NAME one of ingest, query';
-    const refused: readonly (readonly [argv: readonly string[], message: string])[] = [
-      [[], `NAME: expected one of ingest, query, found none; ${usage}`],
-      [['ingst'], `NAME: expected one of ingest, query, found ingst; ${usage}`],
-      [['toString'], `NAME: expected one of ingest, query, found toString; ${usage}`],
-      [['ingest', 'query'], `NAME: expected one of ingest, query, found ingest query; ${usage}`],
-      [['ingest', '--jsn'], `Unknown option '--jsn'; ${usage}`],
-      [['ingest', '--json=1'], `Option '--json' does not take an argument; ${usage}`],
+  it('is one, and known; else the names are listed', () => {
+    assert.equal(chooseBenchmark(['ingest'], names), 'ingest');
+    const refused: readonly (readonly [given: readonly string[], found: string])[] = [
+      [[], 'none'],
+      [['ingst'], 'ingst'],
+      [['toString'], 'toString'],
+      [['ingest', 'query'], 'ingest query'],
     ];
-    for (const [argv, message] of refused)
-      assert.throws(() => parseBenchArguments(argv, names), { code: 'invalid_request', message });
+    for (const [given, found] of refused)
+      assert.throws(() => chooseBenchmark(given, names), {
+        code: 'invalid_request',
+        message: `NAME: expected one of ingest, query, found ${found}`,
+      });
   });
 });

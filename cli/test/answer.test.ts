@@ -204,3 +204,48 @@ describe('the forms of an answer', () => {
     await assert.rejects(() => write('parquet', endless), /column day: expected a moment .* found infinity/);
   });
 });
+
+describe('an answer that arrives', () => {
+  it('gives Arrow batches as they are full, and not at the end only', async () => {
+    for (const name of ['arrow', 'arrows'] as const) {
+      const format = await openFormat(name, { paint: plain, isWhole: false });
+      if (format instanceof TableFormat) throw new TypeError('arrow is no table');
+      format.begin([{ name: 'n', type: 'integer' }]);
+      const batch = Array.from({ length: 50_000 }, (_, index) => [index]);
+      const written = [format.rows(batch), format.rows(batch.slice(1)), format.rows([[1]])].map(
+        (bytes) => bytes.length,
+      );
+      const rest = format.end(100_000, {}).length;
+      assert.deepEqual(
+        [written[0]! > 190_000, written[1], written[2]! > 190_000, rest < 10_000],
+        [true, 0, true, true],
+        `${name}: ${written}, ${rest}`,
+      );
+    }
+  });
+
+  it('is refused with a row beyond the bound, by the number of the row', async () => {
+    const lines = `{"a":1}\n{"a":2}\n{"a":"${'x'.repeat(100)}"}\n`;
+    const readAll = async (bound: number) => {
+      const read: Buffer[] = [];
+      for await (const bytes of readLines(pieces(lines, 10), bound)) read.push(bytes);
+      return Buffer.concat(read).toString();
+    };
+    assert.equal(await readAll(200), lines);
+    await assert.rejects(readAll(50), {
+      code: 'too_large',
+      message: /^row 3 of the answer: expected at most 50 bytes, found 5\d without its end$/,
+    });
+    const parts = async (bound: number) => {
+      let rows = 0;
+      for await (const part of readAnswer(pieces(answer.replace('""]', `"${'x'.repeat(500)}"]`), 10), bound))
+        if (part.kind === 'rows') rows += part.rows.length;
+      return rows;
+    };
+    assert.equal(await parts(1_000), 3);
+    await assert.rejects(parts(300), {
+      code: 'too_large',
+      message: /^row 3 of the answer: expected at most 300 bytes/,
+    });
+  });
+});

@@ -1,6 +1,14 @@
 import { ApiServerKube, loadKubeConfig } from '@hybridstore/controller-runtime';
 import { createServer, listenAt, runMain } from '@hybridstore/http';
-import { createLogger, createMetrics, Environment, LogRing, onShutdown, systemClock } from '@hybridstore/runtime';
+import {
+  createLogger,
+  createMetrics,
+  Environment,
+  findIdleVariables,
+  LogRing,
+  onShutdown,
+  systemClock,
+} from '@hybridstore/runtime';
 import { type Operator, startOperator } from './app.ts';
 import { type OperatorConfig, readConfig } from './config.ts';
 import { operatorIdentity } from './identity.ts';
@@ -11,6 +19,7 @@ async function main(): Promise<void> {
   const config = readConfig(new Environment(process.env));
   const telemetry = createTelemetry(config);
   const { logger } = telemetry;
+  for (const idle of findIdleVariables('operator', process.env)) logger.warn('variable_without_effect', idle);
   const kube = connect(config);
   let operator: Operator | undefined;
   const server = createServer({

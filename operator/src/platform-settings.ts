@@ -1,11 +1,18 @@
-import { services } from '@hybridstore/contracts';
+import { InterpreterSettingsFile, services } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { HybridStoreError, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
-import { probePort, type SharedServiceName, sharedServiceNames } from './resources/names.ts';
-import type { PlatformSettings, SharedServiceSettings } from './resources/settings.ts';
+import { keepsState } from './resources/deployment.ts';
+import {
+  type ConfiguredService,
+  configuredServices,
+  probePort,
+  type SharedServiceName,
+  sharedServiceNames,
+} from './resources/names.ts';
+import type { PlatformSettings, Settings, SharedServiceSettings } from './resources/settings.ts';
 
 const closed = { additionalProperties: false } as const;
 const Amounts = Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]));
@@ -28,6 +35,8 @@ const ServiceSettings = Type.Object(
   },
   closed,
 );
+
+const FileSettings = Type.Record(Type.String(), Type.Unknown());
 
 /** The file that the chart writes from its values. */
 export const SettingsFile = Type.Object(
@@ -75,6 +84,20 @@ export const SettingsFile = Type.Object(
           'metadata-catalog': Type.Optional(ServiceSettings),
           monitoring: Type.Optional(ServiceSettings),
           'query-interpreter': Type.Optional(ServiceSettings),
+        },
+        closed,
+      ),
+    ),
+    config: Type.Optional(
+      Type.Object(
+        {
+          'auth-gateway': Type.Optional(FileSettings),
+          'operation-node': Type.Optional(FileSettings),
+          'cbo-engine': Type.Optional(FileSettings),
+          'metadata-catalog': Type.Optional(FileSettings),
+          monitoring: Type.Optional(FileSettings),
+          'query-interpreter': Type.Optional(FileSettings),
+          'tenant-node': Type.Optional(FileSettings),
         },
         closed,
       ),
@@ -130,6 +153,7 @@ export function parsePlatformSettings(
       ...(network?.metricsPort === undefined ? {} : { metricsPort: network.metricsPort }),
     },
     services: buildServices(file),
+    config: buildConfig(file),
   };
 }
 
@@ -157,6 +181,7 @@ function parseYaml(text: string): unknown {
 function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, SharedServiceSettings>> {
   const entries = sharedServiceNames.map((name) => {
     const given = file.services?.[name] ?? {};
+    requireEffect(name, given, file);
     const settings: SharedServiceSettings = {
       enabled: given.enabled ?? serviceDefault.enabled,
       replicas: given.replicas ?? serviceDefault.replicas,
@@ -170,6 +195,61 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
     return [name, settings] as const;
   });
   return Object.fromEntries(entries) as Record<SharedServiceName, SharedServiceSettings>; // one entry a name
+}
+
+/** What would change nothing is refused: who wrote it waits for something. */
+function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSettings>, { config }: SettingsFile): void {
+  const field = `services.${name}`;
+  if (keepsState(name) && (given.replicas ?? 1) !== 1)
+    throw wrongSetting(
+      `${field}.replicas`,
+      '1, since its state is on a volume that one pod holds (enabled: false runs none)',
+      given.replicas,
+    );
+  if (!keepsState(name) && given.stateSize !== undefined)
+    throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);
+  for (const variable of ['PROBE_PORT', 'METRICS_PORT'] as const)
+    if (given.env?.[variable] !== undefined)
+      throw wrongSetting(`${field}.env.${variable}`, `none: it is ${placeOf(name, variable)}`, given.env[variable]);
+  if (given.env?.['CONFIG_FILE'] !== undefined && config?.[name] !== undefined)
+    throw wrongSetting(`${field}.env.CONFIG_FILE`, `none beside config.${name}`, given.env['CONFIG_FILE']);
+}
+
+/** A setting of a process is known to it, does something there, and is not what the operator gives it anyway. */
+function buildConfig({ config = {} }: SettingsFile): PlatformSettings['config'] {
+  const named = configuredServices.flatMap((service) => {
+    const settings = config[service] ?? {};
+    if (Object.keys(settings).length === 0) return [];
+    checkConfig(service, settings);
+    return [[service, settings] as const];
+  });
+  return Object.fromEntries(named);
+}
+
+const checkSections = compileValidator(InterpreterSettingsFile);
+
+function checkConfig(service: ConfiguredService, settings: Settings): void {
+  const path = `SETTINGS_FILE: config.${service}`;
+  const { values, sections, others } = sortSettings(service, path, settings);
+  for (const name of others)
+    throw wrongSetting(`config.${service}.${name}`, `none: ${describeReaders(name)}`, settings[name]);
+  for (const name of Object.keys(values)) {
+    const place = name === 'LOG_LEVEL' ? 'logLevel of the chart' : placeOf(service, name);
+    if (place !== undefined) throw wrongSetting(`config.${service}.${name}`, `none: it is ${place}`, settings[name]);
+  }
+  if (!checkSections.check(sections))
+    throw new HybridStoreError('invalid_request', `${path}: ${checkSections.describe()}`, {
+      variable: 'SETTINGS_FILE',
+    });
+}
+
+function describeReaders(name: string): string {
+  return `it is read by ${readersOf(name).join(' and ') || 'query-interpreter'}`;
+}
+
+function wrongSetting(field: string, expected: string, actual: unknown): HybridStoreError {
+  const message = `SETTINGS_FILE: ${field}: expected ${expected}, found ${JSON.stringify(actual)}`;
+  return new HybridStoreError('invalid_request', message, { variable: 'SETTINGS_FILE', field });
 }
 
 function asTexts(values: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, string>> {

@@ -20,7 +20,7 @@ test('an empty file is a whole platform of defaults', () => {
 
 test('numbers and booleans of YAML become the text of variables, and empty classes mean none', () => {
   const text =
-    'storage: {logStorageClassName: ""}\nservices: {auth-gateway: {replicas: 2, env: {BCRYPT_ROUNDS: 12, X: true}, resources: {requests: {cpu: 1}}}}';
+    'storage: {logStorageClassName: ""}\nservices: {auth-gateway: {replicas: 1, env: {BCRYPT_ROUNDS: 12, X: true}, resources: {requests: {cpu: 1}}}}';
   const settings = parsePlatformSettings(text, place);
   assert.deepEqual(settings.storage, {});
   assert.deepEqual(settings.services['auth-gateway'].env, { BCRYPT_ROUNDS: '12', X: 'true' });
@@ -33,6 +33,50 @@ for (const [what, text, message] of [
   ['a wrong type', 'network: {policies: 1}', /network\.policies: expected boolean/],
   ['a negative size', 'services: {monitoring: {replicas: -1}}', /services\.monitoring\.replicas/],
   ['no YAML', '{', /expected YAML/],
+  [
+    'a second pod of what keeps its state',
+    'services: {auth-gateway: {replicas: 2}}',
+    /^SETTINGS_FILE: services\.auth-gateway\.replicas: expected 1, since its state is on a volume .*, found 2$/,
+  ],
+  ['no pod of it', 'services: {monitoring: {replicas: 0}}', /services\.monitoring\.replicas: expected 1, .*, found 0$/],
+  [
+    'a volume for nothing',
+    'services: {cbo-engine: {stateSize: 1Gi}}',
+    /services\.cbo-engine\.stateSize: expected none/,
+  ],
+  ['a port of the platform', 'services: {cbo-engine: {env: {PROBE_PORT: 1}}}', /services\.cbo-engine\.env\.PROBE_PORT/],
+  ['settings of an unknown process', 'config: {spark: {}}', /SETTINGS_FILE: config/],
+  [
+    'a misspelt setting',
+    'config: {auth-gateway: {JWT_EXPIRATON_HOURS: 48}}',
+    /config\.auth-gateway: JWT_EXPIRATON_HOURS: expected a setting, .*did you mean JWT_EXPIRATION_HOURS/,
+  ],
+  [
+    'a setting of another process',
+    'config: {auth-gateway: {FLUSH_ROWS: 5}}',
+    /config\.auth-gateway\.FLUSH_ROWS: expected none: it is read by tenant-node, found 5/,
+  ],
+  [
+    'what a Tenant says',
+    'config: {tenant-node: {MAX_CONCURRENT_SEARCHES: 5}}',
+    /config\.tenant-node\.MAX_CONCURRENT_SEARCHES: expected none: it is spec\.limits\.maxConcurrentSearches of a Tenant/,
+  ],
+  [
+    'what moved to the Tenant',
+    'config: {operation-node: {MIN_WORKERS: 3}}',
+    /config\.operation-node\.MIN_WORKERS: expected none: it is spec\.autoscaling\.minReplicas of a Tenant/,
+  ],
+  [
+    'the level of logs',
+    'config: {monitoring: {LOG_LEVEL: warn}}',
+    /LOG_LEVEL: expected none: it is logLevel of the chart/,
+  ],
+  ['a wrong section', 'config: {query-interpreter: {sql_parser: {dialect: oracle}}}', /sql_parser\.dialect/],
+  [
+    'two files of settings',
+    'services: {monitoring: {env: {CONFIG_FILE: /x}}}\nconfig: {monitoring: {LOG_RETENTION_DAYS: 1}}',
+    /env\.CONFIG_FILE: expected none beside config\.monitoring/,
+  ],
 ] as const) {
   test(`${what} is refused by name`, () => {
     assert.throws(() => parsePlatformSettings(text, place), { code: 'invalid_request', message });

@@ -1,12 +1,15 @@
-import { parseArgs } from 'node:util';
+import { readScriptArguments } from '../script-arguments.ts';
 import { layoutCluster, stopCluster } from './cluster.ts';
 
-/**
- *     node scripts/cluster/down.ts [--state DIR]
- *
- * Ends the local cluster and removes its state; the logs stay. Does nothing when there is none.
- */
-const { values } = parseArgs({ options: { state: { type: 'string' } } });
+/** `npm run cluster:down`: ends the local cluster and removes its state; the logs stay. Does nothing when there is none. */
+const { values } = readScriptArguments(
+  {
+    call: 'npm run cluster:down --',
+    does: 'Ends the local cluster and removes its state; the logs stay.',
+    options: { state: { type: 'string', value: 'DIR', does: 'the same as for cluster:up' } },
+  },
+  process.argv.slice(2),
+);
 
 try {
   const cluster = layoutCluster(values.state);

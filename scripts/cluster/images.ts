@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type BuildResult, type BuiltEntry, build, selectEntries } from '../build.ts';
+import { readScriptArguments } from '../script-arguments.ts';
 import {
   baseFiles,
   folderFiles,
@@ -206,15 +206,20 @@ export async function buildPauseImage(layout: ClusterLayout): Promise<string> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      output: { type: 'string' },
-      tag: { type: 'string' },
-      folders: { type: 'string' },
-      import: { type: 'boolean', default: false },
-      state: { type: 'string' },
+  const { values } = readScriptArguments(
+    {
+      call: 'node scripts/cluster/images.ts',
+      does: 'Builds the images of the operator and the services as OCI archives, without Docker.',
+      options: {
+        output: { type: 'string', value: 'DIR', does: 'where the archives are put' },
+        tag: { type: 'string', value: 'TAG', does: 'tag of the images (default: the version)' },
+        folders: { type: 'string', value: 'DIR', does: 'write the files of the images there, and no archives' },
+        import: { type: 'boolean', does: 'bring them into both nodes of the local cluster' },
+        state: { type: 'string', value: 'DIR', does: 'of the local cluster, as for cluster:up' },
+      },
     },
-  });
+    process.argv.slice(2),
+  );
   if (values.folders !== undefined) return writeProductFolders(values.folders, createProgress());
   const images = await buildProductImages({
     ...(values.output === undefined ? {} : { outputFolder: values.output }),

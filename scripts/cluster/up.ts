@@ -1,15 +1,34 @@
-import { parseArgs } from 'node:util';
+import { readScriptArguments } from '../script-arguments.ts';
 import { startCluster } from './cluster.ts';
 import { defaultVolumeCounts } from './volumes.ts';
 
-/**
- *     node scripts/cluster/up.ts [--state DIR] [--rwo N] [--net N] [--rwx N]
- *
- * Boots the local cluster and prints how to use it. Runs in the background until `cluster:down`.
- */
-const { values } = parseArgs({
-  options: { state: { type: 'string' }, rwo: { type: 'string' }, net: { type: 'string' }, rwx: { type: 'string' } },
-});
+/** `npm run cluster:up`: boots the local cluster and prints how to use it. Runs in the background until `cluster:down`. */
+const { values } = readScriptArguments(
+  {
+    call: 'npm run cluster:up --',
+    does: 'Boots a real Kubernetes of two nodes on this machine (Linux, root); runs until cluster:down.',
+    options: {
+      state: { type: 'string', value: 'DIR', does: 'where its state is kept (default: .hybridstore/cluster)' },
+      rwo: volumes(`ReadWriteOnce volumes of the nodes (default: ${defaultVolumeCounts.rwo})`),
+      net: volumes(`ReadWriteOnce volumes of the network (default: ${defaultVolumeCounts.net})`),
+      rwx: volumes(`ReadWriteMany volumes (default: ${defaultVolumeCounts.rwx})`),
+    },
+    variables: { XDG_CACHE_HOME: 'where the built programs are kept (default: ~/.cache)' },
+  },
+  process.argv.slice(2),
+);
+
+function volumes(does: string) {
+  return { type: 'string', value: 'N', does } as const;
+}
+
+/** An amount of volumes. */
+function countOf(flag: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  process.stderr.write(`${flag}: expected a whole number from 0 to 999, found ${text}\n`);
+  process.exit(2);
+}
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -21,9 +40,9 @@ try {
     signal: interrupted.signal,
     ...(values.state === undefined ? {} : { stateFolder: values.state }),
     volumes: {
-      rwo: Number(values.rwo ?? defaultVolumeCounts.rwo),
-      net: Number(values.net ?? defaultVolumeCounts.net),
-      rwx: Number(values.rwx ?? defaultVolumeCounts.rwx),
+      rwo: countOf('--rwo', values.rwo, defaultVolumeCounts.rwo),
+      net: countOf('--net', values.net, defaultVolumeCounts.net),
+      rwx: countOf('--rwx', values.rwx, defaultVolumeCounts.rwx),
     },
   });
   const state = values.state === undefined ? '' : ` --state ${values.state}`;

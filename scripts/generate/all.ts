@@ -1,9 +1,11 @@
 import { renderIngressFile } from './chart-ingress.ts';
 import { renderRbacFiles } from './chart-rbac.ts';
+import { renderChartSchema } from './chart-schema.ts';
 import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
 import { buildErrorReference, buildRestReference, buildWireHashes } from './rest-reference.ts';
+import { buildVariableReference } from './variable-reference.ts';
 
 /** Every generated file of the repository. Pure. */
 export function buildGeneratedFiles(): readonly GeneratedFile[] {
@@ -11,9 +13,11 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
     ...renderCrdFiles(),
     ...renderRbacFiles(),
     renderIngressFile(),
+    renderChartSchema(),
     ...buildResourceReference(),
     ...buildRestReference(),
     buildErrorReference(),
+    buildVariableReference(),
     buildWireHashes(),
   ];
 }

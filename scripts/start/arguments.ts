@@ -13,13 +13,21 @@ type StartArguments = {
 /** Highest port of the platform is 8086. */
 const portOffsetMax = 65_535 - 8_086;
 
-export const usage = `usage: npm start -- [options]
+export const usage = `Starts the whole platform as processes of this machine, with an example.
+
+usage: npm start -- [options]
+
+options:
   --once             run the example, print its answers, stop
   --empty            start without the example
   --data-dir DIR     where everything is kept (default: hybridstore-data)
   --port-offset N    added to 8000 and 8080 to 8086
   --watch            restart a service when its code changes
-Variables that a service reads (services/*/README.md) reach it from here: JWT_EXPIRATION_HOURS=48 npm start
+  --help             show this
+
+environment:
+  Variables that a service reads (docs/reference/variables.md) reach it from here: JWT_EXPIRATION_HOURS=48 npm start
+  CONFIG_FILE names a JSON file of them; a variable wins over it
 `;
 
 export function parseArguments(argv: readonly string[]): StartArguments {

@@ -35,7 +35,7 @@ export type PlatformOptions = {
   readonly isEmpty: boolean;
   readonly isWatching: boolean;
   readonly jwtSecret: string | undefined;
-  readonly variables: GivenVariables['byService'];
+  readonly variables: GivenVariables;
   readonly steps: Steps;
 };
 

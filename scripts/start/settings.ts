@@ -13,10 +13,16 @@ const exampleRegistration = {
 } as const;
 
 /**
- * One of each service, and no policies: there is no network to enforce them in. `given`: variables for single services,
- * which win over those of the example.
+ * One of each service, and no policies: there is no network to enforce them in. Variables for single services win over
+ * those of the example.
  */
-export function embeddedSettings(given: GivenVariables['byService'] = {}): PlatformSettings {
+export function embeddedSettings(
+  { byService: given, config, logLevel }: Omit<GivenVariables, 'notes'> = {
+    byService: {},
+    config: {},
+    logLevel: 'info',
+  },
+): PlatformSettings {
   const of = (name: ServiceName, env: Readonly<Record<string, string>> = {}) => ({
     ...service,
     env: { ...env, ...given[name] },
@@ -24,9 +30,10 @@ export function embeddedSettings(given: GivenVariables['byService'] = {}): Platf
   return {
     namespace: systemNamespace,
     image: { services: 'hybridstore/services:0.1.0', pullPolicy: 'IfNotPresent', pullSecrets: [] },
-    logLevel: 'info',
+    logLevel,
     storage: {},
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
+    config,
     services: {
       'auth-gateway': of('auth-gateway', exampleRegistration),
       'operation-node': of('operation-node'),

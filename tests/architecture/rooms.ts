@@ -690,6 +690,9 @@ const cliRooms: readonly Room[] = [
   },
 ];
 
+/** What a script can be told, and its `--help`. */
+const scriptArguments = file('scripts/script-arguments.ts');
+
 /** Scripts put the parts together by their front doors; a service is a program to them, never a module. */
 const scriptRooms: readonly Room[] = [
   {
@@ -714,52 +717,69 @@ const scriptRooms: readonly Room[] = [
   {
     name: 'scripts/cluster',
     files: inside('scripts/cluster'),
-    mayImport: [anyNode, node('child_process'), inside('scripts/cluster'), file('scripts/build.ts')],
+    mayImport: [anyNode, node('child_process'), inside('scripts/cluster'), /^scripts\/(build|script-arguments)\.ts$/],
   },
   {
     name: 'scripts/kind-up',
     files: file('scripts/kind-up.ts'),
-    mayImport: [node('child_process', 'fs', 'path', 'url'), file('scripts/cluster/volumes.ts')],
+    mayImport: [node('child_process', 'fs', 'path', 'url'), file('scripts/cluster/volumes.ts'), scriptArguments],
     mustNotReach: pureReach,
   },
   {
     name: 'scripts/test-cluster',
     files: file('scripts/test-cluster.ts'),
-    mayImport: [our('operator'), node('child_process', 'fs', 'path', 'url'), inside('scripts/cluster')],
+    mayImport: [
+      our('operator'),
+      node('child_process', 'fs', 'path', 'url'),
+      inside('scripts/cluster'),
+      scriptArguments,
+    ],
   },
   {
     name: 'scripts/test-crash',
     files: file('scripts/test-crash.ts'),
-    mayImport: [our('test-kit'), node('test', 'url', 'util'), file('scripts/find-tests.ts')],
+    mayImport: [our('test-kit'), node('test', 'url'), file('scripts/find-tests.ts'), scriptArguments],
   },
   {
     name: 'scripts/test-dialects',
     files: file('scripts/test-dialects.ts'),
-    mayImport: [our('contracts'), node('events', 'fs', 'net', 'os', 'path', 'test', 'url'), inside('tests/dialects')],
+    mayImport: [
+      our('contracts'),
+      node('events', 'fs', 'net', 'os', 'path', 'test', 'url'),
+      inside('tests/dialects'),
+      scriptArguments,
+    ],
   },
   {
     name: 'scripts/generate',
     files: /^scripts\/(generate\.ts$|generate\/)/,
     mayImport: [
-      our('contracts', 'http', 'controller-runtime'),
+      our('contracts', 'runtime', 'http', 'controller-runtime'),
       node('crypto', 'fs', 'path', 'url'),
       npm('yaml', 'typebox'),
       inside('scripts/generate'),
+      scriptArguments,
       // The chart's permissions stand beside the code that needs them.
       new RegExp(`^${operator}/[a-z-]+/rbac\\.ts$`),
     ],
     mustNotReach: pureReach,
   },
   {
+    name: 'scripts/script-arguments',
+    files: scriptArguments,
+    mayImport: [node('util')],
+    mustNotReach: pureReach,
+  },
+  {
     name: 'scripts/build',
     files: file('scripts/build.ts'),
-    mayImport: [node('fs', 'path', 'url'), npm('esbuild')],
+    mayImport: [node('fs', 'path', 'url'), npm('esbuild'), scriptArguments],
     mustNotReach: pureReach,
   },
   {
     name: 'scripts/tools',
-    files: /^scripts\/(biome|find-tests|test)\.ts$/,
-    mayImport: [node('child_process', 'fs', 'path', 'test', 'url'), file('scripts/find-tests.ts')],
+    files: /^scripts\/(biome|check|find-tests|format|test)\.ts$/,
+    mayImport: [node('child_process', 'fs', 'path', 'test', 'url'), file('scripts/find-tests.ts'), scriptArguments],
   },
   {
     // The one figure that is measured without processes: an operator against an API server of the same process.
@@ -783,6 +803,7 @@ const scriptRooms: readonly Room[] = [
       npm('@duckdb/node-api'),
       /^bench\//,
       /^scripts\/start\/(platform-process|settings|wait-until-ready)\.ts$/,
+      scriptArguments,
       /^cli\/src\/load\/(load-rows|prepare-row|read-file|row)\.ts$/,
     ],
   },

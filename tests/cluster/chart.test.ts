@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 
 const run = promisify(execFile);
 const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
@@ -52,6 +54,59 @@ function toFlag(set: string): string[] {
   return ['--set-json', set];
 }
 
+type Values = { readonly [name: string]: unknown };
+
+/** For every value of values.yaml another one, which must show. */
+const others: Readonly<Record<string, unknown>> = {
+  'image.operator': 'other:1',
+  'image.services': 'other:1',
+  'image.pullPolicy': 'Always',
+  'image.pullSecrets': ['one'],
+  'crds.install': false,
+  'operator.replicas': 2,
+  'operator.leaderElection': false,
+  'operator.watchNamespaces': ['one'],
+  'operator.resources.requests.cpu': '51m',
+  'operator.resources.requests.memory': '129Mi',
+  'operator.resources.limits.memory': '513Mi',
+  'operator.nodeSelector': { zone: 'a' },
+  'operator.tolerations': [{ key: 'a', operator: 'Exists' }],
+  'operator.affinity': { nodeAffinity: {} },
+  logLevel: 'warn',
+  'storage.logStorageClassName': 'fast',
+  'storage.dataStorageClassName': 'fast',
+  'storage.stateStorageClassName': 'fast',
+  'prometheus.url': 'http://p:9090',
+  'prometheus.namespaceLabel': 'ns',
+  'prometheus.podLabel': 'instance',
+  'network.policies': false,
+  'network.dns': [{ podSelector: {} }],
+  'network.prometheus': [{ podSelector: {} }],
+  'network.gatewayClients': [{ podSelector: {} }],
+  'network.tenantClients': [{ podSelector: {} }],
+  'network.metricsPort': 9_900,
+  'ingress.enabled': false,
+  'ingress.className': 'nginx',
+  'ingress.host': 'example.com',
+  'ingress.tlsSecret': 'tls',
+  'ingress.annotations': { a: 'b' },
+  services: { monitoring: { enabled: false } },
+  config: { 'auth-gateway': { JWT_EXPIRATION_HOURS: 48 } },
+};
+
+/** With an Ingress and Prometheus, without which their other values have nothing to show in. */
+async function renderAll(...sets: readonly string[]): Promise<string> {
+  return (await render('ingress.enabled=true', 'prometheus.url="http://other:9090"', ...sets)).yaml;
+}
+
+/** Paths of the values that are no maps of others. */
+function leavesOf(values: Values, path = ''): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const isMap = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
+    return isMap ? leavesOf(value as Values, `${path}${name}.`) : [`${path}${name}`]; // a map, as was just seen
+  });
+}
+
 /** What the chart renders, refuses and asks for, and that the API server takes it in a namespace of restricted pods. */
 describe('the chart', () => {
   it('passes helm lint --strict', async () => {
@@ -72,6 +127,19 @@ describe('the chart', () => {
     ['prometheus.url="prometheus:9090"', '/prometheus/url'],
     ['services.unknown={"replicas":1}', '/services'],
     ['services.auth-gateway={"replica":1}', '/services/auth-gateway'],
+    ['services.auth-gateway.replicas=2', '/services/auth-gateway/replicas'],
+    ['services.monitoring.replicas=0', '/services/monitoring/replicas'],
+    ['services.cbo-engine.stateSize="1Gi"', '/services/cbo-engine'],
+    ['services.cbo-engine.env.PROBE_PORT=1', '/services/cbo-engine/env/PROBE_PORT'],
+    ['services.cbo-engine.resources.limts={}', '/services/cbo-engine/resources'],
+    ['config.auth-gateway.JWT_EXPIRATON_HOURS=48', '/config/auth-gateway'],
+    ['config.auth-gateway.FLUSH_ROWS=48', '/config/auth-gateway'],
+    ['config.auth-gateway.JWT_EXPIRATION_HOURS={}', '/config/auth-gateway/JWT_EXPIRATION_HOURS'],
+    ['config.tenant-node.MAX_CONCURRENT_SEARCHES=5', '/config/tenant-node'],
+    ['config.query-interpreter.sql_parser.dialec="duckdb"', '/config/query-interpreter/sql_parser'],
+    ['config.operator={}', '/config'],
+    ['network.dns=[{"podselector":{}}]', '/network/dns/0'],
+    ['operator={"leaderElection":false,"replicas":2}', '/operator/replicas'],
     ['network.policies="yes"', '/network/policies'],
     ['ingress.hosts=[]', '/ingress'],
     ['network.metricsPort=8080', '/network/metricsPort'],
@@ -84,6 +152,14 @@ describe('the chart', () => {
       assert.notEqual(code, 0);
       assert.ok(text.includes(`at '${place}'`), text);
     });
+
+  it('changes what it renders with every value that values.yaml names', async () => {
+    const before = await renderAll();
+    for (const [path, value] of Object.entries(others))
+      assert.notEqual(await renderAll(`${path}=${JSON.stringify(value)}`), before, path);
+    const values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as Values; // as YAML has it
+    assert.deepEqual(leavesOf(values).sort(), Object.keys(others).sort());
+  });
 
   it('brings three definitions that an uninstall leaves, or none when its values say so', async () => {
     const definitions = ({ objects }: { objects: readonly Manifest[] }) =>

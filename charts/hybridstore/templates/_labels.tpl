@@ -27,4 +27,5 @@ network:
 {{- end }}
 {{- end }}
 services: {{ toJson .Values.services }}
+config: {{ toJson .Values.config }}
 {{- end -}}

@@ -1,5 +1,6 @@
 import type { ResultColumn } from '@hybridstore/contracts';
 import {
+  AsyncByteQueue,
   Bool,
   type Data,
   type DataType,
@@ -28,8 +29,24 @@ const rowsPerBatch = 50_000;
 type Column = { readonly name: string; readonly stored: StoredKind; readonly type: DataType };
 type Stored = ReturnType<typeof storedValue> | null;
 
-/** Arrow IPC, a file or a stream. Documents and lists are text of JSON. */
+/** What the library's writer has written since it was last taken. */
+class WrittenBytes extends AsyncByteQueue {
+  #pieces: Uint8Array[] = [];
+
+  override write(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+  }
+
+  take(): Uint8Array {
+    const bytes = Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    return bytes;
+  }
+}
+
+/** Arrow IPC, a file or a stream, a batch at a time. Documents and lists are text of JSON. */
 export class ArrowFormat implements AnswerFormat {
+  readonly #written = new WrittenBytes();
   readonly #writer: RecordBatchFileWriter | RecordBatchStreamWriter;
   #columns: readonly Column[] = [];
   #schema = new Schema();
@@ -46,8 +63,8 @@ export class ArrowFormat implements AnswerFormat {
       return { name, stored, type: typeOf(stored) };
     });
     this.#schema = new Schema(this.#columns.map(({ name, type }) => new Field(name, type, true)));
-    this.#writer.reset(undefined, this.#schema);
-    return new Uint8Array();
+    this.#writer.reset(this.#written, this.#schema);
+    return this.#written.take();
   }
 
   rows(rows: readonly AnswerRow[]): Uint8Array {
@@ -55,14 +72,13 @@ export class ArrowFormat implements AnswerFormat {
       this.#batch.push(row);
       if (this.#batch.length >= rowsPerBatch) this.#writeBatch();
     }
-    return new Uint8Array();
+    return this.#written.take();
   }
 
-  /** The library gives the bytes when all are there. */
   end(): Uint8Array {
     this.#writeBatch();
     this.#writer.finish();
-    return this.#writer.toUint8Array(true);
+    return this.#written.take();
   }
 
   #writeBatch(): void {

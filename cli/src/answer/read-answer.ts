@@ -1,6 +1,7 @@
 import type { QueryResponse, ResultColumn } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import { parseDigits } from '../load/parse-exactly.ts';
+import { answerRowBytesMax, rowTooLong } from './line-answer.ts';
 
 export type AnswerRow = readonly unknown[];
 /** A part of an answer, in the order in which it comes: columns, rows as many times as needed, the end. */
@@ -16,12 +17,18 @@ const wholeString = /"(?:[^"\\]|\\.)*"/gsy;
  * A `QueryResponse` while it arrives: `{"columns":[…],"rows":[[…],…],"row_count":…,"stats":…}`. Rows are cut out of the text
  * and parsed one by one, so that an answer of any size passes through a bounded memory, with every digit of its numbers.
  */
-export async function* readAnswer(body: AsyncIterable<Uint8Array>): AsyncGenerator<AnswerPart> {
+export async function* readAnswer(
+  body: AsyncIterable<Uint8Array>,
+  rowLengthMax = answerRowBytesMax,
+): AsyncGenerator<AnswerPart> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const scanner = new RowScanner();
   let isBegun = false;
+  let rowsRead = 0;
   for await (const bytes of body) {
     const rows = scanner.feed(decoder.decode(bytes, { stream: true }));
+    rowsRead += rows.length;
+    if (scanner.rest.length > rowLengthMax) throw rowTooLong(rowsRead + 1, scanner.rest.length, rowLengthMax);
     if (!isBegun && scanner.head !== undefined) {
       isBegun = true;
       yield { kind: 'columns', columns: parseFrame(`${scanner.head}]}`).columns };
@@ -56,7 +63,7 @@ class RowScanner {
   #isInRows = false;
   #rowStart = -1;
 
-  /** What follows the rows, from the bracket that closes them. */
+  /** What is not given out yet: a row that goes on; at the end what follows the rows, from the bracket that closes them. */
   get rest(): string {
     return this.#text;
   }

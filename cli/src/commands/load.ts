@@ -44,7 +44,7 @@ const writeMsMax = 120_000;
  */
 export async function load(connection: Connection, names: readonly string[], flags: LoadFlags, io: Io): Promise<void> {
   if (flags.dryRun && !flags.create) throw usageError('--dry-run', 'expected --create beside it, found none');
-  using found = new FoundFiles();
+  using found = new FoundFiles(io.signal);
   const files = await found.find(names, io.stdin);
   // Batches of two files under the same ids would be taken for one.
   if (flags.loadId !== undefined && files.length > 1)

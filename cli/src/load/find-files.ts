@@ -1,8 +1,9 @@
-import { createWriteStream, globSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, globSync, mkdtempSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { HybridStoreError } from '@hybridstore/runtime';
 import { usageError } from '../usage-error.ts';
 import { isPacked, readPieces } from './packed-file.ts';
 import { withoutPacking } from './read-file.ts';
@@ -12,6 +13,8 @@ export type FoundFile = { readonly path: string; readonly content: string; reado
 
 const filesMax = 10_000;
 const standardInput = '-';
+/** Of what is free in the temporary folder: the rest is for everybody else who writes there. */
+const temporaryShareMax = 0.9;
 const pattern = /[*?[\]{}]/;
 
 /**
@@ -20,7 +23,15 @@ const pattern = /[*?[\]{}]/;
  */
 export class FoundFiles implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'hybridstore-load-'));
+  readonly #signal: AbortSignal | undefined;
+  readonly #bytesMax: (folder: string) => number;
   #kept = 0;
+
+  /** `signal` ends what is being kept; `bytesMax` says how much one more file may bring. */
+  constructor(signal?: AbortSignal, bytesMax: (folder: string) => number = temporaryBytesMax) {
+    this.#signal = signal;
+    this.#bytesMax = bytesMax;
+  }
 
   async find(names: readonly string[], stdin: NodeJS.ReadableStream): Promise<readonly FoundFile[]> {
     if (names.filter((name) => name === standardInput).length > 1)
@@ -30,7 +41,7 @@ export class FoundFiles implements Disposable {
     for (const path of paths) if (path !== standardInput) requireFile(path);
     const files: FoundFile[] = [];
     for (const path of paths) {
-      const content = path === standardInput ? await this.#keep(stdin) : path;
+      const content = path === standardInput ? await this.#keep('standard input', stdin) : path;
       files.push({ path: path === standardInput ? 'standard input' : path, content, size: statSync(content).size });
     }
     return files;
@@ -39,7 +50,7 @@ export class FoundFiles implements Disposable {
   /** The same file unpacked, for readers that go to and fro in it. */
   async unpack(file: FoundFile): Promise<FoundFile> {
     if (!(await isPacked(file.content))) return file;
-    const content = await this.#keep(Readable.from(bytesOf(file.content)));
+    const content = await this.#keep(`${file.path}, unpacked`, Readable.from(bytesOf(file.content)));
     return { ...file, content, size: statSync(content).size };
   }
 
@@ -47,12 +58,43 @@ export class FoundFiles implements Disposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #keep(bytes: NodeJS.ReadableStream): Promise<string> {
+  async #keep(name: string, bytes: NodeJS.ReadableStream): Promise<string> {
     this.#kept += 1;
     const path = join(this.#folder, String(this.#kept));
-    await pipeline(bytes, createWriteStream(path, { mode: 0o600 }));
+    const file = createWriteStream(path, { mode: 0o600 });
+    const options = this.#signal === undefined ? {} : { signal: this.#signal };
+    await pipeline(bytes, bounded(name, this.#folder, this.#bytesMax(this.#folder)), file, options);
     return path;
   }
+}
+
+function temporaryBytesMax(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return Math.floor(bavail * bsize * temporaryShareMax);
+}
+
+/** Passes bytes on up to a bound: a small packed file may hold more than any disk does. */
+function bounded(name: string, folder: string, bytesMax: number) {
+  return async function* (pieces: AsyncIterable<Buffer | string>): AsyncGenerator<Buffer | string> {
+    let bytes = 0;
+    for await (const piece of pieces) {
+      bytes += Buffer.byteLength(piece);
+      if (bytes > bytesMax) throw tooMuchToKeep(name, folder, { bytes, bytesMax });
+      yield piece;
+    }
+  };
+}
+
+function tooMuchToKeep(
+  name: string,
+  folder: string,
+  { bytes, bytesMax }: { readonly bytes: number; readonly bytesMax: number },
+): HybridStoreError {
+  return new HybridStoreError(
+    'too_large',
+    `${name}: expected at most ${bytesMax} bytes, ${temporaryShareMax * 100} % of what is free in ${dirname(folder)} (TMPDIR names another folder), found ${bytes} and more`,
+    { bytes_max: bytesMax },
+  );
 }
 
 /** The source that a file is for when no other is named. */

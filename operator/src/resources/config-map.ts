@@ -1,17 +1,30 @@
 import type { Jwks, MonitoringTarget } from '@hybridstore/contracts';
-import type { ConfigMap } from '@hybridstore/controller-runtime';
+import type { ConfigMap, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels } from './labels.ts';
-import { jwksConfigMapName, targetsConfigMapName } from './names.ts';
+import {
+  jwksConfigMapName,
+  settingsConfigMapName,
+  settingsKey,
+  sharedServiceNames,
+  targetsConfigMapName,
+} from './names.ts';
 import { jwksKey } from './pod.ts';
+import { ownedBy } from './service.ts';
+import type { PlatformSettings } from './settings.ts';
+import { renderSettings } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
-/** Public keys that a tenant's nodes accept: the platform's and their own. */
-export function buildTenantConfigMap({ tenant }: TenantInput, jwks: Jwks): ConfigMap {
+/** Public keys that a tenant's nodes accept, the platform's and their own; and the settings of the nodes. */
+export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jwks): ConfigMap {
+  const nodes = settings.config['tenant-node'];
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: ownedMetadata(tenant, tenant.names.base),
-    data: { [jwksKey]: renderJwks(jwks) },
+    data: {
+      [jwksKey]: renderJwks(jwks),
+      ...(nodes === undefined ? {} : { [settingsKey('tenant-node')]: renderSettings(nodes) }),
+    },
   };
 }
 
@@ -28,6 +41,29 @@ export function buildJwksConfigMap(namespace: string, jwks: Jwks): ConfigMap {
 function renderJwks(jwks: Jwks): string {
   const keys = [...jwks.keys].sort((a, b) => (a.kid < b.kid ? -1 : 1));
   return `{"keys":[\n${keys.map((key) => JSON.stringify(key)).join(',\n')}\n]}\n`;
+}
+
+/** Settings of the shared services, each under its own key. */
+export function buildSettingsConfigMap(
+  { namespace, config }: PlatformSettings,
+  owners: readonly OwnerReference[],
+): ConfigMap {
+  const data = sharedServiceNames.flatMap((service) => {
+    const settings = config[service];
+    return settings === undefined ? [] : [[settingsKey(service), renderSettings(settings)] as const];
+  });
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: {
+      name: settingsConfigMapName,
+      namespace,
+      labels: sharedServiceLabels('operator'),
+      ...ownedBy(owners),
+    },
+    // An empty map would not be stored, and each comparison would find a difference.
+    ...(data.length === 0 ? {} : { data: Object.fromEntries(data) }),
+  };
 }
 
 export const targetsKey = 'targets.json';

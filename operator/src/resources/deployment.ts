@@ -5,6 +5,8 @@ import {
   adminUsername,
   jwksConfigMapName,
   type SharedServiceName,
+  settingsConfigMapName,
+  settingsKey,
   sharedServiceNames,
   sharedServiceUrl,
   signingSecretName,
@@ -14,6 +16,7 @@ import {
 import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
+import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
 
 const stateFolder = '/var/lib/hybridstore/state';
 const targetsFolder = '/etc/hybridstore/targets';
@@ -33,6 +36,7 @@ export function buildDeployment(
   owners: readonly OwnerReference[],
 ): Deployment {
   const selector = sharedServiceSelector(service);
+  const mount = buildSettingsMount(settings.config[service], settingsConfigMapName, settingsKey(service));
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -43,7 +47,7 @@ export function buildDeployment(
       ...ownedBy(owners),
     },
     spec: {
-      replicas: keepsState(service) ? 1 : settings.services[service].replicas,
+      replicas: settings.services[service].replicas,
       revisionHistoryLimit: 5,
       // Two pods cannot share a state volume, so the old one leaves first.
       strategy: keepsState(service)
@@ -53,22 +57,22 @@ export function buildDeployment(
       template: {
         metadata: {
           labels: sharedServiceLabels(service),
-          annotations: scrapeAnnotations(service, settings.network.metricsPort),
+          annotations: { ...scrapeAnnotations(service, settings.network.metricsPort), ...mount.annotations },
         },
-        spec: buildServicePod(service, settings),
+        spec: buildServicePod(service, settings, mount),
       },
     },
   };
 }
 
-function buildServicePod(service: SharedServiceName, settings: PlatformSettings) {
+function buildServicePod(service: SharedServiceName, settings: PlatformSettings, mount: SettingsMount) {
   return buildPodSpec({
     service,
     image: settings.image.services,
     imageSettings: settings.image,
     serviceAccountName: service,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service), signingKey: secretKey },
-    env: toEnvironment(buildVariables(service, settings)),
+    env: toEnvironment({ ...mount.variables, ...buildVariables(service, settings) }),
     resources: settings.services[service].resources,
     volumes: [
       ...(keepsState(service)
@@ -78,11 +82,13 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings)
       ...(service === 'auth-gateway'
         ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }]
         : []),
+      ...mount.volumes,
     ],
     volumeMounts: [
       ...(keepsState(service) ? [{ name: 'state', mountPath: stateFolder }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', mountPath: targetsFolder, readOnly: true }] : []),
       ...(service === 'auth-gateway' ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
+      ...mount.volumeMounts,
     ],
     selector: sharedServiceSelector(service),
     metricsPort: settings.network.metricsPort,

@@ -62,6 +62,10 @@ export const sharedServiceNames = [
 ] as const satisfies readonly ServiceName[];
 export type SharedServiceName = (typeof sharedServiceNames)[number];
 
+/** Processes that read a file of settings. */
+export const configuredServices = [...sharedServiceNames, 'tenant-node'] as const satisfies readonly ServiceName[];
+export type ConfiguredService = (typeof configuredServices)[number];
+
 export function sharedServiceUrl(service: ServiceName, namespace: string, port: number = services[service]): string {
   return `http://${service}.${namespace}.svc:${port}`;
 }
@@ -76,6 +80,11 @@ export function stateClaimName(service: SharedServiceName): string {
 
 /** Public keys of all issuers, in the operator's namespace. */
 export const jwksConfigMapName = 'hybridstore-jwks';
+/** Files of settings of the shared services, in the operator's namespace; those of tenant nodes are with each tenant. */
+export const settingsConfigMapName = 'hybridstore-config';
+export function settingsKey(service: ConfiguredService): string {
+  return `${service}.json`;
+}
 /** What monitoring watches, in the operator's namespace. */
 export const targetsConfigMapName = 'monitoring-targets';
 /** From which the signing secrets of all tenants are derived, in the operator's namespace. */

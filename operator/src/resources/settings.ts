@@ -1,5 +1,5 @@
 import type { NetworkPolicyPeer, ResourceRequirements } from '@hybridstore/controller-runtime';
-import type { SharedServiceName } from './names.ts';
+import type { ConfiguredService, SharedServiceName } from './names.ts';
 
 /** The platform as its people want it (Helm values, or the embedded start). Read once; see config.ts. */
 export type PlatformSettings = {
@@ -10,7 +10,12 @@ export type PlatformSettings = {
   readonly storage: StorageSettings;
   readonly network: NetworkSettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;
+  /** For each process, what stands in the file that CONFIG_FILE names there; absent: there is no file. */
+  readonly config: Readonly<Partial<Record<ConfiguredService, Settings>>>;
 };
+
+/** Variables by their names, and sections of the query interpreter. */
+export type Settings = Readonly<Record<string, unknown>>;
 
 export type ImageSettings = {
   /** Image of the services and the tenant nodes, `repository:tag`. */

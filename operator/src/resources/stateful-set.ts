@@ -6,9 +6,10 @@ import type {
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
-import { logVolumeName, nodeUrl, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
+import { logVolumeName, nodeUrl, settingsKey, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, sidePortVariables, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
+import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 const dataFolder = '/var/lib/hybridstore/data';
@@ -19,6 +20,7 @@ const executorMebibytesMin = 64;
 /** The nodes of a tenant: each with its own log volume, all with the shared tables. */
 export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
   const { tenant, settings } = input;
+  const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -36,16 +38,16 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
       template: {
         metadata: {
           labels: tenant.labels,
-          annotations: scrapeAnnotations('tenant-node', settings.network.metricsPort),
+          annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
         },
-        spec: buildNodePod(input),
+        spec: buildNodePod(input, mount),
       },
       volumeClaimTemplates: [buildLogClaim(input)],
     },
   };
 }
 
-function buildNodePod(input: TenantInput) {
+function buildNodePod(input: TenantInput, mount: SettingsMount) {
   const { tenant, spec, settings } = input;
   const { names, selector } = tenant;
   return buildPodSpec({
@@ -54,12 +56,13 @@ function buildNodePod(input: TenantInput) {
     imageSettings: settings.image,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
-    env: toEnvironment(buildNodeVariables(input)),
+    env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input) }),
     resources: buildResources(spec),
-    volumes: [buildDataVolume(input)],
+    volumes: [buildDataVolume(input), ...mount.volumes],
     volumeMounts: [
       { name: 'data', mountPath: dataFolder },
       { name: logVolumeName, mountPath: logFolder },
+      ...mount.volumeMounts,
     ],
     selector,
     metricsPort: settings.network.metricsPort,

@@ -11,7 +11,7 @@ import {
   serviceAccounts,
   services,
 } from '@hybridstore/controller-runtime';
-import { buildJwksConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
+import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
 import { buildDeployment, keepsState } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
@@ -42,6 +42,7 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
   return [
     ...child(configMaps, buildJwksConfigMap(settings.namespace, jwks)),
     ...child(configMaps, buildTargetsConfigMap(settings.namespace, targets)),
+    ...child(configMaps, buildSettingsConfigMap(settings, input.owners)),
     ...sharedServiceNames.filter((name) => settings.services[name].enabled).flatMap((name) => buildOne(name, input)),
   ];
 }

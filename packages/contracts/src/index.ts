@@ -2,6 +2,7 @@ export * from './auth.ts';
 export * from './catalog.ts';
 export * from './data.ts';
 export * from './dsl.ts';
+export * from './edit-distance.ts';
 export * from './endpoints/auth-gateway.ts';
 export * from './endpoints/cbo-engine.ts';
 export * from './endpoints/endpoint.ts';

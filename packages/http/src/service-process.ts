@@ -5,6 +5,7 @@ import {
   createMetrics,
   deriveSigningKey,
   Environment,
+  findIdleVariables,
   type Logger,
   LogRing,
   logLevels,
@@ -55,8 +56,14 @@ export const jwtSecret: SecretSource = (environment) =>
     ? requireStrongSecret('JWT_SECRET', environment.text('JWT_SECRET'))
     : requireStrongSecret('JWT_SECRET_FILE', environment.file('JWT_SECRET_FILE'));
 
+export type ServiceProcessOptions = {
+  readonly readSecret?: SecretSource;
+  /** The name under which the process signs when SERVICE_ISSUER names none; absent: the service's own. */
+  readonly readIssuer?: (environment: Environment) => string;
+};
+
 /**
- * Variables that every service reads, beside those of `listen`: LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers),
+ * Variables that every service reads, beside those of `listen`: CONFIG_FILE (a file of all others), LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers),
  * SERVICE_SECRET_FILE (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
  * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), TOKEN_LEEWAY_SECONDS (how far clocks may be apart, 60), HYBRIDSTORE_HOSTS_FILE
  * (embedded platform only), HYBRIDSTORE_VERSION.
@@ -64,9 +71,29 @@ export const jwtSecret: SecretSource = (environment) =>
 export function createServiceProcess(
   service: ServiceName,
   variables: Variables,
-  readSecret: SecretSource = serviceSecret,
+  options: ServiceProcessOptions = {},
 ): ServiceProcess {
-  const environment = new Environment(variables);
+  const environment = Environment.open(service, variables);
+  const made = environment.read(() => createFrom(service, environment, options));
+  sayIdle(made, variables);
+  return made;
+}
+
+/** What somebody set and would wait for in vain. */
+function sayIdle({ service, environment, logger }: ServiceProcess, variables: Variables): void {
+  for (const idle of findIdleVariables(service, variables)) logger.warn('variable_without_effect', idle);
+  const file = environment.settingsFile;
+  if (file === undefined) return;
+  const reasons = { 'set as variables, which win': environment.overridden, 'read by other processes': file.others };
+  for (const [reason, settings] of Object.entries(reasons))
+    if (settings.length > 0) logger.warn('settings_without_effect', { path: file.path, settings, reason });
+}
+
+function createFrom(
+  service: ServiceName,
+  environment: Environment,
+  { readSecret = serviceSecret, readIssuer = () => service }: ServiceProcessOptions,
+): ServiceProcess {
   const ring = new LogRing();
   const clock = systemClock;
   const logger = createLogger({
@@ -75,7 +102,10 @@ export function createServiceProcess(
     level: environment.choice('LOG_LEVEL', logLevels, 'info'),
     ring,
   });
-  const signingKey = deriveSigningKey(environment.text('SERVICE_ISSUER', service), readSecret(environment));
+  const signingKey = deriveSigningKey(
+    environment.text('SERVICE_ISSUER', readIssuer(environment)),
+    readSecret(environment),
+  );
   const identity = new ServiceIdentity(signingKey, clock);
   const client = new HttpClient({ hostsFile: environment.optional('HYBRIDSTORE_HOSTS_FILE') });
   const metrics = createMetrics(service);
@@ -117,9 +147,9 @@ export async function listen(
   defaultPort: number,
   phases: readonly Phase[],
 ): Promise<void> {
-  const host = process.environment.text('HOST', '0.0.0.0');
-  const port = process.environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 });
-  const closeListeners = await listenAt(server, { host, port, sidePorts: readSidePorts(process.environment) });
+  const addresses = process.environment.read((environment) => readAddresses(environment, defaultPort));
+  const { host, port } = addresses;
+  const closeListeners = await listenAt(server, addresses);
   const { revocations } = process;
   revocations?.start();
   onShutdown(process.logger, [
@@ -130,6 +160,14 @@ export async function listen(
   ]);
   // Said last: who waits for this line may stop the process at once.
   process.logger.info('listening', { host, port });
+}
+
+function readAddresses(environment: Environment, defaultPort: number): ListenOptions {
+  return {
+    host: environment.text('HOST', '0.0.0.0'),
+    port: environment.integer('PORT', { fallback: defaultPort, min: 0, max: 65_535 }),
+    sidePorts: readSidePorts(environment),
+  };
 }
 
 export type ListenOptions = { readonly host: string; readonly port: number; readonly sidePorts: SidePorts };

@@ -20,7 +20,7 @@ const connectionsMax = 64;
  * not get the process killed. METRICS_PORT takes /metrics away from the main port. Both may be the same.
  */
 export function readSidePorts(environment: Environment): SidePorts {
-  const read = (name: string) =>
+  const read = (name: 'PROBE_PORT' | 'METRICS_PORT') =>
     environment.optional(name) === undefined ? undefined : environment.integer(name, { min: 0, max: 65_535 });
   return { probe: read('PROBE_PORT'), metrics: read('METRICS_PORT') };
 }

@@ -1,3 +1,5 @@
+import { editDistance } from '@hybridstore/contracts';
+
 const candidatesMax = 5_000;
 
 /** The candidate that most resembles `name` by edit distance, when it differs in at most a third of its letters (or two). */
@@ -13,18 +15,4 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   }
   const allowed = Math.max(2, Math.floor(wanted.length / 3));
   return best && best.distance <= allowed ? best.candidate : undefined;
-}
-
-/** Levenshtein's distance in two rows. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

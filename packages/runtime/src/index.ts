@@ -55,6 +55,7 @@ export {
   withholdFromNewFiles,
 } from './folder-access.ts';
 export { findPlatform, holderFile } from './folder-holder.ts';
+export { findIdleVariables, type IdleVariable } from './idle-variables.ts';
 export { isRecord } from './is-record.ts';
 export { LatestRun } from './latest-run.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
@@ -62,9 +63,18 @@ export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
 export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
+export {
+  type ProcessVariables,
+  placeOf,
+  processVariables,
+  readersOf,
+  type VariableName,
+  variableNamesOf,
+} from './process-variables.ts';
 export { createQueryId } from './query-id.ts';
 export { brokenSeal, openSealed, sealJson, sealOf } from './sealed-json.ts';
 export { Semaphore } from './semaphore.ts';
+export { readSettingsFile, type SettingsFile, settingsSections, sortSettings } from './settings-file.ts';
 export { onShutdown, type Phase, runPhases } from './shutdown.ts';
 export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type SigningKey } from './signing-key.ts';
 export { SingleFlight } from './single-flight.ts';

@@ -6,6 +6,7 @@ import {
   HybridStoreError,
   readTenantUrlTemplate,
   tenantUrl,
+  type VariableName,
   wrongVariable,
 } from '@hybridstore/runtime';
 import type { RegistrationGrant } from './domain/accounts.ts';
@@ -33,12 +34,12 @@ export type GatewayConfig = {
 };
 
 const upstreams = [
-  'operation-node',
-  'cbo-engine',
-  'metadata-catalog',
-  'monitoring',
-  'query-interpreter',
-] as const satisfies readonly ServiceName[];
+  ['operation-node', 'OPERATION_NODE_URL'],
+  ['cbo-engine', 'CBO_ENGINE_URL'],
+  ['metadata-catalog', 'METADATA_CATALOG_URL'],
+  ['monitoring', 'MONITORING_URL'],
+  ['query-interpreter', 'QUERY_INTERPRETER_URL'],
+] as const satisfies readonly (readonly [ServiceName, VariableName])[];
 
 /** Reads and checks every variable of this service beside those of every process; a wrong one is refused by name. */
 export function readConfig(environment: Environment): GatewayConfig {
@@ -113,13 +114,10 @@ function readLegacyUsers(environment: Environment, roundsMax: number): readonly 
 }
 
 function readAddresses(environment: Environment): UpstreamAddresses {
-  const urls = upstreams.map((service) => {
-    const variable = `${service.replaceAll('-', '_').toUpperCase()}_URL`;
-    return [
-      service,
-      requireHttp(variable, environment.url(variable, `http://${service}:${services[service]}`)),
-    ] as const;
-  });
+  const urls = upstreams.map(
+    ([service, variable]) =>
+      [service, requireHttp(variable, environment.url(variable, `http://${service}:${services[service]}`))] as const,
+  );
   return { services: Object.fromEntries(urls), tenantUrlTemplate: readTemplate(environment) };
 }
 

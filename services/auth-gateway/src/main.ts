@@ -9,8 +9,8 @@ import { openUsers } from './store/open-users.ts';
 import { systemRandom } from './system-random.ts';
 
 runMain('auth-gateway', async () => {
-  const service = createServiceProcess('auth-gateway', process.env, jwtSecret);
-  const config = readConfig(service.environment);
+  const service = createServiceProcess('auth-gateway', process.env, { readSecret: jwtSecret });
+  const config = service.environment.read(readConfig);
   closeFolder(config.usersPath, service.logger);
   const users = openUsers(config.usersPath, service);
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');

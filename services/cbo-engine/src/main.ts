@@ -8,7 +8,7 @@ const catalogMsMax = 2_000;
 
 runMain('cbo-engine', async () => {
   const service = createServiceProcess('cbo-engine', process.env);
-  const config = readConfig(service.environment);
+  const config = service.environment.read(readConfig);
   const catalog = new CatalogClient({ client: service.client, url: config.catalogUrl, answerMsMax: catalogMsMax });
   const app = createApp({ ...service, config, catalog });
   await listen(service, app.server, port, []);

@@ -9,7 +9,7 @@ const port = 8083;
 
 runMain('metadata-catalog', async () => {
   const service = createServiceProcess('metadata-catalog', process.env);
-  const config = readConfig(service.environment);
+  const config = service.environment.read(readConfig);
   closeFolder(config.dataPath, service.logger);
   const { database, setAside } = openDatabase(config.dataPath);
   if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', setAside);

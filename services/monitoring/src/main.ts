@@ -10,7 +10,7 @@ import { TargetsFile } from './store/targets-file.ts';
 
 runMain('monitoring', async () => {
   const service = createServiceProcess('monitoring', process.env);
-  const config = readConfig(service.environment);
+  const config = service.environment.read(readConfig);
   closeFolder(config.dataPath, service.logger);
   const { store, setAside, isTailLost } = SqliteLogStore.open(config.dataPath, config.logBytesMax);
   if (setAside !== undefined) service.logger.warn('unusable_database_set_aside', setAside);

@@ -8,14 +8,13 @@ export type OperationConfig = {
   readonly admission: AdmissionBounds;
   readonly timeouts: TimeoutBounds;
   readonly optimizeMsMax: number;
-  /** Scaling variables that are set here although the operator does the scaling; they are checked and have no effect. */
-  readonly movedVariables: readonly string[];
 };
 
 const secondsMax = 3_600;
 
 /** Reads and checks every variable of this service; a wrong one is refused by name. */
 export function readConfig(environment: Environment): OperationConfig {
+  checkScaling(environment);
   return {
     interpreterUrl: environment.url('QUERY_INTERPRETER_URL', 'http://query-interpreter:8085'),
     optimizerUrl: environment.url('CBO_ENGINE_URL', 'http://cbo-engine:8082'),
@@ -23,7 +22,6 @@ export function readConfig(environment: Environment): OperationConfig {
     admission: readAdmission(environment),
     timeouts: readTimeouts(environment),
     optimizeMsMax: environment.integer('OPTIMIZE_TIMEOUT_MS', { fallback: 1_000, min: 1, max: 60_000 }),
-    movedVariables: readScaling(environment),
   };
 }
 
@@ -51,8 +49,8 @@ function readTimeouts(environment: Environment): TimeoutBounds {
   return { defaultMs: defaultSeconds * 1_000, maxMs: maxSeconds * 1_000 };
 }
 
-/** Names of the scaling variables that are set, after their values and their order were checked. */
-function readScaling(environment: Environment): readonly string[] {
+/** The operator scales; what an older system read here is still checked. */
+function checkScaling(environment: Environment): void {
   environment.boolean('AUTO_SCALING_ENABLED', true);
   const workers = { min: 1, max: 10_000 };
   const minWorkers = environment.integer('MIN_WORKERS', { fallback: 2, ...workers });
@@ -64,13 +62,4 @@ function readScaling(environment: Environment): readonly string[] {
   const down = environment.number('SCALE_DOWN_THRESHOLD_CPU', { fallback: 30, ...percent });
   if (down >= up)
     throw wrongVariable('SCALE_DOWN_THRESHOLD_CPU', `less than SCALE_UP_THRESHOLD_CPU (${up})`, String(down));
-  return scalingVariables.filter((name) => environment.optional(name) !== undefined);
 }
-
-const scalingVariables = [
-  'AUTO_SCALING_ENABLED',
-  'MIN_WORKERS',
-  'MAX_WORKERS',
-  'SCALE_UP_THRESHOLD_CPU',
-  'SCALE_DOWN_THRESHOLD_CPU',
-];

@@ -17,7 +17,6 @@ test('without variables the documented defaults hold', () => {
     admission: { runningMax: 64, runningPerTenantMax: 10, waitingMax: 1_000, waitingPerTenantMax: 200 },
     timeouts: { defaultMs: 60_000, maxMs: 600_000 },
     optimizeMsMax: 1_000,
-    movedVariables: [],
   });
 });
 
@@ -37,7 +36,6 @@ const settings: readonly [string, string, (config: ReturnType<typeof readConfig>
   ['STATEMENT_TIMEOUT_SECONDS', '0.5', (config) => config.timeouts.defaultMs, 500],
   ['STATEMENT_TIMEOUT_SECONDS_MAX', '120', (config) => config.timeouts.maxMs, 120_000],
   ['OPTIMIZE_TIMEOUT_MS', '250', (config) => config.optimizeMsMax, 250],
-  ['SCALE_UP_THRESHOLD_CPU', '80', (config) => config.movedVariables, ['SCALE_UP_THRESHOLD_CPU']],
 ];
 
 for (const [name, value, read, expected] of settings)
@@ -79,7 +77,7 @@ test('a process that cannot start ends with one line that names the variable', (
   assert.match(run.stderr, /^operation-node cannot start: SERVICE_SECRET_FILE: expected a value, found nothing/);
 });
 
-test('a process with scaling variables says once that the operator does the scaling', async () => {
+test('a process with scaling variables says of each where the same is said now', async () => {
   using folder = createTemporaryFolder();
   const issuer = new TestIssuer(folder.path, new FakeClock());
   const secretFile = `${folder.path}/secret`;
@@ -101,10 +99,13 @@ test('a process with scaling variables says once that the operator does the scal
   const events = log
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { event: string; variables?: string[] });
-  const moved = events.filter((entry) => entry.event === 'scaling_moved_to_operator');
+    .map((line) => JSON.parse(line) as { event: string; variable?: string; reason?: string });
+  const moved = events.filter((entry) => entry.event === 'variable_without_effect');
   assert.deepEqual(
-    moved.map((entry) => entry.variables),
-    [['MIN_WORKERS', 'MAX_WORKERS']],
+    moved.map(({ variable, reason }) => [variable, reason]),
+    [
+      ['MAX_WORKERS', 'it is spec.autoscaling.maxReplicas of a Tenant'],
+      ['MIN_WORKERS', 'it is spec.autoscaling.minReplicas of a Tenant'],
+    ],
   );
 });

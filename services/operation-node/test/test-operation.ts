@@ -37,7 +37,6 @@ export class TestOperation {
         admission: { runningMax: 8, runningPerTenantMax: 4, waitingMax: 16, waitingPerTenantMax: 8 },
         timeouts: { defaultMs: 60_000, maxMs: 600_000 },
         optimizeMsMax: 1_000,
-        movedVariables: [],
         ...config,
       },
       version: 'test',

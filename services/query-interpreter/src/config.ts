@@ -1,6 +1,6 @@
 import { type Dialect, dialects, InterpreterSettingsFile } from '@hybridstore/contracts';
 import { compileValidator } from '@hybridstore/http';
-import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import { type Environment, HybridStoreError } from '@hybridstore/runtime';
 import type { InterpreterSettings } from './domain/interpreter.ts';
 
 export type InterpreterConfig = InterpreterSettings & {
@@ -10,13 +10,11 @@ export type InterpreterConfig = InterpreterSettings & {
 };
 
 /**
- * Reads and checks every variable of this service. CONFIG_FILE names a JSON file of settings; a variable wins over it.
+ * Reads and checks every variable of this service, and its sections of the file that CONFIG_FILE names; a variable wins.
  * SQLGLOT_DIALECT is another name of SQL_DIALECT.
  */
 export function readConfig(environment: Environment): InterpreterConfig {
-  const path = environment.optional('CONFIG_FILE');
-  const file = path === undefined ? {} : readSettings(environment.file('CONFIG_FILE'));
-  requireNoCustomFunctions(file);
+  const file = readSections(environment);
   return {
     catalogUrl: environment.url('METADATA_CATALOG_URL', 'http://metadata-catalog:8083'),
     parsingMsMax: 1_000 * environment.number('PARSING_TIMEOUT_SECONDS', { fallback: 30, min: 0.01, max: 3_600 }),
@@ -51,20 +49,17 @@ function readSteps(file: InterpreterSettingsFile): InterpreterSettings['steps'] 
   ]);
 }
 
-/** Functions are allowed by list; there is no way to add one at run time, so the setting must not promise it. */
-function requireNoCustomFunctions(file: InterpreterSettingsFile): void {
-  if (file.dsl_parser?.allow_custom_functions !== true) return;
-  throw wrongVariable('CONFIG_FILE', 'dsl_parser.allow_custom_functions false', 'true');
+function readSections({ settingsFile }: Environment): InterpreterSettingsFile {
+  if (settingsFile === undefined) return {};
+  const { path, sections } = settingsFile;
+  const validator = compileValidator(InterpreterSettingsFile);
+  if (!validator.check<InterpreterSettingsFile>(sections)) throw wrongSection(`${path}: ${validator.describe()}`);
+  // Functions are allowed by list; there is no way to add one at run time, so the setting must not promise it.
+  if (sections.dsl_parser?.allow_custom_functions === true)
+    throw wrongSection(`${path}: dsl_parser.allow_custom_functions: expected false, found true`);
+  return sections;
 }
 
-function readSettings(content: string): InterpreterSettingsFile {
-  const validator = compileValidator(InterpreterSettingsFile);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(content);
-  } catch {
-    throw wrongVariable('CONFIG_FILE', 'a JSON file', 'a file that is not JSON');
-  }
-  if (validator.check<InterpreterSettingsFile>(parsed)) return parsed;
-  throw wrongVariable('CONFIG_FILE', 'the settings of this service', validator.describe());
+function wrongSection(message: string): HybridStoreError {
+  return new HybridStoreError('invalid_request', message, { variable: 'CONFIG_FILE' });
 }

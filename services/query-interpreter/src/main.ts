@@ -8,7 +8,7 @@ const catalogMsMax = 10_000;
 
 runMain('query-interpreter', async () => {
   const service = createServiceProcess('query-interpreter', process.env);
-  const config = readConfig(service.environment);
+  const config = service.environment.read(readConfig);
   const parser = new ParserPool({ ...service, threads: config.parserThreads, parsingMsMax: config.parsingMsMax });
   await parser.start();
   const catalog = new CatalogClient({ client: service.client, url: config.catalogUrl, answerMsMax: catalogMsMax });

@@ -47,7 +47,7 @@ const wrong: readonly [string, string][] = [
 for (const [name, value] of wrong)
   test(`${name}=${value} is refused by name`, () => {
     assert.throws(
-      () => readConfig(new Environment({ [name]: value })),
+      () => readConfig(Environment.open('query-interpreter', { [name]: value })),
       (error) => error instanceof HybridStoreError && error.details['variable'] === name,
     );
   });

@@ -56,7 +56,7 @@ class FakeCatalog implements CatalogPort {
 
 function open(variables: Readonly<Record<string, string>> = {}) {
   const catalog = new FakeCatalog();
-  const settings = readConfig(new Environment(variables));
+  const settings = readConfig(Environment.open('query-interpreter', variables));
   const verifier = new JwksTokenVerifier(issuer.jwksFile, clock);
   const { server } = createApp({
     settings,
@@ -475,13 +475,16 @@ describe('configuration', () => {
 
   test('settings that are unknown, or promise custom functions, stop the start', () => {
     assert.throws(
-      () => readConfig(new Environment({ CONFIG_FILE: writeSettings({ sql_parser: { dialec: 'mysql' } }) })),
-      /CONFIG_FILE/,
+      () => open({ CONFIG_FILE: writeSettings({ sql_parser: { dialec: 'mysql' } }) }),
+      /config-\d+\.json: sql_parser\.dialec/,
     );
     assert.throws(
-      () =>
-        readConfig(new Environment({ CONFIG_FILE: writeSettings({ dsl_parser: { allow_custom_functions: true } }) })),
-      /allow_custom_functions/,
+      () => open({ CONFIG_FILE: writeSettings({ sql_parser: { dialect: 'oracle' } }) }),
+      /config-\d+\.json: sql_parser\.dialect: expected .*"mysql".*, found "oracle"/,
+    );
+    assert.throws(
+      () => open({ CONFIG_FILE: writeSettings({ dsl_parser: { allow_custom_functions: true } }) }),
+      /config-\d+\.json: dsl_parser\.allow_custom_functions: expected false, found true/,
     );
   });
 });

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
 import { defaultLimits, type EngineLimits } from '@hybridstore/engine';
-import { type Environment, wrongVariable } from '@hybridstore/runtime';
+import { type Environment, type VariableName, wrongVariable } from '@hybridstore/runtime';
 import type { QueryLimits } from './domain/query-runner.ts';
 
 export type TenantNodeConfig = {
@@ -87,7 +87,7 @@ function readLimits(environment: Environment): QueryLimits {
 type WholeNumber = { readonly limit: keyof EngineLimits; readonly min: number; readonly max: number };
 
 /** Variables of the engine that are whole numbers; their defaults are those of the engine. */
-const engineVariables: Readonly<Record<string, WholeNumber>> = {
+const engineVariables = {
   FLUSH_INTERVAL_MS: { limit: 'flushIntervalMs', min: 10, max: 3_600_000 },
   FLUSH_ROWS: { limit: 'flushRows', min: 1, max: 10_000_000 },
   FLUSH_BYTES: { limit: 'flushBytes', min: 1_024, max: gibibyte },
@@ -103,14 +103,16 @@ const engineVariables: Readonly<Record<string, WholeNumber>> = {
   SCRUB_BYTES_PER_SECOND: { limit: 'scrubBytesPerSecond', min: 1_024, max: 1024 * gibibyte },
   SCRUB_INTERVAL_HOURS: { limit: 'scrubIntervalHours', min: 1, max: 8_760 },
   RETAIN_SNAPSHOTS_HOURS: { limit: 'retainSnapshotsHours', min: 0, max: 87_600 },
-};
+} as const satisfies Readonly<Partial<Record<VariableName, WholeNumber>>>;
+type EngineVariable = keyof typeof engineVariables;
 
 /** A query on another node may have begun just before a file was replaced. */
 const replacedFileMsOver = 60_000;
 
 function readEngineLimits(environment: Environment, statementMsMax: number): EngineLimits {
   const limits: Record<keyof EngineLimits, number> = { ...defaultLimits };
-  for (const [name, { limit, min, max }] of Object.entries(engineVariables))
+  const named = Object.entries(engineVariables) as [EngineVariable, WholeNumber][]; // its own keys
+  for (const [name, { limit, min, max }] of named)
     limits[limit] = environment.integer(name, { fallback: defaultLimits[limit], min, max });
   requireAtLeast(limits, 'UNFLUSHED_ROWS_MAX', 'FLUSH_ROWS');
   requireAtLeast(limits, 'UNFLUSHED_BYTES_MAX', 'FLUSH_BYTES');
@@ -131,8 +133,8 @@ function readEngineLimits(environment: Environment, statementMsMax: number): Eng
 }
 
 /** Writes would be refused before a flush is due. */
-function requireAtLeast(limits: EngineLimits, name: string, other: string): void {
-  const [value, least] = [limits[engineVariables[name]!.limit], limits[engineVariables[other]!.limit]];
+function requireAtLeast(limits: EngineLimits, name: EngineVariable, other: EngineVariable): void {
+  const [value, least] = [limits[engineVariables[name].limit], limits[engineVariables[other].limit]];
   if (value < least) throw wrongVariable(name, `at least ${other}, which is ${least}`, String(value));
 }
 
