@@ -1,7 +1,7 @@
 import { type LiteralNode, parseDate } from '@hybridstore/contracts';
-import { literal, parseTimestampMicros, timestampText } from '@hybridstore/plan';
+import { cast, literal, parseTimestampMicros, timestampText } from '@hybridstore/plan';
 import type { Fields } from '../syntax/syntax-tree.ts';
-import { type Typed, typed } from './types.ts';
+import { isText, readJsonAs, type Typed, typed } from './types.ts';
 
 /**
  * The constant that a text stands for beside dates and times, by the rule of the write: an offset is applied, so the value
@@ -37,4 +37,12 @@ export function readMomentText(value: Typed, type: 'date' | 'timestamp', fields:
 
 export function refuseMoment(text: string, type: 'date' | 'timestamp', fields: Fields): Error {
   return fields.refuse(`${text.slice(0, shownCharactersMax)} is not a ${type}`, { expected: momentForms[type] });
+}
+
+/** Texts and JSON where a moment is expected: the engine's functions of dates take no text, and its casts drop an offset. */
+export function moment(value: Typed): Typed {
+  if (value.type === 'json') return readJsonAs(value, 'timestamp');
+  if (!isText(value.type) && value.type !== 'null') return value;
+  const isWritten = value.node.kind === 'literal';
+  return typed(cast(isWritten ? value.node : cast(value.node, 'timestamptz'), 'timestamp'), 'timestamp');
 }

@@ -1,5 +1,6 @@
 import {
   type DatePart,
+  type Dialect,
   dateParts,
   type IntervalUnit,
   intervalUnits,
@@ -20,10 +21,12 @@ import {
 } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { constantNumber, isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
+import { moment } from '../bind/moment-text.ts';
+import { constantNumber, isNumber, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
+import { truncateWithZone } from './zone-functions.ts';
 
 const clock = (): Typed => typed(call('current_timestamp'), 'timestamp');
 
@@ -39,12 +42,6 @@ function now(at: CallSite): Typed {
 
 const clockUnits: Readonly<Record<number, string>> = { 0: 'second', 3: 'millisecond', 6: 'microsecond' };
 const today = (): Typed => typed(call('current_date'), 'date');
-
-/** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
-function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
-  if (value.type === 'json') return readJsonAs(value, type);
-  return isText(value.type) || value.type === 'null' ? typed(cast(value.node, type), type) : value;
-}
 
 function partOf(part: DatePart, value: Typed): Typed {
   const base = value.type === 'time' || value.type === 'interval' ? value : moment(value);
@@ -65,7 +62,7 @@ const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
  *
  * The clock is UTC in every dialect, as all timestamps here are.
  *
- * Left out: time zones; MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
+ * Functions of time zones stand in `zone-functions.ts`. Left out: MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
  * 20240131; formats that strftime cannot say.
  */
 export const dateTranslators: Translators = {
@@ -278,16 +275,21 @@ function truncate(at: CallSite): Typed {
   const known = [...intervalUnits, 'decade', 'century', 'millennium'].find((name) => name === unit);
   if (!known) throw at.refuse('date_trunc takes a unit first', { expected: intervalUnits });
   const value = moment(at.argument(1));
+  const { dialect } = at.site.context;
+  const truncated = (base: PlanExpression) => truncatedTo(known, base, dialect);
+  if (at.count === 3) return truncateWithZone(at, known, truncated);
   // PostgreSQL gives a timestamp for a date as well.
-  const base = at.site.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
-  const type = at.site.context.dialect === 'postgresql' ? 'timestamp' : value.type;
-  if (at.site.context.dialect === 'postgresql' && (known === 'century' || known === 'millennium')) {
-    // The first century begins with the year 1, the second with 101.
-    const year: PlanExpression = { kind: 'interval', value: integer(1), unit: 'year' };
-    const before = call('date_trunc', text(known), arithmetic('subtract', base, year));
-    return typed(arithmetic('add', before, year), type);
-  }
-  return typed(call('date_trunc', text(known), base), type);
+  if (dialect === 'postgresql' && value.type === 'date')
+    return typed(truncated(cast(value.node, 'timestamp')), 'timestamp');
+  return typed(truncated(value.node), value.type);
+}
+
+function truncatedTo(unit: string, base: PlanExpression, dialect: Dialect): PlanExpression {
+  if (dialect !== 'postgresql' || (unit !== 'century' && unit !== 'millennium'))
+    return call('date_trunc', text(unit), base);
+  // The first century begins with the year 1, the second with 101.
+  const year: PlanExpression = { kind: 'interval', value: integer(1), unit: 'year' };
+  return arithmetic('add', call('date_trunc', text(unit), arithmetic('subtract', base, year)), year);
 }
 
 function difference(

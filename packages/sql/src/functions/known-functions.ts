@@ -7,6 +7,7 @@ import {
   isDecimal,
   isFloating,
   isInteger,
+  isTemporal,
   isText,
   jsonText,
   readJsonAs,
@@ -190,7 +191,7 @@ function readArgument(known: PlanFunction, value: Typed, at: CallSite): Typed {
 function requireNumbers(known: PlanFunction, values: readonly Typed[], at: CallSite): void {
   const [first] = values;
   if (!first || !numberAggregates.has(known.name)) return;
-  if (isText(first.type) || first.type === 'boolean' || first.type === 'date' || first.type === 'timestamp')
+  if (isText(first.type) || first.type === 'boolean' || isTemporal(first.type))
     throw at.refuse(`${at.call.name} works on numbers, found ${isText(first.type) ? 'string' : first.type}`, {
       expected: 'a number',
       actual: first.type,

@@ -6,6 +6,7 @@ import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } f
 import { withLeniency } from '../bind/mysql-leniency.ts';
 import { readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
+import { shownType } from '../bind/types.ts';
 import { bindExpression } from '../bind-expression.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { outermostSelectList } from '../syntax/select-list.ts';
@@ -56,7 +57,7 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   checkPlan(plan, schemas);
   return {
     plan,
-    columns: bound.outputs,
+    columns: bound.outputs.map(({ name, type }) => ({ name, type: shownType(type) })),
     parameterKeys: parameters.keys,
     crossCheck,
     functions: functionsCalled(plan.query),
