@@ -10,7 +10,7 @@ export function isZoneFunction(name: string): name is ZoneFunction {
  * Times of UTC as the clocks of a zone show them, and the way back, which is not always one:
  *
  *     clocks put forward     02:30 is on no clock     utc_time          the time that it was by the clocks before
- *                                                     earliest_utc_time the moment at which they were put forward
+ *                                                     earliest_utc_time the second at which they were put forward
  *     clocks put back        02:30 comes twice        utc_time          the second
  *                                                     earliest_utc_time the first
  *
@@ -40,7 +40,10 @@ function localTime(name: string, time: string): string {
 
 const microsPerDay = 86_400_000_000;
 
-/** By the offset of the day before; where clocks then show another time, by that of the day after; else it is on no clock. */
+/**
+ * By the offset of the day before; where clocks then show another time, by that of the day after; else it is on no clock.
+ * MySQL reckons in seconds and keeps what is below them.
+ */
 function earliestUtcTime(name: string, time: string): string {
   const byOffsetOf = (moment: string) => `(_j1 - (${localTime(name, moment)} - ${moment}))`;
   const before = byOffsetOf('(_j1 - to_days(1))');
@@ -50,6 +53,6 @@ function earliestUtcTime(name: string, time: string): string {
   const isLately = `_j2 <= ${micros} AND _j2 > ${micros} - ${microsPerDay}`;
   const jump = `list_max(list_filter([${forwardJumps(name).join(', ')}]::BIGINT[], lambda _j2: ${isLately}))`;
   const branches = `WHEN ${isShown(before)} THEN ${before} WHEN ${isShown(after)} THEN ${after}`;
-  const chosen = `CASE ${branches} ELSE make_timestamp(coalesce(${jump}, ${micros})) END`;
+  const chosen = `CASE ${branches} ELSE make_timestamp(coalesce(${jump} + ${micros} % 1000000, ${micros})) END`;
   return `list_extract(list_transform([${time}], lambda _j1: ${chosen}), 1)`;
 }

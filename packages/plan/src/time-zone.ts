@@ -40,7 +40,7 @@ function unknownZone(text: string): HybridStoreError {
   const shown = text.slice(0, shownCharactersMax);
   const nearest = nearestName(shown, timeZoneNames);
   const hint = nearest === undefined ? '' : `, did you mean ${nearest}?`;
-  return new HybridStoreError('invalid_request', `${shown} is not a time zone${hint}`, {
+  return new HybridStoreError('invalid_request', `'${shown}' is not a time zone${hint}`, {
     expected,
     actual: shown,
     ...(nearest === undefined ? {} : { nearest }),

@@ -27,6 +27,7 @@ import {
   isText,
   readJsonAs,
   type Typed,
+  timeType,
   typed,
 } from './types.ts';
 import { unsignedComplement, unsignedOperation, unsignedShift } from './unsigned-bits.ts';
@@ -138,7 +139,7 @@ export function addInterval({ context }: BindSite, moment: Typed, interval: Type
   const sum = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
   const isDays = interval.node.kind === 'interval' && dayUnits.has(interval.node.unit);
   if (context.dialect === 'mysql' && base.type === 'date' && isDays) return typed(cast(sum, 'date'), 'date');
-  return typed(sum, base.type === 'date' ? 'timestamp' : base.type);
+  return typed(sum, base.type === 'date' ? timeType(context.dialect) : base.type);
 }
 
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */

@@ -17,10 +17,10 @@ import {
   isTemporal,
   isText,
   jsonText,
-  localTimestamp,
   readJsonAs,
   type Typed,
   textOf,
+  timeType,
   typed,
 } from './types.ts';
 
@@ -107,11 +107,6 @@ function writtenMoment(
   if (!moment) throw refuseMoment(text, kind, fields);
   if (kind === 'date') return typed(literal('date', text.trim().slice(0, dayCharacters)), 'date');
   return typed(moment, timeType(context.dialect));
-}
-
-/** TIMESTAMP without a zone: what clocks show, but in MySQL, which has no other times. */
-function timeType(dialect: Dialect): string {
-  return dialect === 'mysql' ? 'timestamp' : localTimestamp;
 }
 
 const dayCharacters = 10;

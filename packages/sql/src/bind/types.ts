@@ -93,6 +93,11 @@ export function bitsAsNumber(value: Typed): Typed {
 /** Digits of which a JSON number loses none. */
 const shortDigitsMax = 15;
 
+/** The type of a time without a zone: what clocks show, but in MySQL, which has no other times. */
+export function timeType(dialect: Dialect): string {
+  return dialect === 'mysql' ? 'timestamp' : localTimestamp;
+}
+
 /** The type as plans and answers name it. */
 export function shownType(type: string): string {
   return type.replace(localTimestamp, 'timestamp').replace('timestamptz', 'timestamp');

@@ -22,7 +22,16 @@ import {
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
 import { moment } from '../bind/moment-text.ts';
-import { constantNumber, isNumber, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
+import {
+  constantNumber,
+  isNumber,
+  localTimestamp,
+  readJsonAs,
+  type Typed,
+  textOf,
+  timeType,
+  typed,
+} from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
@@ -69,7 +78,7 @@ export const dateTranslators: Translators = {
   all: {
     now,
     current_timestamp: now,
-    localtimestamp: now,
+    localtimestamp: (at) => typed(now(at).node, timeType(at.site.context.dialect)),
     sysdate: now,
     transaction_timestamp: now,
     statement_timestamp: now,
@@ -101,8 +110,10 @@ export const dateTranslators: Translators = {
     date_trunc: truncate,
     date_diff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
     datetrunc: truncate,
-    strptime: (at) => typed(call('strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
-    try_strptime: (at) => typed(call('try_strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
+    strptime: (at) =>
+      typed(call('strptime', textOf(at.argument(0)), engineFormat(at)), timeType(at.site.context.dialect)),
+    try_strptime: (at) =>
+      typed(call('try_strptime', textOf(at.argument(0)), engineFormat(at)), timeType(at.site.context.dialect)),
     timestampdiff: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
     timestampadd: (at) => addUnits(at),
   },
@@ -173,7 +184,7 @@ export const dateTranslators: Translators = {
     datediff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
     strftime: (at) => typed(call('strftime', moment(at.argument(0)).node, engineFormat(at)), 'string'),
     make_timestamp: (at) =>
-      typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), 'timestamp'),
+      typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), localTimestamp),
     age: (at) =>
       typed(
         call(
