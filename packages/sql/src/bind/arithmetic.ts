@@ -16,7 +16,7 @@ import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { isNumberText, refuseText } from './literal-texts.ts';
-import { moment as asMoment, boundMoment } from './moment-text.ts';
+import { moment as asMoment } from './moment-text.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
 import {
@@ -146,7 +146,7 @@ export function addInterval({ context }: BindSite, moment: Typed, interval: Type
 
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
 function toMoment(value: Typed, context: BindContext): Typed {
-  const read = boundMoment(value, context);
+  const read = context.boundMoment(value);
   const isDate = read.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(read.node.value));
   return isDate && isText(read.type) ? typed(cast(read.node, 'date'), 'date') : asMoment(read);
 }

@@ -6,7 +6,7 @@ import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
-import { isMomentType, readMomentText } from './moment-text.ts';
+import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
@@ -107,7 +107,7 @@ export class BindContext {
     const type = typeBeside(values.map((value) => value.type));
     if (type === undefined) return values;
     const read = values.map((value) => this.parameters.read(value, type));
-    return isMomentType(type) ? read.map((value) => readMomentText(value, type, { fields, context: this })) : read;
+    return isMomentType(type) ? read.map((value) => readMomentText(value, type, this.refuserOf(fields))) : read;
   }
 
   /** Values of which one is the result: MySQL makes texts of all where one is a text and another a number or a condition. */
@@ -117,6 +117,16 @@ export class BindContext {
       values.some((value) => isNumber(value.type) || value.type === 'boolean');
     if (this.dialect !== 'mysql' || !isMixed) return this.meet(values, fields);
     return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, this.dialect), 'string')));
+  }
+
+  /** A bound text where a moment is expected. In MySQL one that is none has no value there, so its rows are not refused. */
+  boundMoment(value: Typed): Typed {
+    return this.dialect === 'mysql' ? value : this.parameters.read(value, 'timestamp');
+  }
+
+  refuserOf(fields: Fields): RefuseText {
+    return (text, message, details) =>
+      this.refuseAt(this.text.positionOfText(text) ?? this.position(fields.node), message, details);
   }
 
   position(node: unknown): Position | undefined {

@@ -104,7 +104,7 @@ function writtenMoment(
   { fields, context }: Pick<BindSite, 'fields' | 'context'>,
 ): Typed {
   const moment = momentLiteral(text, kind);
-  if (!moment) throw refuseMoment(text, kind, { fields, context });
+  if (!moment) throw refuseMoment(text, kind, context.refuserOf(fields));
   if (kind === 'date') return typed(literal('date', text.trim().slice(0, dayCharacters)), 'date');
   return typed(moment, timeType(context.dialect));
 }

@@ -1,7 +1,5 @@
 import { type LiteralNode, parseDate } from '@hybridstore/contracts';
 import { cast, literal, parseTimestampMicros, timestampText } from '@hybridstore/plan';
-import type { BindSite } from './bind-site.ts';
-import type { BindContext } from './context.ts';
 import { isText, readJsonAs, type Typed, typed } from './types.ts';
 
 /**
@@ -25,33 +23,28 @@ export function isMomentType(type: string): type is 'date' | 'timestamp' {
   return type === 'date' || type === 'timestamp';
 }
 
-type Place = Pick<BindSite, 'fields' | 'context'>;
+/** Refuses a text of the statement with its place there. */
+export type RefuseText = (text: string, message: string, details: Readonly<Record<string, unknown>>) => Error;
 
 const shownCharactersMax = 50;
 export const momentForms = { date: 'a date, YYYY-MM-DD', timestamp: 'a date, YYYY-MM-DD HH:MM:SS' } as const;
 
 /** A text of the statement that meets dates or times; every other value as it is. */
-export function readMomentText(value: Typed, type: 'date' | 'timestamp', at: Place): Typed {
+export function readMomentText(value: Typed, type: 'date' | 'timestamp', refuse: RefuseText): Typed {
   if (value.type !== 'literal' || value.node.kind !== 'literal') return value;
   const moment = momentLiteral(String(value.node.value), type);
-  if (!moment) throw refuseMoment(String(value.node.value), type, at);
+  if (!moment) throw refuseMoment(String(value.node.value), type, refuse);
   return typed(moment, moment.type);
 }
 
-export function refuseMoment(text: string, type: 'date' | 'timestamp', { fields, context }: Place): Error {
+export function refuseMoment(text: string, type: 'date' | 'timestamp', refuse: RefuseText): Error {
   const shown = text.slice(0, shownCharactersMax);
-  const position = context.text.positionOfText(text) ?? context.position(fields.node);
-  return context.refuseAt(position, `'${shown}' is not a ${type}`, { expected: momentForms[type], actual: shown });
+  return refuse(text, `'${shown}' is not a ${type}`, { expected: momentForms[type], actual: shown });
 }
 
 /** Times without a number, which PostgreSQL and the engine know. */
 export function isUnboundedText(text: string): boolean {
   return /^\s*(-?infinity|epoch)\s*$/i.test(text);
-}
-
-/** A bound text where a moment is expected. In MySQL one that is none has no value there, so its rows are not refused. */
-export function boundMoment(value: Typed, { dialect, parameters }: BindContext): Typed {
-  return dialect === 'mysql' ? value : parameters.read(value, 'timestamp');
 }
 
 /** Texts and JSON where a moment is expected: the engine's functions of dates take no text, and its casts drop an offset. */

@@ -48,7 +48,8 @@ function readTime(value: Typed, site: BindSite, refuse: Refuse): Typed {
     return typed(cast(value.node, 'timestamp'), dialect === 'duckdb' ? localTimestamp : 'timestamp');
   if (value.type === 'null') return typed(literal('timestamp', null), 'timestamp');
   const bound = site.context.parameters.read(readJsonAs(value, 'timestamp'), 'timestamp');
-  const time = dialect === 'postgresql' ? readMomentText(bound, 'timestamp', site) : bound;
+  const time =
+    dialect === 'postgresql' ? readMomentText(bound, 'timestamp', site.context.refuserOf(site.fields)) : bound;
   if (isTemporal(time.type)) return time;
   const found = time.type === 'literal' ? 'string' : time.type;
   throw refuse(`AT TIME ZONE takes a time, found ${found}; cast it to timestamp or timestamptz`, {

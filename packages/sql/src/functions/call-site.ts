@@ -1,7 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
 import type { BindSite } from '../bind/bind-site.ts';
 import type { BindContext } from '../bind/context.ts';
-import { boundMoment } from '../bind/moment-text.ts';
 import { bitsAsNumber, dialectText, isNumber, type Typed, typed } from '../bind/types.ts';
 import { type ArgumentKind, kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
 import { refuseSql } from '../syntax/refusal.ts';
@@ -81,7 +80,7 @@ const textFromTypes = new Set(['boolean', 'date', 'timestamp', 'time', 'timestam
 /** A bound text is a time where one is wanted. MySQL makes a text of a number or a condition, and a number of bits. */
 function readAs(kind: ArgumentKind, value: Typed, context: BindContext): Typed {
   const { dialect } = context;
-  if (kind === 'moment') return boundMoment(value, context);
+  if (kind === 'moment') return context.boundMoment(value);
   if (kind === 'number' || kind === 'whole') return bitsAsNumber(value);
   const isConverted = dialect === 'mysql' && kind === 'text' && (isNumber(value.type) || textFromTypes.has(value.type));
   return isConverted ? typed(dialectText(value, dialect), 'string') : value;

@@ -21,7 +21,7 @@ import {
 } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { boundMoment, moment } from '../bind/moment-text.ts';
+import { moment } from '../bind/moment-text.ts';
 import {
   constantNumber,
   isNumber,
@@ -230,7 +230,7 @@ function intervalUnit(unit: string, at: CallSite): IntervalUnit {
 export function bindExtract({ fields, scope, context }: BindSite): Typed {
   const field = fields.value('field');
   const name = isNode(field) ? String(field['Custom'] ?? '') : String(field ?? '');
-  const value = boundMoment(context.bind(fields.required('this'), scope), context);
+  const value = context.boundMoment(context.bind(fields.required('this'), scope));
   return extractPart(name, value, {
     dialect: context.dialect,
     refuse: (message, details) => fields.refuse(message, details),
@@ -404,7 +404,7 @@ function readFormat(at: CallSite, format: string): string {
 }
 
 function formatted(at: CallSite, translate: Format): Typed {
-  const value = boundMoment(at.argument(0), at.site.context);
+  const value = at.site.context.boundMoment(at.argument(0));
   if (isNumber(value.type))
     throw at.refuse(`${at.call.name} of numbers is not supported`, {
       expected: 'a date or timestamp',

@@ -3,7 +3,7 @@ import { cast, extremeOf, type PlanFunction } from '@hybridstore/plan';
 import { meetTyped } from '../bind/comparisons.ts';
 import { meetElement } from '../bind/composites.ts';
 import { toCondition } from '../bind/conditions.ts';
-import { boundMoment, moment } from '../bind/moment-text.ts';
+import { moment } from '../bind/moment-text.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
@@ -207,7 +207,7 @@ function readArgument(known: PlanFunction, value: Typed, at: CallSite): Typed {
     if (known.name.startsWith('json_') || documentFunctions.has(known.name)) return value;
     return typed(jsonText(value), 'string');
   }
-  if (momentFunctions.has(known.name) && isText(value.type)) return moment(boundMoment(value, at.site.context));
+  if (momentFunctions.has(known.name) && isText(value.type)) return moment(at.site.context.boundMoment(value));
   if (isNumeric && isBoundText(value)) return at.site.context.parameters.read(value, 'double');
   if (value.type === 'boolean' && isNumeric && at.site.context.dialect !== 'postgresql')
     return typed(cast(value.node, 'integer'), 'integer');
