@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { askClient, type RecordedAnswer, type ReferenceServer, readAnswers } from './reference-server.ts';
@@ -29,6 +29,7 @@ export async function startMariadb(folder: string, port: number): Promise<Refere
     ],
     { folder, isUp: () => execFileSync('mariadb-admin', [...client, 'ping'], { stdio: 'ignore' }) },
   );
+  loadTimeZones(client);
   return {
     stop: server.stop,
     answer: (expressions): readonly RecordedAnswer[] => {
@@ -38,4 +39,13 @@ export async function startMariadb(folder: string, port: number): Promise<Refere
       return readAnswers(askClient('mariadb', options, [before, ...statements].join('\n')), expressions.length);
     },
   };
+}
+
+const zoneFilesFolder = '/usr/share/zoneinfo';
+const zoneBytesMax = 64 * 1024 * 1024;
+
+/** It knows no zone by its name before it is given those of the machine. Files that are no zones are warned of. */
+function loadTimeZones(client: readonly string[]): void {
+  const { stdout } = spawnSync('mariadb-tzinfo-to-sql', [zoneFilesFolder], { maxBuffer: zoneBytesMax });
+  execFileSync('mariadb', [...client, 'mysql'], { input: stdout, stdio: ['pipe', 'ignore', 'inherit'] });
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { Dialect } from '@hybridstore/contracts';
 
 /** Of one template; more are thinned out evenly, so that every value of a pool still stands somewhere. */
@@ -15,9 +15,30 @@ const stride = 7_919;
  *     LENGTH({text})             LENGTH(NULL), LENGTH(''), LENGTH('abc'), (SELECT LENGTH(c0) FROM (SELECT 'abc' AS c0) v), …
  */
 export function readCases(dialect: Dialect): readonly string[] {
+  return [...readCaseFiles(dialect).values()].flat();
+}
+
+/** By the name of their file: what every dialect has, then one file for each subject. None stands in two. */
+export function readCaseFiles(dialect: Dialect): ReadonlyMap<string, readonly string[]> {
+  const files = new Map<string, readonly string[]>();
+  const seen = new Set<string>();
+  for (const file of caseFiles(dialect)) {
+    const expressions = readFile(file).filter((text) => !seen.has(text));
+    for (const text of expressions) seen.add(text);
+    files.set(file, expressions);
+  }
+  return files;
+}
+
+function caseFiles(dialect: Dialect): readonly string[] {
+  const all = readdirSync(new URL('cases/', import.meta.url)).sort();
+  return [`${dialect}.txt`, ...all.filter((name) => name.startsWith(`${dialect}-`))];
+}
+
+function readFile(file: string): readonly string[] {
   const pools = new Map<string, readonly string[]>();
   const expressions = new Set<string>();
-  for (const line of readFileSync(new URL(`cases/${dialect}.txt`, import.meta.url), 'utf8').split('\n')) {
+  for (const line of readFileSync(new URL(`cases/${file}`, import.meta.url), 'utf8').split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
     const [, name, values] = /^@(\w+) (.*)$/.exec(line) ?? [];
     if (name !== undefined && values !== undefined) pools.set(name, values.split(' | '));

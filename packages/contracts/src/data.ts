@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Aggregation, conditionsMax, FieldPath, Filter, OrderBy } from './dsl.ts';
+import { Aggregation, conditionsMax, FieldPath, Filter, GroupBy, OrderBy } from './dsl.ts';
 import { BatchId, Lsn, recordsPerWriteMax, SourceId } from './identifiers.ts';
 
 /** `strict` answers with every acknowledged row of all replicas; `committed` with the last commit of the table. */
@@ -119,7 +119,7 @@ export const AggregateRequest = Type.Object(
     source_id: SourceId,
     filter: Type.Optional(Filter),
     conditions: Type.Optional(Type.Array(Filter, { maxItems: conditionsMax })),
-    group_by: Type.Optional(Type.Array(FieldPath, { maxItems: 64 })),
+    group_by: Type.Optional(GroupBy),
     aggregations: Type.Array(Aggregation, { minItems: 1, maxItems: 256 }),
     having: Type.Optional(Type.Array(Filter, { maxItems: conditionsMax })),
     order_by: Type.Optional(Type.Array(OrderBy, { maxItems: 32 })),

@@ -96,12 +96,34 @@ export const OrderBy = Type.Object(
   { $id: 'OrderBy', additionalProperties: false },
 );
 
+export const timeBuckets = ['second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year'] as const;
+
+/** Moments grouped by when their day (month, …) began by the clocks of a zone, in UTC where none is named. */
+export const TimeBucket = Type.Object(
+  {
+    field: FieldPath,
+    bucket: Type.Enum([...timeBuckets]),
+    time_zone: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'name of the IANA database, or an offset from UTC: Europe/Berlin, +05:30',
+      }),
+    ),
+    alias: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  },
+  { $id: 'TimeBucket', additionalProperties: false },
+);
+export type TimeBucket = Static<typeof TimeBucket>;
+
+/** Groups by values, or by times. */
+export const GroupBy = Type.Array(Type.Union([FieldPath, TimeBucket]), { maxItems: 64 });
+
 const conditions = Type.Optional(Type.Array(Filter, { maxItems: conditionsMax }));
 const orderBy = Type.Optional(Type.Array(OrderBy, { maxItems: 32 }));
 const limit = Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000_000 }));
 const offset = Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 }));
 const columns = Type.Optional(Type.Array(FieldPath, { minItems: 1, maxItems: 2_000 }));
-const groupBy = Type.Optional(Type.Array(FieldPath, { maxItems: 64 }));
 const aggregations = Type.Array(Aggregation, { minItems: 1, maxItems: 256 });
 
 /** `conditions` are joined by AND. */
@@ -114,7 +136,7 @@ export const AggregateQuery = Type.Object(
     query_type: Type.Literal('aggregate'),
     source: SourceId,
     conditions,
-    group_by: groupBy,
+    group_by: Type.Optional(GroupBy),
     aggregations,
     having: conditions,
     order_by: orderBy,

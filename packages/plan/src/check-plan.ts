@@ -137,13 +137,14 @@ function requirePlanError(argument: PlanExpression | undefined): void {
 /** A text that rows decide is one that nobody has read. */
 function requireKnownText(plan: LogicalPlan, node: CallNode, { argument, as }: KnownText): void {
   const given = node.arguments[argument];
-  const known = given?.kind === 'parameter' ? plan.parameters[given.index] : given;
+  const canBeBound = as !== 'time_zone';
+  const known = given?.kind === 'parameter' && canBeBound ? plan.parameters[given.index] : given;
   if (known && 'value' in known && 'type' in known && known.type === 'string' && typeof known.value === 'string')
     return void readKnownText(known.value, as);
   throw new HybridStoreError(
     'invalid_request',
     `plan: ${node.function} takes a ${as.replace('_', ' ')} that is a text of the plan, not one of its rows`,
-    { function: node.function, expected: 'a text or a parameter that holds one' },
+    { function: node.function, expected: canBeBound ? 'a text or a parameter that holds one' : 'a text' },
   );
 }
 

@@ -26,7 +26,9 @@ import {
 import { assertNever } from './assert-never.ts';
 import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
 import { readKnownText } from './known-text.ts';
+import { isZoneFunction, printZoneFunction, type ZoneFunction } from './print-time-zone.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
+import { readTimeZone } from './time-zone.ts';
 import { referencedAliases } from './walk-plan.ts';
 
 export type DuckdbPrintOptions = {
@@ -365,6 +367,7 @@ class DuckdbPrinter {
     if (node.nulls) parts.push(` ${node.nulls.toUpperCase()} NULLS`);
     const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
     const over = node.over ? ` OVER (${this.window(node.over)})` : '';
+    if (isZoneFunction(node.function)) return this.zoned(node.function, node.arguments);
     if (known.duckdb.includes('(')) return `${known.duckdb}${over}`;
     if (node.function === 'json_contains')
       return `json_contains(${node.arguments.map((argument) => shallowJson(this.expression(argument))).join(', ')})`;
@@ -377,6 +380,13 @@ class DuckdbPrinter {
       return index === known.countArgument ? this.boundedCount(argument) : this.expression(argument);
     });
     return printed.join(', ');
+  }
+
+  /** The rules of a zone decide what is printed, so it is a text of the plan. */
+  zoned(name: ZoneFunction, [zone, value]: readonly PlanExpression[]): string {
+    if (zone?.kind !== 'literal' || typeof zone.value !== 'string' || !value)
+      throw new HybridStoreError('invalid_request', `${name} takes a time zone that is a text, and a time`);
+    return printZoneFunction(name, readTimeZone(zone.value), this.expression(value));
   }
 
   /** Printed from what was read of it, and as nothing but text: strftime takes a moment in its place as well. */

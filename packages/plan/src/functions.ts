@@ -46,7 +46,7 @@ export type PlanFunction = {
   readonly countArgument?: number;
 };
 /** An argument whose text the plan must know, since the engine trusts it too far. */
-export type KnownText = { readonly argument: number; readonly as: 'date_format' | 'pattern' };
+export type KnownText = { readonly argument: number; readonly as: 'date_format' | 'pattern' | 'time_zone' };
 
 type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'knownText' | 'countArgument'>;
 const many = 10_000;
@@ -74,6 +74,8 @@ const window = (name: string, min: number, max: number, returns: ReturnType): Pl
 
 const dateFormat: Extra = { knownText: { argument: 1, as: 'date_format' } };
 const pattern: Extra = { knownText: { argument: 1, as: 'pattern' } };
+/** `duckdb` names what the printer makes the call of. */
+const inZone = (duckdb: string): Extra => ({ duckdb, knownText: { argument: 0, as: 'time_zone' } });
 const all = (...names: string[]): PlanFunction['aliases'] => ({ mysql: names, postgresql: names, duckdb: names });
 
 const textFunctions = [
@@ -192,6 +194,9 @@ const timeFunctions = [
   scalar('age', 2, 2, 'interval'),
   scalar('time_bucket', 2, 3, 'first'),
   scalar('julian', 1, 1, 'double'),
+  scalar('local_time', 2, 2, 'timestamp', inZone('timezone(make_timestamptz(epoch_us()))')),
+  scalar('utc_time', 2, 2, 'timestamp', inZone('make_timestamp(epoch_us(timezone()))')),
+  scalar('earliest_utc_time', 2, 2, 'timestamp', inZone('list_transform(list_filter(list_max()))')),
 ];
 
 const conditionFunctions = [

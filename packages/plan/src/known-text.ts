@@ -1,10 +1,18 @@
 import { HybridStoreError } from '@hybridstore/contracts';
 import { readDateFormat } from './date-format.ts';
 import type { KnownText } from './functions.ts';
+import { readTimeZone, timeZoneText } from './time-zone.ts';
 
 /** The text as it may be printed for the engine; `invalid_request` where it holds what the engine must not read. */
 export function readKnownText(text: string, as: KnownText['as']): string {
-  return as === 'date_format' ? readDateFormat(text) : readPattern(text);
+  switch (as) {
+    case 'date_format':
+      return readDateFormat(text);
+    case 'pattern':
+      return readPattern(text);
+    case 'time_zone':
+      return timeZoneText(readTimeZone(text));
+  }
 }
 
 /**

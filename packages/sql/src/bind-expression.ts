@@ -12,6 +12,7 @@ import { bindExclusiveOr, bindIsBoolean, bindIsNull, bindLogic, bindNot } from '
 import type { Scope } from './bind/scope.ts';
 import { bindExists, bindQuantified, bindScalarSubquery } from './bind/subqueries.ts';
 import { bindCollation, bindConcat, bindLike, bindRegex } from './bind/texts.ts';
+import { bindAtTimeZone } from './bind/time-zones.ts';
 import { type Typed, typed } from './bind/types.ts';
 import { bindCall } from './functions/bind-call.ts';
 import { bindExtract } from './functions/date-functions.ts';
@@ -106,6 +107,7 @@ const binders: Readonly<Record<string, Binder>> = {
   regexp_like: (site) => bindRegex(site, false),
   regexp_i_like: (site) => bindRegex(site, true),
   extract: bindExtract,
+  at_time_zone: bindAtTimeZone,
   case: bindCase,
   exists: bindExists,
   subquery: bindScalarSubquery,

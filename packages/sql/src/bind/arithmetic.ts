@@ -14,7 +14,9 @@ import {
 } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
+import type { BindContext } from './context.ts';
 import { isNumberText, refuseText } from './literal-texts.ts';
+import { moment as asMoment } from './moment-text.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
 import {
@@ -27,6 +29,7 @@ import {
   isText,
   readJsonAs,
   type Typed,
+  timeType,
   typed,
 } from './types.ts';
 import { unsignedComplement, unsignedOperation, unsignedShift } from './unsigned-bits.ts';
@@ -134,21 +137,18 @@ function withInterval(site: BindSite, operator: ArithmeticOperator, left: Typed,
 
 /** In MySQL a date stays a date when whole days are added; elsewhere it becomes a timestamp. */
 export function addInterval({ context }: BindSite, moment: Typed, interval: Typed, isNegative: boolean): Typed {
-  const base = toMoment(moment);
+  const base = toMoment(moment, context);
   const sum = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
   const isDays = interval.node.kind === 'interval' && dayUnits.has(interval.node.unit);
   if (context.dialect === 'mysql' && base.type === 'date' && isDays) return typed(cast(sum, 'date'), 'date');
-  return typed(sum, base.type === 'date' ? 'timestamp' : base.type);
+  return typed(sum, base.type === 'date' ? timeType(context.dialect) : base.type);
 }
 
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
-function toMoment(value: Typed): Typed {
-  if (value.type === 'json') return readJsonAs(value, 'timestamp');
-  if (value.type === 'null') return typed(cast(value.node, 'timestamp'), 'timestamp');
-  if (!isText(value.type)) return value;
-  const isDate = value.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(value.node.value));
-  const type = isDate ? 'date' : 'timestamp';
-  return typed(cast(value.node, type), type);
+function toMoment(value: Typed, context: BindContext): Typed {
+  const read = context.boundMoment(value);
+  const isDate = read.node.kind === 'literal' && /^\d{4}-\d\d-\d\d$/.test(String(read.node.value));
+  return isDate && isText(read.type) ? typed(cast(read.node, 'date'), 'date') : asMoment(read);
 }
 
 function withDates({ fields, context }: BindSite, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
@@ -159,7 +159,8 @@ function withDates({ fields, context }: BindSite, operator: ArithmeticOperator, 
         expected: 'DATEDIFF, TIMESTAMPDIFF or INTERVAL',
       },
     );
-  const node = operation(operator, toMoment(left).node, isText(right.type) ? toMoment(right).node : right.node);
+  const [first, second] = [toMoment(left, context), isText(right.type) ? toMoment(right, context) : right];
+  const node = operation(operator, first.node, second.node);
   if (operator === 'multiply') throw fields.refuse('a date cannot be multiplied');
   if (operator === 'subtract' && left.type === 'date' && right.type === 'date') return typed(node, 'bigint');
   if (operator === 'subtract' && isTemporal(left.type) && (isTemporal(right.type) || isText(right.type)))

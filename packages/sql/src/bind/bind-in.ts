@@ -2,7 +2,7 @@ import type { PlanExpression, PlanQuery, SelectBody } from '@hybridstore/contrac
 import { call, column, compare, isNull, literal, logic, not, trueLiteral } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
-import { compareExactly, compareRows, meetTyped, readBeside, rowItems } from './comparisons.ts';
+import { compareExactly, compareRows, meetTyped, readBeside, rowItems, structsOf } from './comparisons.ts';
 import type { BindContext } from './context.ts';
 import { readJsonAs, type Typed, typed, unify } from './types.ts';
 
@@ -19,7 +19,8 @@ export function bindIn(site: BindSite): Typed {
   if (!only) throw fields.refuse('IN takes at least one value');
   const row = rowItems(value, site);
   if (row) return bindRowIn(site, { row, items, negated });
-  const all = [value, ...items].map((node) => context.bind(node, scope));
+  const nodes = [value, ...items];
+  const all = structsOf(nodes, site) ?? nodes.map((node) => context.bind(node, scope));
   const met = meetTyped(all, fields, context);
   const exactly = inExactly(met);
   if (exactly) return typed(negated ? not(exactly) : exactly, 'boolean');

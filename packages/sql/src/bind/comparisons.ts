@@ -5,6 +5,7 @@ import { type BindSite, bindField } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { compareDocuments, exactNumbersOf } from './document-numbers.ts';
 import { readLiteralTexts } from './literal-texts.ts';
+import { moment } from './moment-text.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isNumber, isTemporal, type Typed, typed, unify } from './types.ts';
 
@@ -23,11 +24,7 @@ export function bindComparison(site: BindSite, operator: ComparisonOperator): Ty
   const nodes = [fields.required('left'), fields.required('right')] as const;
   const rows = nodes.map((node) => rowItems(node, site));
   if (rows[0] && rows[1]) return compareRows(rows[0], rows[1], operator, site);
-  return compareTyped(
-    nodes.map((node) => context.bind(node, scope)),
-    operator,
-    site,
-  );
+  return compareTyped(structsOf(nodes, site) ?? nodes.map((node) => context.bind(node, scope)), operator, site);
 }
 
 /**
@@ -37,6 +34,26 @@ export function bindComparison(site: BindSite, operator: ComparisonOperator): Ty
 export function rowItems(node: SyntaxNode, { scope, context }: BindSite): readonly Typed[] | undefined {
   if (kindOf(node) !== 'tuple' || context.dialect === 'duckdb') return undefined;
   return context.items(node).map((item) => context.bind(item, scope));
+}
+
+/** DuckDB's rows, whose texts are read as what stands in the same place of the others; undefined where not all are rows. */
+export function structsOf(
+  nodes: readonly SyntaxNode[],
+  { fields, scope, context }: BindSite,
+): readonly Typed[] | undefined {
+  if (nodes.some((node) => kindOf(node) !== 'tuple')) return undefined;
+  const rows = nodes.map((node) => context.items(node).map((item) => context.bind(item, scope)));
+  const width = rows[0]?.length ?? 0;
+  if (width === 0 || rows.some((row) => row.length !== width)) return undefined;
+  const columns = Array.from({ length: width }, (_, place) =>
+    context.meet(
+      rows.map((row) => row[place]).filter((value) => value !== undefined),
+      fields,
+    ),
+  );
+  return rows.map((row, index) =>
+    typed({ kind: 'row', items: row.map((value, place) => columns[place]?.[index]?.node ?? value.node) }, 'struct'),
+  );
 }
 
 export function compareRows(
@@ -138,7 +155,13 @@ export function readBeside(value: Typed, type: string, fields: Fields, context: 
 export function meetTyped(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
   requireComparable(values, fields, context);
   const read = readLiteralTexts(values, fields, context);
-  return context.meet(context.dialect === 'mysql' ? readTexts(read) : read, fields);
+  return context.meet(context.dialect === 'mysql' ? readTexts(read) : readMoments(read), fields);
+}
+
+/** Texts of rows beside a time in DuckDB, which drops their offset; PostgreSQL has refused them. */
+function readMoments(values: readonly Typed[]): readonly Typed[] {
+  if (!values.some((value) => isTemporal(value.type) && value.type !== 'date')) return values;
+  return values.map((value) => (value.type === 'string' ? moment(value) : value));
 }
 
 /** Texts of columns beside a date, and beside a number where that is not refused, as MySQL reads them. */

@@ -2,7 +2,8 @@ import type { BindSite } from './bind-site.ts';
 import { isText, type Typed, typed, unify } from './types.ts';
 
 export function bindArray({ fields, scope, context }: BindSite): Typed {
-  const { values, type } = unify(fields.list('expressions').map((item) => context.bind(item, scope)));
+  const bound = fields.list('expressions').map((item) => context.bind(item, scope));
+  const { values, type } = unify(context.meet(bound, fields));
   const items = values.map((value) => value.node);
   const item = isText(type) ? 'string' : type;
   return typed({ kind: 'array', items }, ['unknown', 'null', 'struct'].includes(item) ? 'list' : `${item}[]`);
@@ -27,4 +28,19 @@ export function bindStruct({ fields, scope, context }: BindSite): Typed {
     return { name: key.value, value };
   });
   return typed({ kind: 'struct', fields: entries }, 'struct');
+}
+
+/** A list and a value that is looked for among its elements: texts on one side are read as the type of the other. */
+export function meetElement(list: Typed, value: Typed, { fields, context }: BindSite): readonly [Typed, Typed] {
+  const { node } = list;
+  if (node.kind === 'array' && list.type === 'string[]') {
+    const items = node.items.map((item) =>
+      typed(item, item.kind === 'literal' || item.kind === 'parameter' ? 'literal' : 'string'),
+    );
+    const [, ...met] = context.meet([value, ...items], fields);
+    return [typed({ ...node, items: met.map((item) => item.node) }, list.type), value];
+  }
+  const element = list.type.endsWith('[]') ? list.type.slice(0, -'[]'.length) : 'unknown';
+  const [read = value] = context.meet([value, typed(node, element)], fields);
+  return [list, read];
 }

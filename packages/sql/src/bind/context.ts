@@ -1,11 +1,12 @@
 import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import { cast, type PlanSchemas } from '@hybridstore/plan';
+import { assert } from '@hybridstore/runtime';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
-import { isMomentType, readMomentText } from './moment-text.ts';
+import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
@@ -106,7 +107,7 @@ export class BindContext {
     const type = typeBeside(values.map((value) => value.type));
     if (type === undefined) return values;
     const read = values.map((value) => this.parameters.read(value, type));
-    return isMomentType(type) ? read.map((value) => readMomentText(value, type, fields)) : read;
+    return isMomentType(type) ? read.map((value) => readMomentText(value, type, this.refuserOf(fields))) : read;
   }
 
   /** Values of which one is the result: MySQL makes texts of all where one is a text and another a number or a condition. */
@@ -116,6 +117,16 @@ export class BindContext {
       values.some((value) => isNumber(value.type) || value.type === 'boolean');
     if (this.dialect !== 'mysql' || !isMixed) return this.meet(values, fields);
     return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, this.dialect), 'string')));
+  }
+
+  /** A bound text where a moment is expected. In MySQL one that is none has no value there, so its rows are not refused. */
+  boundMoment(value: Typed): Typed {
+    return this.dialect === 'mysql' ? value : this.parameters.read(value, 'timestamp');
+  }
+
+  refuserOf(fields: Fields): RefuseText {
+    return (text, message, details) =>
+      this.refuseAt(this.text.positionOfText(text) ?? this.position(fields.node), message, details);
   }
 
   position(node: unknown): Position | undefined {
@@ -154,41 +165,29 @@ function meetInMysql(values: readonly Typed[]): readonly Typed[] {
   );
 }
 
-/** Parameters in the order in which the plan binds them, with the caller's key of each. */
+/**
+ * Parameters of the plan, with the caller's key of each. One value that is read as several types stands in several places:
+ * `name = :x OR at = :x` compares a text and a time.
+ */
 export class ParameterBinder {
   readonly #values: ParameterValues;
-  readonly #list: PlanParameter[] = [];
-  readonly #uses: number[] = [];
-  readonly #types = new Map<number, string>();
-  readonly #reads: number[] = [];
+  readonly #places = new Map<string, number>();
+  readonly list: PlanParameter[] = [];
   readonly keys: (string | number)[] = [];
 
   constructor(values: ParameterValues) {
     this.#values = values;
   }
 
-  /** A text has the type that it is read as, where it is read so wherever the statement uses it. */
-  get list(): readonly PlanParameter[] {
-    return this.#list.map(({ type, value }, index) => ({
-      type: (this.#uses[index] === (this.#reads[index] ?? 1) ? this.#types.get(index) : undefined) ?? type,
-      value,
-    }));
-  }
-
   /** A bound number has to be a count of rows. */
   count(node: ParameterNode): ParameterNode {
-    this.#types.set(node.index, 'ubigint');
-    return node;
+    return this.#readAs(node, 'ubigint');
   }
 
-  /** A bound text is to be read as a value of this type from here on; every other value stays as it is. */
+  /** A bound text is read as a value of this type here; every other value stays as it is. */
   read(value: Typed, type: string): Typed {
     if (value.node.kind !== 'parameter' || !isBoundText(value)) return value;
-    const { index } = value.node;
-    const isAgreed = (this.#types.get(index) ?? type) === type;
-    this.#types.set(index, type);
-    this.#reads[index] = isAgreed ? (this.#reads[index] ?? 0) + 1 : Number.NaN;
-    return typed(value.node, type);
+    return typed(this.#readAs(value.node, type), type);
   }
 
   /** A text takes the type of what it meets, like a text in the statement. */
@@ -197,15 +196,25 @@ export class ParameterBinder {
     if (value === undefined)
       throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
     const type = parameterType(value);
-    const known = this.keys.indexOf(key);
-    const index = known >= 0 ? known : this.keys.length;
-    if (known < 0) {
-      this.keys.push(key);
-      this.#list.push({ type, value });
-    }
-    this.#uses[index] = (this.#uses[index] ?? 0) + 1;
     const seen = value === null ? 'null' : type === 'string' ? 'literal' : type;
-    return typed({ kind: 'parameter', index }, seen);
+    return typed(this.#place(key, type, value), seen);
+  }
+
+  #readAs({ index }: ParameterNode, type: string): ParameterNode {
+    const [key, known] = [this.keys[index], this.list[index]];
+    assert(key !== undefined && known, `parameter ${index + 1} was not bound`);
+    return this.#place(key, type, known.value);
+  }
+
+  #place(key: string | number, type: string, value: PlanParameter['value']): ParameterNode {
+    const name = JSON.stringify([key, type]);
+    const index = this.#places.get(name) ?? this.list.length;
+    if (index === this.list.length) {
+      this.#places.set(name, index);
+      this.keys.push(key);
+      this.list.push({ type, value });
+    }
+    return { kind: 'parameter', index };
   }
 
   /** Values that the statement does not use are a mistake of the caller. */

@@ -1,7 +1,7 @@
 import { literal } from '@hybridstore/plan';
 import type { Fields } from '../syntax/syntax-tree.ts';
 import type { BindContext } from './context.ts';
-import { momentLiteral } from './moment-text.ts';
+import { isUnboundedText, momentLiteral } from './moment-text.ts';
 import { isInteger, isNumber, isTemporal, type Typed, typed } from './types.ts';
 
 const numberForm = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d{1,4})?$/i;
@@ -57,13 +57,13 @@ function writtenNumber(content: string): Typed {
 function readMoment(value: Typed, { fields, context, others }: Place): Typed {
   if (isUnbounded(value, context)) return value;
   const moment = momentLiteral(contentOf(value), others.every((type) => type === 'date') ? 'date' : 'timestamp');
-  if (!moment) throw refuseText(value, fields, context, 'YYYY-MM-DD or YYYY-MM-DD HH:MM:SS');
+  if (!moment) throw refuseText(value, fields, context, 'a date, YYYY-MM-DD or YYYY-MM-DD HH:MM:SS');
   return typed(moment, moment.type);
 }
 
 /** PostgreSQL's moments without a number, which the engine knows. */
 export function isUnbounded(value: Typed, context: BindContext): boolean {
-  return context.dialect === 'postgresql' && /^(-?infinity|epoch)$/i.test(contentOf(value));
+  return context.dialect === 'postgresql' && isUnboundedText(contentOf(value));
 }
 
 const truths = new Set(['true', 't', 'yes', 'y', 'on', '1']);

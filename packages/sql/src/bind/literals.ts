@@ -1,4 +1,4 @@
-import type { IntervalUnit, PlanExpression } from '@hybridstore/contracts';
+import type { Dialect, IntervalUnit, PlanExpression } from '@hybridstore/contracts';
 import { intervalUnits } from '@hybridstore/contracts';
 import { arithmetic, call, cast, choose, integer, literal, not, planErrors, text } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
@@ -19,6 +19,8 @@ import {
   jsonText,
   readJsonAs,
   type Typed,
+  textOf,
+  timeType,
   typed,
 } from './types.ts';
 
@@ -38,7 +40,7 @@ export function bindLiteral({ fields, context }: BindSite): Typed {
       return typed(literal('string', readEscapes(value.replace(/^[eE]:/, ''))), 'literal');
     case 'date':
     case 'timestamp':
-      return writtenMoment(kind, value, fields);
+      return writtenMoment(kind, value, { fields, context });
     case 'time':
       return typed(literal('time', value), 'time');
     case 'hex_string':
@@ -96,11 +98,15 @@ function numberLiteral(value: string, fields: Fields): Typed {
 }
 
 /** `DATE '…'` takes the day of a time as it is written there, whatever its offset. */
-function writtenMoment(kind: 'date' | 'timestamp', text: string, fields: Fields): Typed {
+function writtenMoment(
+  kind: 'date' | 'timestamp',
+  text: string,
+  { fields, context }: Pick<BindSite, 'fields' | 'context'>,
+): Typed {
   const moment = momentLiteral(text, kind);
-  if (!moment) throw refuseMoment(text, kind, fields);
+  if (!moment) throw refuseMoment(text, kind, context.refuserOf(fields));
   if (kind === 'date') return typed(literal('date', text.trim().slice(0, dayCharacters)), 'date');
-  return typed(moment, 'timestamp');
+  return typed(moment, timeType(context.dialect));
 }
 
 const dayCharacters = 10;
@@ -238,12 +244,13 @@ function momentCast(
   target: string,
   { fields, context, isTry }: { readonly fields: Fields; readonly context: BindContext; readonly isTry: boolean },
 ): Typed | undefined {
-  if (!isMomentType(target) || value.type !== 'literal' || value.node.kind !== 'literal') return undefined;
+  const kind = target === 'timestamptz' ? 'timestamp' : target;
+  if (!isMomentType(kind) || value.type !== 'literal' || value.node.kind !== 'literal') return undefined;
   if (isUnbounded(value, context)) return undefined;
   const text = String(value.node.value);
-  if (momentLiteral(text, target)) return writtenMoment(target, text, fields);
-  if (isTry) return typed(literal(target, null), target);
-  throw refuseText(value, fields, context, momentForms[target]);
+  if (momentLiteral(text, kind)) return asTime(writtenMoment(kind, text, { fields, context }), target, context.dialect);
+  if (isTry) return asTime(typed(literal(kind, null), kind), target, context.dialect);
+  throw refuseText(value, fields, context, momentForms[kind]);
 }
 
 /** PostgreSQL refuses a text that is none when it reads the statement. */
@@ -251,6 +258,12 @@ function requireNumberText(value: Typed, type: string, { fields, context }: Bind
   if (value.type !== 'literal' || value.node.kind !== 'literal' || !isNumber(type)) return;
   if (isPostgresqlNumber(String(value.node.value), isInteger(type))) return;
   throw refuseText(value, fields, context, isInteger(type) ? 'a whole number' : 'a number');
+}
+
+/** What a cast to a time is: every time is one of UTC to the engine, whatever the statement calls it. */
+function asTime(value: Typed, target: string, dialect: Dialect): Typed {
+  if (target === 'timestamptz') return typed(value.node, target);
+  return target === 'timestamp' ? typed(value.node, timeType(dialect)) : value;
 }
 
 type Casting = { readonly isTry: boolean; readonly context: BindContext };
@@ -279,9 +292,19 @@ function castTo(given: Typed, target: CastTarget, { isTry, context }: Casting): 
     type,
     ...(isTry ? { try: true } : {}),
   });
+  if (target.type !== 'timestamp' && target.type !== 'timestamptz')
+    return typed(
+      as(value.type === 'timestamptz' && target.type === 'string' ? textOf(value) : moment, target.type),
+      target.type,
+    );
   // The engine's own conversion of a text drops its offset.
-  const isRead = target.type === 'timestamp' && (isText(value.type) || value.type === 'json');
-  return typed(as(isRead ? as(moment, 'timestamptz') : moment, target.type), target.type);
+  const isRead = isText(value.type) || value.type === 'json';
+  const time = isTime(value.type) ? moment : as(isRead ? as(moment, 'timestamptz') : moment, 'timestamp');
+  return asTime(typed(time, 'timestamp'), target.type, dialect);
+}
+
+function isTime(type: string): boolean {
+  return isTemporal(type) && type !== 'date';
 }
 
 /** PostgreSQL takes whole numbers alone for an integer, where the engine rounds what it is given. */

@@ -1,7 +1,7 @@
 import type { PlanParameter } from '@hybridstore/contracts';
 import { refuseSql } from '../syntax/refusal.ts';
-import { isMomentType, momentLiteral } from './moment-text.ts';
-import { isDecimal, isFloating, isInteger, type Typed } from './types.ts';
+import { momentLiteral } from './moment-text.ts';
+import { isDecimal, isFloating, isInteger, isTemporal, type Typed } from './types.ts';
 
 const booleans = new Set(['true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', '1', '0']);
 const shownCharactersMax = 100;
@@ -48,7 +48,7 @@ export function typeBeside(types: readonly string[]): string | undefined {
   const [first] = known;
   if (first === undefined) return undefined;
   if (known.every((type) => isInteger(type) && type !== 'hugeint' && type !== 'ubigint')) return 'bigint';
-  if (known.every(isMomentType)) return known.includes('timestamp') ? 'timestamp' : 'date';
+  if (known.every(isTemporal)) return known.every((type) => type === 'date') ? 'date' : 'timestamp';
   if (known.every((type) => isInteger(type) || isDecimal(type) || isFloating(type)))
     return known.some((type) => isDecimal(type) || isFloating(type)) ? 'double' : undefined;
   return known.every((type) => type === first) && first in readings ? first : undefined;

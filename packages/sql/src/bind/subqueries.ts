@@ -1,6 +1,7 @@
 import { kindOf, words } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import { readBeside } from './comparisons.ts';
+import { meetElement } from './composites.ts';
 import { readJsonAs, type Typed, typed } from './types.ts';
 
 export function bindExists({ fields, scope, context }: BindSite): Typed {
@@ -35,8 +36,8 @@ export function bindQuantified(site: BindSite, quantifier: 'any' | 'all'): Typed
   if (!['select', 'subquery', 'union', 'intersect', 'except', 'values'].includes(kindOf(operand))) {
     if (operator !== 'eq' || quantifier !== 'any')
       throw fields.refuse(`${words(quantifier)} over a list takes = ANY only`);
-    const list = context.bind(operand, scope);
-    return typed({ kind: 'call', function: 'list_contains', arguments: [list.node, value.node] }, 'boolean');
+    const [list, element] = meetElement(context.bind(operand, scope), value, site);
+    return typed({ kind: 'call', function: 'list_contains', arguments: [list.node, element.node] }, 'boolean');
   }
   const { query, outputs } = context.query(operand, scope, context);
   if (outputs.length !== 1)

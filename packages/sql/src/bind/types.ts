@@ -20,7 +20,10 @@ export const isDecimal = (type: string): boolean => type.startsWith('decimal');
 export const isFloating = (type: string): boolean => type === 'double' || type === 'float';
 export const isNumber = (type: string): boolean => isInteger(type) || isDecimal(type) || isFloating(type);
 export const isText = (type: string): boolean => type === 'string' || type === 'literal';
-export const isTemporal = (type: string): boolean => type === 'date' || type === 'timestamp' || type === 'timestamptz';
+/** What clocks show, of no zone that is known: PostgreSQL's timestamp. Kept apart from moments for AT TIME ZONE alone. */
+export const localTimestamp = 'local_timestamp';
+const temporals = new Set(['date', 'timestamp', 'timestamptz', localTimestamp]);
+export const isTemporal = (type: string): boolean => temporals.has(type);
 
 /** The type that values of several types have in common, as far as it matters here. */
 export function commonType(types: readonly string[]): string {
@@ -43,6 +46,8 @@ export function jsonText(value: Typed): PlanExpression {
 /** A value where a text is expected. */
 export function textOf(value: Typed): PlanExpression {
   if (value.type === 'json') return jsonText(value);
+  // With its offset, which is that of UTC.
+  if (value.type === 'timestamptz') return cast(cast(value.node, 'timestamptz'), 'string');
   return isText(value.type) || value.type === 'null' || value.type === 'unknown'
     ? value.node
     : cast(value.node, 'string');
@@ -59,7 +64,8 @@ export function readJsonAs(value: Typed, type: string): Typed {
   if (value.type !== 'json' || type === 'json') return value;
   if (isNumber(type)) return { node: tryCast(jsonText(value), 'double'), type: 'double' };
   // The engine's own conversion of a text to a time drops its offset.
-  if (type === 'timestamp') return { node: tryCast(tryCast(jsonText(value), 'timestamptz'), type), type };
+  if (type === 'timestamp' || type === localTimestamp)
+    return { node: tryCast(tryCast(jsonText(value), 'timestamptz'), 'timestamp'), type };
   if (type === 'boolean' || isTemporal(type)) return { node: tryCast(jsonText(value), type), type };
   return { node: jsonText(value), type: 'string' };
 }
@@ -86,6 +92,16 @@ export function bitsAsNumber(value: Typed): Typed {
 
 /** Digits of which a JSON number loses none. */
 const shortDigitsMax = 15;
+
+/** The type of a time without a zone: what clocks show, but in MySQL, which has no other times. */
+export function timeType(dialect: Dialect): string {
+  return dialect === 'mysql' ? 'timestamp' : localTimestamp;
+}
+
+/** The type as plans and answers name it. */
+export function shownType(type: string): string {
+  return type.replace(localTimestamp, 'timestamp').replace('timestamptz', 'timestamp');
+}
 
 export function typed(node: PlanExpression, type: string): Typed {
   return { node, type };

@@ -11,13 +11,14 @@ import type { ParameterList } from '@hybridstore/plan';
 import { call, documentNumber, extremeOf, integer, isNull, tryCast } from '@hybridstore/plan';
 import { type Field, type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
+import { bucketField } from './time-bucket.ts';
 
 export type AggregateSpecification = Pick<
   AggregateQuery,
   'source' | 'group_by' | 'aggregations' | 'order_by' | 'limit' | 'offset'
 > & { readonly filters: readonly Filter[]; readonly having: readonly Filter[]; readonly depthMax?: number };
 
-/** Groups are named by their path, aggregations by their alias or `function_field` (`count` for all rows). */
+/** Groups are named by their path or alias, aggregations by their alias or `function_field` (`count` for all rows). */
 export function compileAggregation(
   spec: AggregateSpecification,
   scope: FieldScope,
@@ -25,7 +26,11 @@ export function compileAggregation(
 ): PlanQuery {
   const depth = spec.depthMax === undefined ? {} : { depthMax: spec.depthMax };
   const where = compileFilters(spec.filters, { resolve: (path) => resolveField(path, scope), parameters, ...depth });
-  const groups = (spec.group_by ?? []).map((path) => groupField(resolveField(path, scope)));
+  const groups = (spec.group_by ?? []).map((group) =>
+    typeof group === 'string'
+      ? groupField(resolveField(group, scope))
+      : bucketField(group, resolveField(group.field, scope)),
+  );
   const aggregates = spec.aggregations.map((aggregation) => aggregateField(aggregation, scope));
   const outputs = new OutputFields([...groups, ...aggregates]);
   const having = compileFilters(spec.having, { resolve: (path) => outputs.resolve(path), parameters, ...depth });

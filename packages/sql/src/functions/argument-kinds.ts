@@ -1,5 +1,7 @@
+import type { Dialect } from '@hybridstore/contracts';
 import type { BindContext } from '../bind/context.ts';
 import { isNumberText, refuseText } from '../bind/literal-texts.ts';
+import { isUnboundedText, momentForms, momentLiteral } from '../bind/moment-text.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { isNumber, isTemporal, isText, type Typed } from '../bind/types.ts';
 import type { ArgumentKind } from '../syntax/function-signatures.ts';
@@ -29,12 +31,19 @@ const expectations: Partial<Readonly<Record<ArgumentKind, string>>> = {
 export function requireKind(kind: ArgumentKind, value: Typed, place: ArgumentPlace): void {
   const expected = expectations[kind];
   if (expected === undefined || isFitting(kind, value, place.context)) return;
-  if (expected === expectations.number && value.type === 'literal')
-    throw refuseText(value, place.fields, place.context, expected);
+  if ((expected === expectations.number || expected === expectations.moment) && value.type === 'literal')
+    throw refuseText(value, place.fields, place.context, kind === 'moment' ? momentForms.timestamp : expected);
   throw place.refuse(
     `function ${place.name} takes ${expected} as argument ${place.index + 1}, found ${describe(value)}`,
     { expected, actual: describe(value), argument: place.index + 1 },
   );
+}
+
+/** A text that is a time, or one of those without a number that the engine knows; MySQL's are judged by its leniency. */
+function isMomentText(value: Typed, dialect: Dialect): boolean {
+  if (dialect === 'mysql' || value.node.kind !== 'literal') return true;
+  const content = String(value.node.value).trim();
+  return momentLiteral(content, 'timestamp') !== undefined || isUnboundedText(content);
 }
 
 function describe({ type }: Typed): string {
@@ -54,6 +63,7 @@ function isFitting(kind: ArgumentKind, value: Typed, { dialect, options }: BindC
       if (value.type === 'boolean') return dialect === 'mysql';
       return isNumber(value.type) || (value.type === 'string' && !options.isStrict);
     case 'moment':
+      if (value.type === 'literal') return isMomentText(value, dialect);
       return isText(value.type) || isTemporal(value.type) || value.type === 'time' || value.type === 'interval';
     case 'json':
       return isText(value.type) || value.type.endsWith('[]') || value.type === 'list' || value.type === 'struct';

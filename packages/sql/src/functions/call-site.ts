@@ -1,5 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
 import type { BindSite } from '../bind/bind-site.ts';
+import type { BindContext } from '../bind/context.ts';
 import { bitsAsNumber, dialectText, isNumber, type Typed, typed } from '../bind/types.ts';
 import { type ArgumentKind, kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
 import { refuseSql } from '../syntax/refusal.ts';
@@ -59,7 +60,7 @@ export function openCall(site: BindSite): CallSite {
       if (known) return known;
       const kind = signature ? kindAt(signature, index) : 'any';
       const given = site.context.bind(node, site.scope);
-      const value = readAs(kind, given, site.context.dialect);
+      const value = readAs(kind, given, site.context);
       bound[index] = value;
       if (signature)
         requireKind(kind, value, { name: call.name, index, fields: site.fields, context: site.context, refuse });
@@ -76,8 +77,10 @@ export function openCall(site: BindSite): CallSite {
 
 const textFromTypes = new Set(['boolean', 'date', 'timestamp', 'time', 'timestamptz']);
 
-/** MySQL makes a text of a number or a condition where one is wanted, and a number of bits. */
-function readAs(kind: ArgumentKind, value: Typed, dialect: Dialect): Typed {
+/** A bound text is a time where one is wanted. MySQL makes a text of a number or a condition, and a number of bits. */
+function readAs(kind: ArgumentKind, value: Typed, context: BindContext): Typed {
+  const { dialect } = context;
+  if (kind === 'moment') return context.boundMoment(value);
   if (kind === 'number' || kind === 'whole') return bitsAsNumber(value);
   const isConverted = dialect === 'mysql' && kind === 'text' && (isNumber(value.type) || textFromTypes.has(value.type));
   return isConverted ? typed(dialectText(value, dialect), 'string') : value;

@@ -1,5 +1,6 @@
 import {
   type DatePart,
+  type Dialect,
   dateParts,
   type IntervalUnit,
   intervalUnits,
@@ -20,10 +21,21 @@ import {
 } from '@hybridstore/plan';
 import { addInterval } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
-import { constantNumber, isNumber, isText, readJsonAs, type Typed, textOf, typed } from '../bind/types.ts';
+import { moment } from '../bind/moment-text.ts';
+import {
+  constantNumber,
+  isNumber,
+  localTimestamp,
+  readJsonAs,
+  type Typed,
+  textOf,
+  timeType,
+  typed,
+} from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
+import { truncateWithZone } from './zone-functions.ts';
 
 const clock = (): Typed => typed(call('current_timestamp'), 'timestamp');
 
@@ -39,12 +51,6 @@ function now(at: CallSite): Typed {
 
 const clockUnits: Readonly<Record<number, string>> = { 0: 'second', 3: 'millisecond', 6: 'microsecond' };
 const today = (): Typed => typed(call('current_date'), 'date');
-
-/** Texts and JSON where a moment is expected: the engine's parts of dates take no text. */
-function moment(value: Typed, type: 'date' | 'timestamp' = 'timestamp'): Typed {
-  if (value.type === 'json') return readJsonAs(value, type);
-  return isText(value.type) || value.type === 'null' ? typed(cast(value.node, type), type) : value;
-}
 
 function partOf(part: DatePart, value: Typed): Typed {
   const base = value.type === 'time' || value.type === 'interval' ? value : moment(value);
@@ -65,14 +71,14 @@ const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
  *
  * The clock is UTC in every dialect, as all timestamps here are.
  *
- * Left out: time zones; MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
+ * Functions of time zones stand in `zone-functions.ts`. Left out: MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
  * 20240131; formats that strftime cannot say.
  */
 export const dateTranslators: Translators = {
   all: {
     now,
     current_timestamp: now,
-    localtimestamp: now,
+    localtimestamp: (at) => typed(now(at).node, timeType(at.site.context.dialect)),
     sysdate: now,
     transaction_timestamp: now,
     statement_timestamp: now,
@@ -104,8 +110,10 @@ export const dateTranslators: Translators = {
     date_trunc: truncate,
     date_diff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
     datetrunc: truncate,
-    strptime: (at) => typed(call('strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
-    try_strptime: (at) => typed(call('try_strptime', textOf(at.argument(0)), engineFormat(at)), 'timestamp'),
+    strptime: (at) =>
+      typed(call('strptime', textOf(at.argument(0)), engineFormat(at)), timeType(at.site.context.dialect)),
+    try_strptime: (at) =>
+      typed(call('try_strptime', textOf(at.argument(0)), engineFormat(at)), timeType(at.site.context.dialect)),
     timestampdiff: (at) => difference('date_sub', unitArgument(at, 0), at, [1, 2]),
     timestampadd: (at) => addUnits(at),
   },
@@ -176,7 +184,7 @@ export const dateTranslators: Translators = {
     datediff: (at) => difference('date_diff', unitArgument(at, 0), at, [1, 2]),
     strftime: (at) => typed(call('strftime', moment(at.argument(0)).node, engineFormat(at)), 'string'),
     make_timestamp: (at) =>
-      typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), 'timestamp'),
+      typed(call('make_timestamp', ...at.call.operands.map((_, index) => at.argument(index).node)), localTimestamp),
     age: (at) =>
       typed(
         call(
@@ -222,7 +230,7 @@ function intervalUnit(unit: string, at: CallSite): IntervalUnit {
 export function bindExtract({ fields, scope, context }: BindSite): Typed {
   const field = fields.value('field');
   const name = isNode(field) ? String(field['Custom'] ?? '') : String(field ?? '');
-  const value = context.bind(fields.required('this'), scope);
+  const value = context.boundMoment(context.bind(fields.required('this'), scope));
   return extractPart(name, value, {
     dialect: context.dialect,
     refuse: (message, details) => fields.refuse(message, details),
@@ -278,16 +286,21 @@ function truncate(at: CallSite): Typed {
   const known = [...intervalUnits, 'decade', 'century', 'millennium'].find((name) => name === unit);
   if (!known) throw at.refuse('date_trunc takes a unit first', { expected: intervalUnits });
   const value = moment(at.argument(1));
+  const { dialect } = at.site.context;
+  const truncated = (base: PlanExpression) => truncatedTo(known, base, dialect);
+  if (at.count === 3) return truncateWithZone(at, known, truncated);
   // PostgreSQL gives a timestamp for a date as well.
-  const base = at.site.context.dialect === 'postgresql' ? cast(value.node, 'timestamp') : value.node;
-  const type = at.site.context.dialect === 'postgresql' ? 'timestamp' : value.type;
-  if (at.site.context.dialect === 'postgresql' && (known === 'century' || known === 'millennium')) {
-    // The first century begins with the year 1, the second with 101.
-    const year: PlanExpression = { kind: 'interval', value: integer(1), unit: 'year' };
-    const before = call('date_trunc', text(known), arithmetic('subtract', base, year));
-    return typed(arithmetic('add', before, year), type);
-  }
-  return typed(call('date_trunc', text(known), base), type);
+  if (dialect === 'postgresql' && value.type === 'date')
+    return typed(truncated(cast(value.node, 'timestamp')), 'timestamp');
+  return typed(truncated(value.node), value.type);
+}
+
+function truncatedTo(unit: string, base: PlanExpression, dialect: Dialect): PlanExpression {
+  if (dialect !== 'postgresql' || (unit !== 'century' && unit !== 'millennium'))
+    return call('date_trunc', text(unit), base);
+  // The first century begins with the year 1, the second with 101.
+  const year: PlanExpression = { kind: 'interval', value: integer(1), unit: 'year' };
+  return arithmetic('add', call('date_trunc', text(unit), arithmetic('subtract', base, year)), year);
 }
 
 function difference(
@@ -391,7 +404,7 @@ function readFormat(at: CallSite, format: string): string {
 }
 
 function formatted(at: CallSite, translate: Format): Typed {
-  const value = at.argument(0);
+  const value = at.site.context.boundMoment(at.argument(0));
   if (isNumber(value.type))
     throw at.refuse(`${at.call.name} of numbers is not supported`, {
       expected: 'a date or timestamp',

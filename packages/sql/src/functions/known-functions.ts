@@ -1,12 +1,16 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { cast, extremeOf, type PlanFunction } from '@hybridstore/plan';
+import { meetTyped } from '../bind/comparisons.ts';
+import { meetElement } from '../bind/composites.ts';
 import { toCondition } from '../bind/conditions.ts';
+import { moment } from '../bind/moment-text.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
   isDecimal,
   isFloating,
   isInteger,
+  isTemporal,
   isText,
   jsonText,
   readJsonAs,
@@ -21,7 +25,11 @@ import { type CallSite, requirePlain } from './call-site.ts';
 export function bindKnown(known: PlanFunction, at: CallSite): Typed {
   requireCount(known, at);
   if (known.kind === 'scalar') requirePlain(at, false);
-  const read = at.call.operands.map((_, index) => readArgument(known, at.argument(index), at));
+  const read = readBesideEachOther(
+    known,
+    at.call.operands.map((_, index) => readArgument(known, at.argument(index), at)),
+    at,
+  );
   const unified =
     known.returns === 'common'
       ? unify(
@@ -31,6 +39,21 @@ export function bindKnown(known: PlanFunction, at: CallSite): Typed {
         )
       : { values: read, type: 'unknown' };
   return finishCall(known, unified.values, at, unified.type);
+}
+
+/** Functions of a list and of a value that is, or becomes, one of its elements. */
+const elementFunctions = new Set(['list_contains', 'list_position', 'list_append']);
+
+/** Texts among arguments that have one type: the default of LAG, an element of a list, what NULLIF compares with a time. */
+function readBesideEachOther(known: PlanFunction, values: readonly Typed[], { site }: CallSite): readonly Typed[] {
+  const [first, second, third] = values;
+  if (elementFunctions.has(known.name) && first && second) return meetElement(first, second, site);
+  if (known.name === 'list_prepend' && first && second) return [...meetElement(second, first, site)].reverse();
+  if (known.name === 'nullif' && values.some((value) => isTemporal(value.type)))
+    return meetTyped(values, site.fields, site.context);
+  if ((known.name !== 'lag' && known.name !== 'lead') || !first || !second || !third) return values;
+  const [value = first, otherwise = third] = site.context.meet([first, third], site.fields);
+  return [value, second, otherwise];
 }
 
 function requireCount(known: PlanFunction, at: CallSite): void {
@@ -173,6 +196,9 @@ const documentFunctions = new Set([
   'list_position',
 ]);
 
+/** Functions of times alone, which the engine would read a text for without its offset. */
+const momentFunctions = new Set(['age', 'epoch', 'epoch_ms', 'epoch_us', 'julian', 'time_bucket']);
+
 /** JSON takes the type that the function works on; MySQL's conditions count as 0 and 1. */
 function readArgument(known: PlanFunction, value: Typed, at: CallSite): Typed {
   const isNumeric = numberFunctions.has(known.name) || numberAggregates.has(known.name) || known.name === 'median';
@@ -181,6 +207,7 @@ function readArgument(known: PlanFunction, value: Typed, at: CallSite): Typed {
     if (known.name.startsWith('json_') || documentFunctions.has(known.name)) return value;
     return typed(jsonText(value), 'string');
   }
+  if (momentFunctions.has(known.name) && isText(value.type)) return moment(at.site.context.boundMoment(value));
   if (isNumeric && isBoundText(value)) return at.site.context.parameters.read(value, 'double');
   if (value.type === 'boolean' && isNumeric && at.site.context.dialect !== 'postgresql')
     return typed(cast(value.node, 'integer'), 'integer');
@@ -190,7 +217,7 @@ function readArgument(known: PlanFunction, value: Typed, at: CallSite): Typed {
 function requireNumbers(known: PlanFunction, values: readonly Typed[], at: CallSite): void {
   const [first] = values;
   if (!first || !numberAggregates.has(known.name)) return;
-  if (isText(first.type) || first.type === 'boolean' || first.type === 'date' || first.type === 'timestamp')
+  if (isText(first.type) || first.type === 'boolean' || isTemporal(first.type))
     throw at.refuse(`${at.call.name} works on numbers, found ${isText(first.type) ? 'string' : first.type}`, {
       expected: 'a number',
       actual: first.type,

@@ -5,8 +5,15 @@ import { dateTranslators } from './date-functions.ts';
 import { jsonTranslators } from './json-functions.ts';
 import { numberTranslators } from './number-functions.ts';
 import { textTranslators } from './text-functions.ts';
+import { zoneTranslators } from './zone-functions.ts';
 
-const scalarTables: readonly Translators[] = [textTranslators, numberTranslators, dateTranslators, jsonTranslators];
+const scalarTables: readonly Translators[] = [
+  textTranslators,
+  numberTranslators,
+  dateTranslators,
+  zoneTranslators,
+  jsonTranslators,
+];
 
 /**
  * What a function means in a dialect, where it is not what the table of allowed functions says. A call is looked up in three

@@ -2,10 +2,13 @@ import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
 import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } from '@hybridstore/plan';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
+import { requireReadableTimes } from '../bind/constant-times.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
 import { withLeniency } from '../bind/mysql-leniency.ts';
 import { readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
+import { shownType } from '../bind/types.ts';
+import { keepUsedParameters } from '../bind/used-parameters.ts';
 import { bindExpression } from '../bind-expression.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { outermostSelectList } from '../syntax/select-list.ts';
@@ -49,15 +52,19 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   });
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
-  const query = withLeniency(bound.query, schemas, context);
-  const plan = finishPlan(query, readParameters(parameters.list, parameters.keys));
+  requireReadableTimes(bound.query, context);
+  const used = keepUsedParameters(withLeniency(bound.query, schemas, context), {
+    parameters: parameters.list,
+    keys: parameters.keys,
+  });
+  const plan = finishPlan(used.query, readParameters(used.parameters, used.keys));
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);
   return {
     plan,
-    columns: bound.outputs,
-    parameterKeys: parameters.keys,
+    columns: bound.outputs.map(({ name, type }) => ({ name, type: shownType(type) })),
+    parameterKeys: used.keys,
     crossCheck,
     functions: functionsCalled(plan.query),
   };

@@ -2,7 +2,7 @@ import type { Dialect } from '@hybridstore/contracts';
 import { functionOfDialect, planFunctions } from '@hybridstore/plan';
 
 /**
- * What stands in a place. `unit` is a word (`DAY`); `format`, `pattern`, `path` and `key` are read where the plan is made;
+ * What stands in a place. `unit` is a word (`DAY`); `zone`, `format`, `pattern`, `path` and `key` are read where the plan is made;
  * `any` is any value.
  */
 export type ArgumentKind =
@@ -12,6 +12,7 @@ export type ArgumentKind =
   | 'interval'
   | 'list'
   | 'unit'
+  | 'zone'
   | 'format'
   | 'pattern'
   | 'path'
@@ -94,7 +95,8 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     ...each('utc_timestamp get_current_timestamp current_date curdate today utc_date', ''),
     ...each('year month day dayofmonth hour minute second quarter dayofyear weekofyear isodow isoyear', moment),
     ...each('date last_day dayname monthname', moment),
-    ...each('date_part datepart date_trunc datetrunc', 'unit moment'),
+    ...each('date_part datepart', 'unit moment'),
+    ...each('date_trunc datetrunc', 'unit moment [zone]'),
     ...each('date_diff timestampdiff', 'unit moment moment'),
     ...each('strptime try_strptime', 'text format'),
     timestampadd: 'unit number moment',
@@ -145,6 +147,7 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     datediff: 'moment moment',
     unix_timestamp: '[moment]',
     from_unixtime: 'number [format]',
+    convert_tz: 'moment zone zone',
     ...each('strftime to_char', 'any [any]'),
     json_length: 'json [path]',
     json_type: 'json',
@@ -162,6 +165,7 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     to_date: 'text format',
     to_timestamp: 'any [format]',
     age: 'moment [moment]',
+    timezone: 'zone moment',
     ...each('date_format strftime', 'any [any]'),
     ...each('date_add date_subtract', 'moment interval'),
     ...each('jsonb_array_length json_array_length json_typeof jsonb_typeof', 'json'),
@@ -182,6 +186,7 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     strftime: 'any any',
     make_timestamp: 'number [number] [number] [number] [number] [number]',
     age: 'moment [moment]',
+    timezone: 'zone moment',
     group_concat: 'any [text]',
     listagg: 'any [text]',
     array_length: 'list [whole]',

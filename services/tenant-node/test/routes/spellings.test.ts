@@ -16,6 +16,8 @@ import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-te
 const probes = Number(process.env['SPELLINGS'] ?? 16);
 const seed = Number(process.env['SPELLINGS_SEED'] ?? 20_261_130);
 const rows = 40;
+/** Of those where the constant stands in something else than the comparison. */
+const doorsPerProbe = 5;
 
 /** `value`: what it stands for, to compare by. */
 type Spelled = { readonly text: string; readonly value: number };
@@ -157,9 +159,9 @@ async function ask(random: Random, count: number): Promise<void> {
           schemas,
         ),
       ],
-      ...(sign === '='
-        ? [sqlPlan(`SELECT row FROM things WHERE ${name} IN (${kind.literals[0]!(text)}) ORDER BY row`)]
-        : []),
+      ...Array.from({ length: doorsPerProbe }, () => random.pick(doorsBeside(name, sign, kind, text))).map(
+        ([condition, parameters]) => sqlPlan(`SELECT row FROM things WHERE ${condition} ORDER BY row`, parameters),
+      ),
       ...(sign === '>='
         ? [
             sqlPlan(
@@ -181,7 +183,60 @@ async function ask(random: Random, count: number): Promise<void> {
   }
 }
 
-function sqlPlan(sql: string, parameters: readonly (string | number)[] = []): readonly [string, LogicalPlan] {
+type Door = readonly [
+  condition: string,
+  parameters?: readonly (string | number)[] | Readonly<Record<string, string | number>>,
+];
+
+/** Conditions that mean the same as the comparison, where the constant stands in something else than a comparison. */
+function doorsBeside(name: string, sign: keyof typeof comparisons, kind: Kind, text: string): readonly Door[] {
+  const constant = kind.literals[0]!(text);
+  const value = kind.json(text) as string | number;
+  const doors: Door[] = [
+    [`${name} ${sign} COALESCE(NULL, ${constant}, ${name})`],
+    [`${name} ${sign} CASE WHEN row < 0 THEN ${name} ELSE ${constant} END`],
+    [`${name} ${sign} COALESCE(?, ${name})`, [value]],
+    [
+      `(SELECT max(v) FROM (SELECT ${name} AS v UNION ALL SELECT COALESCE(NULL, ${constant}, ${name})) x) = CASE WHEN ${name} < ${constant} THEN ${constant} ELSE ${name} END AND ${name} ${sign} ${constant}`,
+    ],
+    [`row >= 0 AND (${name} ${sign} :value OR CAST(row AS VARCHAR) = CAST(:value AS VARCHAR) || 'x')`, { value }],
+  ];
+  const equal: Door[] = [
+    [`${name} IN (${constant})`],
+    [`${name} IN (?, ${constant})`, [value]],
+    [`NOT (${name} NOT IN (${constant}))`],
+    [`NULLIF(${name}, ${constant}) IS NULL`],
+    [`CASE ${name} WHEN ${constant} THEN true ELSE false END`],
+    [`${name} = ANY(ARRAY[${constant}])`],
+    [`(${name}, row) = (${constant}, row)`],
+    [`(${name}, row) IN ((${constant}, row))`],
+    [`${name} IS NOT DISTINCT FROM ${constant}`],
+  ];
+  const atLeast: Door[] = [
+    [`GREATEST(${name}, ${constant}) = ${name}`],
+    [`${name} BETWEEN ${constant} AND GREATEST(${name}, ${constant})`],
+  ];
+  const atMost: Door[] = [[`LEAST(${name}, ${constant}) = ${name}`]];
+  if (kind.type === 'timestamp')
+    doors.push(
+      [`${name} - ${constant} ${sign} INTERVAL '0 seconds'`],
+      [`${name} ${sign} ${constant} + INTERVAL '0 seconds'`],
+      [`extract(epoch FROM ${name}) ${sign} extract(epoch FROM ${constant}::timestamptz)`],
+      [`${name} AT TIME ZONE 'Asia/Kolkata' ${sign} ${constant} AT TIME ZONE 'Asia/Kolkata'`],
+      [`${name} ${sign} (${constant} AT TIME ZONE 'Europe/Berlin') AT TIME ZONE 'Europe/Berlin'`],
+      [`date_trunc('microsecond', ${name}) ${sign} date_trunc('microsecond', ${constant})`],
+      [
+        `date_trunc('second', ${name}, 'Asia/Kolkata') + (${name} - date_trunc('second', ${name}, 'UTC')) ${sign} ?`,
+        [value],
+      ],
+    );
+  if (sign === '=') doors.push(...equal);
+  if (sign === '>=') doors.push(...atLeast);
+  if (sign === '<=') doors.push(...atMost);
+  return doors;
+}
+
+function sqlPlan(sql: string, parameters: Door[1] = []): readonly [string, LogicalPlan] {
   return [sql, parseSql(sql, schemas, { dialect: 'postgresql', isStrict: true }, parameters).plan];
 }
 

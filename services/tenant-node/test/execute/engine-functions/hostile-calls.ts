@@ -34,6 +34,7 @@ const formatParts = [
   ' ',
 ];
 const patterns = ['a', '(a*)*$', '^.é?', '[[:alpha:]]+', '', '(?i)(x)|(é)', '\\', '(', '.{1,50}$'];
+const timeZones = ['UTC', 'Europe/Berlin', 'Australia/Lord_Howe', 'Pacific/Apia', '+14:00', '-00:30'];
 const partsMax = 40;
 
 /** A call of an allowed function with arguments that nobody would write, one of the engine's own overloads as a guide. */
@@ -62,6 +63,7 @@ function printCall(known: PlanFunction, count: number, random: () => number): st
 
 function knownText({ as }: KnownText, random: () => number): string {
   if (as === 'pattern') return pick(patterns, random);
+  if (as === 'time_zone') return pick(timeZones, random);
   return Array.from({ length: Math.floor(random() * partsMax) }, () => pick(formatParts, random)).join('');
 }
 
