@@ -1,5 +1,12 @@
 import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
-import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } from '@hybridstore/plan';
+import {
+  applyCollations,
+  checkPlan,
+  finishPlan,
+  functionsCalled,
+  type PlanSchemas,
+  walkQuery,
+} from '@hybridstore/plan';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
@@ -49,8 +56,12 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
   });
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
-  const query = withLeniency(bound.query, schemas, context);
-  const plan = finishPlan(query, readParameters(parameters.list, parameters.keys));
+  const lenient = withLeniency(bound.query, schemas, context);
+  const bindings = readParameters(parameters.list, parameters.keys);
+  const isMysql = options.dialect === 'mysql';
+  const { query, undeclared } = applyCollations(lenient, { schemas, parameters: bindings, doPatternsFollow: isMysql });
+  if (isMysql) context.warnings.addComparisons(undeclared);
+  const plan = finishPlan(query, bindings, context.warnings.list);
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);
