@@ -406,7 +406,7 @@ describe('asking', () => {
       'warning: texts of name are compared byte by byte (binary_text_comparison)\n' +
       'warning: texts of note count as 0 (text_read_as_number)\n';
     assert.equal((await run(['query', 'SELECT 1'])).err, `1 row in 1.0 ms\n${lines}`);
-    assert.deepEqual(await run(['query', 'SELECT 1', '--format', 'csv']), { code: 0, out: 'n\n1\n', err: lines });
+    assert.deepEqual(await run(['query', 'SELECT 1', '--format', 'csv']), { code: 0, out: 'n\r\n1\r\n', err: lines });
     const json = await run(['query', 'SELECT 1', '--format', 'json']);
     assert.deepEqual([JSON.parse(json.out).stats.warnings, json.err], [warnings, '']);
   });
