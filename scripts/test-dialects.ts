@@ -11,7 +11,7 @@ import { writeRecord } from '../tests/dialects/dialect-record.ts';
 import { answerByDuckdb } from '../tests/dialects/duckdb-engine.ts';
 import { startMariadb } from '../tests/dialects/mariadb-server.ts';
 import { startPostgres } from '../tests/dialects/postgres-server.ts';
-import { readCases } from '../tests/dialects/read-cases.ts';
+import { type CaseFile, caseFiles, readCases } from '../tests/dialects/read-cases.ts';
 import type { RecordedAnswer, ReferenceServer } from '../tests/dialects/reference-server.ts';
 
 /**
@@ -23,7 +23,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 await recordServer('mysql', startMariadb);
 await recordServer('postgresql', startPostgres);
-record('duckdb', await answerByDuckdb(readCases('duckdb')));
+for (const file of caseFiles('duckdb')) record(file, await answerByDuckdb(readCases(file)));
 
 run({ files: [join(root, 'tests/dialects/dialects.test.ts')], cwd: root })
   .on('test:fail', () => {
@@ -40,7 +40,7 @@ async function recordServer(
   try {
     const server = await start(folder, await freePort());
     try {
-      record(dialect, server.answer(readCases(dialect)));
+      for (const file of caseFiles(dialect)) record(file, server.answer(readCases(file)));
     } finally {
       await server.stop();
     }
@@ -49,9 +49,9 @@ async function recordServer(
   }
 }
 
-function record(dialect: Dialect, answers: readonly RecordedAnswer[]): void {
-  writeRecord(dialect, readCases(dialect), answers);
-  process.stdout.write(`${dialect}: ${answers.length} answers recorded\n`);
+function record(file: CaseFile, answers: readonly RecordedAnswer[]): void {
+  writeRecord(file, readCases(file), answers);
+  process.stdout.write(`${file}: ${answers.length} answers recorded\n`);
 }
 
 async function freePort(): Promise<number> {

@@ -1,15 +1,15 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Dialect } from '@hybridstore/contracts';
+import type { CaseFile } from './read-cases.ts';
 import type { RecordedAnswer } from './reference-server.ts';
 
 export type DialectRecord = ReadonlyMap<string, RecordedAnswer>;
 
-const place = (dialect: Dialect): URL => new URL(`record/${dialect}.txt`, import.meta.url);
+const place = (file: CaseFile): URL => new URL(`record/${file}.txt`, import.meta.url);
 const separator = '\t';
 
 /** The right values as they were recorded: an expression and, behind a tab, its text as JSON, `null`, or `error`. */
-export function readRecord(dialect: Dialect): DialectRecord {
-  const lines = readFileSync(place(dialect), 'utf8').trimEnd().split('\n');
+export function readRecord(file: CaseFile): DialectRecord {
+  const lines = readFileSync(place(file), 'utf8').trimEnd().split('\n');
   return new Map(lines.map((line) => readLine(line)));
 }
 
@@ -20,14 +20,10 @@ function readLine(line: string): [string, RecordedAnswer] {
   return [line.slice(0, end), JSON.parse(answer) as string | null]; // writeRecord writes nothing else
 }
 
-export function writeRecord(
-  dialect: Dialect,
-  expressions: readonly string[],
-  answers: readonly RecordedAnswer[],
-): void {
+export function writeRecord(file: CaseFile, expressions: readonly string[], answers: readonly RecordedAnswer[]): void {
   const lines = expressions.map((text, index) => {
     const answer = answers[index] ?? null;
     return `${text}${separator}${typeof answer === 'object' && answer !== null ? 'error' : JSON.stringify(answer)}`;
   });
-  writeFileSync(place(dialect), `${lines.join('\n')}\n`);
+  writeFileSync(place(file), `${lines.join('\n')}\n`);
 }

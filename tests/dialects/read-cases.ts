@@ -8,16 +8,24 @@ const columnFormsPerTemplateMax = 10;
 /** No divisor of a product of pools, so that steps of it come by every value. */
 const stride = 7_919;
 
+/** Files of cases, and of what was recorded of them. */
+export const subjects = ['', '-collations'] as const;
+export type CaseFile = `${Dialect}${(typeof subjects)[number]}`;
+
+export function caseFiles(dialect: Dialect): readonly CaseFile[] {
+  return subjects.map((subject): CaseFile => `${dialect}${subject}`);
+}
+
 /**
- * The expressions of a dialect. A file of cases holds pools and templates; a template stands for all that its pools give:
+ * The expressions of a file. A file of cases holds pools and templates; a template stands for all that its pools give:
  *
  *     @text NULL | '' | 'abc'
  *     LENGTH({text})             LENGTH(NULL), LENGTH(''), LENGTH('abc'), (SELECT LENGTH(c0) FROM (SELECT 'abc' AS c0) v), …
  */
-export function readCases(dialect: Dialect): readonly string[] {
+export function readCases(file: CaseFile): readonly string[] {
   const pools = new Map<string, readonly string[]>();
   const expressions = new Set<string>();
-  for (const line of readFileSync(new URL(`cases/${dialect}.txt`, import.meta.url), 'utf8').split('\n')) {
+  for (const line of readFileSync(new URL(`cases/${file}.txt`, import.meta.url), 'utf8').split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
     const [, name, values] = /^@(\w+) (.*)$/.exec(line) ?? [];
     if (name !== undefined && values !== undefined) pools.set(name, values.split(' | '));
