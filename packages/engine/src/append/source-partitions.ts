@@ -7,7 +7,7 @@ import type { MemoryTable } from '../memtable/memory-table.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
 import { decodeFrame } from '../wal/frame.ts';
 
-/** How the values of the partition columns are told apart: as a commit writes them. */
+/** The values of the partition columns in one text, as a commit writes them: equal values have equal keys. */
 export type PartitionKey = string;
 
 type FreshPartition = { arriving: number; isHeld: boolean };

@@ -74,7 +74,7 @@ describe('the bound on partitions of a source', () => {
     await engine.close();
   });
 
-  it('tells null from the text null, and values of several columns from each other', async () => {
+  it('knows null from the text null, and values of several columns from each other', async () => {
     const { engine } = await open(4);
     await engine.putSource({
       ...definition,

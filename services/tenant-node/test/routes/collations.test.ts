@@ -301,7 +301,7 @@ describe('a declared collation, wherever rows lie', () => {
     }
   });
 
-  it('that is missing is told of in the answer', async () => {
+  it('that is missing is a warning of the answer', async () => {
     const warningsOf = async (sql: string, dialect: Dialect = 'mysql') =>
       (await execute(parse(sql, dialect))).stats.warnings;
     const [only, ...more] = (await warningsOf("SELECT id FROM one_file WHERE bare = 'ann' OR bare = name")) ?? [];
