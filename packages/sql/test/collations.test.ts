@@ -177,6 +177,16 @@ describe('texts of a collation', () => {
     }
   });
 
+  test('may be as many as a list takes', async () => {
+    await fill([
+      [1, 'T77'],
+      [2, 't9999'],
+      [3, 'other'],
+    ]);
+    const list = Array.from({ length: 9_999 }, (_, index) => `'t${index + 1}'`).join(', ');
+    assert.deepEqual(await answer(`SELECT id FROM t WHERE name IN (${list}) ORDER BY id`), [['1'], ['2']]);
+  });
+
   const refused: readonly (readonly [sql: string, message: RegExp, dialect?: Dialect])[] = [
     [
       'SELECT 1 FROM t JOIN cased ON t.name = cased.name',

@@ -1,4 +1,4 @@
-import type { CallNode, ColumnCollation, PlanExpression } from '@hybridstore/contracts';
+import type { CallNode, ColumnCollation, LiteralNode, PlanExpression } from '@hybridstore/contracts';
 import { call, text } from '../nodes.ts';
 
 /** How texts are compared. A column declares one of the first three; `noaccent` can only be written in a query. */
@@ -24,6 +24,7 @@ export function markedCollation(node: PlanExpression): Collation | undefined {
  * COUNT(DISTINCT), INTERSECT and lists, which compare bytes nevertheless.
  */
 export function collationKey(value: PlanExpression, collation: Collation): PlanExpression {
+  if (value.kind === 'literal' && isAscii(value.value)) return foldedLiteral(value, collation);
   switch (collation) {
     case 'binary':
       return value;
@@ -34,4 +35,14 @@ export function collationKey(value: PlanExpression, collation: Collation): PlanE
     case 'nocase_noaccent':
       return call('strip_accents', call('lower', value));
   }
+}
+
+/** What a long list of texts would be too large without; of other letters only the engine knows what it makes. */
+function foldedLiteral(value: LiteralNode, collation: Collation): PlanExpression {
+  const hasCase = collation === 'binary' || collation === 'noaccent';
+  return hasCase ? value : { ...value, value: String(value.value).toLowerCase() };
+}
+
+function isAscii(value: LiteralNode['value']): boolean {
+  return typeof value === 'string' && !/[^ -~]/.test(value);
 }
