@@ -390,6 +390,26 @@ describe('asking', () => {
     });
   });
 
+  it('prints warnings on standard error, a line each, and leaves them in JSON', async () => {
+    const warnings = [
+      { code: 'binary_text_comparison', message: 'texts of name are compared\nbyte by byte' },
+      { code: 'text_read_as_number', message: 'texts of note count as 0' },
+    ];
+    gateway.handlers.set('/query/sql', () => ({
+      columns: [{ name: 'n', type: 'bigint' }],
+      rows: [[1]],
+      row_count: 1,
+      stats: { query_id: 'q', elapsed_ms: 1, warnings },
+    }));
+    const lines =
+      'warning: texts of name are compared byte by byte (binary_text_comparison)\n' +
+      'warning: texts of note count as 0 (text_read_as_number)\n';
+    assert.equal((await run(['query', 'SELECT 1'])).err, `1 row in 1.0 ms\n${lines}`);
+    assert.deepEqual(await run(['query', 'SELECT 1', '--format', 'csv']), { code: 0, out: 'n\r\n1\r\n', err: lines });
+    const json = await run(['query', 'SELECT 1', '--format', 'json']);
+    assert.deepEqual([JSON.parse(json.out).stats.warnings, json.err], [warnings, '']);
+  });
+
   it('prints JSON, NDJSON and CSV for programs, with nothing beside them', async () => {
     const outputs = await Promise.all(
       ['json', 'ndjson', 'csv'].map((format) => run(['query', 'SELECT 1', '--format', format])),

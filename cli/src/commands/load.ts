@@ -1,4 +1,4 @@
-import { type Column, tenantNode } from '@hybridstore/contracts';
+import { type Column, tenantNode, type Warning } from '@hybridstore/contracts';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
 import type { Io } from '../io.ts';
@@ -19,6 +19,7 @@ import {
 } from '../load/reading-flags.ts';
 import { startProgress } from '../output/progress.ts';
 import { formatCells } from '../output/table.ts';
+import { warningLines } from '../output/warning-lines.ts';
 import { usageError } from '../usage-error.ts';
 
 export type LoadFlags = ReadingFlags & {
@@ -102,12 +103,16 @@ async function sendFile(connection: Connection, file: FoundFile, sending: Sendin
   const changes = { truncated: 0, notNumbers: 0 };
   const rules = countingRules(valueRules(flags), changes);
   const startedMs = systemClock.monotonicMs();
-  const send: SendBatch = (batch, key) =>
-    connection.call(tenantNode.write, {
+  const warnings = new Map<string, Warning>();
+  const send: SendBatch = async (batch, key) => {
+    const answer = await connection.call(tenantNode.write, {
       body: { source_id: sourceId, records: batch.records },
       headers: { 'idempotency-key': key },
       timeoutMs: writeMsMax,
     });
+    for (const warning of answer.warnings ?? []) warnings.set(warning.code, warning);
+    return answer;
+  };
   try {
     const rows = readRows(file.content, format, { ...readingOptions(flags), onNote: note });
     const result = await loadRows(rows, send, {
@@ -128,6 +133,8 @@ async function sendFile(connection: Connection, file: FoundFile, sending: Sendin
     progress.end();
     const seconds = (systemClock.monotonicMs() - startedMs) / 1_000;
     io.stdout.write(`${sourceId}: ${describeResult(result)} in ${seconds.toFixed(1)} s\n`);
+    // Of each kind the newest: batches say the same, of more and more.
+    io.stderr.write(warningLines([...warnings.values()]));
     return result;
   } finally {
     progress.end();

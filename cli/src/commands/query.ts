@@ -22,6 +22,7 @@ import { cellWidthMax, TableFormat } from '../answer/table-format.ts';
 import type { Connection } from '../connection.ts';
 import { type Io, paintFor, plain, readStdin } from '../io.ts';
 import { parseDigits } from '../load/parse-exactly.ts';
+import { warningLines } from '../output/warning-lines.ts';
 import { usageError } from '../usage-error.ts';
 
 export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
@@ -104,6 +105,8 @@ async function write(
   await pipeline(formatParts(body, format, ending), to, { end: isFile });
   if (ending.end !== undefined && (isFile || name === 'table' || name === 'vertical'))
     io.stderr.write(`${paintFor(io.stderr, io.variables).dim(describeEnd(ending.end, format, flags.to))}\n`);
+  // JSON holds them among its statistics.
+  if (name !== 'json') io.stderr.write(warningLines(ending.end?.stats.warnings));
 }
 
 type AnswerEnd = Extract<AnswerPart, { readonly kind: 'end' }>;

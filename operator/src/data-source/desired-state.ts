@@ -19,6 +19,12 @@ export function buildDefinition(spec: DataSourceSpec): SourceDefinition {
 type DeclaredColumn = NonNullable<DataSourceSpec['schema']>['columns'][number];
 
 function buildColumn(column: DeclaredColumn): Column {
-  const { name, type, nullable, description } = column;
-  return { name, type, nullable, ...(description === undefined ? {} : { description }) };
+  const { name, type, nullable, description, collation } = column;
+  return {
+    name,
+    type,
+    nullable,
+    ...(description === undefined ? {} : { description }),
+    ...(collation === undefined ? {} : { collation }),
+  };
 }

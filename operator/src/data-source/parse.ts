@@ -19,6 +19,9 @@ function findColumnProblem(spec: DataSourceSpec): string | undefined {
   const columns = spec.schema?.columns ?? [];
   const badType = columns.find((column) => parseColumnType(column.type) === undefined);
   if (badType !== undefined) return `spec.schema.columns: ${badType.name} has no known type: ${badType.type}`;
+  const collated = columns.find((column) => column.collation && parseColumnType(column.type)?.kind !== 'string');
+  if (collated !== undefined)
+    return `spec.schema.columns: ${collated.name} is no string column, so that it has no collation`;
   const folded = new Set(columns.map((column) => column.name.toLowerCase()));
   if (folded.size < columns.length) return 'spec.schema.columns: names must differ by more than case';
   const names = new Set(columns.map((column) => column.name));

@@ -1,4 +1,4 @@
-import type { DataSourceStatus } from '@hybridstore/contracts';
+import { type DataSourceStatus, partitionsWorrying } from '@hybridstore/contracts';
 import { type Judgement, toConditions } from '@hybridstore/controller-runtime';
 import type { SourceFacts } from './world.ts';
 
@@ -25,9 +25,6 @@ export function judgeSource(verdict: SourceVerdict): readonly Judgement[] {
     { type: 'Degraded', status: isRefused ? 'True' : 'False', reason, message },
   ];
 }
-
-/** Each has a file for every flush that it has rows in; queries open them all. */
-const partitionsWorrying = 1_000;
 
 /** Queries that need a damaged file fail, and all others go on: the source is ready, and somebody has to look. */
 function judgeHealth({ damaged = [], flushFailing, partitions = 0 }: Registered): Judgement {

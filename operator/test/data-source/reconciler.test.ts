@@ -11,6 +11,7 @@ const typed = {
     columns: [
       { name: 'id', type: 'bigint', nullable: false },
       { name: 'day', type: 'datetime64[ns]' },
+      { name: 'note', type: 'text', collation: 'nocase' },
     ],
   },
   partitionColumns: ['day'],
@@ -36,6 +37,7 @@ describe('a DataSource', () => {
       columns: [
         { name: 'id', type: 'bigint', nullable: false },
         { name: 'day', type: 'datetime64[ns]', nullable: true },
+        { name: 'note', type: 'text', nullable: true, collation: 'nocase' },
       ],
       partition_columns: ['day'],
       primary_key: ['id'],

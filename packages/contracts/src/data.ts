@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Aggregation, conditionsMax, FieldPath, Filter, GroupBy, OrderBy } from './dsl.ts';
 import { BatchId, Lsn, recordsPerWriteMax, SourceId } from './identifiers.ts';
+import { Warnings } from './warnings.ts';
 
 /** `strict` answers with every acknowledged row of all replicas; `committed` with the last commit of the table. */
 export const Consistency = Type.Enum(['strict', 'committed']);
@@ -35,6 +36,7 @@ export const WriteResponse = Type.Object(
     durable: Type.Boolean(),
     duplicate: Type.Boolean(),
     lsn: Lsn,
+    warnings: Type.Optional(Warnings),
   },
   { $id: 'WriteResponse', additionalProperties: false },
 );
@@ -66,6 +68,7 @@ export const QueryStats = Type.Object(
       Type.Boolean({ description: 'false: the plan ran as parsed, because the optimizer gave none in time' }),
     ),
     node: Type.Optional(Type.String()),
+    warnings: Type.Optional(Warnings),
   },
   { $id: 'QueryStats', additionalProperties: false },
 );

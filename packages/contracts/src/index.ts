@@ -29,3 +29,4 @@ export * from './sources.ts';
 export * from './statistics.ts';
 export { formatDate, parseDate } from './values/parse-date.ts';
 export { formatTimestamp, type Instant, parseTimestamp } from './values/parse-timestamp.ts';
+export * from './warnings.ts';

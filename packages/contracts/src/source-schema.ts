@@ -48,12 +48,21 @@ const plainNames = [...baseColumnTypes, ...Object.keys(columnTypeAliases)].map((
 export const columnTypePattern = `^(${plainNames.join('|')}|decimal\\(([1-9]|[12][0-9]|3[0-8]),([0-9]|[12][0-9]|3[0-8])\\))$`;
 export const ColumnTypeName = Type.String({ pattern: columnTypePattern });
 
+/** How texts of a column are compared: by their bytes, without regard to case, or to case and accents. */
+export const columnCollations = ['binary', 'nocase', 'nocase_noaccent'] as const;
+export type ColumnCollation = (typeof columnCollations)[number];
+
 export const Column = Type.Object(
   {
     name: ColumnName,
     type: ColumnTypeName,
     nullable: Type.Optional(Type.Boolean({ default: true })),
     description: Type.Optional(Type.String({ maxLength: 1024 })),
+    collation: Type.Optional(
+      Type.Enum([...columnCollations], {
+        description: 'how texts of a string column are compared; binary when absent',
+      }),
+    ),
   },
   { $id: 'Column', additionalProperties: false },
 );

@@ -28,6 +28,9 @@ export const SourceList = Type.Object(
 );
 export type SourceList = Static<typeof SourceList>;
 
+/** From so many partition values on, the condition of a source says so, and its writes carry a warning. */
+export const partitionsWorrying = 1_000;
+
 /** Exact counts: `rows` = committed rows, `unflushed_rows` = acknowledged rows of all reachable replicas not yet committed. */
 export const SourceStats = Type.Object(
   {

@@ -7,6 +7,8 @@ export type EngineLimits = {
   /** Beyond these, appends are `overloaded` until a flush has made room; per source, and for the node. */
   readonly unflushedRowsMax: number;
   readonly unflushedBytesMax: number;
+  /** Beyond these, records of a new partition value are refused; per source. */
+  readonly partitionsMax: number;
   readonly logSegmentBytesMax: number;
   readonly logQueueBytesMax: number;
   readonly logRetentionHours: number;
@@ -43,6 +45,7 @@ export const defaultLimits: EngineLimits = {
   flushIntervalMs: 5_000,
   unflushedRowsMax: 400_000,
   unflushedBytesMax: 256 * 1024 * 1024,
+  partitionsMax: 10_000,
   logSegmentBytesMax: 64 * 1024 * 1024,
   logQueueBytesMax: 128 * 1024 * 1024,
   logRetentionHours: 24,

@@ -5,6 +5,7 @@ import type {
   FileStatistics,
   SourceDefinition,
   SourceStats,
+  Warning,
 } from '@hybridstore/contracts';
 import type { EncoderSchema, FieldRecord } from './batch/batch-encoder.ts';
 import type { ObjectStore } from './store/ports.ts';
@@ -34,7 +35,8 @@ export interface Engine {
   /**
    * Validates, logs, and resolves after fdatasync. All or nothing: the first bad record refuses the batch, named by
    * index, field, expected and actual. A known batch id resolves with `duplicate` and the first LSN.
-   * Errors: invalid_request, not_found, overloaded (unflushed rows at their bound), unavailable (draining), storage_full.
+   * Errors: invalid_request, not_found, conflict (a new partition value, and no room for one), overloaded (unflushed rows at
+   * their bound), unavailable (draining), storage_full.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
 
@@ -126,6 +128,7 @@ export type AppendResult = {
   readonly accepted: number;
   readonly durable: boolean;
   readonly duplicate: boolean;
+  readonly warnings: readonly Warning[];
 };
 
 /** One version of a table. `txn` maps an appId to the highest LSN that is in the files. Paths are relative to `location`, a prefix of the store's keys. */

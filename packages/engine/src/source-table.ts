@@ -1,5 +1,6 @@
 import type { SourceDefinition } from '@hybridstore/contracts';
 import { isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { SourcePartitions } from './append/source-partitions.ts';
 import { BatchEncoder, type EncoderSchema } from './batch/batch-encoder.ts';
 import type { Scratch } from './batch/scratch.ts';
 import { MemoryTable } from './memtable/memory-table.ts';
@@ -29,6 +30,7 @@ const awayRetryMs = 1_000;
 export class SourceTable {
   readonly sourceId: string;
   readonly memory: MemoryTable;
+  readonly partitions: SourcePartitions;
   readonly tableId: string;
   readonly tag: bigint;
   /** Names this life of the source in the node's log. */
@@ -50,6 +52,7 @@ export class SourceTable {
     this.key = tableKey(this.sourceId, this.tag);
     this.memory = new MemoryTable({ lsn: snapshot.txn.get(appId) ?? 0, tableVersion: snapshot.version });
     this.#opened = snapshot;
+    this.partitions = new SourcePartitions(this);
     this.#store = store;
   }
 

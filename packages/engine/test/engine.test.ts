@@ -80,7 +80,7 @@ test('rows are fresh until a flush commits them, and never both', async () => {
   const engine = await openEngine(newFolder(), { segmentWriter });
   assert.deepEqual((await engine.putSource(events)).created, true);
   const first = await engine.append({ sourceId: 'events', records: records(0, 10) });
-  assert.deepEqual(first, { lsn: 1, accepted: 10, durable: true, duplicate: false });
+  assert.deepEqual(first, { lsn: 1, accepted: 10, durable: true, duplicate: false, warnings: [] });
   assert.deepEqual(await allIds(engine), upTo(10));
   assert.deepEqual(await engine.flush('events'), { rows: 10, tableVersion: 1 });
   assert.equal(engine.unflushedRows(), 0);

@@ -1,5 +1,6 @@
 import {
   type CallNode,
+  type ColumnCollation,
   type CommonTable,
   HybridStoreError,
   type LogicalPlan,
@@ -22,7 +23,13 @@ import { requireSoundFrame } from './window-frame.ts';
 /** Columns by source id; what a plan may name. */
 export type PlanSchemas = ReadonlyMap<
   string,
-  { readonly columns: readonly { readonly name: string; readonly type: string }[] }
+  {
+    readonly columns: readonly {
+      readonly name: string;
+      readonly type: string;
+      readonly collation?: ColumnCollation | undefined;
+    }[];
+  }
 >;
 
 /**

@@ -5,15 +5,27 @@ import {
   type PlanRelation,
   type PlanTable,
   planVersion,
+  type Warning,
 } from '@hybridstore/contracts';
 import { PlanTransformer } from './plan-transformer.ts';
 import { walkQuery } from './walk-plan.ts';
 
 /** Makes a plan of a query: narrows each scan to the columns that the query uses, lists the tables, freezes all of it. */
-export function finishPlan(query: PlanQuery, parameters: readonly PlanParameter[] = []): LogicalPlan {
+export function finishPlan(
+  query: PlanQuery,
+  parameters: readonly PlanParameter[] = [],
+  warnings: readonly Warning[] = [],
+): LogicalPlan {
   const used = columnsUsed(query);
   const narrowed = new ScanNarrower(used).query(query);
-  return deepFreeze({ kind: 'plan', version: planVersion, query: narrowed, parameters, tables: listTables(narrowed) });
+  return deepFreeze({
+    kind: 'plan',
+    version: planVersion,
+    query: narrowed,
+    parameters,
+    tables: listTables(narrowed),
+    ...(warnings.length > 0 ? { warnings } : {}),
+  });
 }
 
 /** Column names by alias of the relation that they are read from. */

@@ -1,4 +1,6 @@
 export { checkPlan, outputNames, type PlanSchemas } from './check-plan.ts';
+export { applyCollations, type CollatedQuery } from './collation/apply-collations.ts';
+export { type Collation, collate } from './collation/collation.ts';
 export { readDateFormat } from './date-format.ts';
 export { type DeclaredOutput, declaredOutputs } from './declared-outputs.ts';
 export {

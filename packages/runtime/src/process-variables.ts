@@ -156,6 +156,7 @@ export const processVariables = {
       'FLUSH_ROWS',
       'LOG_QUEUE_BYTES_MAX',
       'LOG_SEGMENT_BYTES_MAX',
+      'PARTITIONS_MAX',
       'QUARANTINE_HOURS',
       'RESULT_ROWS_MAX',
       'RETAIN_SNAPSHOTS_HOURS',

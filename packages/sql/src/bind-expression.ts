@@ -3,6 +3,7 @@ import { arithmetic, bindComplement, bindNegation, bitwise, divide, modulo } fro
 import { bindCase } from './bind/bind-case.ts';
 import { bindIn } from './bind/bind-in.ts';
 import { type Binder, bindField } from './bind/bind-site.ts';
+import { bindCollation } from './bind/collations.ts';
 import { bindColumn, bindDot, bindJsonArrow, bindSubscript } from './bind/columns.ts';
 import { bindBetween, bindComparison } from './bind/comparisons.ts';
 import { bindArray, bindStruct, bindTuple } from './bind/composites.ts';
@@ -11,7 +12,7 @@ import { bindCast, bindInterval, bindLiteral, bindParameter } from './bind/liter
 import { bindExclusiveOr, bindIsBoolean, bindIsNull, bindLogic, bindNot } from './bind/logic.ts';
 import type { Scope } from './bind/scope.ts';
 import { bindExists, bindQuantified, bindScalarSubquery } from './bind/subqueries.ts';
-import { bindCollation, bindConcat, bindLike, bindRegex } from './bind/texts.ts';
+import { bindConcat, bindLike, bindRegex } from './bind/texts.ts';
 import { bindAtTimeZone } from './bind/time-zones.ts';
 import { type Typed, typed } from './bind/types.ts';
 import { bindCall } from './functions/bind-call.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import type { ErrorBody, QueryResponse, RunningQuery } from '@hybridstore/contracts';
+import type { ErrorBody, ExecuteRequest, ParseResponse, QueryResponse, RunningQuery } from '@hybridstore/contracts';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
 import { answerText, betterPlan, plan } from './fake-services.ts';
 import { acme, TestOperation } from './test-operation.ts';
@@ -83,6 +83,27 @@ test('an execution is reported to the cost model with what was predicted', async
       outcome: 'done',
     },
   ]);
+});
+
+test('what the plan warns of goes to the node, and with its figures to the caller', async () => {
+  await using operation = await TestOperation.start();
+  const warnings = [{ code: 'binary_text_comparison', message: 'texts of name are compared byte by byte' }];
+  operation.services.execute = (request, reply) => {
+    const { query_id, plan } = request.body as ExecuteRequest;
+    const stats = { query_id, elapsed_ms: 1, warnings: plan.warnings ?? [] };
+    return reply.send({ columns: [], rows: [], row_count: 0, stats });
+  };
+  const none = await operation.sql();
+  assert.deepEqual((none.body as QueryResponse).stats.warnings, []);
+  const { parse } = operation.services;
+  operation.services.parse = async (...call) => {
+    const answer = (await parse(...call)) as ParseResponse;
+    return { ...answer, parsed_query: { ...answer.parsed_query, warnings } };
+  };
+  operation.services.optimize = () => {
+    throw new HybridStoreError('unavailable', 'no plan');
+  };
+  assert.deepEqual(((await operation.sql()).body as QueryResponse).stats.warnings, warnings);
 });
 
 test('NDJSON passes through as it comes', async () => {

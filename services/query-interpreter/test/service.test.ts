@@ -113,6 +113,20 @@ describe('POST /parse/sql', () => {
     assert.deepEqual(again.parsed_query, first.parsed_query);
   });
 
+  test('a plan says what its answer will not show, from the cache too', async () => {
+    const { parse } = open();
+    const query = 'SELECT CAST(note AS SIGNED) AS n FROM sales WHERE note = :n ORDER BY order_date';
+    const first = await parse({ query, parameters: { n: 'a' } });
+    const again = await parse({ query, parameters: { n: 'b' } });
+    assert.deepEqual([first.cached, again.cached], [false, true]);
+    for (const { parsed_query: plan } of [first, again])
+      assert.deepEqual(
+        plan.warnings?.map(({ code }) => code),
+        ['text_read_as_number', 'binary_text_comparison'],
+      );
+    assert.equal((await parse({ query: 'SELECT order_id FROM sales' })).parsed_query.warnings, undefined);
+  });
+
   test('a cached plan carries the values of this request, in the places they belong to', async () => {
     const { parse } = open();
     const query = 'SELECT order_id FROM sales WHERE quantity > :q AND note = :n';

@@ -93,6 +93,7 @@ const engineVariables = {
   FLUSH_BYTES: { limit: 'flushBytes', min: 1_024, max: gibibyte },
   UNFLUSHED_ROWS_MAX: { limit: 'unflushedRowsMax', min: 1, max: 10_000_000 },
   UNFLUSHED_BYTES_MAX: { limit: 'unflushedBytesMax', min: 1_024, max: 4 * gibibyte },
+  PARTITIONS_MAX: { limit: 'partitionsMax', min: 1, max: 1_000_000 },
   LOG_SEGMENT_BYTES_MAX: { limit: 'logSegmentBytesMax', min: 4_096, max: gibibyte },
   LOG_QUEUE_BYTES_MAX: { limit: 'logQueueBytesMax', min: 4_096, max: gibibyte },
   LOG_BYTES_MAX: { limit: 'logBytesMax', min: 4_096, max: 1024 * gibibyte },

@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { SourceId } from '../identifiers.ts';
+import { type Warning, Warnings } from '../warnings.ts';
 import { DataType } from './data-type.ts';
 import {
   expressionSchemas,
@@ -27,6 +28,8 @@ export type LogicalPlan = {
   readonly query: PlanQuery;
   readonly parameters: readonly PlanParameter[];
   readonly tables: readonly PlanTable[];
+  /** What the reader of the query found out that its rows do not show; goes into the answer's `stats`. */
+  readonly warnings?: readonly Warning[];
 };
 
 /**
@@ -74,6 +77,7 @@ export const LogicalPlan = Type.Unsafe<LogicalPlan>(
             ),
             { maxItems: 256 },
           ),
+          warnings: Type.Optional(Warnings),
         },
         { additionalProperties: false },
       ),

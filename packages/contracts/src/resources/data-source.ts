@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { columnNamePattern, sourceIdPattern } from '../identifiers.ts';
-import { columnTypePattern, compressions } from '../source-schema.ts';
+import { columnCollations, columnTypeAliases, columnTypePattern, compressions } from '../source-schema.ts';
 import {
   Conditions,
   Count,
@@ -22,6 +22,11 @@ const ColumnNameField = Type.String({
   description: 'name of a column',
 });
 
+const stringTypes = [
+  'string',
+  ...Object.keys(columnTypeAliases).filter((name) => columnTypeAliases[name] === 'string'),
+];
+
 const DeclaredColumn = Type.Object(
   {
     name: ColumnNameField,
@@ -32,6 +37,11 @@ const DeclaredColumn = Type.Object(
     }),
     nullable: Type.Boolean({ default: true, description: 'whether a record may lack the value' }),
     description: Type.Optional(Type.String({ maxLength: 1_024, description: 'what the column holds' })),
+    collation: Type.Optional(
+      Type.Enum([...columnCollations], {
+        description: 'how texts of a string column are compared: binary (the default), nocase or nocase_noaccent',
+      }),
+    ),
   },
   {
     additionalProperties: false,
@@ -40,6 +50,10 @@ const DeclaredColumn = Type.Object(
       {
         rule: "!self.type.matches('^decimal[(][0-9]{1,2},[0-9]{1,2}[)]$') || int(self.type.substring(8, self.type.indexOf(','))) >= int(self.type.substring(self.type.indexOf(',') + 1, self.type.size() - 1))",
         message: 'the scale of a decimal must not be greater than its precision',
+      },
+      {
+        rule: `!has(self.collation) || self.type in [${stringTypes.map((name) => `'${name}'`).join(', ')}]`,
+        message: 'only a string column has a collation',
       },
       { rule: 'self.type == oldSelf.type', message: 'the type of a column is immutable' },
       {

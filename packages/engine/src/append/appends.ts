@@ -1,4 +1,6 @@
+import { partitionsWorrying, type Warning } from '@hybridstore/contracts';
 import { type Clock, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { decodeBatch } from '../batch/batch-codec.ts';
 import { Scratch } from '../batch/scratch.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import type { EngineMetrics } from '../engine-metrics.ts';
@@ -10,13 +12,14 @@ import type { BatchIds } from '../wal/batch-ids.ts';
 import { frameKinds, framePrefixBytes, writeFrameHeader } from '../wal/frame.ts';
 import type { LogWriter } from '../wal/log-writer.ts';
 import { batchKey } from '../wal/segment-summary.ts';
+import type { PartitionKey } from './source-partitions.ts';
 import { hasRoom, isHalfFull, type UnflushedUse } from './unflushed-room.ts';
 
 export type AppendsOptions = {
   readonly tables: SourceTables;
   readonly batchIds: BatchIds;
   readonly log: Pick<LogWriter, 'enqueue'>;
-  readonly limits: Pick<EngineLimits, 'unflushedRowsMax' | 'unflushedBytesMax'>;
+  readonly limits: Pick<EngineLimits, 'unflushedRowsMax' | 'unflushedBytesMax' | 'partitionsMax'>;
   readonly metrics: Pick<EngineMetrics, 'appendedRows' | 'appendedBytes'>;
   readonly clock: Clock;
   /** Throws when no new row may come in. */
@@ -86,7 +89,7 @@ export class Appends {
 
   /** What was applied to a source that is gone by now says nothing about the one that bears its name. */
   async #acknowledgeAgain(table: SourceTable, batch: AppendBatch, applied: AppliedBatch): Promise<AppendResult> {
-    if (await table.isAlive()) return { ...applied, duplicate: true };
+    if (await table.isAlive()) return { ...applied, duplicate: true, warnings: [] };
     await this.#options.tables.newest(batch.sourceId);
     return this.append(batch);
   }
@@ -155,6 +158,7 @@ export class Appends {
     const { log, batchIds, metrics, clock, onAppended, onLogFull } = this.#options;
     const size = { rows: batch.records.length, bytes: frame.length };
     this.#requireRoom(table, size);
+    const partitions = this.#partitionsOf(table, batch, frame);
     const key = batch.batchId === undefined ? undefined : batchKey(table.key, batch.batchId);
     const durable = table.definition.wal_enabled !== false;
     const { schemaVersion } = table.snapshot;
@@ -167,21 +171,40 @@ export class Appends {
         rows: size.rows,
         acknowledge: (lsn) => {
           table.memory.settle(size);
+          table.partitions.settle(partitions, true);
           table.memory.add({ lsn, rows: size.rows, schemaVersion, bytes: frame }, clock.now());
           if (key !== undefined) batchIds.remember(key, { lsn, accepted: size.rows, durable });
           metrics.appendedRows.inc(size.rows);
           metrics.appendedBytes.inc(size.bytes);
           onAppended(table);
-          resolve({ lsn, accepted: size.rows, durable, duplicate: false });
+          resolve({ lsn, accepted: size.rows, durable, duplicate: false, warnings: this.#warningsOf(table) });
         },
         refuse: (error) => {
           table.memory.settle(size);
+          table.partitions.settle(partitions, false);
           if (isHybridStoreError(error, 'storage_full')) onLogFull();
           reject(error);
         },
       });
       table.memory.expect(size);
+      table.partitions.enter(partitions);
     });
+  }
+
+  /** The partition values of a batch that may come in. From here until they are entered nothing is awaited. */
+  #partitionsOf(table: SourceTable, { batchId }: AppendBatch, frame: Buffer): readonly PartitionKey[] {
+    const { partitions, sourceId } = table;
+    if (!partitions.isPartitioned) return [];
+    const keys = partitions.keysOf(decodeBatch(frame.subarray(framePrefixBytes(sourceId, batchId))));
+    partitions.requireRoom(keys, this.#options.limits.partitionsMax);
+    return keys;
+  }
+
+  #warningsOf({ partitions, sourceId }: SourceTable): readonly Warning[] {
+    if (!partitions.isPartitioned || partitions.count < partitionsWorrying) return [];
+    const { partitionsMax } = this.#options.limits;
+    const message = `source ${sourceId} has ${partitions.count} partition values, of at most ${partitionsMax}, and each has files of its own that are never merged with others; partition by something coarser, such as a date`;
+    return [{ code: 'too_many_partitions', message }];
   }
 
   /** A batch that alone exceeds the bound still gets in when there is nothing else. */

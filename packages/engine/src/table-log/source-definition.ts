@@ -9,7 +9,8 @@ import { HybridStoreError } from '@hybridstore/runtime';
 
 /**
  * What a source may be declared as, and how a declaration may change. A table only grows: columns are added at the end,
- * may be null, and never change their type; what its files are laid out by stays.
+ * may be null, and never change their type; what its files are laid out by stays. A collation may change: it says how
+ * stored bytes are compared, not what they are.
  */
 
 const unpartitionable: ReadonlySet<string> = new Set(['json', 'double']);
@@ -30,6 +31,8 @@ export function checkDefinition(definition: SourceDefinition): SourceDefinition 
 function canonicalColumn(column: Column, index: number): Column {
   const type = parseColumnType(column.type);
   if (!type) throw refused(`columns[${index}].type`, 'a type with its scale not above its precision', column.type);
+  if (column.collation !== undefined && type.kind !== 'string')
+    throw refused(`columns[${index}].collation`, 'none, since only a string column has one', column.collation);
   if (column.name === '__proto__') throw refused(`columns[${index}].name`, 'another name', column.name);
   return { ...column, type: columnTypeName(type) };
 }

@@ -36,7 +36,7 @@ export function optimizePlan(plan: LogicalPlan, steps: readonly OptimizationStep
   const done = optimizationStepNames
     .filter((name) => steps.includes(name))
     .map((name) => {
-      const next = finishPlan(rewrites[name](current).query, current.parameters);
+      const next = finishPlan(rewrites[name](current).query, current.parameters, current.warnings);
       const changed = JSON.stringify(next) !== JSON.stringify(current);
       current = next;
       return { name, changed };

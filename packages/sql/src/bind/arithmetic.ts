@@ -104,7 +104,7 @@ export function toNumber(value: Typed, { fields, context }: BindSite): Typed {
     return numberOfText(value, content.trim());
   }
   if (value.type === 'string' && !context.options.isStrict && context.dialect === 'mysql')
-    return typed(leadingNumber(value.node), 'double');
+    return typed(leadingNumber(value.node, context), 'double');
   if (value.type === 'string' && context.options.isStrict)
     throw fields.refuse('arithmetic with a text; cast it to a number', { expected: 'a number', actual: 'string' });
   return value;

@@ -1,6 +1,7 @@
 import type { PlanExpression } from '@hybridstore/contracts';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
+import { bindDottedCollation } from './collations.ts';
 import { type PathStep, readInto, resolvePath } from './scope.ts';
 import { isInteger, jsonText, type Typed, typed } from './types.ts';
 
@@ -13,6 +14,8 @@ export function bindColumn(site: BindSite): Typed {
 /** `a.b.c`: the longest chain of names is resolved at once, since only the scope knows where the column ends. */
 export function bindDot(site: BindSite): Typed {
   const { fields, scope, context } = site;
+  const collated = bindDottedCollation(site);
+  if (collated) return collated;
   const path = dottedPath(fields.node, site);
   const base = fields.required('this');
   const name = fields.name('field') ?? '';

@@ -155,7 +155,7 @@ export function readBeside(value: Typed, type: string, fields: Fields, context: 
 export function meetTyped(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
   requireComparable(values, fields, context);
   const read = readLiteralTexts(values, fields, context);
-  return context.meet(context.dialect === 'mysql' ? readTexts(read) : readMoments(read), fields);
+  return context.meet(context.dialect === 'mysql' ? readTexts(read, context) : readMoments(read), fields);
 }
 
 /** Texts of rows beside a time in DuckDB, which drops their offset; PostgreSQL has refused them. */
@@ -165,15 +165,15 @@ function readMoments(values: readonly Typed[]): readonly Typed[] {
 }
 
 /** Texts of columns beside a date, and beside a number where that is not refused, as MySQL reads them. */
-function readTexts(values: readonly Typed[]): readonly Typed[] {
+function readTexts(values: readonly Typed[], context: BindContext): readonly Typed[] {
   const hasMoment = values.some((value) => isTemporal(value.type));
   const hasNumber = values.some((value) => isNumber(value.type));
   if (!hasMoment && !hasNumber) return values;
   return values.map((value) => {
     if (value.type !== 'string') return value;
-    return hasMoment
-      ? typed(tryCast(tryCast(value.node, 'timestamptz'), 'timestamp'), 'timestamp')
-      : typed(leadingNumber(value.node), 'double');
+    if (!hasMoment) return typed(leadingNumber(value.node, context), 'double');
+    context.warnings.addValue('text_read_as_date', value.node);
+    return typed(tryCast(tryCast(value.node, 'timestamptz'), 'timestamp'), 'timestamp');
   });
 }
 

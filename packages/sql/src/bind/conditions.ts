@@ -14,7 +14,7 @@ export function toCondition(value: Typed, node: SyntaxNode, context: BindContext
   if (value.type === 'json') return readJsonAs(value, 'boolean').node;
   if (isNumber(value.type) && context.dialect === 'mysql') return compare('ne', value.node, integer(0));
   if (isText(value.type) && context.dialect === 'mysql' && !context.options.isStrict && !isBoundText(value))
-    return compare('ne', leadingNumber(value.node), integer(0));
+    return compare('ne', leadingNumber(value.node, context), integer(0));
   const isWrong =
     value.type === 'string' || value.type === 'literal' || (isNumber(value.type) && context.dialect === 'postgresql');
   if (isBoundText(value)) return context.parameters.read(value, 'boolean').node;

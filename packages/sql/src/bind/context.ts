@@ -5,6 +5,7 @@ import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
 import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
+import { BindWarnings } from './bind-warnings.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
@@ -31,6 +32,7 @@ export class BindContext {
   readonly options: SqlOptions;
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterBinder;
+  readonly warnings = new BindWarnings();
   readonly #outermost: SelectList | undefined;
   readonly query: (tree: SyntaxNode, outer: Scope, context: BindContext) => BoundQuery;
   readonly expression: (node: SyntaxNode, scope: Scope, context: BindContext) => Typed;

@@ -10,8 +10,8 @@ const shownCharactersMax = 50;
 
 /**
  * Texts that the statement itself holds, beside values of another type: `id = '3'` compares a number, `day > 'today'` is a
- * fault that can be seen before any row is. MySQL would read the number that a text begins with and warn; an answer here
- * has no warnings, so what is no value of the other type is refused with its place. DuckDB's dialect is left to the engine.
+ * fault that can be seen before any row is. MySQL would read the number that a text begins with and warn; what is no value
+ * of the other type is refused here with its place, since whoever reads the statement can mend it. DuckDB's dialect is left to the engine.
  */
 export function readLiteralTexts(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
   if (context.dialect === 'duckdb') return values;

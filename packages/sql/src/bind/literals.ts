@@ -3,6 +3,7 @@ import { intervalUnits } from '@hybridstore/contracts';
 import { arithmetic, call, cast, choose, integer, literal, not, planErrors, text } from '@hybridstore/plan';
 import { Fields, isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
+import { asBytes } from './collations.ts';
 import type { BindContext } from './context.ts';
 import { isNumberText, isPostgresqlNumber, isUnbounded, refuseText } from './literal-texts.ts';
 import { isMomentType, momentForms, momentLiteral, refuseMoment } from './moment-text.ts';
@@ -223,7 +224,9 @@ function unitNamed(word: string): IntervalUnit | undefined {
 /** A cast whose target length cuts the text, as `CHAR(3)` does in MySQL and `varchar(3)` in PostgreSQL. */
 export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): Typed {
   const value = context.bind(fields.required('this'), scope);
-  const target = castTarget(fields.required('to'), fields, context);
+  const to = fields.required('to');
+  if (context.dialect === 'mysql' && isBinary(to, context)) return asBytes(value);
+  const target = castTarget(to, fields, context);
   const moment = momentCast(value, target.type, { fields, context, isTry });
   if (moment) return moment;
   const type = isTry ? undefined : typeBeside([target.type]);
@@ -391,6 +394,12 @@ const customTargets: Readonly<Record<string, string>> = {
   INTEGER: 'integer',
   SHORT: 'smallint',
 };
+
+/** `BINARY x` and `CAST(x AS BINARY)`; with a length it cuts bytes off, which is refused as a type. */
+function isBinary(to: SyntaxNode, context: BindContext): boolean {
+  const parts = Fields.of(to, 'type', context.text);
+  return parts.text('data_type') === 'binary' && parts.value('length') === undefined;
+}
 
 function castTarget(to: SyntaxNode, fields: Fields, context: BindContext): CastTarget {
   const parts = Fields.of(to, 'type', context.text);

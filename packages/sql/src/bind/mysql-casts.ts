@@ -12,6 +12,7 @@ import {
   tryCast,
 } from '@hybridstore/plan';
 import type { BindSite } from './bind-site.ts';
+import type { BindContext } from './context.ts';
 import { isNumberText, refuseText } from './literal-texts.ts';
 import {
   isDecimal,
@@ -34,7 +35,7 @@ import {
  *     CAST(-1 AS UNSIGNED)          18446744073709551615
  *
  * MySQL warns of each. What is written in the statement and is no number is refused instead; values of columns are taken
- * as MySQL takes them. A value of a document that is no number is null, as everywhere here.
+ * as MySQL takes them, and the answer carries a warning that says so. A value of a document that is no number is null, as everywhere here.
  */
 export function castNumber(value: Typed, type: string, { fields, context }: BindSite): Typed {
   if (isTemporal(value.type) || value.type === 'time')
@@ -49,6 +50,9 @@ export function castNumber(value: Typed, type: string, { fields, context }: Bind
   if (type === 'ubigint' && isNumber(value.type) && !isInteger(value.type))
     return typed(within(choose(compare('lt', value.node, integer(0)), integer(0), value.node), type), type);
   if (value.type === 'json') return typed(within(jsonText(value), type), type);
+  if (isText(value.type) && value.node.kind !== 'literal') context.warnings.addValue('text_read_as_number', value.node);
+  if (isDecimal(type) && isNumber(value.type) && value.node.kind !== 'literal')
+    context.warnings.addValue('value_out_of_range', value.node);
   return typed(isText(value.type) ? fromText(value.node, type) : within(value.node, type), type);
 }
 
@@ -60,7 +64,8 @@ function alwaysFits(from: string, to: string): boolean {
 const narrowIntegers = new Set(['tinyint', 'smallint', 'integer', 'bigint']);
 
 /** The double that a text begins with, zero where it begins with none, null for null. */
-export function leadingNumber(value: PlanExpression): PlanExpression {
+export function leadingNumber(value: PlanExpression, context: BindContext): PlanExpression {
+  context.warnings.addValue('text_read_as_number', value);
   return fromText(value, 'double');
 }
 

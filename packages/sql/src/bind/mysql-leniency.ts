@@ -87,7 +87,7 @@ class Leniency extends PlanTransformer {
   }
 
   #number(operand: PlanExpression): PlanExpression {
-    if (this.#isText(operand)) return leadingNumber(operand);
+    if (this.#isText(operand)) return leadingNumber(operand, this.#context);
     if (operand.kind !== 'literal' || operand.type !== 'string' || typeof operand.value !== 'string') return operand;
     this.#requireReadable(operand.value, 'double');
     return literal('double', Number(operand.value));
@@ -100,8 +100,12 @@ class Leniency extends PlanTransformer {
       this.#requireReadable(value.value, type);
       return node;
     }
-    if (momentTypes.has(type)) return this.#isMoment(value) ? node : { ...node, try: true };
-    return isNumber(type) && this.#isText(value) ? cast(leadingNumber(value), type) : node;
+    if (momentTypes.has(type) && !this.#isMoment(value)) {
+      if (this.#isText(value)) this.#context.warnings.addValue('text_read_as_date', value);
+      return { ...node, try: true };
+    }
+    if (momentTypes.has(type)) return node;
+    return isNumber(type) && this.#isText(value) ? cast(leadingNumber(value, this.#context), type) : node;
   }
 
   #requireReadable(text: string, type: string): void {

@@ -14,10 +14,7 @@ export function bindConcat({ fields, scope, context }: BindSite): Typed {
   return typed({ kind: 'concat', operands }, isList ? (sides[0]?.type ?? 'list') : 'string');
 }
 
-/**
- * LIKE compares letters exactly in every dialect, as if each text column had a binary collation: `=`, GROUP BY, ORDER BY
- * and the bounds of files do so too, and one table must not answer differently by the words it is asked in.
- */
+/** LIKE follows the collation of its texts in every dialect, as `=` does: one table answers alike in whatever words. */
 export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
   const { fields, scope, context } = site;
   const value = dialectText(bindField({ fields, scope, context }, 'left'), context.dialect);
@@ -55,16 +52,4 @@ export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
     { kind: 'call', function: isWhole ? 'regexp_full_match' : 'regexp_matches', arguments: operands },
     'boolean',
   );
-}
-
-/** Text is compared byte by byte, so only collations that say just that are taken. */
-export function bindCollation(site: BindSite): Typed {
-  const { fields } = site;
-  const name = fields.text('collation') ?? '';
-  const value = bindField(site, 'this');
-  if (/_bin$|^binary$|^C$|^POSIX$/i.test(name)) return value;
-  throw fields.refuse(`collation ${name} is not supported: texts are compared byte by byte`, {
-    name,
-    expected: 'a binary collation',
-  });
 }

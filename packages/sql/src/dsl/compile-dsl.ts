@@ -9,7 +9,7 @@ import {
   searchLimitDefault,
 } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { column, finishPlan, integer, nearestName, ParameterList } from '@hybridstore/plan';
+import { applyCollations, column, finishPlan, integer, nearestName, ParameterList } from '@hybridstore/plan';
 import { compileAggregation, fieldSortKeys } from './aggregate.ts';
 import { type FieldScope, resolveField } from './field.ts';
 import { compileFilters } from './filter.ts';
@@ -20,7 +20,12 @@ export type DslOptions = { readonly depthMax?: number; readonly isLenient?: bool
 /** The plan of a DSL query. Values become typed parameters; `invalid_request` names the field that is unknown or does not fit. */
 export function compileDsl(query: DslQuery, schemas: PlanSchemas, options: DslOptions = {}): LogicalPlan {
   const parameters = new ParameterList(options);
-  return finishPlan(compileDslQuery(query, schemas, parameters, options), parameters.list);
+  return finishDsl(compileDslQuery(query, schemas, parameters, options), schemas, parameters);
+}
+
+function finishDsl(written: PlanQuery, schemas: PlanSchemas, parameters: ParameterList): LogicalPlan {
+  const { query } = applyCollations(written, { schemas, parameters: parameters.list, doPatternsFollow: false });
+  return finishPlan(query, parameters.list);
 }
 
 function compileDslQuery(
@@ -72,7 +77,7 @@ export function compileSearch(request: SearchRequest, schemas: PlanSchemas): Log
     ...(request.offset === undefined ? {} : { offset: request.offset }),
     recordName: 'fields',
   };
-  return finishPlan(compileSearchQuery(spec, scopesOf(sources, schemas), parameters), parameters.list);
+  return finishDsl(compileSearchQuery(spec, scopesOf(sources, schemas), parameters), schemas, parameters);
 }
 
 /** The plan of `POST /data/aggregate`: outputs are the groups by path, then the aggregations by alias. */
@@ -87,7 +92,7 @@ export function compileAggregate(request: AggregateRequest, schemas: PlanSchemas
     filters: [...(request.filter ? [request.filter] : []), ...(request.conditions ?? [])],
     having: request.having ?? [],
   };
-  return finishPlan(compileAggregation(spec, scopeOf(request.source_id, schemas), parameters), parameters.list);
+  return finishDsl(compileAggregation(spec, scopeOf(request.source_id, schemas), parameters), schemas, parameters);
 }
 
 function compileFilterQuery(

@@ -1,5 +1,12 @@
 import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
-import { checkPlan, finishPlan, functionsCalled, type PlanSchemas, walkQuery } from '@hybridstore/plan';
+import {
+  applyCollations,
+  checkPlan,
+  finishPlan,
+  functionsCalled,
+  type PlanSchemas,
+  walkQuery,
+} from '@hybridstore/plan';
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { requireReadableTimes } from '../bind/constant-times.ts';
@@ -57,7 +64,15 @@ function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, v
     parameters: parameters.list,
     keys: parameters.keys,
   });
-  const plan = finishPlan(used.query, readParameters(used.parameters, used.keys));
+  const bindings = readParameters(used.parameters, used.keys);
+  const isMysql = options.dialect === 'mysql';
+  const { query, undeclared } = applyCollations(used.query, {
+    schemas,
+    parameters: bindings,
+    doPatternsFollow: isMysql,
+  });
+  if (isMysql) context.warnings.addComparisons(undeclared);
+  const plan = finishPlan(query, bindings, context.warnings.list);
   const ours = { sources: plan.tables.map((table) => table.source), commonTables: listCommonTables(plan.query, tree) };
   const crossCheck = crossCheckTables({ text, dialect: options.dialect }, ours);
   checkPlan(plan, schemas);

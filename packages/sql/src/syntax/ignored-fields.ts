@@ -69,7 +69,10 @@ const byKind: Readonly<Record<string, Reasons>> = {
     integer_spelling: spelling('INT and INTEGER'),
     real_spelling: 'read where REAL and FLOAT differ',
   },
-  collation: { double_quoted: 'a name of a collation in either kind of quotes' },
+  collation: {
+    double_quoted: 'a name of a collation in either kind of quotes',
+    quoted: 'a name of a collation in either kind of quotes',
+  },
   map_func: { curly_brace_syntax: 'the keyword MAP decides, which is read' },
 };
 

@@ -12,7 +12,7 @@ export function buildSmallestFirst(
 ): LogicalPlan | undefined {
   const transformer = new SmallestFirst(rowsByAlias);
   const query = transformer.query(plan.query);
-  return transformer.hasChanged ? finishPlan(query, plan.parameters) : undefined;
+  return transformer.hasChanged ? finishPlan(query, plan.parameters, plan.warnings) : undefined;
 }
 
 class SmallestFirst extends PlanTransformer {

@@ -1,4 +1,4 @@
-import type { CatalogSource, CommitNotice, FileStatistics, SourceDefinition } from '@hybridstore/contracts';
+import type { CatalogSource, Column, CommitNotice, FileStatistics, SourceDefinition } from '@hybridstore/contracts';
 import { documentColumns } from '@hybridstore/contracts';
 import {
   assert,
@@ -211,7 +211,7 @@ export class Catalog {
 
   /**
    * Idempotent. Of a table that no node has reported, it keeps what is declared. `isBehind`: the table is not known yet, or
-   * lacks columns that are declared.
+   * lacks columns that are declared, or compares their texts by another collation.
    */
   async declareSource(tenantId: string, definition: SourceDefinition): Promise<DeclaredSource> {
     const { store, clock } = this.#options;
@@ -220,8 +220,8 @@ export class Catalog {
       await store.declareSource(tenantId, definition, columns, clock.now());
       const source = await store.source(tenantId, definition.source_id);
       assert(source, `source ${definition.source_id} vanished while it was declared`);
-      const known = new Set(source.columns.map((column) => column.name));
-      const isBehind = source.tableVersion === null || columns.some((column) => !known.has(column.name));
+      const known = new Map(source.columns.map((column) => [column.name, column]));
+      const isBehind = source.tableVersion === null || columns.some((column) => !isKnown(column, known));
       return { source: describeSource(source), isBehind };
     });
   }
@@ -276,6 +276,11 @@ export class Catalog {
 
 export function keyOf(tenantId: string, sourceId: string): string {
   return `${tenantId}/${sourceId}`;
+}
+
+function isKnown({ name, collation = 'binary' }: Column, columns: ReadonlyMap<string, Column>): boolean {
+  const known = columns.get(name);
+  return known !== undefined && (known.collation ?? 'binary') === collation;
 }
 
 function headOfNotice(notice: CommitNotice, unflushedRows: Readonly<Record<string, number>>): TableHead {

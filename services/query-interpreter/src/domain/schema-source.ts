@@ -71,7 +71,11 @@ export class SchemaSource {
 }
 
 function columnsOf({ columns }: CatalogSource) {
-  return columns.map(({ name, type }) => ({ name, type }));
+  return columns.map(({ name, type, collation }) => ({
+    name,
+    type,
+    ...(collation === undefined ? {} : { collation }),
+  }));
 }
 
 function callerKey({ tenant, permissions }: TenantCaller): string {

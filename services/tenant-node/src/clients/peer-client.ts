@@ -37,7 +37,8 @@ export class PeerClient implements MemberCalls, BatchCalls {
       headers: { [memberHeader]: '1', 'idempotency-key': batch.batchId },
       timeoutMs: forwardMsMax,
     });
-    return { lsn: answer.lsn, accepted: answer.accepted, durable: answer.durable, duplicate: answer.duplicate };
+    const { lsn, accepted, durable, duplicate, warnings = [] } = answer;
+    return { lsn, accepted, durable, duplicate, warnings };
   }
 
   async find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined> {

@@ -71,7 +71,7 @@ export class KeyedWrites {
       // An unknown source is said before anybody is asked, and known sources have the key that ledgers are kept by.
       if (engine.batchKey(batch.sourceId, batch.batchId) === undefined) await engine.source(batch.sourceId);
       const earlier = (await this.#inLedgers(batch)) ?? (await this.#fromEarlierOwners(batch));
-      if (earlier) return { ...earlier, duplicate: true };
+      if (earlier) return { ...earlier, duplicate: true, warnings: [] };
     }
     return engine.append(batch);
   }

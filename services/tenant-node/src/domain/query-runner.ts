@@ -290,6 +290,7 @@ export class QueryRunner {
           fresh_rows: freshRows,
           snapshots: Object.fromEntries([...views].map(([id, view]) => [id, view.state.version])),
           node: this.#ports.node,
+          warnings: [...(request.plan.warnings ?? [])],
         };
       },
     };

@@ -29,7 +29,7 @@ function callOf(caller: TenantCaller): Call {
 function createNode(isJoined = true) {
   const plain: AppendBatch[] = [];
   const keyed: { batch: KeyedBatch; call: { userToken: string; isForwarded: boolean } }[] = [];
-  const result = { lsn: 7, accepted: 1, durable: true, duplicate: false };
+  const result = { lsn: 7, accepted: 1, durable: true, duplicate: false, warnings: [] };
   const node: WritePorts = {
     tenantId: 'default/acme',
     members: { isJoined },
@@ -59,6 +59,7 @@ describe('a write, whatever transport brought it', () => {
       durable: true,
       duplicate: false,
       lsn: 7,
+      warnings: [],
     });
     assert.deepEqual([plain, keyed], [[{ sourceId: 'events', records }], []]);
   });

@@ -75,7 +75,7 @@ class Node {
         append: async (batch): Promise<AppendResult> => {
           const key = `${batch.sourceId}/1/${batch.batchId}`;
           const known = this.ids.get(key);
-          if (known) return { ...known, duplicate: true };
+          if (known) return { ...known, duplicate: true, warnings: [] };
           await settle();
           if (this.failures > 0) {
             this.failures -= 1;
@@ -85,7 +85,7 @@ class Node {
           const applied = { lsn: this.#lsn, accepted: 1, durable: true };
           this.ids.set(key, applied);
           cluster.applied.push(batch.batchId ?? '');
-          return { ...applied, duplicate: false };
+          return { ...applied, duplicate: false, warnings: [] };
         },
       },
       members: {

@@ -80,6 +80,7 @@ describe('a tenant node', () => {
           durable: true,
           duplicate: false,
           lsn: 0,
+          warnings: [],
         },
       );
     });

@@ -43,6 +43,7 @@ export async function writeRecords(node: WritePorts, call: Call, input: WriteInp
     durable: result.durable,
     duplicate: result.duplicate,
     lsn: result.lsn,
+    warnings: [...result.warnings],
   };
 }
 
