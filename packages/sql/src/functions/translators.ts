@@ -1,12 +1,23 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { aggregateTranslators } from './aggregate-functions.ts';
+import { calendarTranslators } from './calendar-functions.ts';
 import type { Translate, Translators } from './call-site.ts';
+import { codingTranslators } from './coding-functions.ts';
 import { dateTranslators } from './date-functions.ts';
 import { jsonTranslators } from './json-functions.ts';
 import { numberTranslators } from './number-functions.ts';
+import { postgresqlTranslators } from './postgresql-functions.ts';
 import { textTranslators } from './text-functions.ts';
 
-const scalarTables: readonly Translators[] = [textTranslators, numberTranslators, dateTranslators, jsonTranslators];
+const scalarTables: readonly Translators[] = [
+  textTranslators,
+  codingTranslators,
+  numberTranslators,
+  dateTranslators,
+  calendarTranslators,
+  jsonTranslators,
+  postgresqlTranslators,
+];
 
 /**
  * What a function means in a dialect, where it is not what the table of allowed functions says. A call is looked up in three
