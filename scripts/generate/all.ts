@@ -4,6 +4,7 @@ import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
 import { buildErrorReference, buildRestReference, buildWireHashes } from './rest-reference.ts';
+import { buildSqlReference } from './sql-reference.ts';
 
 /** Every generated file of the repository. Pure. */
 export function buildGeneratedFiles(): readonly GeneratedFile[] {
@@ -15,5 +16,6 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
     ...buildRestReference(),
     buildErrorReference(),
     buildWireHashes(),
+    buildSqlReference(),
   ];
 }
