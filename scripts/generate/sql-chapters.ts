@@ -121,12 +121,14 @@ Kinds of arguments: \`text\`; \`number\`; \`whole\`, a whole number; \`moment\`,
 `;
 
 /** How numbers are reckoned with, by dialect. */
-export const numberRules = `| \`7 / 2\` | 3.5 | 3 | 3.5 |
-| \`1 / 0\` | null | an error | null or infinite |
-| \`7 DIV 2\`, \`7 // 2\` | 3 | | 3 |
+export const numberRules = `| \`7 / 2\` | 3.5000 | 3 | 3.5 |
+| \`1.0 / 3\` | 0.33333: four digits more than the dividend | 0.33333333333333333333: 16 significant digits, at most 20 behind the point | 0.3333333333333333 |
+| \`1 / 0\` | null | an error | infinite |
+| \`AVG\` of exact numbers | a quotient: \`AVG\` of 1, 1, 2 is 1.3333 | a quotient of decimals and integers of 32 bits; of longs, a double | a double |
 | a half of a double that is rounded | the even neighbour | the even neighbour | away from zero |
 | a half of a decimal that is rounded | away from zero | away from zero | away from zero |
-| decimals | at most 38 digits | at most 38 digits | at most 38 digits |
+
+A decimal has at most 38 digits. A quotient of the \`mysql\` dialect is reckoned with in more digits than it shows, as MySQL does: \`1 / 3 * 3\` is 1.0000. Of numbers with more than 18 digits behind the point, and of a product of quotients, it is one of doubles.
 `;
 
 /** What is written by hand of the reference of SQL: before the functions, with its examples as a table. */

@@ -39,6 +39,25 @@ function bucketOf(within: string, isNone = 'FALSE'): string {
   return spelling.replaceAll(/\b(VALUE|LOW|HIGH|COUNT)\b/g, (name) => `list_extract(_j0, ${names.indexOf(name) + 1})`);
 }
 
+/** Digits of number `place` with `scale` of them behind the point, which end at the end of a group of four. */
+function groupDigits(place: number, scale: string): string {
+  return `CAST(abs(list_extract(_j0, ${place})) AS VARCHAR) || repeat('0', (4 - ${scale} % 4) % 4)`;
+}
+
+/** The place of the first group of four digits, counted from the point. */
+function weight(place: number, scale: string): string {
+  return `((length(list_extract(_j1, ${place})) + 3) // 4 - 1 - (${scale} + 3) // 4)`;
+}
+
+function firstGroup(place: number): string {
+  const digits = `list_extract(_j1, ${place})`;
+  return `CAST(left(${digits}, (length(${digits}) + 3) % 4 + 1) AS INTEGER)`;
+}
+
+function powerOfTen(exponent: string): string {
+  return `CAST('1' || repeat('0', ${exponent}) AS HUGEINT)`;
+}
+
 /** 838:59:59. */
 const spanMicrosMax = 3_020_399_000_000;
 
@@ -251,6 +270,39 @@ export const spelledFunctions: readonly PlanFunction[] = [
     `len(list_filter(#0, lambda _j0: json_type(_j0) IN ('BIGINT', 'UBIGINT', 'DOUBLE')
      AND TRY_CAST(json_extract_string(_j0, '$') AS DOUBLE) = CAST(#1 AS DOUBLE)
      AND COALESCE(TRY_CAST(json_extract_string(_j0, '$') AS DECIMAL(38,10)) = TRY_CAST(#1 AS DECIMAL(38,10)), TRUE))) > 0`,
+  ),
+  // A whole number that is below #1, with or without a sign.
+  spelled(
+    'bounded_units',
+    2,
+    'unknown',
+    bind('#0', `CASE WHEN _j0 >= #1 OR _j0 <= -#1 THEN error('${planErrors.outOfRange}') ELSE _j0 END`),
+  ),
+  // #0 / 10^#2 divided by #1 / 10^#3, in units of 10^-20, rounded in the digits that PostgreSQL chooses.
+  spelled(
+    'numeric_quotient',
+    4,
+    'unknown',
+    bind(
+      '[CAST(#0 AS HUGEINT), nullif(CAST(#1 AS HUGEINT), 0)]',
+      bind(
+        `[${groupDigits(1, '#2')}, ${groupDigits(2, '#3')}]`,
+        bind(
+          `least(20, greatest(16 - 4 * (${weight(1, '#2')} - ${weight(2, '#3')}
+           - CASE WHEN ${firstGroup(1)} <= ${firstGroup(2)} THEN 1 ELSE 0 END), #2, #3, 0))`,
+          bind(
+            `CASE WHEN length(list_extract(_j1, 1)) + _j2 + #3 - #2 > 36 THEN error('${planErrors.outOfRange}') ELSE
+             (abs(list_extract(_j0, 1)) * ${powerOfTen('_j2 + #3 - #2')} * 2 + abs(list_extract(_j0, 2)))
+             // (abs(list_extract(_j0, 2)) * 2) * (CASE WHEN (list_extract(_j0, 1) < 0) = (list_extract(_j0, 2) < 0) THEN 1 ELSE -1 END) END`,
+            `CASE WHEN length(CAST(abs(_j3) AS VARCHAR)) + 20 - _j2 > 38 THEN error('${planErrors.outOfRange}')
+             ELSE _j3 * ${powerOfTen('20 - _j2')} END`,
+            '_j3',
+          ),
+          '_j2',
+        ),
+        '_j1',
+      ),
+    ),
   ),
   // The number of the bucket of #0 among #3 of one width between #1 and #2; 0 before the first.
   spelled(

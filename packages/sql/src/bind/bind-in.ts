@@ -19,7 +19,8 @@ export function bindIn(site: BindSite): Typed {
   if (!only) throw fields.refuse('IN takes at least one value');
   const row = rowItems(value, site);
   if (row) return bindRowIn(site, { row, items, negated });
-  const all = [value, ...items].map((node) => context.bind(node, scope));
+  // IN compares quotients in all of their digits, where `=` takes those that are shown.
+  const all = [value, ...items].map((node) => ({ ...context.bind(node, scope), shownScale: undefined }));
   const met = meetTyped(all, fields, context);
   const exactly = inExactly(met);
   if (exactly) return typed(negated ? not(exactly) : exactly, 'boolean');
