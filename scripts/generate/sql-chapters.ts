@@ -128,7 +128,7 @@ export const numberRules = `| \`7 / 2\` | 3.5000 | 3 | 3.5 |
 | a half of a double that is rounded | the even neighbour | the even neighbour | away from zero |
 | a half of a decimal that is rounded | away from zero | away from zero | away from zero |
 
-A decimal has at most 38 digits. A quotient of the \`mysql\` dialect is reckoned with in more digits than it shows, as MySQL does: \`1 / 3 * 3\` is 1.0000. Of numbers with more than 18 digits behind the point, and of a product of quotients, it is one of doubles.
+A decimal has at most 38 digits, and is a text in an answer of JSON, so that no reader rounds it; \`CAST(… AS DOUBLE)\` makes a number of it. A quotient of the \`mysql\` dialect is reckoned with in more digits than it shows, as MySQL does: \`1 / 3 * 3\` is 1.0000. Of numbers with more than 18 digits behind the point, and of a product of quotients, it is one of doubles.
 `;
 
 /** What is written by hand of the reference of SQL: before the functions, with its examples as a table. */

@@ -234,6 +234,7 @@ function returnType(known: PlanFunction, values: readonly Typed[], common: strin
       : first === 'unknown' || first === 'null' || first === 'struct'
         ? 'list'
         : `${first}[]`;
+  if ((known.name === 'ceil' || known.name === 'floor') && isDecimal(first)) return decimalOf(0);
   if (known.name === 'quantile_cont' || known.name === 'median')
     return isInteger(first) || isDecimal(first) ? 'double' : first;
   switch (known.returns) {
