@@ -5,6 +5,7 @@ import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
 import { buildErrorReference, buildRestReference, buildWireHashes } from './rest-reference.ts';
+import { buildSqlReference } from './sql-reference.ts';
 import { buildVariableReference } from './variable-reference.ts';
 
 /** Every generated file of the repository. Pure. */
@@ -19,5 +20,6 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
     buildErrorReference(),
     buildVariableReference(),
     buildWireHashes(),
+    buildSqlReference(),
   ];
 }

@@ -38,9 +38,11 @@ function withoutSpaces(text: string): string {
     : plain.replaceAll(/(?<=[[,])'|'(?=[\],])/g, '');
 }
 
-/** `1 mon` and `1 month`, `2 days` and `2 day`. */
+/** `1 mon` and `1 month`, `2 days` and `2 day`, `00:00:01.50` and `00:00:01.5`. */
 function intervalText(text: string): string {
-  return text.replaceAll(/\bmon(th)?s?\b/g, 'month').replaceAll(/\b(year|day)s\b/g, '$1');
+  return momentText(text)
+    .replaceAll(/\bmon(th)?s?\b/g, 'month')
+    .replaceAll(/\b(year|day)s\b/g, '$1');
 }
 
 function momentText(text: string): string {

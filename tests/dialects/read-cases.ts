@@ -48,7 +48,7 @@ function readFile(file: string): readonly string[] {
 }
 
 function expand(template: string, pools: ReadonlyMap<string, readonly string[]>): readonly string[] {
-  const used = [...template.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => {
+  const used = [...template.matchAll(/\{([a-z]\w*)\}/g)].map(([, name = '']) => {
     const pool = pools.get(name);
     if (!pool) throw new Error(`the template ${template} names the pool ${name}, which does not exist`);
     return pool;
@@ -79,7 +79,7 @@ function choose(pools: readonly (readonly string[])[], choice: number): readonly
 
 function fill(template: string, values: readonly string[]): string {
   let place = 0;
-  return template.replaceAll(/\{\w+\}/g, () => {
+  return template.replaceAll(/\{[a-z]\w*\}/g, () => {
     place += 1;
     return values[place - 1] ?? '';
   });

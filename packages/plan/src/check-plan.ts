@@ -14,8 +14,10 @@ import {
 } from '@hybridstore/contracts';
 import { printDuckdbExpression } from './duckdb-printer.ts';
 import { listTables } from './finish-plan.ts';
-import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
+import { functionNamed } from './functions.ts';
 import { readKnownText } from './known-text.ts';
+import { planErrors } from './plan-errors.ts';
+import type { KnownText, PlanFunction } from './plan-function.ts';
 import { foldName } from './printed-names.ts';
 import { walkQuery } from './walk-plan.ts';
 import { requireSoundFrame } from './window-frame.ts';

@@ -24,8 +24,10 @@ import {
   type WindowSpecification,
 } from '@hybridstore/contracts';
 import { assertNever } from './assert-never.ts';
-import { functionNamed, type KnownText, type PlanFunction, planErrors } from './functions.ts';
+import { functionNamed } from './functions.ts';
 import { readKnownText } from './known-text.ts';
+import { planErrors } from './plan-errors.ts';
+import type { KnownText, PlanFunction } from './plan-function.ts';
 import { isZoneFunction, printZoneFunction, type ZoneFunction } from './print-time-zone.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
 import { readTimeZone } from './time-zone.ts';
@@ -368,10 +370,15 @@ class DuckdbPrinter {
     const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
     const over = node.over ? ` OVER (${this.window(node.over)})` : '';
     if (isZoneFunction(node.function)) return this.zoned(node.function, node.arguments);
-    if (known.duckdb.includes('(')) return `${known.duckdb}${over}`;
+    if (known.duckdb.includes('(')) return `${this.spelled(node, known)}${over}`;
     if (node.function === 'json_contains')
       return `json_contains(${node.arguments.map((argument) => shallowJson(this.expression(argument))).join(', ')})`;
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
+  }
+
+  spelled(node: CallNode, known: PlanFunction): string {
+    const printed = node.arguments.map((argument) => this.expression(argument));
+    return known.duckdb.replaceAll(/#(\d)/g, (_, index: string) => printed[Number(index)] ?? 'NULL');
   }
 
   arguments(node: CallNode, known: PlanFunction): string {

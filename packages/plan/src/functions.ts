@@ -1,52 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
-
-/**
- * Every function that a plan may call: canonical name, DuckDB's spelling, how many arguments, what it returns. Allowed by
- * being here; nothing that reads files, settings, catalogs or the environment is. A dialect's other names for the same
- * function are `aliases`; functions whose arguments or meaning differ by dialect are translated in the interpreter.
- */
-export type FunctionKind = 'scalar' | 'aggregate' | 'window';
-/** A data type, or how the type follows from the arguments: `first`, `common` (of all), `number` (double or the first's). */
-export type ReturnType =
-  | 'string'
-  | 'boolean'
-  | 'bigint'
-  | 'double'
-  | 'date'
-  | 'timestamp'
-  | 'interval'
-  | 'json'
-  | 'list'
-  | 'first'
-  | 'common'
-  | 'unknown';
-
-/** What a plan may fail with, in words that are shown. */
-export const planErrors = {
-  divisionByZero: 'division by zero',
-  outOfRange: 'a value is out of range',
-  negativeLength: 'a length is negative',
-  notAnArray: 'a JSON value is no array',
-  notWhole: 'a text is no whole number',
-  objectInArray: 'json_contains looks for no objects among the elements of an array',
-  jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
-} as const;
-
-export type PlanFunction = {
-  readonly name: string;
-  /** A spelling that holds `(` stands for the whole call. */
-  readonly duckdb: string;
-  readonly kind: FunctionKind;
-  readonly argumentsMin: number;
-  readonly argumentsMax: number;
-  readonly returns: ReturnType;
-  readonly aliases: Partial<Readonly<Record<Dialect, readonly string[]>>>;
-  readonly knownText?: KnownText;
-  /** An argument that says how much to make, bounded where it is printed. */
-  readonly countArgument?: number;
-};
-/** An argument whose text the plan must know, since the engine trusts it too far. */
-export type KnownText = { readonly argument: number; readonly as: 'date_format' | 'pattern' | 'time_zone' };
+import type { FunctionKind, PlanFunction, ReturnType } from './plan-function.ts';
+import { spelledFunctions } from './spelled-functions.ts';
 
 type Extra = Pick<Partial<PlanFunction>, 'duckdb' | 'aliases' | 'knownText' | 'countArgument'>;
 const many = 10_000;
@@ -118,6 +72,8 @@ const textFunctions = [
   scalar('unicode', 1, 1, 'bigint', { aliases: { duckdb: ['ord'] } }),
   scalar('chr', 1, 1, 'string'),
   scalar('md5', 1, 1, 'string'),
+  scalar('sha1', 1, 1, 'string', { aliases: { mysql: ['sha'] } }),
+  scalar('hex', 1, 1, 'string'),
   scalar('sha256', 1, 1, 'string'),
   scalar('hash', 1, many, 'bigint'),
   scalar('levenshtein', 2, 2, 'bigint', { aliases: { duckdb: ['editdist3'] } }),
@@ -335,6 +291,11 @@ const windowFunctions = [
   window('nth_value', 2, 2, 'first'),
 ];
 
+/**
+ * Every function that a plan may call: canonical name, DuckDB's spelling, how many arguments, what it returns. Allowed by
+ * being here; nothing that reads files, settings, catalogs or the environment is. A dialect's other names for the same
+ * function are `aliases`; functions whose arguments or meaning differ by dialect are translated in the interpreter.
+ */
 export const planFunctions: readonly PlanFunction[] = [
   ...textFunctions,
   ...numberFunctions,
@@ -344,6 +305,7 @@ export const planFunctions: readonly PlanFunction[] = [
   ...listFunctions,
   ...aggregateFunctions,
   ...windowFunctions,
+  ...spelledFunctions,
 ];
 
 const byName: ReadonlyMap<string, PlanFunction> = new Map(planFunctions.map((known) => [known.name, known]));
@@ -362,7 +324,8 @@ for (const known of planFunctions) {
 /** The function that a dialect calls `name` (any case). A dialect's own name wins over a canonical one of the same spelling. */
 export function functionOfDialect(name: string, dialect: Dialect): PlanFunction | undefined {
   const lower = name.toLowerCase();
-  return byDialect.get(`${dialect} ${lower}`) ?? byName.get(lower);
+  const canonical = byName.get(lower);
+  return byDialect.get(`${dialect} ${lower}`) ?? (canonical?.isSpelled ? undefined : canonical);
 }
 
 export function isAggregateFunction(name: string): boolean {

@@ -12,15 +12,7 @@ export {
 } from './document-number.ts';
 export { type DuckdbPrintOptions, type PrintedQuery, printDuckdb } from './duckdb-printer.ts';
 export { deepFreeze, finishPlan } from './finish-plan.ts';
-export {
-  functionNamed,
-  functionOfDialect,
-  isAggregateFunction,
-  type KnownText,
-  type PlanFunction,
-  planErrors,
-  planFunctions,
-} from './functions.ts';
+export { functionNamed, functionOfDialect, isAggregateFunction, planFunctions } from './functions.ts';
 export { likePattern } from './like-pattern.ts';
 export { nearestName } from './nearest-name.ts';
 export {
@@ -43,6 +35,8 @@ export {
   tryCast,
 } from './nodes.ts';
 export { ParameterList } from './parameter-list.ts';
+export { planErrors } from './plan-errors.ts';
+export type { KnownText, PlanFunction } from './plan-function.ts';
 export { PlanTransformer } from './plan-transformer.ts';
 export { MadeUpNames, madeUpName, ownNames, type PrintedNames } from './printed-names.ts';
 export { type ColumnTypes, mayMatch, prepareMatcher } from './pruning/may-match.ts';

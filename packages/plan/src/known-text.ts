@@ -1,6 +1,6 @@
 import { HybridStoreError } from '@hybridstore/contracts';
 import { readDateFormat } from './date-format.ts';
-import type { KnownText } from './functions.ts';
+import type { KnownText } from './plan-function.ts';
 import { readTimeZone, timeZoneText } from './time-zone.ts';
 
 /** The text as it may be printed for the engine; `invalid_request` where it holds what the engine must not read. */

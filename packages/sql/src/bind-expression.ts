@@ -11,12 +11,14 @@ import type { BindContext } from './bind/context.ts';
 import { bindCast, bindInterval, bindLiteral, bindParameter } from './bind/literals.ts';
 import { bindExclusiveOr, bindIsBoolean, bindIsNull, bindLogic, bindNot } from './bind/logic.ts';
 import type { Scope } from './bind/scope.ts';
+import { bindSimilarTo } from './bind/similar-to.ts';
 import { bindExists, bindQuantified, bindScalarSubquery } from './bind/subqueries.ts';
 import { bindConcat, bindLike, bindRegex } from './bind/texts.ts';
 import { bindAtTimeZone } from './bind/time-zones.ts';
 import { type Typed, typed } from './bind/types.ts';
 import { bindCall } from './functions/bind-call.ts';
 import { bindExtract } from './functions/date-functions.ts';
+import { bindContains } from './functions/json-containment.ts';
 import type { SyntaxNode } from './syntax/syntax-tree.ts';
 
 /**
@@ -107,6 +109,7 @@ const binders: Readonly<Record<string, Binder>> = {
   i_like: (site) => bindLike(site, true),
   regexp_like: (site) => bindRegex(site, false),
   regexp_i_like: (site) => bindRegex(site, true),
+  similar_to: bindSimilarTo,
   extract: bindExtract,
   at_time_zone: bindAtTimeZone,
   case: bindCase,
@@ -118,4 +121,6 @@ const binders: Readonly<Record<string, Binder>> = {
   tuple: bindTuple,
   map_func: bindStruct,
   collation: bindCollation,
+  array_contains_all: (site) => bindContains(site, 'left'),
+  array_contained_by: (site) => bindContains(site, 'right'),
 };

@@ -51,6 +51,8 @@ export const samples: readonly Sample[] = [
     calls("array_to_string(ARRAY['a'], ',')", 'array_append(ARRAY[1], 2)', 'array_prepend(1, ARRAY[2])'),
     calls('array_position(ARRAY[1], 1)', 'CAST(NULL AS decimal(5, 2))'),
     "SELECT to_json(doc), json_array_length(doc->'tags'), doc #> '{a,b}', doc #>> '{a,b}' FROM movies",
+    `SELECT doc::jsonb @> '{"a": 1}', '[1]' <@ doc::jsonb FROM movies`,
+    "SELECT note SIMILAR TO 'a%' ESCAPE '!', overlay(note PLACING 'x' FROM 1 FOR 2) FROM sales",
     'SELECT order_id FROM sales FETCH FIRST 2 ROWS ONLY',
     'SELECT mode() WITHIN GROUP (ORDER BY amount) FROM sales',
   ),

@@ -239,7 +239,7 @@ const scalarFunctions = [
   'pi(1)',
   'upper()',
   "substring(note, 'pattern')",
-  "'x' SIMILAR TO 'y'",
+  "'x' SIMILAR TO note",
   "doc->'$.*'",
   '@@version',
   '@x',

@@ -19,8 +19,11 @@ import { isNumberText, refuseText } from './literal-texts.ts';
 import { moment as asMoment } from './moment-text.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isBoundText } from './parameter-values.ts';
+import { exactQuotient, numericQuotient } from './quotients.ts';
 import {
   bitsAsNumber,
+  decimalOf,
+  exactScale,
   isDecimal,
   isFloating,
   isInteger,
@@ -60,15 +63,46 @@ function combine(site: BindSite, operator: 'add' | 'subtract' | 'multiply', side
   const [first, second] = sides.map((side) => toNumber(side, site));
   if (!first || !second) throw site.fields.refuse(`${operator} takes two values`);
   const numbers = site.context.dialect === 'mysql' ? [widened(first, second), second] : [first, second];
-  const type = resultType(numbers.map((side) => side.type));
-  return typed(
-    flat(
-      operator,
-      numbers.map((side) => side.node),
-    ),
-    type,
+  const [scaled, type, shownScale] = fittingScales(numbers, operator);
+  const node = flat(
+    operator,
+    scaled.map((side) => side.node),
   );
+  return shownScale === undefined ? typed(node, type) : { ...typed(node, type), shownScale };
 }
+
+/** Digits behind the point of a product with a quotient in it, beyond which it is one of doubles. */
+const productScaleMax = 20;
+
+/** The sides as they are reckoned with, the result's type, and for quotients the digits that it is shown in. */
+function fittingScales(
+  sides: readonly Typed[],
+  operator: 'add' | 'subtract' | 'multiply',
+): readonly [readonly Typed[], string, number | undefined] {
+  const type = resultType(
+    sides.map((side) => side.type),
+    operator,
+  );
+  if (!isDecimal(type)) return [sides, type, undefined];
+  if (sides.every((side) => side.shownScale === undefined)) {
+    const isWithin = operator !== 'multiply' || (exactScale(type) ?? 0) < digitsMax;
+    return isWithin ? [sides, type, undefined] : [sides.map(asDouble), 'double', undefined];
+  }
+  const scales = sides.map((side) => side.shownScale ?? exactScale(side.type) ?? 0);
+  const sum = scales.reduce((one, other) => one + other, 0);
+  const shownScale = operator === 'multiply' ? Math.min(sum, shownScaleMax) : Math.max(...scales);
+  if (operator !== 'multiply' || (exactScale(type) ?? 0) <= productScaleMax) return [sides, type, shownScale];
+  return [sides.map(asDouble), 'double', Math.min(shownScale, doubleScaleMax)];
+}
+
+function asDouble({ node }: Typed): Typed {
+  return typed(cast(node, 'double'), 'double');
+}
+
+/** Behind the point of a decimal. */
+const digitsMax = 38;
+const shownScaleMax = 30;
+const doubleScaleMax = 15;
 
 /** MySQL reckons with 64 bits; the engine takes the width of its operands, and one wide operand is enough. */
 function widened(value: Typed, other: Typed): Typed {
@@ -116,10 +150,12 @@ function numberOfText(value: Typed, content: string): Typed {
     : typed(cast(value.node, 'double'), 'double');
 }
 
-function resultType(types: readonly string[]): string {
+function resultType(types: readonly string[], operator: ArithmeticOperator): string {
   if (types.some(isFloating)) return 'double';
   if (types.some((type) => !isNumber(type) && type !== 'null')) return 'unknown';
-  if (types.some(isDecimal)) return 'decimal(38,10)';
+  const scales = types.map((type) => exactScale(type) ?? 0);
+  if (types.some(isDecimal))
+    return decimalOf(operator === 'multiply' ? scales.reduce((sum, scale) => sum + scale, 0) : Math.max(...scales));
   return types.includes('hugeint') ? 'hugeint' : 'bigint';
 }
 
@@ -169,7 +205,7 @@ function withDates({ fields, context }: BindSite, operator: ArithmeticOperator, 
 }
 
 /**
- * `/` and DIV. MySQL: the quotient (a double here, where MySQL has a decimal), null for a zero divisor; DIV truncates.
+ * `/` and DIV. MySQL: the quotient, exact where both are, null for a zero divisor; DIV truncates.
  * PostgreSQL: whole numbers divide to a whole number, and zero fails. DuckDB: the quotient as a double; `//` truncates.
  */
 export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'): Typed {
@@ -183,7 +219,11 @@ export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'
   const areIntegers = isInteger(a.type) && isInteger(b.type);
   if (mode === 'integer') return wholeQuotient(a, b, areIntegers || context.dialect === 'duckdb');
   if (context.dialect === 'duckdb') return typed(operation('divide', a.node, b.node), 'double');
-  if (context.dialect === 'mysql') return typed(operation('divide', a.node, nullIfZero(b.node)), 'double');
+  if (context.dialect === 'mysql')
+    return (
+      (isText(left.type) || isText(right.type) ? undefined : exactQuotient(a, b)) ??
+      typed(operation('divide', a.node, nullIfZero(b.node)), 'double')
+    );
   if ([a, b].some((side) => !isNumber(side.type) && side.type !== 'null'))
     throw fields.refuse(
       'the type of a side of / is not known; cast it, since PostgreSQL divides whole numbers differently',
@@ -191,6 +231,8 @@ export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'
         expected: 'a number',
       },
     );
+  const exact = areIntegers ? undefined : numericQuotient(a, b);
+  if (exact) return typed(failOnZero(a.node, b.node, exact.node), exact.type);
   const operator = areIntegers ? 'integer_divide' : 'divide';
   return typed(failOnZero(a.node, b.node, operation(operator, a.node, b.node)), areIntegers ? 'bigint' : 'double');
 }
@@ -229,10 +271,13 @@ export function modulo(site: BindSite): Typed {
 }
 
 export function remainder(a: Typed, b: Typed, { context }: BindSite): Typed {
-  const type = resultType([a.type, b.type]);
+  const type = resultType([a.type, b.type], 'modulo');
   const divisor = context.dialect === 'mysql' && !isInteger(type) ? nullIfZero(b.node) : b.node;
   const rest = operation('modulo', a.node, divisor);
-  return typed(context.dialect === 'postgresql' ? failOnZero(a.node, b.node, rest) : rest, type);
+  const node = context.dialect === 'postgresql' ? failOnZero(a.node, b.node, rest) : rest;
+  if (a.shownScale === undefined && b.shownScale === undefined) return typed(node, type);
+  const scales = [a, b].map((side) => side.shownScale ?? exactScale(side.type) ?? 0);
+  return { ...typed(node, type), shownScale: Math.max(...scales) };
 }
 
 /** Bits of whole numbers, and powers, which some dialects write as `^`. */
@@ -265,5 +310,5 @@ export function bindNegation(site: BindSite): Typed {
     return typed(literal(node.type, -node.value), value.type);
   const isSwitch = value.bits !== undefined || (value.type === 'boolean' && site.context.dialect === 'mysql');
   const number = isSwitch ? toNumber(value, site) : readJsonAs(site.context.parameters.read(value, 'double'), 'double');
-  return typed({ kind: 'arithmetic', operator: 'negate', operands: [number.node] }, number.type);
+  return { ...number, node: { kind: 'arithmetic', operator: 'negate', operands: [number.node] } };
 }

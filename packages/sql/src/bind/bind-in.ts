@@ -20,7 +20,9 @@ export function bindIn(site: BindSite): Typed {
   const row = rowItems(value, site);
   if (row) return bindRowIn(site, { row, items, negated });
   const nodes = [value, ...items];
-  const all = structsOf(nodes, site) ?? nodes.map((node) => context.bind(node, scope));
+  const bound = structsOf(nodes, site) ?? nodes.map((node) => context.bind(node, scope));
+  // IN compares quotients in all of their digits, where `=` takes those that are shown.
+  const all = bound.map((item) => ({ ...item, shownScale: undefined }));
   const met = meetTyped(all, fields, context);
   const exactly = inExactly(met);
   if (exactly) return typed(negated ? not(exactly) : exactly, 'boolean');

@@ -7,7 +7,7 @@ import { toCondition } from './conditions.ts';
 import type { BindContext } from './context.ts';
 import { type OutputSlot, outputName } from './output-name.ts';
 import { columnOf, relationNamed, type Scope, sameExpression, starColumns } from './scope.ts';
-import { isText, type Typed } from './types.ts';
+import { isText, shown, type Typed } from './types.ts';
 import { nameWindows } from './windows.ts';
 
 type Output = { readonly name: string; readonly value: Typed; readonly isAlias: boolean };
@@ -88,12 +88,12 @@ function bindOutput(item: SyntaxNode, slot: OutputSlot, scope: Scope, context: B
   if (kind === 'star') return bindStar(item, scope, context);
   if (kind === 'annotated') return bindOutput(context.only(item, 'this'), slot, scope, context);
   if (kind !== 'alias') {
-    const value = context.bind(item, scope);
+    const value = shown(context.bind(item, scope));
     return [{ name: outputName(item, slot, context), value, isAlias: false }];
   }
   const fields = context.fields(item);
   const name = fields.name('alias');
-  const value = context.bind(fields.required('this'), scope);
+  const value = shown(context.bind(fields.required('this'), scope));
   if (name === undefined) throw fields.refuse('an alias has no name');
   fields.finish();
   return [{ name, value, isAlias: true }];

@@ -10,7 +10,17 @@ import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
-import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
+import {
+  bitsAsNumber,
+  dialectText,
+  isDecimal,
+  isFloating,
+  isNumber,
+  isText,
+  shown,
+  type Typed,
+  typed,
+} from './types.ts';
 
 export type SqlOptions = {
   readonly dialect: Dialect;
@@ -158,7 +168,9 @@ function meetInPostgresql(values: readonly Typed[]): readonly Typed[] {
   );
 }
 
-function meetInMysql(values: readonly Typed[]): readonly Typed[] {
+/** Quotients meet other values in the digits that they are shown in. */
+function meetInMysql(given: readonly Typed[]): readonly Typed[] {
+  const values = given.map(shown);
   const hasNumber = values.some((value) => isNumber(value.type));
   const hasFraction = values.some((value) => isDecimal(value.type) || isFloating(value.type));
   if (!hasNumber) return values;

@@ -19,6 +19,7 @@ import {
   isText,
   jsonText,
   readJsonAs,
+  shown,
   type Typed,
   textOf,
   timeType,
@@ -271,8 +272,9 @@ function asTime(value: Typed, target: string, dialect: Dialect): Typed {
 
 type Casting = { readonly isTry: boolean; readonly context: BindContext };
 
-function castTo(given: Typed, target: CastTarget, { isTry, context }: Casting): Typed {
+function castTo(written: Typed, target: CastTarget, { isTry, context }: Casting): Typed {
   const { dialect } = context;
+  const given = target.type === 'string' ? shown(written) : written;
   const value = given.bits !== undefined && isNumber(target.type) ? bitsAsNumber(given) : given;
   const subject =
     value.type === 'json' && target.type !== 'json' && !target.type.endsWith('[]') ? jsonText(value) : value.node;

@@ -45,7 +45,9 @@ export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
   const value = dialectText(bindField(site, 'this'), site.context.dialect);
   const pattern = site.fields.optional('pattern') ?? site.fields.required('expression');
   const operands = [value, textOf(site.context.bind(pattern, site.scope))];
-  if (caseInsensitive) operands.push(literal('string', 'i'));
+  // A point stands for a line's end as well in PostgreSQL.
+  const options = `${site.context.dialect === 'postgresql' ? 's' : ''}${caseInsensitive ? 'i' : ''}`;
+  if (options !== '') operands.push(literal('string', options));
   // DuckDB's `~` is about the whole text, everyone else's about any part of it.
   const isWhole = site.context.dialect === 'duckdb';
   return typed(

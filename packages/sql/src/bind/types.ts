@@ -11,6 +11,8 @@ export type Typed = {
   readonly type: string;
   /** The number that a hexadecimal literal is in arithmetic; beside texts it is the text of its bytes. */
   readonly bits?: string;
+  /** Digits behind the point that a quotient of MySQL shows; it is reckoned with in more. */
+  readonly shownScale?: number | undefined;
 };
 
 const integers = new Set(['tinyint', 'smallint', 'integer', 'bigint', 'ubigint', 'hugeint']);
@@ -25,6 +27,26 @@ export const localTimestamp = 'local_timestamp';
 const temporals = new Set(['date', 'timestamp', 'timestamptz', localTimestamp]);
 export const isTemporal = (type: string): boolean => temporals.has(type);
 
+const digitsMax = 38;
+
+/** Digits behind the point of an exact number; undefined for every other type. */
+export function exactScale(type: string): number | undefined {
+  if (isInteger(type)) return 0;
+  const [, scale] = /^decimal\(\d+,(\d+)\)$/.exec(type) ?? [];
+  return scale === undefined ? undefined : Number(scale);
+}
+
+export function decimalOf(scale: number): string {
+  return `decimal(${digitsMax},${Math.min(scale, digitsMax)})`;
+}
+
+/** A quotient in the digits that it is shown in; every other value as it is. */
+export function shown(value: Typed): Typed {
+  if (value.shownScale === undefined) return value;
+  const type = decimalOf(value.shownScale);
+  return typed(cast(value.node, type), type);
+}
+
 /** The type that values of several types have in common, as far as it matters here. */
 export function commonType(types: readonly string[]): string {
   const known = [...new Set(types.filter((type) => type !== 'null' && type !== 'literal'))];
@@ -32,7 +54,8 @@ export function commonType(types: readonly string[]): string {
   if (first === undefined) return types.includes('literal') ? 'string' : 'null';
   if (known.length === 1) return first;
   if (known.every(isInteger)) return known.includes('hugeint') ? 'hugeint' : 'bigint';
-  if (known.every(isNumber)) return known.some(isFloating) ? 'double' : 'decimal(38,10)';
+  if (known.every(isNumber))
+    return known.some(isFloating) ? 'double' : decimalOf(Math.max(...known.map((type) => exactScale(type) ?? 0)));
   if (known.every(isTemporal)) return 'timestamp';
   return 'unknown';
 }
@@ -44,7 +67,8 @@ export function jsonText(value: Typed): PlanExpression {
 }
 
 /** A value where a text is expected. */
-export function textOf(value: Typed): PlanExpression {
+export function textOf(given: Typed): PlanExpression {
+  const value = shown(given);
   if (value.type === 'json') return jsonText(value);
   // With its offset, which is that of UTC.
   if (value.type === 'timestamptz') return cast(cast(value.node, 'timestamptz'), 'string');

@@ -1,9 +1,21 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { allOf, arithmetic, call, cast, choose, functionNamed, isNull, literal, text } from '@hybridstore/plan';
 import { toNumber } from '../bind/arithmetic.ts';
+import { exactQuotient, numericQuotient } from '../bind/quotients.ts';
 import { sameExpression } from '../bind/scope.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
-import { dialectText, isDecimal, isNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
+import {
+  dialectText,
+  exactScale,
+  isDecimal,
+  isNumber,
+  isText,
+  jsonText,
+  readJsonAs,
+  type Typed,
+  textOf,
+  typed,
+} from '../bind/types.ts';
 import { allBits, unsignedBits } from '../bind/unsigned-bits.ts';
 import { Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
@@ -30,13 +42,41 @@ export const aggregateTranslators: Translators = {
   },
   mysql: {
     group_concat: (at) => joined(at, ','),
+    avg: average,
     bit_and: (at) => ofBits('bit_and', allBits, at),
     bit_or: (at) => ofBits('bit_or', noBits, at),
     bit_xor: (at) => ofBits('bit_xor', noBits, at),
   },
   duckdb: { group_concat: (at) => joined(at, ','), listagg: (at) => joined(at, ',') },
-  postgresql: { string_agg: (at) => joined(at, undefined) },
+  postgresql: { string_agg: (at) => joined(at, undefined), avg: numericAverage },
 };
+
+/** MySQL's average of exact numbers is a quotient, in as many digits as any. */
+function average(at: CallSite): Typed {
+  const value = at.argument(0);
+  const number = value.type === 'boolean' || value.bits !== undefined ? toNumber(value, at.site) : value;
+  if (exactScale(number.type) === undefined) return finishCall(known('avg', at), [numeric(value, at)], at);
+  const sum = finishCall(known('sum', at), [number], at);
+  const quotient = exactQuotient(sum, finishCall(known('count', at), [number], at));
+  return quotient ?? finishCall(known('avg', at), [value], at);
+}
+
+/** PostgreSQL's average of exact numbers is one; of longs, a double, for their sum has more digits than a quotient here. */
+function numericAverage(at: CallSite): Typed {
+  const value = at.argument(0);
+  const isExact = isDecimal(value.type) || value.type === 'integer' || value.type === 'smallint';
+  if (!isExact) return finishCall(known('avg', at), [numeric(value, at)], at);
+  const quotient = numericQuotient(
+    finishCall(known('sum', at), [value], at),
+    finishCall(known('count', at), [value], at),
+  );
+  return quotient ?? finishCall(known('avg', at), [value], at);
+}
+
+/** Documents as numbers; a bound text as one. */
+function numeric(value: Typed, at: CallSite): Typed {
+  return readJsonAs(at.site.context.parameters.read(value, 'double'), 'double');
+}
 
 const noBits = cast(literal('bigint', 0), 'ubigint');
 

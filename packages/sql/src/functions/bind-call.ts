@@ -1,6 +1,7 @@
 import { functionOfDialect, nearestName, planFunctions } from '@hybridstore/plan';
 import type { BindSite } from '../bind/bind-site.ts';
 import type { Typed } from '../bind/types.ts';
+import { signatureOf } from '../syntax/function-signatures.ts';
 import { type CallSite, openCall, requirePlain } from './call-site.ts';
 import { bindKnown } from './known-functions.ts';
 import { translators } from './translators.ts';
@@ -10,6 +11,7 @@ export function bindCall(site: BindSite): Typed {
   const at = openCall(site);
   const { call } = at;
   requireSupported(at);
+  requireTaken(at);
   const translator = translators(site.context.dialect, call.name);
   if (translator) {
     requirePlain(at, translator.isAggregate);
@@ -29,6 +31,13 @@ function requireSupported(at: CallSite): void {
     throw at.refuse(`function ${at.call.name} is not among the supported functions of this installation`, {
       expected: [...supported].slice(0, 50),
     });
+}
+
+/** Known, and refused in every call: with what to write instead. */
+function requireTaken(at: CallSite): void {
+  const refused = signatureOf(at.call.name, at.site.context.dialect)?.refused;
+  if (refused !== undefined)
+    throw at.refuse(`function ${at.call.name} is not supported in this dialect: ${refused}`, { expected: refused });
 }
 
 function unknownFunction(at: CallSite): Error {

@@ -1,4 +1,4 @@
-import type { Dialect } from '@hybridstore/contracts';
+import type { Dialect, PlanExpression } from '@hybridstore/contracts';
 import type { BindSite } from '../bind/bind-site.ts';
 import type { BindContext } from '../bind/context.ts';
 import { bitsAsNumber, dialectText, isNumber, type Typed, typed } from '../bind/types.ts';
@@ -73,6 +73,11 @@ export function openCall(site: BindSite): CallSite {
         throw refuse(`function ${call.name}: argument ${dropped + 1} is not supported`, { argument: dropped + 1 });
     },
   };
+}
+
+/** An argument as the text that the dialect makes of it: MySQL's conditions are `1` and `0`. */
+export function textArgument(at: CallSite, index: number): PlanExpression {
+  return dialectText(at.argument(index), at.site.context.dialect);
 }
 
 const textFromTypes = new Set(['boolean', 'date', 'timestamp', 'time', 'timestamptz']);

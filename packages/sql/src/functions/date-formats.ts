@@ -49,6 +49,37 @@ export function fromMysqlFormat(format: string): { readonly format: string } | {
   return { format: result };
 }
 
+/** A part of a format of MySQL: in strftime's words, or one that strftime has no word for. */
+export type FormatPiece =
+  | { readonly kind: 'strftime'; readonly format: string }
+  | { readonly kind: 'week' | 'week_year'; readonly mode: number }
+  | { readonly kind: 'ordinal' };
+
+const mysqlPieces: Readonly<Record<string, FormatPiece>> = {
+  U: { kind: 'week', mode: 0 },
+  u: { kind: 'week', mode: 1 },
+  V: { kind: 'week', mode: 2 },
+  X: { kind: 'week_year', mode: 2 },
+  D: { kind: 'ordinal' },
+};
+
+/** A format of DATE_FORMAT; a letter that means nothing stands for itself. */
+export function piecesOfMysqlFormat(format: string): readonly FormatPiece[] {
+  const pieces: FormatPiece[] = [];
+  let plain = '';
+  for (const [part, code = ''] of format.matchAll(/%(.)|%$|[^%]+/gsu)) {
+    const piece = Object.hasOwn(mysqlPieces, code) ? mysqlPieces[code] : undefined;
+    if (piece) {
+      if (plain !== '') pieces.push({ kind: 'strftime', format: plain });
+      pieces.push(piece);
+      plain = '';
+    } else if (Object.hasOwn(mysqlToStrftime, code)) plain += mysqlToStrftime[code];
+    else plain += escapePercent(code === '' ? part : code);
+  }
+  if (plain !== '') pieces.push({ kind: 'strftime', format: plain });
+  return pieces;
+}
+
 /** Longest first: `MONTH` before `MON` before `MM`. */
 const postgresqlParts: readonly (readonly [string, string])[] = [
   ['YYYY', '%Y'],

@@ -33,8 +33,10 @@ import {
   typed,
 } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
+import { jointPart, weekModeOf, weekOf } from './calendar-functions.ts';
 import type { CallSite, Translators } from './call-site.ts';
-import { fromMysqlFormat, fromPostgresqlFormat } from './date-formats.ts';
+import { type FormatPiece, fromMysqlFormat, fromPostgresqlFormat, piecesOfMysqlFormat } from './date-formats.ts';
+import { partOf } from './moments.ts';
 import { truncateWithZone } from './zone-functions.ts';
 
 const clock = (): Typed => typed(call('current_timestamp'), 'timestamp');
@@ -52,11 +54,6 @@ function now(at: CallSite): Typed {
 const clockUnits: Readonly<Record<number, string>> = { 0: 'second', 3: 'millisecond', 6: 'microsecond' };
 const today = (): Typed => typed(call('current_date'), 'date');
 
-function partOf(part: DatePart, value: Typed): Typed {
-  const base = value.type === 'time' || value.type === 'interval' ? value : moment(value);
-  return typed({ kind: 'extract', part, value: base.node }, part === 'epoch' ? 'double' : 'bigint');
-}
-
 const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
 
 /**
@@ -71,8 +68,8 @@ const part = (name: DatePart) => (at: CallSite) => partOf(name, at.argument(0));
  *
  * The clock is UTC in every dialect, as all timestamps here are.
  *
- * Functions of time zones stand in `zone-functions.ts`. Left out: MySQL's WEEK and YEARWEEK, whose first day is a setting of the server; dates as numbers like
- * 20240131; formats that strftime cannot say.
+ * Functions of time zones stand in `zone-functions.ts`. Left out: dates as numbers like 20240131; formats that strftime
+ * cannot say.
  */
 export const dateTranslators: Translators = {
   all: {
@@ -120,15 +117,13 @@ export const dateTranslators: Translators = {
   mysql: {
     dayofweek: (at) => typed(arithmetic('add', partOf('dayofweek', at.argument(0)).node, integer(1)), 'bigint'),
     weekday: (at) => typed(arithmetic('subtract', partOf('isodow', at.argument(0)).node, integer(1)), 'bigint'),
-    week: (at) => weekRefused(at),
-    yearweek: (at) => weekRefused(at),
     time: (at) => {
       const value = moment(at.argument(0));
       return typed(cast(value.type === 'date' ? cast(value.node, 'timestamp') : value.node, 'time'), 'time');
     },
     microsecond: (at) =>
       typed(arithmetic('modulo', partOf('microsecond', at.argument(0)).node, integer(1_000_000)), 'bigint'),
-    date_format: (at) => formatted(at, fromMysqlFormat),
+    date_format: (at) => formattedInMysql(at, requireMoment(at)),
     str_to_date: (at) => parsed(at, fromMysqlFormat, 'by_format'),
     date_add: (at) => shifted(at, false),
     adddate: (at) => shifted(at, false),
@@ -148,8 +143,6 @@ export const dateTranslators: Translators = {
       typed(cast(partOf('epoch', at.count === 0 ? clock() : at.argument(0)).node, 'bigint'), 'bigint'),
     timestampdiff: monthsApart,
     from_unixtime: fromUnixTime,
-    strftime: (at) => refusedHere(at, 'DATE_FORMAT'),
-    to_char: (at) => refusedHere(at, 'DATE_FORMAT'),
   },
   postgresql: {
     to_char: (at) => formatted(at, fromPostgresqlFormat),
@@ -164,8 +157,6 @@ export const dateTranslators: Translators = {
         ),
         'interval',
       ),
-    date_format: (at) => refusedHere(at, 'to_char'),
-    strftime: (at) => refusedHere(at, 'to_char'),
     date_add: (at) => shifted(at, false),
     date_subtract: (at) => shifted(at, true),
   },
@@ -196,14 +187,6 @@ export const dateTranslators: Translators = {
       ),
   },
 };
-
-function weekRefused(at: CallSite): never {
-  throw at.refuse(`${at.call.name} counts weeks by a mode of the server; use WEEKOFYEAR`, { expected: 'WEEKOFYEAR' });
-}
-
-function refusedHere(at: CallSite, instead: string): never {
-  throw at.refuse(`function ${at.call.name} is not one of this dialect; use ${instead}`, { expected: instead });
-}
 
 /** A unit as a word or a text: `DAY`, `'day'`, `days`. */
 function unitArgument(at: CallSite, index: number): string {
@@ -248,17 +231,18 @@ const partNames: Readonly<Record<string, DatePart>> = {
 
 const timeParts = new Set<DatePart>(['hour', 'minute', 'second', 'millisecond', 'microsecond']);
 
-/** A part by the dialect's name; `WEEK` counts by server mode in MySQL, seconds carry fractions in PostgreSQL. */
+/** A part by the dialect's name; `WEEK` begins on Sunday in MySQL, seconds carry fractions in PostgreSQL. */
 function extractPart(
   name: string,
   value: Typed,
   at: { readonly dialect: string; readonly refuse: CallSite['refuse'] },
 ): Typed {
   const lower = name.toLowerCase().replace(/s$/, '');
+  const joint = at.dialect === 'mysql' ? jointPart(lower, value) : undefined;
+  if (joint) return joint;
   const known = partNames[lower] ?? dateParts.find((candidate) => candidate === lower);
   if (!known) throw at.refuse(`${name.slice(0, 30)} is not a part of a date`, { expected: dateParts });
-  if (at.dialect === 'mysql' && known === 'week')
-    throw at.refuse('WEEK counts weeks by a mode of the server; use WEEKOFYEAR', { expected: 'WEEKOFYEAR' });
+  if (at.dialect === 'mysql' && known === 'week') return weekOf(cast(moment(value).node, 'date'), weekModeOf(0));
   if (at.dialect === 'postgresql' && value.type === 'date' && timeParts.has(known))
     throw at.refuse(`a date has no ${known}`, { expected: 'a timestamp', actual: 'date' });
   const micros = partOf('microsecond', value).node;
@@ -358,7 +342,7 @@ function fromUnixTime(at: CallSite): Typed {
   const isPlain = known !== undefined && known >= 0;
   const from = isPlain ? value.node : choose(compare('gte', seconds.node, integer(0)), value.node);
   if (at.count === 1) return typed(from, 'timestamp');
-  return typed(call('strftime', from, text(formatArgument(at, fromMysqlFormat))), 'string');
+  return formattedInMysql(at, typed(from, 'timestamp'));
 }
 
 function addUnits(at: CallSite): Typed {
@@ -386,11 +370,15 @@ function engineFormat(at: CallSite): PlanExpression {
 
 type Format = (format: string) => { readonly format: string } | { readonly unknown: string };
 
-function formatArgument(at: CallSite, translate: Format): string {
+function constantFormat(at: CallSite): string {
   const node = at.argument(1).node;
   if (node.kind !== 'literal' || typeof node.value !== 'string')
     throw at.refuse(`${at.call.name} takes a constant format`, { expected: 'a constant' });
-  const result = translate(node.value);
+  return node.value;
+}
+
+function formatArgument(at: CallSite, translate: Format): string {
+  const result = translate(constantFormat(at));
   if ('format' in result) return readFormat(at, result.format);
   throw at.refuse(`${at.call.name}: ${result.unknown} in a format is not supported`, { actual: result.unknown });
 }
@@ -404,13 +392,42 @@ function readFormat(at: CallSite, format: string): string {
 }
 
 function formatted(at: CallSite, translate: Format): Typed {
+  return typed(call('strftime', requireMoment(at).node, text(formatArgument(at, translate))), 'string');
+}
+
+function requireMoment(at: CallSite): Typed {
   const value = at.site.context.boundMoment(at.argument(0));
-  if (isNumber(value.type))
-    throw at.refuse(`${at.call.name} of numbers is not supported`, {
-      expected: 'a date or timestamp',
-      actual: value.type,
+  if (!isNumber(value.type)) return moment(value);
+  throw at.refuse(`${at.call.name} of numbers is not supported`, {
+    expected: 'a date or timestamp',
+    actual: value.type,
+  });
+}
+
+/** Parts of a format that strftime has no word for; each writes the moment once more. */
+const ownPiecesMax = 8;
+
+function formattedInMysql(at: CallSite, value: Typed): Typed {
+  const pieces = piecesOfMysqlFormat(constantFormat(at));
+  if (pieces.filter(({ kind }) => kind !== 'strftime').length > ownPiecesMax)
+    throw at.refuse(`${at.call.name} takes at most ${ownPiecesMax} of %D, %U, %u, %V and %X`, {
+      expected: ownPiecesMax,
     });
-  return typed(call('strftime', moment(value).node, text(formatArgument(at, translate))), 'string');
+  const [first, ...more] = pieces.map((piece) => formattedPiece(at, value, piece));
+  if (!first) return typed(call('strftime', value.node, text('')), 'string');
+  return typed(more.length === 0 ? first : { kind: 'concat', operands: [first, ...more] }, 'string');
+}
+
+function formattedPiece(at: CallSite, value: Typed, piece: FormatPiece): PlanExpression {
+  if (piece.kind === 'strftime') return call('strftime', value.node, text(readFormat(at, piece.format)));
+  if (piece.kind === 'ordinal') return call('ordinal', partOf('day', value).node);
+  const date = cast(value.node, 'date');
+  const { first, offset } = weekModeOf(piece.mode);
+  const number =
+    piece.kind === 'week'
+      ? weekOf(date, weekModeOf(piece.mode)).node
+      : arithmetic('integer_divide', call('year_and_week', date, integer(first), integer(offset)), integer(100));
+  return call('lpad', cast(number, 'string'), integer(piece.kind === 'week' ? 2 : 4), text('0'));
 }
 
 function parsed(at: CallSite, translate: Format, result: 'date' | 'timestamp' | 'by_format'): Typed {

@@ -1,8 +1,9 @@
 import type { PlanExpression } from '@hybridstore/contracts';
-import { call, cast, choose, compare, integer, isNull, literal, logic, not, planErrors, text } from '@hybridstore/plan';
+import { call, cast, choose, compare, integer, isNull, logic, not, planErrors, text } from '@hybridstore/plan';
 import { jsonSteps, readJson } from '../bind/columns.ts';
 import { constantNumber, isText, jsonText, type Typed, textOf, typed } from '../bind/types.ts';
 import type { CallSite, Translators } from './call-site.ts';
+import { containsConstant, isType, typeOf } from './json-containment.ts';
 
 const extract = (as: 'json' | 'text') => (at: CallSite) => {
   const path = at.node(1);
@@ -26,7 +27,7 @@ const extractKeys = (as: 'json' | 'text') => (at: CallSite) => {
  *
  *     JSON_EXTRACT(doc->'$.a', '$.b')      json_extract(doc, '/a/b')
  *
- * Left out: wildcards, and the names of JSON's types, which each dialect spells in its own way.
+ * Left out: wildcards.
  */
 export const jsonTranslators: Translators = {
   all: {
@@ -52,24 +53,32 @@ export const jsonTranslators: Translators = {
     json_value: (at) => scalarOnly(extract('json')(at)),
     json_query: (at) => compositeOnly(extract('json')(at)),
     json_contains: containsConstant,
-    json_type: (at) => namesDiffer(at),
+    json_type: (at) => namedType(at, typeNames.mysql),
   },
   postgresql: {
     jsonb_array_length: arrayLength,
     json_array_length: arrayLength,
-    json_typeof: (at) => namesDiffer(at),
-    jsonb_typeof: (at) => namesDiffer(at),
+    json_typeof: (at) => namedType(at, typeNames.postgresql),
+    jsonb_typeof: (at) => namedType(at, typeNames.postgresql),
   },
 };
 
-function namesDiffer(at: CallSite): never {
-  throw at.refuse(
-    `${at.call.name} names JSON types differently here; it is supported in the duckdb dialect as json_type`,
-  );
+const typeNames = {
+  mysql: { VARCHAR: 'STRING', BIGINT: 'INTEGER', UBIGINT: 'INTEGER', DOUBLE: 'DOUBLE' },
+  postgresql: { VARCHAR: 'string', BIGINT: 'number', UBIGINT: 'number', DOUBLE: 'number' },
+} as const;
+
+/** The dialect's word for the type of a JSON value. */
+function namedType(at: CallSite, names: Readonly<Record<string, string>>): Typed {
+  const type = typeOf(at.argument(0).node);
+  const branches = Object.entries(names).map(([engine, name]) => ({
+    when: compare('eq', type, text(engine)),
+    result: text(name),
+  }));
+  const isLower = at.site.context.dialect === 'postgresql';
+  return typed({ kind: 'case', branches, otherwise: isLower ? call('lower', type) : type }, 'string');
 }
 
-const typeOf = (json: PlanExpression): PlanExpression => call('json_type', json);
-const isType = (json: PlanExpression, type: string): PlanExpression => compare('eq', typeOf(json), text(type));
 const valueAt = (at: CallSite): PlanExpression => (at.count > 1 ? extract('json')(at).node : at.argument(0).node);
 
 /** MySQL counts the members of an object and the elements of an array; any other value is one. */
@@ -138,83 +147,6 @@ function listLength(at: CallSite): Typed {
   // PostgreSQL has no length of an empty array.
   const isPlain = at.site.context.dialect === 'duckdb';
   return typed(isPlain ? length : call('nullif', length, integer(0)), 'bigint');
-}
-
-const nestedArraysMax = 3;
-/** Values in the constant that is looked for; each is written out. */
-const wantedValuesMax = 100;
-
-/**
- * JSON_CONTAINS(document, constant[, path]). MySQL looks for a value among the elements of an array, and of arrays in it,
- * never among the members of an object, where the engine looks too. So the constant is taken apart here:
- *
- *     1, "a"          equals the value, or an element of it
- *     [1, 2]          the value is an array, and contains each
- *     {"a": 1}        the value is an object, and its a contains 1
- *
- * Left out: objects among the elements of an array, which fail.
- */
-function containsConstant(at: CallSite): Typed {
-  const wanted = readConstant(at);
-  const base = at.argument(0);
-  const path = at.node(2);
-  const value = path ? readJson(base, jsonSteps(path, at.site, 'path'), 'json') : base;
-  const answer = contains(value, wanted);
-  return typed(choose(isNull(typeOf(value.node), true), call('coalesce', answer, falseLiteral)), 'boolean');
-}
-
-const falseLiteral = literal('boolean', false);
-
-function readConstant(at: CallSite): unknown {
-  const { node } = at.argument(1);
-  const content = node.kind === 'literal' ? String(node.value) : '';
-  try {
-    // Numbers that JavaScript would round are looked for by their digits.
-    const constant: unknown = JSON.parse(content, (_, value, { source }: { source?: string } = {}) =>
-      typeof value === 'number' ? { number: source ?? String(value) } : value,
-    );
-    if (countValues(constant) <= wantedValuesMax) return constant;
-  } catch {
-    // Said below, with all that is no constant.
-  }
-  throw at.refuse(`json_contains takes a constant JSON value of at most ${wantedValuesMax} values to look for`, {
-    expected: "'1', '\"text\"', '[1, 2]'",
-    argument: 2,
-  });
-}
-
-type JsonNumber = { readonly number: string };
-
-function isJsonNumber(value: unknown): value is JsonNumber {
-  return typeof value === 'object' && value !== null && 'number' in value && typeof value.number === 'string';
-}
-
-function countValues(value: unknown): number {
-  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return 1;
-  return Object.values(value).reduce((count: number, inner) => count + countValues(inner), 1);
-}
-
-function contains(value: Typed, wanted: unknown): PlanExpression {
-  if (Array.isArray(wanted))
-    return logic('and', [isType(value.node, 'ARRAY'), ...wanted.map((one) => contains(value, one))]);
-  if (typeof wanted !== 'object' || wanted === null || isJsonNumber(wanted)) return containsScalar(value.node, wanted);
-  const members = Object.entries(wanted).map(([key, inner]) => {
-    const member = readJson(value, [key], 'json');
-    return logic('and', [isNull(typeOf(member.node), true), contains(member, inner)]);
-  });
-  const inArray = cast(call('error', text(planErrors.objectInArray)), 'boolean');
-  return choose(isType(value.node, 'ARRAY'), inArray, logic('and', [isType(value.node, 'OBJECT'), ...members]));
-}
-
-function containsScalar(json: PlanExpression, wanted: unknown): PlanExpression {
-  const spelling = isJsonNumber(wanted) ? wanted.number : JSON.stringify(wanted);
-  const spellings = /^-?\d+$/.test(spelling) ? [spelling, `${spelling}.0`] : [spelling];
-  const candidates = spellings.map((one) => cast(text(one), 'json'));
-  const isIn = (list: PlanExpression) => candidates.map((candidate) => call('list_contains', list, candidate));
-  const levels = Array.from({ length: nestedArraysMax }, (_, depth) => `$${'[*]'.repeat(depth + 1)}`);
-  const among = levels.flatMap((level) => isIn(cast(call('json_extract', json, text(level)), 'json[]')));
-  const equal = candidates.map((candidate) => compare('eq', cast(json, 'string'), cast(candidate, 'string')));
-  return choose(isType(json, 'ARRAY'), logic('or', among), logic('or', equal));
 }
 
 /** With a path, of the value there. */

@@ -7,6 +7,8 @@ import { moment } from '../bind/moment-text.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
+  decimalOf,
+  exactScale,
   isDecimal,
   isFloating,
   isInteger,
@@ -90,8 +92,24 @@ export function finishCall(known: PlanFunction, values: readonly Typed[], at: Ca
   };
   const isOrdered = known.name === 'min' || known.name === 'max';
   if (isOrdered && values[0]?.type === 'json') return extremeOfDocuments(node, values[0]);
-  return typed(node, returnType(known, values, common));
+  const answer = typed(node, returnType(known, values, common));
+  const shownScale = keepsScale.has(known.name) ? values[0]?.shownScale : undefined;
+  return shownScale === undefined ? answer : { ...answer, shownScale };
 }
+
+/** A quotient is shown in as many digits behind these. */
+const keepsScale = new Set([
+  'abs',
+  'sum',
+  'min',
+  'max',
+  'nullif',
+  'lag',
+  'lead',
+  'first_value',
+  'last_value',
+  'nth_value',
+]);
 
 /** Least or greatest of JSON values: by number where every value is one, else by text. */
 function extremeOfDocuments(node: CallNode, value: Typed): Typed {
@@ -224,13 +242,16 @@ function requireNumbers(known: PlanFunction, values: readonly Typed[], at: CallS
     });
 }
 
+/** Behind the point, where it is not known how many there are. */
+const numericScale = 10;
+
 function returnType(known: PlanFunction, values: readonly Typed[], common: string): string {
   const first = values[0]?.type ?? 'unknown';
   if (known.name === 'sum')
     return isInteger(first)
       ? 'hugeint'
       : isDecimal(first)
-        ? 'decimal(38,10)'
+        ? decimalOf(exactScale(first) ?? numericScale)
         : isFloating(first)
           ? 'double'
           : 'unknown';
@@ -240,6 +261,7 @@ function returnType(known: PlanFunction, values: readonly Typed[], common: strin
       : first === 'unknown' || first === 'null' || first === 'struct'
         ? 'list'
         : `${first}[]`;
+  if ((known.name === 'ceil' || known.name === 'floor') && isDecimal(first)) return decimalOf(0);
   if (known.name === 'quantile_cont' || known.name === 'median')
     return isInteger(first) || isDecimal(first) ? 'double' : first;
   switch (known.returns) {

@@ -1,6 +1,16 @@
 import { arithmetic, call, cast, choose, integer, isNull, literal, planErrors, text } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
-import { constantNumber, isDecimal, isFloating, isInteger, readJsonAs, type Typed, typed } from '../bind/types.ts';
+import {
+  constantNumber,
+  decimalOf,
+  exactScale,
+  isDecimal,
+  isFloating,
+  isInteger,
+  readJsonAs,
+  type Typed,
+  typed,
+} from '../bind/types.ts';
 import { bitCount } from '../bind/unsigned-bits.ts';
 import { isNode, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { CallSite, Translators } from './call-site.ts';
@@ -83,8 +93,13 @@ function round(at: CallSite): Typed {
   if (dialect !== 'duckdb' && isInteger(value.type) && (digitsKnown === undefined || digitsKnown < 0))
     return typed(call('round', cast(value.node, 'hugeint'), at.argument(1).node), 'hugeint');
   const digits = at.count > 1 ? [at.argument(1).node] : [];
-  const type = isInteger(value.type) ? value.type : value.type === 'literal' ? 'double' : value.type;
-  return typed(call('round', value.node, ...digits), type);
+  return typed(call('round', value.node, ...digits), roundedType(value.type, digitsKnown));
+}
+
+function roundedType(type: string, digits: number | undefined): string {
+  if (type === 'literal') return 'double';
+  const scale = isDecimal(type) ? exactScale(type) : undefined;
+  return scale === undefined || digits === undefined ? type : decimalOf(Math.min(scale, Math.max(digits, 0)));
 }
 
 /** A number with or without a sign, a parameter or a null. */

@@ -32,6 +32,7 @@ const shapes: Readonly<Record<string, readonly [name: string, ...fields: string[
   least: ['least', 'expressions'],
   str_position: ['strpos', 'this', 'substr', 'position'],
   substring: ['substring', 'this', 'start', 'length'],
+  overlay: ['overlay', 'this', 'replacement', 'from', 'length'],
   contains: ['contains', 'this', 'expression'],
   starts_with: ['starts_with', 'this', 'expression'],
   ends_with: ['ends_with', 'this', 'expression'],

@@ -12,18 +12,14 @@ import {
   planErrors,
   text,
 } from '@hybridstore/plan';
+import { toNumber } from '../bind/arithmetic.ts';
 import { toCondition } from '../bind/conditions.ts';
-import { constantNumber, dialectText, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
+import { constantNumber, isFloating, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
-import type { CallSite, Translators } from './call-site.ts';
+import { type CallSite, type Translators, textArgument } from './call-site.ts';
 
 const string = (node: PlanExpression): Typed => typed(node, 'string');
 const noText = literal('string', null);
-
-/** An argument as the text that the dialect makes of it: MySQL's conditions are `1` and `0`. */
-function textArgument(at: CallSite, index: number): PlanExpression {
-  return dialectText(at.argument(index), at.site.context.dialect);
-}
 
 /** PostgreSQL's concat writes conditions as `t` and `f`, where a cast writes them out. */
 function joinedArgument(at: CallSite, index: number): PlanExpression {
@@ -56,7 +52,7 @@ function atLeastZero(size: PlanExpression): PlanExpression {
  *
  * The parser has made one kind of node of LOCATE, INSTR, POSITION and STRPOS, which all come with the text first.
  *
- * Left out: formats of numbers, HEX of numbers, PostgreSQL's arrays of groups (`regexp_match`), flags of patterns other than c and i.
+ * Left out: flags of patterns other than c and i.
  */
 export const textTranslators: Translators = {
   all: {
@@ -110,16 +106,14 @@ export const textTranslators: Translators = {
     regexp_replace: regexReplace,
     regexp_substr: regexPart,
     regexp_like: regexLike,
-    hex: (at) => refused(at),
-    format: (at) => refused(at),
+    regexp_instr: regexPlace,
+    insert: inserted,
+    isnull: (at) => typed(isNull(at.argument(0).node), 'boolean'),
+    format: groupedNumber,
   },
   postgresql: {
     btrim: trim,
     regexp_like: regexLike,
-    regexp_matches: (at) => refused(at),
-    regexp_match: (at) => refused(at),
-    format: (at) => refused(at),
-    quote_literal: (at) => refused(at),
     strpos: position,
     split_part: splitPart,
     string_to_array: splitText,
@@ -131,10 +125,6 @@ export const textTranslators: Translators = {
     },
   },
 };
-
-function refused(at: CallSite): never {
-  throw at.refuse(`function ${at.call.name} is not supported in this dialect`);
-}
 
 function lengthSubject(at: CallSite): PlanExpression {
   const value = at.argument(0);
@@ -416,6 +406,69 @@ function regexPart(at: CallSite): Typed {
   return string({ kind: 'element', value: found, index: integer(number) });
 }
 
+/** REGEXP_INSTR(text, pattern): where the first match begins, from 1; 0 where there is none. */
+function regexPlace(at: CallSite): Typed {
+  const [subject, pattern] = [textArgument(at, 0), at.argument(1).node];
+  if (pattern.kind !== 'literal' || typeof pattern.value !== 'string')
+    throw at.refuse('regexp_instr takes a constant pattern', { expected: 'a constant', argument: 2 });
+  // The shortest beginning that the pattern can follow.
+  const before = call('regexp_extract', subject, text(`^((?s:.*?))(?:${pattern.value})`), integer(1));
+  const place = arithmetic('add', call('length', before), integer(1));
+  const answer = choose(call('regexp_matches', subject, pattern), place, integer(0));
+  return typed(nullIfAny([subject], answer, 'bigint'), 'bigint');
+}
+
+/** INSERT(text, place, length, other): the text where the place is outside of it; all that is left where the length is. */
+function inserted(at: CallSite): Typed {
+  const [subject, other] = [textArgument(at, 0), textArgument(at, 3)];
+  const [place, length] = [cast(at.argument(1).node, 'bigint'), cast(at.argument(2).node, 'bigint')];
+  const size = call('length', subject);
+  const isOutside = logic('or', [compare('lt', place, integer(1)), compare('gt', place, size)]);
+  const isLong = logic('or', [compare('lt', length, integer(0)), compare('gt', length, size)]);
+  const head = call('left', subject, arithmetic('subtract', place, integer(1)));
+  const tail = choose(isLong, text(''), call('substring', subject, arithmetic('add', place, length)));
+  const answer = choose(isOutside, subject, { kind: 'concat', operands: [head, other, tail] });
+  return string(nullIfAny([subject, place, length, other], answer));
+}
+
+const formatDigitsMax = 38;
+
+/** FORMAT(number, digits): rounded, with a comma before every three digits. */
+function groupedNumber(at: CallSite): Typed {
+  const value = toNumber(at.argument(0), at.site);
+  const given = constantNumber(at.argument(1));
+  if (given === undefined || !Number.isInteger(given) || given > formatDigitsMax)
+    throw at.refuse(`format takes a constant number of digits up to ${formatDigitsMax}`, {
+      expected: 'a constant',
+      argument: 2,
+    });
+  if (at.count > 2) requireLocale(at);
+  const digits = Math.max(given, 0);
+  return string(call('grouped_digits', fixedDigits(value, digits, at)));
+}
+
+function requireLocale(at: CallSite): void {
+  const { node } = at.argument(2);
+  if (node.kind !== 'literal' || String(node.value).toLowerCase() !== 'en_us')
+    throw at.refuse('format writes numbers as en_US does', { expected: 'en_US', argument: 3 });
+}
+
+/** A number with so many digits behind its point; a double rounds halves to the even neighbour. */
+function fixedDigits(value: Typed, digits: number, at: CallSite): PlanExpression {
+  const [, scale = '0'] = /^decimal\(\d+,(\d+)\)$/.exec(value.type) ?? [];
+  if (isFloating(value.type)) {
+    if (digits > doubleDigitsMax)
+      throw at.refuse(`format of a double takes at most ${doubleDigitsMax} digits`, { expected: doubleDigitsMax });
+    return cast(cast(call('round_even', value.node, integer(digits)), `decimal(38,${digits})`), 'string');
+  }
+  const kept = Math.min(Number(scale), digits);
+  const rounded = kept < Number(scale) ? call('round', value.node, integer(kept)) : value.node;
+  return cast(cast(rounded, `decimal(38,${digits})`), 'string');
+}
+
+/** Of a double no more are sure. */
+const doubleDigitsMax = 15;
+
 /** Compared as texts where all are, as numbers where all are; MySQL makes numbers of a mixture, texts among them. */
 function field(at: CallSite): Typed {
   const values = at.call.operands.map((_, index) => at.argument(index));
@@ -467,6 +520,8 @@ function regexLike(at: CallSite): Typed {
     flags && kindOf(flags) === 'literal' ? String((at.argument(2).node as { value?: unknown }).value) : undefined; // a literal node has a value
   if (flags && (known === undefined || !/^[ci]*$/.test(known)))
     throw at.refuse('flags of a regular expression are c and i', { expected: 'c or i' });
-  const options = known === undefined ? [] : [text(known.endsWith('i') ? 'i' : 'c')];
+  const isWide = at.site.context.dialect === 'postgresql';
+  const options =
+    known === undefined && !isWide ? [] : [text(`${isWide ? 's' : ''}${known?.endsWith('i') ? 'i' : 'c'}`)];
   return typed(call('regexp_matches', textArgument(at, 0), textArgument(at, 1), ...options), 'boolean');
 }

@@ -1,18 +1,24 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { aggregateTranslators } from './aggregate-functions.ts';
+import { calendarTranslators } from './calendar-functions.ts';
 import type { Translate, Translators } from './call-site.ts';
+import { codingTranslators } from './coding-functions.ts';
 import { dateTranslators } from './date-functions.ts';
 import { jsonTranslators } from './json-functions.ts';
 import { numberTranslators } from './number-functions.ts';
+import { postgresqlTranslators } from './postgresql-functions.ts';
 import { textTranslators } from './text-functions.ts';
 import { zoneTranslators } from './zone-functions.ts';
 
 const scalarTables: readonly Translators[] = [
   textTranslators,
+  codingTranslators,
   numberTranslators,
   dateTranslators,
+  calendarTranslators,
   zoneTranslators,
   jsonTranslators,
+  postgresqlTranslators,
 ];
 
 /**

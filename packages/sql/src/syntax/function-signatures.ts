@@ -27,7 +27,17 @@ export type Signature = {
   readonly kinds: readonly ArgumentKind[];
   /** 1 for a list of values, 2 for pairs of a key and a value, 0 where nothing repeats. */
   readonly repeated: number;
+  /** Where it is not what the dialect's own engine does, or not all of it; shown in the reference of SQL. */
+  readonly note?: string;
+  /** What a known function is refused with, in every call. */
+  readonly refused?: string;
 };
+
+/** What a function takes, and what else there is to say of it. */
+type Entry = string | (Pick<Signature, 'note' | 'refused'> & { readonly takes: string });
+
+const noted = (takes: string, note: string): Entry => ({ takes, note });
+const refused = (refused: string): Entry => ({ takes: '[any]...', refused });
 
 const argumentsRepeatedMax = 10_000;
 const extract = 'json path';
@@ -47,7 +57,7 @@ const text = 'text';
  * takes as many arguments as that says. This is data of the grammar, which the reading of the text needs as well: calls of
  * these names keep all of their arguments there (`prepared-text.ts`).
  */
-const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>>> = {
+const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, Entry>>>> = {
   all: {
     // Texts
     ...each('upper lower reverse char_length character_length md5 sha256 strip_accents ascii', text),
@@ -125,6 +135,13 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     ascii: text,
     ord: text,
     hex: 'any',
+    ...each('unhex quote soundex to_base64 sha1 sha', text),
+    unhex: noted(text, 'fails where the bytes are no UTF-8, since texts are'),
+    sha2: noted('text whole', 'of 256 bits'),
+    ...each('bin oct', 'any'),
+    conv: noted('any whole whole', 'bases are constants from 2 to 36'),
+    insert: 'text whole whole text',
+    isnull: 'any',
     substring_index: 'text text whole',
     find_in_set: 'text text',
     field: 'any any...',
@@ -133,40 +150,55 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
     char: 'whole...',
     regexp_replace: 'text pattern text [whole] [whole]',
     regexp_substr: 'text pattern [whole] [whole]',
+    regexp_instr: noted('text pattern', 'no place, occurrence or flags'),
     regexp_like: 'text pattern [text]',
-    format: 'number whole [text]',
+    format: noted('number whole [text]', 'a constant number of digits; the locale is en_US'),
     ...each('greatest least', 'any any...'),
     atan: 'number [number]',
     truncate: 'number whole',
     div: 'number number',
     ...each('now current_timestamp localtimestamp sysdate utc_timestamp', '[whole]'),
     ...each('dayofweek weekday time microsecond', moment),
-    ...each('week yearweek', 'moment [whole]'),
+    ...each('week yearweek', noted('moment [whole]', 'a constant mode; without one it is 0')),
+    ...each('to_days to_seconds', moment),
+    from_days: noted(number, 'null where MySQL has a day of zeros'),
+    makedate: 'number number',
+    maketime: 'number number number',
+    sec_to_time: number,
+    time_to_sec: noted('any', 'whole seconds; a text of a column is cast first'),
+    timediff: noted('any any', 'two timestamps, or two times; a text of a column is cast first'),
+    period_add: 'number number',
+    period_diff: 'number number',
     ...each('date_format str_to_date', 'any format'),
     ...each('date_add adddate date_sub subdate', 'moment any'),
     datediff: 'moment moment',
     unix_timestamp: '[moment]',
     from_unixtime: 'number [format]',
     convert_tz: 'moment zone zone',
-    ...each('strftime to_char', 'any [any]'),
+    ...each('strftime to_char', refused('use DATE_FORMAT')),
     json_length: 'json [path]',
     json_type: 'json',
-    json_contains: 'json any [path]',
+    json_contains: noted('json any [path]', 'the value to look for is constant and holds no arrays in an array'),
     group_concat: 'any [any]...',
   },
   postgresql: {
     position: 'text text',
     atan: number,
     regexp_like: 'text pattern [text]',
-    ...each('regexp_matches regexp_match', 'text pattern [text]'),
-    format: 'text any...',
-    quote_literal: 'any',
+    regexp_matches: refused('it gives rows; use regexp_match'),
+    regexp_match: noted('text pattern [text]', 'patterns without | and without groups that may be left out'),
+    format: refused('use ||'),
+    quote_literal: refused('no statement is made of values here'),
+    initcap: text,
+    overlay: 'text text whole [whole]',
+    width_bucket: 'number number number whole',
+    to_hex: noted('whole', 'a negative literal is cast to bigint first'),
     to_char: 'any format',
     to_date: 'text format',
     to_timestamp: 'any [format]',
     age: 'moment [moment]',
     timezone: 'zone moment',
-    ...each('date_format strftime', 'any [any]'),
+    ...each('date_format strftime', refused('use to_char')),
     ...each('date_add date_subtract', 'moment interval'),
     ...each('jsonb_array_length json_array_length json_typeof jsonb_typeof', 'json'),
     string_agg: 'any text',
@@ -195,15 +227,16 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, string>>
   },
 };
 
-function each(names: string, takes: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(names.split(' ').map((name) => [name, takes]));
+function each(names: string, entry: Entry): Readonly<Record<string, Entry>> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, entry]));
 }
 
 const signatures = new Map<string, Signature>();
 for (const [dialect, functions] of Object.entries(written))
-  for (const [name, takes] of Object.entries(functions)) signatures.set(`${dialect} ${name}`, readSignature(takes));
+  for (const [name, entry] of Object.entries(functions)) signatures.set(`${dialect} ${name}`, readSignature(entry));
 
-function readSignature(takes: string): Signature {
+function readSignature(entry: Entry): Signature {
+  const { takes, ...said } = typeof entry === 'string' ? { takes: entry } : entry;
   const parts = takes === '' ? [] : takes.split(' ');
   const repeated = parts.filter((part) => part.endsWith('...')).length;
   return {
@@ -211,6 +244,7 @@ function readSignature(takes: string): Signature {
     argumentsMax: repeated > 0 ? argumentsRepeatedMax : parts.length,
     kinds: parts.map((part) => part.replaceAll(/[[\].]/g, '') as ArgumentKind), // the table holds no other words
     repeated,
+    ...said,
   };
 }
 

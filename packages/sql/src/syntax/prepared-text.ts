@@ -5,9 +5,9 @@ import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Five things are rewritten, because the parser would lose them: `?` becomes a
+ * The statement as the parser gets it. Six things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
- * the text, for LIKE to read), a query that is an operand before a set operation stands in a call, and calls of functions
+ * the text, for LIKE to read), MySQL's `CONVERT(x, type)` becomes `CAST(x AS type)`, a query that is an operand before a set operation stands in a call, and calls of functions
  * get private names: the parser merges some although they differ (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters),
  * and drops or refuses arguments of others by what other systems take. Places in the rewritten text map back to the original.
  */
@@ -55,6 +55,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
+  if (dialect === 'mysql') edits.push(...castsOfConvert(tokens));
   const operands = findOperandQueries(tokens);
   for (const { start, end } of operands)
     edits.push({ start, end: start, text: `${operandCall}(` }, { start: end, end, text: ')' });
@@ -70,6 +71,33 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     callOf: (name) => callPosition(name, tokens, original),
     positionOfText: (content) => textPosition(content, tokens, original),
   };
+}
+
+/** `CONVERT(x, type)` is a cast in other words; `CONVERT(x USING utf8mb4)` is not. */
+function castsOfConvert(tokens: readonly Token[]): readonly Edit[] {
+  return tokens.flatMap((token, index) => {
+    if (token.kind !== 'word' || token.text.toLowerCase() !== 'convert' || tokens[index + 1]?.text !== '(') return [];
+    const comma = onlyComma(tokens, index + 2);
+    if (!comma) return [];
+    return [
+      { start: token.start, end: token.end, text: 'CAST' },
+      { start: comma.start, end: comma.end, text: ' AS ' },
+    ];
+  });
+}
+
+/** The comma between two arguments, the first of which begins here; undefined where there are more or fewer. */
+function onlyComma(tokens: readonly Token[], from: number): Token | undefined {
+  const commas: Token[] = [];
+  let depth = 0;
+  for (const token of tokens.slice(from)) {
+    if (token.kind !== 'symbol') continue;
+    if ('([{'.includes(token.text)) depth += 1;
+    else if (')]}'.includes(token.text)) depth -= 1;
+    else if (token.text === ',' && depth === 0) commas.push(token);
+    if (depth < 0) break;
+  }
+  return commas.length === 1 ? commas[0] : undefined;
 }
 
 function keepWildcardEscapes(token: Token): readonly Edit[] {

@@ -4,7 +4,7 @@ import { gateFunctions } from '../../../src/execute/child/gate-functions.ts';
 import { type EngineFunction, readEngineFunctions } from './engine-overloads.ts';
 
 /** Words of the grammar, which the engine's catalog does not list. */
-const unlisted = ['cast', 'coalesce', 'grouping'];
+const unlisted = ['cast', 'coalesce', 'decimal', 'grouping', 'try_cast'];
 /** What is not a function of its arguments alone, or not only a function; the page on functions says why each is safe. */
 const special: Readonly<Record<string, readonly string[]>> = {
   error: ['scalar VOLATILE with side effects'],

@@ -1,0 +1,1 @@
+export { describeFunctions, type FunctionDescription } from './describe-functions.ts';
