@@ -1,4 +1,4 @@
-import { DataSourceSpec, parseColumnType } from '@hybridstore/contracts';
+import { DataSourceSpec, findColumnNameProblem, foldColumnName, parseColumnType } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { DataSource } from '../resources/custom-resources.ts';
@@ -19,7 +19,11 @@ function findColumnProblem(spec: DataSourceSpec): string | undefined {
   const columns = spec.schema?.columns ?? [];
   const badType = columns.find((column) => parseColumnType(column.type) === undefined);
   if (badType !== undefined) return `spec.schema.columns: ${badType.name} has no known type: ${badType.type}`;
-  const folded = new Set(columns.map((column) => column.name.toLowerCase()));
+  for (const { name } of columns) {
+    const expected = findColumnNameProblem(name);
+    if (expected !== undefined) return `spec.schema.columns: expected ${expected}, got ${JSON.stringify(name)}`;
+  }
+  const folded = new Set(columns.map((column) => foldColumnName(column.name)));
   if (folded.size < columns.length) return 'spec.schema.columns: names must differ by more than case';
   const names = new Set(columns.map((column) => column.name));
   for (const field of ['partitionColumns', 'indexColumns', 'primaryKey'] as const) {

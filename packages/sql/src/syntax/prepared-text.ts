@@ -1,15 +1,17 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { readTokens, type Token } from './lexer.ts';
+import { maskName } from './masked-names.ts';
 import { findOperandQueries } from './operand-queries.ts';
 import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Five things are rewritten, because the parser would lose them: `?` becomes a
+ * The statement as the parser gets it. Six things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
  * the text, for LIKE to read), a query that is an operand before a set operation stands in a call, and calls of functions
  * get private names: the parser merges some although they differ (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters),
- * and drops or refuses arguments of others by what other systems take. Places in the rewritten text map back to the original.
+ * and drops or refuses arguments of others by what other systems take; and quoted names that hold more than letters and
+ * digits get private ones (`masked-names.ts`). Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
@@ -17,6 +19,8 @@ export type PreparedText = {
   readonly tokens: readonly Token[];
   /** Whether a query that is an operand got a call around it. */
   readonly hasOperandCalls: boolean;
+  /** Names by the private ones that stand for them. */
+  readonly maskedNames: ReadonlyMap<string, string>;
   /** How many `?` there are. */
   readonly questionMarks: number;
   /** The original place of a code point of the rewritten text. */
@@ -40,6 +44,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
   requireOneStatement(tokens, original);
   const calls = plainCalls(tokens, dialect);
   const edits: Edit[] = [];
+  const maskedNames = new Map<string, string>();
   let questionMarks = 0;
   for (const [index, token] of tokens.entries()) {
     if (token.text.toLowerCase().startsWith(maskPrefix))
@@ -51,6 +56,9 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
     } else if (token.kind === 'text' && dialect === 'mysql') {
       edits.push(...keepWildcardEscapes(token));
+    } else if (token.kind === 'quoted') {
+      const mask = maskName(token, dialect, maskedNames);
+      if (mask !== undefined) edits.push({ start: token.start, end: token.end, text: mask });
     } else if (calls.has(index)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
@@ -65,6 +73,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     text,
     tokens,
     hasOperandCalls: operands.length > 0,
+    maskedNames,
     questionMarks,
     positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
     callOf: (name) => callPosition(name, tokens, original),
