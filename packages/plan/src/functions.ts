@@ -27,6 +27,7 @@ export const planErrors = {
   outOfRange: 'a value is out of range',
   negativeLength: 'a length is negative',
   notAnArray: 'a JSON value is no array',
+  notAnObject: 'a JSON value is no object',
   notWhole: 'a text is no whole number',
   objectInArray: 'json_contains looks for no objects among the elements of an array',
   jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
