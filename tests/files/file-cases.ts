@@ -259,6 +259,25 @@ export const fileCases: readonly FileCase[] = [
     ],
   },
   {
+    file: 'headers.csv',
+    what: 'names of columns as the file has them',
+    flags: ['--create'],
+    columns: 'inferred',
+    rows: [
+      '{"id":1,"Unit Price (€)":1.5,"a.b":"x","say \\"hi\\", [x]":"y"," lead":"z","2019":7,"gr\u00f6\u00dfe":"m","`c`;d=e/f":"n","select":"o"}',
+      '{"id":2,"Unit Price (€)":-2,"a.b":""," lead":"","say \\"hi\\", [x]":"","gr\u00f6\u00dfe":"","`c`;d=e/f":"","select":""}',
+    ],
+    says: ['1 column of another Unicode spelling loaded under the name in normal form C'],
+  },
+  {
+    file: 'headers.csv',
+    what: 'the same names in a document, where they stay as they are',
+    rows: [
+      '{"id":"1","Unit Price (€)":"1.5","a.b":"x","say \\"hi\\", [x]":"y"," lead":"z","2019":"7","gro\u0308\u00dfe":"m","`c`;d=e/f":"n","select":"o"}',
+      '{"id":"2","Unit Price (€)":"-2","a.b":""," lead":"","2019":"","say \\"hi\\", [x]":"","gro\u0308\u00dfe":"","`c`;d=e/f":"","select":""}',
+    ],
+  },
+  {
     file: 'types.parquet',
     what: 'every type of Parquet in a document',
     rows: [

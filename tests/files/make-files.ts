@@ -51,6 +51,8 @@ const textFiles: Readonly<Record<string, string | Uint8Array>> = {
   'ragged.csv': 'id,name\n1\n2,b\n3,c,d\n',
   'semicolons.csv':
     'id;price;at\n1;1.234,50;15.01.2024 10:30\n2;-0,5;01.02.2024 00:00\n3;1.5;01.03.2024 00:00\n4;1;2024-03-01\n',
+  'headers.csv':
+    'id,Unit Price (€),a.b,"say ""hi"", [x]", lead,2019,gro\u0308\u00dfe,`c`;d=e/f,select\n1,1.5,x,y,z,7,m,n,o\n2,-2,,,,,,,\n',
   'tabs.tsv': 'id\tname\n1\ta,b\n2\t"c\td"\n',
   'tabs-in.csv': 'id\tname\n1\ta;b\n',
   'other-marks.csv': "id|name\n1|'a|b'\n2|\"c\n3|'it''s'\n",

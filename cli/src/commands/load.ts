@@ -100,7 +100,7 @@ async function sendFile(connection: Connection, file: FoundFile, sending: Sendin
   const { format, flags, io, sourceId, columns, loadId } = sending;
   const progress = startProgress(sourceId, file.size, io.stderr);
   const note = (sentence: string) => progress.log(`${file.path}: ${sentence}\n`);
-  const changes = { truncated: 0, notNumbers: 0 };
+  const changes: Changes = { truncated: 0, notNumbers: 0, respelled: new Set() };
   const rules = countingRules(valueRules(flags), changes);
   const startedMs = systemClock.monotonicMs();
   const warnings = new Map<string, Warning>();
@@ -149,7 +149,7 @@ function namedBy({ path, content }: FoundFile): (error: unknown) => never {
   };
 }
 
-type Changes = { truncated: number; notNumbers: number };
+type Changes = { truncated: number; notNumbers: number; readonly respelled: Set<string> };
 
 function countingRules(rules: ValueRules, changes: Changes): ValueRules {
   return {
@@ -160,13 +160,16 @@ function countingRules(rules: ValueRules, changes: Changes): ValueRules {
     onNotANumber: () => {
       changes.notNumbers += 1;
     },
+    onRespelled: (name) => changes.respelled.add(name),
   };
 }
 
-function sayChanges({ truncated, notNumbers }: Changes, note: (sentence: string) => void): void {
+function sayChanges({ truncated, notNumbers, respelled }: Changes, note: (sentence: string) => void): void {
   if (truncated > 0)
     note(`${count(truncated, 'timestamp')} cut to microseconds (--nanoseconds refuse rejects such rows)`);
   if (notNumbers > 0) note(`${count(notNumbers, 'NaN')} in documents became null`);
+  if (respelled.size > 0)
+    note(`${count(respelled.size, 'column')} of another Unicode spelling loaded under the name in normal form C`);
 }
 
 function count(amount: number, noun: string): string {
@@ -257,5 +260,6 @@ async function createSource(
 async function chooseColumns({ content }: FoundFile, format: Format, flags: LoadFlags): Promise<readonly Column[]> {
   const rows = readRows(content, format, readingOptions(flags));
   const looking = { isText: !isTyped(format), rules: valueRules(flags) };
-  return (await describeColumns(content, format)) ?? inferColumns(rows, looking);
+  const columns = (await describeColumns(content, format)) ?? (await inferColumns(rows, looking));
+  return columns.map((column) => ({ ...column, name: column.name.normalize('NFC') }));
 }

@@ -22,6 +22,8 @@ export type ValueRules = {
   readonly onTruncated?: () => void;
   /** Hears of each NaN of a document, which becomes null. */
   readonly onNotANumber?: () => void;
+  /** Hears of each name that stands for a column in another Unicode normal form. */
+  readonly onRespelled?: (name: string) => void;
 };
 
 type Columns = ReadonlyMap<string, Column>;
@@ -49,7 +51,8 @@ export function prepareRow(
   rules: ValueRules = noRules,
 ): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => {
+    Object.entries(fields).map(([written, value]) => {
+      const name = columnNameOf(written, columns, rules);
       const column = columns?.get(name);
       const typed =
         isText && typeof value === 'string'
@@ -58,6 +61,15 @@ export function prepareRow(
       return [name, isMomentColumn(column) ? prepareMoment(typed, { name, type: kindOf(column), rules }) : typed];
     }),
   );
+}
+
+/** Columns have names in normal form C; some systems write files in form D, which looks the same. */
+function columnNameOf(name: string, columns: Columns | undefined, { onRespelled }: ValueRules): string {
+  if (columns === undefined || columns.has(name)) return name;
+  const respelled = name.normalize('NFC');
+  if (!columns.has(respelled)) return name;
+  onRespelled?.(name);
+  return respelled;
 }
 
 function typedText(text: string, column: Column | undefined, rules: ValueRules): unknown {

@@ -1,4 +1,4 @@
-import { DataSourceSpec, parseColumnType } from '@hybridstore/contracts';
+import { DataSourceSpec, findColumnNameProblem, foldColumnName, parseColumnType } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { DataSource } from '../resources/custom-resources.ts';
@@ -22,7 +22,11 @@ function findColumnProblem(spec: DataSourceSpec): string | undefined {
   const collated = columns.find((column) => column.collation && parseColumnType(column.type)?.kind !== 'string');
   if (collated !== undefined)
     return `spec.schema.columns: ${collated.name} is no string column, so that it has no collation`;
-  const folded = new Set(columns.map((column) => column.name.toLowerCase()));
+  for (const { name } of columns) {
+    const expected = findColumnNameProblem(name);
+    if (expected !== undefined) return `spec.schema.columns: expected ${expected}, got ${JSON.stringify(name)}`;
+  }
+  const folded = new Set(columns.map((column) => foldColumnName(column.name)));
   if (folded.size < columns.length) return 'spec.schema.columns: names must differ by more than case';
   const names = new Set(columns.map((column) => column.name));
   for (const field of ['partitionColumns', 'indexColumns', 'primaryKey'] as const) {

@@ -1,11 +1,15 @@
 import { type Static, Type } from 'typebox';
 import { SourceId } from './identifiers.ts';
 
-/** `column`, or `doc.path.to.value` / `column.path` into a JSON column. Array steps are numbers. */
+/**
+ * The name of a column, whatever is in it; else steps between dots, of which the first is a JSON column (or a key of the
+ * document, in a schema-less source) and the others are keys and array places. A step in quotes is a key, dots and all.
+ */
 export const FieldPath = Type.String({
   minLength: 1,
   maxLength: 512,
-  pattern: '^(\\*|[A-Za-z_][A-Za-z0-9_ ]*(\\.[A-Za-z0-9_ -]+)*)$',
+  description:
+    'the exact name of a column, or a path into JSON: `doc.items.0.price`; a step in quotes may hold dots and is never an array place: `doc."a.b"."0"` (`""` is a quote)',
 });
 
 export const filterOperators = [

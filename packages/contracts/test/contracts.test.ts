@@ -3,11 +3,14 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   bodyBytesMaxOf,
+  columnNamePattern,
   columnTypeAliases,
   columnTypeName,
   columnTypePattern,
   type Endpoint,
   endpoints,
+  findColumnNameProblem,
+  foldColumnName,
   parseColumnType,
   services,
 } from '../src/index.ts';
@@ -50,6 +53,81 @@ describe('column types', () => {
           if (!pattern.test(name)) assert.equal(parseColumnType(name), undefined);
         },
       ),
+    );
+  });
+});
+
+describe('names of columns', () => {
+  it('are any text that a file may have as a header', () => {
+    for (const name of [
+      'a',
+      'Unit Price (€)',
+      'a.b',
+      '[x]',
+      '"',
+      '`',
+      "'",
+      'größe',
+      '1',
+      '日本',
+      ' a',
+      'a ',
+      'select',
+      '*',
+    ])
+      assert.equal(findColumnNameProblem(name), undefined, name);
+    for (const name of ['x'.repeat(128), 'é'.repeat(64), '\u{10ffff}'.repeat(32), 'a\u200db', 'a\u00a0b'])
+      assert.equal(findColumnNameProblem(name), undefined, name);
+  });
+
+  it('but for what nobody could see, type or keep apart', () => {
+    const refused = {
+      'a name that is not blank': ['', ' ', '\u00a0', '\t'],
+      'at most 128 bytes of UTF-8': ['x'.repeat(129), 'é'.repeat(65), '\u{10ffff}'.repeat(33)],
+      'a name without lone UTF-16 surrogates': ['a\ud800', '\udc00a'],
+      'a name without control characters, line breaks and byte order marks': [
+        ...['a\u0000', 'a\tb', 'a\n', '\u007f', 'a\u0085b', 'a\u2028b', '\ufeffid'],
+      ],
+      'a name in Unicode normal form C': ['e\u0301', '\u212b', '\u2126'],
+      'another name': ['__proto__'],
+    };
+    for (const [expected, names] of Object.entries(refused))
+      for (const name of names) assert.equal(findColumnNameProblem(name), expected, JSON.stringify(name));
+  });
+
+  it('and the pattern of the resource refuses none that may be', () => {
+    const pattern = new RegExp(columnNamePattern);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (name) => {
+        if (findColumnNameProblem(name) === undefined) assert.match(name, pattern);
+      }),
+    );
+    for (const name of ['', 'a\n', 'a\u0085']) assert.doesNotMatch(name, pattern);
+  });
+
+  it('are the same when any reader folds them into one', () => {
+    for (const [one, other] of [
+      ['name', 'NAME'],
+      ['é', 'É'],
+      ['Straße', 'STRASSE'],
+      ['ẞ', 'ß'],
+      ['ΟΔΟΣ', 'οδοσ'],
+      ['ı', 'I'],
+      ['ﬁ', 'FI'],
+    ] as const)
+      assert.equal(foldColumnName(one), foldColumnName(other), `${one} ${other}`);
+    for (const [one, other] of [
+      ['e', 'é'],
+      ['a', 'a '],
+      ['a b', 'a_b'],
+      ['Strase', 'Straße'],
+    ] as const)
+      assert.notEqual(foldColumnName(one), foldColumnName(other), `${one} ${other}`);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (name) => {
+        const fold = foldColumnName(name);
+        for (const other of [name.toLowerCase(), name.toUpperCase(), fold]) assert.equal(foldColumnName(other), fold);
+      }),
     );
   });
 });

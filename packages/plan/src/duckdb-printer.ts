@@ -481,7 +481,8 @@ function requirePrintable(value: string): void {
 /** A pointer says `0` for a place and for a key alike. A number is either; for a text, which is a key, a path says so. */
 function jsonPath(path: readonly (string | number)[]): string {
   const isPlain = path.every((step) => typeof step === 'number' || !/^\d+$/.test(step));
-  const canBeQuoted = path.every((step) => typeof step === 'number' || (step !== '' && !/["\\]/.test(step)));
+  // A star is a wildcard to the engine, in quotes too.
+  const canBeQuoted = path.every((step) => typeof step === 'number' || !/^\*?$|["\\]/.test(step));
   if (isPlain || !canBeQuoted) return jsonPointer(path);
   return `$${path.map((step) => (typeof step === 'number' ? `[${step}]` : `."${step}"`)).join('')}`;
 }

@@ -4,6 +4,7 @@ export const planErrors = {
   outOfRange: 'a value is out of range',
   negativeLength: 'a length is negative',
   notAnArray: 'a JSON value is no array',
+  notAnObject: 'a JSON value is no object',
   notWhole: 'a text is no whole number',
   jsonTooDeep: 'a JSON value holds more arrays and objects than json_contains takes',
   arraysTooDeep: 'json_contains looks into arrays of three levels, and a value holds more',

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { columnNamePattern, sourceIdPattern } from '../identifiers.ts';
+import { columnNameBytesMax, columnNamePattern, sourceIdPattern } from '../identifiers.ts';
 import { columnCollations, columnTypeAliases, columnTypePattern, compressions } from '../source-schema.ts';
 import {
   Conditions,
@@ -18,8 +18,10 @@ export const declaredColumnsMax = 200;
 
 const ColumnNameField = Type.String({
   pattern: columnNamePattern,
-  maxLength: 128,
-  description: 'name of a column',
+  minLength: 1,
+  maxLength: columnNameBytesMax,
+  description:
+    'name of a column: a text of at most 128 bytes of UTF-8 in normal form C, without control characters and not blank',
 });
 
 const stringTypes = [

@@ -7,6 +7,7 @@ import type { SourceTable } from '../source-table.ts';
 import { nameFullVolume } from '../store/data-volume-full.ts';
 import type { ObjectStore } from '../store/ports.ts';
 import { publishSegments } from '../store/publish-segments.ts';
+import { fieldId, isMapped } from '../table-log/column-mapping.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
 import { appendActions } from '../table-log/table-actions.ts';
 
@@ -80,10 +81,12 @@ export function segmentTarget(
   context: Pick<FlushContext, 'store'> & { readonly filePrefix: string },
 ): SegmentTarget {
   const { definition } = snapshot;
+  const columns = snapshotColumns(definition);
   return {
     folder: context.store.stagingFolder,
     filePrefix: context.filePrefix,
-    columns: snapshotColumns(definition),
+    columns,
+    fieldIds: isMapped(snapshot.metadata) ? columns.map((_, index) => fieldId(index)) : undefined,
     partitionColumns: definition.partition_columns ?? [],
     sortColumns: definition.index_columns ?? [],
     compression: definition.compression ?? 'snappy',

@@ -1,8 +1,8 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { type Column, type ColumnStatistics, formatTimestamp } from '@hybridstore/contracts';
 import { type ColumnKind, columnKind, storedColumnType } from '../batch/column-kind.ts';
-import { quoteIdentifier } from '../duckdb/column-types.ts';
 import type { DeltaStatistics } from '../table-log/delta-statistics.ts';
+import { placeName } from './place-names.ts';
 
 /**
  * Statistics of the rows of one file, by one aggregation over what is written into it. The forms are those of the Delta
@@ -30,7 +30,7 @@ function boundKind(column: Column): BoundKind {
 /** Each aggregate has state of its own: three for each of 2,000 columns at once would take a gigabyte. */
 const columnsAtOnce = 100;
 
-/** `select` must yield exactly the rows of the file, under the names of `columns`. */
+/** `select` must yield exactly the rows of the file, its columns under the names of their places. */
 export async function readStatistics(
   connection: DuckDBConnection,
   select: string,
@@ -40,7 +40,7 @@ export async function readStatistics(
   const entries: [string, ColumnStatistics][] = [];
   for (let from = 0; from < columns.length; from += columnsAtOnce) {
     const some = columns.slice(from, from + columnsAtOnce);
-    const terms = some.flatMap((column) => statisticsTerms(column));
+    const terms = some.flatMap((column, index) => statisticsTerms(column, placeName(from + index)));
     const reader = await connection.runAndReadAll(`select count(*), ${terms.join(', ')} from (${select})`);
     const values = reader.getRows()[0] ?? [];
     rows = Number(values[0]);
@@ -52,8 +52,7 @@ export async function readStatistics(
   return { rows, columns: Object.fromEntries(entries) };
 }
 
-function statisticsTerms(column: Column): string[] {
-  const name = quoteIdentifier(column.name);
+function statisticsTerms(column: Column, name: string): string[] {
   const side = (which: 'min' | 'max') => {
     switch (boundKind(column)) {
       case 'none':

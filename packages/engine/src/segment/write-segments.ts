@@ -9,6 +9,7 @@ import { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from '../
 import { decodeFrames } from '../wal/frame.ts';
 import { segmentName } from './file-names.ts';
 import { loadSteps } from './load-steps.ts';
+import { namedByPlace, placeName } from './place-names.ts';
 import { checksumSegment } from './segment-checksum.ts';
 import { readStatistics } from './segment-statistics.ts';
 import type { MergeRequest, SegmentFile, SegmentTarget, WriteRequest } from './writer-protocol.ts';
@@ -66,7 +67,7 @@ export async function writeSegments(work: Work, request: WriteRequest, body: Buf
 }
 
 async function startLoad(connection: DuckDBConnection, columns: readonly Column[]): Promise<BatchAppender> {
-  await connection.run(`create or replace table incoming (${tableColumnsSql(columns)})`);
+  await connection.run(`create or replace table incoming (${tableColumnsSql(namedByPlace(columns))})`);
   return BatchAppender.create(connection, { name: 'incoming' }, columns);
 }
 
@@ -120,7 +121,7 @@ type Loaded = Pick<Split, 'target' | 'rowsPerGroup' | 'written'>;
 
 async function writePartitions(work: Work, loaded: Loaded): Promise<void> {
   const { target } = loaded;
-  const list = target.columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const list = target.columns.map((_, index) => placeName(index)).join(', ');
   if (target.partitionColumns.length === 0) {
     await writeSplit(work, { ...loaded, select: `select ${list} from incoming`, partition: {}, parts: 1 });
     return;
@@ -140,8 +141,8 @@ async function sortIntoPartitions(
   target: SegmentTarget,
   list: string,
 ): Promise<readonly PartitionRange[]> {
-  const columns = target.partitionColumns.map((name) => target.columns.find((column) => column.name === name)!);
-  const names = columns.map((column) => quoteIdentifier(column.name)).join(', ');
+  const columns = target.partitionColumns.map((name) => placedColumn(target, name));
+  const names = columns.map(({ place }) => place).join(', ');
   const counted = await connection.runAndReadAll(`select count(*) from (select distinct ${names} from incoming)`);
   if (Number(counted.getRows()[0]?.[0]) > partitionsMax)
     throw new HybridStoreError('too_large', `more than ${partitionsMax} partition values in one flush`);
@@ -154,13 +155,23 @@ async function sortIntoPartitions(
   return ranges.getRows().map(([firstRow, rows, ...values]) => ({
     firstRow: Number(firstRow),
     rows: Number(rows),
-    partition: Object.fromEntries(columns.map((column, index) => [column.name, partitionText(column, values[index])])),
+    partition: Object.fromEntries(
+      columns.map(({ column }, index) => [column.name, partitionText(column, values[index])]),
+    ),
   }));
 }
 
-function partitionTerm(column: Column): string {
-  const name = quoteIdentifier(column.name);
-  return columnKind(storedColumnType(column)) === 'timestamp' ? `epoch_us(${name})` : `${name}::varchar`;
+type PlacedColumn = { readonly column: Column; readonly place: string };
+
+function placedColumn({ columns }: SegmentTarget, name: string): PlacedColumn {
+  const index = columns.findIndex((column) => column.name === name);
+  const column = columns[index];
+  assert(column, `${name} is not a column of the table`);
+  return { column, place: placeName(index) };
+}
+
+function partitionTerm({ column, place }: PlacedColumn): string {
+  return columnKind(storedColumnType(column)) === 'timestamp' ? `epoch_us(${place})` : `${place}::varchar`;
 }
 
 /** Delta form: text as it is, numbers and decimals plain, dates YYYY-MM-DD, timestamps ISO 8601 with microseconds. */
@@ -198,7 +209,7 @@ async function writeSplit(work: Work, split: Split): Promise<void> {
 
 function sorted({ target, select }: Split): string {
   if (target.sortColumns.length === 0) return select;
-  return `${select} order by ${target.sortColumns.map(quoteIdentifier).join(', ')}`;
+  return `${select} order by ${target.sortColumns.map((name) => placedColumn(target, name).place).join(', ')}`;
 }
 
 async function orderedRanges(connection: DuckDBConnection, split: Split, parts: number): Promise<string[]> {
@@ -215,8 +226,8 @@ async function writeFile(work: Work, split: Split, select: string): Promise<Segm
   const path = join(target.folder, name);
   assert(/^[A-Za-z0-9_.-]+$/.test(name), `file name ${name} is not flat ASCII`);
   try {
-    const options = `format parquet, compression ${parquetCompression[target.compression]}, row_group_size ${rowsPerGroup}`;
-    await work.connection.run(`copy (${select}) to ${quoteText(path)} (${options})`);
+    const options = `format parquet, compression ${parquetCompression[target.compression]}, row_group_size ${rowsPerGroup}${fieldIdsOption(target)}`;
+    await work.connection.run(`copy (${withOwnNames(select, target)}) to ${quoteText(path)} (${options})`);
     const statistics = await readStatistics(work.connection, select, target.columns);
     const file = await work.disk.open(path, groupFile);
     await file.datasync();
@@ -242,6 +253,16 @@ async function writeFile(work: Work, split: Split, select: string): Promise<Segm
   }
 }
 
+function withOwnNames(select: string, { columns }: SegmentTarget): string {
+  const list = columns.map(({ name }, index) => `${placeName(index)} as ${quoteIdentifier(name)}`);
+  return `select ${list.join(', ')} from (${select})`;
+}
+
+function fieldIdsOption({ columns, fieldIds }: SegmentTarget): string {
+  if (!fieldIds) return '';
+  return `, field_ids {${columns.map(({ name }, index) => `${quoteIdentifier(name)}: ${fieldIds[index]}`).join(', ')}}`;
+}
+
 async function readRowGroups(connection: DuckDBConnection, path: string): Promise<readonly number[]> {
   const reader = await connection.runAndReadAll(
     `select min(coalesce(nullif(dictionary_page_offset, 0), data_page_offset)) from parquet_metadata(${quoteText(path)}) group by row_group_id order by 1`,
@@ -254,10 +275,9 @@ async function mergeSelect(connection: DuckDBConnection, request: MergeRequest):
   const source = `read_parquet([${request.paths.map(quoteText).join(', ')}], union_by_name = true)`;
   const described = (await connection.runAndReadAll(`describe select * from ${source}`)).getRows();
   const present = new Set(described.map((row) => String(row[0])));
-  const list = request.target.columns.map((column) => {
-    const name = quoteIdentifier(column.name);
-    const type = duckdbTypeName(column);
-    return present.has(column.name) ? `${name}::${type} as ${name}` : `null::${type} as ${name}`;
+  const list = request.target.columns.map((column, index) => {
+    const value = present.has(column.name) ? quoteIdentifier(column.name) : 'null';
+    return `${value}::${duckdbTypeName(column)} as ${placeName(index)}`;
   });
   return `select ${list.join(', ')} from ${source}`;
 }

@@ -36,6 +36,8 @@ export type SegmentTarget = {
   readonly folder: string;
   readonly filePrefix: string;
   readonly columns: readonly Column[];
+  /** Of the columns, in a table whose files tell them. */
+  readonly fieldIds?: readonly number[] | undefined;
   readonly partitionColumns: readonly string[];
   readonly sortColumns: readonly string[];
   readonly compression: 'snappy' | 'zstd' | 'gzip' | 'none';

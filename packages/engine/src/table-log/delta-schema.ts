@@ -1,5 +1,6 @@
 import { type Column, type ColumnType, columnTypeName } from '@hybridstore/contracts';
 import { storedColumnType } from '../batch/column-kind.ts';
+import { mappingOfField } from './column-mapping.ts';
 
 /**
  * Columns as a Delta `schemaString`. Types are stored wide (see `duckdb/column-types.ts`); the declared type stands in
@@ -22,14 +23,17 @@ function deltaType(type: ColumnType): string {
   }
 }
 
-export function encodeDeltaSchema(columns: readonly Column[]): string {
-  const fields = columns.map((column) => {
+export function encodeDeltaSchema(columns: readonly Column[], isMapped: boolean): string {
+  const fields = columns.map((column, index) => {
     const type = storedColumnType(column);
     return {
       name: column.name,
       type: deltaType(type),
       nullable: column.nullable !== false,
-      metadata: { [declaredTypeKey]: columnTypeName(type) },
+      metadata: {
+        [declaredTypeKey]: columnTypeName(type),
+        ...(isMapped ? mappingOfField(column.name, index) : {}),
+      },
     };
   });
   return JSON.stringify({ type: 'struct', fields });

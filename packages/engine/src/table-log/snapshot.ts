@@ -3,6 +3,7 @@ import { documentColumns } from '@hybridstore/contracts';
 import { HybridStoreError } from '@hybridstore/runtime';
 import type { TableState } from '../ports.ts';
 import type { Action, AddAction, MetadataAction, ProtocolAction, RemoveAction } from './actions.ts';
+import { requireOwnNames } from './column-mapping.ts';
 import { decodeDeltaStatistics } from './delta-statistics.ts';
 
 /**
@@ -29,8 +30,8 @@ export type LiveFile = { readonly add: AddAction; readonly statistics: FileStati
 export const checksumTag = 'hybridstore.checksum';
 export const definitionKey = 'hybridstore.definition';
 export const schemaVersionKey = 'hybridstore.schemaVersion';
-/** The highest reader version understood; beyond it files may hide rows in ways that would be read wrongly. */
-const readerVersionMax = 1;
+/** The highest reader version understood (column mapping); beyond it files may hide rows in ways that would be read wrongly. */
+const readerVersionMax = 2;
 
 /** The snapshot after `commits`, which follow `base` (or begin at version 0). `corrupt` when they do not make a table. */
 export function applyCommits(
@@ -121,11 +122,13 @@ function finish(draft: Draft, table: string): Snapshot {
       `table ${table} needs Delta reader version ${protocol.minReaderVersion}, this node reads ${readerVersionMax}`,
       { table, expected: readerVersionMax, actual: protocol.minReaderVersion },
     );
+  const definition = readDefinition(metadata, table);
+  requireOwnNames(metadata, snapshotColumns(definition), table);
   return {
     ...draft,
     protocol,
     metadata,
-    definition: readDefinition(metadata, table),
+    definition,
     schemaVersion: readSchemaVersion(metadata, table),
   };
 }

@@ -2,6 +2,8 @@ import {
   type Column,
   columnTypeName,
   documentColumns,
+  findColumnNameProblem,
+  foldColumnName,
   parseColumnType,
   type SourceDefinition,
 } from '@hybridstore/contracts';
@@ -33,17 +35,18 @@ function canonicalColumn(column: Column, index: number): Column {
   if (!type) throw refused(`columns[${index}].type`, 'a type with its scale not above its precision', column.type);
   if (column.collation !== undefined && type.kind !== 'string')
     throw refused(`columns[${index}].collation`, 'none, since only a string column has one', column.collation);
-  if (column.name === '__proto__') throw refused(`columns[${index}].name`, 'another name', column.name);
+  const expected = findColumnNameProblem(column.name);
+  if (expected !== undefined) throw refused(`columns[${index}].name`, expected, JSON.stringify(column.name));
   return { ...column, type: columnTypeName(type) };
 }
 
 function refuseTwins(columns: readonly Column[]): void {
   const seen = new Map<string, string>();
   for (const [index, { name }] of columns.entries()) {
-    const twin = seen.get(name.toLowerCase());
+    const twin = seen.get(foldColumnName(name));
     if (twin !== undefined)
       throw refused(`columns[${index}].name`, `a name that differs from ${twin} by more than case`, name);
-    seen.set(name.toLowerCase(), name);
+    seen.set(foldColumnName(name), name);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { SourceDefinition } from '@hybridstore/contracts';
 import type { SegmentFile } from '../segment/writer-protocol.ts';
 import { type Action, type CommitInfo, type MetadataAction, protocolVersions } from './actions.ts';
+import { isMapped, mappedProtocol, mappingConfiguration, needsMapping } from './column-mapping.ts';
 import { encodeDeltaSchema } from './delta-schema.ts';
 import { encodeDeltaStatistics } from './delta-statistics.ts';
 import {
@@ -24,10 +25,16 @@ export function createTableActions(
   definition: SourceDefinition,
   made: { readonly id: string; readonly nowMs: number },
 ): Action[] {
+  const metaData = metadata(definition, {
+    id: made.id,
+    schemaVersion: 1,
+    createdTime: made.nowMs,
+    isMapped: needsMapping(snapshotColumns(definition)),
+  });
   return [
     commitInfo('CREATE TABLE', made.nowMs),
-    { protocol: protocolVersions },
-    { metaData: metadata(definition, { id: made.id, schemaVersion: 1, createdTime: made.nowMs }) },
+    { protocol: isMapped(metaData) ? mappedProtocol : protocolVersions },
+    { metaData },
   ];
 }
 
@@ -37,27 +44,37 @@ export function changeTableActions(base: Snapshot, definition: SourceDefinition,
     id: base.metadata.id,
     schemaVersion: base.schemaVersion + (hasNewColumns ? 1 : 0),
     createdTime: base.metadata.createdTime,
+    isMapped: isMapped(base.metadata) || needsMapping(snapshotColumns(definition)),
   });
   const configuration = { ...base.metadata.configuration, ...next.configuration };
+  const becomesMapped = isMapped(next) && !isMapped(base.metadata);
   return [
     commitInfo(hasNewColumns ? 'ADD COLUMNS' : 'SET TBLPROPERTIES', nowMs),
+    ...(becomesMapped ? [{ protocol: mappedProtocol }] : []),
     { metaData: { ...next, configuration } },
   ];
 }
 
 function metadata(
   definition: SourceDefinition,
-  table: { readonly id: string; readonly schemaVersion: number; readonly createdTime: number | undefined },
+  table: {
+    readonly id: string;
+    readonly schemaVersion: number;
+    readonly createdTime: number | undefined;
+    readonly isMapped: boolean;
+  },
 ): MetadataAction {
+  const columns = snapshotColumns(definition);
   return {
     id: table.id,
     name: definition.source_id,
     format: { provider: 'parquet', options: {} },
-    schemaString: encodeDeltaSchema(snapshotColumns(definition)),
+    schemaString: encodeDeltaSchema(columns, table.isMapped),
     partitionColumns: definition.partition_columns ?? [],
     configuration: {
       [definitionKey]: JSON.stringify(definition),
       [schemaVersionKey]: String(table.schemaVersion),
+      ...(table.isMapped ? mappingConfiguration(columns) : {}),
     },
     createdTime: table.createdTime,
   };
@@ -109,7 +126,7 @@ function removeAction({ add }: LiveFile, deletionTimestamp: number, dataChange: 
 
 /** Partition columns have no statistics of their own in Delta: their value is the partition value. */
 function addAction(base: Snapshot, { statistics: file, checksum }: SegmentFile, dataChange: boolean): Action {
-  const columns = snapshotColumns(base.definition).filter(({ name }) => !(name in file.partition));
+  const columns = snapshotColumns(base.definition).filter(({ name }) => !Object.hasOwn(file.partition, name));
   return {
     add: {
       path: file.path,

@@ -236,12 +236,27 @@ function bindRelation(node: SyntaxNode, before: Scope, context: BindContext): Bo
     }
     case 'alias':
       return bindAliased(fields, before, context);
+    case 'lateral':
+      return bindLateral(fields, before, context);
     case 'unnest':
     case 'function':
       return bindTableFunction(node, { name: undefined, columns: [] }, before, context);
     default:
       throw fields.refuse(`${kind.replaceAll('_', ' ').toUpperCase()} in FROM is not supported`);
   }
+}
+
+/** A call behind LATERAL: the parser keeps its aliases as texts. */
+function bindLateral(fields: Fields, before: Scope, context: BindContext): BoundRelation {
+  const name = fields.text('alias');
+  const columns = fields.texts('column_aliases');
+  const ordinality = fields.optional('ordinality');
+  const inner = fields.required('this');
+  fields.ignore('alias_quoted', 'a name is the same in quotes and without');
+  fields.finish();
+  const own = (alias: string) => context.text.maskedNames.get(alias) ?? alias;
+  const alias = { name: name === undefined ? undefined : own(name), columns: columns.map(own) };
+  return bindTableFunction(inner, alias, before, context, ordinality !== undefined);
 }
 
 function isQuery(node: SyntaxNode): boolean {

@@ -36,7 +36,13 @@ export type Scope = {
 
 /** `name` as the statement says it; `ref` as the plan does, unique in its relation. */
 export type ScopeColumn = { readonly name: string; readonly ref: string; readonly type: string };
-export type ScopeRelation = { readonly name: string; readonly alias: string; readonly columns: readonly ScopeColumn[] };
+export type ScopeRelation = {
+  readonly name: string;
+  readonly alias: string;
+  readonly columns: readonly ScopeColumn[];
+  /** The column that the relation's own name stands for, where a call gives single values. */
+  readonly value?: ScopeColumn | undefined;
+};
 export type CommonTableScope = { readonly planName: string; readonly columns: readonly ScopeColumn[] };
 
 export const emptyScope: Scope = { relations: [], merged: new Map(), commonTables: new Map() };
@@ -81,6 +87,8 @@ function resolveIn(scope: Scope, path: readonly PathStep[], position: Position |
   if (merged) return readInto(merged, path.slice(1), position);
   const columns = columnsNamed(name, scope.relations);
   if (columns.length > 0) return readColumn(columns, path.slice(1), { name, position });
+  const row = relationNamed(name, { ...scope, relations: scope.relations.filter(({ value }) => value) }, position);
+  if (row?.value) return readInto(columnOf(row, row.value), path.slice(1), position);
   const alias = scope.aliases?.get(name.toLowerCase());
   return alias ? readInto(alias, path.slice(1), position) : undefined;
 }

@@ -2,52 +2,66 @@ import type { PlanRelation } from '@hybridstore/contracts';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BoundRelation, single } from './bound-relation.ts';
 import type { BindContext } from './context.ts';
-import type { Scope, ScopeColumn } from './scope.ts';
-import { commonType, typed } from './types.ts';
+import { bindJsonTable, bindList, elementsOf, isJsonTable, jsonTableNames } from './json-table-functions.ts';
+import type { Scope } from './scope.ts';
+import type { TableAlias, TableCall } from './table-call.ts';
+import { commonType, type Typed, typed } from './types.ts';
 
-type TableAlias = { readonly name: string | undefined; readonly columns: readonly string[] };
+/** The parser leaves the words in the name where no LATERAL stands before it. */
+const ordinalityForm = / WITH ORDINALITY$/i;
 
-/** `unnest(list)` and `generate_series(a, b)`: all that FROM may call. `before` is what stands to the left. */
+/** `unnest(list)`, `generate_series(a, b)` and PostgreSQL's functions over JSON: all that FROM may call. */
 export function bindTableFunction(
   node: SyntaxNode,
   alias: TableAlias,
   before: Scope,
   context: BindContext,
+  hasOrdinality = false,
 ): BoundRelation {
   const fields = context.fields(node);
-  const name = kindOf(node) === 'unnest' ? 'unnest' : (fields.text('name') ?? kindOf(node)).toLowerCase();
-  if (name === 'unnest') return bindUnnest(fields, alias, before, context);
+  const written = kindOf(node) === 'unnest' ? 'unnest' : (fields.text('name') ?? kindOf(node));
+  const name = written.replace(ordinalityForm, '').toLowerCase();
+  const withOrdinality = hasOrdinality || ordinalityForm.test(written) || fields.flag('with_ordinality');
+  const tableCall: TableCall = { fields, alias, withOrdinality, before, context };
+  if (name === 'unnest' || isJsonTable(name, context.dialect)) return bindRows(name, tableCall);
+  if (withOrdinality) throw fields.refuse(`${name} WITH ORDINALITY is not supported`, { name: 'WITH ORDINALITY' });
   if (name === 'generate_series' || (name === 'range' && context.dialect === 'duckdb'))
     return bindSeries(fields, name, alias, before, context);
   throw fields.refuse(`table function ${name} is not allowed`, {
     name,
-    expected: ['unnest', 'generate_series', ...(context.dialect === 'duckdb' ? ['range'] : [])],
+    expected: [
+      ...['unnest', 'generate_series'],
+      ...(context.dialect === 'duckdb' ? ['range'] : []),
+      ...(context.dialect === 'postgresql' ? jsonTableNames : []),
+    ],
   });
 }
 
-function bindUnnest(fields: Fields, alias: TableAlias, before: Scope, context: BindContext): BoundRelation {
+function bindRows(name: string, tableCall: TableCall): BoundRelation {
+  const { fields, before, context } = tableCall;
   const [first, ...more] = [fields.optional('this'), ...fields.list('args'), ...fields.list('expressions')].filter(
     (part) => part !== undefined,
   );
-  const withOrdinality = fields.flag('with_ordinality');
   fields.ignore('name', 'read by bindTableFunction');
   fields.finish();
-  if (!first || more.length > 0) throw fields.refuse('unnest takes one list');
+  if (!first || more.length > 0) throw fields.refuse(`${name} takes one ${name === 'unnest' ? 'list' : 'JSON value'}`);
   const value = context.bind(first, before);
-  const planAlias = context.uniqueName(alias.name ?? 'unnest');
-  const column = alias.columns[0] ?? (context.dialect === 'postgresql' ? (alias.name ?? 'unnest') : 'unnest');
-  const ordinality = withOrdinality ? (alias.columns[1] ?? 'ordinality') : undefined;
+  return name === 'unnest' ? bindUnnest(value, tableCall) : bindJsonTable(name, value, tableCall);
+}
+
+/** DuckDB's dialect takes arrays of documents for lists; what is no array has no elements. */
+function bindUnnest(value: Typed, tableCall: TableCall): BoundRelation {
+  const { fields, alias, context } = tableCall;
+  if (value.type === 'json' && context.dialect !== 'duckdb')
+    throw fields.refuse('unnest takes a list, found a JSON value', {
+      expected: context.dialect === 'postgresql' ? 'jsonb_array_elements' : 'JSON_TABLE',
+      actual: 'json',
+    });
+  const column = context.dialect === 'postgresql' ? (alias.name ?? 'unnest') : 'unnest';
+  if (value.type === 'json')
+    return bindList({ name: 'unnest', list: elementsOf(value.node, 'json'), column, type: 'json' }, tableCall);
   const type = value.type.endsWith('[]') ? value.type.slice(0, -2) : 'unknown';
-  const columns: ScopeColumn[] = [{ name: column, ref: column, type }];
-  if (ordinality !== undefined) columns.push({ name: ordinality, ref: ordinality, type: 'bigint' });
-  const relation: PlanRelation = {
-    kind: 'unnest',
-    value: value.node,
-    alias: planAlias,
-    column,
-    ...(ordinality === undefined ? {} : { ordinality }),
-  };
-  return single(relation, alias.name ?? 'unnest', columns);
+  return bindList({ name: 'unnest', list: value.node, column, type }, tableCall);
 }
 
 function bindSeries(

@@ -1,5 +1,6 @@
 import { documentColumn, HybridStoreError, type PlanExpression } from '@hybridstore/contracts';
 import { call, choose, column, compare, nearestName, nullLiteral, text, tryCast } from '@hybridstore/plan';
+import { type PathStep, readFieldPath } from './field-path.ts';
 
 /**
  * What a field path of the DSL reads. A path that is a column reads it; a path whose first step is a JSON column, or any
@@ -41,19 +42,21 @@ export function resolveField(path: string, scope: FieldScope): Field {
 }
 
 /**
- * What a path of the DSL means: a column of that name, else a path into the JSON column that its first step names, else,
- * in a schema-less source, a path into the document. Undefined when it is none of them.
+ * What a path of the DSL means: a column of that name, else the column or the path into the JSON column that its first step
+ * names, else, in a schema-less source, a path into the document. Undefined when it is none of them.
  */
 export function findField(path: string, scope: FieldScope): Field | undefined {
   const exact = findColumn(path, scope.columns);
   if (exact && exact.type !== 'json')
     return { kind: 'typed', path, value: column(scope.alias, exact.name), type: exact.type };
   if (exact) return documentField(path, column(scope.alias, exact.name), []);
-  const [first = '', ...rest] = path.split('.');
-  const outer = findColumn(first, scope.columns);
-  if (outer?.type === 'json' && rest.length > 0) return documentField(path, column(scope.alias, outer.name), rest);
-  if (isSchemaless(scope.columns)) return documentField(path, column(scope.alias, documentColumn), [first, ...rest]);
-  return undefined;
+  const steps = readFieldPath(path);
+  const [first = '', ...rest] = steps;
+  const outer = findColumn(String(first), scope.columns);
+  if (outer?.type === 'json') return documentField(path, column(scope.alias, outer.name), rest);
+  if (outer && rest.length === 0)
+    return { kind: 'typed', path, value: column(scope.alias, outer.name), type: outer.type };
+  return isSchemaless(scope.columns) ? documentField(path, column(scope.alias, documentColumn), steps) : undefined;
 }
 
 export function isSchemaless(columns: SourceColumns): boolean {
@@ -67,11 +70,7 @@ function findColumn(name: string, columns: SourceColumns) {
   );
 }
 
-/** Digits are a place in an array, or a key. */
-const placeForm = /^\d{1,6}$/;
-
-function documentField(path: string, base: PlanExpression, names: readonly string[]): Field {
-  const steps = names.map((name) => (placeForm.test(name) ? Number(name) : name));
+function documentField(path: string, base: PlanExpression, steps: readonly PathStep[]): Field {
   const json: PlanExpression =
     steps.length === 0
       ? { kind: 'cast', value: base, type: 'json' }

@@ -1,5 +1,6 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { parse } from '@polyglot-sql/sdk';
+import { withOwnNames } from '../syntax/masked-names.ts';
 import { operandCall, type PreparedText, prepareText } from '../syntax/prepared-text.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { isNode, kindOf, type SyntaxNode, words } from '../syntax/syntax-tree.ts';
@@ -16,7 +17,8 @@ export function parseText(original: string, dialect: Dialect): ParsedText {
   const statements: unknown = result.ast;
   if (!Array.isArray(statements) || statements.length !== 1 || !isNode(statements[0]))
     throw refuseSql('expected exactly one statement', undefined, { expected: 'one statement' });
-  const tree = prepared.hasOperandCalls ? withoutOperandCalls(statements[0]) : statements[0];
+  const named = withOwnNames(statements[0], prepared.maskedNames);
+  const tree = prepared.hasOperandCalls ? withoutOperandCalls(named) : named;
   if (!queryKinds.has(kindOf(tree))) throw notAQuery(prepared, tree);
   return { prepared, tree };
 }

@@ -1,22 +1,26 @@
 import type { Dialect } from '@hybridstore/contracts';
 import { readTokens, type Token } from './lexer.ts';
+import { maskName } from './masked-names.ts';
 import { findOperandQueries } from './operand-queries.ts';
 import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Six things are rewritten, because the parser would lose them: `?` becomes a
+ * The statement as the parser gets it. Eight things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
  * the text, for LIKE to read), MySQL's `CONVERT(x, type)` becomes `CAST(x AS type)`, a query that is an operand before a set operation stands in a call, and calls of functions
  * get private names: the parser merges some although they differ (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters),
- * and drops or refuses arguments of others by what other systems take. Places in the rewritten text map back to the original.
+ * and drops or refuses arguments of others by what other systems take; quoted names that hold more than letters and
+ * digits get private ones (`masked-names.ts`); and a name before an arrow stands in a call. Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
   readonly text: string;
   readonly tokens: readonly Token[];
-  /** Whether a query that is an operand got a call around it. */
+  /** Whether an operand got a call around it. */
   readonly hasOperandCalls: boolean;
+  /** Names by the private ones that stand for them. */
+  readonly maskedNames: ReadonlyMap<string, string>;
   /** How many `?` there are. */
   readonly questionMarks: number;
   /** The original place of a code point of the rewritten text. */
@@ -28,7 +32,7 @@ export type PreparedText = {
 };
 
 export const maskPrefix = 'hs_fn_';
-/** The call around a query that is an operand. */
+/** The call around an operand. */
 export const operandCall = `${maskPrefix}operand`;
 
 type Edit = { readonly start: number; readonly end: number; readonly text: string };
@@ -38,9 +42,12 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     throw refuseSql('the statement holds a NUL character', positionAt(original, original.indexOf('\0')));
   const tokens = readTokens(original, dialect);
   requireOneStatement(tokens, original);
+  refuseJsonTable(tokens, original);
   const calls = plainCalls(tokens, dialect);
   const edits: Edit[] = [];
+  const maskedNames = new Map<string, string>();
   let questionMarks = 0;
+  let hasArrowCalls = false;
   for (const [index, token] of tokens.entries()) {
     if (token.text.toLowerCase().startsWith(maskPrefix))
       throw refuseSql(`the name ${token.text} is reserved`, positionAt(original, token.start));
@@ -51,6 +58,13 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
       edits.push({ start: token.start, end: token.end, text: ' DIV ' });
     } else if (token.kind === 'text' && dialect === 'mysql') {
       edits.push(...keepWildcardEscapes(token));
+    } else if (beginsArrow(tokens, index, dialect)) {
+      const mask = maskName(token, dialect, maskedNames) ?? token.text;
+      edits.push({ start: token.start, end: token.end, text: `${operandCall}(${mask})` });
+      hasArrowCalls = true;
+    } else if (token.kind === 'quoted') {
+      const mask = maskName(token, dialect, maskedNames);
+      if (mask !== undefined) edits.push({ start: token.start, end: token.end, text: mask });
     } else if (calls.has(index)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
@@ -65,7 +79,8 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     original,
     text,
     tokens,
-    hasOperandCalls: operands.length > 0,
+    hasOperandCalls: operands.length > 0 || hasArrowCalls,
+    maskedNames,
     questionMarks,
     positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
     callOf: (name) => callPosition(name, tokens, original),
@@ -100,6 +115,13 @@ function onlyComma(tokens: readonly Token[], from: number): Token | undefined {
   return commas.length === 1 ? commas[0] : undefined;
 }
 
+/** `f(doc->'a')`: the parser takes an arrow behind a bare name for a lambda, which only DuckDB's dialect has. In a call it is a value. */
+function beginsArrow(tokens: readonly Token[], at: number, dialect: Dialect): boolean {
+  const [before, token, next] = [tokens[at - 1], tokens[at], tokens[at + 1]];
+  if (dialect === 'duckdb' || next?.text !== '->' || (token?.kind !== 'word' && token?.kind !== 'quoted')) return false;
+  return before?.text === '(' || before?.text === ',';
+}
+
 function keepWildcardEscapes(token: Token): readonly Edit[] {
   return [...token.text.matchAll(/\\(.)/gs)]
     .filter(([, escaped]) => escaped === '%' || escaped === '_')
@@ -113,6 +135,20 @@ function requireOneStatement(tokens: readonly Token[], text: string): void {
     throw refuseSql('expected exactly one statement', positionAt(text, next.start), { expected: 'one statement' });
   if (tokens.every((token) => token.text === ';'))
     throw refuseSql('expected a SELECT statement, found nothing', undefined, { expected: 'SELECT' });
+}
+
+/** The parser reads a part of its grammar only, and what it takes for an error says nothing of the rest. */
+function refuseJsonTable(tokens: readonly Token[], original: string): void {
+  const at = tokens.findIndex((token, index) => isWord(token, 'json_table') && tokens[index + 1]?.text === '(');
+  if (at >= 0)
+    throw refuseSql('JSON_TABLE is not supported', positionAt(original, tokens[at]?.start ?? 0), {
+      name: 'JSON_TABLE',
+      expected: 'jsonb_array_elements in the dialect postgresql, UNNEST in duckdb',
+    });
+}
+
+function isWord({ kind, text }: Token, word: string): boolean {
+  return kind === 'word' && text.toLowerCase() === word;
 }
 
 function applyEdits(text: string, edits: readonly Edit[]): string {

@@ -79,6 +79,12 @@ export class Fields {
     throw this.#unreadable(name);
   }
 
+  texts(name: string): readonly string[] {
+    const value = this.value(name) ?? [];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw this.#unreadable(name);
+    return value;
+  }
+
   /** Text of an identifier field. */
   name(name: string): string | undefined {
     const value = this.optional(name);

@@ -29,8 +29,9 @@ async function readSchemas(
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const schemas = new Map<string, Set<string>>(paths.map((path) => [path, new Set()]));
   if (paths.length === 0) return schemas;
+  // The root of a schema has a name as well, which a column may have.
   const reader = await connection.runAndReadAll(
-    `SELECT file_name, name FROM parquet_schema([${paths.map(quoteText).join(', ')}])`,
+    `SELECT file_name, name FROM parquet_schema([${paths.map(quoteText).join(', ')}]) WHERE coalesce(num_children, 0) = 0`,
   );
   for (const [path, name] of reader.getRows()) schemas.get(String(path))?.add(String(name));
   return schemas;

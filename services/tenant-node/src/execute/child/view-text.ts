@@ -37,7 +37,7 @@ function groupFiles(view: StatementView, schemas: FileSchemas): FileGroup[] {
     const absent = new Map(
       view.columns
         .filter((column) => held !== undefined && !held.has(column.name))
-        .map((column) => [column.name, file.partition[column.name] ?? null] as const),
+        .map((column) => [column.name, partitionValue(file.partition, column.name)] as const),
     );
     const key = JSON.stringify([...absent]);
     const group = groups.get(key) ?? { paths: [], absent };
@@ -45,6 +45,11 @@ function groupFiles(view: StatementView, schemas: FileSchemas): FileGroup[] {
     groups.set(key, group);
   }
   return [...groups.values()];
+}
+
+/** A column may be called `constructor`. */
+function partitionValue(partition: Readonly<Record<string, string | null>>, name: string): string | null {
+  return Object.hasOwn(partition, name) ? (partition[name] ?? null) : null;
 }
 
 function filesText(view: StatementView, group: FileGroup): string {
