@@ -200,7 +200,7 @@ describe('an answer', () => {
     assert.equal(source.destroyed, true);
   });
 
-  it('is asked for and unpacked by a client that was told so, its errors too', async () => {
+  it('is asked for and unpacked by a client that wants it so, its errors too', async () => {
     const client = new HttpClient({ asksForCompressed: true });
     const value = { text: 'long enough '.repeat(1_000) };
     let asked: string | undefined;

@@ -73,7 +73,7 @@ export const bodyBounds = {
   credentials: 16 * kibibyte,
   other: 64 * kibibyte,
   /** SQL with its parameters. */
-  statement: 256 * kibibyte,
+  statement: mebibyte,
   /** A query of the JSON DSL, whose lists of values may be long. */
   query: mebibyte,
   /** A source with all its columns. */

@@ -1,4 +1,4 @@
-import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
+import type { Dialect, ParameterInput, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import { cast, type PlanSchemas } from '@hybridstore/plan';
 import type { PreparedText } from '../syntax/prepared-text.ts';
 import { type Position, refuseSql } from '../syntax/refusal.ts';
@@ -6,7 +6,7 @@ import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, readMomentText } from './moment-text.ts';
-import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
+import { describeKey, isBoundText, type ParameterKey, typeBeside, valueOfKey } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, isText, type Typed, typed } from './types.ts';
 
@@ -19,7 +19,7 @@ export type SqlOptions = {
 };
 
 /** By place for `?` and `$1`, by name for `:name`. */
-export type ParameterValues = readonly ParameterScalar[] | Readonly<Record<string, ParameterScalar>>;
+export type ParameterValues = readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>;
 
 /**
  * What every step of binding shares: the statement, its dialect and schemas, names already given out, parameters bound.
@@ -161,7 +161,9 @@ export class ParameterBinder {
   readonly #uses: number[] = [];
   readonly #types = new Map<number, string>();
   readonly #reads: number[] = [];
-  readonly keys: (string | number)[] = [];
+  readonly keys: ParameterKey[] = [];
+  /** Where the value of a key, or the first of its list, is among the parameters. */
+  readonly #places = new Map<string | number, number>();
 
   constructor(values: ParameterValues) {
     this.#values = values;
@@ -193,17 +195,47 @@ export class ParameterBinder {
 
   /** A text takes the type of what it meets, like a text in the statement. */
   bind(key: string | number, position: Position | undefined): Typed {
-    const value = this.#valueOf(key);
-    if (value === undefined)
-      throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
-    const type = parameterType(value);
-    const known = this.keys.indexOf(key);
-    const index = known >= 0 ? known : this.keys.length;
-    if (known < 0) {
-      this.keys.push(key);
-      this.#list.push({ type, value });
-    }
+    const value = this.#given(key, position);
+    if (!isList(value)) return this.#use(this.#placeOf(key, [value]), value);
+    const expected = 'one value, or IN (?), = ANY(?), <> ALL(?) around the list';
+    throw refuseSql(`parameter ${describeKey(key)}: a list stands in IN, = ANY and <> ALL only`, position, {
+      field: 'parameters',
+      parameter: describeKey(key),
+      expected,
+      actual: 'a list',
+    });
+  }
+
+  /** The values of a list, each a parameter of the plan; undefined where one value is bound. */
+  bindList(key: string | number, position: Position | undefined): readonly Typed[] | undefined {
+    const values = this.#given(key, position);
+    if (!isList(values)) return undefined;
+    const first = this.#placeOf(key, values);
+    return values.map((value, item) => this.#use(first + item, value));
+  }
+
+  #given(key: string | number, position: Position | undefined): ParameterInput {
+    const value = valueOfKey(this.#values, key);
+    if (value !== undefined) return value;
+    throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
+  }
+
+  #placeOf(key: string | number, values: readonly ParameterScalar[]): number {
+    const known = this.#places.get(key);
+    if (known !== undefined) return known;
+    const first = this.#list.length;
+    const isOne = !isList(valueOfKey(this.#values, key));
+    values.forEach((value, item) => {
+      this.keys.push(isOne ? key : [key, item]);
+      this.#list.push({ type: parameterType(value), value });
+    });
+    this.#places.set(key, first);
+    return first;
+  }
+
+  #use(index: number, value: ParameterScalar): Typed {
     this.#uses[index] = (this.#uses[index] ?? 0) + 1;
+    const type = parameterType(value);
     const seen = value === null ? 'null' : type === 'string' ? 'literal' : type;
     return typed({ kind: 'parameter', index }, seen);
   }
@@ -211,20 +243,18 @@ export class ParameterBinder {
   /** Values that the statement does not use are a mistake of the caller. */
   requireAllUsed(): void {
     const given = Array.isArray(this.#values) ? this.#values.map((_, index) => index) : Object.keys(this.#values);
-    const unused = given.filter((key) => !this.keys.includes(key));
+    const unused = given.filter((key) => !this.#places.has(key));
     if (unused.length > 0)
       throw refuseSql(`parameters: the statement does not use ${unused.map(describeKey).join(', ')}`, undefined, {
         field: 'parameters',
-        expected: this.keys.length,
+        expected: this.#places.size,
         actual: given.length,
       });
   }
+}
 
-  #valueOf(key: string | number): ParameterScalar | undefined {
-    if (Array.isArray(this.#values)) return typeof key === 'number' ? this.#values[key] : undefined;
-    const named = this.#values as Readonly<Record<string, ParameterScalar>>; // the other arm of the union
-    return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
-  }
+function isList(value: ParameterInput | undefined): value is readonly ParameterScalar[] {
+  return Array.isArray(value);
 }
 
 export function parameterType(value: ParameterScalar): string {
