@@ -17,6 +17,7 @@ import {
 import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
 import { TestIssuer } from '@hybridstore/test-kit';
+import { hostilePackings } from './hostile-packings.ts';
 import { hostileTexts } from './hostile-texts.ts';
 import { nodeUrl, spawnNode, tenantId, waitUntilReady } from './ingest.ts';
 import { buildReport, type Goal, type Report, type Side } from './report.ts';
@@ -76,6 +77,7 @@ export async function hostileBodies(): Promise<Report> {
       ...write,
       wrap: (text) => `{"source_id":"notes","records":[{"fields":{"a":${text}}}]}`,
     });
+    results['write, packed'] = await measurePacked({ ...write, wrap: asItIs });
     return report(results, idleStallMs);
   } finally {
     await client.close();
@@ -97,29 +99,47 @@ async function measure(target: Target): Promise<Measured> {
   let worst: Measured = { stallMs: 0, shape: 'none', plainMs: 0 };
   for (const [shape, build] of Object.entries(hostileTexts)) {
     const text = target.wrap(build(bytes));
-    const stallMs = await measureStall(target, text);
+    const stallMs = await measureStall(target, [text]);
     process.stderr.write(`  ${target.endpoint.path} ${shape}: ${stallMs.toFixed(0)} ms\n`);
     if (stallMs > worst.stallMs) worst = { stallMs, shape, plainMs: timePlainParse(text) };
   }
   return worst;
 }
 
-/** A stall that the body causes comes every time; what the machine's other work causes does not. */
-async function measureStall(target: Target, text: string): Promise<number> {
+async function measurePacked(target: Target): Promise<Measured> {
+  const bytes = bodyBytesMaxOf(target.endpoint) - envelopeBytes;
+  const text = `{"source_id":"notes","records":[{"fields":{"a":${hostileTexts['small objects']?.(bytes) ?? '1'}}}]}`;
+  let worst: Measured = { stallMs: 0, shape: 'none', plainMs: 0 };
+  for (const [shape, { encoding, bodies }] of Object.entries(hostilePackings(text, bytes))) {
+    const stallMs = await measureStall(target, bodies, encoding);
+    process.stderr.write(`  ${target.endpoint.path} ${shape}: ${stallMs.toFixed(0)} ms\n`);
+    if (stallMs > worst.stallMs) worst = { stallMs, shape, plainMs: timePlainParse(text) };
+  }
+  return worst;
+}
+
+/** A stall that the bodies cause comes every time; what the machine's other work causes does not. */
+async function measureStall(target: Target, bodies: readonly (string | Buffer)[], encoding?: string): Promise<number> {
+  const url = `${target.url}${target.endpoint.path}`;
   let leastMs = Number.POSITIVE_INFINITY;
   for (let attempt = 0; attempt < attemptsMax && leastMs > stallMsMax; attempt += 1) {
     await readStall(target.process);
-    await post(`${target.url}${target.endpoint.path}`, target.token, text);
+    await Promise.all(bodies.map((body) => post(url, target.token, body, encoding)));
     leastMs = Math.min(leastMs, await readStall(target.process));
   }
   return leastMs;
 }
 
 /** Whatever the answer says, there has to be one. */
-async function post(url: string, token: string, body: string): Promise<void> {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  const answer = await fetch(url, { method: 'POST', headers, body });
+async function post(url: string, token: string, body: string | Buffer, encoding?: string): Promise<void> {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
+  };
+  const answer = await fetch(url, { method: 'POST', headers, body: Buffer.from(body) });
   const text = await answer.text();
+  if (encoding !== undefined) return;
   // What holds too many arrays and objects is refused whatever its size.
   if (answer.status === 413 && text.includes('bytes_max'))
     throw new Error(`${url} refuses ${body.length} bytes, which it should take`);

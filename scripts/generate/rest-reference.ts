@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import {
   type Access,
   bodyBytesMaxOf,
+  bodyCodings,
   type Endpoint,
   ErrorBody,
   endpoints,
   errorStatus,
   logTail,
   services,
+  takesPackedBody,
 } from '@hybridstore/contracts';
 import { buildOpenApi } from '@hybridstore/http';
 import { Type } from 'typebox';
@@ -79,7 +81,9 @@ function describeNamed(shape: Shape): string[] {
 function describeBound(endpoint: Endpoint): string {
   if (!endpoint.body) return '';
   const kibibytes = bodyBytesMaxOf(endpoint) / 1024;
-  return ` A body of at most ${kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`}.`;
+  const bound = kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`;
+  const codings = takesPackedBody(endpoint) ? `, unpacked where it comes in ${bodyCodings.join(', ')}` : '';
+  return ` A body of at most ${bound}${codings}.`;
 }
 
 function describeAccess(access: Access): string {
@@ -193,6 +197,7 @@ export function buildErrorReference(): GeneratedFile {
     conflict: 'read the present state, then decide',
     gone: 'start over: what was asked for is not kept any more',
     too_large: 'send or ask for less',
+    unsupported_media_type: 'send the body in an encoding that `Accept-Encoding` of the answer names, or in none',
     overloaded: 'come back after `Retry-After`',
     internal: 'report `request_id`; the log of the service has the cause',
     corrupt: 'call the operator of the platform: stored bytes do not hold what was written',

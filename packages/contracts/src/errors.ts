@@ -13,6 +13,7 @@ export const errorStatus = {
   conflict: 409,
   gone: 410,
   too_large: 413,
+  unsupported_media_type: 415,
   overloaded: 429,
   internal: 500,
   corrupt: 500,

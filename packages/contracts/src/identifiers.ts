@@ -52,4 +52,4 @@ export const Lsn = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
 export const columnsMax = 2_000;
 export const recordsPerWriteMax = 100_000;
 export const jsonDepthMax = 64;
-export const queryTextBytesMax = 64 * 1024;
+export const queryTextBytesMax = 256 * 1024;

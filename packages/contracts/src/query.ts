@@ -7,13 +7,26 @@ export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
 export const Dialect = Type.Enum([...dialects]);
 export type Dialect = (typeof dialects)[number];
 
-const ParameterValue = Type.Union([Type.String({ maxLength: 65_536 }), Type.Number(), Type.Boolean(), Type.Null()]);
+/** Values of an IN list, of a list that is bound, of any list of a plan. */
+export const listValuesMax = 10_000;
+const ParameterScalarValue = Type.Union([
+  Type.String({ maxLength: 65_536 }),
+  Type.Number(),
+  Type.Boolean(),
+  Type.Null(),
+]);
+/** A list stands for its values, in `IN (?)`, `= ANY(?)` and `<> ALL(?)`. */
+const ParameterValue = Type.Union([
+  ParameterScalarValue,
+  Type.Array(ParameterScalarValue, { maxItems: listValuesMax }),
+]);
 /** By position for `?` and `$1`, by name for `:name`. */
 export const Parameters = Type.Union([
   Type.Array(ParameterValue, { maxItems: 1_000 }),
   Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }), ParameterValue),
 ]);
-export type Parameters = readonly ParameterScalar[] | Readonly<Record<string, ParameterScalar>>;
+export type Parameters = readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>;
+export type ParameterInput = ParameterScalar | readonly ParameterScalar[];
 export type ParameterScalar = string | number | boolean | null;
 
 const common = {

@@ -1,7 +1,9 @@
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { BodyOf, Endpoint, ErrorBody, ParamsOf, QueryOf, ResponseOf, Sent } from '@hybridstore/contracts';
 import { assert, HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
 import { Agent, type Dispatcher } from 'undici';
+import { answerCodings } from './compressed-answers.ts';
 import { HostsFile } from './hosts-file.ts';
 
 const connectionsPerOriginDefault = 128;
@@ -54,6 +56,8 @@ export type HttpClientOptions = {
   readonly hostsFile?: string | undefined;
   /** Connections to one origin at a time; 128 when absent. */
   readonly connectionsPerOriginMax?: number;
+  /** For a way that costs more than the work of both ends. */
+  readonly asksForCompressed?: boolean;
 };
 
 /** Pooled keep-alive connections between services, names looked up in the hosts file first. Without time-outs of its own but connecting. */
@@ -76,9 +80,11 @@ export function createAgent(options: HttpClientOptions = {}): Agent {
  */
 export class HttpClient {
   readonly #agent: Agent;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(options: HttpClientOptions = {}) {
     this.#agent = createAgent(options);
+    this.#headers = options.asksForCompressed ? { 'accept-encoding': answerCodings.join(', ') } : {};
   }
 
   /** The JSON answer of an endpoint, as its receiver promises it: only a caller that distrusts the receiver checks the schema again. */
@@ -114,12 +120,13 @@ export class HttpClient {
         origin: base.origin,
         path,
         method: endpoint.method,
-        headers: buildHeaders(options, timeoutMs),
+        headers: { ...this.#headers, ...buildHeaders(options, timeoutMs) },
         body: writtenBody(options),
         signal,
       });
-      if (answer.statusCode >= 400) throw await readError(answer, url);
-      return await read({ status: answer.statusCode, headers: answer.headers, body: answer.body }, url);
+      const unpacked = unpackAnswer(answer);
+      if (unpacked.status >= 400) throw await readError(unpacked, url);
+      return await read(unpacked, url);
     } catch (error) {
       throw describeFailure(error, { url, timeoutMs, deadline, ...(options.signal ? { caller: options.signal } : {}) });
     }
@@ -128,6 +135,15 @@ export class HttpClient {
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+/** A coding that was not asked for stays, and what it codes is no JSON. */
+function unpackAnswer({ statusCode: status, headers, body }: Dispatcher.ResponseData): StreamAnswer {
+  const { 'content-encoding': coding, 'content-length': _, ...others } = headers;
+  const unpacker = coding === 'zstd' ? createZstdDecompress() : coding === 'gzip' ? createGunzip() : undefined;
+  if (!unpacker) return { status, headers, body };
+  // Whoever reads what comes out gets every error.
+  return { status, headers: others, body: pipeline(body, unpacker, () => {}) };
 }
 
 function writtenBody({ body, json }: AnyOptions): string | Uint8Array | null {
@@ -171,12 +187,12 @@ function buildHeaders(options: AnyOptions, timeoutMs: number): Record<string, st
   };
 }
 
-async function readError(answer: Dispatcher.ResponseData, url: string): Promise<HybridStoreError> {
+async function readError(answer: StreamAnswer, url: string): Promise<HybridStoreError> {
   const text = (await readAll(answer.body, 1024 * 1024)).toString('utf8');
   const error = parseErrorBody(text);
   if (error) return new HybridStoreError(error.code, error.message, error.details);
-  return new HybridStoreError('unavailable', `${new URL(url).host} answered ${answer.statusCode}`, {
-    status: answer.statusCode,
+  return new HybridStoreError('unavailable', `${new URL(url).host} answered ${answer.status}`, {
+    status: answer.status,
     retry_after_ms: 1_000,
   });
 }

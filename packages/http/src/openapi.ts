@@ -1,4 +1,4 @@
-import { bodyBytesMaxOf, type Endpoint, ErrorBody } from '@hybridstore/contracts';
+import { bodyBytesMaxOf, bodyCodings, type Endpoint, ErrorBody, takesPackedBody } from '@hybridstore/contracts';
 import { Type } from 'typebox';
 
 type Schemas = Record<string, unknown>;
@@ -41,6 +41,7 @@ function buildOperation(endpoint: Endpoint, schemas: Schemas): object {
           requestBody: {
             required: !Type.IsOptional(endpoint.body),
             'x-bytes-max': bodyBytesMaxOf(endpoint),
+            ...(takesPackedBody(endpoint) ? { 'x-content-encodings': bodyCodings } : {}),
             content: { 'application/json': { schema: liftSchema(endpoint.body, schemas) } },
           },
         }

@@ -3,6 +3,7 @@ import { type Server as HttpServer, type IncomingMessage, STATUS_CODES } from 'n
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
+  type BodyCoding,
   type BodyOf,
   bodyBounds,
   bodyBytesMaxOf,
@@ -17,6 +18,7 @@ import {
   type Sent,
   type ServiceName,
   type TokenClaims,
+  takesPackedBody,
 } from '@hybridstore/contracts';
 import {
   type Clock,
@@ -36,12 +38,14 @@ import { type TSchema, Type } from 'typebox';
 import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
 import { type CallContext, RequestContext } from './call-context.ts';
+import { compressAnswers } from './compressed-answers.ts';
 import { type ConnectionBounds, Connections } from './connections.ts';
 import { flattenSchema } from './flatten-schema.ts';
 import { askWhetherHalfClosed } from './half-closed.ts';
 import { JsonThreads } from './json-threads.ts';
 import { lingerBehindAnswer } from './linger.ts';
 import { buildOpenApi } from './openapi.ts';
+import { PackedBodies, readCodings } from './packed-bodies.ts';
 import { parseJson } from './parse-json.ts';
 import { methodNotAllowed, ServedMethods } from './served-methods.ts';
 import { type ClientPaces, SlowClients } from './slow-clients.ts';
@@ -169,22 +173,25 @@ export function createServer(options: ServerOptions): Server {
   app.removeAllContentTypeParsers();
   const threads = new JsonThreads(options);
   app.addHook('onClose', () => threads.close());
+  const packed = new PackedBodies();
   // As `addRoute` has set the config; and bytes, because the parser asks for a buffer.
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     const config = request.routeOptions.config as unknown as RouteConfig;
-    const bytes = body as Buffer;
+    const read = (bytes: Buffer) => {
+      if (bytes.length <= loopBytesMax)
+        return parseJson(bytes, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
+      const large = config.readLarge ? config.readLarge(bytes) : readLarge(threads, bytes, config);
+      return large.then((value) => {
+        if (typeof value === 'object' && value !== null) checked.add(value);
+        return value;
+      });
+    };
+    const { codings, caller } = request as ArrivedRequest;
+    const { bodyLimit: bytesMax } = request.routeOptions;
+    const packing = { codings, bytesMax, claims: caller?.claims, socket: request.raw.socket };
     settle(
       (error, value?: unknown) => done(error ?? null, value),
-      () => {
-        refuseEncoding(request.headers['content-encoding']);
-        if (bytes.length <= loopBytesMax)
-          return parseJson(bytes, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
-        const read = config.readLarge ? config.readLarge(bytes) : readLarge(threads, bytes, config);
-        return read.then((value) => {
-          if (typeof value === 'object' && value !== null) checked.add(value);
-          return value;
-        });
-      },
+      () => (codings.length === 0 ? read(body as Buffer) : packed.read(body as Buffer, packing, read)),
     );
   });
   app.setErrorHandler((error, request, reply) => {
@@ -205,6 +212,7 @@ export function createServer(options: ServerOptions): Server {
   });
   listenToOddRequests(app.server, methods);
   observeRequests(app, options);
+  compressAnswers(app, (request) => (request.routeOptions.config as Partial<RouteConfig>)?.holdsSecret !== true);
   const bodies = boundClients(app, options);
   const unread: Route[] = [];
   // A scope of its own, because content type parsers belong to a scope. Its routes are known when the server gets ready.
@@ -259,17 +267,8 @@ function listenToOddRequests(server: HttpServer, methods: ServedMethods): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
 }
 
-/** Bodies are read as they come: what a small one would unpack to has no bound. */
-function refuseEncoding(encoding: string | undefined): void {
-  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
-  throw new HybridStoreError('invalid_request', `Content-Encoding: expected none, found ${encoding.slice(0, 40)}`, {
-    field: 'Content-Encoding',
-    expected: 'identity',
-    actual: encoding.slice(0, 40),
-  });
-}
-
 type RouteConfig = {
+  readonly holdsSecret: boolean;
   readonly keepsNumbers: boolean;
   readonly bodySchema: { readonly name: string; readonly schema: object } | undefined;
   readonly readLarge?: ReadLarge | undefined;
@@ -340,6 +339,7 @@ function addRoute(
     bodyLimit: bodyBytesMaxOf(endpoint),
     schema,
     config: {
+      holdsSecret: endpoint.holdsSecret === true,
       keepsNumbers: endpoint.keepsNumbers === true,
       bodySchema: endpoint.body && describeBodySchema(endpoint, endpoint.body),
       readLarge,
@@ -348,7 +348,8 @@ function addRoute(
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: (request, _reply, done) => {
       const enter = (caller: Caller | undefined) => {
-        (request as RequestWithCaller).caller = caller;
+        const codings = isUnread ? [] : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
+        Object.assign(request, { caller, codings } satisfies Arrived);
         bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : request.routeOptions.bodyLimit);
       };
       settle(done, () => {
@@ -357,7 +358,7 @@ function addRoute(
       });
     },
     handler: async (request, reply) => {
-      const { caller } = request as RequestWithCaller;
+      const { caller } = request as ArrivedRequest;
       const context = new RequestContext(request, reply, { caller, logger: options.logger, clock: options.clock });
       // Fastify has checked the request against the schemas that the handler's types are read from.
       const answer = await handler(request as never, reply, context);
@@ -367,8 +368,9 @@ function addRoute(
   });
 }
 
-/** A request that has passed `onRequest`, which leaves the caller on it for the handler. */
-type RequestWithCaller = FastifyRequest & { caller?: Caller | undefined };
+/** What `onRequest` leaves on a request that has passed it. */
+type Arrived = { readonly caller: Caller | undefined; readonly codings: readonly BodyCoding[] };
+type ArrivedRequest = FastifyRequest & Arrived;
 
 /** A promise only where the verifier has to ask. */
 function authenticate(
@@ -438,11 +440,15 @@ export function sendError(logger: Logger, thrown: unknown, request: FastifyReque
   if (typeof retryAfterMs === 'number')
     void reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1_000))));
   if (error.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer');
-  const { allow } = error.details;
+  const { allow, accepted } = error.details;
   if (Array.isArray(allow)) void reply.header('allow', allow.join(', '));
+  if (status === 415 && Array.isArray(accepted))
+    void reply.header('accept-encoding', accepted.join(', ') || 'identity');
   const body: ErrorBody = {
     error: { code: error.code, message: error.message, details: { ...error.details }, request_id: request.id },
   };
+  // It may come in place of an answer that was to be compressed.
+  void reply.removeHeader('content-encoding');
   return reply
     .code(status)
     .header('x-request-id', request.id)

@@ -8,7 +8,9 @@ import {
   type PlanQuery,
   type PlanRelation,
   planDepthMax,
+  planListMax,
   planNodesMax,
+  planParametersMax,
   type QueryBody,
   type SetOperationBody,
 } from '@hybridstore/contracts';
@@ -62,6 +64,7 @@ function requireBounds(plan: LogicalPlan): void {
   const measure = (value: unknown, depth: number): void => {
     if (typeof value === 'string') requireText(value);
     if (typeof value !== 'object' || value === null) return;
+    if (Array.isArray(value)) requireList(value, value === plan.parameters ? planParametersMax : planListMax);
     nodes += 1;
     if (depth > planDepthMax)
       throw new HybridStoreError('invalid_request', `plan: nested deeper than ${planDepthMax} levels`, {
@@ -72,6 +75,15 @@ function requireBounds(plan: LogicalPlan): void {
     for (const child of Object.values(value)) measure(child, depth + 1);
   };
   measure(plan, 1);
+}
+
+function requireList(list: readonly unknown[], max: number): void {
+  if (list.length <= max) return;
+  throw new HybridStoreError('invalid_request', `plan: a list holds at most ${max} values, found ${list.length}`, {
+    field: 'plan',
+    expected: max,
+    actual: list.length,
+  });
 }
 
 /** What is bound must be what is printed elsewhere. */

@@ -1,5 +1,5 @@
 export { type ParameterValues, parameterType } from './bind/context.ts';
-export { readParameters } from './bind/parameter-values.ts';
+export { parameterValue, readParameters } from './bind/parameter-values.ts';
 export { ParserPool } from './parsing/parser-pool.ts';
 export type {
   DslOutcome,

@@ -2,6 +2,7 @@ import type { DslQuery, LogicalPlan } from '@hybridstore/contracts';
 import type { OptimizationStep, optimizePlan, PlanSchemas } from '@hybridstore/plan';
 import type { AdmissionOwner } from '@hybridstore/runtime';
 import type { ParameterValues, SqlOptions } from './bind/context.ts';
+import type { ParameterKey } from './bind/parameter-values.ts';
 import type { DslOptions } from './dsl/compile-dsl.ts';
 
 /** A statement to read. It crosses to a thread, so it is plain data. `steps`: what is done to the plan before it is given. */
@@ -14,7 +15,7 @@ export type ParseTask = SqlOptions & {
 
 export type ParseOutcome = {
   readonly plan: LogicalPlan;
-  readonly parameterKeys: readonly (string | number)[];
+  readonly parameterKeys: readonly ParameterKey[];
   readonly functions: readonly string[];
   readonly crossCheck: 'agreed' | 'cannot_read';
 };

@@ -4,6 +4,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { bodyBytesMaxOf } from '@hybridstore/contracts';
 import { systemClock } from '@hybridstore/runtime';
 import { forwardedEndpoints } from '../src/domain/forwarded-endpoint.ts';
@@ -103,6 +104,24 @@ describe('forwarding', () => {
       'idempotency-key': 'batch-1',
       'x-request-id': 'my-request',
     });
+  });
+
+  it('passes bodies and answers on in the encoding in which they came', async () => {
+    const packed = gzipSync('{"source_id":"notes","records":[]}');
+    await using platform = await open((request, response) => {
+      response.writeHead(200, { 'content-encoding': 'zstd', vary: 'Accept-Encoding' });
+      request.pipe(response);
+    });
+    const sent = httpRequest(`${platform.url}/data/write`, {
+      method: 'POST',
+      headers: { ...platform.headers, 'accept-encoding': 'zstd', 'content-encoding': 'gzip' },
+    });
+    sent.end(packed);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    const [request] = platform.upstream.requests;
+    assert.deepEqual([request?.headers['accept-encoding'], request?.headers['content-encoding']], ['zstd', 'gzip']);
+    assert.deepEqual([answer.headers['content-encoding'], answer.headers.vary], ['zstd', 'Accept-Encoding']);
+    assert.deepEqual(Buffer.concat(await Array.fromAsync(answer)), packed);
   });
 
   it('shows the status and headers of the service, less those of the connection and its banner', async () => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import type { CatalogSource, LogicalPlan, ParseResponse, TransformResponse } from '@hybridstore/contracts';
+import {
+  type CatalogSource,
+  type LogicalPlan,
+  type ParseResponse,
+  queryTextBytesMax,
+  type TransformResponse,
+} from '@hybridstore/contracts';
 import { JwksTokenVerifier } from '@hybridstore/http';
 import { createMetrics, Environment, HybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
 import { ParserPool } from '@hybridstore/sql';
@@ -349,7 +355,7 @@ describe('POST /parse/sql', () => {
   test('tokens without a right to read are refused, and so is text that is too long', async () => {
     const { post } = open();
     assert.equal((await post('/parse/sql', { query: 'SELECT 1' }, issuer.userToken('default/acme', []))).status, 403);
-    assert.equal((await post('/parse/sql', { query: `SELECT '${'x'.repeat(70_000)}'` })).status, 400);
+    assert.equal((await post('/parse/sql', { query: `SELECT '${'x'.repeat(queryTextBytesMax)}'` })).status, 400);
     assert.equal((await post('/parse/sql', { query: 'SELECT 1', dialect: 'oracle' })).status, 400);
   });
 

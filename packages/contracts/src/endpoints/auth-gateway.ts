@@ -46,6 +46,7 @@ export const authGateway = {
     body: LoginRequest,
     bodyBytesMax: bodyBounds.credentials,
     response: TokenResponse,
+    holdsSecret: true,
   },
   logout: {
     service,
@@ -64,6 +65,7 @@ export const authGateway = {
     body: PasswordChange,
     bodyBytesMax: bodyBounds.credentials,
     response: TokenResponse,
+    holdsSecret: true,
   },
   validate: {
     service,
@@ -74,6 +76,7 @@ export const authGateway = {
     body: Type.Optional(ValidateRequest),
     bodyBytesMax: bodyBounds.credentials,
     response: ValidateResponse,
+    holdsSecret: true,
   },
   permissions: {
     service,
@@ -124,6 +127,7 @@ export const authGateway = {
     body: ApiKeyRequest,
     bodyBytesMax: bodyBounds.credentials,
     response: ApiKeyCreated,
+    holdsSecret: true,
     status: 201,
   },
   listKeys: {

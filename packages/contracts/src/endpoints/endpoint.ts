@@ -55,6 +55,11 @@ export type Endpoint = {
   readonly status?: 200 | 201 | 202;
   /** Of the same answer, where nothing had to be made. */
   readonly statusUnmade?: 200;
+  /**
+   * Its answer holds a password, a token or a key, and is never compressed: beside text of an attacker, the length of a
+   * compressed answer gives a secret away letter by letter (BREACH).
+   */
+  readonly holdsSecret?: boolean;
   /** Content types of a success besides (or instead of) JSON. */
   readonly produces?: readonly string[];
   /** Reached through the gateway under the same path. */
@@ -69,7 +74,7 @@ export const bodyBounds = {
   credentials: 16 * kibibyte,
   other: 64 * kibibyte,
   /** SQL with its parameters. */
-  statement: 256 * kibibyte,
+  statement: mebibyte,
   /** A query of the JSON DSL, whose lists of values may be long. */
   query: mebibyte,
   /** A source with all its columns. */
@@ -83,6 +88,15 @@ export const bodyBounds = {
 /** The largest body that an endpoint takes. */
 export function bodyBytesMaxOf(endpoint: Pick<Endpoint, 'bodyBytesMax'>): number {
   return endpoint.bodyBytesMax ?? bodyBounds.other;
+}
+
+/** Codings that bodies may come in. */
+export const bodyCodings = ['gzip', 'zstd', 'deflate'] as const;
+export type BodyCoding = (typeof bodyCodings)[number];
+
+/** Whether a body may come compressed: nobody unpacks what anybody may send. */
+export function takesPackedBody(endpoint: Pick<Endpoint, 'body' | 'access'>): boolean {
+  return endpoint.body !== undefined && endpoint.access.kind !== 'public';
 }
 
 export const publicAccess: Access = { kind: 'public' };

@@ -211,7 +211,7 @@ export type ElementNode = {
 
 export const planListMax = 10_000;
 export const planNameCharactersMax = 256;
-export const planTextCharactersMax = 65_536;
+export const planTextCharactersMax = 262_144;
 
 const Expression = Type.Ref('PlanExpression');
 const Query = Type.Ref('PlanQuery');

@@ -15,7 +15,8 @@ import { relationSchemas } from './relation.ts';
 
 /** Nesting of a plan as JSON; leaves room for the envelopes around it within `jsonDepthMax`. */
 export const planDepthMax = 56;
-export const planNodesMax = 50_000;
+export const planNodesMax = 150_000;
+export const planParametersMax = 40_000;
 export const planVersion = 1;
 
 /** A value that travels beside the plan and is bound by the engine, never printed into its text. */
@@ -63,7 +64,7 @@ export const LogicalPlan = Type.Unsafe<LogicalPlan>(
               },
               { additionalProperties: false },
             ),
-            { maxItems: planListMax },
+            { maxItems: planParametersMax },
           ),
           tables: Type.Array(
             Type.Object(

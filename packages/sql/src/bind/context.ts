@@ -1,4 +1,4 @@
-import type { Dialect, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
+import type { Dialect, ParameterInput, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import { cast, type PlanSchemas } from '@hybridstore/plan';
 import { assert } from '@hybridstore/runtime';
 import type { PreparedText } from '../syntax/prepared-text.ts';
@@ -8,7 +8,7 @@ import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tr
 import { BindWarnings } from './bind-warnings.ts';
 import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
-import { describeKey, isBoundText, typeBeside } from './parameter-values.ts';
+import { describeKey, isBoundText, type ParameterKey, typeBeside, valueOfKey } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import {
   bitsAsNumber,
@@ -31,7 +31,7 @@ export type SqlOptions = {
 };
 
 /** By place for `?` and `$1`, by name for `:name`. */
-export type ParameterValues = readonly ParameterScalar[] | Readonly<Record<string, ParameterScalar>>;
+export type ParameterValues = readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>;
 
 /**
  * What every step of binding shares: the statement, its dialect and schemas, names already given out, parameters bound.
@@ -186,8 +186,9 @@ function meetInMysql(given: readonly Typed[]): readonly Typed[] {
 export class ParameterBinder {
   readonly #values: ParameterValues;
   readonly #places = new Map<string, number>();
+  readonly #used = new Set<string | number>();
   readonly list: PlanParameter[] = [];
-  readonly keys: (string | number)[] = [];
+  readonly keys: ParameterKey[] = [];
 
   constructor(values: ParameterValues) {
     this.#values = values;
@@ -206,9 +207,31 @@ export class ParameterBinder {
 
   /** A text takes the type of what it meets, like a text in the statement. */
   bind(key: string | number, position: Position | undefined): Typed {
-    const value = this.#valueOf(key);
-    if (value === undefined)
-      throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
+    const value = this.#given(key, position);
+    if (!isList(value)) return this.#use(key, value);
+    const expected = 'one value, or IN (?), = ANY(?), <> ALL(?) around the list';
+    throw refuseSql(`parameter ${describeKey(key)}: a list stands in IN, = ANY and <> ALL only`, position, {
+      field: 'parameters',
+      parameter: describeKey(key),
+      expected,
+      actual: 'a list',
+    });
+  }
+
+  /** The values of a list, each a parameter of the plan; undefined where one value is bound. */
+  bindList(key: string | number, position: Position | undefined): readonly Typed[] | undefined {
+    const values = this.#given(key, position);
+    return isList(values) ? values.map((value, item) => this.#use([key, item], value)) : undefined;
+  }
+
+  #given(key: string | number, position: Position | undefined): ParameterInput {
+    const value = valueOfKey(this.#values, key);
+    this.#used.add(key);
+    if (value !== undefined) return value;
+    throw refuseSql(`parameter ${describeKey(key)} has no value`, position, { parameter: key });
+  }
+
+  #use(key: ParameterKey, value: ParameterScalar): Typed {
     const type = parameterType(value);
     const seen = value === null ? 'null' : type === 'string' ? 'literal' : type;
     return typed(this.#place(key, type, value), seen);
@@ -220,7 +243,7 @@ export class ParameterBinder {
     return this.#place(key, type, known.value);
   }
 
-  #place(key: string | number, type: string, value: PlanParameter['value']): ParameterNode {
+  #place(key: ParameterKey, type: string, value: PlanParameter['value']): ParameterNode {
     const name = JSON.stringify([key, type]);
     const index = this.#places.get(name) ?? this.list.length;
     if (index === this.list.length) {
@@ -234,20 +257,18 @@ export class ParameterBinder {
   /** Values that the statement does not use are a mistake of the caller. */
   requireAllUsed(): void {
     const given = Array.isArray(this.#values) ? this.#values.map((_, index) => index) : Object.keys(this.#values);
-    const unused = given.filter((key) => !this.keys.includes(key));
+    const unused = given.filter((key) => !this.#used.has(key));
     if (unused.length > 0)
       throw refuseSql(`parameters: the statement does not use ${unused.map(describeKey).join(', ')}`, undefined, {
         field: 'parameters',
-        expected: this.keys.length,
+        expected: this.#used.size,
         actual: given.length,
       });
   }
+}
 
-  #valueOf(key: string | number): ParameterScalar | undefined {
-    if (Array.isArray(this.#values)) return typeof key === 'number' ? this.#values[key] : undefined;
-    const named = this.#values as Readonly<Record<string, ParameterScalar>>; // the other arm of the union
-    return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
-  }
+function isList(value: ParameterInput | undefined): value is readonly ParameterScalar[] {
+  return Array.isArray(value);
 }
 
 export function parameterType(value: ParameterScalar): string {

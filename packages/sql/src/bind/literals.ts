@@ -125,13 +125,27 @@ function readEscapes(value: string): string {
 }
 
 export function bindParameter({ fields, context }: BindSite): Typed {
+  const { key, position } = readParameter(fields, context);
+  return context.parameters.bind(key, position);
+}
+
+/** The values of a parameter that is a list; undefined for every other node, which is as unread as before. */
+export function bindListParameter(node: SyntaxNode, context: BindContext): readonly Typed[] | undefined {
+  if (kindOf(node) !== 'parameter') return undefined;
+  const fields = context.fields(node);
+  const { key, position } = readParameter(fields, context);
+  const values = context.parameters.bindList(key, position);
+  if (values) fields.finish();
+  return values;
+}
+
+function readParameter(fields: Fields, context: BindContext) {
   const style = fields.text('style');
   const index = fields.value('index');
   const name = fields.text('name');
   const position = name === undefined ? undefined : context.position(fields.node);
-  if (style === 'Dollar' && typeof index === 'number' && name === undefined)
-    return context.parameters.bind(index - 1, position);
-  if (style === 'Colon' && name !== undefined && index === undefined) return context.parameters.bind(name, position);
+  if (style === 'Dollar' && typeof index === 'number' && name === undefined) return { key: index - 1, position };
+  if (style === 'Colon' && name !== undefined && index === undefined) return { key: name, position };
   throw fields.refuse('variables are not supported; use ?, $1 or :name', { expected: '?, $1 or :name' });
 }
 

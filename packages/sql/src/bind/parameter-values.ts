@@ -1,4 +1,4 @@
-import type { PlanParameter } from '@hybridstore/contracts';
+import type { ParameterInput, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { momentLiteral } from './moment-text.ts';
 import { isDecimal, isFloating, isInteger, isTemporal, type Typed } from './types.ts';
@@ -64,7 +64,7 @@ export function isBoundText(value: Typed): boolean {
  */
 export function readParameters(
   parameters: readonly PlanParameter[],
-  keys: readonly (string | number)[],
+  keys: readonly ParameterKey[],
 ): readonly PlanParameter[] {
   return parameters.map(({ type, value }, index) => {
     const reading = value !== null && typeof value !== 'boolean' ? readings[type] : undefined;
@@ -83,7 +83,32 @@ export function readParameters(
   });
 }
 
-/** `1` for the first place, `:name` for a name. */
-export function describeKey(key: string | number): string {
-  return typeof key === 'number' ? String(key + 1) : `:${key}`;
+/** A place or a name, and with it one of the values of a list. */
+export type ParameterKey = string | number | readonly [list: string | number, item: number];
+
+/** `1` for the first place, `:name` for a name, `:name[0]` for the first value of its list. */
+export function describeKey(key: ParameterKey): string {
+  if (typeof key === 'number') return String(key + 1);
+  return typeof key === 'string' ? `:${key}` : `${describeKey(key[0])}[${key[1]}]`;
+}
+
+/** The one value that a key names; null where nothing is given. */
+export function parameterValue(
+  values: readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>,
+  key: ParameterKey,
+): PlanParameter['value'] {
+  const [name, item] = typeof key === 'object' ? key : [key];
+  const given = valueOfKey(values, name);
+  const value = item === undefined ? given : (given as readonly ParameterScalar[] | undefined)?.[item];
+  return value === undefined || typeof value === 'object' ? null : value;
+}
+
+/** Undefined where nothing is given. */
+export function valueOfKey(
+  values: readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>,
+  key: string | number,
+): ParameterInput | undefined {
+  if (Array.isArray(values)) return typeof key === 'number' ? values[key] : undefined;
+  const named = values as Readonly<Record<string, ParameterInput>>; // the other arm of the union
+  return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
 }

@@ -1,7 +1,9 @@
 import { kindOf, words } from '../syntax/syntax-tree.ts';
+import { bindAmong } from './bind-in.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import { readBeside } from './comparisons.ts';
 import { meetElement } from './composites.ts';
+import { bindListParameter } from './literals.ts';
 import { readJsonAs, type Typed, typed } from './types.ts';
 
 export function bindExists({ fields, scope, context }: BindSite): Typed {
@@ -32,12 +34,19 @@ export function bindQuantified(site: BindSite, quantifier: 'any' | 'all'): Typed
   const operator = quantifiedOperators[String(fields.value('op'))];
   const value = bindField(site, 'this');
   const operand = fields.required('subquery');
+  const list = bindListParameter(operand, context);
+  if (list) {
+    const isAmong = operator === 'eq' && quantifier === 'any';
+    if (!isAmong && !(operator === 'ne' && quantifier === 'all'))
+      throw fields.refuse('a bound list takes = ANY and <> ALL only', { expected: '= ANY or <> ALL' });
+    return bindAmong(site, { value, list, negated: !isAmong });
+  }
   if (!operator) throw fields.refuse(`this comparison with ${words(quantifier)} is not supported`);
   if (!['select', 'subquery', 'union', 'intersect', 'except', 'values'].includes(kindOf(operand))) {
     if (operator !== 'eq' || quantifier !== 'any')
       throw fields.refuse(`${words(quantifier)} over a list takes = ANY only`);
-    const [list, element] = meetElement(context.bind(operand, scope), value, site);
-    return typed({ kind: 'call', function: 'list_contains', arguments: [list.node, element.node] }, 'boolean');
+    const [values, element] = meetElement(context.bind(operand, scope), value, site);
+    return typed({ kind: 'call', function: 'list_contains', arguments: [values.node, element.node] }, 'boolean');
   }
   const { query, outputs } = context.query(operand, scope, context);
   if (outputs.length !== 1)

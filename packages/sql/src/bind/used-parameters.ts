@@ -1,7 +1,8 @@
 import type { PlanExpression, PlanParameter, PlanQuery } from '@hybridstore/contracts';
 import { PlanTransformer, walkQuery } from '@hybridstore/plan';
+import type { ParameterKey } from './parameter-values.ts';
 
-type Bound = { readonly parameters: readonly PlanParameter[]; readonly keys: readonly (string | number)[] };
+type Bound = { readonly parameters: readonly PlanParameter[]; readonly keys: readonly ParameterKey[] };
 
 /** The query with the parameters that it uses, counted anew: of a value that is read as another type, the text is not bound. */
 export function keepUsedParameters(

@@ -12,7 +12,7 @@ import { bindQuery } from '../bind/bind-query.ts';
 import { requireReadableTimes } from '../bind/constant-times.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
 import { withLeniency } from '../bind/mysql-leniency.ts';
-import { readParameters } from '../bind/parameter-values.ts';
+import { type ParameterKey, readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
 import { shownType } from '../bind/types.ts';
 import { keepUsedParameters } from '../bind/used-parameters.ts';
@@ -26,7 +26,7 @@ export type ParsedSql = {
   readonly plan: LogicalPlan;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   /** The caller's key of each of the plan's parameters, by place or name. */
-  readonly parameterKeys: readonly (string | number)[];
+  readonly parameterKeys: readonly ParameterKey[];
   readonly crossCheck: CrossCheck;
   /** Canonical names of the functions that the plan calls, sorted. */
   readonly functions: readonly string[];

@@ -4,6 +4,7 @@ import { withOwnNames } from '../syntax/masked-names.ts';
 import { operandCall, type PreparedText, prepareText } from '../syntax/prepared-text.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { isNode, kindOf, type SyntaxNode, words } from '../syntax/syntax-tree.ts';
+import { describeSyntaxError, wordAt } from './syntax-errors.ts';
 
 const queryKinds = new Set(['select', 'union', 'intersect', 'except', 'subquery', 'values', 'paren', 'annotated']);
 
@@ -13,7 +14,7 @@ export type ParsedText = { readonly prepared: PreparedText; readonly tree: Synta
 export function parseText(original: string, dialect: Dialect): ParsedText {
   const prepared = prepareText(original, dialect);
   const result = readTree(prepared.text, dialect);
-  if (!result.success) throw syntaxError(prepared, result);
+  if (!result.success) throw syntaxError(original, prepared, result);
   const statements: unknown = result.ast;
   if (!Array.isArray(statements) || statements.length !== 1 || !isNode(statements[0]))
     throw refuseSql('expected exactly one statement', undefined, { expected: 'one statement' });
@@ -40,17 +41,19 @@ function readTree(text: string, dialect: Dialect): ParseOutcome {
   return parse(text, dialect as Parameters<typeof parse>[1]) as ParseOutcome; // the package's enum has these very names
 }
 
-function syntaxError(prepared: PreparedText, result: ParseOutcome) {
+function syntaxError(original: string, prepared: PreparedText, result: ParseOutcome) {
   const message = String(result.error ?? 'not understood');
   const place = /at line (\d+), column (\d+)/.exec(message);
   const reason = message.replace(/^.*?column \d+:\s*/, '').slice(0, 300);
   if (/stack|GUARD|recursion/i.test(message))
     return refuseSql('the statement is nested too deeply or too long', undefined, { expected: 'a smaller statement' });
-  if (!place) return refuseSql(`syntax error: ${reason}`, undefined, { expected: 'SQL' });
+  if (!place) return refuseSql(describeSyntaxError(reason, undefined), undefined, { expected: 'SQL' });
   // The parser's column is the end of the token; lines are the same in both texts.
   const lines = prepared.text.split('\n').slice(0, Number(place[1]) - 1);
   const codePoint = lines.reduce((sum, line) => sum + [...line].length + 1, 0) + Math.max(0, Number(place[2]) - 2);
-  return refuseSql(`syntax error: ${reason}`, prepared.positionOf(codePoint), { expected: 'SQL' });
+  const position = prepared.positionOf(codePoint);
+  const near = position && wordAt(original, position.offset);
+  return refuseSql(describeSyntaxError(reason, near), position, { expected: 'SQL' });
 }
 
 function notAQuery(prepared: PreparedText, tree: SyntaxNode) {

@@ -139,8 +139,10 @@ function isEmpty(value: unknown): boolean {
   return value === null || value === undefined || value === false || (Array.isArray(value) && value.length === 0);
 }
 
+/** A kind or field of the parser as people write it; it parts capitals, `j_s_o_n_b_contains`. */
 export function words(name: string): string {
-  return name.replaceAll('_', ' ').trim().toUpperCase();
+  const parted = name.replaceAll('_', ' ').trim().toUpperCase();
+  return parted.replaceAll(/\b([A-Z]) (?=[A-Z]\b)/g, '$1');
 }
 
 const searchedMax = 10_000;

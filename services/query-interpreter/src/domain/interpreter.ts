@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import {
   type Dialect,
   type LogicalPlan,
+  type ParameterInput,
+  type ParameterScalar,
   type ParseDslRequest,
   type ParseResponse,
   type ParseSqlRequest,
@@ -12,7 +14,14 @@ import {
 import { deepFreeze, type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
 import { HybridStoreError, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
 import type { ParseCall, ParseOutcome, SqlParser } from '@hybridstore/sql';
-import { normalizeText, type ParameterValues, parameterType, readParameters, readTokens } from '@hybridstore/sql';
+import {
+  normalizeText,
+  type ParameterValues,
+  parameterType,
+  parameterValue,
+  readParameters,
+  readTokens,
+} from '@hybridstore/sql';
 import type { SchemaSource, Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
@@ -192,16 +201,21 @@ function cacheKey({ text, dialect, values }: Statement, schemas: Schemas): strin
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-function typeOf(value: string | number | boolean | null): string {
+/** Lists of another length are other plans. */
+function typeOf(value: ParameterInput): string {
+  if (!isScalar(value)) return `[${value.map(typeOf).join()}]`;
   return value === null ? 'null' : parameterType(value);
+}
+
+function isScalar(value: ParameterInput): value is ParameterScalar {
+  return !Array.isArray(value);
 }
 
 /** A cached plan with this request's values in the places of its parameters. */
 function withValues({ plan, parameterKeys }: ParseOutcome, values: ParameterValues): LogicalPlan {
-  const byKey = values as Readonly<Record<string | number, string | number | boolean | null>>; // arrays and records are both read by key
   const parameters = plan.parameters.map(({ type }, index) => ({
     type,
-    value: byKey[parameterKeys[index] ?? index] ?? null,
+    value: parameterValue(values, parameterKeys[index] ?? index),
   }));
   return deepFreeze({ ...plan, parameters: readParameters(parameters, parameterKeys) });
 }

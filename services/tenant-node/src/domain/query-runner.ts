@@ -75,8 +75,8 @@ const attemptsMax = 3;
 const onlyTenant = 'own';
 /** How long the engine may take to notice an interrupt before its process is killed, with its neighbours. */
 const stopMsMax = 200;
-/** A reader who merely left does not justify killing neighbours as fast. */
-const leaveMsMax = 2_000;
+/** A reader who merely left does not justify killing neighbours as fast; what he left ends within a second all the same. */
+const leaveMsMax = 700;
 
 type Opened = {
   readonly execution: Execution;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { WriteRequest } from '@hybridstore/contracts';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { bodyBounds, type WriteRequest } from '@hybridstore/contracts';
 import { loopBytesMax } from '@hybridstore/http';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
@@ -64,6 +65,21 @@ describe('a write that is too large for the main loop', () => {
     assert.equal((await post('/data/write', text)).status, 200);
     const { text: found } = await post('/data/search', { source_id: 'notes', limit: 1_000 });
     assert.equal(found.match(/9007199254740993\.25/g)?.length, 1);
+  });
+
+  it('may come compressed, and is bounded by what it unpacks to', async () => {
+    const headers = { authorization: `Bearer ${node.issuer.userToken(tenant)}`, 'content-type': 'application/json' };
+    const send = async (encoding: string, payload: Buffer) => {
+      const packed = { ...headers, 'content-encoding': encoding };
+      const answer = await node.server.app.inject({ method: 'POST', url: '/data/write', headers: packed, payload });
+      return { status: answer.statusCode, body: answer.json<Answer['body']>() };
+    };
+    const text = Buffer.from(JSON.stringify(large('sales', { batch_id: 'packed-1' })));
+    assert.deepEqual((await send('gzip', gzipSync(text))).body['accepted'], 1_000);
+    assert.deepEqual((await send('zstd', zstdCompressSync(text))).body['duplicate'], true);
+    const bomb = Buffer.alloc(bodyBounds.records + 1, ' ');
+    const { status, body } = await send('zstd', zstdCompressSync(bomb));
+    assert.deepEqual([status, body.error?.code], [413, 'too_large']);
   });
 
   it('is applied once when it is repeated with its id', async () => {
