@@ -38,8 +38,9 @@ export function bindDottedCollation(site: BindSite): Typed | undefined {
   return collated(site, value, name);
 }
 
-function collated(site: BindSite, value: Typed, name: string): Typed {
-  const { dialect } = site.context;
+function collated(site: BindSite, value: Typed, written: string): Typed {
+  const { dialect, text } = site.context;
+  const name = text.maskedNames.get(written) ?? written;
   const collation = readCollation(name, dialect);
   if (!collation)
     throw site.fields.refuse(`collation ${name.slice(0, 100)} is not supported`, {
