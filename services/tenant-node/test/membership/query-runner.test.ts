@@ -38,7 +38,7 @@ const plan = finishPlan({
 /** What one try of a statement does. */
 type Try = 'answers' | 'hangs' | Error;
 
-function createWorld(tries: readonly Try[]) {
+function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' | 'snapshot' | 'bringToLocal'>> = {}) {
   const clock = new FakeClock();
   const log: string[] = [];
   let pins = 0;
@@ -67,6 +67,7 @@ function createWorld(tries: readonly Try[]) {
         },
       };
     },
+    ...slow,
   } as unknown as Engine;
   const runner = new QueryRunner(
     {
@@ -184,6 +185,42 @@ describe('a query', () => {
     const [cancelled, next] = await ends;
     assert.equal(cancelled?.status === 'rejected' && cancelled.reason.message, 'the query was cancelled');
     assert.equal(next?.status, 'fulfilled');
+  });
+
+  const slowSteps: readonly (readonly [string, Parameters<typeof createWorld>[1]])[] = [
+    ['a source', { source: () => new Promise<never>(() => {}) }],
+    ['a version of its table', { snapshot: () => new Promise<never>(() => {}) }],
+    ['files from the store', { bringToLocal: () => new Promise<never>(() => {}) }],
+  ];
+  for (const [what, slow] of slowSteps)
+    for (const consistency of ['strict', 'committed'] as const)
+      it(`that is left gives its place to the next while it still waits for ${what} (${consistency})`, async () => {
+        const { clock, runner, log, pins } = createWorld(['answers'], slow);
+        const leaving = new AbortController();
+        const first = runner.start(request({ consistency, signal: leaving.signal }));
+        const second = request({ consistency });
+        const ends = Promise.allSettled([first, runner.start(second)]);
+        await clock.advance(0);
+        assert.deepEqual([runner.running, runner.waiting], [1, 1]);
+        leaving.abort();
+        await assert.rejects(first, { code: 'unavailable', message: 'the caller went away' });
+        assert.deepEqual([runner.running, runner.waiting], [1, 0]);
+        runner.cancel(second.queryId);
+        await ends;
+        assert.deepEqual([runner.running, pins(), log], [0, 0, []]);
+      });
+
+  it('that has left holds no files, also where its view comes later', async () => {
+    const late = Promise.withResolvers<TableState>();
+    const { clock, runner, pins } = createWorld([], { snapshot: () => late.promise });
+    const left = request({ consistency: 'committed' });
+    const end = assert.rejects(runner.start(left), { message: 'the query was cancelled' });
+    await clock.advance(0);
+    runner.cancel(left.queryId);
+    await end;
+    late.resolve(table);
+    await clock.advance(0);
+    assert.deepEqual([pins(), runner.running], [0, 0]);
   });
 
   it('ends with its node', async () => {
