@@ -82,7 +82,7 @@ const leaveMsMax = 700;
 
 type Opened = {
   readonly execution: Execution;
-  readonly names: MadeUpNames;
+  readonly explain: (error: unknown) => unknown;
   readonly reads: ReadFigures;
   readonly views: ReadonlyMap<string, SourceView>;
   readonly columns: readonly ResultColumn[];
@@ -209,8 +209,9 @@ export class QueryRunner {
     const { child, statement, views, names, reads } = await orAborted(this.#prepare(request, signal, pins), signal);
     const execution = child.run(statement);
     this.#stopWith(signal, execution);
-    const columns = await execution.started.catch((error: unknown) => Promise.reject(inOwnWords(error, names)));
-    return { execution, views, names, reads, columns };
+    const explain = (error: unknown) => this.#explain(error, request.queryId, names);
+    const columns = await execution.started.catch((error: unknown) => Promise.reject(explain(error)));
+    return { execution, views, explain, reads, columns };
   }
 
   async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
@@ -270,8 +271,22 @@ export class QueryRunner {
     execution.ended.then(forget, forget);
   }
 
+  /**
+   * An error of a statement speaks of the names in its text, which are made up. Where more is known than may be said, it
+   * stands in the log under the id of the query.
+   */
+  #explain(error: unknown, queryId: string, names: MadeUpNames): unknown {
+    if (!isHybridStoreError(error)) return error;
+    const { code, details, cause } = error;
+    const message = code === 'invalid_request' ? names.restore(error.message) : error.message;
+    if (!(cause instanceof Error)) return new HybridStoreError(code, message, details);
+    const level = code === 'invalid_request' || code === 'too_large' ? 'info' : 'error';
+    this.#ports.logger[level]('statement_failed', { query_id: queryId, code, engine: cause.message });
+    return new HybridStoreError(code, message, { ...details, query_id: queryId }, { cause });
+  }
+
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
-    const { execution, names, reads, views } = opened;
+    const { execution, explain, reads, views } = opened;
     let freshRows = 0;
     execution.ended.then(
       (end) => {
@@ -281,7 +296,7 @@ export class QueryRunner {
     );
     return {
       columns: opened.columns,
-      pieces: () => readPieces(execution, names),
+      pieces: () => readPieces(execution, explain),
       finished: run.finished(),
       cancel: (reason) => stop.abort(reason),
       stats: () => {
@@ -312,19 +327,13 @@ type Run = {
   readonly finished: () => Promise<void>;
 };
 
-async function* readPieces(execution: Execution, names: MadeUpNames): AsyncGenerator<RowPiece> {
+async function* readPieces(execution: Execution, explain: Opened['explain']): AsyncGenerator<RowPiece> {
   try {
     yield* execution.pieces();
     await execution.ended;
   } catch (error) {
-    throw asAnswer(inOwnWords(error, names));
+    throw asAnswer(explain(error));
   }
-}
-
-/** An error of a statement speaks of the names in its text, which are made up. */
-function inOwnWords(error: unknown, names: MadeUpNames): unknown {
-  if (!isHybridStoreError(error, 'invalid_request')) return error;
-  return new HybridStoreError(error.code, names.restore(error.message), error.details, { cause: error.cause });
 }
 
 function isWorthAnotherTry(error: unknown): boolean {

@@ -161,10 +161,8 @@ export class ExecutorProcess implements ExecutorChild {
         this.#take(message.query)?.end({ rows: message.rows, freshRows: message.freshRows });
         return;
       case 'failed': {
-        const { code, internal, breaksEngine } = message.failure;
-        if (internal !== undefined) this.#logger.error('statement_failed', { pid: this.pid, code, engine: internal });
         this.#take(message.query)?.failWith(message.failure);
-        if (breaksEngine) this.#giveUp();
+        if (message.failure.breaksEngine) this.#giveUp();
       }
     }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
-import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { HybridStoreError, type LogFields, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
@@ -41,6 +41,10 @@ type Try = 'answers' | 'hangs' | Error;
 function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' | 'snapshot' | 'bringToLocal'>> = {}) {
   const clock = new FakeClock();
   const log: string[] = [];
+  const logged: [string, LogFields | undefined][] = [];
+  const record = (event: string, fields?: LogFields) => {
+    logged.push([event, fields]);
+  };
   let pins = 0;
   const left = [...tries];
   const child: ExecutorChild = {
@@ -76,13 +80,13 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
       members: { isJoined: true, peers: () => [] },
       feed: new FreshFeed(engine, executor, clock),
       clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, info: record, error: record },
       node: 'acme-0',
       observeWait: () => {},
     },
     { concurrentMax: 1, waitingMax: 1, statementMsMax: 60_000, resultRowsMax: 100, resultBytesMax: 1_000 },
   );
-  return { clock, runner, log, pins: () => pins };
+  return { clock, runner, log, logged, pins: () => pins };
 }
 
 function createExecution(attempt: Try, log: string[]): Execution {
@@ -156,6 +160,24 @@ describe('a query', () => {
     const { runner, log } = createWorld([new HybridStoreError('invalid_request', 'x'), 'answers']);
     await assert.rejects(runner.start(request()), { code: 'invalid_request' });
     assert.deepEqual(log, ['run']);
+  });
+
+  it("whose engine says more than may be said is answered with its id, under which the log has the engine's words", async () => {
+    const cause = new Error('Binder: words of the engine');
+    const { runner, logged } = createWorld([
+      new HybridStoreError('invalid_request', 'x', { field: 'plan' }, { cause }),
+    ]);
+    const failed = request();
+    await assert.rejects(runner.start(failed), {
+      code: 'invalid_request',
+      message: 'x',
+      details: { field: 'plan', query_id: failed.queryId },
+    });
+    const fields = { query_id: failed.queryId, code: 'invalid_request', engine: cause.message };
+    assert.deepEqual(logged, [['statement_failed', fields]]);
+    const plain = createWorld([new HybridStoreError('invalid_request', 'x')]);
+    await assert.rejects(plain.runner.start(request()), { message: 'x', details: {} });
+    assert.deepEqual(plain.logged, []);
   });
 
   it('ends at its deadline, also while it waits for its turn', async () => {
