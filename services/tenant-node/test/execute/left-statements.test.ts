@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
@@ -10,8 +11,11 @@ import {
   type StatementRequest,
   ViewGone,
 } from '../../src/domain/ports.ts';
+import { ChildSession } from '../../src/execute/child/child-session.ts';
 import { RunningStatement } from '../../src/execute/child/running-statement.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
+import type { FromChild } from '../../src/execute/messages.ts';
+import { buildFrame } from './frames.ts';
 
 const never = new AbortController().signal;
 /** No machine is through with it before a test is. */
@@ -111,6 +115,47 @@ describe('a statement that is left', () => {
     let read = 0;
     for (let piece = first; !piece.done; piece = await rows.next()) read += piece.value.rows;
     assert.equal(read, 2_000_000);
+  });
+});
+
+describe('a statement that waits for fresh rows', () => {
+  it('ends when it is left, not when they are loaded', async () => {
+    using folder = createTemporaryFolder('left-session');
+    const sent: FromChild[] = [];
+    const options = {
+      filesFolder: join(folder.path, 'files'),
+      secret: 'a'.repeat(32),
+      memoryLimit: '256MB',
+      threads: 1,
+    };
+    const session = await ChildSession.create(options, {
+      send: (message) => sent.push(message),
+      fail: (error) => assert.fail(String(error)),
+    });
+    const columns = [{ name: 'id', type: 'bigint' }];
+    for (let index = 0; index < 100; index += 1) {
+      const frame = buildFrame({ sourceId: `s${index}`, columns, lsn: 1, records: [{ id: 1 }] });
+      session.load(`s${index}`, { log: 'hybridstore/acme-0/1', afterLsn: 0, untilLsn: 1 }, frame);
+    }
+    session.run({ query: 1, ...statement('SELECT 1') });
+    session.run({ query: 2, ...statement('SELECT 2') });
+    session.cancel(1);
+    // Each table of fresh rows takes more than a turn.
+    await new Promise(setImmediate);
+    assert.deepEqual(
+      sent.map((message) => [message.kind, message.query]),
+      [['failed', 1]],
+    );
+    while (!sent.some((message) => message.kind === 'ended')) await new Promise(setImmediate);
+    assert.deepEqual(
+      sent.map((message) => [message.kind, message.query]),
+      [
+        ['failed', 1],
+        ['started', 2],
+        ['rows', 2],
+        ['ended', 2],
+      ],
+    );
   });
 });
 

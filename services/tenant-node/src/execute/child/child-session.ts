@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import { type ParentChannel, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
+import { orAborted, type ParentChannel, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
 import { childThreads, type Failure, type FromChild, type SessionOptions, type Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
@@ -83,7 +83,7 @@ export class ChildSession {
     const running = new RunningStatement(statement, systemClock);
     this.#running.set(statement.query, running);
     this.#inOrder(() => this.#releaseBefore(statement));
-    void this.#loads.then(() => this.#answer(running));
+    void this.#answer(running, this.#loads);
   }
 
   credit(query: number, pieces: number): void {
@@ -110,9 +110,11 @@ export class ChildSession {
     }
   }
 
-  async #answer(running: RunningStatement): Promise<void> {
+  /** Who has left does not wait for fresh rows, which may be many where a child is new. */
+  async #answer(running: RunningStatement, loaded: Promise<void>): Promise<void> {
     const { query } = running.statement;
     try {
+      await orAborted(loaded, running.signal);
       const { rows, freshRows } = await this.#execute(running);
       this.#node.send({ kind: 'ended', query, rows, freshRows });
     } catch (error) {
