@@ -189,7 +189,8 @@ function describeAnswer(endpoint: Endpoint): string[] {
 /** The error codes, what each asks of the receiver, and its HTTP status. */
 export function buildErrorReference(): GeneratedFile {
   const meaning: Readonly<Record<keyof typeof errorStatus, string>> = {
-    invalid_request: 'change the request: `details.field` names what is wrong',
+    invalid_request:
+      "change the request: `details.field` names what is wrong. A statement that the engine refuses for a reason that the message gives in general only has `details.query_id`: the log of the tenant's node has the engine's words under it (`statement_failed`)",
     unauthenticated: 'get a token (again)',
     forbidden: 'ask for the permission',
     not_found: 'check the name',

@@ -61,6 +61,7 @@ export { LatestRun } from './latest-run.ts';
 export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
 export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
+export { orAborted } from './or-aborted.ts';
 export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
 export {

@@ -204,7 +204,7 @@ describe('POST /parse/sql', () => {
     assert.match((await post('/parse/sql', { query, parameters: ['x'] })).body.error.message, /found "x"$/);
   });
 
-  test('a text parameter beside a text stays one, and so does one of several uses', async () => {
+  test('a text parameter beside a text stays one, and one of several uses is each of them', async () => {
     const { parse } = open();
     const types = async (query: string, parameters: object) => {
       const answer = await parse({ query, parameters });
@@ -216,6 +216,7 @@ describe('POST /parse/sql', () => {
     ]);
     assert.deepEqual(await types('SELECT order_id FROM sales WHERE order_id = :a OR customer_id = :a', { a: '7' }), [
       'string',
+      'bigint',
     ]);
     assert.deepEqual(await types('SELECT order_id FROM sales WHERE order_id = ?', ['7']), ['bigint']);
   });

@@ -23,9 +23,13 @@ export type ThreadPoolOptions = {
   readonly tooLarge: () => HybridStoreError;
 };
 
+/** A task whose caller has left may still end within this, which spares the start of another thread. */
+const leftMsMax = 500;
+
 /**
  * What may take long, in threads, so that no caller's work holds up another's: each task within a time limit and a bound
- * of memory. A thread that passes one of them is ended and replaced; the process goes on.
+ * of memory. A thread that passes one of them, or works on for a caller who has left, is ended and replaced; the process
+ * goes on.
  */
 export class ThreadPool<Task, Value> {
   readonly #options: ThreadPoolOptions;
@@ -44,10 +48,11 @@ export class ThreadPool<Task, Value> {
     this.#idle.push(...workers);
   }
 
+  /** Rejects with the signal's reason when the task is given up. */
   run(task: Task, signal?: AbortSignal): Promise<Value> {
     return this.#places.run(async () => {
       const worker = this.#idle.pop() ?? (await this.#open());
-      const answer = await this.#ask(worker, task);
+      const answer = await this.#ask(worker, task, signal);
       this.#idle.push(worker);
       return this.#read(answer);
     }, signal);
@@ -77,12 +82,17 @@ export class ThreadPool<Task, Value> {
   }
 
   /** Rejects when the thread dies or the time is up; the thread is gone then. */
-  #ask(worker: Worker, task: Task): Promise<ThreadAnswer<Value>> {
+  #ask(worker: Worker, task: Task, signal: AbortSignal | undefined): Promise<ThreadAnswer<Value>> {
     const { clock, answerMsMax, tooSlow, tooLarge } = this.#options;
     return new Promise((resolve, reject) => {
-      const cancelTimer = clock.schedule(answerMsMax, () => fail(tooSlow()));
+      let cancelTimer = clock.schedule(answerMsMax, () => fail(tooSlow()));
+      const leave = () => {
+        cancelTimer();
+        cancelTimer = clock.schedule(leftMsMax, () => fail(signal?.reason));
+      };
       const stop = () => {
         cancelTimer();
+        signal?.removeEventListener('abort', leave);
         worker.off('message', succeed);
         worker.off('error', crash);
         worker.off('exit', exit);
@@ -101,6 +111,8 @@ export class ThreadPool<Task, Value> {
       worker.on('message', succeed);
       worker.on('error', crash);
       worker.on('exit', exit);
+      if (signal?.aborted) leave();
+      else signal?.addEventListener('abort', leave, { once: true });
       worker.postMessage(task);
     });
   }

@@ -72,6 +72,33 @@ describe('a pool of threads', () => {
     assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
   });
 
+  it('ends a thread that works on for a caller who has left, and gives its place to the next', async () => {
+    await using threads = open();
+    await threads.pool.start();
+    const leaving = new AbortController();
+    const left = assert.rejects(threads.pool.run({ kind: 'spin' }, leaving.signal), { message: 'gone' });
+    const next = threads.pool.run({ kind: 'double', value: 4 });
+    await new Promise(setImmediate);
+    leaving.abort(new Error('gone'));
+    // Half of the time that a task may take: what ends it is that nobody waits for it.
+    await threads.clock.advance(500);
+    await left;
+    assert.equal(await next, 8);
+    assert.equal(threads.clock.pending, 0);
+  });
+
+  it('keeps a thread whose task ends soon after its caller has left', async () => {
+    await using threads = open();
+    await threads.pool.start();
+    const leaving = new AbortController();
+    const task = threads.pool.run({ kind: 'double', value: 4 }, leaving.signal);
+    await new Promise(setImmediate);
+    leaving.abort(new Error('gone'));
+    assert.equal(await task, 8);
+    // Nothing is left that would end it.
+    assert.equal(threads.clock.pending, 0);
+  });
+
   it('refuses what would wait beyond its bound', async () => {
     await using threads = open();
     const [first, second, third] = [1, 2, 3].map((value) => threads.pool.run({ kind: 'double', value }));

@@ -14,21 +14,26 @@ export type AnswerEnd = { readonly error: unknown; readonly isOpen: boolean } | 
  */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal;
+  readonly #leave = () => this.#stop();
+  #controller: Controller | undefined;
+  #isDone = false;
   readonly #open: (head: AnswerHead) => ServerResponse;
   readonly #done: (end: AnswerEnd) => void;
   #answer: ServerResponse | undefined;
   #bytesLeft = Number.POSITIVE_INFINITY;
 
-  /** `done` is called exactly once. */
+  /** `done` is called exactly once: for a caller who leaves at once, also while there is no connection yet. */
   constructor(signal: AbortSignal, open: (head: AnswerHead) => ServerResponse, done: (end: AnswerEnd) => void) {
     this.#signal = signal;
     this.#open = open;
     this.#done = done;
+    if (signal.aborted) this.#stop();
+    else signal.addEventListener('abort', this.#leave, { once: true });
   }
 
   onRequestStart(controller: Controller): void {
-    if (this.#signal.aborted) controller.abort(asError(this.#signal.reason));
-    else this.#signal.addEventListener('abort', () => controller.abort(asError(this.#signal.reason)), { once: true });
+    this.#controller = controller;
+    if (this.#signal.aborted) this.#stop();
   }
 
   onResponseStart(_controller: Controller, status: number, headers: AnswerHead['headers']): void {
@@ -54,13 +59,26 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (!this.#answer?.writableEnded) this.#answer?.end();
-    this.#done(undefined);
+    this.#end(undefined);
   }
 
   onResponseError(_controller: Controller, error: Error): void {
     // The client sees a torn answer; one that had all its bytes is whole.
     if (!this.#answer?.writableEnded) this.#answer?.destroy();
-    this.#done({ error, isOpen: this.#answer !== undefined });
+    this.#end({ error, isOpen: this.#answer !== undefined });
+  }
+
+  #stop(): void {
+    const error = asError(this.#signal.reason);
+    if (this.#controller) this.#controller.abort(error);
+    else this.#end({ error, isOpen: false });
+  }
+
+  #end(end: AnswerEnd): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#signal.removeEventListener('abort', this.#leave);
+    this.#done(end);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Logger, LruCache, retryLater } from '@hybridstore/runtime';
+import { type Logger, LruCache, orAborted, retryLater } from '@hybridstore/runtime';
 import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
@@ -33,6 +33,7 @@ export class CircuitBreakers {
   /** Throws what `task` throws, `unavailable` while the circuit is open, or the signal's reason. */
   async run<T>(name: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
     try {
+      // The wait for somebody else's trial call must not outlast this query.
       return await orAborted(this.#breaker(name).execute(task), signal);
     } catch (error) {
       signal.throwIfAborted();
@@ -62,14 +63,4 @@ export class CircuitBreakers {
     this.#breakers.set(name, breaker);
     return breaker;
   }
-}
-
-/** The wait for somebody else's trial call must not outlast this query. */
-function orAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -7,6 +7,7 @@ import {
   HybridStoreError,
   isHybridStoreError,
   type Logger,
+  orAborted,
   retryLater,
 } from '@hybridstore/runtime';
 import type { FreshFeed } from './fresh-feed.ts';
@@ -23,6 +24,7 @@ import {
 } from './ports.ts';
 import { printStatement, type ReadFigures, requireSoundPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
+import { ViewPins } from './view-pins.ts';
 
 export type QueryLimits = {
   readonly concurrentMax: number;
@@ -80,7 +82,7 @@ const leaveMsMax = 700;
 
 type Opened = {
   readonly execution: Execution;
-  readonly names: MadeUpNames;
+  readonly explain: (error: unknown) => unknown;
   readonly reads: ReadFigures;
   readonly views: ReadonlyMap<string, SourceView>;
   readonly columns: readonly ResultColumn[];
@@ -187,7 +189,7 @@ export class QueryRunner {
   /** Holds the query's turn, and the files of its views, until its last row is read or it has failed. */
   async #serve(request: QueryRequest, stop: AbortController, run: Run): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const pins: { release(): void }[] = [];
+      const pins = new ViewPins();
       try {
         const opened = await this.#open(request, stop.signal, pins);
         run.opened.resolve(this.#describe(request, stop, opened, run));
@@ -197,30 +199,38 @@ export class QueryRunner {
         if (attempt >= attemptsMax || stop.signal.aborted || !isWorthAnotherTry(error)) throw asAnswer(error);
         this.#ports.logger.info('query_restarted', { query_id: request.queryId, attempt, error });
       } finally {
-        for (const pin of pins) pin.release();
+        pins.release();
       }
     }
   }
 
-  async #open(request: QueryRequest, signal: AbortSignal, pins: { release(): void }[]): Promise<Opened> {
+  async #open(request: QueryRequest, signal: AbortSignal, pins: ViewPins): Promise<Opened> {
+    // Stores and members may be slow to answer, and some of them know no signal: the place does not wait for them.
+    const { child, statement, views, names, reads } = await orAborted(this.#prepare(request, signal, pins), signal);
+    const execution = child.run(statement);
+    this.#stopWith(signal, execution);
+    const explain = (error: unknown) => this.#explain(error, request.queryId, names);
+    const columns = await execution.started.catch((error: unknown) => Promise.reject(explain(error)));
+    return { execution, views, explain, reads, columns };
+  }
+
+  async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
     const sourceIds = request.plan.tables.map((table) => table.source);
     requireSoundPlan(request.plan, await this.schemas(sourceIds));
     const child = await this.#ports.executor.acquire(signal);
     const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
     signal.throwIfAborted();
     const views = new Map(taken.map((view) => [view.sourceId, view]));
-    const { reads, names, ...statement } = printStatement(request.plan, views);
-    const execution = child.run({
-      ...statement,
-      views: await this.#bringToLocal(statement.views),
+    const { reads, names, ...printed } = printStatement(request.plan, views);
+    const statement = {
+      ...printed,
+      views: await this.#bringToLocal(printed.views),
       shape: request.shape,
       separator: request.separator,
       rowsMax: request.rowsMax ?? this.#limits.resultRowsMax,
       bytesMax: request.bytesMax ?? this.#limits.resultBytesMax,
-    });
-    this.#stopWith(signal, execution);
-    const columns = await execution.started.catch((error: unknown) => Promise.reject(inOwnWords(error, names)));
-    return { execution, views, names, reads, columns };
+    };
+    return { child, statement, views, names, reads };
   }
 
   async #bringToLocal(views: readonly StatementView[]): Promise<readonly StatementView[]> {
@@ -237,14 +247,14 @@ export class QueryRunner {
     child: ExecutorChild,
     sourceId: string,
     request: QueryRequest,
-    run: { readonly signal: AbortSignal; readonly pins: { release(): void }[] },
+    run: { readonly signal: AbortSignal; readonly pins: ViewPins },
   ): Promise<SourceView> {
     this.#ports.feed.note(sourceId);
     const view =
       request.consistency === 'strict'
         ? await takeStrictView(this.#ports, child, sourceId, run.signal)
         : await takeCommittedView(this.#ports.engine, sourceId);
-    run.pins.push(this.#ports.engine.pin(view.state));
+    run.pins.add(this.#ports.engine.pin(view.state));
     return view;
   }
 
@@ -261,8 +271,22 @@ export class QueryRunner {
     execution.ended.then(forget, forget);
   }
 
+  /**
+   * An error of a statement speaks of the names in its text, which are made up. Where more is known than may be said, it
+   * stands in the log under the id of the query.
+   */
+  #explain(error: unknown, queryId: string, names: MadeUpNames): unknown {
+    if (!isHybridStoreError(error)) return error;
+    const { code, details, cause } = error;
+    const message = code === 'invalid_request' ? names.restore(error.message) : error.message;
+    if (!(cause instanceof Error)) return new HybridStoreError(code, message, details);
+    const level = code === 'invalid_request' || code === 'too_large' ? 'info' : 'error';
+    this.#ports.logger[level]('statement_failed', { query_id: queryId, code, engine: cause.message });
+    return new HybridStoreError(code, message, { ...details, query_id: queryId }, { cause });
+  }
+
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
-    const { execution, names, reads, views } = opened;
+    const { execution, explain, reads, views } = opened;
     let freshRows = 0;
     execution.ended.then(
       (end) => {
@@ -272,7 +296,7 @@ export class QueryRunner {
     );
     return {
       columns: opened.columns,
-      pieces: () => readPieces(execution, names),
+      pieces: () => readPieces(execution, explain),
       finished: run.finished(),
       cancel: (reason) => stop.abort(reason),
       stats: () => {
@@ -304,19 +328,13 @@ type Run = {
   readonly finished: () => Promise<void>;
 };
 
-async function* readPieces(execution: Execution, names: MadeUpNames): AsyncGenerator<RowPiece> {
+async function* readPieces(execution: Execution, explain: Opened['explain']): AsyncGenerator<RowPiece> {
   try {
     yield* execution.pieces();
     await execution.ended;
   } catch (error) {
-    throw asAnswer(inOwnWords(error, names));
+    throw asAnswer(explain(error));
   }
-}
-
-/** An error of a statement speaks of the names in its text, which are made up. */
-function inOwnWords(error: unknown, names: MadeUpNames): unknown {
-  if (!isHybridStoreError(error, 'invalid_request')) return error;
-  return new HybridStoreError(error.code, names.restore(error.message), error.details, { cause: error.cause });
 }
 
 function isWorthAnotherTry(error: unknown): boolean {

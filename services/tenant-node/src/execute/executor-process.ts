@@ -15,7 +15,7 @@ import {
   type StatementRequest,
 } from '../domain/ports.ts';
 import { ExecutionFeed } from './execution-feed.ts';
-import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
+import { childThreads, executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
 
 export type ExecutorProcessOptions = {
   readonly session: Omit<SessionOptions, 'filesFolder' | 'secret'>;
@@ -31,7 +31,7 @@ export type ExecutorProcessOptions = {
 };
 
 /** Four long statements block everything behind libuv's default of four threads. */
-const environment = { UV_THREADPOOL_SIZE: '16' };
+const environment = { UV_THREADPOOL_SIZE: String(childThreads) };
 /** The node answers and acknowledges first. */
 const niceness = 10;
 const loadBytesAim = 8 * 1024 * 1024;
@@ -161,10 +161,8 @@ export class ExecutorProcess implements ExecutorChild {
         this.#take(message.query)?.end({ rows: message.rows, freshRows: message.freshRows });
         return;
       case 'failed': {
-        const { code, internal, breaksEngine } = message.failure;
-        if (internal !== undefined) this.#logger.error('statement_failed', { pid: this.pid, code, engine: internal });
         this.#take(message.query)?.failWith(message.failure);
-        if (breaksEngine) this.#giveUp();
+        if (message.failure.breaksEngine) this.#giveUp();
       }
     }
   }

@@ -38,6 +38,9 @@ export type Failure = {
   readonly breaksEngine?: boolean;
 };
 
+/** Threads of the child for calls that take long, with one of which each is made: into the engine, and to the disk. */
+export const childThreads = 16;
+
 export type Statement = { readonly query: number } & StatementRequest;
 
 /** What the child is started with. */

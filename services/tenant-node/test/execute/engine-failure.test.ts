@@ -8,25 +8,25 @@ const secret = 'CANARY';
 
 describe('a failure of the engine', () => {
   const said: readonly (readonly [string, string, string])[] = [
-    ['Conversion', `Could not convert string '${secret}' to INT32`, 'a text does not convert to INT32'],
+    ['Conversion', `Could not convert string '${secret}' to INT32`, 'a text does not convert to integer'],
     [
       'Conversion',
       `Could not convert string '${secret}' to INT64 when casting from source column ${secret}`,
-      'a text does not convert to INT64',
+      'a text does not convert to bigint',
     ],
-    ['Conversion', `Could not convert string "${secret}" to DECIMAL(5,2)`, 'a text does not convert to DECIMAL(5,2)'],
+    ['Conversion', `Could not convert string "${secret}" to DECIMAL(5,2)`, 'a text does not convert to decimal(5,2)'],
     [
       'Conversion',
       "Type INT32 with value 300 can't be cast because the value is out of range for the destination type INT8",
-      'a value of INT32 is out of range for INT8',
+      'a value of type integer is out of range for tinyint',
     ],
     ['Conversion', `invalid date field format: "${secret}", expected format is (YYYY-MM-DD)`, 'a text is no date'],
     ['Conversion', `Malformed JSON at byte 0 of input: unexpected character.  Input: "${secret}"`, 'a text is no JSON'],
-    ['Out of Range', 'Overflow in addition of INT64 (9223372036854775807 + 1)!', 'overflow in addition of INT64'],
+    ['Out of Range', 'Overflow in addition of INT64 (9223372036854775807 + 1)!', 'overflow in addition of bigint'],
     [
       'Binder',
       "No function matches the given name and argument types '+(JSON, INTEGER_LITERAL)'. You might need to add explicit type casts.\n\tCandidate functions: …",
-      '+ takes no arguments of the types JSON, INTEGER_LITERAL',
+      '+ takes no arguments of the types json, integer',
     ],
     ['Invalid Input', 'division by zero', 'division by zero'],
     [
@@ -40,9 +40,18 @@ describe('a failure of the engine', () => {
       assert.deepEqual(thrown(kind, message), {
         code: 'invalid_request',
         message: expected,
-        details: { engine_error: kind },
+        details: {},
       });
     });
+
+  it('that is not known by its words is said by its kind, and stands in the log', () => {
+    assert.deepEqual(thrown('Binder', `Macro Function "${secret}" is odd\nCandidates: …`), {
+      code: 'invalid_request',
+      message: 'the parts of the statement do not fit together',
+      details: {},
+      internal: `Binder: Macro Function "${secret}" is odd`,
+    });
+  });
 
   it('never shows what it quotes, whatever its kind', () => {
     const kinds = [

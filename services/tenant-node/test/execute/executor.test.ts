@@ -258,7 +258,7 @@ describe('the executor', () => {
       async () => {
         for await (const piece of execution.pieces()) rows += piece.rows;
       },
-      { code: 'invalid_request', message: 'a text does not convert to INT32' },
+      { code: 'invalid_request', message: 'a text does not convert to integer' },
     );
     assert.ok(rows > 0);
   });

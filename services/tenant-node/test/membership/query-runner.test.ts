@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
-import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
+import { HybridStoreError, type LogFields, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
@@ -38,9 +38,13 @@ const plan = finishPlan({
 /** What one try of a statement does. */
 type Try = 'answers' | 'hangs' | Error;
 
-function createWorld(tries: readonly Try[]) {
+function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' | 'snapshot' | 'bringToLocal'>> = {}) {
   const clock = new FakeClock();
   const log: string[] = [];
+  const logged: [string, LogFields | undefined][] = [];
+  const record = (event: string, fields?: LogFields) => {
+    logged.push([event, fields]);
+  };
   let pins = 0;
   const left = [...tries];
   const child: ExecutorChild = {
@@ -67,6 +71,7 @@ function createWorld(tries: readonly Try[]) {
         },
       };
     },
+    ...slow,
   } as unknown as Engine;
   const runner = new QueryRunner(
     {
@@ -75,13 +80,13 @@ function createWorld(tries: readonly Try[]) {
       members: { isJoined: true, peers: () => [] },
       feed: new FreshFeed(engine, executor, clock),
       clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, info: record, error: record },
       node: 'acme-0',
       observeWait: () => {},
     },
     { concurrentMax: 1, waitingMax: 1, statementMsMax: 60_000, resultRowsMax: 100, resultBytesMax: 1_000 },
   );
-  return { clock, runner, log, pins: () => pins };
+  return { clock, runner, log, logged, pins: () => pins };
 }
 
 function createExecution(attempt: Try, log: string[]): Execution {
@@ -157,6 +162,24 @@ describe('a query', () => {
     assert.deepEqual(log, ['run']);
   });
 
+  it("whose engine says more than may be said is answered with its id, under which the log has the engine's words", async () => {
+    const cause = new Error('Binder: words of the engine');
+    const { runner, logged } = createWorld([
+      new HybridStoreError('invalid_request', 'x', { field: 'plan' }, { cause }),
+    ]);
+    const failed = request();
+    await assert.rejects(runner.start(failed), {
+      code: 'invalid_request',
+      message: 'x',
+      details: { field: 'plan', query_id: failed.queryId },
+    });
+    const fields = { query_id: failed.queryId, code: 'invalid_request', engine: cause.message };
+    assert.deepEqual(logged, [['statement_failed', fields]]);
+    const plain = createWorld([new HybridStoreError('invalid_request', 'x')]);
+    await assert.rejects(plain.runner.start(request()), { message: 'x', details: {} });
+    assert.deepEqual(plain.logged, []);
+  });
+
   it('ends at its deadline, also while it waits for its turn', async () => {
     const { clock, runner, log } = createWorld(['hangs', 'answers']);
     const first = runner.start(request({ deadlineMs: 1_000 }));
@@ -184,6 +207,42 @@ describe('a query', () => {
     const [cancelled, next] = await ends;
     assert.equal(cancelled?.status === 'rejected' && cancelled.reason.message, 'the query was cancelled');
     assert.equal(next?.status, 'fulfilled');
+  });
+
+  const slowSteps: readonly (readonly [string, Parameters<typeof createWorld>[1]])[] = [
+    ['a source', { source: () => new Promise<never>(() => {}) }],
+    ['a version of its table', { snapshot: () => new Promise<never>(() => {}) }],
+    ['files from the store', { bringToLocal: () => new Promise<never>(() => {}) }],
+  ];
+  for (const [what, slow] of slowSteps)
+    for (const consistency of ['strict', 'committed'] as const)
+      it(`that is left gives its place to the next while it still waits for ${what} (${consistency})`, async () => {
+        const { clock, runner, log, pins } = createWorld(['answers'], slow);
+        const leaving = new AbortController();
+        const first = runner.start(request({ consistency, signal: leaving.signal }));
+        const second = request({ consistency });
+        const ends = Promise.allSettled([first, runner.start(second)]);
+        await clock.advance(0);
+        assert.deepEqual([runner.running, runner.waiting], [1, 1]);
+        leaving.abort();
+        await assert.rejects(first, { code: 'unavailable', message: 'the caller went away' });
+        assert.deepEqual([runner.running, runner.waiting], [1, 0]);
+        runner.cancel(second.queryId);
+        await ends;
+        assert.deepEqual([runner.running, pins(), log], [0, 0, []]);
+      });
+
+  it('that has left holds no files, also where its view comes later', async () => {
+    const late = Promise.withResolvers<TableState>();
+    const { clock, runner, pins } = createWorld([], { snapshot: () => late.promise });
+    const left = request({ consistency: 'committed' });
+    const end = assert.rejects(runner.start(left), { message: 'the query was cancelled' });
+    await clock.advance(0);
+    runner.cancel(left.queryId);
+    await end;
+    late.resolve(table);
+    await clock.advance(0);
+    assert.deepEqual([pins(), runner.running], [0, 0]);
   });
 
   it('ends with its node', async () => {

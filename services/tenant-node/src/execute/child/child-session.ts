@@ -1,8 +1,8 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import { type ParentChannel, systemDisk } from '@hybridstore/runtime';
+import { orAborted, type ParentChannel, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
-import type { Failure, FromChild, SessionOptions, Statement } from '../messages.ts';
+import { childThreads, type Failure, type FromChild, type SessionOptions, type Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';
 import type { ViewPart } from './fresh-row-index.ts';
@@ -19,6 +19,10 @@ import { UnguessableNames } from './unguessable-names.ts';
 import { viewText } from './view-text.ts';
 
 const idleConnectionsMax = 16;
+/** The others are for fresh rows, files and the ends of statements, which no long statement holds up. */
+const callsMax = childThreads - 4;
+/** More statements than a node takes. */
+const callsWaitingMax = 10_000;
 
 type SessionParts = {
   readonly instance: DuckDBInstance;
@@ -46,6 +50,8 @@ export class ChildSession {
   readonly #idle: DuckDBConnection[] = [];
   readonly #columns = new StatementColumns();
   readonly #fileSchemas = new FileSchemaCache();
+  /** Each call into the engine holds a thread. Who waits for one waits here, where a cancel reaches him. */
+  readonly #calls = new Semaphore({ running: callsMax, waiting: callsWaitingMax });
   #loads: Promise<void> = Promise.resolve();
 
   private constructor(parts: SessionParts, node: ParentChannel<FromChild>) {
@@ -74,10 +80,10 @@ export class ChildSession {
   }
 
   run(statement: Statement): void {
-    const running = new RunningStatement(statement);
+    const running = new RunningStatement(statement, systemClock);
     this.#running.set(statement.query, running);
     this.#inOrder(() => this.#releaseBefore(statement));
-    void this.#loads.then(() => this.#answer(running));
+    void this.#answer(running, this.#loads);
   }
 
   credit(query: number, pieces: number): void {
@@ -104,9 +110,11 @@ export class ChildSession {
     }
   }
 
-  async #answer(running: RunningStatement): Promise<void> {
+  /** Who has left does not wait for fresh rows, which may be many where a child is new. */
+  async #answer(running: RunningStatement, loaded: Promise<void>): Promise<void> {
     const { query } = running.statement;
     try {
+      await orAborted(loaded, running.signal);
       const { rows, freshRows } = await this.#execute(running);
       this.#node.send({ kind: 'ended', query, rows, freshRows });
     } catch (error) {
@@ -135,14 +143,12 @@ export class ChildSession {
     const connection = this.#idle.pop() ?? (await this.#instance.connect());
     running.connection = connection;
     try {
-      running.requireWanted();
-      await connection.run('BEGIN TRANSACTION READ ONLY');
-      const rows = await this.#stream(connection, running, await this.#prefix(connection, views, parts));
+      const rows = await this.#stream(connection, running, () => this.#prefix(connection, views, parts));
       this.#keep(connection);
       return rows;
     } catch (error) {
-      // After an error or an interrupt the connection may hold a half-read result.
-      connection.closeSync();
+      running.connection = undefined;
+      await breakOff(connection);
       throw error;
     } finally {
       running.connection = undefined;
@@ -171,26 +177,37 @@ export class ChildSession {
     );
   }
 
-  async #stream(connection: DuckDBConnection, running: RunningStatement, prefix: string): Promise<number> {
-    const { statement } = running;
-    const { query } = statement;
-    const columns = await this.#columns.read(connection, statement, prefix);
-    const text = wrapStatement(statement.text, columns, statement.shape);
-    const prepared = await connection.prepare(`${prefix}${text}`);
+  async #stream(
+    connection: DuckDBConnection,
+    running: RunningStatement,
+    makePrefix: () => Promise<string>,
+  ): Promise<number> {
+    const { query } = running.statement;
+    const call = <T>(task: () => Promise<T>) => this.#calls.run(task, running.signal);
+    const { columns, prepared, text, prefix } = await call(() => this.#open(connection, running, makePrefix));
     try {
-      bindParameters(prepared, statement);
-      running.requireWanted();
-      const result = await prepared.stream();
+      bindParameters(prepared, running.statement);
+      const result = await call(() => prepared.stream());
       this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
-      const rows = await sendRows(running, result, (count, piece) =>
+      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, piece) =>
         this.#node.send({ kind: 'rows', query, rows: count }, piece),
       );
-      running.requireWanted();
-      if (await commits(connection)) return rows;
-      return await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
+      return await call(async () => {
+        if (await commits(connection)) return rows;
+        return await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
+      });
     } finally {
       prepared.destroySync();
     }
+  }
+
+  async #open(connection: DuckDBConnection, running: RunningStatement, makePrefix: () => Promise<string>) {
+    const { statement } = running;
+    await connection.run('BEGIN TRANSACTION READ ONLY');
+    const prefix = await makePrefix();
+    const columns = await this.#columns.read(connection, statement, prefix);
+    const text = wrapStatement(statement.text, columns, statement.shape);
+    return { columns, prepared: await connection.prepare(`${prefix}${text}`), text, prefix };
   }
 
   /**
@@ -206,14 +223,15 @@ export class ChildSession {
       running.requireWanted();
       await prepared.run();
     } finally {
+      running.connection = undefined;
       connection.closeSync();
     }
     throw new Error('a streamed result was cut and the statement gave no error the second time');
   }
 
   /** What the engine blames on the statement while it names a file is the fault of that file, and would tell where files are. */
-  #readFailure(error: unknown, { isCancelled, statement }: RunningStatement): Failure {
-    if (isCancelled) return interrupted;
+  #readFailure(error: unknown, { signal, statement }: RunningStatement): Failure {
+    if (signal.aborted) return interrupted;
     if (error instanceof StatementFailure) return error.failure;
     const failure = readEngineFailure(error);
     const text = error instanceof Error ? error.message : String(error);
@@ -225,6 +243,20 @@ export class ChildSession {
     if (this.#idle.length < idleConnectionsMax) this.#idle.push(connection);
     else connection.closeSync();
   }
+}
+
+/**
+ * Ends what the connection is at. A result that nobody reads to its end would keep the connection's memory, however it is
+ * closed, until the collector of garbage finds it: the next call on the connection lets go of it.
+ */
+async function breakOff(connection: DuckDBConnection): Promise<void> {
+  connection.interrupt();
+  try {
+    await connection.run('ROLLBACK');
+  } catch {
+    // There was no transaction yet; the result, if there was one, is gone all the same.
+  }
+  connection.closeSync();
 }
 
 /** A transaction in which a statement failed refuses to go on. */

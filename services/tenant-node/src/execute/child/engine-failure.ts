@@ -1,4 +1,4 @@
-import { planErrors } from '@hybridstore/plan';
+import { functionNamed, planErrors } from '@hybridstore/plan';
 import type { Failure } from '../messages.ts';
 import { interrupted } from './statement-failure.ts';
 
@@ -58,7 +58,9 @@ export function readEngineFailure(error: unknown): Failure {
       internal,
       ...(faultsOfTheEngine.has(kind) ? { breaksEngine: true } : {}),
     };
-  return { code: 'invalid_request', message: readMessage(message) ?? fault, details: { engine_error: kind } };
+  const said = readMessage(message);
+  if (said !== undefined) return { code: 'invalid_request', message: said, details: {} };
+  return { code: 'invalid_request', message: fault, details: {}, internal };
 }
 
 function parseEngineError(text: string): { readonly kind: string; readonly message: string } {
@@ -83,7 +85,7 @@ const typeNames = [
   'TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|UTINYINT|USMALLINT|UINTEGER|UBIGINT|UHUGEINT|U?INT(?:8|16|32|64|128)',
   'FLOAT|DOUBLE|BOOL|BOOLEAN|VARCHAR|BLOB|BIT|JSON|UUID|INTERVAL|DATE|TIME|"NULL"',
   'TIMESTAMP WITH TIME ZONE|TIMESTAMP_S|TIMESTAMP_MS|TIMESTAMP_NS|TIMESTAMP|INTEGER_LITERAL|STRING_LITERAL',
-  String.raw`DECIMAL\(\d{1,2},\d{1,2}\)`,
+  String.raw`DECIMAL\(\d{1,2}(?:,\d{1,2})?\)`,
 ].join('|');
 /** Without structs, the names of whose fields are values of somebody. */
 const anyType = String.raw`(?:${typeNames})(?:\[\]){0,8}`;
@@ -92,36 +94,101 @@ const types = `(${anyType}(?:, ${anyType}){0,20})`;
 const reading = (pattern: string, say: (...parts: readonly string[]) => string) =>
   ({ pattern: new RegExp(`^${pattern}`, 's'), say }) as const;
 
-/** What may be taken over of the engine's words: types, names of functions of the list, nothing of a value. */
+/** The engine's names of types that answers and sources call otherwise; the rest differ in case alone. */
+const declaredNames: Readonly<Record<string, string>> = {
+  '"NULL"': 'null',
+  BOOL: 'boolean',
+  INT8: 'tinyint',
+  INT16: 'smallint',
+  INT32: 'integer',
+  INT64: 'bigint',
+  INT128: 'hugeint',
+  UINT8: 'utinyint',
+  UINT16: 'usmallint',
+  UINT32: 'uinteger',
+  UINT64: 'ubigint',
+  UINT128: 'uhugeint',
+  INTEGER_LITERAL: 'integer',
+  STRING_LITERAL: 'string',
+  VARCHAR: 'string',
+  'TIMESTAMP WITH TIME ZONE': 'timestamp',
+  TIMESTAMP_S: 'timestamp',
+  TIMESTAMP_MS: 'timestamp',
+  TIMESTAMP_NS: 'timestamp',
+};
+
+function declared(engineType = ''): string {
+  const base = engineType.replace(/(?:\[\])+$/, '');
+  // Overflows name the width of a decimal alone, which is no name of a type.
+  const name = declaredNames[base] ?? base.toLowerCase().replace(/\(\d+\)$/, '');
+  return name + engineType.slice(base.length);
+}
+
+function declaredAll(engineTypes = ''): string {
+  return engineTypes.split(', ').map(declared).join(', ');
+}
+
+/** What the engine's reader of regular expressions says, before it quotes. */
+const regexFaults = [
+  'missing \\)|missing \\]|unexpected \\)|trailing \\\\',
+  'invalid (?:escape sequence|character class range|character class|repetition size|named capture group)',
+  'no argument for repetition operator|bad repetition operator',
+].join('|');
+
+/** What may be taken over of the engine's words: types by their declared names, names of functions of the list, nothing of a value. */
 const readings = [
   reading(
     `Could not convert string .* to ${type}(?: when casting from source column .*)?$`,
-    (to) => `a text does not convert to ${to}`,
+    (to) => `a text does not convert to ${declared(to)}`,
   ),
-  reading(`Could not (?:cast value|convert string) .* to ${type}`, (to) => `a value does not fit ${to}`),
+  reading(`Could not (?:cast value|convert string) .* to ${type}`, (to) => `a value does not fit ${declared(to)}`),
   reading(
     `Type ${type} with value .* can't be cast because the value is out of range for the destination type ${type}$`,
-    (from, to) => `a value of ${from} is out of range for ${to}`,
+    (from, to) => `a value of type ${declared(from)} is out of range for ${declared(to)}`,
   ),
   reading('(?:invalid )?(date|time|timestamp) field (?:format|value out of range)', (what) => `a text is no ${what}`),
   reading(
     String.raw`Unimplemented type for cast \(${type} -> ${type}\)`,
-    (from, to) => `${from} does not convert to ${to}`,
+    (from, to) => `${declared(from)} does not convert to ${declared(to)}`,
   ),
   reading(
     String.raw`Overflow in (addition|subtraction|multiplication|division|negation|left shift) of ${type} \(`,
-    (what, of) => `overflow in ${what} of ${of}`,
+    (what, of) => `overflow in ${what} of ${declared(of)}`,
   ),
   reading(
+    `Overflow in ${type} (addition|subtraction|multiplication):`,
+    (of, what) => `overflow in ${what} of ${declared(of)}`,
+  ),
+  reading('Overflow in (division|multiplication of INTERVAL)', (what) =>
+    what === 'division' ? 'overflow in division' : 'overflow in multiplication of interval',
+  ),
+  reading(String.raw`Overflow on abs\(`, () => 'overflow in abs'),
+  reading('(?:Left-shift value .* is out of range|Cannot left-shift)', () => 'a value is out of range for a shift'),
+  reading(
     String.raw`No function matches the given name and argument types '([a-z_0-9]{1,40}|[^\w\s]{1,3})\(${types}\)'`,
-    (name, given) => `${name} takes no arguments of the types ${given}`,
+    (name, given) => `${callable(name)} takes no arguments of the types ${declaredAll(given)}`,
   ),
   reading(
     `Cannot (compare|mix) values of type ${type} and (?:type )?${type}`,
-    (verb, one, other) => `values of ${one} and ${other} do not ${verb}`,
+    (verb, one, other) => `values of ${declared(one)} and ${declared(other)} do not ${verb}`,
   ),
   reading('Malformed JSON', () => 'a text is no JSON'),
+  reading('Failed to cast value to numerical', () => 'a JSON value is no number'),
+  reading('JSON path error', () => 'a JSON path cannot be read'),
   reading('Could not parse string .* according to format specifier', () => 'a text does not follow its format'),
+  reading('Failed to parse format specifier', () => 'the format of a date cannot be read'),
+  reading('extract specifier .* not recognized', () => 'a part of a date is not known by that name'),
+  reading('(Date|Time) out of range', (what) => `a ${what?.toLowerCase()} is out of range`),
+  reading(
+    String.raw`(?:Date and time not in timestamp range|Timestamp \w+ out of range|Could not convert Timestamp\()`,
+    () => 'a timestamp is out of range',
+  ),
+  reading('Unknown TimeZone', () => 'a time zone is not known'),
+  reading(`(${regexFaults})`, (what) => `a regular expression cannot be read: ${what}`),
+  reading('Unrecognized Regex option', () => 'a regular expression has an option that is not known'),
+  reading('Like pattern must not end with escape character', () => 'a LIKE pattern ends with its escape character'),
+  reading('Invalid escape string', () => 'the escape of a LIKE pattern is longer than one character'),
+  reading('Cannot create a string of size', () => 'a text would be too long'),
   reading(
     'More than one row returned by a subquery',
     () => 'a subquery that stands for a value gives more than one row',
@@ -131,6 +198,7 @@ const readings = [
     'column .* must appear in the GROUP BY clause',
     () => 'a column is neither grouped nor in an aggregate function',
   ),
+  reading('Mismatch Function: Strings must be of equal length', () => 'texts that are compared differ in length'),
 ];
 /** Sentences of the engine that hold nothing but themselves. */
 const sentences: ReadonlySet<string> = new Set([
@@ -146,8 +214,14 @@ const sentences: ReadonlySet<string> = new Set([
   'Map keys must be unique.',
   'Map keys can not be NULL.',
   'Period must be greater than 0',
-  'Mismatch Function: Strings must be of equal length!',
 ]);
+
+const operators: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '&', '|', '^', '<<', '>>', '||']);
+
+/** Operators and functions of plans; what the printer made of others (`!~~`, `like_escape`) is nobody's word. */
+function callable(name = ''): string {
+  return operators.has(name) || functionNamed(name) ? name : 'a function';
+}
 
 function readMessage(message: string): string | undefined {
   const line = message.split('\n', 1)[0] ?? '';

@@ -1,27 +1,33 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Clock } from '@hybridstore/runtime';
 import type { Statement } from '../messages.ts';
 import { interrupted, StatementFailure } from './statement-failure.ts';
 
 const piecesAheadMax = 4;
+/** The engine forgets an interrupt that comes before the call which it was meant for has begun. */
+const interruptAgainMs = 25;
 
 /** One statement at work in the child: how many pieces its reader allows it, and whether it is wanted any more. */
 export class RunningStatement {
   readonly statement: Statement;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
   #credit = piecesAheadMax;
-  #isCancelled = false;
-  #connection: DuckDBConnection | undefined;
+  #connection: Pick<DuckDBConnection, 'interrupt'> | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(statement: Statement) {
+  constructor(statement: Statement, clock: Clock) {
     this.statement = statement;
+    this.#clock = clock;
   }
 
-  get isCancelled(): boolean {
-    return this.#isCancelled;
+  /** Aborted with what the statement ends with when nobody wants it any more. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
-  /** The connection that a cancel interrupts; none between two of them. */
-  set connection(connection: DuckDBConnection | undefined) {
+  /** The connection that a cancel interrupts, until it is taken away again; none between two of them. */
+  set connection(connection: Pick<DuckDBConnection, 'interrupt'> | undefined) {
     this.#connection = connection;
   }
 
@@ -30,15 +36,15 @@ export class RunningStatement {
     this.#wake?.();
   }
 
-  /** An interrupt that falls between two fetches is lost, hence the flag beside it. */
   cancel(): void {
-    this.#isCancelled = true;
-    this.#connection?.interrupt();
+    if (this.signal.aborted) return;
+    this.#stop.abort(new StatementFailure(interrupted));
     this.#wake?.();
+    this.#interrupt();
   }
 
   requireWanted(): void {
-    if (this.#isCancelled) throw new StatementFailure(interrupted);
+    this.signal.throwIfAborted();
   }
 
   /** Waits until the reader has room for one more piece, and takes it. */
@@ -52,5 +58,11 @@ export class RunningStatement {
     }
     this.requireWanted();
     this.#credit -= 1;
+  }
+
+  #interrupt(): void {
+    if (!this.#connection) return;
+    this.#connection.interrupt();
+    this.#clock.schedule(interruptAgainMs, () => this.#interrupt());
   }
 }
