@@ -1,6 +1,6 @@
 import type { PlanExpression, PlanRelation, SelectBody } from '@hybridstore/contracts';
 import { cast, column, isNull } from '@hybridstore/plan';
-import type { SyntaxNode } from '../syntax/syntax-tree.ts';
+import type { Fields, SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BoundRelation, single } from './bound-relation.ts';
 import { jsonSteps, pathSteps, readJson } from './columns.ts';
 import { elementsOf } from './json-table-functions.ts';
@@ -109,10 +109,10 @@ function rowsOf(document: Typed, path: SyntaxNode, { fields, before, context }: 
 
 function textOfPath(path: SyntaxNode, context: TableCall['context']): string {
   const literal = context.fields(path);
-  const content = literal.text('value') ?? '';
-  literal.ignore('literal_type', 'a path is read by its form');
+  const [type, content] = [literal.value('literal_type'), literal.text('value')];
   literal.finish();
-  return content;
+  if (type === 'string' && content !== undefined) return content;
+  throw literal.refuse('a JSON path must be a text', { expected: '$.path' });
 }
 
 type Unnested = { readonly alias: string; readonly column: string; readonly ordinality: string };
@@ -122,10 +122,12 @@ function bindColumnOf(node: SyntaxNode, unnested: Unnested, { before, context }:
   const fields = context.fields(node);
   fields.refuseField('nested_schema');
   const name = nameOf(fields.required('this'), context);
-  const isOrdinality = fields.optional('ordinality') !== undefined;
+  if (isOrdinality(fields, context)) {
+    fields.finish();
+    return { name, type: 'bigint', value: column(unnested.alias, unnested.ordinality) };
+  }
   const [type, path] = [fields.text('kind'), fields.optional('path')];
   fields.finish();
-  if (isOrdinality) return { name, type: 'bigint', value: column(unnested.alias, unnested.ordinality) };
   if (type === undefined || !path)
     throw fields.refuse(`JSON_TABLE: column ${name} needs a type and a PATH`, {
       name,
@@ -135,6 +137,15 @@ function bindColumnOf(node: SyntaxNode, unnested: Unnested, { before, context }:
   const steps = jsonSteps(path, { fields, scope: before, context }, 'path');
   const target = columnType(type, fields);
   return { name, type: target.type, value: target.read(readJson(element, steps, 'json')) };
+}
+
+function isOrdinality(column: Fields, context: TableCall['context']): boolean {
+  const ordinality = column.optional('ordinality');
+  if (!ordinality) return false;
+  const word = context.fields(ordinality);
+  const isIt = word.flag('value');
+  word.finish();
+  return isIt;
 }
 
 function nameOf(node: SyntaxNode, context: TableCall['context']): string {
