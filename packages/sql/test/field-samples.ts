@@ -28,6 +28,8 @@ export const samples: readonly Sample[] = [
   ),
   ...of(
     'mysql',
+    "SELECT a FROM movies, JSON_TABLE(doc, '$[*].b' COLUMNS (n FOR ORDINALITY, a INT PATH '$.a')) AS j",
+    "SELECT a FROM JSON_TABLE('{}', '$.b' COLUMNS (a TEXT PATH '$.a')) AS j",
     calls('year(day)', 'day(day)', 'dayofmonth(day)', 'hour(order_date)', 'minute(order_date)', 'second(order_date)'),
     calls(
       'date(order_date)',

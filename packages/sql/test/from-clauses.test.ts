@@ -17,6 +17,7 @@ const read: readonly (readonly [text: string, tables: string])[] = [
   ['SELECT (SELECT MAX(x) FROM u), EXISTS (SELECT 1 FROM v) FROM t', 't u v'],
   ['SELECT 1 FROM t AS a (x, y), unnest(ARRAY[1, 2]) u(z), generate_series(1, 2), v', 't v'],
   ['SELECT 1 FROM t, LATERAL (SELECT 1 FROM u WHERE u.a = t.a) x, LATERAL unnest(t.b), v', 't u v'],
+  ["SELECT 1 FROM t, JSON_TABLE((SELECT 1 FROM u), '$' COLUMNS (n FOR ORDINALITY, a INT PATH '$')) AS j, v", 't u v'],
   ['SELECT 1 FROM ((t JOIN u USING (a, b)) JOIN (SELECT 1 FROM v) x ON x.from = 1), w', 't u v w'],
   ['SELECT 1 FROM t GROUP BY a, b HAVING COUNT(*) > 1 ORDER BY c, d LIMIT 1', 't'],
   ['WITH c (a, b) AS (SELECT 1 FROM t), d AS (TABLE u) SELECT 1 FROM c, d', 'c d t'],

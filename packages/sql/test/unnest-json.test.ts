@@ -110,6 +110,8 @@ const cases: readonly (readonly [dialect: Dialect, sql: string, rows: string])[]
     '[["1","3"],["2","0"],["4","0"],["6","0"],["7","2"]]',
   ],
   ['duckdb', 'SELECT n, e.x FROM t, UNNEST(doc.items) AS x(e) WHERE e.x IS NOT NULL', '[["1","2"]]'],
+  ['postgresql', 'SELECT count(*) FROM jsonb_array_elements(NULL::jsonb)', '[["0"]]'],
+  ['postgresql', "SELECT count(*) FROM jsonb_array_elements_text('{}'::jsonb->'a')", '[["0"]]'],
   ['duckdb', 'SELECT count(*) FROM t, UNNEST(doc.o) AS x(e)', '[["0"]]'],
 ];
 
@@ -159,8 +161,8 @@ test('what is not supported is refused by its name', () => {
     ['postgresql', 'LATERAL read_csv(doc) AS e', /^table function read_csv is not allowed/],
     ['duckdb', 'jsonb_array_elements(doc) AS e', /^table function jsonb_array_elements is not allowed/],
     ['duckdb', 'json_each(doc) AS e', /^table function json_each is not allowed/],
-    ['mysql', "JSON_TABLE(doc, '$.items[*]' COLUMNS (a INT PATH '$.a')) AS e", /^JSON_TABLE is not supported/],
-    ['mysql', "JSON_TABLE(doc, '$[*]' COLUMNS (a INT PATH '$.a' NULL ON EMPTY)) AS e", /^JSON_TABLE is not supported/],
+    ['postgresql', "JSON_TABLE(doc, '$[*]' COLUMNS (a INT PATH '$.a')) AS e", /^JSON_TABLE is not supported/],
+    ['duckdb', "JSON_TABLE(doc, '$[*]' COLUMNS (a INT PATH '$.a')) AS e", /^JSON_TABLE is not supported/],
   ] as const)
     assert.throws(
       () => parseSql(`SELECT 1 FROM t, ${from}`, schemas, { dialect, isStrict: true }, []),

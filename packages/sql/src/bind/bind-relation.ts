@@ -120,8 +120,9 @@ function bindJoin(left: BoundRelation, join: SyntaxNode, before: Scope, context:
   const fields = Fields.of(join, 'join', context.text);
   const kind = joinKinds[String(fields.value('kind'))];
   if (!kind) throw fields.refuse(`${String(join['kind'])} JOIN is not supported`);
-  const inScope = withRelations(before, left);
-  const right = bindRelation(fields.required('this'), inScope, context);
+  // Rows that a right or full join keeps have nothing on the left that they could read.
+  const keepsRight = kind.type === 'right' || kind.type === 'full';
+  const right = bindRelation(fields.required('this'), keepsRight ? before : withRelations(before, left), context);
   const on = fields.optional('on');
   const using = kind.natural ? sharedColumns(left, right) : fields.names('using');
   if (on && (kind.natural || using.length > 0)) throw fields.refuse('a join takes ON or USING, not both');
@@ -239,6 +240,7 @@ function bindRelation(node: SyntaxNode, before: Scope, context: BindContext): Bo
     case 'lateral':
       return bindLateral(fields, before, context);
     case 'unnest':
+    case 'j_s_o_n_table':
     case 'function':
       return bindTableFunction(node, { name: undefined, columns: [] }, before, context);
     default:

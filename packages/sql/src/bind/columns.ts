@@ -124,7 +124,7 @@ export function jsonSteps(node: SyntaxNode, site: BindSite, form: 'path' | 'arro
   if (form === 'arrow' && site.context.dialect === 'postgresql') return [content];
   if (content.startsWith('$')) {
     site.fields.ignore('arrow_syntax', 'a path from the root says where it begins, behind an arrow too');
-    return dollarSteps(content, site);
+    return pathSteps(content, site);
   }
   if (content.startsWith('/') && site.context.dialect === 'duckdb')
     return content
@@ -142,7 +142,8 @@ function bracedSteps(content: string, site: BindSite): readonly PathStep[] {
   return inside.split(',').map((part) => toStep(part.trim()));
 }
 
-function dollarSteps(content: string, site: BindSite): readonly PathStep[] {
+/** Steps of `$.a[0]`. */
+export function pathSteps(content: string, site: BindSite): readonly PathStep[] {
   const steps: PathStep[] = [];
   stepForm.lastIndex = 1;
   while (stepForm.lastIndex < content.length) {

@@ -1,5 +1,5 @@
 import type { Dialect, PlanExpression, PlanRelation, SelectBody } from '@hybridstore/contracts';
-import { call, choose, compare, isNull, nullLiteral, planErrors, text } from '@hybridstore/plan';
+import { call, cast, choose, compare, isNull, nullLiteral, planErrors, text } from '@hybridstore/plan';
 import { type BoundRelation, single } from './bound-relation.ts';
 import type { ScopeColumn } from './scope.ts';
 import type { TableCall } from './table-call.ts';
@@ -100,9 +100,12 @@ function bindEntries(
   ]);
 }
 
-/** Elements of an array as a list; none of what is no array. */
-export function elementsOf(value: PlanExpression, as: 'json' | 'string'): PlanExpression {
-  return call(as === 'json' ? 'json_extract' : 'json_extract_string', value, text('$[*]'));
+/**
+ * What a path with a wildcard finds, as a list: by default the elements of an array, none of what is no array. The cast says
+ * that it is one, which the engine does not know where a constant has nothing at the path.
+ */
+export function elementsOf(value: PlanExpression, as: 'json' | 'string', path = '$[*]'): PlanExpression {
+  return cast(call(as === 'json' ? 'json_extract' : 'json_extract_string', value, text(path)), `${as}[]`);
 }
 
 function ofKind(value: PlanExpression, kind: 'ARRAY' | 'OBJECT', list: PlanExpression): PlanExpression {

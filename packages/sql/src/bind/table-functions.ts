@@ -3,6 +3,7 @@ import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { type BoundRelation, single } from './bound-relation.ts';
 import type { BindContext } from './context.ts';
 import { bindJsonTable, bindList, elementsOf, isJsonTable, jsonTableNames } from './json-table-functions.ts';
+import { bindMysqlJsonTable } from './mysql-json-table.ts';
 import type { Scope } from './scope.ts';
 import type { TableAlias, TableCall } from './table-call.ts';
 import { commonType, type Typed, typed } from './types.ts';
@@ -23,6 +24,7 @@ export function bindTableFunction(
   const name = written.replace(ordinalityForm, '').toLowerCase();
   const withOrdinality = hasOrdinality || ordinalityForm.test(written) || fields.flag('with_ordinality');
   const tableCall: TableCall = { fields, alias, withOrdinality, before, context };
+  if (kindOf(node) === 'j_s_o_n_table') return bindMysqlJsonTable(tableCall);
   if (name === 'unnest' || isJsonTable(name, context.dialect)) return bindRows(name, tableCall);
   if (withOrdinality) throw fields.refuse(`${name} WITH ORDINALITY is not supported`, { name: 'WITH ORDINALITY' });
   if (name === 'generate_series' || (name === 'range' && context.dialect === 'duckdb'))

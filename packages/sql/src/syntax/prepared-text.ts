@@ -1,4 +1,5 @@
 import type { Dialect } from '@hybridstore/contracts';
+import { readJsonTables } from './json-table-text.ts';
 import { readTokens, type Token } from './lexer.ts';
 import { maskName } from './masked-names.ts';
 import { findOperandQueries } from './operand-queries.ts';
@@ -6,12 +7,13 @@ import { plainCalls } from './plain-calls.ts';
 import { type Position, positionAt, refuseSql } from './refusal.ts';
 
 /**
- * The statement as the parser gets it. Eight things are rewritten, because the parser would lose them: `?` becomes a
+ * The statement as the parser gets it. Nine things are rewritten, because the parser would lose them: `?` becomes a
  * numbered parameter, DuckDB's `//` becomes DIV, the backslash of MySQL's `\\%` and `\\_` is doubled (both characters stay in
  * the text, for LIKE to read), MySQL's `CONVERT(x, type)` becomes `CAST(x AS type)`, a query that is an operand before a set operation stands in a call, and calls of functions
  * get private names: the parser merges some although they differ (`LENGTH` counts bytes in MySQL, `CHAR_LENGTH` characters),
  * and drops or refuses arguments of others by what other systems take; quoted names that hold more than letters and
- * digits get private ones (`masked-names.ts`); and a name before an arrow stands in a call. Places in the rewritten text map back to the original.
+ * digits get private ones (`masked-names.ts`); a name before an arrow stands in a call; and columns
+ * of `JSON_TABLE` lose what the parser does not know (`json-table-text.ts`). Places in the rewritten text map back to the original.
  */
 export type PreparedText = {
   readonly original: string;
@@ -42,9 +44,9 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     throw refuseSql('the statement holds a NUL character', positionAt(original, original.indexOf('\0')));
   const tokens = readTokens(original, dialect);
   requireOneStatement(tokens, original);
-  refuseJsonTable(tokens, original);
+  const jsonTables = readJsonTables(tokens, original, dialect);
   const calls = plainCalls(tokens, dialect);
-  const edits: Edit[] = [];
+  const edits: Edit[] = [...jsonTables.edits];
   const maskedNames = new Map<string, string>();
   let questionMarks = 0;
   let hasArrowCalls = false;
@@ -65,7 +67,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     } else if (token.kind === 'quoted') {
       const mask = maskName(token, dialect, maskedNames);
       if (mask !== undefined) edits.push({ start: token.start, end: token.end, text: mask });
-    } else if (calls.has(index)) {
+    } else if (calls.has(index) && !jsonTables.isColumn(index)) {
       edits.push({ start: token.start, end: token.start, text: maskPrefix });
     }
   }
@@ -135,20 +137,6 @@ function requireOneStatement(tokens: readonly Token[], text: string): void {
     throw refuseSql('expected exactly one statement', positionAt(text, next.start), { expected: 'one statement' });
   if (tokens.every((token) => token.text === ';'))
     throw refuseSql('expected a SELECT statement, found nothing', undefined, { expected: 'SELECT' });
-}
-
-/** The parser reads a part of its grammar only, and what it takes for an error says nothing of the rest. */
-function refuseJsonTable(tokens: readonly Token[], original: string): void {
-  const at = tokens.findIndex((token, index) => isWord(token, 'json_table') && tokens[index + 1]?.text === '(');
-  if (at >= 0)
-    throw refuseSql('JSON_TABLE is not supported', positionAt(original, tokens[at]?.start ?? 0), {
-      name: 'JSON_TABLE',
-      expected: 'jsonb_array_elements in the dialect postgresql, UNNEST in duckdb',
-    });
-}
-
-function isWord({ kind, text }: Token, word: string): boolean {
-  return kind === 'word' && text.toLowerCase() === word;
 }
 
 function applyEdits(text: string, edits: readonly Edit[]): string {
