@@ -8,7 +8,7 @@ import {
   queryTextBytesMax,
   type TransformResponse,
 } from '@hybridstore/contracts';
-import { JwksTokenVerifier } from '@hybridstore/http';
+import { JwksTokenVerifier, type Server } from '@hybridstore/http';
 import { createMetrics, Environment, HybridStoreError, silentLogger, systemClock } from '@hybridstore/runtime';
 import { ParserPool } from '@hybridstore/sql';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
@@ -24,7 +24,9 @@ const issuer = new TestIssuer(folder.path, clock);
 const token = issuer.userToken('default/acme');
 const parser = new ParserPool({ threads: 1, parsingMsMax: 20_000, clock: systemClock, logger: silentLogger });
 before(() => parser.start());
+const servers: Server[] = [];
 after(async () => {
+  for (const server of servers) await server.app.close();
   await parser.close();
   folder[Symbol.dispose]();
 });
@@ -74,6 +76,7 @@ function open(variables: Readonly<Record<string, string>> = {}) {
     clock,
     verifier,
   });
+  servers.push(server);
   const post = async (url: string, body: unknown, bearer = token) => {
     const answer = await server.app.inject({
       method: 'POST',
