@@ -14,6 +14,7 @@ it('a variable that does nothing in a process is named with the reason', () => {
   assert.deepEqual(findIdleVariables('auth-gateway', variables), [
     { variable: 'FLUSH_ROWS', reason: 'it is read by tenant-node only' },
     { variable: 'JWT_EXPIRATON_HOURS', reason: 'it is not known; did you mean JWT_EXPIRATION_HOURS?' },
+    { variable: 'PROT', reason: 'it is not known; did you mean PORT?' },
   ]);
   assert.deepEqual(findIdleVariables('operation-node', { MIN_WORKERS: '3' }), [
     { variable: 'MIN_WORKERS', reason: 'it is spec.autoscaling.minReplicas of a Tenant' },
