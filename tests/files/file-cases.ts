@@ -75,7 +75,7 @@ export const fileCases: readonly FileCase[] = [
     file: 'no-numbers.csv',
     what: 'texts that only a program takes for numbers',
     columns: { id: 'bigint', d: 'double', n: 'bigint' },
-    rows: ['{"id":4,"d":100,"n":7}'],
+    rows: ['{"id":4,"d":100.0,"n":7}'],
     says: [
       'line 2: rejected: d: expected a number, or "NaN", "Infinity" or "-Infinity", got "0x1F"',
       'line 3: rejected: d: expected a number, or "NaN", "Infinity" or "-Infinity", got "1_000"',
@@ -162,7 +162,7 @@ export const fileCases: readonly FileCase[] = [
     what: 'words for null',
     flags: ['--null', 'NA', '--null', '\\N', '--null', '-'],
     columns: { ...name, n: 'double' },
-    rows: ['{"id":1}', '{"id":2}', '{"id":3,"name":"null","n":7}'],
+    rows: ['{"id":1}', '{"id":2}', '{"id":3,"name":"null","n":7.0}'],
   },
   {
     file: 'latin1.csv',
@@ -265,7 +265,7 @@ export const fileCases: readonly FileCase[] = [
     columns: 'inferred',
     rows: [
       '{"id":1,"Unit Price (€)":1.5,"a.b":"x","say \\"hi\\", [x]":"y"," lead":"z","2019":7,"gr\u00f6\u00dfe":"m","`c`;d=e/f":"n","select":"o"}',
-      '{"id":2,"Unit Price (€)":-2,"a.b":""," lead":"","say \\"hi\\", [x]":"","gr\u00f6\u00dfe":"","`c`;d=e/f":"","select":""}',
+      '{"id":2,"Unit Price (€)":-2.0,"a.b":""," lead":"","say \\"hi\\", [x]":"","gr\u00f6\u00dfe":"","`c`;d=e/f":"","select":""}',
     ],
     says: ['1 column of another Unicode spelling loaded under the name in normal form C'],
   },
@@ -381,7 +381,7 @@ export const fileCases: readonly FileCase[] = [
       file,
       what: 'the sign of zero',
       columns: { id: 'integer', d: 'double' },
-      rows: ['{"id":1,"d":-0.0}', '{"id":2,"d":-0.0}', '{"id":3,"d":0}'],
+      rows: ['{"id":1,"d":-0.0}', '{"id":2,"d":-0.0}', '{"id":3,"d":0.0}'],
     }),
   ),
   {
