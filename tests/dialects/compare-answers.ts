@@ -12,11 +12,15 @@ const relativeErrorMax = 1e-13;
  * value where the other refuses, or a failure of the engine beneath where a value was right.
  */
 export function compareAnswers(recorded: RecordedAnswer, own: OwnAnswer, dialect: Dialect): Outcome {
-  const isError = typeof recorded === 'object' && recorded !== null;
+  const isError = isRecordedError(recorded);
   if (own.kind === 'refused') return isError ? 'same' : 'refused';
   if (own.kind === 'failed') return isError ? 'same' : 'wrong';
   if (isError) return 'wrong';
   return isSameValue(recorded, own, dialect) ? 'same' : 'wrong';
+}
+
+export function isRecordedError(recorded: RecordedAnswer): recorded is Exclude<RecordedAnswer, string | null> {
+  return typeof recorded === 'object' && recorded !== null;
 }
 
 function isSameValue(recorded: string | null, own: Extract<OwnAnswer, { kind: 'value' }>, dialect: Dialect): boolean {
