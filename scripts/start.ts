@@ -1,3 +1,4 @@
+import { enableCompileCache } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HybridStoreError, ofGroupAndOthers, withholdFromNewFiles } from '@hybridstore/runtime';
@@ -15,6 +16,8 @@ import { Steps } from './start/steps.ts';
 // folder or the ports is said before anything is written or begun.
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+// Most of the code is loaded below, and compiled once.
+enableCompileCache(resolve(root, 'node_modules/.cache/node'));
 const say = (text: string) => void process.stdout.write(text);
 
 /** Resolves to whether the platform stays up. */

@@ -150,7 +150,7 @@ for (const journal of journals)
       const { length } = readFileSync(served.path);
       const folder = newFolder();
       let [found, missed] = [0, 0];
-      for (let at = 5; at < length; at += process.env['HYBRIDSTORE_CRASH_BUDGET'] ? 13 : 257) {
+      for (let at = 5; at < length; at += process.env['HYBRIDSTORE_CRASH_BUDGET'] ? 13 : 521) {
         const online = await damaged(served.path, at, async () => {
           writeFileSync(join(folder, name), readFileSync(served.path));
           const header = readFileSync(served.path).subarray(0, 100);

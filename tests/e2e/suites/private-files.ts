@@ -28,8 +28,13 @@ export function privateFiles(open: () => Platform): void {
         );
       assert.deepEqual(openToOthers(entries), []);
     });
+  });
+}
 
-    it('is closed to them by the next start when it was not, which says so', async () => {
+/** The second line: a folder of before, or one that somebody opened. */
+export function closedFiles(open: () => Platform): void {
+  describe('what is open to others in a data folder', () => {
+    it('is closed to them by the next start, which says so', async () => {
       const platform = open();
       const folder = folderOf(platform);
       for (const { name, isFolder } of list(folder)) loosen(join(folder, name), isFolder ? 0o755 : 0o644);

@@ -5,7 +5,7 @@ import { createTemporaryFolder, reportDamage } from '@hybridstore/test-kit';
 import { type TestNode, TestTenant, tenant } from './node-process.ts';
 
 /** Of both nodes together; an even number. */
-const kills = process.env['HYBRIDSTORE_CRASH_BUDGET'] === undefined ? 8 : 20;
+const kills = process.env['HYBRIDSTORE_CRASH_BUDGET'] === undefined ? 4 : 20;
 const writersPerNode = 4;
 const rowsPerWrite = 3;
 

@@ -45,7 +45,7 @@ export class TestTenant {
       EXECUTOR_THREADS: '1',
       LOG_LEVEL: 'warn',
       // Restarts read their modules from here instead of compiling them again.
-      NODE_COMPILE_CACHE: join(this.folder, 'compiled'),
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(this.folder, 'compiled'),
     });
   }
 }
