@@ -701,7 +701,7 @@ const scriptRooms: readonly Room[] = [
     files: /^scripts\/(start\.ts$|start\/)/,
     mayImport: [
       our('contracts', 'runtime', 'http', 'controller-runtime', 'embedded-kubernetes', 'operator'),
-      node('fs', 'path', 'url', 'util', 'net', 'crypto', 'child_process', 'timers'),
+      node('fs', 'path', 'url', 'util', 'net', 'crypto', 'module', 'child_process', 'timers'),
       npm('yaml'),
       inside('scripts/start'),
       file('cli/src/io.ts'),

@@ -26,6 +26,17 @@ export class CatalogClient {
     return this.#list(token, {});
   }
 
+  /** The same with the name of this list; undefined where it is still the one under the name that is given. */
+  async sourcesIfChanged(
+    token: string,
+    known: string | undefined,
+  ): Promise<{ readonly sources: readonly CatalogSource[]; readonly name: string | undefined } | undefined> {
+    const { client, url, answerMsMax } = this.#options;
+    const call = { token, timeoutMs: answerMsMax };
+    const answer = await client.callIfChanged(url, metadataCatalog.listSources, known, call);
+    return answer && { sources: answer.value.sources, name: answer.etag };
+  }
+
   /** As the tenant's nodes know it now; undefined for one that is not there, or that this user may not read. */
   async source(token: string, sourceId: string): Promise<CatalogSource | undefined> {
     return (await this.#list(token, { source_id: sourceId, refresh: 'true' })).at(0);

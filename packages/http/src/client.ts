@@ -46,6 +46,9 @@ export type CallArguments<E extends Endpoint> =
 
 type AnyOptions = CallOptions<Endpoint> & { readonly json?: Uint8Array };
 
+/** An answer and the name under which its receiver knows it. */
+export type Named<T> = { readonly value: T; readonly etag: string | undefined };
+
 export type StreamAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -93,6 +96,28 @@ export class HttpClient {
     return this.#exchange(baseUrl, endpoint, options, async (answer, url) =>
       parseAnswer(await readAll(answer.body, answerBytesMax), url),
     );
+  }
+
+  /** The same of an endpoint whose answers have an ETag; undefined where it is still the one under the name that is given. */
+  async callIfChanged<E extends Endpoint>(
+    baseUrl: string,
+    endpoint: E,
+    etag: string | undefined,
+    ...[options]: CallArguments<E>
+  ): Promise<Named<ResponseOf<E>> | undefined>;
+  async callIfChanged(
+    baseUrl: string,
+    endpoint: Endpoint,
+    etag: string | undefined,
+    options: AnyOptions = {},
+  ): Promise<Named<unknown> | undefined> {
+    const headers = { ...options.headers, ...(etag === undefined ? {} : { 'if-none-match': etag }) };
+    return this.#exchange(baseUrl, endpoint, { ...options, headers }, async (answer, url) => {
+      const bytes = await readAll(answer.body, answerBytesMax);
+      if (answer.status === 304) return undefined;
+      const { etag: name } = answer.headers;
+      return { value: parseAnswer(bytes, url), etag: typeof name === 'string' ? name : undefined };
+    });
   }
 
   /** The answer as a stream of bytes, after its status was a success. The caller consumes or destroys `body`. */

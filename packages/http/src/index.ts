@@ -1,3 +1,4 @@
+export { answerIfChanged } from './answer-if-changed.ts';
 export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
 export { createBodyThreads, shareBytes } from './body-threads.ts';
 export type { CallContext } from './call-context.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import type { CatalogSource, CatalogStats, ErrorBody, Permission } from '@hybridstore/contracts';
+import { CatalogClient } from '@hybridstore/http';
 import { everything } from '@hybridstore/test-kit';
 import { acme, TestCatalog, testNotice } from './test-catalog.ts';
 import { mebibyte, testFile } from './test-files.ts';
@@ -57,6 +58,33 @@ test('a tenant that has no Service does not exist, and is not remembered', async
   const compaction = await catalog.call({ method: 'POST', path: '/metadata/compact' }, token, { source_id: 'events' });
   assert.equal(compaction.status, 404);
   assert.equal(await catalog.store.tenant('default/nowhere'), undefined);
+});
+
+test('a list is not sent again to a caller who has it, and each has his own', async () => {
+  await using catalog = await TestCatalog.start();
+  for (const source of ['events', 'orders']) catalog.node.put(source);
+  await catalog.registerTenant();
+  const url = await catalog.app.server.app.listen({ host: '127.0.0.1', port: 0 });
+  const sources = new CatalogClient({ client: catalog.client, url, answerMsMax: 10_000 });
+  const [all, one] = [catalog.issuer.userToken(acme), catalog.issuer.userToken(acme, readOnly('events'))];
+  const list = await sources.sourcesIfChanged(all, undefined);
+  assert.deepEqual(
+    list?.sources.map((source) => source.source_id),
+    ['events', 'orders'],
+  );
+  assert.equal(await sources.sourcesIfChanged(all, list?.name), undefined);
+  const own = await sources.sourcesIfChanged(one, list?.name);
+  assert.deepEqual(
+    own?.sources.map((source) => source.source_id),
+    ['events'],
+  );
+  catalog.node.put('third');
+  await sources.source(all, 'third');
+  const changed = await sources.sourcesIfChanged(all, list?.name);
+  assert.deepEqual(
+    changed?.sources.map((source) => source.source_id),
+    ['events', 'orders', 'third'],
+  );
 });
 
 test('a caller sees only the sources that his permissions name', async () => {

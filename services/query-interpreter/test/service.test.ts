@@ -15,7 +15,7 @@ import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-
 import { corpusSchemas } from '../../../packages/sql/test/corpus-data.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import type { CatalogPort } from '../src/domain/ports.ts';
+import type { CatalogPort, SourceList } from '../src/domain/ports.ts';
 import { schemaAgeMsMax } from '../src/domain/schema-source.ts';
 
 const folder = createTemporaryFolder('interpreter');
@@ -33,16 +33,18 @@ after(async () => {
 
 class FakeCatalog implements CatalogPort {
   readonly sourcesById = new Map(corpusSchemas);
-  /** `*` for the list, the name of a source for a look at it. */
+  /** `*` for the list, `=` for one that has not changed, the name of a source for a look at it. */
   readonly asked: string[] = [];
   isAway = false;
   looksAtOnce = 0;
   #looking = 0;
 
-  async sources(): Promise<readonly CatalogSource[]> {
+  async sourcesIfChanged(_token: string, known: string | undefined): Promise<SourceList | undefined> {
     if (this.isAway) throw new HybridStoreError('unavailable', 'away');
-    this.asked.push('*');
-    return [...this.sourcesById.keys()].flatMap((id) => this.#describe(id) ?? []);
+    const sources = [...this.sourcesById.keys()].flatMap((id) => this.#describe(id) ?? []);
+    const name = JSON.stringify(sources);
+    this.asked.push(name === known ? '=' : '*');
+    return name === known ? undefined : { sources, name };
   }
 
   async source(_token: string, sourceId: string): Promise<CatalogSource | undefined> {
@@ -333,6 +335,22 @@ describe('POST /parse/sql', () => {
     await post('/parse/sql', { query: 'SELECT 1 FROM `no source ever`' });
     await post('/parse/sql', { query: 'SELECT 1 FROM (' });
     assert.equal(catalog.asked.length, before);
+  });
+
+  test('a list that has not changed is not sent again, and one that was added to by looks is', async () => {
+    const { catalog, parse } = open();
+    const query = 'SELECT order_id FROM sales';
+    await parse({ query });
+    await clock.advance(schemaAgeMsMax);
+    assert.equal((await parse({ query })).cached, true);
+    catalog.sourcesById.set('brand_new', bigint);
+    await parse({ query: 'SELECT a FROM brand_new' });
+    await clock.advance(schemaAgeMsMax);
+    await parse({ query });
+    await clock.advance(schemaAgeMsMax);
+    catalog.sourcesById.delete('sales');
+    assert.deepEqual((await parse({ query: 'SELECT a FROM brand_new' })).tables, ['brand_new']);
+    assert.deepEqual(catalog.asked, ['*', '=', 'brand_new', '*', '*']);
   });
 
   test('a changed schema makes a new plan once the kept one is too old', async () => {

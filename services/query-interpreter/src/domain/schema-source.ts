@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
 import type { CatalogSource } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { type Clock, LatestRun, LruCache, Semaphore, SingleFlight, type TenantCaller } from '@hybridstore/runtime';
-import type { CatalogPort } from './ports.ts';
+import {
+  assert,
+  type Clock,
+  LatestRun,
+  LruCache,
+  Semaphore,
+  SingleFlight,
+  type TenantCaller,
+} from '@hybridstore/runtime';
+import type { CatalogPort, SourceList } from './ports.ts';
 
 /** Schemas that a caller may read, with a name of exactly this state of them. */
 export type Schemas = { readonly byId: PlanSchemas; readonly version: string };
 
-type Held = Schemas & { readonly readAtMs: number };
+/** `list`: the name of the list that these are; none once a source was looked at by itself. */
+type Held = Schemas & { readonly list: string | undefined; readonly readAtMs: number };
 
 const callersMax = 1_000;
 /** A name that is not known is looked for at once, and so is what `*` means. */
@@ -54,20 +63,31 @@ export class SchemaSource {
       else byId.delete(id);
     }
     const newer = describe(byId);
-    this.#held.set(key, { ...newer, readAtMs: held.readAtMs });
+    if (newer.version !== held.version) this.#held.set(key, { ...newer, list: undefined, readAtMs: held.readAtMs });
     return newer.version === seen.version ? undefined : newer;
   }
 
   #read(caller: TenantCaller): Promise<Held> {
     const key = callerKey(caller);
     return this.#flights.run(key, async () => {
-      const sources = await this.#catalog.sources(caller.token);
-      const byId = new Map(sources.map((source) => [source.source_id, { columns: columnsOf(source) }]));
-      const held = { ...describe(byId), readAtMs: this.#clock.monotonicMs() };
+      const known = this.#held.get(key);
+      const list = await this.#catalog.sourcesIfChanged(caller.token, known?.list);
+      const held = { ...schemasOf(list, known), readAtMs: this.#clock.monotonicMs() };
       this.#held.set(key, held);
       return held;
     });
   }
+}
+
+/** Of a list that has not changed, what was made of it. */
+function schemasOf(list: SourceList | undefined, known: Held | undefined): Omit<Held, 'readAtMs'> {
+  if (list) return { ...describe(new Map(list.sources.map(toSchema))), list: list.name };
+  assert(known, 'a list is unchanged only beside one that is known');
+  return known;
+}
+
+function toSchema(source: CatalogSource) {
+  return [source.source_id, { columns: columnsOf(source) }] as const;
 }
 
 function columnsOf({ columns }: CatalogSource) {
