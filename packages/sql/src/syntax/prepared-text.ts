@@ -4,7 +4,7 @@ import { readTokens, type Token } from './lexer.ts';
 import { maskName } from './masked-names.ts';
 import { findOperandQueries } from './operand-queries.ts';
 import { plainCalls } from './plain-calls.ts';
-import { type Position, positionAt, refuseSql } from './refusal.ts';
+import { type Position, positionAt, positionLater, refuseSql } from './refusal.ts';
 
 /**
  * The statement as the parser gets it. Nine things are rewritten, because the parser would lose them: `?` becomes a
@@ -84,7 +84,8 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     hasOperandCalls: operands.length > 0 || hasArrowCalls,
     maskedNames,
     questionMarks,
-    positionOf: (codePoint) => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits)),
+    positionOf: (codePoint) =>
+      positionLater(() => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits))),
     callOf: (name) => callPosition(name, tokens, original),
     positionOfText: (content) => textPosition(content, tokens, original),
   };

@@ -19,3 +19,23 @@ export function positionAt(text: string, offset: number): Position {
   const lineStart = before.lastIndexOf('\n') + 1;
   return { line: before.split('\n').length, column: [...before.slice(lineStart)].length + 1, offset };
 }
+
+/** A place that is counted out when somebody reads it: every column of a statement has one, and few are refused. */
+export function positionLater(count: () => Position): Position {
+  let counted: Position | undefined;
+  const position = () => {
+    counted ??= count();
+    return counted;
+  };
+  return {
+    get line() {
+      return position().line;
+    },
+    get column() {
+      return position().column;
+    },
+    get offset() {
+      return position().offset;
+    },
+  };
+}
