@@ -29,7 +29,12 @@ import { waitSecondsDefault, waitSecondsMax } from './resources/wait.ts';
 import { isUsageError } from './usage-error.ts';
 
 /** 0: done. 1: the platform refused or could not. 2: the command line is wrong. 130: interrupted. */
-export const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const exitCodes: Readonly<Record<'done' | 'failed' | 'usage' | 'interrupted', number>> = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  interrupted: 130,
+};
 
 type Work = (connection: Connection) => Promise<void>;
 /** `endsItself`: the command ends soon and in good order when the user interrupts; any other is left where it is. */
@@ -101,7 +106,10 @@ function buildProgram(io: Io, run: Run): Command {
       outputError: () => {},
     })
     .exitOverride()
-    .addHelpText('after', '\nExit codes: 0 done, 1 refused or failed, 2 wrong command line, 130 interrupted.');
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 refused or failed, 2 wrong command line, 130 interrupted (143 by SIGTERM).',
+    );
   addResourceCommands(program, io, run);
   addDataCommands(program, io, run);
   addOtherCommands(program, io, run);

@@ -1,8 +1,16 @@
-import { runCommandLine } from './command-line.ts';
+import { constants } from 'node:os';
+import { exitCodes, runCommandLine } from './command-line.ts';
 
 const interrupt = new AbortController();
-// The second one ends the process at once: `once` gives the signal its ordinary meaning back.
-process.once('SIGINT', () => interrupt.abort());
+let endsBy = exitCodes.interrupted;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    endsBy = 128 + constants.signals[signal];
+    // The second one ends the process at once; what is kept in temporary files goes with it.
+    if (interrupt.signal.aborted) process.exit(endsBy);
+    interrupt.abort();
+  });
+}
 // What reads the other end of a pipe may leave at any time (`| head`); that is no failure of ours.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -10,10 +18,11 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(0);
   });
 
-process.exitCode = await runCommandLine(process.argv.slice(2), {
+const code = await runCommandLine(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
   variables: process.env,
   signal: interrupt.signal,
 });
+process.exitCode = code === exitCodes.interrupted ? endsBy : code;

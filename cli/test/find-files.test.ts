@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { FoundFiles } from '../src/load/find-files.ts';
 
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const folder = createTemporaryFolder('find-files');
 const before = process.env['TMPDIR'];
 const temporary = join(folder.path, 'tmp');
@@ -82,4 +87,42 @@ describe('what a load keeps in the temporary folder', () => {
     const [file] = await found.find(['-'], Readable.from([content]));
     assert.equal(file?.size, content.length);
   });
+});
+
+describe('a load that is ended while it keeps standard input', () => {
+  for (const [signals, code] of [
+    [['SIGINT'], 130],
+    [['SIGTERM'], 143],
+    [['SIGTERM', 'SIGTERM'], 143],
+    [['SIGINT', 'SIGINT'], 130],
+  ] as const)
+    it(`by ${signals.join(' and ')} leaves nothing behind and says by what it ended`, async () => {
+      const command = [
+        'load',
+        '-',
+        '--source',
+        's',
+        '--format',
+        'csv',
+        '--gateway',
+        'http://127.0.0.1:1',
+        '--token',
+        't',
+      ];
+      const child = spawn(process.execPath, [main, ...command], { env: { ...process.env, TMPDIR: temporary } });
+      child.stdin.write('id\n1\n');
+      await untilKept();
+      const ended = once(child, 'exit');
+      for (const signal of signals) child.kill(signal);
+      assert.deepEqual((await ended)[0], code);
+      assert.deepEqual(readdirSync(temporary), []);
+    });
+
+  async function untilKept(): Promise<void> {
+    for (let look = 0; look < 3_000; look += 1) {
+      if (readdirSync(temporary, { recursive: true }).some((name) => String(name).endsWith('/1'))) return;
+      await systemClock.sleep(10);
+    }
+    assert.fail('nothing is kept of standard input');
+  }
 });

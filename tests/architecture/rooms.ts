@@ -686,7 +686,7 @@ const cliRooms: readonly Room[] = [
   {
     name: 'cli/main',
     files: file(`${cli}/main.ts`),
-    mayImport: [file(`${cli}/command-line.ts`)],
+    mayImport: [node('os'), file(`${cli}/command-line.ts`)],
   },
 ];
 

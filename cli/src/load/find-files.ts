@@ -25,12 +25,14 @@ export class FoundFiles implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'hybridstore-load-'));
   readonly #signal: AbortSignal | undefined;
   readonly #bytesMax: (folder: string) => number;
+  readonly #remove = () => rmSync(this.#folder, { recursive: true, force: true });
   #kept = 0;
 
   /** `signal` ends what is being kept; `bytesMax` says how much one more file may bring. */
   constructor(signal?: AbortSignal, bytesMax: (folder: string) => number = temporaryBytesMax) {
     this.#signal = signal;
     this.#bytesMax = bytesMax;
+    process.once('exit', this.#remove);
   }
 
   async find(names: readonly string[], stdin: NodeJS.ReadableStream): Promise<readonly FoundFile[]> {
@@ -55,7 +57,8 @@ export class FoundFiles implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    process.off('exit', this.#remove);
+    this.#remove();
   }
 
   async #keep(name: string, bytes: NodeJS.ReadableStream): Promise<string> {

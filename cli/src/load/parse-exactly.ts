@@ -1,4 +1,4 @@
-import { exactNumber, isExactNumber, isRecord } from '@hybridstore/runtime';
+import { exactNumber, findRepeatedKey, isExactNumber, isRecord } from '@hybridstore/runtime';
 import type { Fields } from './row.ts';
 
 /** Any other has at most 15 digits, which a double keeps, and is printed as it is written. */
@@ -16,7 +16,9 @@ type Reviver = (key: string, value: unknown, context?: { readonly source?: strin
  */
 export function parseExactly(text: string): unknown {
   const value = parseDigits(text);
-  requireDistinctKeys(text, value);
+  // Of two values under one key the parser keeps the last; a row that would lose one is refused instead.
+  const key = findRepeatedKey(text, value);
+  if (key !== undefined) throw new SyntaxError(`the key ${JSON.stringify(key)} stands twice in one object`);
   return value;
 }
 
@@ -55,56 +57,3 @@ const keepDigits: Reviver = (_key, value, context) => {
   const source = context?.source;
   return typeof value === 'number' && source !== undefined && isPrintedOtherwise(source) ? exactNumber(source) : value;
 };
-
-/** Of two values under one key the parser keeps the last; a row that would lose one is refused instead. */
-function requireDistinctKeys(text: string, value: unknown): void {
-  // What looks like a key inside a string costs a closer look and changes nothing.
-  if (countWrittenKeys(text) === countKeys(value)) return;
-  const key = findRepeatedKey(text);
-  if (key !== undefined) throw new SyntaxError(`the key ${JSON.stringify(key)} stands twice in one object`);
-}
-
-function countWrittenKeys(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) {
-    let before = at - 1;
-    while (isSpace(text.charCodeAt(before))) before -= 1;
-    if (text.charCodeAt(before) === quoteCode) count += 1;
-  }
-  return count;
-}
-
-function countKeys(value: unknown): number {
-  if (typeof value !== 'object' || value === null || isExactNumber(value)) return 0;
-  if (Array.isArray(value)) return value.reduce<number>((count, item) => count + countKeys(item), 0);
-  let count = 0;
-  for (const item of Object.values(value)) count += 1 + countKeys(item);
-  return count;
-}
-
-/** `text` is valid JSON, so that a text with a colon behind it is a key. */
-function findRepeatedKey(text: string): string | undefined {
-  const open: Set<string>[] = [];
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const [found] = match;
-    if (found === '{' || found === '[') open.push(new Set());
-    else if (found === '}' || found === ']') open.pop();
-    else {
-      let after = token.lastIndex;
-      while (isSpace(text.charCodeAt(after))) after += 1;
-      if (text[after] !== ':') continue;
-      const key = String(JSON.parse(found));
-      const keys = open.at(-1);
-      if (keys?.has(key)) return key;
-      keys?.add(key);
-    }
-  }
-  return undefined;
-}
-
-const quoteCode = 0x22;
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
-}

@@ -73,6 +73,7 @@ export {
   variableNamesOf,
 } from './process-variables.ts';
 export { createQueryId } from './query-id.ts';
+export { findRepeatedKey } from './repeated-key.ts';
 export { brokenSeal, openSealed, sealJson, sealOf } from './sealed-json.ts';
 export { Semaphore } from './semaphore.ts';
 export { readSettingsFile, type SettingsFile, settingsSections, sortSettings } from './settings-file.ts';

@@ -4,6 +4,7 @@ import { HybridStoreError } from './errors.ts';
 import { isRecord } from './is-record.ts';
 import { findNearVariable } from './near-variable.ts';
 import { processVariables, variableNamesOf } from './process-variables.ts';
+import { findRepeatedKey } from './repeated-key.ts';
 
 /**
  * What CONFIG_FILE names: a JSON object of variables of a process under their own names, and of the sections that the query
@@ -32,8 +33,11 @@ const elsewhere: Readonly<Record<string, string>> = {
 
 /** Reads CONFIG_FILE. Throws `invalid_request` naming the file, and the key that is wrong. */
 export function readSettingsFile(path: string): Readonly<Record<string, unknown>> {
-  const parsed = parseJson(path, readText(path));
+  const text = readText(path);
+  const parsed = parseJson(path, text);
   if (!isRecord(parsed)) throw wrongSetting(path, 'a JSON object of settings', describe(parsed));
+  const key = findRepeatedKey(text, parsed);
+  if (key !== undefined) throw wrongSetting(`${path}: ${key}`, 'each key once', 'it twice');
   return parsed;
 }
 

@@ -67,6 +67,7 @@ describe('the file that CONFIG_FILE names', () => {
       /config\.json: expected JWT_SECRET to be a variable of the process, or in the file/,
     ],
     ['itself', '{"CONFIG_FILE":"x"}', /config\.json: expected CONFIG_FILE to be a variable/],
+    ['a key twice', '{"HOST":"a","HOST":"b"}', /config\.json: HOST: expected each key once, found it twice$/],
     ['a list', '[]', /config\.json: expected a JSON object of settings, found a list$/],
     ['no JSON', 'BCRYPT_ROUNDS: 12', /CONFIG_FILE: .*config\.json: expected JSON, found none/],
     ['nothing', '', /CONFIG_FILE: .*config\.json: expected JSON, found none/],
