@@ -61,3 +61,13 @@ export function referencedAliases(expression: PlanExpression): ReadonlySet<strin
   walkExpression(expression, { expression: (node) => void (node.kind === 'column' && aliases.add(node.relation)) });
   return aliases;
 }
+
+/** Whether a query reads columns of relations that are not its own: it is another one for each row outside of it. */
+export function isCorrelated(query: PlanQuery): boolean {
+  const [own, read] = [new Set<string>(), new Set<string>()];
+  walkQuery(query, {
+    relation: (node) => void (node.kind !== 'join' && own.add(node.alias)),
+    expression: (node) => void (node.kind === 'column' && read.add(node.relation)),
+  });
+  return [...read].some((alias) => !own.has(alias));
+}

@@ -4,6 +4,7 @@ import { type Fields, isNode, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import { meetTyped } from './comparisons.ts';
 import { toCondition } from './conditions.ts';
+import { mixTyped } from './one-result.ts';
 import { type Typed, typed, unify } from './types.ts';
 
 export function bindCase({ fields, scope, context }: BindSite): Typed {
@@ -14,7 +15,7 @@ export function bindCase({ fields, scope, context }: BindSite): Typed {
   const conditions = pairs.map(([when]) => bindWhen(when, operand, { fields, scope, context }));
   const results = pairs.map(([, result]) => context.bind(result, scope));
   const all = otherwiseNode ? [...results, context.bind(otherwiseNode, scope)] : results;
-  const { values, type } = unify(context.mix(all, fields));
+  const { values, type } = unify(mixTyped(all, fields, context));
   const otherwise = otherwiseNode ? values.at(-1)?.node : undefined;
   const branches = conditions.map((when, index) => ({ when, result: values[index]?.node ?? literal('string', null) }));
   if (branches.length === 0) throw fields.refuse('CASE has no WHEN');

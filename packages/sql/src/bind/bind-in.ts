@@ -1,4 +1,4 @@
-import { listValuesMax, type PlanExpression, type PlanQuery, type SelectBody } from '@hybridstore/contracts';
+import { type InQueryNode, listValuesMax, type PlanExpression, type SelectBody } from '@hybridstore/contracts';
 import {
   call,
   cast,
@@ -6,18 +6,19 @@ import {
   compare,
   documentNumber,
   exactNumberType,
+  isCorrelated,
   isNull,
   literal,
   logic,
   not,
-  trueLiteral,
 } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
-import { compareExactly, compareRows, meetTyped, readBeside, rowItems, structsOf } from './comparisons.ts';
+import { meetQuery } from './compare-with-query.ts';
+import { compareExactly, compareRows, meetTyped, rowItems, structsOf } from './comparisons.ts';
 import type { BindContext } from './context.ts';
 import { bindListParameter } from './literals.ts';
-import { jsonText, readJsonAs, type Typed, typed, unify } from './types.ts';
+import { jsonText, type Typed, typed, unify } from './types.ts';
 
 export function bindIn(site: BindSite): Typed {
   const { fields, scope, context } = site;
@@ -119,30 +120,32 @@ function requireListBound(found: number, max: number, what: string, fields: Fiel
 
 type InQuery = { readonly value: SyntaxNode; readonly query: SyntaxNode; readonly negated: boolean };
 
-function bindInQuery({ fields, scope, context }: BindSite, parts: InQuery): Typed {
-  const { query, outputs } = context.query(parts.query, scope, context);
+function bindInQuery(site: BindSite, parts: InQuery): Typed {
+  const { fields, scope, context } = site;
+  const bound = context.query(parts.query, scope, context);
   const nodes = kindOf(parts.value) === 'tuple' ? context.items(parts.value) : [parts.value];
-  if (nodes.length !== outputs.length)
-    throw fields.refuse(`IN compares ${nodes.length} with ${outputs.length} columns`, {
+  if (nodes.length !== bound.outputs.length)
+    throw fields.refuse(`IN compares ${nodes.length} with ${bound.outputs.length} columns`, {
       expected: nodes.length,
-      actual: outputs.length,
+      actual: bound.outputs.length,
     });
-  const values = nodes.map((node, index) => {
-    const type = outputs[index]?.type ?? 'unknown';
-    const bound = context.bind(node, scope);
-    const [read = bound] = readBeside(bound, type, fields, context);
-    return readJsonAs(read, type === 'unknown' ? 'string' : type).node;
-  });
+  const among = nodes.map((node) => context.bind(node, scope));
+  const { values, query } = meetQuery(among, bound, 'eq', site);
   const isRow = values.length > 1 && context.dialect !== 'duckdb';
-  if (isRow && parts.negated) return rowNotInQuery(values, query, context);
+  // The engine has no such query for each row.
+  if (isRow && (parts.negated || isCorrelated(query)))
+    return rowInQuery({ values, query, negated: parts.negated }, context);
   return typed({ kind: 'in_query', values, query, negated: parts.negated }, 'boolean');
 }
 
 /**
- * `(a, b) NOT IN (…)` by its definition: false beside an equal row, open beside one that may be equal, else true. The
- * engine leaves it open as soon as any row holds a NULL, even one that differs in another value.
+ * `(a, b) IN (…)` and NOT IN by their definition: decided by an equal row, open beside one that may be equal. The engine
+ * leaves NOT IN open as soon as any row holds a NULL, even one that differs in another value.
  */
-export function rowNotInQuery(values: readonly PlanExpression[], query: PlanQuery, context: BindContext): Typed {
+export function rowInQuery(
+  { values, query, negated }: Pick<InQueryNode, 'values' | 'query' | 'negated'>,
+  context: BindContext,
+): Typed {
   const alias = context.uniqueName('rows');
   const columns = values.map((_, index) => `value_${index}`);
   const isEqual = logic(
@@ -150,12 +153,12 @@ export function rowNotInQuery(values: readonly PlanExpression[], query: PlanQuer
     values.map((value, index) => compare('eq', value, column(alias, columns[index] ?? ''))),
   );
   const branches = [
-    { when: call('bool_or', isEqual), result: literal('boolean', false) },
+    { when: call('bool_or', isEqual), result: literal('boolean', !negated) },
     { when: call('bool_or', isNull(isEqual)), result: literal('boolean', null) },
   ];
   const body: SelectBody = {
     kind: 'select',
-    projections: [{ name: 'is_apart', value: { kind: 'case', branches, otherwise: trueLiteral } }],
+    projections: [{ name: 'is_it', value: { kind: 'case', branches, otherwise: literal('boolean', negated) } }],
     from: { kind: 'derived', query, alias, columns },
   };
   return typed({ kind: 'subquery', query: { kind: 'query', body } }, 'boolean');

@@ -8,6 +8,7 @@ import { readLiteralTexts } from './literal-texts.ts';
 import { moment } from './moment-text.ts';
 import { leadingNumber } from './mysql-casts.ts';
 import { isNumber, isTemporal, type Typed, typed, unify } from './types.ts';
+import { requireAlike } from './unlike-types.ts';
 
 /**
  * `=`, `<`, `IS DISTINCT FROM` and their kin. What the two sides are read as depends on both:
@@ -144,13 +145,6 @@ export function compareExactly(operator: ComparisonOperator, left: Typed, right:
   return numbers && compareNumbers(operator, ...numbers);
 }
 
-/** A value that is compared with the rows of a query, whose column has this type. */
-export function readBeside(value: Typed, type: string, fields: Fields, context: BindContext): readonly Typed[] {
-  const pair = [value, typed(value.node, type)];
-  requireComparable(pair, fields, context);
-  return readLiteralTexts(pair, fields, context);
-}
-
 /** Values that are compared: texts of the statement and bound ones are read as what they meet. */
 export function meetTyped(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
   requireComparable(values, fields, context);
@@ -177,24 +171,15 @@ function readTexts(values: readonly Typed[], context: BindContext): readonly Typ
   });
 }
 
-/**
- * Text of a column beside a number: MySQL reads any text as some number (`'abc' = 0`), PostgreSQL refuses, DuckDB fails at
- * the first row that does not convert. So it is refused where the dialect has no good meaning for it.
- */
+/** MySQL reads any text as some number, beside a column too (`'abc' = 0`): refused, unless that is asked for. */
 export function requireComparable(values: readonly Typed[], fields: Fields, context: BindContext): void {
-  if (context.dialect === 'duckdb') return;
-  const hasText = values.some((value) => value.type === 'string');
-  const hasNumber = values.some((value) => isNumber(value.type));
-  const hasMoment = values.some((value) => isTemporal(value.type));
-  if (hasMoment && (hasNumber || (hasText && context.dialect === 'postgresql')))
-    throw fields.refuse(`a date is compared with a ${hasNumber ? 'number' : 'text'}; cast one of them`, {
-      expected: 'two values of one type',
-    });
-  if (hasText && values.some((value) => value.type === 'boolean'))
-    throw fields.refuse('a text is compared with a condition; cast one of them', {
-      expected: 'two values of one type',
-    });
-  if (!context.options.isStrict) return;
-  if (hasText && hasNumber)
+  const { dialect, options } = context;
+  requireAlike(
+    values.map(({ type }) => type),
+    { fields, dialect, meeting: 'compared' },
+  );
+  readLiteralTexts(values, fields, context);
+  if (dialect !== 'mysql' || !options.isStrict) return;
+  if (values.some(({ type }) => type === 'string') && values.some(({ type }) => isNumber(type)))
     throw fields.refuse('a text is compared with a number; cast one of them', { expected: 'two values of one type' });
 }

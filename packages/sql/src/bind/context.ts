@@ -10,17 +10,7 @@ import type { BoundQuery } from './bound-query.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, type ParameterKey, typeBeside, valueOfKey } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
-import {
-  bitsAsNumber,
-  dialectText,
-  isDecimal,
-  isFloating,
-  isNumber,
-  isText,
-  shown,
-  type Typed,
-  typed,
-} from './types.ts';
+import { bitsAsNumber, isDecimal, isFloating, isNumber, shown, type Typed, typed } from './types.ts';
 
 export type SqlOptions = {
   readonly dialect: Dialect;
@@ -120,15 +110,6 @@ export class BindContext {
     if (type === undefined) return values;
     const read = values.map((value) => this.parameters.read(value, type));
     return isMomentType(type) ? read.map((value) => readMomentText(value, type, this.refuserOf(fields))) : read;
-  }
-
-  /** Values of which one is the result: MySQL makes texts of all where one is a text and another a number or a condition. */
-  mix(values: readonly Typed[], fields: Fields): readonly Typed[] {
-    const isMixed =
-      values.some((value) => isText(value.type) && !isBoundText(value)) &&
-      values.some((value) => isNumber(value.type) || value.type === 'boolean');
-    if (this.dialect !== 'mysql' || !isMixed) return this.meet(values, fields);
-    return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, this.dialect), 'string')));
   }
 
   /** A bound text where a moment is expected. In MySQL one that is none has no value there, so its rows are not refused. */

@@ -15,7 +15,10 @@ const shownCharactersMax = 50;
  */
 export function readLiteralTexts(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
   if (context.dialect === 'duckdb') return values;
-  const others = values.map(({ type }) => type).filter((type) => type !== 'literal' && type !== 'null');
+  const kinds = values.map(({ type }) => type).filter((type) => type !== 'literal' && type !== 'null');
+  // Beside a number MySQL's conditions are 1 and 0.
+  const isAmongNumbers = context.dialect === 'mysql' && kinds.some(isNumber);
+  const others = isAmongNumbers ? kinds.filter((type) => type !== 'boolean') : kinds;
   if (others.length === 0) return values;
   const read = readerBeside(others);
   return read ? values.map((value) => (isWritten(value) ? read(value, { fields, context, others }) : value)) : values;

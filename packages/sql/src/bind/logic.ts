@@ -1,7 +1,7 @@
 import type { PlanExpression } from '@hybridstore/contracts';
 import { compare, isNull, not, trueLiteral } from '@hybridstore/plan';
 import { kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import { rowNotInQuery } from './bind-in.ts';
+import { rowInQuery } from './bind-in.ts';
 import { type BindSite, bindField } from './bind-site.ts';
 import { toCondition } from './conditions.ts';
 import { jsonText, type Typed, typed } from './types.ts';
@@ -38,7 +38,7 @@ export function bindNot({ fields, scope, context }: BindSite): Typed {
   const node = fields.required('this');
   const operand = toCondition(context.bind(node, scope), node, context);
   if (operand.kind === 'in_query' && operand.values.length > 1 && context.dialect !== 'duckdb')
-    return rowNotInQuery(operand.values, operand.query, context);
+    return rowInQuery({ ...operand, negated: true }, context);
   if ('negated' in operand) return typed({ ...operand, negated: !operand.negated }, 'boolean');
   return typed(not(operand), 'boolean');
 }

@@ -1,9 +1,10 @@
-import type { QueryBody } from '@hybridstore/contracts';
+import type { Dialect, QueryBody } from '@hybridstore/contracts';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import type { BoundBody, BoundQuery } from './bound-query.ts';
 import type { BindContext } from './context.ts';
 import type { Scope } from './scope.ts';
 import { commonType } from './types.ts';
+import { requireAlike } from './unlike-types.ts';
 
 /**
  * INTERSECT binds closer than UNION and EXCEPT, which the parser does not know: it reads every chain from the left. So
@@ -22,7 +23,7 @@ export function bindSetOperation(fields: Fields, scope: Scope, context: BindCont
     const inner = partScope(scope, isLast);
     return { ...group, bound: bindIntersections(group.parts, inner, context) };
   });
-  return combine(operands, fields);
+  return combine(operands, fields, context.dialect);
 }
 
 /** A recursive entry is known by its name in the last part of its UNION alone. */
@@ -72,13 +73,13 @@ function bindIntersections(parts: readonly SetPart[], scope: Scope, context: Bin
   }));
   const [first] = inputs;
   if (inputs.length === 1 && first) return first.bound;
-  const { body, outputs } = combine(inputs, context.fields(parts[0]?.input ?? {}));
+  const { body, outputs } = combine(inputs, context.fields(parts[0]?.input ?? {}), context.dialect);
   return { query: { kind: 'query', body }, outputs };
 }
 
 type Operand = { readonly operator: SetPart['operator']; readonly all: boolean; readonly bound: BoundQuery };
 
-function combine(operands: readonly Operand[], fields: Fields): BoundBody {
+function combine(operands: readonly Operand[], fields: Fields, dialect: Dialect): BoundBody {
   const [first, ...rest] = operands;
   if (!first) throw fields.refuse('a set operation has no inputs');
   let body: QueryBody = bodyOf(first.bound);
@@ -89,10 +90,11 @@ function combine(operands: readonly Operand[], fields: Fields): BoundBody {
         expected: outputs.length,
         actual: bound.outputs.length,
       });
-    outputs = outputs.map(({ name, type }, index) => ({
-      name,
-      type: commonType([type, bound.outputs[index]?.type ?? 'unknown']),
-    }));
+    outputs = outputs.map(({ name, type }, index) => {
+      const types = [type, bound.outputs[index]?.type ?? 'unknown'];
+      requireAlike(types.map(asColumn), { fields, dialect, meeting: 'oneColumn' });
+      return { name, type: commonType(types) };
+    });
     const input = bodyOf(bound);
     body =
       body.kind === 'set_operation' && body.operator === operator && body.all === all
@@ -100,6 +102,11 @@ function combine(operands: readonly Operand[], fields: Fields): BoundBody {
         : { kind: 'set_operation', operator, all, inputs: [body, input] };
   }
   return { body, outputs };
+}
+
+/** A text of the statement is one when it has become a value of a column. */
+function asColumn(type: string): string {
+  return type === 'literal' ? 'string' : type;
 }
 
 function bodyOf(bound: BoundQuery): QueryBody {

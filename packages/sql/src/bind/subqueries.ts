@@ -1,10 +1,10 @@
 import { kindOf, words } from '../syntax/syntax-tree.ts';
 import { bindAmong } from './bind-in.ts';
 import { type BindSite, bindField } from './bind-site.ts';
-import { readBeside } from './comparisons.ts';
+import { meetQuery } from './compare-with-query.ts';
 import { meetElement } from './composites.ts';
 import { bindListParameter } from './literals.ts';
-import { readJsonAs, type Typed, typed } from './types.ts';
+import { type Typed, typed } from './types.ts';
 
 export function bindExists({ fields, scope, context }: BindSite): Typed {
   const { query } = context.query(fields.required('this'), scope, context);
@@ -17,7 +17,8 @@ export function bindScalarSubquery({ fields, scope, context }: BindSite): Typed 
   const [only] = outputs;
   if (!only || outputs.length > 1)
     throw fields.refuse(`a subquery used as a value has one column, found ${outputs.length}`);
-  return typed({ kind: 'subquery', query }, only.type);
+  // A text of the statement takes the type of what it meets; one that a query gives is a text.
+  return typed({ kind: 'subquery', query }, only.type === 'literal' ? 'string' : only.type);
 }
 
 const quantifiedOperators: Readonly<Record<string, 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte'>> = {
@@ -48,10 +49,10 @@ export function bindQuantified(site: BindSite, quantifier: 'any' | 'all'): Typed
     const [values, element] = meetElement(context.bind(operand, scope), value, site);
     return typed({ kind: 'call', function: 'list_contains', arguments: [values.node, element.node] }, 'boolean');
   }
-  const { query, outputs } = context.query(operand, scope, context);
-  if (outputs.length !== 1)
-    throw fields.refuse(`${words(quantifier)} takes a query of one column, found ${outputs.length}`);
-  const type = outputs[0]?.type ?? 'unknown';
-  const [read = value] = readBeside(value, type, fields, context);
-  return typed({ kind: 'quantified', operator, value: readJsonAs(read, type).node, quantifier, query }, 'boolean');
+  const bound = context.query(operand, scope, context);
+  if (bound.outputs.length !== 1)
+    throw fields.refuse(`${words(quantifier)} takes a query of one column, found ${bound.outputs.length}`);
+  const { values, query } = meetQuery([value], bound, operator, site);
+  const [read = value.node] = values;
+  return typed({ kind: 'quantified', operator, value: read, quantifier, query }, 'boolean');
 }

@@ -27,6 +27,16 @@ export const localTimestamp = 'local_timestamp';
 const temporals = new Set(['date', 'timestamp', 'timestamptz', localTimestamp]);
 export const isTemporal = (type: string): boolean => temporals.has(type);
 
+/** Kinds of values of which none becomes another by itself; undefined for what takes the kind of what it meets. */
+export type Family = 'number' | 'text' | 'condition' | 'time';
+
+export function familyOf(type: string): Family | undefined {
+  if (isNumber(type)) return 'number';
+  if (isTemporal(type)) return 'time';
+  if (type === 'boolean') return 'condition';
+  return type === 'string' ? 'text' : undefined;
+}
+
 const digitsMax = 38;
 
 /** Digits behind the point of an exact number; undefined for every other type. */

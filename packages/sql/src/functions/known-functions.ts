@@ -1,9 +1,10 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { cast, extremeOf, type PlanFunction } from '@hybridstore/plan';
-import { meetTyped } from '../bind/comparisons.ts';
+import { meetTyped, requireComparable } from '../bind/comparisons.ts';
 import { meetElement } from '../bind/composites.ts';
 import { toCondition } from '../bind/conditions.ts';
 import { moment } from '../bind/moment-text.ts';
+import { mixTyped, requireExtreme } from '../bind/one-result.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
@@ -36,7 +37,7 @@ export function bindKnown(known: PlanFunction, at: CallSite): Typed {
     known.returns === 'common'
       ? unify(
           known.name === 'coalesce'
-            ? at.site.context.mix(read, at.site.fields)
+            ? mixTyped(read, at.site.fields, at.site.context)
             : at.site.context.meet(read, at.site.fields),
         )
       : { values: read, type: 'unknown' };
@@ -53,6 +54,8 @@ function readBesideEachOther(known: PlanFunction, values: readonly Typed[], { si
   if (known.name === 'list_prepend' && first && second) return [...meetElement(second, first, site)].reverse();
   if (known.name === 'nullif' && values.some((value) => isTemporal(value.type)))
     return meetTyped(values, site.fields, site.context);
+  if (known.name === 'nullif') requireComparable(values, site.fields, site.context);
+  if (known.name === 'greatest' || known.name === 'least') requireExtreme(values, site);
   if ((known.name !== 'lag' && known.name !== 'lead') || !first || !second || !third) return values;
   const [value = first, otherwise = third] = site.context.meet([first, third], site.fields);
   return [value, second, otherwise];

@@ -14,6 +14,7 @@ import {
 } from '@hybridstore/plan';
 import { toNumber } from '../bind/arithmetic.ts';
 import { toCondition } from '../bind/conditions.ts';
+import { mixTyped, requireExtreme } from '../bind/one-result.ts';
 import { constantNumber, isFloating, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
 import { type CallSite, type Translators, textArgument } from './call-site.ts';
@@ -255,13 +256,13 @@ function conditional(at: CallSite): Typed {
   const node = at.node(0);
   if (!node || at.count !== 3) throw at.refuse('IF takes 3 arguments', { expected: 3, actual: at.count });
   const condition = toCondition(at.argument(0), node, at.site.context);
-  const { values, type } = unify(at.site.context.mix([at.argument(1), at.argument(2)], at.site.fields));
+  const { values, type } = unify(mixTyped([at.argument(1), at.argument(2)], at.site.fields, at.site.context));
   const [yes, no] = values;
   return typed(choose(condition, yes?.node ?? literal('string', null), no?.node), type);
 }
 
 function ifNull(at: CallSite): Typed {
-  const { values, type } = unify(at.site.context.mix([at.argument(0), at.argument(1)], at.site.fields));
+  const { values, type } = unify(mixTyped([at.argument(0), at.argument(1)], at.site.fields, at.site.context));
   return typed(call('coalesce', ...values.map((value) => value.node)), type);
 }
 
@@ -498,6 +499,7 @@ function chooseByPlace(at: CallSite): Typed {
 /** MySQL's GREATEST and LEAST are null when any argument is. */
 function extreme(name: 'greatest' | 'least', at: CallSite): Typed {
   const all = at.call.operands.map((_, index) => at.argument(index));
+  requireExtreme(all, at.site);
   const { values, type } = unify(at.site.context.meet(all, at.site.fields));
   const nodes = values.map((value) => value.node);
   return typed(

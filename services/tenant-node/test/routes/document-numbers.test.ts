@@ -72,6 +72,14 @@ describe('numbers of documents', () => {
     ['doc.id = 12345678901234567.89', [11]],
     ['doc.id > 123456789012345678901234567890', [15, 16]],
     ['doc.id = 123456789012345678901234567891', [15]],
+    ['doc.id IN (SELECT id FROM longs)', [5, 9, 10]],
+    ['doc.id NOT IN (SELECT id FROM longs)', all.filter((place) => ![5, 9, 10].includes(place))],
+    ['doc.id = ANY (SELECT id FROM longs WHERE id <> 9007199254740992)', [5, 10]],
+    ['doc.id > ALL (SELECT id FROM longs)', places(11, 17)],
+    ['doc.id < ANY (SELECT id FROM longs)', places(0, 10)],
+    ['doc.id IN (SELECT n.doc.id FROM notes AS n WHERE n.doc.place IN (6, 7, 10, 14))', [6, 7, 10, 14]],
+    ['(doc.id, doc.place) IN (SELECT id, 10 FROM longs)', [10]],
+    ['(doc.id, doc.place) NOT IN (SELECT id, 10 FROM longs)', all.filter((place) => place !== 10)],
     ['doc.id BETWEEN 123456789012345678901234567890 AND 123456789012345678901234567891', [14, 15]],
   ];
   for (const [filter, expected] of filters)
@@ -88,6 +96,11 @@ describe('numbers of documents', () => {
     assert.deepEqual(await sql(pairs), [[5], ['9007199254740992'], ['9007199254740993']]);
     const below = 'SELECT count(*) FROM notes AS a JOIN notes AS b ON a.doc.id < b.doc.id';
     assert.deepEqual(await sql(below), [[(numbers.length * (numbers.length - 1)) / 2]]);
+  });
+
+  it('are found among numbers of columns digit by digit', async () => {
+    const found = 'SELECT id FROM longs WHERE id IN (SELECT doc.id FROM notes WHERE doc.place <> 9) ORDER BY id';
+    assert.deepEqual(await sql(found), [[5], ['9007199254740993']]);
   });
 
   it('are the least and the greatest with every digit', async () => {

@@ -1,0 +1,33 @@
+import type { Fields } from '../syntax/syntax-tree.ts';
+import type { BindSite } from './bind-site.ts';
+import { requireComparable } from './comparisons.ts';
+import type { BindContext } from './context.ts';
+import { readLiteralTexts } from './literal-texts.ts';
+import { isBoundText } from './parameter-values.ts';
+import { dialectText, isNumber, isTemporal, isText, type Typed, typed } from './types.ts';
+import { requireAlike } from './unlike-types.ts';
+
+/** Values of which one is the result: MySQL makes texts of all where one is a text and another is none. */
+export function mixTyped(values: readonly Typed[], fields: Fields, context: BindContext): readonly Typed[] {
+  const { dialect } = context;
+  const types = values.map(({ type }) => type);
+  requireAlike(types, { fields, dialect, meeting: 'oneResult' });
+  if (dialect === 'postgresql') return context.meet(readLiteralTexts(values, fields, context), fields);
+  if (dialect !== 'mysql' || !isMixed(values)) return context.meet(values, fields);
+  return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, dialect), 'string')));
+}
+
+function isMixed(values: readonly Typed[]): boolean {
+  if (values.some(({ type }) => isNumber(type) || type === 'boolean'))
+    return values.some((value) => isText(value.type) && !isBoundText(value));
+  return values.some(({ type }) => type === 'string') && values.some(({ type }) => isTemporal(type));
+}
+
+/** Of values that are compared, one is the result. */
+export function requireExtreme(values: readonly Typed[], { fields, context }: BindSite): void {
+  requireComparable(values, fields, context);
+  const types = values.map(({ type }) => type);
+  requireAlike(types, { fields, dialect: context.dialect, meeting: 'oneResult' });
+  if (types.includes('string') && types.some(isTemporal))
+    throw fields.refuse('a date is compared with a text; cast one of them', { expected: 'two values of one type' });
+}
