@@ -190,7 +190,7 @@ function describeAnswer(endpoint: Endpoint): string[] {
 export function buildErrorReference(): GeneratedFile {
   const meaning: Readonly<Record<keyof typeof errorStatus, string>> = {
     invalid_request:
-      "change the request: `details.field` names what is wrong. A statement that the engine refuses for a reason that the message gives in general only has `details.query_id`: the log of the tenant's node has the engine's words under it (`statement_failed`)",
+      "change the request: `details.field` names what is wrong, `details.line` and `details.column` where a statement says it; `details.places` are all places that it may be, where one failed while it ran and says the same several times. A statement that the engine refuses for a reason that the message gives in general only has `details.query_id`: the log of the tenant's node has the engine's words under it (`statement_failed`)",
     unauthenticated: 'get a token (again)',
     forbidden: 'ask for the permission',
     not_found: 'check the name',

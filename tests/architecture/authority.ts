@@ -62,6 +62,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'monitoring POST /admin/check/logs': 'platform',
   'monitoring GET /grafana/dashboard.json': 'everybody',
   'query-interpreter POST /parse/sql': 'read',
+  'query-interpreter POST /parse/places': 'read',
   'query-interpreter POST /parse/dsl': 'read',
   'query-interpreter POST /transform/query': 'read',
   'tenant-node POST /data/write': 'write',

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { DslQuery, dslDepthMax } from './dsl.ts';
 import { queryTextBytesMax } from './identifiers.ts';
-import { LogicalPlan } from './plan/index.ts';
+import { arithmeticOperators, LogicalPlan } from './plan/index.ts';
 import { Dialect, dialects, Parameters } from './query.ts';
 
 export const ParseSqlRequest = Type.Object(
@@ -13,6 +13,50 @@ export const ParseSqlRequest = Type.Object(
   { $id: 'ParseSqlRequest', additionalProperties: false },
 );
 export type ParseSqlRequest = Static<typeof ParseSqlRequest>;
+
+const Name = Type.String({ minLength: 1, maxLength: 64 });
+/**
+ * What of a plan failed while it ran, in `details.failed` of an error: a conversion to a type, a call of one of these
+ * functions, one of these operators, a failure that the plan itself spells out, a subquery of more than one row.
+ */
+export const FailedOperation = Type.Union([
+  Type.Object({ kind: Type.Literal('cast'), type: Name }, { additionalProperties: false }),
+  Type.Object(
+    { kind: Type.Literal('call'), functions: Type.Array(Name, { minItems: 1, maxItems: 20 }) },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('arithmetic'),
+      operators: Type.Array(Type.Enum([...arithmeticOperators]), { minItems: 1, maxItems: 20 }),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { kind: Type.Literal('error'), message: Type.String({ minLength: 1, maxLength: 200 }) },
+    { additionalProperties: false },
+  ),
+  Type.Object({ kind: Type.Literal('subquery') }, { additionalProperties: false }),
+]);
+export type FailedOperation = Static<typeof FailedOperation>;
+
+export const LocateRequest = Type.Object(
+  { ...ParseSqlRequest.properties, failed: FailedOperation },
+  { $id: 'LocateRequest', additionalProperties: false },
+);
+export type LocateRequest = Static<typeof LocateRequest>;
+
+/** Counted from 1; a column is a code point. */
+const Place = Type.Object(
+  { line: Type.Integer({ minimum: 1 }), column: Type.Integer({ minimum: 1 }) },
+  { additionalProperties: false },
+);
+/** Places of the statement that may have failed, in its order; the first of them where there are many. */
+export const LocateResponse = Type.Object(
+  { places: Type.Array(Place) },
+  { $id: 'LocateResponse', additionalProperties: false },
+);
+export type LocateResponse = Static<typeof LocateResponse>;
 
 export const ParseDslRequest = Type.Object(
   { query: DslQuery },

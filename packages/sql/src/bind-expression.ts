@@ -49,6 +49,7 @@ export function bindExpression(node: SyntaxNode, scope: Scope, context: BindCont
   const binder = binders[fields.kind] ?? bindCall;
   const bound = binder({ fields, scope, context });
   fields.finish();
+  context.places?.account(bound.node, context.position(node));
   return bound;
 }
 

@@ -4,6 +4,8 @@ export { ParserPool } from './parsing/parser-pool.ts';
 export type {
   DslOutcome,
   DslTask,
+  LocateOutcome,
+  LocateTask,
   ParseCall,
   ParseOutcome,
   ParseTask,

@@ -1,4 +1,4 @@
-import type { DslQuery, LogicalPlan } from '@hybridstore/contracts';
+import type { DslQuery, FailedOperation, LogicalPlan } from '@hybridstore/contracts';
 import type { OptimizationStep, optimizePlan, PlanSchemas } from '@hybridstore/plan';
 import type { AdmissionOwner } from '@hybridstore/runtime';
 import type { ParameterValues, SqlOptions } from './bind/context.ts';
@@ -19,6 +19,10 @@ export type ParseOutcome = {
   readonly functions: readonly string[];
   readonly crossCheck: 'agreed' | 'cannot_read';
 };
+
+/** A statement whose plan failed. */
+export type LocateTask = Omit<ParseTask, 'steps'> & { readonly failed: FailedOperation };
+export type LocateOutcome = readonly { readonly line: number; readonly column: number }[];
 
 /** For whom a statement is read: tenants take turns, and the users of each. */
 export type ParseCall = { readonly owner: AdmissionOwner; readonly signal: AbortSignal };
@@ -42,6 +46,7 @@ export type TransformOutcome = ReturnType<typeof optimizePlan> & { readonly sql:
 /** Reads and rewrites within a time limit, away from the loop that answers requests. */
 export interface SqlParser {
   parse(task: ParseTask, call: ParseCall): Promise<ParseOutcome>;
+  locate(task: LocateTask, call: ParseCall): Promise<LocateOutcome>;
   compile(task: DslTask, call: ParseCall): Promise<DslOutcome>;
   transform(task: TransformTask, call: ParseCall): Promise<TransformOutcome>;
 }

@@ -3,6 +3,7 @@ import type {
   DslQueryRequest,
   ExecuteRequest,
   ExecutionReport,
+  FailedOperation,
   LogicalPlan,
   SqlQueryRequest,
 } from '@hybridstore/contracts';
@@ -21,11 +22,16 @@ export type QueryRequest =
   | { readonly kind: 'sql'; readonly request: SqlQueryRequest }
   | { readonly kind: 'dsl'; readonly request: DslQueryRequest };
 
+/** In the text of a statement, counted from 1. */
+export type Place = { readonly line: number; readonly column: number };
+
 export type ParsedQuery = { readonly plan: LogicalPlan; readonly planCached: boolean };
 
 /** Text to a checked plan. Refuses what is wrong with the text as `invalid_request`, `forbidden`, `not_found`. */
 export interface Interpreter {
   parse(query: QueryRequest, call: QueryCall): Promise<ParsedQuery>;
+  /** Where a statement says what failed while its plan ran. */
+  locate(request: SqlQueryRequest, failed: FailedOperation, call: QueryCall): Promise<readonly Place[]>;
 }
 
 /** `shape` and `predictedMs` go back to the optimizer with what the plan really took. */

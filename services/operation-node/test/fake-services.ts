@@ -67,6 +67,7 @@ export class FakeServices {
     cached: true,
     cross_check: 'agreed',
   });
+  locate: Handler = () => ({ places: [] });
   optimize: Handler = () => ({
     optimized_plan: betterPlan,
     shape: 'shape-1',
@@ -95,6 +96,10 @@ export class FakeServices {
     server.route(
       queryInterpreter.parseSql,
       this.#record('parse', (...call) => this.parse(...call)),
+    );
+    server.route(
+      queryInterpreter.locate,
+      this.#record('locate', (...call) => this.locate(...call)),
     );
     server.route(
       queryInterpreter.parseDsl,
@@ -139,7 +144,7 @@ export class FakeServices {
     return this.asked.findLast((call) => call.service === 'execute')?.body as ExecuteRequest;
   }
 
-  count(service: 'parse' | 'optimize' | 'execute'): number {
+  count(service: 'parse' | 'locate' | 'optimize' | 'execute'): number {
     return this.asked.filter((call) => call.service === service).length;
   }
 

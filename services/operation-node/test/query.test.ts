@@ -106,6 +106,51 @@ test('what the plan warns of goes to the node, and with its figures to the calle
   assert.deepEqual(((await operation.sql()).body as QueryResponse).stats.warnings, warnings);
 });
 
+test('what fails while it runs is said with its place in the statement, or with all that it may be', async () => {
+  await using operation = await TestOperation.start();
+  const failed = { kind: 'cast', type: 'integer' };
+  operation.services.execute = () => {
+    throw new HybridStoreError('invalid_request', 'a text does not convert to integer', { failed });
+  };
+  const one = { line: 2, column: 8 };
+  const other = { line: 3, column: 1 };
+  const ask = async (...places: readonly object[]) => {
+    operation.services.locate = () => ({ places });
+    const { status, body } = await operation.sql();
+    assert.equal(status, 400);
+    return (body as ErrorBody).error;
+  };
+  const found = await ask(one);
+  assert.equal(found.message, 'a text does not convert to integer (line 2, column 8)');
+  assert.deepEqual(found.details, { failed, field: 'query', ...one });
+  const several = await ask(one, other);
+  assert.equal(several.message, 'a text does not convert to integer (at one of: line 2, column 8; line 3, column 1)');
+  assert.deepEqual(several.details['places'], [one, other]);
+  assert.equal((await ask()).message, 'a text does not convert to integer');
+  assert.deepEqual(operation.services.asked.find(({ service }) => service === 'locate')?.body as object, {
+    ...(operation.services.asked.find(({ service }) => service === 'parse')?.body as object),
+    failed,
+  });
+});
+
+test('a failure is said without a place where none is found in time, and of the DSL none is looked for', async () => {
+  await using operation = await TestOperation.start();
+  operation.services.execute = () => {
+    throw new HybridStoreError('invalid_request', 'division by zero', {
+      failed: { kind: 'error', message: 'division by zero' },
+    });
+  };
+  operation.services.locate = () => {
+    throw new HybridStoreError('unavailable', 'away');
+  };
+  const { status, body } = await operation.sql();
+  assert.deepEqual([status, (body as ErrorBody).error.message], [400, 'division by zero']);
+  const looks = operation.services.count('locate');
+  const query = { query_type: 'filter', source: 'events', conditions: [{ field: 'id', operator: 'gt', value: 1 }] };
+  assert.equal((await operation.call('POST', '/query/dsl', { body: { query } })).status, 400);
+  assert.equal(operation.services.count('locate'), looks);
+});
+
 test('NDJSON passes through as it comes', async () => {
   await using operation = await TestOperation.start();
   operation.services.execute = (_request, reply) => reply.type('application/x-ndjson').send('{"n":1}\n{"n":2}\n');

@@ -4,6 +4,7 @@ import type { SqlParser } from '@hybridstore/sql';
 import { Interpreter, type InterpreterSettings } from './domain/interpreter.ts';
 import type { CatalogPort } from './domain/ports.ts';
 import { SchemaSource } from './domain/schema-source.ts';
+import { routeLocate } from './routes/locate.ts';
 import { routeParseDsl } from './routes/parse-dsl.ts';
 import { routeParseSql } from './routes/parse-sql.ts';
 import { routeTransform } from './routes/transform.ts';
@@ -27,6 +28,7 @@ export function createApp(options: AppOptions): { readonly server: Server } {
   const interpreter = new Interpreter({ settings, parser, schemas });
   const server = createServer({ service: 'query-interpreter', notReadyReasons: () => [], ...options });
   routeParseSql(server, interpreter);
+  routeLocate(server, interpreter);
   routeParseDsl(server, interpreter);
   routeTransform(server, interpreter);
   return { server };

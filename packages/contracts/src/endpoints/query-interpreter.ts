@@ -1,4 +1,12 @@
-import { ParseDslRequest, ParseResponse, ParseSqlRequest, TransformRequest, TransformResponse } from '../parse.ts';
+import {
+  LocateRequest,
+  LocateResponse,
+  ParseDslRequest,
+  ParseResponse,
+  ParseSqlRequest,
+  TransformRequest,
+  TransformResponse,
+} from '../parse.ts';
 import { bodyBounds, type Endpoint, may } from './endpoint.ts';
 
 const service = 'query-interpreter';
@@ -14,6 +22,16 @@ export const queryInterpreter = {
     bodyBytesMax: bodyBounds.statement,
     response: ParseResponse,
     viaGateway: true,
+  },
+  locate: {
+    service,
+    method: 'POST',
+    path: '/parse/places',
+    summary: 'Where a statement says what failed while its plan ran',
+    access: may('read'),
+    body: LocateRequest,
+    bodyBytesMax: bodyBounds.statement,
+    response: LocateResponse,
   },
   parseDsl: {
     service,

@@ -7,6 +7,7 @@ import type { SelectList } from '../syntax/select-list.ts';
 import { Fields, kindOf, positionOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
 import { BindWarnings } from './bind-warnings.ts';
 import type { BoundQuery } from './bound-query.ts';
+import type { FailedPlaces } from './failed-places.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
 import { describeKey, isBoundText, type ParameterKey, typeBeside, valueOfKey } from './parameter-values.ts';
 import type { Scope } from './scope.ts';
@@ -33,6 +34,8 @@ export class BindContext {
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterBinder;
   readonly warnings = new BindWarnings();
+  /** Only where a failure is looked for. */
+  readonly places: FailedPlaces | undefined;
   readonly #outermost: SelectList | undefined;
   readonly query: (tree: SyntaxNode, outer: Scope, context: BindContext) => BoundQuery;
   readonly expression: (node: SyntaxNode, scope: Scope, context: BindContext) => Typed;
@@ -44,6 +47,7 @@ export class BindContext {
     readonly schemas: PlanSchemas;
     readonly parameters: ParameterBinder;
     readonly outermost: SelectList | undefined;
+    readonly places?: FailedPlaces | undefined;
     readonly query: BindContext['query'];
     readonly expression: BindContext['expression'];
   }) {
@@ -52,6 +56,7 @@ export class BindContext {
     this.schemas = parts.schemas;
     this.parameters = parts.parameters;
     this.#outermost = parts.outermost;
+    this.places = parts.places;
     this.query = parts.query;
     this.expression = parts.expression;
   }

@@ -1,1 +1,1 @@
-export { type ParsedSql, parseSql } from './parse-sql.ts';
+export { locateSql, type ParsedSql, parseSql } from './parse-sql.ts';

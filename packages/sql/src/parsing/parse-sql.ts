@@ -1,4 +1,4 @@
-import type { LogicalPlan, PlanQuery } from '@hybridstore/contracts';
+import type { FailedOperation, LogicalPlan, PlanQuery } from '@hybridstore/contracts';
 import {
   applyCollations,
   checkPlan,
@@ -11,13 +11,14 @@ import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { requireReadableTimes } from '../bind/constant-times.ts';
 import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
+import { FailedPlaces } from '../bind/failed-places.ts';
 import { withLeniency } from '../bind/mysql-leniency.ts';
 import { type ParameterKey, readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
 import { shownType } from '../bind/types.ts';
 import { keepUsedParameters } from '../bind/used-parameters.ts';
 import { bindExpression } from '../bind-expression.ts';
-import { refuseSql } from '../syntax/refusal.ts';
+import { type Position, refuseSql } from '../syntax/refusal.ts';
 import { outermostSelectList } from '../syntax/select-list.ts';
 import { type CrossCheck, crossCheckTables } from './cross-check.ts';
 import { parseText } from './parse-text.ts';
@@ -45,18 +46,49 @@ export function parseSql(text: string, schemas: PlanSchemas, options: SqlOptions
   }
 }
 
-function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, values: ParameterValues): ParsedSql {
+/**
+ * Where a statement that `parseSql` takes says what failed while its plan ran, in the order of the text; none where only the
+ * plan says it, such as a conversion that nobody wrote.
+ */
+export function locateSql(
+  {
+    text,
+    values,
+    failed,
+  }: { readonly text: string; readonly values: ParameterValues; readonly failed: FailedOperation },
+  schemas: PlanSchemas,
+  options: SqlOptions,
+): readonly Position[] {
+  const { tree, context } = openStatement(text, schemas, options, { values, places: new FailedPlaces(failed) });
+  bindQuery(tree, emptyScope, context);
+  const places = context.places?.list ?? [];
+  const isCalled = failed.kind === 'cast' || failed.kind === 'call';
+  return isCalled ? places.map((place) => context.text.callAround(place)) : places;
+}
+
+function openStatement(
+  text: string,
+  schemas: PlanSchemas,
+  options: SqlOptions,
+  { values, places }: { readonly values: ParameterValues; readonly places?: FailedPlaces },
+) {
   const { prepared, tree } = parseText(text, options.dialect);
-  const parameters = new ParameterBinder(values);
   const context = new BindContext({
     text: prepared,
     options,
     schemas,
-    parameters,
+    parameters: new ParameterBinder(values),
     outermost: outermostSelectList(tree, prepared.tokens),
+    places,
     query: bindQuery,
     expression: bindExpression,
   });
+  return { tree, context };
+}
+
+function parseChecked(text: string, schemas: PlanSchemas, options: SqlOptions, values: ParameterValues): ParsedSql {
+  const { tree, context } = openStatement(text, schemas, options, { values });
+  const { parameters } = context;
   const bound = bindQuery(tree, emptyScope, context);
   parameters.requireAllUsed();
   requireReadableTimes(bound.query, context);

@@ -9,6 +9,8 @@ import {
 import type {
   DslOutcome,
   DslTask,
+  LocateOutcome,
+  LocateTask,
   ParseCall,
   ParseOutcome,
   ParseTask,
@@ -19,9 +21,10 @@ import type {
 
 export type Task =
   | { readonly kind: 'sql'; readonly task: ParseTask }
+  | { readonly kind: 'locate'; readonly task: LocateTask }
   | { readonly kind: 'dsl'; readonly task: DslTask }
   | { readonly kind: 'transform'; readonly task: TransformTask };
-type Outcome = ParseOutcome | DslOutcome | TransformOutcome;
+type Outcome = ParseOutcome | LocateOutcome | DslOutcome | TransformOutcome;
 
 export type ParserPoolOptions = {
   readonly threads: number;
@@ -79,6 +82,10 @@ export class ParserPool implements SqlParser {
 
   parse(task: ParseTask, call: ParseCall): Promise<ParseOutcome> {
     return this.#run({ kind: 'sql', task }, call);
+  }
+
+  locate(task: LocateTask, call: ParseCall): Promise<LocateOutcome> {
+    return this.#run({ kind: 'locate', task }, call);
   }
 
   compile(task: DslTask, call: ParseCall): Promise<DslOutcome> {

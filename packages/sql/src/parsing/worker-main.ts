@@ -1,14 +1,25 @@
 import { checkPlan, functionsCalled, optimizePlan, printDuckdb, printTree } from '@hybridstore/plan';
 import { inField, serveThread } from '@hybridstore/runtime';
 import { compileDsl } from '../dsl/compile-dsl.ts';
-import type { DslOutcome, DslTask, ParseOutcome, ParseTask, TransformOutcome, TransformTask } from '../ports.ts';
-import { parseSql } from './parse-sql.ts';
+import type {
+  DslOutcome,
+  DslTask,
+  LocateOutcome,
+  LocateTask,
+  ParseOutcome,
+  ParseTask,
+  TransformOutcome,
+  TransformTask,
+} from '../ports.ts';
+import { locateSql, parseSql } from './parse-sql.ts';
 import type { Task } from './parser-pool.ts';
 
 serveThread((task: Task) => {
   switch (task.kind) {
     case 'sql':
       return readSql(task.task);
+    case 'locate':
+      return locate(task.task);
     case 'dsl':
       return inField('query', () => compile(task.task));
     case 'transform':
@@ -19,6 +30,11 @@ serveThread((task: Task) => {
 function readSql({ text, schemas, parameters, steps, ...options }: ParseTask): ParseOutcome {
   const outcome = parseSql(text, schemas, options, parameters);
   return { ...outcome, plan: optimizePlan(outcome.plan, steps).plan };
+}
+
+function locate({ text, schemas, parameters, failed, ...options }: LocateTask): LocateOutcome {
+  const places = locateSql({ text, values: parameters, failed }, schemas, options);
+  return places.map(({ line, column }) => ({ line, column }));
 }
 
 function compile({ query, schemas, options, steps }: DslTask): DslOutcome {

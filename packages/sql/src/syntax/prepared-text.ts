@@ -26,6 +26,8 @@ export type PreparedText = {
   /** How many `?` there are. */
   readonly questionMarks: number;
   /** The original place of a code point of the rewritten text. */
+  /** The name of a call whose first argument stands at this place; the place itself, where there is none. */
+  readonly callAround: (position: Position) => Position;
   readonly positionOf: (codePoint: number) => Position;
   /** The first place where a function of this name is called. */
   readonly callOf: (name: string) => Position | undefined;
@@ -87,6 +89,7 @@ export function prepareText(original: string, dialect: Dialect): PreparedText {
     positionOf: (codePoint) =>
       positionLater(() => positionAt(original, originalOffset(utf16Offset(text, codePoint), edits))),
     callOf: (name) => callPosition(name, tokens, original),
+    callAround: (position) => callAround(position, tokens, original),
     positionOfText: (content) => textPosition(content, tokens, original),
   };
 }
@@ -180,4 +183,11 @@ function callPosition(name: string, tokens: readonly Token[], original: string):
   );
   const found = tokens[index] ?? tokens.find((token) => token.text.toLowerCase() === lower);
   return found ? positionAt(original, found.start) : undefined;
+}
+
+/** Of `name(` right before a place, the parser keeps no place of its own. */
+function callAround(position: Position, tokens: readonly Token[], original: string): Position {
+  const index = tokens.findIndex(({ start }) => start === position.offset);
+  const [name, bracket] = [tokens[index - 2], tokens[index - 1]];
+  return bracket?.text === '(' && name?.kind === 'word' ? positionAt(original, name.start) : position;
 }

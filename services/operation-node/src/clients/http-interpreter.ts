@@ -1,12 +1,14 @@
 import {
+  type FailedOperation,
   type ParseDslRequest,
   type ParseResponse,
   type ParseSqlRequest,
   queryInterpreter,
+  type SqlQueryRequest,
 } from '@hybridstore/contracts';
 import { type HttpClient, isTransportFailure } from '@hybridstore/http';
 import type { Clock } from '@hybridstore/runtime';
-import type { Interpreter, ParsedQuery, QueryCall, QueryRequest } from '../ports.ts';
+import type { Interpreter, ParsedQuery, Place, QueryCall, QueryRequest } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';
 
@@ -32,6 +34,12 @@ export class HttpInterpreter implements Interpreter {
     return { plan: answer.parsed_query, planCached: answer.cached };
   }
 
+  async locate(request: SqlQueryRequest, failed: FailedOperation, call: QueryCall): Promise<readonly Place[]> {
+    const body = { ...statementOf(request), failed };
+    const options = { ...callOptions(call), body };
+    return (await this.#parts.client.call(this.#parts.url, queryInterpreter.locate, options)).places;
+  }
+
   #send(query: QueryRequest, call: QueryCall): Promise<ParseResponse> {
     const endpoint = query.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
     return this.#parts.client.call(this.#parts.url, endpoint, {
@@ -43,7 +51,10 @@ export class HttpInterpreter implements Interpreter {
 
 function buildBody({ kind, request }: QueryRequest): ParseSqlRequest | ParseDslRequest {
   if (kind === 'dsl') return { query: request.query };
-  const { query, dialect, parameters } = request;
+  return statementOf(request);
+}
+
+function statementOf({ query, dialect, parameters }: SqlQueryRequest): ParseSqlRequest {
   return {
     query,
     ...(dialect === undefined ? {} : { dialect }),

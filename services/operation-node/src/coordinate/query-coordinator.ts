@@ -30,6 +30,7 @@ import type {
   QueryRequest,
 } from '../ports.ts';
 import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
+import { failedOperationOf, withPlaces } from './locate-failure.ts';
 
 export type CoordinatorParts = {
   readonly queue: AdmissionQueue;
@@ -48,6 +49,8 @@ export type CoordinatorParts = {
 
 /** A better plan may cost at most this share of the time that is left. */
 const optimizeShare = 0.25;
+/** Longest wait for the place of a failure. */
+const locateMsMax = 2_000;
 
 /**
  * Leads a query from its arrival to its last byte: wait for a place, have the text parsed and the plan optimized, have a
@@ -177,11 +180,27 @@ class QueryRun {
       format: this.#order.format,
       deadline_ms: remainingMs,
     };
-    const answer = await executor.execute(this.#order.caller.tenant, request, this.#call(remainingMs));
+    const answer = await executor
+      .execute(this.#order.caller.tenant, request, this.#call(remainingMs))
+      .catch((error: unknown) => this.#failAtItsPlace(error));
     if (this.#deadline.signal.aborted) answer.body.destroy();
     this.#deadline.signal.throwIfAborted();
     const body = this.#pass(answer.body);
     return { queryId: this.#query.queryId, contentType: answer.contentType, body };
+  }
+
+  /** A node has the plan alone; who reads the text knows where it says what failed. The failure counts, with or without. */
+  async #failAtItsPlace(error: unknown): Promise<never> {
+    const { interpreter, logger } = this.#parts;
+    const { query } = this.#order;
+    const failed = failedOperationOf(error);
+    if (failed === undefined || !isHybridStoreError(error) || query.kind !== 'sql') throw error;
+    const timeoutMs = Math.max(1, Math.min(locateMsMax, this.#deadline.remainingMs()));
+    const places = await interpreter.locate(query.request, failed, this.#call(timeoutMs)).catch((reason: unknown) => {
+      logger.info('failure_not_located', { query_id: this.#query.queryId, reason: toHybridStoreError(reason).code });
+      return [];
+    });
+    throw withPlaces(error, places);
   }
 
   /** Joins the node's bytes to the client's: what ends one ends the other, and the query. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
   type Dialect,
+  type LocateRequest,
+  type LocateResponse,
   type LogicalPlan,
   type ParameterInput,
   type ParameterScalar,
@@ -71,6 +73,16 @@ export class Interpreter {
       cached,
       cross_check: outcome.crossCheck,
     };
+  }
+
+  /** Where a statement says what failed while its plan ran. One that cannot be read any more has no such place. */
+  async locate(request: LocateRequest, call: Call): Promise<LocateResponse> {
+    const { isStrict, supportedFunctions } = this.#parts.settings;
+    const { byId: schemas } = await this.#parts.schemas.schemas(call.caller);
+    const dialect = request.dialect ?? this.#parts.settings.dialect;
+    const { query: text, parameters = [], failed } = request;
+    const task = { text, dialect, schemas, parameters, isStrict, supportedFunctions, failed };
+    return { places: [...(await this.#parts.parser.locate(task, ownedBy(call)))] };
   }
 
   async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {

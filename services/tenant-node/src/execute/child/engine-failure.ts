@@ -1,4 +1,5 @@
-import { functionNamed, planErrors } from '@hybridstore/plan';
+import type { ArithmeticNode, FailedOperation } from '@hybridstore/contracts';
+import { functionNamed, planErrors, planFunctions } from '@hybridstore/plan';
 import type { Failure } from '../messages.ts';
 import { interrupted } from './statement-failure.ts';
 
@@ -59,8 +60,14 @@ export function readEngineFailure(error: unknown): Failure {
       ...(faultsOfTheEngine.has(kind) ? { breaksEngine: true } : {}),
     };
   const said = readMessage(message);
-  if (said !== undefined) return { code: 'invalid_request', message: said, details: {} };
-  return { code: 'invalid_request', message: fault, details: {}, internal };
+  if (said !== undefined) return { code: 'invalid_request', message: said.message, details: detailsOf(said.failed) };
+  const failed = kind === 'Divide by Zero' ? division : undefined;
+  return { code: 'invalid_request', message: fault, details: detailsOf(failed), internal };
+}
+
+/** From which whoever has the text of the statement finds the place in it. */
+function detailsOf(failed: FailedOperation | undefined): Failure['details'] {
+  return failed === undefined ? {} : { failed };
 }
 
 function parseEngineError(text: string): { readonly kind: string; readonly message: string } {
@@ -91,8 +98,30 @@ const typeNames = [
 const anyType = String.raw`(?:${typeNames})(?:\[\]){0,8}`;
 const type = `(${anyType})`;
 const types = `(${anyType}(?:, ${anyType}){0,20})`;
-const reading = (pattern: string, say: (...parts: readonly string[]) => string) =>
-  ({ pattern: new RegExp(`^${pattern}`, 's'), say }) as const;
+type Say = (...parts: readonly string[]) => string;
+type Find = (...parts: readonly string[]) => FailedOperation | undefined;
+const reading = (pattern: string, say: Say, find: Find = () => undefined) =>
+  ({ pattern: new RegExp(`^${pattern}`, 's'), say, find }) as const;
+
+const castTo = (engineType: string | undefined): FailedOperation => ({ kind: 'cast', type: declared(engineType) });
+const called = (...functions: readonly string[]): FailedOperation => ({ kind: 'call', functions: [...functions] });
+const division: FailedOperation = { kind: 'arithmetic', operators: ['divide', 'integer_divide', 'modulo'] };
+const shift: FailedOperation = { kind: 'arithmetic', operators: ['shift_left'] };
+const operatorsOf: Readonly<Record<string, readonly ArithmeticNode['operator'][]>> = {
+  addition: ['add'],
+  subtraction: ['subtract'],
+  multiplication: ['multiply'],
+  'multiplication of INTERVAL': ['multiply'],
+  division: ['divide', 'integer_divide', 'modulo'],
+  negation: ['negate'],
+  'left shift': ['shift_left'],
+};
+const overflow = (what = ''): FailedOperation => ({ kind: 'arithmetic', operators: [...(operatorsOf[what] ?? [])] });
+const namesLike = (form: RegExp) => planFunctions.map(({ name }) => name).filter((name) => form.test(name));
+const patterns = called(...namesLike(/^regexp_|^similar_to$/));
+const readers = called(...namesLike(/^(?:try_)?strptime$/));
+const logarithms = called('ln', 'log', 'log2', 'log10');
+const writers = called(...namesLike(/^strftime$/));
 
 /** The engine's names of types that answers and sources call otherwise; the rest differ in case alone. */
 const declaredNames: Readonly<Record<string, string>> = {
@@ -140,43 +169,79 @@ const readings = [
   reading(
     `Could not convert string .* to ${type}(?: when casting from source column .*)?$`,
     (to) => `a text does not convert to ${declared(to)}`,
+    castTo,
   ),
-  reading(`Could not (?:cast value|convert string) .* to ${type}`, (to) => `a value does not fit ${declared(to)}`),
+  reading(
+    `Could not (?:cast value|convert string) .* to ${type}`,
+    (to) => `a value does not fit ${declared(to)}`,
+    castTo,
+  ),
   reading(
     `Type ${type} with value .* can't be cast because the value is out of range for the destination type ${type}$`,
     (from, to) => `a value of type ${declared(from)} is out of range for ${declared(to)}`,
+    (_, to) => castTo(to),
   ),
-  reading('(?:invalid )?(date|time|timestamp) field (?:format|value out of range)', (what) => `a text is no ${what}`),
+  reading(
+    '(?:invalid )?(date|time|timestamp) field (?:format|value out of range)',
+    (what) => `a text is no ${what}`,
+    (what) => castTo(what?.toUpperCase()),
+  ),
   reading(
     String.raw`Unimplemented type for cast \(${type} -> ${type}\)`,
     (from, to) => `${declared(from)} does not convert to ${declared(to)}`,
+    (_, to) => castTo(to),
   ),
   reading(
     String.raw`Overflow in (addition|subtraction|multiplication|division|negation|left shift) of ${type} \(`,
     (what, of) => `overflow in ${what} of ${declared(of)}`,
+    overflow,
   ),
   reading(
     `Overflow in ${type} (addition|subtraction|multiplication):`,
     (of, what) => `overflow in ${what} of ${declared(of)}`,
+    (_, what) => overflow(what),
   ),
-  reading('Overflow in (division|multiplication of INTERVAL)', (what) =>
-    what === 'division' ? 'overflow in division' : 'overflow in multiplication of interval',
+  reading(
+    'Overflow in (division|multiplication of INTERVAL)',
+    (what) => (what === 'division' ? 'overflow in division' : 'overflow in multiplication of interval'),
+    overflow,
   ),
-  reading(String.raw`Overflow on abs\(`, () => 'overflow in abs'),
-  reading('(?:Left-shift value .* is out of range|Cannot left-shift)', () => 'a value is out of range for a shift'),
+  reading(
+    String.raw`Overflow on abs\(`,
+    () => 'overflow in abs',
+    () => called('abs'),
+  ),
+  reading(
+    '(?:Left-shift value .* is out of range|Cannot left-shift)',
+    () => 'a value is out of range for a shift',
+    () => shift,
+  ),
   reading(
     String.raw`No function matches the given name and argument types '([a-z_0-9]{1,40}|[^\w\s]{1,3})\(${types}\)'`,
     (name, given) => `${callable(name)} takes no arguments of the types ${declaredAll(given)}`,
+    (name = '') => (functionNamed(name) ? called(name) : undefined),
   ),
   reading(
     `Cannot (compare|mix) values of type ${type} and (?:type )?${type}`,
     (verb, one, other) => `values of ${declared(one)} and ${declared(other)} do not ${verb}`,
   ),
-  reading('Malformed JSON', () => 'a text is no JSON'),
+  reading(
+    'Malformed JSON',
+    () => 'a text is no JSON',
+    () => castTo('JSON'),
+  ),
   reading('Failed to cast value to numerical', () => 'a JSON value is no number'),
   reading('JSON path error', () => 'a JSON path cannot be read'),
-  reading('Could not parse string .* according to format specifier', () => 'a text does not follow its format'),
-  reading('Failed to parse format specifier', () => 'the format of a date cannot be read'),
+  reading(
+    'Could not parse string .* according to format specifier',
+    () => 'a text does not follow its format',
+    () => readers,
+  ),
+  reading(
+    'Failed to parse format specifier',
+    () => 'the format of a date cannot be read',
+    () => writers,
+  ),
   reading('extract specifier .* not recognized', () => 'a part of a date is not known by that name'),
   reading('(Date|Time) out of range', (what) => `a ${what?.toLowerCase()} is out of range`),
   reading(
@@ -184,14 +249,23 @@ const readings = [
     () => 'a timestamp is out of range',
   ),
   reading('Unknown TimeZone', () => 'a time zone is not known'),
-  reading(`(${regexFaults})`, (what) => `a regular expression cannot be read: ${what}`),
-  reading('Unrecognized Regex option', () => 'a regular expression has an option that is not known'),
+  reading(
+    `(${regexFaults})`,
+    (what) => `a regular expression cannot be read: ${what}`,
+    () => patterns,
+  ),
+  reading(
+    'Unrecognized Regex option',
+    () => 'a regular expression has an option that is not known',
+    () => patterns,
+  ),
   reading('Like pattern must not end with escape character', () => 'a LIKE pattern ends with its escape character'),
   reading('Invalid escape string', () => 'the escape of a LIKE pattern is longer than one character'),
   reading('Cannot create a string of size', () => 'a text would be too long'),
   reading(
     'More than one row returned by a subquery',
     () => 'a subquery that stands for a value gives more than one row',
+    () => ({ kind: 'subquery' }),
   ),
   reading('Referenced column .* not found', () => 'a column does not exist where it is named'),
   reading(
@@ -201,19 +275,19 @@ const readings = [
   reading('Mismatch Function: Strings must be of equal length', () => 'texts that are compared differ in length'),
 ];
 /** Sentences of the engine that hold nothing but themselves. */
-const sentences: ReadonlySet<string> = new Set([
-  ...Object.values(planErrors),
-  'cannot take square root of a negative number',
-  'cannot take logarithm of zero',
-  'cannot take logarithm of a negative number',
-  'aggregate function calls cannot be nested',
-  'In a DISTINCT aggregate, ORDER BY expressions must appear in the argument list',
-  'Argument for ntile must be greater than zero',
-  'LIMIT/OFFSET cannot be negative',
-  'Set operations can only apply to expressions with the same number of result columns',
-  'Map keys must be unique.',
-  'Map keys can not be NULL.',
-  'Period must be greater than 0',
+const sentences: ReadonlyMap<string, FailedOperation | undefined> = new Map<string, FailedOperation | undefined>([
+  ...Object.values(planErrors).map((message) => [message, { kind: 'error', message }] as const),
+  ['cannot take square root of a negative number', called('sqrt')],
+  ['cannot take logarithm of zero', logarithms],
+  ['cannot take logarithm of a negative number', logarithms],
+  ['aggregate function calls cannot be nested', undefined],
+  ['In a DISTINCT aggregate, ORDER BY expressions must appear in the argument list', undefined],
+  ['Argument for ntile must be greater than zero', called('ntile')],
+  ['LIMIT/OFFSET cannot be negative', undefined],
+  ['Set operations can only apply to expressions with the same number of result columns', undefined],
+  ['Map keys must be unique.', undefined],
+  ['Map keys can not be NULL.', undefined],
+  ['Period must be greater than 0', undefined],
 ]);
 
 const operators: ReadonlySet<string> = new Set(['+', '-', '*', '/', '%', '&', '|', '^', '<<', '>>', '||']);
@@ -223,12 +297,14 @@ function callable(name = ''): string {
   return operators.has(name) || functionNamed(name) ? name : 'a function';
 }
 
-function readMessage(message: string): string | undefined {
-  const line = message.split('\n', 1)[0] ?? '';
-  if (sentences.has(line)) return line;
-  for (const { pattern, say } of readings) {
-    const found = pattern.exec(line);
-    if (found) return say(...found.slice(1));
+type Said = { readonly message: string; readonly failed: FailedOperation | undefined };
+
+function readMessage(text: string): Said | undefined {
+  const line = text.split('\n', 1)[0] ?? '';
+  if (sentences.has(line)) return { message: line, failed: sentences.get(line) };
+  for (const { pattern, say, find } of readings) {
+    const parts = pattern.exec(line)?.slice(1);
+    if (parts) return { message: say(...parts), failed: find(...parts) };
   }
   return undefined;
 }
