@@ -74,6 +74,14 @@ function judge(error: ErrorObject): Judgement {
       return compare(String(parameters['type']), describeKind(error.data));
     case 'pattern':
       return compare(`text like ${String(parameters['pattern'])}`, describeValue(error.data));
+    case 'maxItems':
+    case 'maxLength':
+    case 'maximum':
+      return compare(`at most ${limitOf(error)}`, describeSize(error.data));
+    case 'minItems':
+    case 'minLength':
+    case 'minimum':
+      return compare(`at least ${limitOf(error)}`, describeSize(error.data));
     default: {
       const [expected, actual] = [error.message ?? error.keyword, describeSize(error.data)];
       return { expected, actual, text: `${expected}, found ${actual}` };
@@ -83,6 +91,11 @@ function judge(error: ErrorObject): Judgement {
 
 function compare(expected: string, actual: string): Judgement {
   return { expected, actual, text: `expected ${expected}, found ${actual}` };
+}
+
+function limitOf({ keyword, params }: ErrorObject): string {
+  const unit = keyword.endsWith('Items') ? ' items' : keyword.endsWith('Length') ? ' characters' : '';
+  return `${params['limit']}${unit}`;
 }
 
 const fieldsShownMax = 20;
@@ -123,7 +136,7 @@ function describeSize(value: unknown): string {
  * whose tag the value has was meant.
  */
 function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue, ...Issue[]] {
-  const meant = errors.filter((error) => error.keyword !== 'anyOf' && !isOfAnotherKind(error));
+  const meant = byForm(errors.filter((error) => error.keyword !== 'anyOf' && !isOfAnotherKind(error)));
   const [first, ...rest] = meant
     .map((error) => ({ issue: describeIssue(error, root), depth: error.instancePath.split('/').length }))
     .sort((a, b) => b.depth - a.depth)
@@ -135,6 +148,17 @@ function issuesOf(errors: readonly ErrorObject[], root: string): readonly [Issue
   const field = union ? describeIssue(union, root).field : root;
   const expected = 'is none of the forms that are allowed here';
   return [{ field, expected, message: `${field}: ${expected}` }];
+}
+
+/** Of one value that has the type of no form of its union, all types; of one that has, what is wrong with that form. */
+function byForm(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  return [...Map.groupBy(errors, ({ instancePath }) => instancePath).values()].flatMap((ofValue) => {
+    const [first, ...rest] = ofValue.filter(({ keyword }) => keyword === 'type');
+    const others = ofValue.filter(({ keyword }) => keyword !== 'type');
+    if (!first || others.length > 0) return others;
+    const types = new Set([first, ...rest].flatMap(({ params }) => params['type']));
+    return [{ ...first, params: { ...first.params, type: [...types].join(' or ') } }];
+  });
 }
 
 /** Fields that say which form of a union an object means. */

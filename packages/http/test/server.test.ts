@@ -88,7 +88,7 @@ describe('a route', () => {
     ['an unknown field', '{"count": 1, "color": 2}', { field: 'color', expected: 'one of count', actual: undefined }],
     ['a wrong type, without turning it', '{"count": "1"}', { field: 'count', expected: 'integer', actual: 'string' }],
     ['a missing field', '{}', { field: 'count', expected: 'a value', actual: 'nothing' }],
-    ['a value out of bounds', '{"count": 11}', { field: 'count', expected: 'must be <= 10', actual: '11' }],
+    ['a value out of bounds', '{"count": 11}', { field: 'count', expected: 'at most 10', actual: '11' }],
     ['null', 'null', { field: 'body', expected: 'object', actual: 'null' }],
   ];
   for (const [what, body, details] of bodies) {
@@ -124,7 +124,7 @@ describe('a route', () => {
     assert.equal(await message({ kind: 'leaf' }), 'tree.size: is required');
     assert.equal(
       await message({ kind: 'list', items: [leaf, leaf, leaf] }),
-      'tree.items: must NOT have more than 2 items, found 3 items',
+      'tree.items: expected at most 2 items, found 3 items',
     );
     assert.equal(
       await message({ kind: 'list', items: [{ ...leaf, size: 'x' }] }),
@@ -132,6 +132,21 @@ describe('a route', () => {
     );
     assert.equal(await message({ kind: 'bush', items: [] }), 'tree: is none of the forms that are allowed here');
     assert.equal(await message('leaf'), 'tree: is none of the forms that are allowed here');
+  });
+
+  it('says of a value of several types which they are, or what is wrong with the one that it has', async () => {
+    const Value = Type.Union([
+      Type.String({ maxLength: 3 }),
+      Type.Integer(),
+      Type.Array(Type.Integer(), { maxItems: 2 }),
+    ]);
+    await using server = open(endpoint({ body: Type.Object({ value: Value }, { additionalProperties: false }) }));
+    const message = async (value: unknown) =>
+      (await server.post(JSON.stringify({ value }))).json<ErrorAnswer>().error.message;
+    assert.equal(await message({}), 'value: expected string or integer or array, found object');
+    assert.equal(await message([1, 2, 3]), 'value: expected at most 2 items, found 3 items');
+    assert.equal(await message('long'), 'value: expected at most 3 characters, found 4 characters');
+    assert.equal(await message([1, 'a']), 'value.1: expected integer, found string');
   });
 
   it('distinguishes the forms of a query by their query_type, and shows a name that is none', async () => {
