@@ -31,6 +31,7 @@ import {
   isTemporal,
   isText,
   readJsonAs,
+  shownType,
   type Typed,
   timeType,
   typed,
@@ -129,6 +130,11 @@ function flat(operator: ArithmeticOperator, operands: readonly PlanExpression[])
 /** JSON as a number; booleans count as 0 and 1 in MySQL; text only where the dialect converts it without a loss. */
 export function toNumber(value: Typed, { fields, context }: BindSite): Typed {
   if (value.bits !== undefined) return bitsAsNumber(value);
+  if (isTemporal(value.type) || value.type === 'time' || value.type === 'interval')
+    throw fields.refuse(`expected a number, found a value of type ${shownType(value.type)}`, {
+      expected: 'a number',
+      actual: shownType(value.type),
+    });
   if (value.type === 'json') return readJsonAs(value, 'double');
   if (value.type === 'boolean' && context.dialect === 'mysql') return typed(cast(value.node, 'integer'), 'integer');
   if (isBoundText(value)) return context.parameters.read(value, 'double');
@@ -162,7 +168,10 @@ function resultType(types: readonly string[], operator: ArithmeticOperator): str
 const dayUnits = new Set(['day', 'week', 'month', 'quarter', 'year']);
 
 function withInterval(site: BindSite, operator: ArithmeticOperator, left: Typed, right: Typed): Typed {
-  if (operator === 'multiply') return typed(operation('multiply', left.node, right.node), 'interval');
+  const isMysql = site.context.dialect === 'mysql';
+  if (operator === 'multiply' && !isMysql) return typed(operation('multiply', left.node, right.node), 'interval');
+  if (operator === 'multiply' || (isMysql && left.type === 'interval' && right.type === 'interval'))
+    throw site.fields.refuse('expected a number, found an interval', { expected: 'a number', actual: 'interval' });
   if (left.type === 'interval' && right.type === 'interval')
     return typed(operation(operator, left.node, right.node), 'interval');
   const [moment, interval] = right.type === 'interval' ? [left, right] : [right, left];
@@ -172,12 +181,37 @@ function withInterval(site: BindSite, operator: ArithmeticOperator, left: Typed,
 }
 
 /** In MySQL a date stays a date when whole days are added; elsewhere it becomes a timestamp. */
-export function addInterval({ context }: BindSite, moment: Typed, interval: Typed, isNegative: boolean): Typed {
+export function addInterval({ fields, context }: BindSite, moment: Typed, interval: Typed, isNegative: boolean): Typed {
+  const isTime = (moment.type === 'interval' || moment.type === 'time') && context.dialect === 'mysql';
+  if (isNumber(moment.type) || moment.type === 'boolean' || isTime)
+    throw fields.refuse(`an interval is added to a date or a time, found a value of type ${moment.type}`, {
+      expected: 'a date or a time',
+      actual: moment.type,
+    });
   const base = toMoment(moment, context);
-  const sum = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
+  const plain = operation(isNegative ? 'subtract' : 'add', base.node, interval.node);
+  const sum = context.dialect === 'mysql' && !isSmall(interval) ? withinYears(plain) : plain;
   const isDays = interval.node.kind === 'interval' && dayUnits.has(interval.node.unit);
   if (context.dialect === 'mysql' && base.type === 'date' && isDays) return typed(cast(sum, 'date'), 'date');
   return typed(sum, base.type === 'date' ? timeType(context.dialect) : base.type);
+}
+
+const smallAmountMax = 1_000;
+
+/** A constant amount that leaves the years that MySQL has at their very ends alone. */
+function isSmall({ node }: Typed): boolean {
+  const value = node.kind === 'interval' && node.value.kind === 'literal' ? Number(node.value.value) : Number.NaN;
+  return Math.abs(value) <= smallAmountMax;
+}
+
+/** MySQL has no day before the year 0 and after the year 9999. */
+function withinYears(moment: PlanExpression): PlanExpression {
+  const day = (text: string) => literal('timestamp', text);
+  const isWithin = [
+    compare('gte', moment, day('0000-01-01 00:00:00')),
+    compare('lt', moment, day('10000-01-01 00:00:00')),
+  ];
+  return choose(logic('and', isWithin), moment);
 }
 
 /** A text or JSON value as a moment: a date when it is written as one, else a timestamp. */
@@ -214,7 +248,8 @@ export function divide(site: BindSite, mode: 'quotient' | 'integer' = 'quotient'
   const bound = names.map((name) => context.bind(fields.required(name), scope));
   const [left, right] = bound;
   if (!left || !right) throw fields.refuse('a division has two sides');
-  if (left.type === 'interval') return typed(operation('divide', left.node, right.node), 'interval');
+  if (left.type === 'interval' && context.dialect !== 'mysql')
+    return typed(operation('divide', left.node, right.node), 'interval');
   const [a, b] = [toNumber(left, site), toNumber(right, site)];
   const areIntegers = isInteger(a.type) && isInteger(b.type);
   if (mode === 'integer') return wholeQuotient(a, b, areIntegers || context.dialect === 'duckdb');
@@ -270,7 +305,9 @@ export function modulo(site: BindSite): Typed {
   return remainder(a, b, site);
 }
 
-export function remainder(a: Typed, b: Typed, { context }: BindSite): Typed {
+export function remainder(a: Typed, b: Typed, { fields, context }: BindSite): Typed {
+  if (context.dialect === 'postgresql' && (isFloating(a.type) || isFloating(b.type)))
+    throw fields.refuse('% of doubles; cast them to numeric', { expected: 'whole or exact numbers' });
   const type = resultType([a.type, b.type], 'modulo');
   const divisor = context.dialect === 'mysql' && !isInteger(type) ? nullIfZero(b.node) : b.node;
   const rest = operation('modulo', a.node, divisor);
@@ -304,7 +341,9 @@ export function bindComplement(site: BindSite): Typed {
 
 export function bindNegation(site: BindSite): Typed {
   const operand = bindField(site, 'this');
-  const value = isText(operand.type) && site.context.dialect !== 'duckdb' ? toNumber(operand, site) : operand;
+  const isNone = isTemporal(operand.type) || operand.type === 'time';
+  const isRead = isNone || (isText(operand.type) && site.context.dialect !== 'duckdb');
+  const value = isRead ? toNumber(operand, site) : operand;
   const { node } = value;
   if (node.kind === 'literal' && value.bits === undefined && typeof node.value === 'number' && node.value >= 0)
     return typed(literal(node.type, -node.value), value.type);

@@ -13,7 +13,7 @@ import {
   not,
 } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import type { BindSite } from './bind-site.ts';
+import { type BindSite, requireParentheses } from './bind-site.ts';
 import { meetQuery } from './compare-with-query.ts';
 import { compareExactly, compareRows, meetTyped, rowItems, structsOf } from './comparisons.ts';
 import type { BindContext } from './context.ts';
@@ -23,6 +23,7 @@ import { jsonText, type Typed, typed, unify } from './types.ts';
 export function bindIn(site: BindSite): Typed {
   const { fields, scope, context } = site;
   const negated = fields.flag('not');
+  requireParentheses(fields, 'this');
   const value = fields.required('this');
   const query = fields.optional('query');
   if (query) return bindInQuery(site, { value, query, negated });

@@ -2,7 +2,7 @@ import type { Dialect } from '@hybridstore/contracts';
 import { type Collation, collate } from '@hybridstore/plan';
 import { kindOf } from '../syntax/syntax-tree.ts';
 import { type BindSite, bindField } from './bind-site.ts';
-import { type Typed, textOf, typed } from './types.ts';
+import { dialectText, type Typed, textOf, typed } from './types.ts';
 
 /**
  * `value COLLATE name`. Taken are the collations whose order and equality are those of bytes, of the engine's NOCASE or of
@@ -47,7 +47,7 @@ function collated(site: BindSite, value: Typed, written: string): Typed {
       name: name.slice(0, 100),
       expected: expectedNames[dialect],
     });
-  return typed(collate(textOf(value), collation), 'string');
+  return typed(collate(dialectText(value, dialect), collation), 'string');
 }
 
 const expectedNames: Readonly<Record<Dialect, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import type { ComparisonOperator, PlanExpression } from '@hybridstore/contracts';
 import { compare, compareNumbers, logic, not, trueLiteral, tryCast } from '@hybridstore/plan';
 import { type Fields, kindOf, type SyntaxNode } from '../syntax/syntax-tree.ts';
-import { type BindSite, bindField } from './bind-site.ts';
+import { type BindSite, bindField, requireParentheses } from './bind-site.ts';
 import type { BindContext } from './context.ts';
 import { compareDocuments, exactNumbersOf } from './document-numbers.ts';
 import { readLiteralTexts } from './literal-texts.ts';
@@ -113,6 +113,7 @@ function compareTyped(values: readonly Typed[], operator: ComparisonOperator, { 
 
 export function bindBetween(site: BindSite): Typed {
   const { fields, context } = site;
+  requireParentheses(fields, 'this');
   const bound = ['this', 'low', 'high'].map((name) => bindField(site, name));
   const negated = fields.flag('not');
   if (fields.flag('symmetric')) throw fields.refuse('BETWEEN SYMMETRIC is not supported');

@@ -13,6 +13,7 @@ import {
   bitsAsNumber,
   dialectText,
   isDecimal,
+  isFloating,
   isInteger,
   isNumber,
   isTemporal,
@@ -20,6 +21,7 @@ import {
   jsonText,
   readJsonAs,
   shown,
+  shownType,
   type Typed,
   textOf,
   timeType,
@@ -165,6 +167,11 @@ export function bindInterval({ fields, scope, context }: BindSite): Typed {
 
 /** MySQL would read the number that a text begins with. */
 function requireAmount(count: Typed, { fields, context }: BindSite): void {
+  if (isTemporal(count.type) || count.type === 'time' || count.type === 'interval')
+    throw fields.refuse(`an interval of a value of type ${shownType(count.type)}; it takes a number`, {
+      expected: 'a number',
+      actual: shownType(count.type),
+    });
   if (context.dialect !== 'mysql' || count.node.kind === 'parameter') return;
   if (count.type === 'string')
     throw fields.refuse('an interval of a text; cast it to a number', { expected: 'a number', actual: 'string' });
@@ -247,7 +254,8 @@ export function bindCast({ fields, scope, context }: BindSite, isTry: boolean): 
   const type = isTry ? undefined : typeBeside([target.type]);
   if (context.dialect === 'mysql' && isNumber(target.type) && !isTry && !isBoundText(value) && value.bits === undefined)
     return castNumber(value, target.type, { fields, scope, context });
-  if (context.dialect === 'mysql' && isTemporal(target.type) && (isNumber(value.type) || value.type === 'boolean'))
+  const isMoment = isTemporal(target.type) || target.type === 'time';
+  if (context.dialect === 'mysql' && isMoment && (isNumber(value.type) || value.type === 'boolean'))
     throw fields.refuse(`a number as a ${target.type} means digits like 20240131 in MySQL; use STR_TO_DATE`, {
       expected: 'STR_TO_DATE',
       actual: value.type,
@@ -295,7 +303,8 @@ function castTo(written: Typed, target: CastTarget, { isTry, context }: Casting)
   if (target.length !== undefined)
     return typed(call('left', dialectText(value, dialect), integer(target.length)), 'string');
   if (target.type === 'string' && value.type === 'json') return typed(subject, 'string');
-  if (target.type === 'string' && value.type === 'boolean') return typed(dialectText(value, dialect), 'string');
+  if (target.type === 'string' && (value.type === 'boolean' || isFloating(value.type)))
+    return typed(dialectText(value, dialect), 'string');
   if (target.isNumeric === true) return exactNumber(value, subject);
   const word =
     value.type === 'literal' && value.node.kind === 'literal' ? String(value.node.value).trim().toLowerCase() : '';

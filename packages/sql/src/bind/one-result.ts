@@ -1,3 +1,4 @@
+import { cast } from '@hybridstore/plan';
 import type { Fields } from '../syntax/syntax-tree.ts';
 import type { BindSite } from './bind-site.ts';
 import { requireComparable } from './comparisons.ts';
@@ -13,8 +14,15 @@ export function mixTyped(values: readonly Typed[], fields: Fields, context: Bind
   const types = values.map(({ type }) => type);
   requireAlike(types, { fields, dialect, meeting: 'oneResult' });
   if (dialect === 'postgresql') return context.meet(readLiteralTexts(values, fields, context), fields);
-  if (dialect !== 'mysql' || !isMixed(values)) return context.meet(values, fields);
+  if (dialect !== 'mysql') return context.meet(values, fields);
+  if (!isMixed(values)) return conditionsAsNumbers(context.meet(values, fields));
   return values.map((value) => (value.type === 'null' ? value : typed(dialectText(value, dialect), 'string')));
+}
+
+/** Where a number is among them: MySQL's conditions are 1 and 0. */
+export function conditionsAsNumbers(values: readonly Typed[]): readonly Typed[] {
+  if (!values.some(({ type }) => isNumber(type))) return values;
+  return values.map((value) => (value.type === 'boolean' ? typed(cast(value.node, 'integer'), 'integer') : value));
 }
 
 function isMixed(values: readonly Typed[]): boolean {

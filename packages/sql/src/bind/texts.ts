@@ -1,6 +1,6 @@
 import { cast, likePattern, literal } from '@hybridstore/plan';
-import { type BindSite, bindField } from './bind-site.ts';
-import { dialectText, isText, jsonText, type Typed, textOf, typed } from './types.ts';
+import { type BindSite, bindField, requireParentheses } from './bind-site.ts';
+import { dialectText, isText, type Typed, textOf, typed } from './types.ts';
 
 /** `||` where it joins texts (MySQL's parser gives OR instead). Lists are appended. */
 export function bindConcat({ fields, scope, context }: BindSite): Typed {
@@ -8,7 +8,11 @@ export function bindConcat({ fields, scope, context }: BindSite): Typed {
   const isList = sides.some((side) => side.type === 'list' || side.type.endsWith('[]'));
   const operands = sides.flatMap((side) => {
     const node =
-      isList || isText(side.type) ? side.node : side.type === 'json' ? jsonText(side) : cast(side.node, 'string');
+      isList || isText(side.type)
+        ? side.node
+        : side.type === 'boolean'
+          ? cast(side.node, 'string')
+          : dialectText(side, context.dialect);
     return node.kind === 'concat' ? node.operands : [node];
   });
   return typed({ kind: 'concat', operands }, isList ? (sides[0]?.type ?? 'list') : 'string');
@@ -17,6 +21,7 @@ export function bindConcat({ fields, scope, context }: BindSite): Typed {
 /** LIKE follows the collation of its texts in every dialect, as `=` does: one table answers alike in whatever words. */
 export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
   const { fields, scope, context } = site;
+  requireParentheses(fields, 'left');
   const value = dialectText(bindField({ fields, scope, context }, 'left'), context.dialect);
   const pattern = bindField({ fields, scope, context }, 'right');
   const escaped = fields.optional('escape');
@@ -42,6 +47,7 @@ export function bindLike(site: BindSite, caseInsensitive: boolean): Typed {
 }
 
 export function bindRegex(site: BindSite, caseInsensitive: boolean): Typed {
+  requireParentheses(site.fields, 'this');
   const value = dialectText(bindField(site, 'this'), site.context.dialect);
   const pattern = site.fields.optional('pattern') ?? site.fields.required('expression');
   const operands = [value, textOf(site.context.bind(pattern, site.scope))];

@@ -1,5 +1,5 @@
 import type { Dialect, PlanExpression } from '@hybridstore/contracts';
-import { call, cast, tryCast } from '@hybridstore/plan';
+import { call, cast, text, tryCast } from '@hybridstore/plan';
 
 /**
  * A bound expression with what is known of its type: a data type of the plan, or `null`, `literal` (a bare text, which
@@ -32,7 +32,7 @@ export type Family = 'number' | 'text' | 'condition' | 'time';
 
 export function familyOf(type: string): Family | undefined {
   if (isNumber(type)) return 'number';
-  if (isTemporal(type)) return 'time';
+  if (isTemporal(type) || type === 'time' || type === 'interval') return 'time';
   if (type === 'boolean') return 'condition';
   return type === 'string' ? 'text' : undefined;
 }
@@ -87,10 +87,17 @@ export function textOf(given: Typed): PlanExpression {
     : cast(value.node, 'string');
 }
 
-/** Text of a value as the dialect writes it: MySQL's conditions are `1` and `0`. */
+/** Text of a value as the dialect writes it: MySQL's conditions are `1` and `0`, whole doubles `7` but in DuckDB. */
 export function dialectText(value: Typed, dialect: Dialect): PlanExpression {
+  if (isFloating(value.type) && dialect !== 'duckdb') return doubleText(value, dialect);
   const isSwitch = value.type === 'boolean' && dialect === 'mysql';
   return isSwitch ? cast(cast(value.node, 'integer'), 'string') : textOf(value);
+}
+
+/** The engine writes 7.0 and 1e+20, PostgreSQL 7 and 1e+20, MySQL 7 and 1e20. */
+function doubleText(value: Typed, dialect: Dialect): PlanExpression {
+  const bare = call('regexp_replace', cast(value.node, 'string'), text('\\.0$'), text(''));
+  return dialect === 'mysql' ? call('replace', bare, text('e+'), text('e')) : bare;
 }
 
 /** A JSON value read as the type of what it meets; every other value as it is. */

@@ -3,7 +3,7 @@ import type { BindContext } from '../bind/context.ts';
 import { isNumberText, refuseText } from '../bind/literal-texts.ts';
 import { isUnboundedText, momentForms, momentLiteral } from '../bind/moment-text.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
-import { isNumber, isTemporal, isText, type Typed } from '../bind/types.ts';
+import { isInteger, isNumber, isTemporal, isText, type Typed } from '../bind/types.ts';
 import type { ArgumentKind } from '../syntax/function-signatures.ts';
 import type { Fields } from '../syntax/syntax-tree.ts';
 
@@ -61,6 +61,7 @@ function isFitting(kind: ArgumentKind, value: Typed, { dialect, options }: BindC
     case 'whole':
       if (value.type === 'literal') return value.node.kind === 'literal' && isNumberText(String(value.node.value));
       if (value.type === 'boolean') return dialect === 'mysql';
+      if (kind === 'whole' && dialect === 'postgresql') return isInteger(value.type);
       return isNumber(value.type) || (value.type === 'string' && !options.isStrict);
     case 'moment':
       if (value.type === 'literal') return isMomentText(value, dialect);

@@ -1,7 +1,8 @@
 import type { Dialect, PlanExpression } from '@hybridstore/contracts';
+import { cast } from '@hybridstore/plan';
 import type { BindSite } from '../bind/bind-site.ts';
 import type { BindContext } from '../bind/context.ts';
-import { bitsAsNumber, dialectText, isNumber, type Typed, typed } from '../bind/types.ts';
+import { bitsAsNumber, dialectText, isDecimal, isFloating, isNumber, type Typed, typed } from '../bind/types.ts';
 import { type ArgumentKind, kindAt, type Signature, signatureOf, wrongCount } from '../syntax/function-signatures.ts';
 import { refuseSql } from '../syntax/refusal.ts';
 import type { SyntaxNode } from '../syntax/syntax-tree.ts';
@@ -86,9 +87,16 @@ const textFromTypes = new Set(['boolean', 'date', 'timestamp', 'time', 'timestam
 function readAs(kind: ArgumentKind, value: Typed, context: BindContext): Typed {
   const { dialect } = context;
   if (kind === 'moment') return context.boundMoment(value);
-  if (kind === 'number' || kind === 'whole') return bitsAsNumber(value);
+  if (kind === 'number') return bitsAsNumber(value);
+  if (kind === 'whole') return readWhole(bitsAsNumber(value), dialect);
   const isConverted = dialect === 'mysql' && kind === 'text' && (isNumber(value.type) || textFromTypes.has(value.type));
   return isConverted ? typed(dialectText(value, dialect), 'string') : value;
+}
+
+/** MySQL rounds where it counts. */
+function readWhole(value: Typed, dialect: Dialect): Typed {
+  const isRounded = isDecimal(value.type) || isFloating(value.type) || value.type === 'boolean';
+  return dialect === 'mysql' && isRounded ? typed(cast(value.node, 'bigint'), 'bigint') : value;
 }
 
 function requireCount(call: Call, signature: Signature, refuse: CallSite['refuse']): void {

@@ -19,7 +19,7 @@ import {
   readDateFormat,
   text,
 } from '@hybridstore/plan';
-import { addInterval } from '../bind/arithmetic.ts';
+import { addInterval, toNumber } from '../bind/arithmetic.ts';
 import type { BindSite } from '../bind/bind-site.ts';
 import { moment } from '../bind/moment-text.ts';
 import {
@@ -33,6 +33,7 @@ import {
   typed,
 } from '../bind/types.ts';
 import { isNode, kindOf } from '../syntax/syntax-tree.ts';
+import { requireKind } from './argument-kinds.ts';
 import { jointPart, weekModeOf, weekOf } from './calendar-functions.ts';
 import type { CallSite, Translators } from './call-site.ts';
 import { type FormatPiece, fromMysqlFormat, fromPostgresqlFormat, piecesOfMysqlFormat } from './date-formats.ts';
@@ -214,10 +215,9 @@ export function bindExtract({ fields, scope, context }: BindSite): Typed {
   const field = fields.value('field');
   const name = isNode(field) ? String(field['Custom'] ?? '') : String(field ?? '');
   const value = context.boundMoment(context.bind(fields.required('this'), scope));
-  return extractPart(name, value, {
-    dialect: context.dialect,
-    refuse: (message, details) => fields.refuse(message, details),
-  });
+  const refuse: CallSite['refuse'] = (message, details) => fields.refuse(message, details);
+  requireKind('moment', value, { name: 'extract', index: 0, fields, context, refuse });
+  return extractPart(name, value, { dialect: context.dialect, refuse });
 }
 
 const partNames: Readonly<Record<string, DatePart>> = {
@@ -242,6 +242,8 @@ function extractPart(
   if (joint) return joint;
   const known = partNames[lower] ?? dateParts.find((candidate) => candidate === lower);
   if (!known) throw at.refuse(`${name.slice(0, 30)} is not a part of a date`, { expected: dateParts });
+  if (value.type === 'time' && !timeParts.has(known))
+    throw at.refuse(`a time has no ${known}`, { expected: 'a date or a timestamp', actual: 'time' });
   if (at.dialect === 'mysql' && known === 'week') return weekOf(cast(moment(value).node, 'date'), weekModeOf(0));
   if (at.dialect === 'postgresql' && value.type === 'date' && timeParts.has(known))
     throw at.refuse(`a date has no ${known}`, { expected: 'a timestamp', actual: 'date' });
@@ -357,7 +359,9 @@ function shifted(at: CallSite, isNegative: boolean): Typed {
     throw at.refuse(`${at.call.name} takes a moment and an interval`, { expected: 2, actual: at.count });
   const amount = at.argument(1);
   const interval =
-    amount.type === 'interval' ? amount : typed({ kind: 'interval', value: amount.node, unit: 'day' }, 'interval');
+    amount.type === 'interval'
+      ? amount
+      : typed({ kind: 'interval', value: toNumber(amount, at.site).node, unit: 'day' }, 'interval');
   return addInterval(at.site, at.argument(0), interval, isNegative);
 }
 
@@ -397,8 +401,9 @@ function formatted(at: CallSite, translate: Format): Typed {
 
 function requireMoment(at: CallSite): Typed {
   const value = at.site.context.boundMoment(at.argument(0));
-  if (!isNumber(value.type)) return moment(value);
-  throw at.refuse(`${at.call.name} of numbers is not supported`, {
+  const isClock = value.type === 'time' || value.type === 'interval';
+  if (!isNumber(value.type) && value.type !== 'boolean' && !isClock) return moment(value);
+  throw at.refuse(`${at.call.name} takes a date or a time, found a value of type ${value.type}`, {
     expected: 'a date or timestamp',
     actual: value.type,
   });

@@ -1,3 +1,4 @@
+import type { PlanExpression } from '@hybridstore/contracts';
 import { arithmetic, call, cast, choose, integer, isNull, literal, planErrors, text } from '@hybridstore/plan';
 import { remainder, toNumber } from '../bind/arithmetic.ts';
 import {
@@ -49,9 +50,19 @@ export const numberTranslators: Translators = {
       at.count === 1
         ? typed(call('atan', number(at, 0).node), 'double')
         : typed(call('atan2', number(at, 0).node, number(at, 1).node), 'double'),
+    ceil: (at) => whole('ceil', at),
+    ceiling: (at) => whole('ceil', at),
+    floor: (at) => whole('floor', at),
     div: (at) => typed(arithmetic('integer_divide', number(at, 0).node, number(at, 1).node), 'bigint'),
   },
 };
+
+/** The engine makes a double of a whole number. */
+function whole(name: 'ceil' | 'floor', at: CallSite): Typed {
+  const value = number(at, 0);
+  if (isInteger(value.type)) return value;
+  return typed(call(name, value.node), isDecimal(value.type) ? decimalOf(0) : 'double');
+}
 
 /** A function of one number; where it has no value, `mysql-leniency.ts` makes null of it. */
 function double(name: string, at: CallSite): Typed {
@@ -75,13 +86,18 @@ const plainExponentMax = 8;
 function round(at: CallSite): Typed {
   const { dialect } = at.site.context;
   const given = at.argument(0);
-  const value = given.type === 'boolean' ? number(at, 0) : readJsonAs(given, 'double');
+  const isNone = given.type === 'null' && dialect === 'mysql';
+  const value = isNone
+    ? typed(cast(given.node, 'double'), 'double')
+    : given.type === 'boolean'
+      ? number(at, 0)
+      : readJsonAs(given, 'double');
   // A double that is cast to NUMERIC stays one, and rounds as NUMERIC does.
   const isExact = dialect === 'postgresql' && given.node.kind === 'cast' && isNumericCast(at.node(0));
   if (isFloating(value.type) && dialect !== 'duckdb' && !isExact) {
     if (dialect === 'postgresql' && at.count > 1 && value.type !== 'json' && given.type !== 'json')
       return typed(call('round', value.node, at.argument(1).node), value.type);
-    return typed(call('round_even', value.node, at.count > 1 ? at.argument(1).node : integer(0)), value.type);
+    return typed(call('round_even', value.node, at.count > 1 ? digitsOf(at) : integer(0)), value.type);
   }
   // The engine rounds no decimals to a number of digits that rows decide.
   if (isDecimal(value.type) && at.count > 1 && !isConstant(at.argument(1)))
@@ -91,10 +107,22 @@ function round(at: CallSite): Typed {
     });
   const digitsKnown = at.count > 1 ? constantNumber(at.argument(1)) : 0;
   if (dialect !== 'duckdb' && isInteger(value.type) && (digitsKnown === undefined || digitsKnown < 0))
-    return typed(call('round', cast(value.node, 'hugeint'), at.argument(1).node), 'hugeint');
-  const digits = at.count > 1 ? [at.argument(1).node] : [];
+    return typed(call('round', cast(value.node, 'hugeint'), digitsOf(at)), 'hugeint');
+  const digits = at.count > 1 ? [dialect === 'duckdb' ? at.argument(1).node : digitsOf(at)] : [];
   return typed(call('round', value.node, ...digits), roundedType(value.type, digitsKnown));
 }
+
+function digitsOf(at: CallSite): PlanExpression {
+  const { node, type } = at.argument(1);
+  if (type === 'null') return node;
+  if (node.kind === 'literal') return integer(Math.min(Math.max(Number(node.value), -digitsMax), digitsMax));
+  // The engine's GREATEST reads over NULL.
+  const bounded = call('least', call('greatest', node, integer(-digitsMax)), integer(digitsMax));
+  return choose(isNull(node, true), cast(bounded, 'integer'));
+}
+
+/** No number has more, so that more change nothing. */
+const digitsMax = 400;
 
 function roundedType(type: string, digits: number | undefined): string {
   if (type === 'literal') return 'double';

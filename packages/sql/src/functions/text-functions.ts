@@ -14,7 +14,7 @@ import {
 } from '@hybridstore/plan';
 import { toNumber } from '../bind/arithmetic.ts';
 import { toCondition } from '../bind/conditions.ts';
-import { mixTyped, requireExtreme } from '../bind/one-result.ts';
+import { conditionsAsNumbers, mixTyped, requireExtreme } from '../bind/one-result.ts';
 import { constantNumber, isFloating, isNumber, type Typed, textOf, typed, unify } from '../bind/types.ts';
 import { kindOf } from '../syntax/syntax-tree.ts';
 import { type CallSite, type Translators, textArgument } from './call-site.ts';
@@ -361,7 +361,7 @@ function characters(at: CallSite): Typed {
       negated: false,
     };
     const failure = cast(call('error', text(planErrors.outOfRange)), 'string');
-    return choose(isNull(value.node), text(''), choose(isWithin, call('chr', value.node), failure));
+    return choose(isNull(value.node), text(''), choose(isWithin, call('chr', cast(value.node, 'integer')), failure));
   });
   const [only, ...more] = parts;
   return string(only && more.length === 0 ? only : { kind: 'concat', operands: parts });
@@ -500,7 +500,7 @@ function chooseByPlace(at: CallSite): Typed {
 function extreme(name: 'greatest' | 'least', at: CallSite): Typed {
   const all = at.call.operands.map((_, index) => at.argument(index));
   requireExtreme(all, at.site);
-  const { values, type } = unify(at.site.context.meet(all, at.site.fields));
+  const { values, type } = unify(conditionsAsNumbers(at.site.context.meet(all, at.site.fields)));
   const nodes = values.map((value) => value.node);
   return typed(
     choose(

@@ -60,7 +60,10 @@ const text = 'text';
 const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, Entry>>>> = {
   all: {
     // Texts
-    ...each('upper lower reverse char_length character_length md5 sha256 strip_accents ascii', text),
+    ...each(
+      'upper lower ucase lcase reverse octet_length char_length character_length md5 sha256 strip_accents ascii',
+      text,
+    ),
     length: 'any',
     trim: 'text [text]',
     ltrim: 'text [text]',
@@ -165,7 +168,7 @@ const written: Readonly<Record<Dialect | 'all', Readonly<Record<string, Entry>>>
     makedate: 'number number',
     maketime: 'number number number',
     sec_to_time: number,
-    time_to_sec: noted('any', 'whole seconds; a text of a column is cast first'),
+    time_to_sec: noted(moment, 'whole seconds; a text of a column is cast first'),
     timediff: noted('any any', 'two timestamps, or two times; a text of a column is cast first'),
     period_add: 'number number',
     period_diff: 'number number',
