@@ -1,3 +1,4 @@
+import { renderDashboardFiles } from './chart-dashboards.ts';
 import { renderIngressFile } from './chart-ingress.ts';
 import { renderRbacFiles } from './chart-rbac.ts';
 import { renderChartSchema } from './chart-schema.ts';
@@ -15,6 +16,7 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
     ...renderRbacFiles(),
     renderIngressFile(),
     renderChartSchema(),
+    ...renderDashboardFiles(),
     ...buildResourceReference(),
     ...buildRestReference(),
     buildErrorReference(),

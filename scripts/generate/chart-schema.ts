@@ -126,6 +126,13 @@ export function renderChartSchema(): GeneratedFile {
         namespaceLabel: name,
         podLabel: name,
       }),
+      monitoring: closed({
+        enabled: boolean,
+        labels: texts,
+        interval: { type: 'string', pattern: '^[1-9][0-9]*(s|m)$' },
+        runbookUrl: { type: 'string', pattern: '/$' },
+        dashboards: closed({ enabled: boolean }),
+      }),
       network: closed({
         policies: boolean,
         dns: peers,

@@ -79,6 +79,11 @@ const others: Readonly<Record<string, unknown>> = {
   'prometheus.url': 'http://p:9090',
   'prometheus.namespaceLabel': 'ns',
   'prometheus.podLabel': 'instance',
+  'monitoring.enabled': false,
+  'monitoring.labels': { release: 'stack' },
+  'monitoring.interval': '15s',
+  'monitoring.runbookUrl': 'https://runbooks.example.com/',
+  'monitoring.dashboards.enabled': false,
   'network.policies': false,
   'network.dns': [{ podSelector: {} }],
   'network.prometheus': [{ podSelector: {} }],
@@ -96,8 +101,10 @@ const others: Readonly<Record<string, unknown>> = {
 
 /** With an Ingress and Prometheus, without which their other values have nothing to show in. */
 async function renderAll(...sets: readonly string[]): Promise<string> {
-  return (await render('ingress.enabled=true', 'prometheus.url="http://other:9090"', ...sets)).yaml;
+  return (await render('ingress.enabled=true', 'prometheus.url="http://other:9090"', ...monitored, ...sets)).yaml;
 }
+
+const monitored = ['monitoring.enabled=true', 'monitoring.dashboards.enabled=true'];
 
 /** Paths of the values that are no maps of others. */
 function leavesOf(values: Values, path = ''): string[] {
@@ -140,6 +147,10 @@ describe('the chart', () => {
     ['config.operator={}', '/config'],
     ['network.dns=[{"podselector":{}}]', '/network/dns/0'],
     ['operator={"leaderElection":false,"replicas":2}', '/operator/replicas'],
+    ['monitoring.enable=true', '/monitoring'],
+    ['monitoring.interval="0s"', '/monitoring/interval'],
+    ['monitoring.runbookUrl="https://runbooks.example.com"', '/monitoring/runbookUrl'],
+    ['monitoring.dashboards.labels={}', '/monitoring/dashboards'],
     ['network.policies="yes"', '/network/policies'],
     ['ingress.hosts=[]', '/ingress'],
     ['network.metricsPort=8080', '/network/metricsPort'],
