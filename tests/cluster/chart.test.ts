@@ -172,6 +172,16 @@ describe('the chart', () => {
     assert.deepEqual(leavesOf(values).sort(), Object.keys(others).sort());
   });
 
+  it('takes the values of the page about installing', async () => {
+    const page = readFileSync(new URL('../../docs/operating/install.md', import.meta.url), 'utf8');
+    const [, text = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(page) ?? [];
+    const sets = Object.entries(parse(text) as Values).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    assert.ok(sets.length > 3);
+    const found = new Set((await render(...sets)).objects.map(({ kind }) => kind));
+    for (const kind of ['Deployment', 'ServiceMonitor', 'PodMonitor', 'PrometheusRule'])
+      assert.ok(found.has(kind), kind);
+  });
+
   it('brings three definitions that an uninstall leaves, or none when its values say so', async () => {
     const definitions = ({ objects }: { objects: readonly Manifest[] }) =>
       objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
