@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { nodeProblemKinds } from '@hybridstore/contracts';
@@ -13,6 +13,7 @@ import { readSource, sourceFiles, withoutComments } from './imports.ts';
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'docs/operating/runbooks');
 
 /** Words of the same form that are no reasons. */
 const others: ReadonlySet<string> = new Set([
@@ -83,7 +84,7 @@ describe('the runbooks', () => {
     });
 
   it('name what Kubernetes says of a container that cannot start', () => {
-    const text = readFileSync(join(root, 'docs/operating/runbooks/tenant.md'), 'utf8');
+    const text = readFileSync(join(folder, 'tenant.md'), 'utf8');
     const words = [...readSource(root, 'operator/src/tenant/status.ts').matchAll(/'([A-Za-z]+)'/g)]
       .map(([, word = '']) => word)
       .filter((word) => waitingReasons.test(word));
@@ -91,9 +92,8 @@ describe('the runbooks', () => {
     for (const word of words) assert.ok(text.includes(`\`${word}\``), word);
   });
 
-  for (const page of ['README', 'alerts', 'tenant', 'data-source', 'compaction-policy', 'node-loss', 'disk-full'])
+  for (const page of globSync('*.md', { cwd: folder }).map((file) => basename(file, '.md')))
     it(`lead from ${page}.md to headings that exist`, () => {
-      const folder = join(root, 'docs/operating/runbooks');
       const text = readFileSync(join(folder, `${page}.md`), 'utf8');
       for (const [, target = '', anchor = ''] of text.matchAll(/\]\(([^)#\s]*)#([^)\s]+)\)/g)) {
         const goal = readFileSync(join(folder, target === '' ? `${page}.md` : target), 'utf8');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
@@ -18,8 +18,11 @@ before(() => {
 });
 after(() => folder[Symbol.dispose]());
 
+/** kubectl warns of a plugin that lies in two folders of the PATH, as it may in that of npm. */
+const elsewhere = (process.env['PATH'] ?? '').split(':').filter((one) => !existsSync(join(one, 'kubectl-hybridstore')));
+
 async function kubectl(...args: readonly string[]): Promise<string> {
-  const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` };
+  const env = { ...process.env, PATH: [bin, ...elsewhere].join(':') };
   return (await run('kubectl', args, { env })).stdout;
 }
 
