@@ -4,6 +4,8 @@ import { basename, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { keepsState } from '../../operator/src/resources/deployment.ts';
+import { sharedServiceNames, stateClaimName, tenantNames } from '../../operator/src/resources/names.ts';
 import { collectExported } from './exported-metrics.ts';
 import { headingsOf } from './headings.ts';
 import { readExpression } from './promql.ts';
@@ -126,6 +128,28 @@ describe('the alerts of the chart', () => {
         );
       });
     });
+
+  it('speak of the volumes that the operator makes claims for, and of no others', () => {
+    const { dataClaim, logClaim } = tenantNames('acme');
+    const states = sharedServiceNames.filter(keepsState).map(stateClaimName);
+    const spoken: Readonly<Record<string, readonly string[]>> = {
+      HybridStoreLogVolumeFull: [logClaim(0)],
+      HybridStoreVolumeNearlyFull: [logClaim(0), dataClaim, ...states],
+    };
+    for (const { alert, expr } of alerts.filter((one) => one.expr.includes('kubelet_volume_stats'))) {
+      const patterns = [...expr.matchAll(/persistentvolumeclaim=~"([^"]+)"/g)].map(
+        ([, text]) => new RegExp(`^(?:${text})$`),
+      );
+      assert.equal(patterns.length, 2, alert);
+      const claims = [logClaim(0), dataClaim, ...states, 'data-postgres-0', 'logs', 'grafana-state'];
+      for (const pattern of patterns)
+        assert.deepEqual(
+          claims.filter((claim) => pattern.test(claim)),
+          spoken[alert],
+          alert,
+        );
+    }
+  });
 
   it('are each shown to fire, and not to fire, by a unit test for promtool', () => {
     const { tests } = parse(readFileSync(join(root, 'tests', 'cluster', 'alerts.yaml'), 'utf8')) as UnitTests;

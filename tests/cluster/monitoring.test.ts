@@ -4,8 +4,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import type { Labels } from '@hybridstore/controller-runtime';
+import { sharedServiceNames } from '@hybridstore/operator';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { sharedServiceLabels, tenantLabels } from '../../operator/src/resources/labels.ts';
 
 const run = promisify(execFile);
 const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
@@ -13,7 +16,17 @@ const unitTests = new URL('./alerts.yaml', import.meta.url).pathname;
 const folder = createTemporaryFolder('monitoring-of-the-chart');
 after(() => folder[Symbol.dispose]());
 
-type Endpoint = { readonly port: string; readonly interval: string };
+type Relabeling = {
+  readonly sourceLabels?: readonly string[];
+  readonly separator?: string;
+  readonly targetLabel: string;
+  readonly replacement?: string;
+};
+type Endpoint = { readonly port: string; readonly interval: string; readonly relabelings: readonly Relabeling[] };
+type Selector = {
+  readonly matchLabels: Labels;
+  readonly matchExpressions?: readonly { key: string; operator: 'NotIn'; values: readonly string[] }[];
+};
 type Rules = {
   readonly groups: readonly { readonly rules: readonly { readonly annotations: { readonly runbook_url: string } }[] }[];
 };
@@ -25,6 +38,7 @@ type Manifest = {
     readonly endpoints?: readonly Endpoint[];
     readonly podMetricsEndpoints?: readonly Endpoint[];
     readonly namespaceSelector?: object;
+    readonly selector: Selector;
   };
 };
 
@@ -73,6 +87,25 @@ describe('the monitoring of the chart', () => {
     });
   });
 
+  it('finds what the operator labels, each by one monitor, and calls it as the alerts do', async () => {
+    const objects = await render('monitoring.enabled=true');
+    const specOf = (kind: string) => objects.find((one) => one.kind === kind)?.spec ?? assert.fail(kind);
+    const [services, nodes] = [specOf('ServiceMonitor'), specOf('PodMonitor')];
+    const operator = objects.find(({ kind }) => kind === 'Service')?.metadata.labels ?? {};
+    for (const labels of [operator, ...sharedServiceNames.map(sharedServiceLabels)]) {
+      assert.deepEqual([selects(services.selector, labels), selects(nodes.selector, labels)], [true, false]);
+      const job = `hybridstore/${labels['app.kubernetes.io/component']}`;
+      assert.deepEqual(await relabel(services.endpoints, metaLabels('service', labels)), { job });
+    }
+    const labels = tenantLabels('acme');
+    assert.deepEqual([selects(services.selector, labels), selects(nodes.selector, labels)], [false, true]);
+    const found = { ...metaLabels('pod', labels), __meta_kubernetes_namespace: 'default' };
+    assert.deepEqual(await relabel(nodes.podMetricsEndpoints, found), {
+      job: 'hybridstore/tenant-node',
+      tenant: 'default/acme',
+    });
+  });
+
   it('brings dashboards that are the files of the chart', async () => {
     const dashboards = dashboardsOf(await render('monitoring.dashboards.enabled=true'));
     const found = Object.assign({}, ...dashboards.map(({ data }) => data)) as Record<string, string>;
@@ -113,3 +146,44 @@ describe('the monitoring of the chart', () => {
     );
   });
 });
+
+function selects({ matchLabels, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, values }) => !values.includes(labels[key] ?? ''))
+  );
+}
+
+/** Labels of an object as Prometheus finds them. */
+function metaLabels(kind: 'pod' | 'service', labels: Labels): Labels {
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, value]) => [
+      `__meta_kubernetes_${kind}_label_${name.replaceAll(/[^a-zA-Z0-9]/g, '_')}`,
+      value,
+    ]),
+  );
+}
+
+/** Labels that Prometheus gives a target with these, by the relabelings of the one endpoint; its own tool works them out. */
+async function relabel(endpoints: readonly Endpoint[] | undefined, labels: Labels): Promise<Labels> {
+  const [{ relabelings } = assert.fail('no endpoint')] = endpoints ?? [];
+  const config = {
+    scrape_configs: [
+      {
+        job_name: 'x',
+        static_configs: [{ targets: ['x:1'], labels }],
+        relabel_configs: relabelings.map(({ sourceLabels, targetLabel, ...rest }) => ({
+          ...rest,
+          ...(sourceLabels === undefined ? {} : { source_labels: sourceLabels }),
+          target_label: targetLabel,
+        })),
+      },
+    ],
+  };
+  const file = join(folder.path, 'prometheus.yaml');
+  writeFileSync(file, stringify(config));
+  const { stdout } = await run('promtool', ['check', 'service-discovery', '--timeout=1s', file, 'x']);
+  const [target] = JSON.parse(stdout) as { readonly labels: Labels }[]; // promtool's own answer
+  const kept = Object.entries(target?.labels ?? {}).filter(([name]) => !name.startsWith('__') && name !== 'instance');
+  return Object.fromEntries(kept);
+}
