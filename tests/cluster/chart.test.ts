@@ -116,10 +116,12 @@ function leavesOf(values: Values, path = ''): string[] {
 
 /** What the chart renders, refuses and asks for, and that the API server takes it in a namespace of restricted pods. */
 describe('the chart', () => {
-  it('passes helm lint --strict', async () => {
-    const { code, text } = await helm('lint', '--strict', chart);
-    assert.equal(code, 0, text);
-    assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
+  it('passes helm lint --strict, with monitoring and without', async () => {
+    for (const sets of [[], monitored]) {
+      const { code, text } = await helm('lint', '--strict', chart, ...sets.flatMap(toFlag));
+      assert.equal(code, 0, text);
+      assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
+    }
   });
 
   const refused: readonly [set: string, place: string][] = [
