@@ -1,6 +1,8 @@
+import { renderDashboardFiles } from './chart-dashboards.ts';
 import { renderIngressFile } from './chart-ingress.ts';
 import { renderRbacFiles } from './chart-rbac.ts';
 import { renderChartSchema } from './chart-schema.ts';
+import { buildChartValuesReference } from './chart-values-reference.ts';
 import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
@@ -15,6 +17,8 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
     ...renderRbacFiles(),
     renderIngressFile(),
     renderChartSchema(),
+    buildChartValuesReference(),
+    ...renderDashboardFiles(),
     ...buildResourceReference(),
     ...buildRestReference(),
     buildErrorReference(),

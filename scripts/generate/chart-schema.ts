@@ -23,6 +23,11 @@ function closed(properties: Readonly<Record<string, Schema>>, required?: readonl
   return { type: 'object', additionalProperties: false, ...(required ? { required } : {}), properties };
 }
 
+/** What a value is for, as the reference of the chart says it. */
+function described(description: string, schema: Schema): Schema {
+  return { description, ...schema };
+}
+
 function list(items: Schema, maxItems?: number): Schema {
   return { type: 'array', ...(maxItems === undefined ? {} : { maxItems }), items };
 }
@@ -43,13 +48,20 @@ const affinity = closed({
 });
 const operator: Schema = {
   ...closed({
-    replicas: { type: 'integer', minimum: 0, maximum: 10 },
-    leaderElection: boolean,
-    watchNamespaces: list(namespace, 16),
-    resources,
-    nodeSelector: texts,
-    tolerations: list(toleration),
-    affinity,
+    replicas: described('pods of the operator; one leads, the others stand by', {
+      type: 'integer',
+      minimum: 0,
+      maximum: 10,
+    }),
+    leaderElection: described('one of several acts; without it there may be one pod', boolean),
+    watchNamespaces: described(
+      'namespaces whose resources are reconciled; they must exist; the operator has a role in each and no right elsewhere; empty means all, by a cluster role',
+      list(namespace, 16),
+    ),
+    resources: described('requests and limits of the operator', resources),
+    nodeSelector: described('labels of the machines on which the operator may run', texts),
+    tolerations: described('taints that the operator bears', list(toleration)),
+    affinity: described('where the operator runs, in Kubernetes’ words', affinity),
   }),
   // Two that lead at once would undo each other's work.
   if: { properties: { leaderElection: { const: false } }, required: ['leaderElection'] },
@@ -70,18 +82,28 @@ const stateful: ReadonlySet<ServiceName> = new Set(['auth-gateway', 'metadata-ca
 const fixed = { PROBE_PORT: false, METRICS_PORT: false };
 const variables: Schema = { type: 'object', properties: fixed, additionalProperties: scalar };
 
+const enabled = described('whether the service runs', boolean);
+const ofService = described('requests and limits of the service', resources);
+const env = described('variables of the service; they go before `config`', variables);
+
 const definitions = {
   setting,
   peers: list(
     closed({ podSelector: { type: 'object' }, namespaceSelector: { type: 'object' }, ipBlock: { type: 'object' } }),
   ),
   // Its volume is held by one pod.
-  stateful: closed({ enabled: boolean, replicas: { const: 1 }, stateSize: name, resources, env: variables }),
+  stateful: closed({
+    enabled,
+    replicas: described('one pod holds the volume', { const: 1 }),
+    stateSize: described('size of the volume', name),
+    resources: ofService,
+    env,
+  }),
   stateless: closed({
-    enabled: boolean,
-    replicas: { type: 'integer', minimum: 0, maximum: 100 },
-    resources,
-    env: variables,
+    enabled,
+    replicas: described('pods of the service', { type: 'integer', minimum: 0, maximum: 100 }),
+    resources: ofService,
+    env,
   }),
 };
 
@@ -103,36 +125,71 @@ const byName = (
 
 /** `values.schema.json` of the chart, by which Helm refuses what the chart does not know. Pure. */
 export function renderChartSchema(): GeneratedFile {
-  const schema = {
+  return {
+    path: 'charts/hybridstore/values.schema.json',
+    text: `${JSON.stringify(buildChartSchema(), undefined, 1)}\n`,
+  };
+}
+
+/** Every value that the chart takes, each with what it is for. Pure. */
+export function buildChartSchema(): Schema {
+  return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     definitions,
     ...closed({
-      global: { type: 'object' },
+      global: described('ignored; charts that contain this one may set it', { type: 'object' }),
       image: closed(
         {
-          operator: name,
-          services: name,
-          pullPolicy: { enum: ['Always', 'IfNotPresent', 'Never'] },
-          pullSecrets: list(name, 16),
+          operator: described('image of the operator', name),
+          services: described('image of the shared services and the tenant nodes', name),
+          pullPolicy: described('when images are pulled', { enum: ['Always', 'IfNotPresent', 'Never'] }),
+          pullSecrets: described('names of Secrets by which images are pulled', list(name, 16)),
         },
         ['operator', 'services'],
       ),
-      crds: closed({ install: boolean }),
+      crds: closed({
+        install: described('install and upgrade the definitions; they stay when the release is removed', boolean),
+      }),
       operator,
-      logLevel: { enum: ['debug', 'info', 'warn', 'error'] },
-      storage: closed({ logStorageClassName: text, dataStorageClassName: text, stateStorageClassName: text }),
+      logLevel: described('of every process', { enum: ['debug', 'info', 'warn', 'error'] }),
+      storage: closed({
+        logStorageClassName: described(
+          'class of log volumes (ReadWriteOnce) where a Tenant names none; empty: the cluster’s',
+          text,
+        ),
+        dataStorageClassName: described(
+          'class of tables (ReadWriteMany) where a Tenant names none; empty: the cluster’s',
+          text,
+        ),
+        stateStorageClassName: described('class of the volumes of shared services; empty: the cluster’s', text),
+      }),
       prometheus: closed({
-        url: { type: 'string', pattern: '^(https?://.+)?$' },
-        namespaceLabel: name,
-        podLabel: name,
+        url: described('where Prometheus answers the autoscaler; empty: nodes are scraped by the operator itself', {
+          type: 'string',
+          pattern: '^(https?://.+)?$',
+        }),
+        namespaceLabel: described('what Prometheus calls a pod’s namespace', name),
+        podLabel: described('what Prometheus calls a pod’s name', name),
+      }),
+      monitoring: closed({
+        enabled: described(
+          'monitors and alerts for the Prometheus operator, whose definitions must be installed',
+          boolean,
+        ),
+        labels: described('labels of monitors and alerts, by which a Prometheus selects them', texts),
+        interval: described('time between two scrapes', { type: 'string', pattern: '^[1-9][0-9]*(s|m)$' }),
+        runbookUrl: described('what `runbook_url` of each alert begins with', { type: 'string', pattern: '/$' }),
+        dashboards: closed({
+          enabled: described('dashboards as ConfigMaps that the sidecar of Grafana’s chart takes in', boolean),
+        }),
       }),
       network: closed({
-        policies: boolean,
-        dns: peers,
-        prometheus: peers,
-        gatewayClients: peers,
-        tenantClients: peers,
-        metricsPort: {
+        policies: described('NetworkPolicies: deny everything, then allow what is needed', boolean),
+        dns: described('peers (NetworkPolicyPeer) that resolve names; empty: kube-dns', peers),
+        prometheus: described('peers that scrape; empty: those of the usual Prometheus charts', peers),
+        gatewayClients: described('peers that may call the gateway; empty: everybody', peers),
+        tenantClients: described('peers that may call tenant nodes past the gateway', peers),
+        metricsPort: described('a port of its own for /metrics, away from the port that clients call', {
           anyOf: [
             { type: 'null' },
             {
@@ -142,12 +199,17 @@ export function renderChartSchema(): GeneratedFile {
               not: { enum: [...Object.values(services), probePort].sort() },
             },
           ],
-        },
+        }),
       }),
-      ingress: closed({ enabled: boolean, className: text, host: text, tlsSecret: text, annotations: texts }),
+      ingress: closed({
+        enabled: described('a way in for clients, to the paths of the API only', boolean),
+        className: described('class of the Ingress', text),
+        host: described('host name of the Ingress', text),
+        tlsSecret: described('Secret with the certificate of the host', text),
+        annotations: described('annotations of the Ingress', texts),
+      }),
       services: byName(shared, (service) => ref(stateful.has(service) ? 'stateful' : 'stateless')),
       config: byName([...shared, 'tenant-node'], configSchema),
     }),
   };
-  return { path: 'charts/hybridstore/values.schema.json', text: `${JSON.stringify(schema, undefined, 1)}\n` };
 }

@@ -763,6 +763,8 @@ const scriptRooms: readonly Room[] = [
       file('tests/dialects/deliberate-differences.ts'),
       // The chart's permissions stand beside the code that needs them.
       new RegExp(`^${operator}/[a-z-]+/rbac\\.ts$`),
+      // The chart's reference shows the defaults that the operator gives.
+      new RegExp(`^${operator}/(platform-settings|resources/names)\\.ts$`),
     ],
     mustNotReach: pureReach,
   },

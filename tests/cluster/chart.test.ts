@@ -79,6 +79,11 @@ const others: Readonly<Record<string, unknown>> = {
   'prometheus.url': 'http://p:9090',
   'prometheus.namespaceLabel': 'ns',
   'prometheus.podLabel': 'instance',
+  'monitoring.enabled': false,
+  'monitoring.labels': { release: 'stack' },
+  'monitoring.interval': '15s',
+  'monitoring.runbookUrl': 'https://runbooks.example.com/',
+  'monitoring.dashboards.enabled': false,
   'network.policies': false,
   'network.dns': [{ podSelector: {} }],
   'network.prometheus': [{ podSelector: {} }],
@@ -96,8 +101,10 @@ const others: Readonly<Record<string, unknown>> = {
 
 /** With an Ingress and Prometheus, without which their other values have nothing to show in. */
 async function renderAll(...sets: readonly string[]): Promise<string> {
-  return (await render('ingress.enabled=true', 'prometheus.url="http://other:9090"', ...sets)).yaml;
+  return (await render('ingress.enabled=true', 'prometheus.url="http://other:9090"', ...monitored, ...sets)).yaml;
 }
+
+const monitored = ['monitoring.enabled=true', 'monitoring.dashboards.enabled=true'];
 
 /** Paths of the values that are no maps of others. */
 function leavesOf(values: Values, path = ''): string[] {
@@ -109,10 +116,12 @@ function leavesOf(values: Values, path = ''): string[] {
 
 /** What the chart renders, refuses and asks for, and that the API server takes it in a namespace of restricted pods. */
 describe('the chart', () => {
-  it('passes helm lint --strict', async () => {
-    const { code, text } = await helm('lint', '--strict', chart);
-    assert.equal(code, 0, text);
-    assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
+  it('passes helm lint --strict, with monitoring and without', async () => {
+    for (const sets of [[], monitored]) {
+      const { code, text } = await helm('lint', '--strict', chart, ...sets.flatMap(toFlag));
+      assert.equal(code, 0, text);
+      assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
+    }
   });
 
   const refused: readonly [set: string, place: string][] = [
@@ -140,6 +149,10 @@ describe('the chart', () => {
     ['config.operator={}', '/config'],
     ['network.dns=[{"podselector":{}}]', '/network/dns/0'],
     ['operator={"leaderElection":false,"replicas":2}', '/operator/replicas'],
+    ['monitoring.enable=true', '/monitoring'],
+    ['monitoring.interval="0s"', '/monitoring/interval'],
+    ['monitoring.runbookUrl="https://runbooks.example.com"', '/monitoring/runbookUrl'],
+    ['monitoring.dashboards.labels={}', '/monitoring/dashboards'],
     ['network.policies="yes"', '/network/policies'],
     ['ingress.hosts=[]', '/ingress'],
     ['network.metricsPort=8080', '/network/metricsPort'],
@@ -159,6 +172,16 @@ describe('the chart', () => {
       assert.notEqual(await renderAll(`${path}=${JSON.stringify(value)}`), before, path);
     const values = parse(readFileSync(join(chart, 'values.yaml'), 'utf8')) as Values; // as YAML has it
     assert.deepEqual(leavesOf(values).sort(), Object.keys(others).sort());
+  });
+
+  it('takes the values of the page about installing', async () => {
+    const page = readFileSync(new URL('../../docs/operating/install.md', import.meta.url), 'utf8');
+    const [, text = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(page) ?? [];
+    const sets = Object.entries(parse(text) as Values).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    assert.ok(sets.length > 3);
+    const found = new Set((await render(...sets)).objects.map(({ kind }) => kind));
+    for (const kind of ['Deployment', 'ServiceMonitor', 'PodMonitor', 'PrometheusRule'])
+      assert.ok(found.has(kind), kind);
   });
 
   it('brings three definitions that an uninstall leaves, or none when its values say so', async () => {
