@@ -52,6 +52,7 @@ export const SettingsFile = Type.Object(
       ),
     ),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
+    shutdownDelaySeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })),
     storage: Type.Optional(
       Type.Object(
         {
@@ -109,6 +110,9 @@ type SettingsFile = Static<typeof SettingsFile>;
 
 const validator = compileValidator(SettingsFile);
 
+/** Endpoints and balancers follow a pod that is not ready within two of its probes and a second or so. */
+const shutdownDelaySecondsDefault = 5;
+
 export const servicesImageDefault = 'hybridstore/services:0.1.0';
 
 /** Where cluster DNS usually runs. */
@@ -138,6 +142,7 @@ export function parsePlatformSettings(
   return {
     namespace: place.namespace,
     logLevel: file.logLevel ?? place.logLevel ?? 'info',
+    shutdownDelaySeconds: file.shutdownDelaySeconds ?? shutdownDelaySecondsDefault,
     image: {
       services: place.image ?? image?.services ?? servicesImageDefault,
       pullPolicy: image?.pullPolicy ?? 'IfNotPresent',

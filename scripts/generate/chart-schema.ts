@@ -152,6 +152,11 @@ export function buildChartSchema(): Schema {
       }),
       operator,
       logLevel: described('of every process', { enum: ['debug', 'info', 'warn', 'error'] }),
+      shutdownDelaySeconds: described('how long a process that is to end is not ready and still answers', {
+        type: 'integer',
+        minimum: 0,
+        maximum: 15,
+      }),
       storage: closed({
         logStorageClassName: described(
           'class of log volumes (ReadWriteOnce) where a Tenant names none; empty: the cluster’s',

@@ -31,6 +31,8 @@ export function embeddedSettings(
     namespace: systemNamespace,
     image: { services: 'hybridstore/services:0.1.0', pullPolicy: 'IfNotPresent', pullSecrets: [] },
     logLevel,
+    // Nobody stands between the processes of one machine.
+    shutdownDelaySeconds: 0,
     storage: {},
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
     config,

@@ -73,6 +73,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.tolerations': [{ key: 'a', operator: 'Exists' }],
   'operator.affinity': { nodeAffinity: {} },
   logLevel: 'warn',
+  shutdownDelaySeconds: 7,
   'storage.logStorageClassName': 'fast',
   'storage.dataStorageClassName': 'fast',
   'storage.stateStorageClassName': 'fast',

@@ -107,6 +107,36 @@ describe('operations on a cluster', () => {
     await assertExactlyOnce(session, 'ledger', acknowledged);
   });
 
+  it('answers every query while the services that keep no state are replaced', async (context) => {
+    const count = 'SELECT COUNT(*) AS n FROM ledger';
+    const failures: string[] = [];
+    let [asked, longestMs, isOver] = [0, 0, false];
+    // Asks as a client does that repeats nothing.
+    const ask = async () => {
+      while (!isOver) {
+        const startedMs = performance.now();
+        const { status, body } = await session.post('/query/sql', { query: count });
+        longestMs = Math.max(longestMs, performance.now() - startedMs);
+        asked += 1;
+        if (status !== 200) failures.push(`${status} ${JSON.stringify(body)}`);
+      }
+    };
+    const askers = Promise.all(Array.from({ length: 4 }, ask));
+    try {
+      for (const service of ['query-interpreter', 'cbo-engine', 'operation-node']) {
+        const target = [`deployment/${service}`, '-n', platform.systemNamespace];
+        await kubectl('rollout', 'restart', ...target);
+        await kubectl('rollout', 'status', ...target, '--timeout=180s');
+      }
+    } finally {
+      isOver = true;
+    }
+    await askers;
+    context.diagnostic(`${asked} queries, ${failures.length} failed, the longest took ${Math.round(longestMs)} ms`);
+    assert.deepEqual(failures, []);
+    assert.ok(asked > 0);
+  });
+
   it('runs every pod under the restricted standard, with no token of the API server on data pods', async () => {
     // The API server holds the pods of a namespace against the standard when its label changes, and warns of each that fails.
     for (const namespace of ['default', platform.systemNamespace]) {

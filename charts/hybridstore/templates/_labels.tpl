@@ -15,6 +15,7 @@ image:
   pullPolicy: {{ .Values.image.pullPolicy }}
   pullSecrets: {{ toJson .Values.image.pullSecrets }}
 logLevel: {{ .Values.logLevel }}
+shutdownDelaySeconds: {{ .Values.shutdownDelaySeconds }}
 storage: {{ toJson .Values.storage }}
 network:
   policies: {{ .Values.network.policies }}

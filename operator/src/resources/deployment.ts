@@ -98,6 +98,7 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
 function buildVariables(service: SharedServiceName, settings: PlatformSettings): Readonly<Record<string, string>> {
   return {
     LOG_LEVEL: settings.logLevel,
+    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
     TENANT_URL_TEMPLATE: 'http://hs-{name}.{namespace}.svc:8000',
     ...Object.fromEntries(
       sharedServiceNames.map((name) => [urlVariable(name), sharedServiceUrl(name, settings.namespace)]),

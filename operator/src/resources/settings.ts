@@ -7,6 +7,8 @@ export type PlatformSettings = {
   readonly namespace: string;
   readonly image: ImageSettings;
   readonly logLevel: string;
+  /** How long a process that is to end still answers. */
+  readonly shutdownDelaySeconds: number;
   readonly storage: StorageSettings;
   readonly network: NetworkSettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;

@@ -78,6 +78,7 @@ function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<R
     DATA_PATH: dataFolder,
     LOG_PATH: logFolder,
     LOG_LEVEL: settings.logLevel,
+    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.
     NODE_URL: nodeUrl(key, '{pod}'),

@@ -152,7 +152,8 @@ export function createServer(options: ServerOptions): Server {
     requestTimeout: options.requestTimeoutMs ?? requestTimeoutMsDefault,
     keepAliveTimeout: options.keepAliveMs ?? keepAliveMsDefault,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // What still comes in is answered, as its sender may not repeat it; each answer says that the connection ends.
+    return503OnClosing: false,
     exposeHeadRoutes: true,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, { clock: options.clock, methods }),
     frameworkErrors: (error, request, reply) => {
@@ -603,6 +604,10 @@ function observeRequests(app: FastifyInstance, options: ServerOptions): void {
 
 function addStandardRoutes(server: Server, options: ServerOptions, served: readonly Endpoint[]): void {
   const { standard } = server;
+  server.app.addHook('onSend', (_request, reply, payload, done) => {
+    if (standard.isLeaving) void reply.header('connection', 'close');
+    done(null, payload);
+  });
   const show = (path: string, answer: () => Promise<StandardAnswer>) =>
     server.app.get(path, async (_request, reply) => {
       const { status, type, text } = await answer();

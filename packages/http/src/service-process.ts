@@ -20,6 +20,7 @@ import {
   withholdFromNewFiles,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
+import { leave, readShutdownDelayMs } from './leave.ts';
 import { describeListenFailure } from './listen-failure.ts';
 import { RevocationWatch } from './revocation-watch.ts';
 import type { Server } from './server.ts';
@@ -148,11 +149,13 @@ export async function listen(
   phases: readonly Phase[],
 ): Promise<void> {
   const addresses = process.environment.read((environment) => readAddresses(environment, defaultPort));
+  const delayMs = process.environment.read(readShutdownDelayMs);
   const { host, port } = addresses;
   const closeListeners = await listenAt(server, addresses);
   const { revocations } = process;
   revocations?.start();
   onShutdown(process.logger, [
+    { name: 'leave', run: () => leave(server, process.clock, delayMs) },
     ...(revocations ? [{ name: 'revocations', run: () => revocations.stop() }] : []),
     { name: 'http', run: closeListeners },
     ...phases,

@@ -10,6 +10,8 @@ export type StandardAnswers = {
   readonly metrics: () => Promise<StandardAnswer>;
   /** Whether /metrics has a listener of its own; the main port does not show it then. */
   isMetricsMoved: boolean;
+  /** Whether the process is to end: it is not ready any more, and still answers. */
+  isLeaving: boolean;
 };
 
 export const jsonType = 'application/json; charset=utf-8';
@@ -24,16 +26,18 @@ export function createStandardAnswers(about: {
   readonly warnings?: () => readonly string[];
 }): StandardAnswers {
   const { service, version, metrics } = about;
-  return {
+  const answers: StandardAnswers = {
     health: async () => json(200, { status: 'ok', service, version }),
     ready: async () => {
-      const reasons = about.notReadyReasons();
+      const reasons = [...(answers.isLeaving ? ['stopping'] : []), ...about.notReadyReasons()];
       const ready = reasons.length === 0;
       return json(ready ? 200 : 503, { ready, service, reasons: [...reasons, ...(about.warnings?.() ?? [])] });
     },
     metrics: async () => ({ status: 200, type: metrics.contentType, text: await metrics.metrics() }),
     isMetricsMoved: false,
+    isLeaving: false,
   };
+  return answers;
 }
 
 function json(status: number, value: object): StandardAnswer {

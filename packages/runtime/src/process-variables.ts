@@ -31,6 +31,7 @@ const ofEvery = {
     PROBE_PORT: address,
     SERVICE_ISSUER: keys,
     SERVICE_SECRET_FILE: keys,
+    SHUTDOWN_DELAY_SECONDS: 'shutdownDelaySeconds of the chart',
   },
 } as const;
 
