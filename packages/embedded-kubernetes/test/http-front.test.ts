@@ -145,9 +145,55 @@ describe('HTTP front of the embedded API server', () => {
       ],
       [
         `${collection}/one`,
-        { method: 'PATCH', body: '[]', headers: { 'content-type': 'application/json-patch+json' } },
+        { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json-patch+json' } },
         400,
-        /expected an object/,
+        /expected a list of operations/,
+      ],
+      [
+        `${collection}/one`,
+        {
+          method: 'PATCH',
+          body: '[{"op":"test","path":"/spec/size","value":4}]',
+          headers: { 'content-type': 'application/json-patch+json' },
+        },
+        422,
+        /testing value \/spec\/size failed: expected 4, found 3/,
+      ],
+      [
+        `${collection}/one`,
+        {
+          method: 'PATCH',
+          body: '[{"op":"remove","path":"/metadata"}]',
+          headers: { 'content-type': 'application/json-patch+json' },
+        },
+        400,
+        /metadata: expected an object/,
+      ],
+      [
+        `${collection}/one`,
+        { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/strategic-merge-patch+json' } },
+        415,
+        /accepted media types include: .*widgets\.test\.hybridstore\.dev is a custom resource/,
+      ],
+      [
+        '/api/v1/namespaces/default',
+        {
+          method: 'PATCH',
+          body: '{"metadata":{"$patch":"drop"}}',
+          headers: { 'content-type': 'application/strategic-merge-patch+json' },
+        },
+        400,
+        /metadata\.\$patch: unknown patch type/,
+      ],
+      [
+        '/api/v1/namespaces/default',
+        {
+          method: 'PATCH',
+          body: '{"metadata":{"lables":{"a":"1"}}}',
+          headers: { 'content-type': 'application/strategic-merge-patch+json' },
+        },
+        400,
+        /unknown field "metadata\.lables"/,
       ],
       [
         `${collection}/one`,

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { DeleteOptions, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
+import type { DeleteOptions, JsonObject, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
 import { isJsonObject, kubeError, toStatus } from '@hybridstore/controller-runtime';
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
@@ -10,7 +10,7 @@ import type { Kind } from '../api/kind.ts';
 import { createServerCertificate } from './certificate.ts';
 import { readDiscovery } from './discovery.ts';
 import { readOpenApi } from './openapi.ts';
-import { readBody, unsupportedMedia } from './request-body.ts';
+import { mediaTypeOf, readBody, readOperations, unsupportedPatchType } from './request-body.ts';
 import { parseResourcePath, type ResourcePath } from './request-path.ts';
 import { isWatch, readSelection, serveWatch, wantsTable } from './serve-watch.ts';
 import { buildTable } from './table.ts';
@@ -199,21 +199,29 @@ async function update(call: Call, path: ResourcePath, kind: Kind): Promise<void>
 }
 
 async function patch(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
-  const type = (call.request.headers['content-type'] ?? '').split(';', 1)[0];
-  const body = await readBody(call.request);
-  const writeOptions = readWriteOptions(call);
-  if (type === 'application/merge-patch+json') {
-    return sendJson(
-      call.response,
-      200,
-      await call.options.api.mergePatch(kind.resource, keyOfPath(path), body, {
-        ...writeOptions,
-        ...subresourceOf(path),
-      }),
-    );
+  const { request, response, options } = call;
+  const { api } = options;
+  const key = keyOfPath(path);
+  const type = mediaTypeOf(request);
+  if (type === 'application/apply-patch+yaml')
+    return apply(call, path, kind, (await readBody(request)) as unknown as KubeObject); // checked there
+  const writeOptions = { ...readWriteOptions(call), ...subresourceOf(path) };
+  switch (type) {
+    case 'application/merge-patch+json':
+      return sendJson(response, 200, await api.mergePatch(kind.resource, key, await readBody(request), writeOptions));
+    case 'application/strategic-merge-patch+json': {
+      const changes = (await readBody(request)) as JsonObject; // parsed of JSON
+      return sendJson(response, 200, await api.strategicMergePatch(kind.resource, key, changes, writeOptions));
+    }
+    case 'application/json-patch+json':
+      return sendJson(
+        response,
+        200,
+        await api.jsonPatch(kind.resource, key, await readOperations(request), writeOptions),
+      );
+    default:
+      throw unsupportedPatchType(type);
   }
-  if (type === 'application/apply-patch+yaml') return apply(call, path, kind, body as unknown as KubeObject); // checked there
-  throw unsupportedMedia(type ?? '');
 }
 
 async function apply(call: Call, path: ResourcePath, kind: Kind, config: KubeObject): Promise<void> {
