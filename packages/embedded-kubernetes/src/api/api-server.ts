@@ -329,7 +329,7 @@ export class EmbeddedApiServer implements Kube {
     const kind = this.registry.find(resource);
     const objects = this.store.list(collectionOf(kind.resource), options.namespace);
     const isSelected = buildObjectTest(options);
-    return isSelected === undefined ? objects : objects.filter(isSelected);
+    return (isSelected === undefined ? objects : objects.filter(isSelected)).sort(byKey);
   }
 
   #target(resource: Resource, key: ObjectKey, object?: KubeObject): Target {
@@ -465,6 +465,12 @@ function readKey(resource: Resource, object: KubeObject): ObjectKey {
 
 function keyOfStored({ metadata: { name, namespace } }: Stored<KubeObject>): ObjectKey {
   return namespace === undefined ? { name } : { namespace, name };
+}
+
+/** By namespace and name as one text: the order in which etcd keeps them. */
+function byKey(left: Stored<KubeObject>, right: Stored<KubeObject>): number {
+  const [a, b] = [left, right].map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
+  return (a ?? '') < (b ?? '') ? -1 : 1;
 }
 
 function selectionTest(options: WatchOptions) {

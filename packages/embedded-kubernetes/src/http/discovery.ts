@@ -1,5 +1,7 @@
-import { parseApiVersion } from '@hybridstore/controller-runtime';
+import { events, parseApiVersion } from '@hybridstore/controller-runtime';
 import type { Kind } from '../api/kind.ts';
+import { reviewGroup, reviewKinds } from './access-review.ts';
+import { coreEventVerbs } from './core-events.ts';
 
 /**
  * What kubectl asks before anything else: which groups, versions and kinds there are.
@@ -22,14 +24,32 @@ export function readDiscovery(path: string, kinds: readonly Kind[]): object | un
   if (version === undefined) return undefined;
   const group = listGroups(kinds).find(({ name }) => name === version);
   if (group !== undefined) return { kind: 'APIGroup', apiVersion: 'v1', ...group };
-  const served = kinds.filter((kind) => kind.resource.apiVersion === version);
-  return served.length === 0
-    ? undefined
-    : { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: version, resources: served.flatMap(describeKind) };
+  const resources = [
+    ...kinds.filter((kind) => kind.resource.apiVersion === version).flatMap(describeKind),
+    ...(version === 'v1' ? [describeCoreEvents()] : []),
+    ...(version === reviewGroup ? describeReviews() : []),
+  ];
+  if (resources.length === 0) return undefined;
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: version, resources };
+}
+
+function describeCoreEvents(): object {
+  const { plural: name, namespaced, kind } = events;
+  return { name, singularName: 'event', namespaced, kind, verbs: coreEventVerbs, shortNames: ['ev'] };
+}
+
+function describeReviews(): object[] {
+  return reviewKinds.map(({ plural: name, kind }) => ({
+    name,
+    singularName: kind.toLowerCase(),
+    namespaced: false,
+    kind,
+    verbs: ['create'],
+  }));
 }
 
 function listGroups(kinds: readonly Kind[]) {
-  const versions = [...new Set(kinds.map((kind) => kind.resource.apiVersion))].filter((version) =>
+  const versions = [...new Set([...kinds.map((kind) => kind.resource.apiVersion), reviewGroup])].filter((version) =>
     version.includes('/'),
   );
   const groups = Map.groupBy(versions, (version) => parseApiVersion(version).group);

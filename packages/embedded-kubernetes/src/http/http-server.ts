@@ -7,7 +7,9 @@ import { isJsonObject, kubeError, toStatus } from '@hybridstore/controller-runti
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
 import type { Kind } from '../api/kind.ts';
+import { answerReview, reviewKindOf } from './access-review.ts';
 import { createServerCertificate } from './certificate.ts';
+import { isCoreEvents, keptPath, toCoreEvent } from './core-events.ts';
 import { readDiscovery } from './discovery.ts';
 import { readOpenApi } from './openapi.ts';
 import { mediaTypeOf, readBody, readOperations, unsupportedPatchType } from './request-body.ts';
@@ -119,10 +121,17 @@ async function route(call: Call): Promise<void> {
   const isRead = call.request.method === 'GET';
   const document = isRead ? (readDiscovery(url.pathname, kinds) ?? readOpenApi(url.pathname, kinds)) : undefined;
   if (document !== undefined) return sendJson(response, 200, document);
+  const review = reviewKindOf(url.pathname);
+  if (review !== undefined) return answerAccess(call, review);
   const path = parseResourcePath(url.pathname);
   if (path === undefined)
     throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
-  return routeResource(call, path, options.api.registry.find(path));
+  return routeResource(call, path, options.api.registry.find(keptPath(path)));
+}
+
+async function answerAccess({ request, response }: Call, kind: string): Promise<void> {
+  if (request.method !== 'POST') throw methodNotAllowed();
+  return sendJson(response, 201, answerReview(kind, await readBody(request)));
 }
 
 function authenticate({ request, options }: Call): void {
@@ -137,6 +146,7 @@ function digest(text: string): Buffer {
 
 async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const { request, url } = call;
+  if (isCoreEvents(path) && !['GET', 'DELETE'].includes(request.method ?? '')) throw methodNotAllowed();
   switch (request.method) {
     case 'GET':
       if (isWatch(url)) return serveWatch({ api: call.options.api, request, response: call.response, url, path, kind });
@@ -151,17 +161,21 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
     case 'DELETE':
       return remove(call, path, kind);
     default:
-      throw kubeError({
-        reason: 'MethodNotAllowed',
-        message: 'the server does not allow this method on the requested resource',
-      });
+      throw methodNotAllowed();
   }
+}
+
+function methodNotAllowed() {
+  return kubeError({
+    reason: 'MethodNotAllowed',
+    message: 'the server does not allow this method on the requested resource',
+  });
 }
 
 async function get({ options, response, request }: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const object = await options.api.get(kind.resource, keyOfPath(path), subresourceOf(path));
   if (wantsTable(request)) return sendJson(response, 200, buildTable(kind, [object], {}, options.api.clock.now()));
-  return sendJson(response, 200, object);
+  return sendJson(response, 200, isCoreEvents(path) ? toCoreEvent(object) : object);
 }
 
 async function list({ options, response, request, url }: Call, path: ResourcePath, kind: Kind): Promise<void> {
@@ -174,9 +188,9 @@ async function list({ options, response, request, url }: Call, path: ResourcePat
     return sendJson(response, 200, buildTable(kind, page.items, metadata, options.api.clock.now()));
   return sendJson(response, 200, {
     kind: `${kind.resource.kind}List`,
-    apiVersion: kind.resource.apiVersion,
+    apiVersion: path.apiVersion,
     metadata,
-    items: page.items,
+    items: isCoreEvents(path) ? page.items.map(toCoreEvent) : page.items,
   });
 }
 
