@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { customResourceDefinitions, kubeError } from '@hybridstore/controller-runtime';
+import { customResourceDefinitions, kubeError, statefulSets } from '@hybridstore/controller-runtime';
 import { silentLogger, systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { Pool } from 'undici';
@@ -36,6 +36,13 @@ type Document = {
   readonly rows: readonly { readonly cells: readonly unknown[] }[];
   readonly components: { readonly schemas: Readonly<Record<string, OpenApiSchema>> };
 };
+
+type CoreEvent = {
+  readonly apiVersion: string;
+  readonly message: string;
+  readonly involvedObject: { readonly name: string };
+};
+type CoreEventList = { readonly kind: string; readonly apiVersion: string; readonly items: readonly CoreEvent[] };
 
 describe('HTTP front of the embedded API server', () => {
   const token = 'front-test-token';
@@ -247,6 +254,84 @@ describe('HTTP front of the embedded API server', () => {
       ['Name', 'Age'],
     );
     assert.equal(table.rows[0]?.cells[0], 'one');
+  });
+
+  it('lists of built-in kinds say how much of an object is ready, in the order of their names', async () => {
+    for (const name of ['b', 'a', 'c-d', 'c']) {
+      const template = {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'main', image: 'none' }] },
+      };
+      await api.create(statefulSets, {
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { namespace: 'default', name },
+        spec: { serviceName: name, replicas: 2, selector: { matchLabels: { app: name } }, template },
+      });
+    }
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+    const table = (await call('/apis/apps/v1/statefulsets', { headers: { accept } })).json();
+    assert.deepEqual(
+      table.columnDefinitions.map((column) => column.name),
+      ['Name', 'Ready', 'Age', 'Containers', 'Images'],
+    );
+    assert.deepEqual(
+      table.rows.map(({ cells: [name, ready] }) => [name, ready]),
+      ['a', 'b', 'c', 'c-d'].map((name) => [name, '0/2']),
+    );
+  });
+
+  it('events are read in the form of v1, by the object they are about', async () => {
+    for (const name of ['one', 'two'])
+      await api.createEvent({
+        regarding: { apiVersion: 'test.hybridstore.dev/v1', kind: 'Widget', namespace: 'default', name },
+        type: 'Normal',
+        reason: 'Seen',
+        action: 'Look',
+        note: `${name} was seen`,
+      });
+    const path =
+      '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dtwo,involvedObject.kind%3DWidget';
+    const list = JSON.parse((await call(path)).text) as CoreEventList;
+    assert.deepEqual(
+      [list.kind, list.apiVersion, list.items.map(({ involvedObject, message }) => [involvedObject.name, message])],
+      ['EventList', 'v1', [['two', 'two was seen']]],
+    );
+    assert.equal(list.items[0]?.apiVersion, 'v1');
+    const watched = (await call(`${path}&watch=1&timeoutSeconds=1`)).text.trim().split('\n');
+    assert.deepEqual(
+      watched.map((line) => (JSON.parse(line) as { readonly object: CoreEvent }).object.message),
+      ['two was seen'],
+    );
+    const refused = await call('/api/v1/namespaces/default/events', { method: 'POST', body: '{"metadata":{}}' });
+    assert.equal(refused.status, 405);
+  });
+
+  it('who asks what the token may do is told everything, and a question without a subject is refused', async () => {
+    const ask = async (kind: string, spec: object) => {
+      const body = JSON.stringify({ apiVersion: 'authorization.k8s.io/v1', kind, metadata: {}, spec });
+      const answer = await call(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, { method: 'POST', body });
+      return { status: answer.status, text: answer.text };
+    };
+    const allowed = await ask('SelfSubjectAccessReview', { resourceAttributes: { verb: 'get', resource: 'pods' } });
+    assert.deepEqual([allowed.status, /"allowed":true/.test(allowed.text)], [201, true]);
+    const rules = await ask('SelfSubjectRulesReview', { namespace: 'default' });
+    assert.match(rules.text, /"resourceRules":\[\{"verbs":\["\*"\],"apiGroups":\["\*"\],"resources":\["\*"\]\}\]/);
+    const empty = await ask('SelfSubjectAccessReview', {});
+    assert.equal(empty.status, 422);
+    assert.match(empty.text, /spec\.resourceAttributes: .*exactly one of/);
+    assert.match((await ask('SelfSubjectRulesReview', {})).text, /spec\.namespace: Required value/);
+    assert.equal((await call('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')).status, 405);
+  });
+
+  it('a workload of fewer than no replicas is refused', async () => {
+    const answer = await call('/apis/apps/v1/namespaces/default/statefulsets/a', {
+      method: 'PATCH',
+      body: '{"spec":{"replicas":-1}}',
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    });
+    assert.equal(answer.status, 422);
+    assert.match(answer.json().message, /spec\.replicas: Invalid value: -1: must be greater than or equal to 0/);
   });
 
   it('a watch that asks for it begins with everything and a mark', async () => {

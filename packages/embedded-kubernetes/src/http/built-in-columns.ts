@@ -95,13 +95,25 @@ const columns: Readonly<Record<string, readonly Column[]>> = {
     { name: 'Pod-Selector', type: 'string', read: (object) => labelsAt(object, '.spec.podSelector.matchLabels') },
     ageColumn,
   ],
-  customresourcedefinitions: [nameColumn, columnAt('Created At', 'string', '.metadata.creationTimestamp')],
+  customresourcedefinitions: createdColumns(),
+  roles: createdColumns(),
+  clusterroles: createdColumns(),
+  limitranges: createdColumns(),
   events: [
     { name: 'Last Seen', type: 'date', read: lastSeen },
     columnAt('Type', 'string', '.type'),
     columnAt('Reason', 'string', '.reason'),
     { name: 'Object', type: 'string', read: eventObject },
-    { name: 'Message', type: 'string', read: (event) => String(firstAt(event, '.note', '.message') ?? '').trim() },
+    { name: 'Subobject', type: 'string', priority: 1, read: (event) => firstAt(event, '.regarding.fieldPath') ?? '' },
+    { name: 'Source', type: 'string', priority: 1, read: eventSource },
+    { name: 'Message', type: 'string', read: (event) => String(firstAt(event, '.note') ?? '').trim() },
+    { name: 'First Seen', type: 'date', priority: 1, read: firstSeen },
+    {
+      name: 'Count',
+      type: 'integer',
+      priority: 1,
+      read: (event) => firstAt(event, '.series.count', '.deprecatedCount') ?? 1,
+    },
     { ...nameColumn, priority: 1 },
   ],
 };
@@ -171,6 +183,19 @@ function accessModes(claim: KubeObject): string {
   return Array.isArray(modes) ? modes.map((mode) => shortModes[String(mode)] ?? String(mode)).join(',') : '';
 }
 
+function createdColumns(): readonly Column[] {
+  return [nameColumn, columnAt('Created At', 'string', '.metadata.creationTimestamp')];
+}
+
+function eventSource(event: KubeObject): string {
+  const names = ['.reportingController', '.reportingInstance'].map((path) => firstAt(event, path));
+  return names.filter(isText).join(', ');
+}
+
+function firstSeen(event: KubeObject): unknown {
+  return firstAt(event, '.deprecatedFirstTimestamp', '.eventTime', '.metadata.creationTimestamp');
+}
+
 function lastSeen(event: KubeObject): unknown {
   return firstAt(
     event,
@@ -182,7 +207,7 @@ function lastSeen(event: KubeObject): unknown {
 }
 
 function eventObject(event: KubeObject): string {
-  const regarding = firstAt(event, '.regarding', '.involvedObject');
+  const regarding = firstAt(event, '.regarding');
   if (!isJsonObject(regarding)) return '';
   return `${String(regarding['kind'] ?? '').toLowerCase()}/${String(regarding['name'] ?? '')}`;
 }

@@ -41,7 +41,7 @@ export function toCoreEvent(object: Stored<KubeObject>): Stored<KubeObject> {
     source: deprecatedSource ?? {},
     firstTimestamp: deprecatedFirstTimestamp ?? null,
     lastTimestamp: deprecatedLastTimestamp ?? null,
-    count: deprecatedCount ?? 0,
+    ...(deprecatedCount === undefined ? {} : { count: deprecatedCount }),
     reportingComponent: reportingController ?? '',
   };
   return core;

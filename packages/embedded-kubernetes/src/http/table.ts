@@ -42,9 +42,24 @@ function readCell(object: KubeObject, { type, read }: Column, nowMs: number): un
   return type === 'date' ? formatAge(nowMs - Date.parse(String(value))) : value;
 }
 
+const minute = 60;
+const hour = 3_600;
+const day = 86_400;
+
+/** Two units while the first one is small. Source: apimachinery pkg/util/duration HumanDuration. */
 function formatAge(ageMs: number): string {
-  const seconds = Math.max(0, Math.round(ageMs / 1_000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+  const seconds = Math.max(0, Math.floor(ageMs / 1_000));
+  if (seconds < 2 * minute) return `${seconds}s`;
+  if (seconds < 10 * minute) return formatUnits(seconds, [minute, 'm'], [1, 's']);
+  if (seconds < 3 * hour) return `${Math.floor(seconds / minute)}m`;
+  if (seconds < 8 * hour) return formatUnits(seconds, [hour, 'h'], [minute, 'm']);
+  if (seconds < 2 * day) return `${Math.floor(seconds / hour)}h`;
+  return seconds < 8 * day ? formatUnits(seconds, [day, 'd'], [hour, 'h']) : `${Math.floor(seconds / day)}d`;
+}
+
+type Unit = readonly [seconds: number, letter: string];
+
+function formatUnits(seconds: number, [large, largeLetter]: Unit, [small, smallLetter]: Unit): string {
+  const rest = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)}${largeLetter}${rest === 0 ? '' : `${rest}${smallLetter}`}`;
 }
