@@ -307,7 +307,7 @@ describe('HTTP front of the embedded API server', () => {
     assert.equal(refused.status, 405);
   });
 
-  it('who asks what the token may do is told everything, and a question without a subject is refused', async () => {
+  it('who asks what the token may do is allowed everything, and a question without a subject is refused', async () => {
     const ask = async (kind: string, spec: object) => {
       const body = JSON.stringify({ apiVersion: 'authorization.k8s.io/v1', kind, metadata: {}, spec });
       const answer = await call(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, { method: 'POST', body });

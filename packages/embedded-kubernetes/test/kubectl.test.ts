@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
-import { customResourceDefinitions } from '@hybridstore/controller-runtime';
+import { customResourceDefinitions, pods } from '@hybridstore/controller-runtime';
 import { silentLogger, systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { buildWidget, widgetDefinition, widgets } from '../../controller-runtime/test/kube/widget.ts';
@@ -86,7 +86,10 @@ describe('kubectl at the embedded API server', () => {
     folder[Symbol.dispose]();
   });
 
+  const called: string[] = [];
+
   function kubectl(...args: readonly string[]): Promise<Outcome> {
+    called.push(`kubectl ${args.slice(args[0] === '-n' ? 2 : 0).join(' ')} `);
     const env = { HOME: folder.path, KUBECONFIG: join(folder.path, 'kubeconfig'), PATH: process.env['PATH'] ?? '' };
     return new Promise((resolve) => {
       execFile(program, args, { env, timeout: commandMsMax }, (error, stdout, stderr) => {
@@ -192,9 +195,39 @@ describe('kubectl at the embedded API server', () => {
     assert.match((await kubectl('get', 'deploy')).text, /^NAME +READY +UP-TO-DATE +AVAILABLE +AGE\nweb +0\/3 /);
   });
 
-  it('auth can-i answers, and top says in its own words that there are no metrics', async () => {
+  it('auth can-i answers', async () => {
     await expectText('yes', 'auth', 'can-i', 'delete', 'widgets');
     assert.match((await kubectl('auth', 'can-i', '--list')).text, /^\*\.\* +\[\] +\[\] +\[\*\]$/m);
+  });
+
+  it('top says in its own words that there are no metrics, and shows them where they are read', async () => {
     assert.deepEqual(await kubectl('top', 'pods'), { code: 1, text: 'error: Metrics API not available' });
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'busy' } } as const;
+    const { uid } = (await api.create(pods, { ...pod, spec: { containers: [{ name: 'main', image: 'x' }] } })).metadata;
+    const usage = { uid, container: 'main', cpuNanocores: 250_000_000, memoryBytes: 64 * 1024 * 1024 };
+    const readPodUsage = () => [{ ...usage, atMs: systemClock.now(), windowMs: 15_000 }];
+    const token = 'metrics-test-token';
+    const measured = await startHttpFront({ api, token, logger: silentLogger, readPodUsage });
+    try {
+      const config = join(folder.path, 'kubeconfig-metrics');
+      const { url: server, certificate } = measured;
+      await writeKubeConfig(config, { server, token, certificate, name: 'test' });
+      const { text } = await kubectl('top', 'pods', '--kubeconfig', config);
+      assert.match(text, /^NAME +CPU\(cores\) +MEMORY\(bytes\) *\nbusy +250m +64Mi *$/);
+      assert.match((await kubectl('top', 'pods', 'busy', '--kubeconfig', config)).text, /busy +250m/);
+      assert.match((await kubectl('top', 'pods', 'none', '--kubeconfig', config)).text, /pods "none" not found/);
+    } finally {
+      await measured.close();
+    }
+  });
+
+  it('every command that the reference page names was tried here', () => {
+    const page = readFileSync(new URL('../../../docs/reference/embedded-kubernetes.md', import.meta.url), 'utf8');
+    const named = [...page.matchAll(/^- `(kubectl .+)`$/gm)].map(([, command]) => command);
+    assert.ok(named.length > 0);
+    assert.deepEqual(
+      named.filter((command) => !called.some((line) => line.startsWith(`${command} `))),
+      [],
+    );
   });
 });

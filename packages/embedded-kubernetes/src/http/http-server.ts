@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { DeleteOptions, JsonObject, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
-import { isJsonObject, kubeError, toStatus } from '@hybridstore/controller-runtime';
+import { isJsonObject, kubeError, pods, toStatus } from '@hybridstore/controller-runtime';
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
 import type { Kind } from '../api/kind.ts';
@@ -12,6 +12,7 @@ import { createServerCertificate } from './certificate.ts';
 import { isCoreEvents, keptPath, toCoreEvent } from './core-events.ts';
 import { readDiscovery } from './discovery.ts';
 import { readOpenApi } from './openapi.ts';
+import { isPodMetrics, listPodMetrics, type ReadPodUsage, readPodMetrics } from './pod-metrics.ts';
 import { mediaTypeOf, readBody, readOperations, unsupportedPatchType } from './request-body.ts';
 import { parseResourcePath, type ResourcePath } from './request-path.ts';
 import { isWatch, readSelection, serveWatch, wantsTable } from './serve-watch.ts';
@@ -33,6 +34,8 @@ export type HttpFrontOptions = {
   readonly token: string;
   readonly logger: Logger;
   readonly readPodLog?: ReadPodLog;
+  /** Absent: there is no metrics API. */
+  readonly readPodUsage?: ReadPodUsage;
   readonly host?: string;
   readonly port?: number;
 };
@@ -119,14 +122,30 @@ async function route(call: Call): Promise<void> {
   authenticate(call);
   const kinds = options.api.registry.all();
   const isRead = call.request.method === 'GET';
-  const document = isRead ? (readDiscovery(url.pathname, kinds) ?? readOpenApi(url.pathname, kinds)) : undefined;
+  const hasMetrics = options.readPodUsage !== undefined;
+  const document = isRead ? readDocument(url.pathname, kinds, hasMetrics) : undefined;
   if (document !== undefined) return sendJson(response, 200, document);
   const review = reviewKindOf(url.pathname);
   if (review !== undefined) return answerAccess(call, review);
   const path = parseResourcePath(url.pathname);
   if (path === undefined)
     throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
+  if (isPodMetrics(path) && options.readPodUsage !== undefined) return answerMetrics(call, path, options.readPodUsage);
   return routeResource(call, path, options.api.registry.find(keptPath(path)));
+}
+
+function readDocument(path: string, kinds: readonly Kind[], hasMetrics: boolean): object | undefined {
+  return readDiscovery(path, kinds, hasMetrics) ?? readOpenApi(path, kinds);
+}
+
+async function answerMetrics(call: Call, path: ResourcePath, readPodUsage: ReadPodUsage): Promise<void> {
+  const { request, response, url, options } = call;
+  if (request.method !== 'GET' || isWatch(url)) throw methodNotAllowed();
+  const metrics =
+    path.name === undefined
+      ? await listPodMetrics(options.api, readSelection(path, url), readPodUsage)
+      : await readPodMetrics(options.api, keyOfPath(path), readPodUsage);
+  return sendJson(response, 200, metrics);
 }
 
 async function answerAccess({ request, response }: Call, kind: string): Promise<void> {
@@ -147,6 +166,8 @@ function digest(text: string): Buffer {
 async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const { request, url } = call;
   if (isCoreEvents(path) && !['GET', 'DELETE'].includes(request.method ?? '')) throw methodNotAllowed();
+  assertSubresource(path, kind);
+  if (path.name === undefined && !['GET', 'POST'].includes(request.method ?? '')) throw methodNotAllowed();
   switch (request.method) {
     case 'GET':
       if (isWatch(url)) return serveWatch({ api: call.options.api, request, response: call.response, url, path, kind });
@@ -163,6 +184,15 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
     default:
       throw methodNotAllowed();
   }
+}
+
+function assertSubresource({ subresource }: ResourcePath, kind: Kind): void {
+  const isServed =
+    subresource === undefined ||
+    (subresource === 'status' && kind.hasStatus) ||
+    (subresource === 'scale' && kind.scale !== undefined) ||
+    (subresource === 'log' && kind.resource.plural === pods.plural);
+  if (!isServed) throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
 }
 
 function methodNotAllowed() {

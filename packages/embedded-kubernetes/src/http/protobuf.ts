@@ -54,6 +54,9 @@ const messages: Readonly<Record<string, Message>> = {
   'authorization.k8s.io/v1/SelfSubjectRulesReview': { 1: metadata, 2: ['spec', { 1: ['namespace', 'text'] }] },
 };
 
+/** As `apiVersion/kind`. */
+export const protobufKinds: readonly string[] = Object.keys(messages);
+
 const envelope: Message = { 1: ['typeMeta', { 1: ['apiVersion', 'text'], 2: ['kind', 'text'] }], 2: ['raw', 'bytes'] };
 
 /** The object, with its apiVersion and kind. Throws `invalid_request`; 415 naming the kind when it is not read. */
@@ -70,7 +73,7 @@ export function decodeObject(bytes: Buffer): Readonly<Record<string, unknown>> {
 }
 
 function unreadKind(apiVersion: string, kind: string) {
-  const message = `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml; of application/vnd.kubernetes.protobuf this server reads ${Object.keys(messages).join(', ')}, found ${apiVersion}/${kind}. With kubectl: add --dry-run=client -o yaml and pipe it into kubectl apply -f -`;
+  const message = `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml; of application/vnd.kubernetes.protobuf this server reads ${protobufKinds.join(', ')}, found ${apiVersion}/${kind}. With kubectl: add --dry-run=client -o yaml and pipe it into kubectl apply -f -`;
   return kubeError({ reason: 'UnsupportedMediaType', message });
 }
 
