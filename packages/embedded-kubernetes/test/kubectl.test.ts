@@ -87,10 +87,16 @@ describe('kubectl at the embedded API server', () => {
   });
 
   const called: string[] = [];
+  let editorCommand = 'false';
 
   function kubectl(...args: readonly string[]): Promise<Outcome> {
     called.push(`kubectl ${args.slice(args[0] === '-n' ? 2 : 0).join(' ')} `);
-    const env = { HOME: folder.path, KUBECONFIG: join(folder.path, 'kubeconfig'), PATH: process.env['PATH'] ?? '' };
+    const env = {
+      HOME: folder.path,
+      KUBECONFIG: join(folder.path, 'kubeconfig'),
+      PATH: process.env['PATH'] ?? '',
+      KUBE_EDITOR: editorCommand,
+    };
     return new Promise((resolve) => {
       execFile(program, args, { env, timeout: commandMsMax }, (error, stdout, stderr) => {
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), text: `${stdout}${stderr}`.trim() });
@@ -131,6 +137,39 @@ describe('kubectl at the embedded API server', () => {
     );
   });
 
+  it('what it applied itself becomes what the server applies for it, so that a field left out later goes', async () => {
+    const before = join(folder.path, 'before.yaml');
+    const afterwards = join(folder.path, 'afterwards.yaml');
+    const head = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moved}\n';
+    writeFileSync(before, `${head}data: {a: "1", b: "2"}\n`);
+    writeFileSync(afterwards, `${head}data: {a: "1"}\n`);
+    await expectText('configmap/moved created', 'apply', '-f', before);
+    await expectText('configmap/moved serverside-applied', 'apply', '--server-side', '-f', before);
+    await expectText('configmap/moved serverside-applied', 'apply', '--server-side', '-f', afterwards);
+    await expectText('{"a":"1"}', 'get', 'cm', 'moved', '-o', 'jsonpath={.data}');
+    await expectText(
+      'kubectl/Apply kubectl-last-applied/Apply',
+      ...['get', 'cm', 'moved', '--show-managed-fields', '-o'],
+      'jsonpath={range .metadata.managedFields[*]}{.manager}/{.operation} {end}',
+    );
+  });
+
+  it('it edits, and the last label that goes leaves no empty map', async () => {
+    const editor = join(folder.path, 'editor.mjs');
+    writeFileSync(
+      editor,
+      `import { readFileSync, writeFileSync } from 'node:fs';
+       const file = process.argv.at(-1);
+       writeFileSync(file, readFileSync(file, 'utf8').replace('image: web:2', 'image: web:edited'));`,
+    );
+    editorCommand = `${process.execPath} ${editor}`;
+    await expectText('deployment.apps/web edited', 'edit', 'deploy', 'web');
+    await expectText('web:edited', 'get', 'deploy', 'web', '-o', 'jsonpath={..image}');
+    await expectText('deployment.apps/web labeled', 'label', 'deploy', 'web', 'tier=front');
+    await expectText('deployment.apps/web unlabeled', 'label', 'deploy', 'web', 'tier-');
+    await expectText('', 'get', 'deploy', 'web', '-o', 'jsonpath={.metadata.labels}');
+  });
+
   it('namespaces, config maps, secrets and accounts are created by its own commands', async () => {
     await expectText('namespace/made created', 'create', 'ns', 'made');
     await expectText('configmap/c created', '-n', 'made', 'create', 'configmap', 'c', '--from-literal=a=1');
@@ -160,7 +199,7 @@ describe('kubectl at the embedded API server', () => {
     const path =
       'jsonpath={.spec.replicas} {.metadata.labels} {.metadata.annotations.k} {.spec.template.metadata.annotations}';
     const { text } = await kubectl('get', 'deploy', 'web', '-o', path);
-    assert.match(text, /^3 \{\} v \{"kubectl\.kubernetes\.io\/restartedAt":"20/);
+    assert.match(text, /^3 {2}v \{"kubectl\.kubernetes\.io\/restartedAt":"20/);
   });
 
   it('patches of three types are taken, and a bad one is refused with what is wrong', async () => {
