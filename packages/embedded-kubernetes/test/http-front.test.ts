@@ -193,7 +193,7 @@ describe('HTTP front of the embedded API server', () => {
         /metadata\.\$patch: unknown patch type/,
       ],
       [
-        '/api/v1/namespaces/default',
+        '/api/v1/namespaces/default?fieldValidation=Ignore',
         {
           method: 'PATCH',
           body: '{"metadata":{"lables":{"a":"1"}}}',
@@ -365,6 +365,8 @@ describe('HTTP front of the embedded API server', () => {
 
   it('logs of a pod come as text, cut to their last lines', async () => {
     assert.equal((await call('/api/v1/namespaces/default/pods/talker/log?tailLines=2')).text, 'second\nthird');
+    const followed = await call('/api/v1/namespaces/default/pods/talker/log?follow=true');
+    assert.equal(followed.text, 'first\nsecond\nthird', 'a log that is followed ends with what there is');
     assert.equal((await call('/api/v1/namespaces/default/pods/nobody/log')).status, 404);
   });
 

@@ -74,6 +74,9 @@ describe('JSON patch', () => {
       [{ op: 'replace', path: '/list/3', value: 1 }, /\/list\/3: expected an index from 0 to 2, got "3"/],
       [{ op: 'add', path: '/list/5', value: 1 }, /\/list\/5: expected an index from 0 to 3, got "5"/],
       [{ op: 'add', path: '/list/01', value: 1 }, /expected an index from 0 to 3, got "01"/],
+      [{ op: 'add', path: '/list/-/x', value: 1 }, /\/list\/-\/x: expected an index from 0 to 2, got "-"/],
+      [{ op: 'remove', path: '/list/-' }, /expected an index from 0 to 2, got "-"/],
+      [{ op: 'move', from: '/list/-', path: '/list/-' }, /expected an index from 0 to 2, got "-"/],
       [{ op: 'add', path: '/text/x', value: 1 }, /\/text\/x does not exist: "old" has no "x"/],
       [{ op: 'add', path: '/toString/x', value: 1 }, /there is no "toString"/],
       [{ op: 'move', from: '/a', path: '/a/b' }, /\/a cannot be moved into itself/],
@@ -110,6 +113,18 @@ describe('JSON patch', () => {
         },
       );
     }
+  });
+
+  it('a value that is added twice is two values', () => {
+    const value = { n: 1 };
+    const patch = [
+      { op: 'add', path: '/b', value },
+      { op: 'copy', from: '/b', path: '/c' },
+      { op: 'add', path: '/d', value },
+      { op: 'replace', path: '/b/n', value: 2 },
+    ];
+    assert.deepEqual(applyJsonPatch({}, patch), { b: { n: 2 }, c: { n: 1 }, d: { n: 1 } });
+    assert.deepEqual(value, { n: 1 });
   });
 
   it('a patch is bounded in its operations and in what it copies', () => {

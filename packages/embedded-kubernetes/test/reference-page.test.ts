@@ -178,4 +178,17 @@ describe('the page about the embedded API server', () => {
       assert.equal(isServed(answer), false, request);
     }
   });
+
+  it('says that quotas and roles enforce nothing', async () => {
+    assert.match(page, /Roles and quotas are stored and enforce nothing\./);
+    const quota = '{"apiVersion":"v1","kind":"ResourceQuota","metadata":{"name":"none"},"spec":{"hard":{"pods":"0"}}}';
+    assert.equal((await ask('POST', '/api/v1/namespaces/default/resourcequotas', quota)).status, 201);
+    const pod =
+      '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"one"},"spec":{"containers":[{"name":"a","image":"b"}]}}';
+    assert.equal((await ask('POST', '/api/v1/namespaces/default/pods', pod)).status, 201);
+    const { items } = JSON.parse((await ask('GET', '/apis/rbac.authorization.k8s.io/v1/clusterroles')).text) as {
+      readonly items: readonly object[];
+    };
+    assert.deepEqual(items, [], 'nobody was given a right, and everything was allowed');
+  });
 });

@@ -70,9 +70,9 @@ const rows: readonly Row[] = [
     patch: {
       '$setElementOrder/containers': [{ name: 'c' }, { name: 'b' }],
       containers: [
-        { name: 'b', image: 'b:2' },
-        { name: 'a', $patch: 'delete' },
         { name: 'c', image: 'c:1' },
+        { name: 'a', $patch: 'delete' },
+        { name: 'b', image: 'b:2' },
       ],
     },
     result: {
@@ -164,6 +164,12 @@ const rows: readonly Row[] = [
     result: { nodeSelector: { b: '2' }, securityContext: {} },
   },
   {
+    fact: 'a map that is not there is neither replaced nor deleted',
+    live: {},
+    patch: { nodeSelector: { $patch: 'replace', b: '2' }, securityContext: { $patch: 'delete' } },
+    result: {},
+  },
+  {
     fact: 'directives are not stored where nothing was before',
     live: {},
     patch: {
@@ -198,6 +204,42 @@ describe('strategic merge patch', () => {
     );
   });
 
+  it('an item that is deleted may come anew, and a list of a hundred thousand items is merged at once', () => {
+    const anew = {
+      containers: [
+        { name: 'a', $patch: 'delete' },
+        { name: 'a', image: 'new' },
+      ],
+    };
+    assert.deepEqual(patchPod(two, anew), {
+      containers: [
+        { name: 'a', image: 'new' },
+        { name: 'b', image: 'b:1' },
+      ],
+    });
+    const shuffled = {
+      containers: [
+        { name: 'b', $patch: 'delete' },
+        { name: 'b', image: 'new' },
+      ],
+    };
+    assert.deepEqual(
+      patchPod(two, shuffled),
+      {
+        containers: [
+          { name: 'b', image: 'new' },
+          { name: 'a', image: 'a:1' },
+        ],
+      },
+      'where a new item goes, as the real server puts it',
+    );
+    const finalizers = Array.from({ length: 100_000 }, (_, index) => `e.com/${index}`);
+    const order = finalizers.toReversed();
+    const long = { metadata: { '$setElementOrder/finalizers': order, finalizers: order } };
+    const merged = applyStrategicMergePatch(builtInSchema('V1Pod'), { metadata: { finalizers } }, long);
+    assert.deepEqual(merged, { metadata: { finalizers: order } });
+  });
+
   it('conditions merge by type, and the selector of a disruption budget is replaced', () => {
     assert.deepEqual(
       applyStrategicMergePatch(
@@ -229,6 +271,10 @@ describe('strategic merge patch', () => {
       [
         { '$setElementOrder/containers': [{ name: 'a' }], containers: [{ name: 'b' }] },
         /containers: the order in the patch list does not match the setElementOrder list: it lacks "b"/,
+      ],
+      [
+        { '$setElementOrder/containers': [{ name: 'a' }, { name: 'b' }], containers: [{ name: 'b' }, { name: 'a' }] },
+        /containers: the order in the patch list does not match the setElementOrder list: "a" stands elsewhere in it/,
       ],
       [{ $retainKeys: 'a' }, /\$retainKeys: invalid patch format of retainKeys: expected a list/],
       [{ $retainKeys: ['a'], nodeName: 'b' }, /\$retainKeys: .*sets "nodeName", which is not retained/],

@@ -24,16 +24,14 @@ export function applyJsonPatch(object: JsonObject, patch: readonly unknown[]): J
     throw kubeError({ reason: 'RequestEntityTooLarge', message });
   }
   const operations = patch.map(readOperation);
-  let result: Json = object;
-  let copiedBytes = 0;
-  for (const operation of operations) {
-    if (operation.op === 'copy') copiedBytes += JSON.stringify(readAt(result, operation, operation.from)).length;
-    if (copiedBytes > copiedBytesMax) throw misfit(operation, `more than ${copiedBytesMax} bytes are copied`);
-    result = applyOperation(result, operation);
-  }
-  if (isJsonObject(result)) return result;
-  throw kubeError({ reason: 'Invalid', message: `the JSON patch leaves no object but ${describe(result)}` });
+  // One copy that every operation changes: a copy for each would be as slow as they are many.
+  const document: Document = { root: structuredClone(object), copiedBytes: 0 };
+  for (const operation of operations) applyOperation(document, operation);
+  if (isJsonObject(document.root)) return document.root;
+  throw kubeError({ reason: 'Invalid', message: `the JSON patch leaves no object but ${describe(document.root)}` });
 }
+
+type Document = { root: Json; copiedBytes: number };
 
 function readOperation(value: unknown, index: number): Operation {
   const fail = (field: string, expected: string, actual: unknown) =>
@@ -58,41 +56,108 @@ function isPointer(value: unknown): value is string {
   return typeof value === 'string' && (value === '' || (value.startsWith('/') && !/~(?![01])/.test(value)));
 }
 
-function applyOperation(document: Json, operation: Operation): Json {
-  const { op, path, from, value } = operation;
+function applyOperation(document: Document, operation: Operation): void {
+  const { op, path, value } = operation;
   switch (op) {
     case 'add':
-      return writeAt(document, operation, { path, isInsert: true, value });
+      insertAt(document, operation, structuredClone(value));
+      break;
     case 'replace':
-      readAt(document, operation, path);
-      return writeAt(document, operation, { path, isInsert: false, value });
+      replaceAt(document, operation, structuredClone(value));
+      break;
     case 'remove':
-      readAt(document, operation, path);
-      return removeAt(document, operation, path);
+      removeAt(document, operation, path);
+      break;
     case 'copy':
-      return writeAt(document, operation, { path, isInsert: true, value: readAt(document, operation, from) });
-    case 'move': {
-      if (path.startsWith(`${from}/`)) throw misfit(operation, `${from} cannot be moved into itself`);
-      const moved = readAt(document, operation, from);
-      return writeAt(removeAt(document, operation, from), operation, { path, isInsert: true, value: moved });
-    }
-    case 'test': {
-      const found = readAt(document, operation, path);
-      if (isJsonEqual(found, value)) return document;
-      throw misfit(operation, `testing value ${path} failed: expected ${describe(value)}, found ${describe(found)}`);
-    }
+      insertAt(document, operation, copyOf(document, operation));
+      break;
+    case 'move':
+      moveTo(document, operation);
+      break;
+    case 'test':
+      assertEqual(operation, readAt(document, operation, path));
   }
 }
 
-function readAt(document: Json, operation: Operation, pointer: string): Json {
-  return stepsOf(pointer).reduce<Json>((value, step) => readStep(value, operation, { step, pointer }), document);
+function moveTo(document: Document, operation: Operation): void {
+  const { from, path } = operation;
+  if (path.startsWith(`${from}/`)) throw misfit(operation, `${from} cannot be moved into itself`);
+  const moved = readAt(document, operation, from);
+  removeAt(document, operation, from);
+  insertAt(document, operation, moved);
+}
+
+function assertEqual(operation: Operation, found: Json): void {
+  const { path, value } = operation;
+  if (isJsonEqual(found, value)) return;
+  throw misfit(operation, `testing value ${path} failed: expected ${describe(value)}, found ${describe(found)}`);
+}
+
+function copyOf(document: Document, operation: Operation): Json {
+  const text = JSON.stringify(readAt(document, operation, operation.from));
+  document.copiedBytes += text.length;
+  if (document.copiedBytes > copiedBytesMax) throw misfit(operation, `more than ${copiedBytesMax} bytes are copied`);
+  return JSON.parse(text) as Json; // JSON of JSON
+}
+
+/** `-` is the end of a list. */
+function insertAt(document: Document, operation: Operation, value: Json): void {
+  const place = findPlace(document, operation, operation.path);
+  if (place === undefined) document.root = value;
+  else if (!Array.isArray(place.parent)) setField(place.parent, place.step, value);
+  else {
+    const { length } = place.parent;
+    place.parent.splice(place.step === '-' ? length : indexIn(operation, place, length), 0, value);
+  }
+}
+
+function replaceAt(document: Document, operation: Operation, value: Json): void {
+  readAt(document, operation, operation.path);
+  const place = findPlace(document, operation, operation.path);
+  if (place === undefined) document.root = value;
+  else if (Array.isArray(place.parent)) place.parent[indexIn(operation, place, place.parent.length - 1)] = value;
+  else setField(place.parent, place.step, value);
+}
+
+function removeAt(document: Document, operation: Operation, path: string): void {
+  readAt(document, operation, path);
+  const place = findPlace(document, operation, path);
+  if (place === undefined) document.root = null;
+  else if (Array.isArray(place.parent)) place.parent.splice(indexIn(operation, place, place.parent.length - 1), 1);
+  else Reflect.deleteProperty(place.parent, place.step);
+}
+
+/** Not by assignment, to which `__proto__` is no name like any other. */
+function setField(parent: object, name: string, value: Json): void {
+  Object.defineProperty(parent, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+/** The list or map that the last step of a pointer is in; it is the document's own and may be changed. */
+type Place = { readonly parent: Json[] | object; readonly step: string; readonly pointer: string };
+
+/** Undefined for the whole document. */
+function findPlace(document: Document, operation: Operation, pointer: string): Place | undefined {
+  const steps = stepsOf(pointer);
+  const step = steps.pop();
+  if (step === undefined) return undefined;
+  const parent = steps.reduce<Json>(
+    (value, name) => readStep(value, operation, { step: name, pointer }),
+    document.root,
+  );
+  if (Array.isArray(parent)) return { parent: parent as Json[], step, pointer }; // of our own copy
+  if (isJsonObject(parent)) return { parent, step, pointer };
+  throw misfit(operation, `${pointer} does not exist: ${describe(parent)} has no ${JSON.stringify(step)}`);
+}
+
+function readAt(document: Document, operation: Operation, pointer: string): Json {
+  return stepsOf(pointer).reduce<Json>((value, step) => readStep(value, operation, { step, pointer }), document.root);
 }
 
 type Step = { readonly step: string; readonly pointer: string };
 
 function readStep(value: Json, operation: Operation, { step, pointer }: Step): Json {
   const found = Array.isArray(value)
-    ? value[indexOf(operation, { step, pointer }, value.length - 1)]
+    ? value[indexIn(operation, { step, pointer }, value.length - 1)]
     : isJsonObject(value) && Object.hasOwn(value, step)
       ? value[step]
       : undefined;
@@ -100,64 +165,7 @@ function readStep(value: Json, operation: Operation, { step, pointer }: Step): J
   throw misfit(operation, `${pointer} does not exist: there is no ${JSON.stringify(step)}`);
 }
 
-type Write = { readonly path: string; readonly isInsert: boolean; readonly value: Json };
-
-function writeAt(document: Json, operation: Operation, { path, isInsert, value }: Write): Json {
-  return changeAt(
-    document,
-    operation,
-    path,
-    (parent, step) => {
-      if (!Array.isArray(parent)) return { ...(parent as JsonObject), [step]: value }; // the parent of a step is a list or a map
-      const last = isInsert ? parent.length : parent.length - 1;
-      const at = step === '-' && isInsert ? parent.length : indexOf(operation, { step, pointer: path }, last);
-      return parent.toSpliced(at, isInsert ? 0 : 1, value);
-    },
-    value,
-  );
-}
-
-function removeAt(document: Json, operation: Operation, path: string): Json {
-  return changeAt(
-    document,
-    operation,
-    path,
-    (parent, step) => {
-      if (Array.isArray(parent))
-        return parent.toSpliced(indexOf(operation, { step, pointer: path }, parent.length - 1), 1);
-      const { [step]: _removed, ...rest } = parent as JsonObject; // the parent of a step is a list or a map
-      return rest;
-    },
-    null,
-  );
-}
-
-/** Makes the last step's parent anew, and everything above it. `whole` is what an empty pointer leaves. */
-function changeAt(
-  document: Json,
-  operation: Operation,
-  pointer: string,
-  change: (parent: Json, step: string) => Json,
-  whole: Json,
-): Json {
-  const steps = stepsOf(pointer);
-  const last = steps.pop();
-  if (last === undefined) return whole;
-  const parents = [document];
-  for (const step of steps) parents.push(readStep(parents.at(-1) ?? null, operation, { step, pointer }));
-  const parent = parents.at(-1) ?? null;
-  if (!Array.isArray(parent) && !isJsonObject(parent))
-    throw misfit(operation, `${pointer} does not exist: ${describe(parent)} has no ${JSON.stringify(last)}`);
-  return steps.reduceRight<Json>(
-    (child, step, at) => {
-      const above = parents[at] ?? null;
-      return Array.isArray(above) ? above.with(Number(step), child) : { ...(above as JsonObject), [step]: child }; // it was read by the step
-    },
-    change(parent, last),
-  );
-}
-
-function indexOf(operation: Operation, { step, pointer }: Step, indexMax: number): number {
+function indexIn(operation: Operation, { step, pointer }: Step, indexMax: number): number {
   const index = /^(0|[1-9]\d*)$/.test(step) ? Number(step) : Number.NaN;
   if (index <= indexMax) return index;
   throw misfit(operation, `${pointer}: expected an index from 0 to ${indexMax}, got ${JSON.stringify(step)}`);

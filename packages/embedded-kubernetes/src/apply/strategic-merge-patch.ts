@@ -1,4 +1,4 @@
-import { isJsonEqual, isJsonObject, type Json, type JsonObject, kubeError } from '@hybridstore/controller-runtime';
+import { canonicalJson, isJsonObject, type Json, type JsonObject, kubeError } from '@hybridstore/controller-runtime';
 import { anySchema, type Schema, schemaOfField } from '../schema/schema.ts';
 
 /**
@@ -38,7 +38,7 @@ function mergeMap(place: Place, live: JsonObject, patch: JsonObject): JsonObject
     mergeField(place, merged, { name, value, order: orders.get(name) });
   for (const [name, order] of orders) {
     const list = merged.get(name);
-    if (Array.isArray(list) && !(name in changes))
+    if (Array.isArray(list) && !Object.hasOwn(changes, name))
       merged.set(name, orderList(fieldPlace(place, name), { list, order, server: list }));
   }
   return Object.fromEntries(merged);
@@ -47,10 +47,7 @@ function mergeMap(place: Place, live: JsonObject, patch: JsonObject): JsonObject
 function replaceMap({ path, schema, depth }: Place, { [directive]: action, ...rest }: JsonObject): JsonObject {
   if (action === 'replace') return dropDirectives({ path, schema, depth: depth + 1 }, rest);
   if (action === 'delete') return {};
-  throw badPatch(
-    join(path, directive),
-    `unknown patch type: expected "delete" or "replace", got ${JSON.stringify(action)}`,
-  );
+  throw badPatch(join(path, directive), `unknown patch type: expected "delete" or "replace", got ${describe(action)}`);
 }
 
 /** What is written where nothing was: directives say what to do and are never stored. */
@@ -63,19 +60,17 @@ function keepNamed({ path }: Place, live: JsonObject, patch: JsonObject): JsonOb
   if (names === undefined) return live;
   const where = join(path, retainKeys);
   if (!isTexts(names))
-    throw badPatch(
-      where,
-      `invalid patch format of retainKeys: expected a list of field names, got ${JSON.stringify(names)}`,
-    );
+    throw badPatch(where, `invalid patch format of retainKeys: expected a list of field names, got ${describe(names)}`);
+  const kept = new Set(names);
   const foreign = Object.entries(patch).find(
-    ([name, value]) => value !== null && !name.startsWith('$') && !names.includes(name),
+    ([name, value]) => value !== null && !name.startsWith('$') && !kept.has(name),
   );
   if (foreign !== undefined)
     throw badPatch(
       where,
-      `invalid patch format of retainKeys: the patch sets ${JSON.stringify(foreign[0])}, which is not retained`,
+      `invalid patch format of retainKeys: the patch sets ${describe(foreign[0])}, which is not retained`,
     );
-  return Object.fromEntries(Object.entries(live).filter(([name]) => names.includes(name)));
+  return Object.fromEntries(Object.entries(live).filter(([name]) => kept.has(name)));
 }
 
 type Orders = ReadonlyMap<string, readonly Json[]>;
@@ -90,7 +85,7 @@ function splitOrders({ path }: Place, patch: JsonObject): { readonly changes: Js
     else
       throw badPatch(
         join(path, name),
-        `invalid patch format of setElementOrder list: expected a list, got ${JSON.stringify(value)}`,
+        `invalid patch format of setElementOrder list: expected a list, got ${describe(value)}`,
       );
   }
   return { changes: Object.fromEntries(changes), orders };
@@ -108,8 +103,11 @@ function mergeField(place: Place, merged: Map<string, Json>, { name, value, orde
   if (value === null) merged.delete(name);
   else if (Array.isArray(value))
     merged.set(name, mergeList(field, Array.isArray(before) ? before : [], { items: value, order }));
-  else if (isJsonObject(value)) merged.set(name, mergeObject(field, before, value));
-  else merged.set(name, value);
+  else if (isJsonObject(value)) {
+    const next = mergeObject(field, before, value);
+    // What is to be replaced or deleted has to be there: else the real server leaves the field away.
+    if (before !== undefined || !(directive in value)) merged.set(name, next);
+  } else merged.set(name, value);
 }
 
 function mergeObject(place: Place, before: Json | undefined, value: JsonObject): JsonObject {
@@ -121,14 +119,15 @@ function removeItems(place: Place, merged: Map<string, Json>, { name, value }: O
   if (!Array.isArray(value) || value.some(isJsonObject))
     throw badPatch(
       join(place.path, name),
-      `invalid patch format of primitive list: expected a list of values, got ${JSON.stringify(value)}`,
+      `invalid patch format of primitive list: expected a list of values, got ${describe(value)}`,
     );
   const field = name.slice(deleteFromList.length);
   const before = merged.get(field);
+  const gone = new Set(value);
   if (Array.isArray(before))
     merged.set(
       field,
-      before.filter((item) => !value.includes(item)),
+      before.filter((item) => !gone.has(item)),
     );
 }
 
@@ -148,26 +147,36 @@ function mergeList(place: Place, live: readonly Json[], { items, order }: ListCh
       .filter((item) => item[directive] !== 'replace')
       .map((item) => dropDirectives(itemPlace(place), requireKey(path, item, key)));
   }
-  const list = mergeItems(place, key, live, keyed);
-  return orderList(place, { list, order: order ?? keyed.filter((item) => item[directive] !== 'delete'), server: live });
+  const [deleted, changed] = partition(
+    keyed.map((item) => requireKey(path, item, key)),
+    (item) => isDeletion(place, item),
+  );
+  // What is deleted goes first, so that an item of the same key may come anew.
+  const goes = ranksOf(deleted, key);
+  const kept = live.filter((item) => !isJsonObject(item) || !goes.has(textOf(item, key)));
+  const list = mergeItems(place, key, kept, changed);
+  return orderList(place, order === undefined ? { list, order: changed, server: kept } : { list, order, server: live });
 }
 
 function mergeItems(place: Place, key: string, live: readonly Json[], items: readonly JsonObject[]): readonly Json[] {
-  let list = [...live];
-  for (const item of items) {
-    const { [directive]: action, ...change } = requireKey(place.path, item, key);
-    const isSame = (other: Json) => isJsonObject(other) && isJsonEqual(other[key] ?? null, item[key] ?? null);
-    const at = list.findIndex(isSame);
-    if (action === 'delete') list = list.filter((other) => !isSame(other));
-    else if (action !== undefined && action !== 'merge')
-      throw badPatch(
-        join(place.path, directive),
-        `unknown patch type: expected "delete" or "replace", got ${JSON.stringify(action)}`,
-      );
-    else if (at < 0) list.push(dropDirectives(itemPlace(place), change));
-    else list[at] = mergeObject(itemPlace(place), list[at], change);
+  const list = [...live];
+  const places = ranksOf(list, key);
+  for (const { [directive]: _merge, ...change } of items) {
+    const text = textOf(change, key);
+    const at = places.get(text);
+    if (at !== undefined) {
+      list[at] = mergeObject(itemPlace(place), list[at], change);
+      continue;
+    }
+    places.set(text, list.length);
+    list.push(dropDirectives(itemPlace(place), change));
   }
   return list;
+}
+
+function isDeletion({ path }: Place, { [directive]: action }: JsonObject): boolean {
+  if (action === undefined || action === 'merge' || action === 'delete') return action === 'delete';
+  throw badPatch(join(path, directive), `unknown patch type: expected "delete" or "replace", got ${describe(action)}`);
 }
 
 type ListOrder = { readonly list: readonly Json[]; readonly order: readonly Json[]; readonly server: readonly Json[] };
@@ -178,36 +187,55 @@ type ListOrder = { readonly list: readonly Json[]; readonly order: readonly Json
  */
 function orderList({ schema }: Place, { list, order, server }: ListOrder): readonly Json[] {
   const key = schema['x-kubernetes-patch-merge-key'];
-  const placeIn = (items: readonly Json[], item: Json) =>
-    items.findIndex((other) => isJsonEqual(keyOf(other, key), keyOf(item, key)));
-  const sortBy = (items: readonly Json[], by: readonly Json[]) =>
-    items.toSorted((a, b) => placeIn(by, a) - placeIn(by, b));
-  const named = sortBy(
-    list.filter((item) => placeIn(order, item) >= 0),
-    order,
-  );
-  const others = sortBy(
-    list.filter((item) => placeIn(order, item) < 0),
-    server,
-  );
+  const [orderRanks, serverRanks] = [ranksOf(order, key), ranksOf(server, key)];
+  const rankIn = (ranks: Ranks, item: Json | undefined) =>
+    item === undefined ? -1 : (ranks.get(textOf(item, key)) ?? -1);
+  const sortBy = (items: readonly Json[], ranks: Ranks) =>
+    items.toSorted((a, b) => rankIn(ranks, a) - rankIn(ranks, b));
+  const [inOrder, beside] = partition(list, (item) => rankIn(orderRanks, item) >= 0);
+  const [named, others] = [sortBy(inOrder, orderRanks), sortBy(beside, serverRanks)];
   const ordered: Json[] = [];
-  while (named.length > 0 && others.length > 0) {
-    const [other, item] = [placeIn(server, others[0] ?? null), placeIn(server, named[0] ?? null)];
-    const isOtherFirst = other >= 0 && item >= 0 && other < item;
-    ordered.push(...(isOtherFirst ? others : named).splice(0, 1));
+  let next = 0;
+  for (const item of named) {
+    const rank = rankIn(serverRanks, item);
+    while (next < others.length && rankIn(serverRanks, others[next]) < rank) {
+      ordered.push(others[next] ?? null);
+      next += 1;
+    }
+    ordered.push(item);
   }
-  return [...ordered, ...named, ...others];
+  return [...ordered, ...others.slice(next)];
 }
 
+/** What is not deleted stands in the patch in the order that it asks for. */
 function assertOrderNames({ schema, path }: Place, items: readonly Json[], order: readonly Json[]): void {
   const key = schema['x-kubernetes-patch-merge-key'];
-  const isNamed = (item: Json) => order.some((other) => isJsonEqual(keyOf(other, key), keyOf(item, key)));
-  const missing = items.find((item) => !(isJsonObject(item) && directive in item) && !isNamed(item));
-  if (missing === undefined) return;
-  throw badPatch(
-    path,
-    `the order in the patch list does not match the setElementOrder list: it lacks ${JSON.stringify(keyOf(missing, key))}`,
-  );
+  const ranks = ranksOf(order, key);
+  let last = -1;
+  for (const item of items) {
+    if (isJsonObject(item) && directive in item) continue;
+    const rank = ranks.get(textOf(item, key)) ?? -1;
+    const problem = 'the order in the patch list does not match the setElementOrder list';
+    if (rank < 0) throw badPatch(path, `${problem}: it lacks ${describe(keyOf(item, key))}`);
+    if (rank <= last) throw badPatch(path, `${problem}: ${describe(keyOf(item, key))} stands elsewhere in it`);
+    last = rank;
+  }
+}
+
+/** Where in a list the first item of each key stands: lists of patches are long when somebody wants it. */
+type Ranks = ReadonlyMap<string, number>;
+
+function ranksOf(items: readonly Json[], key: string | undefined): Map<string, number> {
+  const ranks = new Map<string, number>();
+  for (const [at, item] of items.entries()) {
+    const text = textOf(item, key);
+    if (!ranks.has(text)) ranks.set(text, at);
+  }
+  return ranks;
+}
+
+function textOf(item: Json, key: string | undefined): string {
+  return canonicalJson(keyOf(item, key));
 }
 
 function keyOf(item: Json, key: string | undefined): Json {
@@ -215,17 +243,23 @@ function keyOf(item: Json, key: string | undefined): Json {
 }
 
 function uniqueItems(items: readonly Json[]): readonly Json[] {
-  return items.filter((item, at) => items.findIndex((other) => isJsonEqual(other, item)) === at);
+  const first = ranksOf(items, undefined);
+  return items.filter((item, at) => first.get(textOf(item, undefined)) === at);
+}
+
+function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): readonly [T[], T[]] {
+  const { first = [], second = [] } = Object.groupBy(items, (item) => (isFirst(item) ? 'first' : 'second'));
+  return [first, second];
 }
 
 function requireMap(path: string, item: Json): JsonObject {
   if (isJsonObject(item)) return item;
-  throw badPatch(path, `expected a list of objects, got ${JSON.stringify(item)}`);
+  throw badPatch(path, `expected a list of objects, got ${describe(item)}`);
 }
 
 function requireKey(path: string, item: JsonObject, key: string): JsonObject {
   if (item[key] !== undefined && item[key] !== null) return item;
-  throw badPatch(path, `map: ${JSON.stringify(item)} does not contain declared merge key: ${key}`);
+  throw badPatch(path, `map: ${describe(item)} does not contain declared merge key: ${key}`);
 }
 
 function hasStrategy(schema: Schema, strategy: 'merge' | 'replace'): boolean {
@@ -246,6 +280,11 @@ function join(path: string, name: string): string {
 
 function isTexts(value: Json): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function describe(value: Json | undefined): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function badPatch(path: string, problem: string) {
