@@ -208,6 +208,8 @@ describe('HTTP front of the embedded API server', () => {
         415,
         /accepted media types/,
       ],
+      [`${collection}/one/status`, { method: 'DELETE' }, 405, /does not allow this method/],
+      [collection, { method: 'DELETE' }, 405, /does not allow this method/],
       [`${collection}/one/nothing`, {}, 404, /could not find the requested resource/],
       [
         `${collection}/one`,

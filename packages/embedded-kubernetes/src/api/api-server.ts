@@ -329,7 +329,7 @@ export class EmbeddedApiServer implements Kube {
     const kind = this.registry.find(resource);
     const objects = this.store.list(collectionOf(kind.resource), options.namespace);
     const isSelected = buildObjectTest(options);
-    return (isSelected === undefined ? objects : objects.filter(isSelected)).sort(byKey);
+    return sortByKey(isSelected === undefined ? objects : objects.filter(isSelected));
   }
 
   #target(resource: Resource, key: ObjectKey, object?: KubeObject): Target {
@@ -468,9 +468,11 @@ function keyOfStored({ metadata: { name, namespace } }: Stored<KubeObject>): Obj
 }
 
 /** By namespace and name as one text: the order in which etcd keeps them. */
-function byKey(left: Stored<KubeObject>, right: Stored<KubeObject>): number {
-  const [a, b] = [left, right].map(({ metadata }) => `${metadata.namespace ?? ''}/${metadata.name}`);
-  return (a ?? '') < (b ?? '') ? -1 : 1;
+function sortByKey(objects: readonly Stored<KubeObject>[]): Stored<KubeObject>[] {
+  const keyed = objects.map(
+    (object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object] as const,
+  );
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
 }
 
 function selectionTest(options: WatchOptions) {

@@ -168,6 +168,7 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
   if (isCoreEvents(path) && !['GET', 'DELETE'].includes(request.method ?? '')) throw methodNotAllowed();
   assertSubresource(path, kind);
   if (path.name === undefined && !['GET', 'POST'].includes(request.method ?? '')) throw methodNotAllowed();
+  if (path.subresource !== undefined && request.method === 'DELETE') throw methodNotAllowed();
   switch (request.method) {
     case 'GET':
       if (isWatch(url)) return serveWatch({ api: call.options.api, request, response: call.response, url, path, kind });
