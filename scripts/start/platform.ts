@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { platformAddressesFile, services } from '@hybridstore/contracts';
 import { configMaps, type Kube, namespaces } from '@hybridstore/controller-runtime';
@@ -113,6 +113,8 @@ export class LocalPlatform {
       port: apiPort,
       readPodLog: async ({ namespace, name }, { tailLines }) =>
         embedded.kubelet.readLog(namespace, name, tailLines ?? 1_000),
+      // Elsewhere kubectl says that there are no metrics.
+      ...(existsSync('/proc/self/stat') ? { readPodUsage: () => embedded.kubelet.readUsage() } : {}),
     });
     this.#closers.push(() => front.close());
     const { url: server, certificate } = front;

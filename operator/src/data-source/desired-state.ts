@@ -19,7 +19,7 @@ export function buildDefinition(spec: DataSourceSpec): SourceDefinition {
 type DeclaredColumn = NonNullable<DataSourceSpec['schema']>['columns'][number];
 
 function buildColumn(column: DeclaredColumn): Column {
-  const { name, type, nullable, description, collation } = column;
+  const { name, type, nullable = true, description, collation } = column;
   return {
     name,
     type,

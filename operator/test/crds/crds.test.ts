@@ -47,7 +47,23 @@ test('every field of every definition has a description', () => {
   assert.deepEqual(undescribed, []);
 });
 
+test('no list holds a default, so that an object that is applied twice by a client is unchanged', () => {
+  const found = buildCrds().flatMap((crd) =>
+    findDefaultsInLists(crd.spec.versions[0]?.schema.openAPIV3Schema as SchemaNode, crd.spec.names.kind, false),
+  );
+  assert.deepEqual(found, []);
+});
+
+function findDefaultsInLists(node: SchemaNode, path: string, isInList: boolean): readonly string[] {
+  const properties = Object.entries(node.properties ?? {}).flatMap(([name, child]) =>
+    findDefaultsInLists(child, `${path}.${name}`, isInList),
+  );
+  const items = node.items === undefined ? [] : findDefaultsInLists(node.items, `${path}[]`, true);
+  return [...(isInList && node.default !== undefined ? [path] : []), ...properties, ...items];
+}
+
 type SchemaNode = {
+  readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { customResourceDefinitions, kubeError } from '@hybridstore/controller-runtime';
+import { customResourceDefinitions, kubeError, statefulSets } from '@hybridstore/controller-runtime';
 import { silentLogger, systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { Pool } from 'undici';
@@ -36,6 +36,13 @@ type Document = {
   readonly rows: readonly { readonly cells: readonly unknown[] }[];
   readonly components: { readonly schemas: Readonly<Record<string, OpenApiSchema>> };
 };
+
+type CoreEvent = {
+  readonly apiVersion: string;
+  readonly message: string;
+  readonly involvedObject: { readonly name: string };
+};
+type CoreEventList = { readonly kind: string; readonly apiVersion: string; readonly items: readonly CoreEvent[] };
 
 describe('HTTP front of the embedded API server', () => {
   const token = 'front-test-token';
@@ -145,9 +152,55 @@ describe('HTTP front of the embedded API server', () => {
       ],
       [
         `${collection}/one`,
-        { method: 'PATCH', body: '[]', headers: { 'content-type': 'application/json-patch+json' } },
+        { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/json-patch+json' } },
         400,
-        /expected an object/,
+        /expected a list of operations/,
+      ],
+      [
+        `${collection}/one`,
+        {
+          method: 'PATCH',
+          body: '[{"op":"test","path":"/spec/size","value":4}]',
+          headers: { 'content-type': 'application/json-patch+json' },
+        },
+        422,
+        /testing value \/spec\/size failed: expected 4, found 3/,
+      ],
+      [
+        `${collection}/one`,
+        {
+          method: 'PATCH',
+          body: '[{"op":"remove","path":"/metadata"}]',
+          headers: { 'content-type': 'application/json-patch+json' },
+        },
+        400,
+        /metadata: expected an object/,
+      ],
+      [
+        `${collection}/one`,
+        { method: 'PATCH', body: '{}', headers: { 'content-type': 'application/strategic-merge-patch+json' } },
+        415,
+        /accepted media types include: .*widgets\.test\.hybridstore\.dev is a custom resource/,
+      ],
+      [
+        '/api/v1/namespaces/default',
+        {
+          method: 'PATCH',
+          body: '{"metadata":{"$patch":"drop"}}',
+          headers: { 'content-type': 'application/strategic-merge-patch+json' },
+        },
+        400,
+        /metadata\.\$patch: unknown patch type/,
+      ],
+      [
+        '/api/v1/namespaces/default?fieldValidation=Ignore',
+        {
+          method: 'PATCH',
+          body: '{"metadata":{"lables":{"a":"1"}}}',
+          headers: { 'content-type': 'application/strategic-merge-patch+json' },
+        },
+        400,
+        /unknown field "metadata\.lables"/,
       ],
       [
         `${collection}/one`,
@@ -155,6 +208,8 @@ describe('HTTP front of the embedded API server', () => {
         415,
         /accepted media types/,
       ],
+      [`${collection}/one/status`, { method: 'DELETE' }, 405, /does not allow this method/],
+      [collection, { method: 'DELETE' }, 405, /does not allow this method/],
       [`${collection}/one/nothing`, {}, 404, /could not find the requested resource/],
       [
         `${collection}/one`,
@@ -203,6 +258,84 @@ describe('HTTP front of the embedded API server', () => {
     assert.equal(table.rows[0]?.cells[0], 'one');
   });
 
+  it('lists of built-in kinds say how much of an object is ready, in the order of their names', async () => {
+    for (const name of ['b', 'a', 'c-d', 'c']) {
+      const template = {
+        metadata: { labels: { app: name } },
+        spec: { containers: [{ name: 'main', image: 'none' }] },
+      };
+      await api.create(statefulSets, {
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { namespace: 'default', name },
+        spec: { serviceName: name, replicas: 2, selector: { matchLabels: { app: name } }, template },
+      });
+    }
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
+    const table = (await call('/apis/apps/v1/statefulsets', { headers: { accept } })).json();
+    assert.deepEqual(
+      table.columnDefinitions.map((column) => column.name),
+      ['Name', 'Ready', 'Age', 'Containers', 'Images'],
+    );
+    assert.deepEqual(
+      table.rows.map(({ cells: [name, ready] }) => [name, ready]),
+      ['a', 'b', 'c', 'c-d'].map((name) => [name, '0/2']),
+    );
+  });
+
+  it('events are read in the form of v1, by the object they are about', async () => {
+    for (const name of ['one', 'two'])
+      await api.createEvent({
+        regarding: { apiVersion: 'test.hybridstore.dev/v1', kind: 'Widget', namespace: 'default', name },
+        type: 'Normal',
+        reason: 'Seen',
+        action: 'Look',
+        note: `${name} was seen`,
+      });
+    const path =
+      '/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dtwo,involvedObject.kind%3DWidget';
+    const list = JSON.parse((await call(path)).text) as CoreEventList;
+    assert.deepEqual(
+      [list.kind, list.apiVersion, list.items.map(({ involvedObject, message }) => [involvedObject.name, message])],
+      ['EventList', 'v1', [['two', 'two was seen']]],
+    );
+    assert.equal(list.items[0]?.apiVersion, 'v1');
+    const watched = (await call(`${path}&watch=1&timeoutSeconds=1`)).text.trim().split('\n');
+    assert.deepEqual(
+      watched.map((line) => (JSON.parse(line) as { readonly object: CoreEvent }).object.message),
+      ['two was seen'],
+    );
+    const refused = await call('/api/v1/namespaces/default/events', { method: 'POST', body: '{"metadata":{}}' });
+    assert.equal(refused.status, 405);
+  });
+
+  it('who asks what the token may do is allowed everything, and a question without a subject is refused', async () => {
+    const ask = async (kind: string, spec: object) => {
+      const body = JSON.stringify({ apiVersion: 'authorization.k8s.io/v1', kind, metadata: {}, spec });
+      const answer = await call(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, { method: 'POST', body });
+      return { status: answer.status, text: answer.text };
+    };
+    const allowed = await ask('SelfSubjectAccessReview', { resourceAttributes: { verb: 'get', resource: 'pods' } });
+    assert.deepEqual([allowed.status, /"allowed":true/.test(allowed.text)], [201, true]);
+    const rules = await ask('SelfSubjectRulesReview', { namespace: 'default' });
+    assert.match(rules.text, /"resourceRules":\[\{"verbs":\["\*"\],"apiGroups":\["\*"\],"resources":\["\*"\]\}\]/);
+    const empty = await ask('SelfSubjectAccessReview', {});
+    assert.equal(empty.status, 422);
+    assert.match(empty.text, /spec\.resourceAttributes: .*exactly one of/);
+    assert.match((await ask('SelfSubjectRulesReview', {})).text, /spec\.namespace: Required value/);
+    assert.equal((await call('/apis/authorization.k8s.io/v1/selfsubjectaccessreviews')).status, 405);
+  });
+
+  it('a workload of fewer than no replicas is refused', async () => {
+    const answer = await call('/apis/apps/v1/namespaces/default/statefulsets/a', {
+      method: 'PATCH',
+      body: '{"spec":{"replicas":-1}}',
+      headers: { 'content-type': 'application/strategic-merge-patch+json' },
+    });
+    assert.equal(answer.status, 422);
+    assert.match(answer.json().message, /spec\.replicas: Invalid value: -1: must be greater than or equal to 0/);
+  });
+
   it('a watch that asks for it begins with everything and a mark', async () => {
     const path =
       '/apis/test.hybridstore.dev/v1/widgets?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&timeoutSeconds=1&fieldSelector=metadata.name%3Done';
@@ -234,6 +367,8 @@ describe('HTTP front of the embedded API server', () => {
 
   it('logs of a pod come as text, cut to their last lines', async () => {
     assert.equal((await call('/api/v1/namespaces/default/pods/talker/log?tailLines=2')).text, 'second\nthird');
+    const followed = await call('/api/v1/namespaces/default/pods/talker/log?follow=true');
+    assert.equal(followed.text, 'first\nsecond\nthird', 'a log that is followed ends with what there is');
     assert.equal((await call('/api/v1/namespaces/default/pods/nobody/log')).status, 404);
   });
 

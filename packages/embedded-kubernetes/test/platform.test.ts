@@ -180,6 +180,20 @@ describe('the embedded platform', { timeout: 4 * hangMsMax }, () => {
     await assert.rejects(() => platform.listenOnHost(port, targets), new RegExp(`port ${port} of 127.0.0.1 is in use`));
   });
 
+  it('reads what each running pod uses, where there is /proc', async () => {
+    const running = await readyPods(2);
+    if (!existsSync('/proc/self/stat')) {
+      assert.throws(() => platform.kubelet.readUsage(), /ENOENT/);
+      return;
+    }
+    const usages = platform.kubelet.readUsage();
+    assert.deepEqual(usages.map(({ uid }) => uid).sort(), running.map(({ metadata }) => metadata.uid).sort());
+    for (const { container, memoryBytes, windowMs } of usages) {
+      assert.equal(container, 'echo');
+      assert.ok(memoryBytes > 1_000_000 && windowMs >= 0, `${memoryBytes} bytes in ${windowMs} ms`);
+    }
+  });
+
   it('restarts a crashed process and counts it', async () => {
     const [first] = await readyPods(2);
     await fetch(`http://${first?.status?.podIP}:8000/crash`).catch(() => undefined);
@@ -218,6 +232,24 @@ describe('the embedded platform', { timeout: 4 * hangMsMax }, () => {
     await platform.start();
     const [pod] = await readyPods(1);
     assert.equal((await ask(pod?.status?.podIP))['starts'], 4);
+  });
+
+  it('starts the pods of a set anew when somebody asks for a restart', async () => {
+    const before = await readyPods(1);
+    const annotations = { 'kubectl.kubernetes.io/restartedAt': '2026-01-01T00:00:00Z' };
+    const key = { namespace: 'default', name: 'echo' };
+    await platform.kube.strategicMergePatch(statefulSets, key, {
+      spec: { template: { metadata: { annotations } } },
+    });
+    const old = new Set(before.map(({ metadata }) => metadata.uid));
+    const anew = await until('new pods', async () => {
+      const ready = await readyPods(1);
+      return ready.every(({ metadata }) => !old.has(metadata.uid)) ? ready : undefined;
+    });
+    assert.deepEqual(
+      anew.map(({ metadata }) => metadata.annotations?.['kubectl.kubernetes.io/restartedAt']),
+      ['2026-01-01T00:00:00Z'],
+    );
   });
 
   it('takes children along with their owner and leaves no process behind', async () => {

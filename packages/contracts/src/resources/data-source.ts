@@ -37,7 +37,10 @@ const DeclaredColumn = Type.Object(
       maxLength: 32,
       description: 'string, boolean, integer, bigint, double, date, timestamp, json, decimal(p,s), or an alias of one',
     }),
-    nullable: Type.Boolean({ default: true, description: 'whether a record may lack the value' }),
+    // No default: one inside a list makes every client-side apply believe that the list has changed.
+    nullable: Type.Optional(
+      Type.Boolean({ description: 'whether a record may lack the value; true when it is not said' }),
+    ),
     description: Type.Optional(Type.String({ maxLength: 1_024, description: 'what the column holds' })),
     collation: Type.Optional(
       Type.Enum([...columnCollations], {
@@ -59,7 +62,7 @@ const DeclaredColumn = Type.Object(
       },
       { rule: 'self.type == oldSelf.type', message: 'the type of a column is immutable' },
       {
-        rule: 'self.nullable || !oldSelf.nullable',
+        rule: '!has(self.nullable) || self.nullable || (has(oldSelf.nullable) && !oldSelf.nullable)',
         message: 'a nullable column cannot become not nullable',
       },
     ),

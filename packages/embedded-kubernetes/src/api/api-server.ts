@@ -28,7 +28,10 @@ import {
   type WriteOptions,
 } from '@hybridstore/controller-runtime';
 import type { Clock } from '@hybridstore/runtime';
+import { applyJsonPatch } from '../apply/json-patch.ts';
 import type { Manager } from '../apply/server-side-apply.ts';
+import { applyStrategicMergePatch } from '../apply/strategic-merge-patch.ts';
+import { builtInSchema } from '../schema/built-in-schemas.ts';
 import { buildObjectTest } from '../selectors.ts';
 import type { JournalRecord } from '../storage/journal.ts';
 import { ObjectStore, type ObjectStoreOptions } from '../storage/object-store.ts';
@@ -189,14 +192,30 @@ export class EmbeddedApiServer implements Kube {
     patch: Readonly<Record<string, unknown>>,
     options: UpdateOptions = {},
   ): Promise<Stored<T>> {
-    const target = this.#target(resource, key);
-    const live = this.#read(target);
-    const isScale = options.subresource === 'scale';
-    const before = isScale ? readScale(target.kind, live) : live;
-    const patched = mergeJson(before as unknown as JsonObject, detach(patch) as JsonObject) as unknown as KubeObject; // objects are JSON
-    assertIdentity(target, patched, isScale);
-    assertVersion(target, live, patched.metadata.resourceVersion);
-    return this.#write<T>(target, live, isScale ? withScale(target.kind, live, patched as Scale) : patched, options); // as above
+    return this.#patch(resource, key, options, (before) => mergeJson(before, detach(patch) as JsonObject)); // a JSON object
+  }
+
+  /** Of built-in kinds only: which lists merge by which key is not part of the schema of a custom resource. */
+  async strategicMergePatch<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    patch: JsonObject,
+    options: UpdateOptions = {},
+  ): Promise<Stored<T>> {
+    const { schema, isCustom } = this.registry.find(resource);
+    if (isCustom) throw unsupportedPatch(resource);
+    const patched = options.subresource === 'scale' ? builtInSchema('V1Scale') : schema;
+    return this.#patch(resource, key, options, (before) => applyStrategicMergePatch(patched, before, patch));
+  }
+
+  /** RFC 6902: all operations of the list, or none. */
+  async jsonPatch<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    operations: readonly unknown[],
+    options: UpdateOptions = {},
+  ): Promise<Stored<T>> {
+    return this.#patch(resource, key, options, (before) => applyJsonPatch(before, operations));
   }
 
   async delete(resource: Resource, key: ObjectKey, options: DeleteOptions = {}): Promise<void> {
@@ -211,6 +230,22 @@ export class EmbeddedApiServer implements Kube {
 
   createEvent(event: EventInput): Promise<void> {
     return this.#recorder.record(event);
+  }
+
+  async #patch<T extends KubeObject>(
+    resource: Resource<T>,
+    key: ObjectKey,
+    options: UpdateOptions,
+    change: (before: JsonObject) => JsonObject,
+  ): Promise<Stored<T>> {
+    const target = this.#target(resource, key);
+    const live = this.#read(target);
+    const isScale = options.subresource === 'scale';
+    const before = isScale ? readScale(target.kind, live) : live;
+    const patched = detach(change(before as unknown as JsonObject)) as unknown as KubeObject; // objects are JSON
+    assertIdentity(target, patched, isScale);
+    assertVersion(target, live, patched.metadata.resourceVersion);
+    return this.#write<T>(target, live, isScale ? withScale(target.kind, live, patched as Scale) : patched, options); // as above
   }
 
   async #write<T extends KubeObject>(
@@ -294,7 +329,7 @@ export class EmbeddedApiServer implements Kube {
     const kind = this.registry.find(resource);
     const objects = this.store.list(collectionOf(kind.resource), options.namespace);
     const isSelected = buildObjectTest(options);
-    return isSelected === undefined ? objects : objects.filter(isSelected);
+    return sortByKey(isSelected === undefined ? objects : objects.filter(isSelected));
   }
 
   #target(resource: Resource, key: ObjectKey, object?: KubeObject): Target {
@@ -432,6 +467,14 @@ function keyOfStored({ metadata: { name, namespace } }: Stored<KubeObject>): Obj
   return namespace === undefined ? { name } : { namespace, name };
 }
 
+/** By namespace and name as one text: the order in which etcd keeps them. */
+function sortByKey(objects: readonly Stored<KubeObject>[]): Stored<KubeObject>[] {
+  const keyed = objects.map(
+    (object) => [`${object.metadata.namespace ?? ''}/${object.metadata.name}`, object] as const,
+  );
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+}
+
 function selectionTest(options: WatchOptions) {
   const hasSelectors = buildObjectTest(options);
   const { namespace } = options;
@@ -456,11 +499,20 @@ function mergeJson(target: JsonObject, patch: JsonObject): JsonObject {
 }
 
 function assertIdentity(target: Target, patched: KubeObject, isScale: boolean): void {
-  const { name, namespace } = patched.metadata;
+  const metadata: unknown = patched.metadata; // a patch may have left anything
+  if (!isJsonObject(metadata)) throw badRequest('metadata: expected an object');
+  const { name, namespace } = metadata;
   const isKind =
     isScale || (patched.kind === target.kind.resource.kind && patched.apiVersion === target.kind.resource.apiVersion);
   if (isKind && name === target.key.name && namespace === target.key.namespace) return;
   throw badRequest('the patch may not change apiVersion, kind, name or namespace');
+}
+
+/** Source of the words: apiserver pkg/endpoints/handlers/negotiation/errors.go. */
+function unsupportedPatch(resource: Resource) {
+  const accepted = 'application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml';
+  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}; ${formatGroupResource(resource)} is a custom resource, which takes no application/strategic-merge-patch+json`;
+  return kubeError({ reason: 'UnsupportedMediaType', message });
 }
 
 function assertVersion(target: Target, live: Stored<KubeObject>, wanted: string | undefined): void {

@@ -344,6 +344,7 @@ const mutableStatefulSetFields = [
 
 function validateStatefulSet(object: KubeObject, old: KubeObject | undefined): FieldError[] {
   return [
+    ...validateReplicas(object),
     ...validateSelector(object),
     ...validateMounts(object),
     ...validateContainers(object),
@@ -368,12 +369,20 @@ function validateDeployment(object: KubeObject, old: KubeObject | undefined): Fi
     ? [{ type: 'Invalid', path: 'spec.selector', value: selector, detail: 'field is immutable' }]
     : [];
   return [
+    ...validateReplicas(object),
     ...validateSelector(object),
     ...validateMounts(object),
     ...validateContainers(object),
     ...validateStrategy(object),
     ...errors,
   ];
+}
+
+function validateReplicas(object: KubeObject): FieldError[] {
+  const { replicas } = specOf(object);
+  if (typeof replicas !== 'number' || replicas >= 0) return [];
+  const detail = 'must be greater than or equal to 0';
+  return [{ type: 'Invalid', path: 'spec.replicas', value: replicas, detail }];
 }
 
 /** A default that stays behind when the type changes is refused too: whoever changes it has to take it away. */

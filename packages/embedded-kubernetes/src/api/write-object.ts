@@ -100,8 +100,42 @@ export function buildUpdated(
 ): KubeObject | undefined {
   assertShape(request.kind, input);
   const object = finishUpdated(request, live, decode(request.kind, input));
-  const managers = trackUpdate(contextOf(request), ownable(live), ownable(object), managersOf(live));
-  return settle(live, object, managers);
+  const before = managersBefore(request, live, input);
+  return settle(live, object, trackUpdate(contextOf(request), ownable(live), ownable(object), before));
+}
+
+/**
+ * Who owned what, by the writer's word if it gives one: kubectl hands over in this way what it applied itself to what the
+ * server applies for it. One empty entry takes everything from everybody; what cannot be read, or is empty, says nothing.
+ * Source: apimachinery managedfields/internal/fieldmanager.go decodeLiveOrNew.
+ */
+function managersBefore(
+  { subresource }: WriteRequest,
+  live: Stored<KubeObject>,
+  { metadata: { managedFields: sent } }: KubeObject,
+): readonly ManagedSet[] {
+  if (
+    subresource !== undefined ||
+    sent === undefined ||
+    sent === null ||
+    isJsonEqual(sent, live.metadata.managedFields)
+  )
+    return managersOf(live);
+  const [first] = sent;
+  if (sent.length === 1 && isJsonObject(first) && Object.keys(first).length === 0) return [];
+  return sent.length > 0 && sent.every(isReadable) ? parseManagedFields(sent) : managersOf(live);
+}
+
+/** What a client sends may hold anything. */
+function isReadable(entry: unknown): boolean {
+  if (!isJsonObject(entry)) return false;
+  const { manager, operation, apiVersion, fieldsV1 } = entry;
+  const isKnown = operation === 'Apply' || operation === 'Update';
+  return isKnown && typeof manager === 'string' && typeof apiVersion === 'string' && isFieldTree(fieldsV1);
+}
+
+function isFieldTree(value: unknown): boolean {
+  return isJsonObject(value) && Object.values(value).every(isFieldTree);
 }
 
 /** The next state of an object by server-side apply; undefined when nothing changes. Throws `conflict` unless forced. */
@@ -199,8 +233,17 @@ const systemFields = [
 
 function withoutSystemFields(metadata: ObjectMeta): ObjectMeta {
   return Object.fromEntries(
-    Object.entries(metadata).filter(([name, value]) => !systemFields.includes(name) && value !== null),
+    Object.entries(metadata).filter(
+      ([name, value]) => !systemFields.includes(name) && value !== null && !isEmptyField(name, value),
+    ),
   );
+}
+
+/** Source: `omitempty` of metav1.ObjectMeta. */
+const omittedIfEmpty = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
+
+function isEmptyField(name: string, value: unknown): boolean {
+  return omittedIfEmpty.includes(name) && Object.keys(value ?? {}).length === 0;
 }
 
 function systemFieldsOf(metadata: ObjectMeta): ObjectMeta {

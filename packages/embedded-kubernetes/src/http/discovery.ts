@@ -1,5 +1,8 @@
-import { parseApiVersion } from '@hybridstore/controller-runtime';
+import { events, parseApiVersion, pods } from '@hybridstore/controller-runtime';
 import type { Kind } from '../api/kind.ts';
+import { reviewGroup, reviewKinds } from './access-review.ts';
+import { coreEventVerbs } from './core-events.ts';
+import { metricsGroup } from './pod-metrics.ts';
 
 /**
  * What kubectl asks before anything else: which groups, versions and kinds there are.
@@ -14,22 +17,47 @@ export const serverVersion = {
 };
 
 /** The document of a discovery path; undefined for other paths. */
-export function readDiscovery(path: string, kinds: readonly Kind[]): object | undefined {
+export function readDiscovery(path: string, kinds: readonly Kind[], hasMetrics: boolean): object | undefined {
   if (path === '/version') return serverVersion;
   if (path === '/api') return { kind: 'APIVersions', versions: ['v1'] };
-  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: listGroups(kinds) };
+  if (path === '/apis') return { kind: 'APIGroupList', apiVersion: 'v1', groups: listGroups(kinds, hasMetrics) };
   const version = /^\/(?:api|apis)\/(.+)$/.exec(path)?.[1];
   if (version === undefined) return undefined;
-  const group = listGroups(kinds).find(({ name }) => name === version);
+  const group = listGroups(kinds, hasMetrics).find(({ name }) => name === version);
   if (group !== undefined) return { kind: 'APIGroup', apiVersion: 'v1', ...group };
-  const served = kinds.filter((kind) => kind.resource.apiVersion === version);
-  return served.length === 0
-    ? undefined
-    : { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: version, resources: served.flatMap(describeKind) };
+  const resources = [
+    ...kinds.filter((kind) => kind.resource.apiVersion === version).flatMap(describeKind),
+    ...(version === 'v1' ? [describeCoreEvents()] : []),
+    ...(version === reviewGroup ? describeReviews() : []),
+    ...(version === metricsGroup && hasMetrics ? [describePodMetrics()] : []),
+  ];
+  if (resources.length === 0) return undefined;
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: version, resources };
 }
 
-function listGroups(kinds: readonly Kind[]) {
-  const versions = [...new Set(kinds.map((kind) => kind.resource.apiVersion))].filter((version) =>
+function describeCoreEvents(): object {
+  const { plural: name, namespaced, kind } = events;
+  return { name, singularName: 'event', namespaced, kind, verbs: coreEventVerbs, shortNames: ['ev'] };
+}
+
+function describePodMetrics(): object {
+  const { plural: name, namespaced } = pods;
+  return { name, singularName: '', namespaced, kind: 'PodMetrics', verbs: ['get', 'list'] };
+}
+
+function describeReviews(): object[] {
+  return reviewKinds.map(({ plural: name, kind }) => ({
+    name,
+    singularName: kind.toLowerCase(),
+    namespaced: false,
+    kind,
+    verbs: ['create'],
+  }));
+}
+
+function listGroups(kinds: readonly Kind[], hasMetrics: boolean) {
+  const others = [reviewGroup, ...(hasMetrics ? [metricsGroup] : [])];
+  const versions = [...new Set([...kinds.map((kind) => kind.resource.apiVersion), ...others])].filter((version) =>
     version.includes('/'),
   );
   const groups = Map.groupBy(versions, (version) => parseApiVersion(version).group);

@@ -2,15 +2,18 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { DeleteOptions, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
-import { isJsonObject, kubeError, toStatus } from '@hybridstore/controller-runtime';
+import type { DeleteOptions, JsonObject, KubeObject, ObjectKey, StatusPatch } from '@hybridstore/controller-runtime';
+import { isJsonObject, kubeError, pods, toStatus } from '@hybridstore/controller-runtime';
 import { HybridStoreError, type Logger, toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
 import type { Kind } from '../api/kind.ts';
+import { answerReview, reviewKindOf } from './access-review.ts';
 import { createServerCertificate } from './certificate.ts';
+import { isCoreEvents, keptPath, toCoreEvent } from './core-events.ts';
 import { readDiscovery } from './discovery.ts';
 import { readOpenApi } from './openapi.ts';
-import { readBody, unsupportedMedia } from './request-body.ts';
+import { isPodMetrics, listPodMetrics, type ReadPodUsage, readPodMetrics } from './pod-metrics.ts';
+import { mediaTypeOf, readBody, readOperations, unsupportedPatchType } from './request-body.ts';
 import { parseResourcePath, type ResourcePath } from './request-path.ts';
 import { isWatch, readSelection, serveWatch, wantsTable } from './serve-watch.ts';
 import { buildTable } from './table.ts';
@@ -31,6 +34,8 @@ export type HttpFrontOptions = {
   readonly token: string;
   readonly logger: Logger;
   readonly readPodLog?: ReadPodLog;
+  /** Absent: there is no metrics API. */
+  readonly readPodUsage?: ReadPodUsage;
   readonly host?: string;
   readonly port?: number;
 };
@@ -117,12 +122,35 @@ async function route(call: Call): Promise<void> {
   authenticate(call);
   const kinds = options.api.registry.all();
   const isRead = call.request.method === 'GET';
-  const document = isRead ? (readDiscovery(url.pathname, kinds) ?? readOpenApi(url.pathname, kinds)) : undefined;
+  const hasMetrics = options.readPodUsage !== undefined;
+  const document = isRead ? readDocument(url.pathname, kinds, hasMetrics) : undefined;
   if (document !== undefined) return sendJson(response, 200, document);
+  const review = reviewKindOf(url.pathname);
+  if (review !== undefined) return answerAccess(call, review);
   const path = parseResourcePath(url.pathname);
   if (path === undefined)
     throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
-  return routeResource(call, path, options.api.registry.find(path));
+  if (isPodMetrics(path) && options.readPodUsage !== undefined) return answerMetrics(call, path, options.readPodUsage);
+  return routeResource(call, path, options.api.registry.find(keptPath(path)));
+}
+
+function readDocument(path: string, kinds: readonly Kind[], hasMetrics: boolean): object | undefined {
+  return readDiscovery(path, kinds, hasMetrics) ?? readOpenApi(path, kinds);
+}
+
+async function answerMetrics(call: Call, path: ResourcePath, readPodUsage: ReadPodUsage): Promise<void> {
+  const { request, response, url, options } = call;
+  if (request.method !== 'GET' || isWatch(url)) throw methodNotAllowed();
+  const metrics =
+    path.name === undefined
+      ? await listPodMetrics(options.api, readSelection(path, url), readPodUsage)
+      : await readPodMetrics(options.api, keyOfPath(path), readPodUsage);
+  return sendJson(response, 200, metrics);
+}
+
+async function answerAccess({ request, response }: Call, kind: string): Promise<void> {
+  if (request.method !== 'POST') throw methodNotAllowed();
+  return sendJson(response, 201, answerReview(kind, await readBody(request)));
 }
 
 function authenticate({ request, options }: Call): void {
@@ -137,6 +165,10 @@ function digest(text: string): Buffer {
 
 async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const { request, url } = call;
+  if (isCoreEvents(path) && !['GET', 'DELETE'].includes(request.method ?? '')) throw methodNotAllowed();
+  assertSubresource(path, kind);
+  if (path.name === undefined && !['GET', 'POST'].includes(request.method ?? '')) throw methodNotAllowed();
+  if (path.subresource !== undefined && request.method === 'DELETE') throw methodNotAllowed();
   switch (request.method) {
     case 'GET':
       if (isWatch(url)) return serveWatch({ api: call.options.api, request, response: call.response, url, path, kind });
@@ -151,17 +183,30 @@ async function routeResource(call: Call, path: ResourcePath, kind: Kind): Promis
     case 'DELETE':
       return remove(call, path, kind);
     default:
-      throw kubeError({
-        reason: 'MethodNotAllowed',
-        message: 'the server does not allow this method on the requested resource',
-      });
+      throw methodNotAllowed();
   }
+}
+
+function assertSubresource({ subresource }: ResourcePath, kind: Kind): void {
+  const isServed =
+    subresource === undefined ||
+    (subresource === 'status' && kind.hasStatus) ||
+    (subresource === 'scale' && kind.scale !== undefined) ||
+    (subresource === 'log' && kind.resource.plural === pods.plural);
+  if (!isServed) throw kubeError({ reason: 'NotFound', message: 'the server could not find the requested resource' });
+}
+
+function methodNotAllowed() {
+  return kubeError({
+    reason: 'MethodNotAllowed',
+    message: 'the server does not allow this method on the requested resource',
+  });
 }
 
 async function get({ options, response, request }: Call, path: ResourcePath, kind: Kind): Promise<void> {
   const object = await options.api.get(kind.resource, keyOfPath(path), subresourceOf(path));
   if (wantsTable(request)) return sendJson(response, 200, buildTable(kind, [object], {}, options.api.clock.now()));
-  return sendJson(response, 200, object);
+  return sendJson(response, 200, isCoreEvents(path) ? toCoreEvent(object) : object);
 }
 
 async function list({ options, response, request, url }: Call, path: ResourcePath, kind: Kind): Promise<void> {
@@ -174,9 +219,9 @@ async function list({ options, response, request, url }: Call, path: ResourcePat
     return sendJson(response, 200, buildTable(kind, page.items, metadata, options.api.clock.now()));
   return sendJson(response, 200, {
     kind: `${kind.resource.kind}List`,
-    apiVersion: kind.resource.apiVersion,
+    apiVersion: path.apiVersion,
     metadata,
-    items: page.items,
+    items: isCoreEvents(path) ? page.items.map(toCoreEvent) : page.items,
   });
 }
 
@@ -199,21 +244,29 @@ async function update(call: Call, path: ResourcePath, kind: Kind): Promise<void>
 }
 
 async function patch(call: Call, path: ResourcePath, kind: Kind): Promise<void> {
-  const type = (call.request.headers['content-type'] ?? '').split(';', 1)[0];
-  const body = await readBody(call.request);
-  const writeOptions = readWriteOptions(call);
-  if (type === 'application/merge-patch+json') {
-    return sendJson(
-      call.response,
-      200,
-      await call.options.api.mergePatch(kind.resource, keyOfPath(path), body, {
-        ...writeOptions,
-        ...subresourceOf(path),
-      }),
-    );
+  const { request, response, options } = call;
+  const { api } = options;
+  const key = keyOfPath(path);
+  const type = mediaTypeOf(request);
+  if (type === 'application/apply-patch+yaml')
+    return apply(call, path, kind, (await readBody(request)) as unknown as KubeObject); // checked there
+  const writeOptions = { ...readWriteOptions(call), ...subresourceOf(path) };
+  switch (type) {
+    case 'application/merge-patch+json':
+      return sendJson(response, 200, await api.mergePatch(kind.resource, key, await readBody(request), writeOptions));
+    case 'application/strategic-merge-patch+json': {
+      const changes = (await readBody(request)) as JsonObject; // parsed of JSON
+      return sendJson(response, 200, await api.strategicMergePatch(kind.resource, key, changes, writeOptions));
+    }
+    case 'application/json-patch+json':
+      return sendJson(
+        response,
+        200,
+        await api.jsonPatch(kind.resource, key, await readOperations(request), writeOptions),
+      );
+    default:
+      throw unsupportedPatchType(type);
   }
-  if (type === 'application/apply-patch+yaml') return apply(call, path, kind, body as unknown as KubeObject); // checked there
-  throw unsupportedMedia(type ?? '');
 }
 
 async function apply(call: Call, path: ResourcePath, kind: Kind, config: KubeObject): Promise<void> {

@@ -1,25 +1,45 @@
 import type { IncomingMessage } from 'node:http';
 import { isJsonObject, kubeError } from '@hybridstore/controller-runtime';
 import { parse as parseYaml } from 'yaml';
+import { decodeObject } from './protobuf.ts';
 
 /** Larger than any object that is stored. */
 const bodyBytesMax = 3 * 1024 * 1024;
 
-/** A JSON or YAML object; an absent body is an empty one. Throws `invalid_request`, `too_large`. */
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const;
+
+/** Clients with generated types write their objects in it, among them `kubectl create`. */
+const protobuf = 'application/vnd.kubernetes.protobuf';
+
+/** A JSON or YAML object, or one in protobuf; an absent body is an empty one. Throws `invalid_request`, `too_large`. */
 export async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0] ?? '';
+  const type = mediaTypeOf(request);
   const bytes = await readBytes(request);
   if (bytes.length === 0) return {};
-  if (type === 'application/vnd.kubernetes.protobuf') throw unsupportedMedia(type);
-  const body = parseBody(bytes.toString(), type);
+  const body = type === protobuf ? decodeObject(bytes) : parseBody(bytes.toString(), type);
   if (!isJsonObject(body))
     throw kubeError({ reason: 'BadRequest', message: 'expected an object in the body of the request' });
   return body;
 }
 
-export function unsupportedMedia(type: string) {
-  const accepted = 'application/json, application/yaml, application/merge-patch+json, application/apply-patch+yaml';
-  const message = `the body of the request was in an unknown format - accepted media types include: ${accepted}; found ${type}`;
+/** The operations of a JSON patch. Throws `invalid_request`, `too_large`. */
+export async function readOperations(request: IncomingMessage): Promise<readonly unknown[]> {
+  const body = parseBody((await readBytes(request)).toString(), mediaTypeOf(request));
+  if (Array.isArray(body)) return body;
+  throw kubeError({ reason: 'BadRequest', message: 'error decoding patch: expected a list of operations' });
+}
+
+export function mediaTypeOf(request: IncomingMessage): string {
+  return ((request.headers['content-type'] ?? '').split(';', 1)[0] ?? '').trim();
+}
+
+export function unsupportedPatchType(type: string) {
+  const message = `the body of the request was in an unknown format - accepted media types include: ${patchTypes.join(', ')}; found ${type}`;
   return kubeError({ reason: 'UnsupportedMediaType', message });
 }
 

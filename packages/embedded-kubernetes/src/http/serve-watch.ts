@@ -4,6 +4,7 @@ import { toStatus } from '@hybridstore/controller-runtime';
 import { toHybridStoreError } from '@hybridstore/runtime';
 import type { EmbeddedApiServer } from '../api/api-server.ts';
 import type { Kind } from '../api/kind.ts';
+import { isCoreEvents, toCoreEvent, toKeptSelection } from './core-events.ts';
 import type { ResourcePath } from './request-path.ts';
 import { buildTable } from './table.ts';
 
@@ -60,7 +61,7 @@ async function replay(call: WatchCall): Promise<string> {
   if (url.searchParams.get('sendInitialEvents') === 'true') {
     await sendLine(response, {
       type: 'BOOKMARK',
-      object: buildBookmark(kind, resourceVersion, { 'k8s.io/initial-events-end': 'true' }),
+      object: buildBookmark(kind, path, resourceVersion, { 'k8s.io/initial-events-end': 'true' }),
     });
   }
   return resourceVersion;
@@ -72,20 +73,28 @@ function startStream(response: ServerResponse): void {
   response.flushHeaders();
 }
 
-function send({ api, kind, request, response }: WatchCall, event: WatchEvent<KubeObject>): Promise<void> {
+function send({ api, kind, path, request, response }: WatchCall, event: WatchEvent<KubeObject>): Promise<void> {
   if (event.type === 'BOOKMARK')
-    return sendLine(response, { type: 'BOOKMARK', object: buildBookmark(kind, event.resourceVersion) });
-  const object = wantsTable(request) ? buildTable(kind, [event.object], {}, api.clock.now()) : event.object;
-  return sendLine(response, { type: event.type, object });
+    return sendLine(response, { type: 'BOOKMARK', object: buildBookmark(kind, path, event.resourceVersion) });
+  if (wantsTable(request))
+    return sendLine(response, {
+      type: event.type,
+      object: buildTable(kind, [event.object], {}, api.clock.now()),
+    });
+  return sendLine(response, {
+    type: event.type,
+    object: isCoreEvents(path) ? toCoreEvent(event.object) : event.object,
+  });
 }
 
 function buildBookmark(
   { resource }: Kind,
+  { apiVersion }: ResourcePath,
   resourceVersion: string,
   annotations?: Readonly<Record<string, string>>,
 ): object {
   const metadata = { resourceVersion, creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) };
-  return { apiVersion: resource.apiVersion, kind: resource.kind, metadata };
+  return { apiVersion, kind: resource.kind, metadata };
 }
 
 async function sendLine(response: ServerResponse, line: object): Promise<void> {
@@ -110,13 +119,14 @@ export function readSelection(path: ResourcePath, url: URL): ListOptions {
   const limit = Number(read('limit'));
   // `GET collection/name` with watch is a watch of one object.
   const fieldSelector = path.name === undefined ? read('fieldSelector') : `metadata.name=${path.name}`;
-  return {
+  const selection = {
     ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
     ...(read('labelSelector') === '' ? {} : { labelSelector: read('labelSelector') }),
     ...(fieldSelector === '' ? {} : { fieldSelector }),
     ...(limit > 0 ? { limit } : {}),
     ...(read('continue') === '' ? {} : { continueToken: read('continue') }),
   };
+  return isCoreEvents(path) ? toKeptSelection(selection) : selection;
 }
 
 /** kubectl asks for lists as it prints them. */

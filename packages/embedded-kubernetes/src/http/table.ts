@@ -1,85 +1,65 @@
-import { type KubeObject, readJsonPath } from '@hybridstore/controller-runtime';
+import type { KubeObject } from '@hybridstore/controller-runtime';
 import type { Kind } from '../api/kind.ts';
-
-type Column = {
-  readonly name: string;
-  readonly type: string;
-  readonly jsonPath: string;
-  readonly priority?: number;
-};
-
-const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
-
-const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
-  pods: [
-    { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-    { name: 'Restarts', type: 'integer', jsonPath: '.status.containerStatuses[0].restartCount' },
-    { name: 'IP', type: 'string', jsonPath: '.status.podIP', priority: 1 },
-  ],
-  statefulsets: [
-    { name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas' },
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-  ],
-  deployments: [
-    { name: 'Replicas', type: 'integer', jsonPath: '.spec.replicas' },
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-    { name: 'Up-to-date', type: 'integer', jsonPath: '.status.updatedReplicas' },
-  ],
-  services: [
-    { name: 'Type', type: 'string', jsonPath: '.spec.type' },
-    { name: 'Cluster-IP', type: 'string', jsonPath: '.spec.clusterIP' },
-  ],
-  persistentvolumeclaims: [
-    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-    { name: 'Capacity', type: 'string', jsonPath: '.status.capacity.storage' },
-  ],
-  namespaces: [{ name: 'Status', type: 'string', jsonPath: '.status.phase' }],
-  events: [
-    { name: 'Type', type: 'string', jsonPath: '.type' },
-    { name: 'Reason', type: 'string', jsonPath: '.reason' },
-    { name: 'Object', type: 'string', jsonPath: '.regarding.name' },
-    { name: 'Message', type: 'string', jsonPath: '.note' },
-  ],
-};
+import { ageColumn, builtInColumnsOf, type Column, columnAt, nameColumn } from './built-in-columns.ts';
 
 /**
- * Lists as kubectl prints them. Columns come from the CRD, or from the short table below for the built-in kinds.
+ * Lists as kubectl prints them. Columns come from the CRD, or from the table of the built-in kinds.
  *
  * `metav1.Table` of objects of one kind.
  */
 export function buildTable(kind: Kind, objects: readonly KubeObject[], metadata: object, nowMs: number): object {
-  const columns = [...(kind.isCustom ? kind.printerColumns : (builtInColumns[kind.resource.plural] ?? []))];
-  if (!columns.some((column) => column.name === 'Age')) columns.push(age);
+  const columns = columnsOf(kind);
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: [
-      { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 },
-      ...columns.map(describeColumn),
-    ],
+    columnDefinitions: columns.map(describeColumn),
     rows: objects.map((object) => ({
-      cells: [object.metadata.name ?? '', ...columns.map((column) => readCell(object, column, nowMs))],
+      cells: columns.map((column) => readCell(object, column, nowMs)),
       object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata },
     })),
   };
 }
 
-/** The server prints dates as ages, so the client gets text. */
-function describeColumn({ name, type, priority = 0 }: Column): object {
-  return { name, type: type === 'date' ? 'string' : type, format: '', description: '', priority };
+function columnsOf(kind: Kind): readonly Column[] {
+  if (!kind.isCustom) return builtInColumnsOf(kind.resource.plural);
+  const own = kind.printerColumns.map(
+    ({ name, type, jsonPath, priority }) => columnAt(name, type as Column['type'], jsonPath, priority), // the CRD's schema has no other types
+  );
+  return own.some(({ name }) => name === 'Age') ? [nameColumn, ...own] : [nameColumn, ...own, ageColumn];
 }
 
-function readCell(object: KubeObject, { type, jsonPath }: Column, nowMs: number): unknown {
-  const value = readJsonPath(object, jsonPath);
+/** The server prints dates as ages, so the client gets text. */
+function describeColumn(column: Column): object {
+  const { name, type, priority = 0 } = column;
+  const isName = column.name === 'Name' && column.read === nameColumn.read;
+  return { name, type: type === 'date' ? 'string' : type, format: isName ? 'name' : '', description: '', priority };
+}
+
+function readCell(object: KubeObject, { type, read }: Column, nowMs: number): unknown {
+  const value = read(object);
   if (value === undefined || value === null) return type === 'date' ? '<unknown>' : null;
   return type === 'date' ? formatAge(nowMs - Date.parse(String(value))) : value;
 }
 
+const minute = 60;
+const hour = 3_600;
+const day = 86_400;
+
+/** Two units while the first one is small. Source: apimachinery pkg/util/duration HumanDuration. */
 function formatAge(ageMs: number): string {
-  const seconds = Math.max(0, Math.round(ageMs / 1_000));
-  if (seconds < 120) return `${seconds}s`;
-  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+  const seconds = Math.max(0, Math.floor(ageMs / 1_000));
+  if (seconds < 2 * minute) return `${seconds}s`;
+  if (seconds < 10 * minute) return formatUnits(seconds, [minute, 'm'], [1, 's']);
+  if (seconds < 3 * hour) return `${Math.floor(seconds / minute)}m`;
+  if (seconds < 8 * hour) return formatUnits(seconds, [hour, 'h'], [minute, 'm']);
+  if (seconds < 2 * day) return `${Math.floor(seconds / hour)}h`;
+  return seconds < 8 * day ? formatUnits(seconds, [day, 'd'], [hour, 'h']) : `${Math.floor(seconds / day)}d`;
+}
+
+type Unit = readonly [seconds: number, letter: string];
+
+function formatUnits(seconds: number, [large, largeLetter]: Unit, [small, smallLetter]: Unit): string {
+  const rest = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)}${largeLetter}${rest === 0 ? '' : `${rest}${smallLetter}`}`;
 }

@@ -5,8 +5,10 @@ import { keyOf, type Pod, type PodStatus, pods, type Stored } from '@hybridstore
 import { type Clock, HybridStoreError, isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { Controllers } from '../controllers/run-controllers.ts';
 import type { LoopbackNetwork } from './network.ts';
+import { type PodUsage, PodUsages } from './pod-usage.ts';
 import { type CommandOf, nameOf, PodWorker } from './pod-worker.ts';
 import { killRecordedProcess } from './process-record.ts';
+import { readGroupUsage } from './process-usage.ts';
 import { claimFolder, type VolumeSources } from './volumes.ts';
 
 export type KubeletOptions = {
@@ -34,6 +36,7 @@ export class Kubelet {
   /** A successor of the same name must not start before its predecessor's process is gone: both would use the same volume. */
   readonly #leaving = new Map<string, Promise<void>>();
   readonly #reports = new Map<string, Promise<void>>();
+  readonly #usages = new PodUsages(readGroupUsage);
   #isStopping = false;
 
   constructor(options: KubeletOptions) {
@@ -68,6 +71,12 @@ export class Kubelet {
     if (!worker) throw new HybridStoreError('not_found', `pods "${name}" not found`);
     const text = readFileSync(worker.logFile, 'utf8').slice(-logTailBytesMax);
     return `${text.trimEnd().split('\n').slice(-linesMax).join('\n')}\n`;
+  }
+
+  /** What the pods use that run now. Needs /proc. */
+  readUsage(): readonly PodUsage[] {
+    const running = [...this.#workers.values()].flatMap((worker) => worker.running ?? []);
+    return this.#usages.look(running, this.#options.clock.now());
   }
 
   #sync(): void {

@@ -5,6 +5,7 @@ import type { Container, ContainerState, Pod, PodStatus, Stored } from '@hybrids
 import { type Clock, type Logger, privateFile, privateFolder } from '@hybridstore/runtime';
 import { buildEnvironment, rewritePath } from './container-environment.ts';
 import { buildPodStatus } from './pod-status.ts';
+import type { RunningPod } from './pod-usage.ts';
 import { runProbe } from './probe.ts';
 import { killProcessGroup, removeProcessRecord, writeProcessRecord } from './process-record.ts';
 import { prepareVolumes, type VolumeSources } from './volumes.ts';
@@ -86,6 +87,13 @@ export class PodWorker {
 
   get logFile(): string {
     return join(this.#folder, 'log');
+  }
+
+  /** Undefined while no process runs. */
+  get running(): RunningPod | undefined {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return undefined;
+    return { uid: this.#pod.metadata.uid, container: this.#container.name, pid, startedAtMs: this.#startedAtMs };
   }
 
   start(): void {

@@ -50,6 +50,12 @@ function schemaOfAttribute(model: string, attribute: AttributeType): Schema {
     schema['x-kubernetes-list-map-keys'] = keys;
   }
   if (setLists.has(path)) schema['x-kubernetes-list-type'] = 'set';
+  const patchKey = patchMergeKeys[path];
+  if (patchKey !== undefined) {
+    schema['x-kubernetes-patch-strategy'] = 'merge';
+    if (patchKey !== '') schema['x-kubernetes-patch-merge-key'] = patchKey;
+  }
+  if (replacedMaps.has(path)) return { ...schema, 'x-kubernetes-patch-strategy': 'replace' };
   if (atomicMaps.has(path)) schema['x-kubernetes-map-type'] = 'atomic';
   if (quantityMaps.has(path)) schema.additionalProperties = quantitySchema;
   if (quantityFields.has(path))
@@ -121,6 +127,48 @@ const mergeKeys: Readonly<Record<string, readonly string[]>> = {
   'V1NamespaceStatus.conditions': ['type'],
   'V1CustomResourceDefinitionStatus.conditions': ['type'],
 };
+
+/**
+ * Lists that a strategic merge patch merges, with the key of their items; of plain values without one. All others are
+ * replaced, tolerations among them. Source: staging/src/k8s.io/api `patchStrategy` and `patchMergeKey`, v0.35.
+ */
+const patchMergeKeys: Readonly<Record<string, string>> = {
+  'V1ObjectMeta.ownerReferences': 'uid',
+  'V1ObjectMeta.finalizers': '',
+  'V1PodSpec.containers': 'name',
+  'V1PodSpec.initContainers': 'name',
+  'V1PodSpec.ephemeralContainers': 'name',
+  'V1PodSpec.volumes': 'name',
+  'V1PodSpec.imagePullSecrets': 'name',
+  'V1PodSpec.hostAliases': 'ip',
+  'V1PodSpec.topologySpreadConstraints': 'topologyKey',
+  'V1PodSpec.schedulingGates': 'name',
+  'V1PodSpec.resourceClaims': 'name',
+  'V1PodStatus.conditions': 'type',
+  'V1PodStatus.podIPs': 'ip',
+  'V1PodStatus.hostIPs': 'ip',
+  'V1Container.env': 'name',
+  'V1Container.ports': 'containerPort',
+  'V1Container.volumeMounts': 'mountPath',
+  'V1Container.volumeDevices': 'devicePath',
+  'V1EphemeralContainer.env': 'name',
+  'V1EphemeralContainer.ports': 'containerPort',
+  'V1EphemeralContainer.volumeMounts': 'mountPath',
+  'V1EphemeralContainer.volumeDevices': 'devicePath',
+  'V1NodeSpec.podCIDRs': '',
+  'V1NodeStatus.conditions': 'type',
+  'V1NodeStatus.addresses': 'type',
+  'V1NamespaceStatus.conditions': 'type',
+  'V1ServiceSpec.ports': 'port',
+  'V1ServiceStatus.conditions': 'type',
+  'V1ServiceAccount.secrets': 'name',
+  'V1StatefulSetStatus.conditions': 'type',
+  'V1DeploymentStatus.conditions': 'type',
+  'V1PersistentVolumeClaimStatus.conditions': 'type',
+  'V1PodDisruptionBudgetStatus.conditions': 'type',
+};
+
+const replacedMaps: ReadonlySet<string> = new Set(['V1PodDisruptionBudgetSpec.selector']);
 
 const setLists: ReadonlySet<string> = new Set(['V1ObjectMeta.finalizers']);
 

@@ -38,6 +38,9 @@ export type Schema = {
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
   readonly 'x-kubernetes-map-type'?: 'atomic' | 'granular';
+  /** What a strategic merge patch does to a list or map, as far as it differs: lists are replaced, maps merged. */
+  readonly 'x-kubernetes-patch-strategy'?: 'merge' | 'replace';
+  readonly 'x-kubernetes-patch-merge-key'?: string;
   readonly 'x-kubernetes-validations'?: readonly ValidationRule[];
 };
 
