@@ -30,7 +30,9 @@ function readIn(pattern: string): readonly string[] {
 }
 
 /** Read on behalf of services by the kit that all of them have. */
-const byAll = readIn('packages/http/src/{service-process,side-listener,leave}.ts').filter((name) => !/JWT_SECRET/.test(name));
+const byAll = readIn('packages/http/src/{service-process,side-listener,leave}.ts').filter(
+  (name) => !/JWT_SECRET/.test(name),
+);
 
 for (const service of Object.keys(processVariables) as (keyof typeof processVariables)[])
   test(`the variables that ${service} reads are those of the table`, () => {
