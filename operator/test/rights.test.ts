@@ -5,6 +5,7 @@ import {
   configMaps,
   customResourceDefinitions,
   getOrNothing,
+  type Kube,
   type KubeObject,
   limitRanges,
   namespaces,
@@ -12,6 +13,7 @@ import {
   type ObjectKey,
   persistentVolumeClaims,
   podDisruptionBudgets,
+  pods,
   type Resource,
   renewDeadlineMs,
   resourceQuotas,
@@ -153,6 +155,7 @@ async function liveThrough(installation: Installation): Promise<void> {
       return !(await installation.isThere(resource, key.name, key.namespace));
     });
   await repeatEvent(installation);
+  await leaveStuck(installation);
   await installation.clock.advance(renewDeadlineMs);
   for (const [resource, name] of [
     [tenants, 'initech'],
@@ -182,6 +185,27 @@ async function repeatEvent(installation: Installation): Promise<void> {
       return status !== undefined && isTaken === (quota !== undefined);
     });
   }
+}
+
+/** A pod that is not made, and one of an older template that cannot start. */
+async function leaveStuck(installation: Installation): Promise<void> {
+  const { kube } = installation;
+  const key = { namespace: 'default', name: 'hs-acme-0' };
+  const labels = { ...tenantLabels('acme'), 'controller-revision-hash': 'bad' };
+  const spec = { containers: [{ name: 'tenant-node', image: 'bad' }] };
+  await kube.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata: { ...key, labels }, spec });
+  const waiting = { reason: 'ErrImageNeverPull', message: 'Container image "bad" is not present' };
+  const container = { name: 'tenant-node', ready: false, state: { waiting } };
+  await patchStatus(kube, pods, key, { containerStatuses: [container] });
+  const set = { namespace: 'default', name: 'hs-acme' };
+  const { generation } = (await kube.get(statefulSets, set)).metadata;
+  await patchStatus(kube, statefulSets, set, { replicas: 1, observedGeneration: generation, updateRevision: 'good' });
+  await installation.until('the stuck pod replaced', async () => !(await installation.isThere(pods, key.name)));
+}
+
+async function patchStatus(kube: Kube, resource: Resource, key: ObjectKey, status: object): Promise<void> {
+  const { apiVersion, kind } = resource;
+  await kube.patchStatus(resource, { apiVersion, kind, metadata: { ...key }, status: { ...status } }, { force: true });
 }
 
 /** As an earlier version would have made them: wearing the labels, and asked for no more. */
