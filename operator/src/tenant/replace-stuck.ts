@@ -21,7 +21,7 @@ export type Replacement = { readonly node: NodeView; readonly failure: NodeFailu
 
 /**
  * The one pod to delete now. It is of an older template, cannot start, and none of its containers runs, so that it holds
- * nothing that is not on its volume. None while another one is going.
+ * nothing that is not on its volume. None while another one is going, or not made yet.
  */
 export function decideReplacement(state: {
   readonly world: TenantWorld;
@@ -29,7 +29,7 @@ export function decideReplacement(state: {
   readonly nowMs: number;
 }): Replacement | undefined {
   const { world, failures, nowMs } = state;
-  if (!knowsItsTemplate(world) || world.nodes.some(isGoing)) return undefined;
+  if (!knowsItsTemplate(world) || !isWhole(world)) return undefined;
   for (const failure of failures) {
     const node = world.nodes.find(({ pod }) => pod === failure.pod);
     if (node !== undefined && isStuck(node, nowMs)) return { node, failure };
@@ -42,8 +42,10 @@ function knowsItsTemplate({ statefulSet }: TenantWorld): boolean {
   return statefulSet !== undefined && statefulSet.status?.observedGeneration === statefulSet.metadata.generation;
 }
 
-function isGoing({ object }: NodeView): boolean {
-  return object.metadata.deletionTimestamp !== undefined;
+/** Every pod that it should have is there, and none is going. */
+function isWhole({ statefulSet, nodes }: TenantWorld): boolean {
+  const staying = nodes.filter(({ object }) => object.metadata.deletionTimestamp === undefined);
+  return staying.length === nodes.length && staying.length >= (statefulSet?.spec?.replicas ?? 0);
 }
 
 function isStuck({ object, isOutdated }: NodeView, nowMs: number): boolean {
