@@ -135,26 +135,37 @@ function judgeScaling({ spec, scaling }: TenantOutcome): TenantJudgement {
 
 /** Acknowledged rows are safe while every node that may hold some is there, or has proved that it holds none. */
 function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
-  const { stalled, size, spec } = outcome;
+  const { stalled, size, spec, world } = outcome;
   if (stalled.length > 0) return no('DataSafe', 'DrainStalled', 'a leaving node still holds rows; it is kept');
   if (spec.hibernated && size === 0) return yes('DataSafe', 'HandedOver', 'all nodes have committed what they held');
   const missing = findMissing(outcome);
   if (missing.length === 0 && size > 0)
     return yes('DataSafe', 'AllNodesReady', 'every node that may hold rows is ready');
-  const message = `rows of ${missing.length} nodes wait in their log volumes until these are back`;
+  const holding = missing.filter((ordinal) => mayHoldRows(world, ordinal));
+  if (size > 0 && holding.length === 0)
+    return yes('DataSafe', 'NothingStored', 'the nodes that are missing never had a volume');
+  const message = `rows of ${holding.length} nodes may wait in their log volumes until these are back`;
   return { type: 'DataSafe', status: 'Unknown', reason: 'NodesNotReady', message };
 }
 
-function judgeStorage({ world, storageProblem, problems }: TenantOutcome): TenantJudgement {
+/** Whose log volume was once bound: a node without one acknowledges nothing. */
+function mayHoldRows({ logClaims }: TenantWorld, ordinal: number): boolean {
+  const claim = logClaims.get(ordinal);
+  return claim !== undefined && claim.status?.phase !== 'Pending';
+}
+
+function judgeStorage({ world, size, storageProblem, problems }: TenantOutcome): TenantJudgement {
   if (storageProblem !== undefined) return no('StorageReady', 'Refused', storageProblem);
   const { dataClaim } = world;
   if (dataClaim === undefined)
     return no('StorageReady', 'ClaimMissing', 'the claim of the shared volume does not exist yet');
-  const phase = dataClaim.status?.phase ?? 'Pending';
   const full = problems.find(({ reason }) => reason === 'storage_full');
   if (full !== undefined) return no('StorageReady', 'DataVolumeFull', `${full.pod}: ${full.message}`);
-  if (phase === 'Bound') return yes('StorageReady', 'Bound', 'the shared volume is bound');
-  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${dataClaim.metadata.name} is ${phase}`);
+  const logs = [...world.logClaims].filter(([ordinal]) => ordinal < size).map(([, claim]) => claim);
+  const unbound = [dataClaim, ...logs].find((claim) => claim.status?.phase !== 'Bound');
+  if (unbound === undefined) return yes('StorageReady', 'Bound', 'every volume is bound');
+  const phase = unbound.status?.phase ?? 'Pending';
+  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${unbound.metadata.name} is ${phase}`);
 }
 
 function yes(type: TenantConditionType, reason: string, message: string): TenantJudgement {
