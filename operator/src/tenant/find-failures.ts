@@ -111,7 +111,7 @@ function judgeUnscheduled({ object }: NodeView): PodFailure {
   return { reason: 'Unschedulable', message };
 }
 
-/** The last that is told of a claim that is bound only once its pod has a place: nothing is wrong with it. */
+/** The last Event of a claim that is bound only once its pod has a place: nothing is wrong with it. */
 const waitsForPod: ReadonlySet<string> = new Set(['WaitForFirstConsumer', 'WaitForPodScheduled']);
 /** Set when the scheduler has chosen a place: from then on the pod waits for the volume, no more the other way. */
 const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node';
@@ -137,7 +137,7 @@ async function judgeClaim(
   const isPlaced = claim.metadata.annotations?.[selectedNodeAnnotation] !== undefined;
   const isWaiting = last === undefined || waitsForPod.has(last.reason ?? '');
   if (phase === 'Pending' && isWaiting && !isPlaced) return undefined;
-  const words = last?.note ?? 'nothing is told of it';
+  const words = last?.note ?? 'no Event says why';
   return { reason: 'VolumePending', message: `claim ${claim.metadata.name} is ${phase}: ${words}` };
 }
 

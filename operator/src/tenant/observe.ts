@@ -45,7 +45,7 @@ function viewNode(key: TenantKey, pod: Stored<Pod>, set: Stored<StatefulSet> | u
   if (ordinal === undefined) return [];
   const { currentRevision, updateRevision } = set?.status ?? {};
   const revision = pod.metadata.labels?.[revisionLabel];
-  // A set that has told no revision yet has no pods of another one.
+  // A set that has reported no revision yet has no pods of another one.
   const isKnown = updateRevision === undefined || revision === updateRevision || revision === currentRevision;
   return [
     {

@@ -15,8 +15,8 @@ const logClaim = { namespace: 'default', name: 'log-hs-acme-1' };
 const dataClaim = { namespace: 'default', name: 'hs-acme-data' };
 const set = { namespace: 'default', name: 'hs-acme' };
 const image = 'registry.example:5000/hybridstore:0.9.9';
-/** Within which every failure must be told. */
-const toldMsMax = 60_000;
+/** Within which every failure must be reported. */
+const reportedMsMax = 60_000;
 
 async function patchStatus(cluster: BenchCluster, resource: Resource, key: ObjectKey, status: object): Promise<void> {
   const { apiVersion, kind } = resource;
@@ -24,19 +24,19 @@ async function patchStatus(cluster: BenchCluster, resource: Resource, key: Objec
   await cluster.api.patchStatus(resource, object, { fieldManager: 'kubernetes', force: true });
 }
 
-type Told = { readonly type?: string; readonly reason: string; readonly note: string };
+type NewEvent = { readonly type?: string; readonly reason: string; readonly note: string };
 
-let told = 0;
+let eventCount = 0;
 
 /** As the recorder of a controller of Kubernetes leaves it: counted, with the time of the last. */
-async function tell(cluster: BenchCluster, about: Resource, key: ObjectKey, event: Told): Promise<void> {
-  told += 1;
+async function recordEvent(cluster: BenchCluster, about: Resource, key: ObjectKey, event: NewEvent): Promise<void> {
+  eventCount += 1;
   const { metadata } = await cluster.api.get(about, key);
   const now = formatTime(cluster.clock.now());
   await cluster.api.create(events, {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
-    metadata: { namespace: 'default', name: `${key.name}.${told}` },
+    metadata: { namespace: 'default', name: `${key.name}.${eventCount}` },
     type: 'Warning',
     ...event,
     regarding: { apiVersion: about.apiVersion, kind: about.kind, ...key, uid: metadata.uid },
@@ -105,7 +105,7 @@ function refused(name: string, words: string): Failure {
   const note = `create Pod hs-acme-1 in StatefulSet hs-acme failed error: ${words}`;
   const happen = async (cluster: BenchCluster) => {
     await removePod(cluster);
-    await tell(cluster, statefulSets, set, { reason: 'FailedCreate', note });
+    await recordEvent(cluster, statefulSets, set, { reason: 'FailedCreate', note });
   };
   return { name, happen, reason: 'PodsRefused', says: note };
 }
@@ -117,19 +117,19 @@ function notPlaced(name: string, says: string): Failure {
 const unbound =
   '0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found. preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
 
-function notBound(name: string, claim: ObjectKey, event: Told): Failure {
+function notBound(name: string, claim: ObjectKey, event: NewEvent): Failure {
   const happen = async (cluster: BenchCluster) => {
     await unbind(cluster, claim);
     await makePod(cluster, unscheduled(unbound));
-    await tell(cluster, persistentVolumeClaims, claim, event);
+    await recordEvent(cluster, persistentVolumeClaims, claim, event);
   };
   return { name, happen, reason: 'VolumePending', says: `claim ${claim.name} is Pending: ${event.note}` };
 }
 
-function notStarted(name: string, event: Told, reason: string): Failure {
+function notStarted(name: string, event: NewEvent, reason: string): Failure {
   const happen = async (cluster: BenchCluster) => {
     await makePod(cluster, waiting('ContainerCreating'));
-    await tell(cluster, pods, pod, event);
+    await recordEvent(cluster, pods, pod, event);
   };
   return { name, happen, reason, says: event.note };
 }
@@ -193,7 +193,11 @@ const failures: readonly Failure[] = [
       await unbind(cluster, logClaim);
       await makePod(cluster, unscheduled('0/2 nodes are available: 2 Insufficient memory.'));
       const note = 'waiting for first consumer to be created before binding';
-      await tell(cluster, persistentVolumeClaims, logClaim, { type: 'Normal', reason: 'WaitForFirstConsumer', note });
+      await recordEvent(cluster, persistentVolumeClaims, logClaim, {
+        type: 'Normal',
+        reason: 'WaitForFirstConsumer',
+        note,
+      });
     },
     reason: 'Unschedulable',
     says: '0/2 nodes are available: 2 Insufficient memory.',
@@ -321,8 +325,8 @@ const messageOf = (tenant: Awaited<ReturnType<BenchCluster['tenant']>>, type: st
   tenant.status?.conditions?.find((condition) => condition.type === type)?.message;
 
 /** Reconciles as often as the passes ask for, and gives after which time the Tenant said it. */
-async function timeUntilTold(cluster: BenchCluster, reason: string): Promise<number> {
-  for (let passedMs = 0; passedMs <= toldMsMax; ) {
+async function timeUntilReported(cluster: BenchCluster, reason: string): Promise<number> {
+  for (let passedMs = 0; passedMs <= reportedMsMax; ) {
     const result = await cluster.pass();
     if (conditionOf(await cluster.tenant(), 'Ready') === `False/${reason}`) return passedMs;
     assert.ok(result.kind === 'requeue');
@@ -337,7 +341,7 @@ describe('a Tenant of which', () => {
     it(`a node cannot serve since ${name} says ${reason} within a minute, in an Event once, and no more when it has passed`, async () => {
       const cluster = await startTenant(spec);
       await happen(cluster);
-      assert.ok((await timeUntilTold(cluster, reason)) <= toldMsMax);
+      assert.ok((await timeUntilReported(cluster, reason)) <= reportedMsMax);
       for (let count = 0; count < 3; count += 1) {
         await cluster.clock.advance(15_000);
         await cluster.pass();
@@ -369,20 +373,20 @@ describe('a Tenant of which', () => {
       'is created, without a word of trouble',
       async (cluster) => {
         await makePod(cluster, waiting('ContainerCreating'));
-        await tell(cluster, pods, pod, { type: 'Normal', reason: 'Pulling', note: `Pulling image "${image}"` });
+        await recordEvent(cluster, pods, pod, { type: 'Normal', reason: 'Pulling', note: `Pulling image "${image}"` });
       },
     ],
     [
       'was refused, then made, and is gone for another cause',
       async (cluster) => {
         await removePod(cluster);
-        await tell(cluster, statefulSets, set, {
+        await recordEvent(cluster, statefulSets, set, {
           reason: 'FailedCreate',
           note: 'create Pod hs-acme-1 in StatefulSet hs-acme failed error: pods "hs-acme-1" is forbidden: no',
         });
         await cluster.clock.advance(1_000);
         const note = 'create Pod hs-acme-1 in StatefulSet hs-acme successful';
-        await tell(cluster, statefulSets, set, { type: 'Normal', reason: 'SuccessfulCreate', note });
+        await recordEvent(cluster, statefulSets, set, { type: 'Normal', reason: 'SuccessfulCreate', note });
       },
     ],
     [
@@ -390,7 +394,7 @@ describe('a Tenant of which', () => {
       async (cluster) => {
         await removePod(cluster);
         const note = 'create Pod hs-acme-11 in StatefulSet hs-acme failed error: pods "hs-acme-11" is forbidden: no';
-        await tell(cluster, statefulSets, set, { reason: 'FailedCreate', note });
+        await recordEvent(cluster, statefulSets, set, { reason: 'FailedCreate', note });
       },
     ],
   ];
