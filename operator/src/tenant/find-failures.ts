@@ -1,8 +1,7 @@
-import type { Kube, KubeEvent, KubeObject, PersistentVolumeClaim, Stored } from '@hybridstore/controller-runtime';
+import type { KubeEvent, KubeObject, PersistentVolumeClaim, Resource, Stored } from '@hybridstore/controller-runtime';
 import { persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
 import { type TenantKey, tenantNames } from '../resources/names.ts';
 import { isScheduled, judgeContainers, type PodFailure } from './judge-pod.ts';
-import { readEvents } from './object-events.ts';
 import type { NodeFailure, NodeView, TenantWorld } from './world.ts';
 
 export type FailureSearch = {
@@ -12,7 +11,8 @@ export type FailureSearch = {
   readonly size: number;
   readonly dataClaimName: string;
   readonly nowMs: number;
-  readonly kube: Pick<Kube, 'list'>;
+  /** Newest first. Events are hints: where they cannot be read, less is said. */
+  readonly eventsOf: (resource: Resource, object: Stored<KubeObject>) => Promise<readonly Stored<KubeEvent>[]>;
 };
 
 /** Time in which a pod is placed and its volumes are bound when all is well; what waits for less has not failed. */
@@ -70,10 +70,10 @@ function isLeaving({ object }: NodeView): boolean {
 }
 
 /** A set that was just made has not tried yet. */
-async function readSetEvents({ world, nowMs, kube }: FailureSearch): Promise<readonly Stored<KubeEvent>[]> {
+async function readSetEvents({ world, nowMs, eventsOf }: FailureSearch): Promise<readonly Stored<KubeEvent>[]> {
   const { statefulSet } = world;
   if (statefulSet === undefined || isYoung(statefulSet, nowMs)) return [];
-  return await readEvents(kube, statefulSets, statefulSet);
+  return await eventsOf(statefulSets, statefulSet);
 }
 
 function isYoung({ metadata }: Stored<KubeObject>, nowMs: number): boolean {
@@ -128,12 +128,12 @@ async function findVolumeWaitedFor(search: FailureSearch, ordinal: number): Prom
 }
 
 async function judgeClaim(
-  { kube }: FailureSearch,
+  { eventsOf }: FailureSearch,
   claim: Stored<PersistentVolumeClaim>,
 ): Promise<PodFailure | undefined> {
   const phase = claim.status?.phase ?? 'Pending';
   if (phase === 'Bound') return undefined;
-  const [last] = await readEvents(kube, persistentVolumeClaims, claim);
+  const [last] = await eventsOf(persistentVolumeClaims, claim);
   const isPlaced = claim.metadata.annotations?.[selectedNodeAnnotation] !== undefined;
   const isWaiting = last === undefined || waitsForPod.has(last.reason ?? '');
   if (phase === 'Pending' && isWaiting && !isPlaced) return undefined;
@@ -150,8 +150,8 @@ function isBeingCreated({ object }: NodeView): boolean {
 const mountFailures: ReadonlySet<string> = new Set(['FailedMount', 'FailedAttachVolume', 'FailedMapVolume']);
 
 /** A placed pod whose container was not even tried: a volume is not mounted, or it has no network. */
-async function findStartFailure({ kube }: FailureSearch, { object }: NodeView): Promise<PodFailure | undefined> {
-  const last = (await readEvents(kube, pods, object)).find(({ type }) => type === 'Warning');
+async function findStartFailure({ eventsOf }: FailureSearch, { object }: NodeView): Promise<PodFailure | undefined> {
+  const last = (await eventsOf(pods, object)).find(({ type }) => type === 'Warning');
   if (last === undefined) return undefined;
   const message = last.note ?? last.reason ?? '';
   if (mountFailures.has(last.reason ?? '')) return { reason: 'VolumePending', message };

@@ -5,10 +5,12 @@ import {
   done,
   formatTime,
   hasFinalizer,
+  type KubeObject,
   keyOf,
   persistentVolumeClaims,
   pods,
   proceed,
+  type Resource,
   recordEvent,
   removeFinalizer,
   requeueAfter,
@@ -29,6 +31,7 @@ import { finalizeTenant } from './finalizer.ts';
 import { findFailures } from './find-failures.ts';
 import { formatFailure } from './format-failure.ts';
 import { passHandOver } from './hand-over.ts';
+import { readEvents } from './object-events.ts';
 import { observeTenant } from './observe.ts';
 import {
   type Applied,
@@ -197,10 +200,20 @@ export async function askNodes(pass: Applied): Promise<StepResult<Pick<Asked, 'p
 
 /** What keeps nodes from serving; asked of the API server only while some do not. */
 export async function findWhatFails(pass: Asked): Promise<StepResult<Pick<Examined, 'failures'>>> {
-  const { key, world, kube, clock, spec, tenant } = pass;
+  const { key, world, kube, clock, spec, tenant, logger } = pass;
   const dataClaimName = spec.storage.data.sharedVolume.existingClaim ?? tenant.names.dataClaim;
   const { size } = pass.handOver.decision;
-  return proceed({ failures: await findFailures({ key, world, size, dataClaimName, kube, nowMs: clock.now() }) });
+  const eventsOf = async (resource: Resource, object: Stored<KubeObject>) => {
+    try {
+      return await readEvents(kube, resource, object);
+    } catch (error) {
+      if (!isHybridStoreError(error)) throw error;
+      // The status must not wait for what would only explain it.
+      logger.warn('events_not_read', { tenant: tenantIdOf(key), object: object.metadata.name, error });
+      return [];
+    }
+  };
+  return proceed({ failures: await findFailures({ key, world, size, dataClaimName, eventsOf, nowMs: clock.now() }) });
 }
 
 /** A corrected template reaches a node that could not start from the one before. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { KubeObject, ObjectKey, Resource, Stored } from '@hybridstore/controller-runtime';
 import { events, formatTime, persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
+import { HybridStoreError } from '@hybridstore/runtime';
 import { tenantLabels } from '../../src/resources/labels.ts';
 import { BenchCluster, conditionOf, settings } from '../bench-cluster.ts';
 
@@ -418,6 +419,51 @@ describe('a Tenant of which', () => {
     await cluster.pass();
     assert.equal(conditionOf(await cluster.tenant(), 'Degraded'), 'False/AsExpected');
   });
+
+  it('no node was ever made, since the quota is for none, says so of the first', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
+    await cluster.pass();
+    const noteOf = (name: string) =>
+      `create Pod ${name} in StatefulSet hs-acme failed error: pods "${name}" is forbidden: exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0`;
+    for (const name of ['hs-acme-0', 'hs-acme-1'])
+      await recordEvent(cluster, statefulSets, set, { reason: 'FailedCreate', note: noteOf(name) });
+    const afterMs = await timeUntilReported(cluster, 'PodsRefused');
+    assert.ok(afterMs > 0 && afterMs <= reportedMsMax, 'a set that was just made is given its time');
+    const tenant = await cluster.tenant();
+    const text = `hs-acme-0 (${settings.image.services}): ${noteOf('hs-acme-0')}; and 1 more`;
+    assert.equal(messageOf(tenant, 'Ready'), `0 of 2 nodes are ready; ${text}`);
+    assert.equal(conditionOf(tenant, 'DataSafe'), 'True/NothingStored');
+  });
+
+  it('the Events cannot be read says what the pods alone show', async () => {
+    const cluster = await startTenant();
+    await unbind(cluster, logClaim);
+    await makePod(cluster, unscheduled(unbound));
+    const list = cluster.api.list.bind(cluster.api);
+    cluster.api.list = async (resource, options) => {
+      if (resource.kind === 'Event') throw new HybridStoreError('unavailable', 'etcdserver: request timed out');
+      return await list(resource, options);
+    };
+    assert.ok((await timeUntilReported(cluster, 'Unschedulable')) <= reportedMsMax);
+    assert.match(messageOf(await cluster.tenant(), 'Degraded') ?? '', /unbound immediate PersistentVolumeClaims/);
+  });
+
+  for (const [phase, dataSafe] of [
+    ['Pending', 'True/NothingStored'],
+    ['Lost', 'Unknown/NodesNotReady'],
+  ] as const)
+    it(`the log volume of a node is ${phase} names its claim, and speaks of rows only where there can be some`, async () => {
+      const cluster = await startTenant();
+      await patchStatus(cluster, persistentVolumeClaims, logClaim, { phase });
+      await makePod(cluster, unscheduled(unbound));
+      await cluster.pass();
+      const tenant = await cluster.tenant();
+      assert.deepEqual(
+        [conditionOf(tenant, 'StorageReady'), messageOf(tenant, 'StorageReady'), conditionOf(tenant, 'DataSafe')],
+        [`False/${phase}`, `claim log-hs-acme-1 is ${phase}`, dataSafe],
+      );
+    });
 
   it('a node crashes while it should leave never says that all are ready', async () => {
     const cluster = await startTenant();
