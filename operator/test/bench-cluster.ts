@@ -277,6 +277,8 @@ export class BenchCluster {
   policies!: CompactionPolicyReconciler;
   shared!: SharedServicesReconciler;
   keys!: SigningKeys;
+  /** From which template the set makes pods, and which it says it has. */
+  revision = 'a';
 
   private constructor() {
     this.api = new EmbeddedApiServer({ ...operatorIdentity, clock: this.clock });
@@ -394,6 +396,8 @@ export class BenchCluster {
       spec: { containers: [{ name: 'tenant-node', image: 'x' }] },
     };
     await orExists(this.api.create(pods, pod));
+    const revision = { metadata: { labels: { 'controller-revision-hash': this.revision } } };
+    await this.api.mergePatch(pods, { namespace: 'default', name }, revision);
     const status = unready.includes(name) ? 'False' : 'True';
     await this.#patchStatus(pods, name, { phase: 'Running', conditions: [{ type: 'Ready', status }] });
   }
@@ -411,8 +415,8 @@ export class BenchCluster {
       replicas,
       readyReplicas,
       observedGeneration: set.metadata.generation,
-      currentRevision: 'a',
-      updateRevision: 'a',
+      currentRevision: this.revision,
+      updateRevision: this.revision,
     };
     await this.#patchStatus(statefulSets, set.metadata.name, status);
   }

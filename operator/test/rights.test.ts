@@ -5,6 +5,7 @@ import {
   configMaps,
   customResourceDefinitions,
   getOrNothing,
+  type Kube,
   type KubeObject,
   limitRanges,
   namespaces,
@@ -12,6 +13,7 @@ import {
   type ObjectKey,
   persistentVolumeClaims,
   podDisruptionBudgets,
+  pods,
   type Resource,
   renewDeadlineMs,
   resourceQuotas,
@@ -32,6 +34,7 @@ import { sharedServiceLabels, tenantLabels } from '../src/resources/labels.ts';
 import { tenantKeysSecretName } from '../src/resources/names.ts';
 import { prunedKinds as prunedSharedKinds } from '../src/shared-services/desired-state.ts';
 import { prunedKinds as prunedTenantKinds } from '../src/tenant/desired-state.ts';
+import { stuckMsMin } from '../src/tenant/replace-stuck.ts';
 import { BenchCluster } from './bench-cluster.ts';
 import { Rights, withRights } from './rights.ts';
 
@@ -153,6 +156,7 @@ async function liveThrough(installation: Installation): Promise<void> {
       return !(await installation.isThere(resource, key.name, key.namespace));
     });
   await repeatEvent(installation);
+  await leaveStuck(installation);
   await installation.clock.advance(renewDeadlineMs);
   for (const [resource, name] of [
     [tenants, 'initech'],
@@ -182,6 +186,30 @@ async function repeatEvent(installation: Installation): Promise<void> {
       return status !== undefined && isTaken === (quota !== undefined);
     });
   }
+}
+
+/** Two pods of an older template, of which one cannot start. While none was there, Events were read. */
+async function leaveStuck(installation: Installation): Promise<void> {
+  const { kube } = installation;
+  const key = { namespace: 'default', name: 'hs-acme-0' };
+  const labels = { ...tenantLabels('acme'), 'controller-revision-hash': 'bad' };
+  const spec = { containers: [{ name: 'tenant-node', image: 'bad' }] };
+  for (const name of ['hs-acme-0', 'hs-acme-1'])
+    await kube.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata: { ...key, name, labels }, spec });
+  const waiting = { reason: 'ErrImageNeverPull', message: 'Container image "bad" is not present' };
+  const container = { name: 'tenant-node', ready: false, state: { waiting } };
+  await patchStatus(kube, pods, key, { containerStatuses: [container] });
+  const set = { namespace: 'default', name: 'hs-acme' };
+  const { generation } = (await kube.get(statefulSets, set)).metadata;
+  await patchStatus(kube, statefulSets, set, { replicas: 1, observedGeneration: generation, updateRevision: 'good' });
+  await installation.clock.advance(stuckMsMin);
+  await installation.until('the stuck pod replaced', async () => !(await installation.isThere(pods, key.name)));
+  await kube.delete(pods, { ...key, name: 'hs-acme-1' }, { gracePeriodSeconds: 0 });
+}
+
+async function patchStatus(kube: Kube, resource: Resource, key: ObjectKey, status: object): Promise<void> {
+  const { apiVersion, kind } = resource;
+  await kube.patchStatus(resource, { apiVersion, kind, metadata: { ...key }, status: { ...status } }, { force: true });
 }
 
 /** As an earlier version would have made them: wearing the labels, and asked for no more. */

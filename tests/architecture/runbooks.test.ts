@@ -27,13 +27,18 @@ const others: ReadonlySet<string> = new Set([
   ...['Auto', 'Recommend', 'Retain', 'Delete'],
   // States of nodes that leave, a kind of scaling policy, and a verb of HTTP.
   ...['Draining', 'Drained', 'Pods', 'GET'],
+  // Events of Kubernetes.
+  ...['FailedCreate', 'SuccessfulCreate', 'WaitForFirstConsumer', 'WaitForPodScheduled'],
+  ...['FailedMount', 'FailedAttachVolume', 'FailedMapVolume', 'FailedCreatePodSandBox'],
+  // A condition of pods.
+  'PodScheduled',
   // Kinds.
   ...['Secret', 'Tenant', 'DataSource', 'CompactionPolicy'],
 ]);
 
 /** What Kubernetes says of a container that waits: one of our reasons, which names them. */
 const waitingReasons =
-  /^(CrashLoopBackOff|ImagePullBackOff|ErrImage\w+|InvalidImageName|CreateContainer(Config)?Error)$/;
+  /^(CrashLoopBackOff|ImagePullBackOff|ErrImage\w+|InvalidImageName|ImageInspectError|RegistryUnavailable|SignatureValidationFailed|CreateContainer(Config)?Error|Pre(Create|Start)HookError|RunContainerError)$/;
 
 type Kind = { readonly page: string; readonly folders: readonly string[]; readonly more: readonly string[] };
 
@@ -85,7 +90,7 @@ describe('the runbooks', () => {
 
   it('name what Kubernetes says of a container that cannot start', () => {
     const text = readFileSync(join(folder, 'tenant.md'), 'utf8');
-    const words = [...readSource(root, 'operator/src/tenant/status.ts').matchAll(/'([A-Za-z]+)'/g)]
+    const words = [...readSource(root, 'operator/src/tenant/judge-pod.ts').matchAll(/'([A-Za-z]+)'/g)]
       .map(([, word = '']) => word)
       .filter((word) => waitingReasons.test(word));
     assert.ok(words.length > 5);

@@ -104,6 +104,8 @@ function buildContainer(pod: ServicePod): Container {
     ],
     resources: pod.resources,
     securityContext: restrictedContainerSecurity,
+    // Nobody writes a message file: why a container ended is in the last lines of its log.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
     startupProbe: buildProbe('/health', { periodSeconds: 1, failureThreshold: 300 }),
     livenessProbe: buildProbe('/health', { periodSeconds: 10, failureThreshold: 6 }),
     readinessProbe: buildProbe('/ready', { periodSeconds: 2, failureThreshold: 2 }),

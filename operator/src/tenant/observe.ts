@@ -6,6 +6,7 @@ import {
   type Pod,
   persistentVolumeClaims,
   pods,
+  type StatefulSet,
   statefulSets,
 } from '@hybridstore/controller-runtime';
 import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
@@ -30,26 +31,38 @@ export async function observeTenant(
   ]);
   return {
     statefulSet,
-    nodes: podList.flatMap((pod) => viewNode(key, pod)).sort((a, b) => a.ordinal - b.ordinal),
+    nodes: podList.flatMap((pod) => viewNode(key, pod, statefulSet)).sort((a, b) => a.ordinal - b.ordinal),
     dataClaim,
     logClaims: new Map(claims.flatMap((claim) => logClaimEntry(key, claim))),
   };
 }
 
-function viewNode(key: TenantKey, pod: Stored<Pod>): readonly NodeView[] {
+/** The StatefulSet controller's label: from which revision of the template a pod was made. */
+const revisionLabel = 'controller-revision-hash';
+
+function viewNode(key: TenantKey, pod: Stored<Pod>, set: Stored<StatefulSet> | undefined): readonly NodeView[] {
   const ordinal = ordinalOf(key.name, pod.metadata.name);
   if (ordinal === undefined) return [];
-  const isTerminating = pod.metadata.deletionTimestamp !== undefined;
-  const ready = pod.status?.conditions?.find((condition) => condition.type === 'Ready');
-  const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting !== undefined)?.state?.waiting;
+  const { currentRevision, updateRevision } = set?.status ?? {};
+  const revision = pod.metadata.labels?.[revisionLabel];
+  // A set that has reported no revision yet has no pods of another one.
+  const isKnown = updateRevision === undefined || revision === updateRevision || revision === currentRevision;
   return [
     {
       pod: pod.metadata.name,
       ordinal,
-      isReady: ready?.status === 'True' && !isTerminating,
-      waitingReason: waiting?.reason,
+      isReady: isKnown && isReadyNow(pod),
+      isOutdated: updateRevision !== undefined && revision !== updateRevision,
+      object: pod,
     },
   ];
+}
+
+/** Its condition may lag behind a container that has just ended. */
+function isReadyNow({ metadata, status }: Stored<Pod>): boolean {
+  if (metadata.deletionTimestamp !== undefined) return false;
+  const ready = status?.conditions?.find((condition) => condition.type === 'Ready');
+  return ready?.status === 'True' && (status?.containerStatuses ?? []).every((container) => container.ready);
 }
 
 function logClaimEntry(

@@ -14,7 +14,7 @@ import type { HandOverPass } from './hand-over.ts';
 import type { Registrations } from './registrations.ts';
 import type { SecretKeeper } from './secret-keeper.ts';
 import type { SizeKeeper } from './size-keeper.ts';
-import type { FoundProblem, TenantWorld } from './world.ts';
+import type { FoundProblem, NodeFailure, TenantWorld } from './world.ts';
 
 export type TenantReconcilerOptions = {
   readonly kube: Kube;
@@ -60,7 +60,8 @@ export type Applied = HandingOver & {
   readonly desiredChildren: readonly Child[];
 };
 export type Asked = Applied & { readonly problems: readonly FoundProblem[] };
-export type Registered = Asked & { readonly isRegistered: boolean };
+export type Examined = Asked & { readonly failures: readonly NodeFailure[] };
+export type Registered = Examined & { readonly isRegistered: boolean };
 
 export function childrenOf({ kube, view, expectations, compared, key, object }: Loaded): Children {
   return new Children({ kube, view, expectations, compared, parent: key, parentUid: object.metadata.uid });

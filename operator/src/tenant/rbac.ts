@@ -17,10 +17,12 @@ export const tenantRules: readonly PolicyRule[] = [
   },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: write },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: write },
-  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
+  // Deleted: one of an older template that cannot start, see replace-stuck.ts.
+  { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch', 'delete'] },
   // Of all Secrets it may touch the one that it makes, by its name: never another, never listed, never watched.
   { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'patch', 'delete'], resourceNames: [tenantKeysSecretName] },
   // A name cannot bound a creation: the API server learns it only from the body.
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
+  // Listed: why a pod or a volume is not made stands nowhere else.
+  { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['list', 'create', 'patch'] },
 ];

@@ -22,12 +22,14 @@ import {
   comeBack,
   ensureSecret,
   finalizeIfDeleted,
+  findWhatFails,
   handOver,
   loadTenant,
   noteDrained,
   observe,
   pruneChildren,
   register,
+  replaceStuckNode,
 } from './steps.ts';
 
 /**
@@ -51,6 +53,8 @@ const steps = new Steps<TenantStart>()
   .add(applyChildren)
   .add(pruneChildren)
   .add(askNodes)
+  .add(findWhatFails)
+  .add(replaceStuckNode)
   .report(reportTenant)
   .add(register)
   .add(comeBack);

@@ -14,13 +14,13 @@ import {
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { tenantIdOf } from '../resources/names.ts';
-import type { Asked, TenantStart } from './pass.ts';
+import type { Examined, TenantStart } from './pass.ts';
 import { buildRefusedStatus, buildTenantStatus, judgeTenant, type TenantOutcome } from './status.ts';
 
 /** The one place that writes the status of a Tenant, however its pass came out. */
 export async function reportTenant(
   pass: TenantStart & { readonly object?: Stored<Tenant> },
-  ending: Ending<Asked>,
+  ending: Ending<Examined>,
 ): Promise<void> {
   const { object, clock, logger } = pass;
   const report = object === undefined ? undefined : describeEnding(object, ending, clock.now());
@@ -36,7 +36,7 @@ export async function reportTenant(
 }
 
 /** Undefined where there is nothing to say: the Tenant is leaving, or what failed passes by itself. */
-function describeEnding(object: Stored<Tenant>, ending: Ending<Asked>, nowMs: number): Report | undefined {
+function describeEnding(object: Stored<Tenant>, ending: Ending<Examined>, nowMs: number): Report | undefined {
   switch (ending.kind) {
     case 'complete':
       return describeOutcome(ending.known, nowMs);
@@ -71,8 +71,8 @@ function describeRefusal(object: Stored<Tenant>, { reason, message }: Problem, n
   };
 }
 
-function describeOutcome(pass: Asked, nowMs: number): Report {
-  const { key, spec, world, wanted, scaling, storageProblem, problems, handOver, object } = pass;
+function describeOutcome(pass: Examined, nowMs: number): Report {
+  const { key, spec, world, wanted, scaling, storageProblem, problems, failures, handOver, object } = pass;
   const outcome: TenantOutcome = {
     key,
     spec,
@@ -81,6 +81,7 @@ function describeOutcome(pass: Asked, nowMs: number): Report {
     scaling,
     storageProblem,
     problems,
+    failures,
     generation: object.metadata.generation ?? 0,
     previous: object.status,
     size: handOver.decision.size,
@@ -101,7 +102,7 @@ function describeOutcome(pass: Asked, nowMs: number): Report {
   };
 }
 
-function describeScaling({ object, current, wanted, scaling }: Asked, nowMs: number): ScalingDecision | undefined {
+function describeScaling({ object, current, wanted, scaling }: Examined, nowMs: number): ScalingDecision | undefined {
   const { status } = object;
   if (scaling === undefined || current === wanted || status?.desiredReplicas === undefined) return status?.lastScaling;
   const { reason, message } = scaling;
@@ -143,7 +144,7 @@ function noticeScaling({ lastScaling, previous }: TenantOutcome): readonly Notic
   return [{ type: 'Normal', reason, action: 'Scaled', note: `from ${from} to ${to} nodes: ${message}` }];
 }
 
-function noteReported({ key, wanted, scaling, handOver, onDecision, logger }: Asked): void {
+function noteReported({ key, wanted, scaling, handOver, onDecision, logger }: Examined): void {
   if (scaling !== undefined) onDecision?.(tenantIdOf(key), scaling);
   logger.info('tenant_reported', { tenant: tenantIdOf(key), size: handOver.decision.size, wanted });
 }

@@ -10,7 +10,8 @@ import { toConditions } from '@hybridstore/controller-runtime';
 import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
 import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
-import type { FoundProblem, TenantWorld } from './world.ts';
+import { formatFailures } from './format-failure.ts';
+import type { FoundProblem, NodeFailure, TenantWorld } from './world.ts';
 
 /** What a pass has found out and done, from which the status follows. */
 export type TenantOutcome = {
@@ -28,6 +29,8 @@ export type TenantOutcome = {
   readonly lastScaling: ScalingDecision | undefined;
   readonly storageProblem: string | undefined;
   readonly problems: readonly FoundProblem[];
+  /** Why nodes cannot serve, the most telling first. */
+  readonly failures: readonly NodeFailure[];
   readonly isDeletionHeld: boolean;
 };
 
@@ -53,12 +56,22 @@ function findMissing({ key, size, leaving, world }: TenantOutcome): readonly num
   );
 }
 
+/** Of the nodes that the set has, leaving ones among them. */
+function countReady({ size, world }: TenantOutcome): number {
+  return world.nodes.filter((node) => node.ordinal < size && node.isReady).length;
+}
+
 function judgeReady(outcome: TenantOutcome): TenantJudgement {
-  const { size, spec } = outcome;
+  const { size, spec, failures } = outcome;
   if (spec.hibernated && size === 0) return yes('Ready', 'Hibernated', 'all nodes are stopped, as asked');
   const missing = findMissing(outcome);
-  if (size > 0 && missing.length === 0) return yes('Ready', 'AllNodesReady', `${size} of ${size} nodes are ready`);
-  return no('Ready', 'NodesNotReady', `${size - missing.length} of ${size} nodes are ready`);
+  const ready = countReady(outcome);
+  const count = `${ready} of ${size} nodes are ready`;
+  const [failure] = failures;
+  // A leaving node that fails, too: it holds rows.
+  if (failure !== undefined) return no('Ready', failure.reason, `${count}; ${formatFailures(failures)}`);
+  if (size === 0 || missing.length > 0) return no('Ready', 'NodesNotReady', count);
+  return yes('Ready', 'AllNodesReady', ready === size ? count : `${count}; the others are leaving`);
 }
 
 function judgeProgressing(outcome: TenantOutcome): TenantJudgement {
@@ -89,35 +102,26 @@ function isRollingOut(statefulSet: TenantWorld['statefulSet']): boolean {
   return updateRevision !== undefined && currentRevision !== updateRevision;
 }
 
-const failingReasons: ReadonlySet<string> = new Set([
-  'CrashLoopBackOff',
-  'ImagePullBackOff',
-  'ErrImagePull',
-  'ErrImageNeverPull',
-  'InvalidImageName',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-]);
-
 function judgeDegraded(outcome: TenantOutcome): TenantJudgement {
-  const { stalled, world, problems, isDeletionHeld } = outcome;
+  const { stalled, failures, problems, isDeletionHeld } = outcome;
   if (isDeletionHeld)
     return yes('Degraded', 'DeletionPrevented', 'the Tenant is deleted, and stays while spec.preventDeletion is true');
   const [first] = stalled;
-  if (first !== undefined)
-    return yes(
-      'Degraded',
-      'DrainStalled',
-      `${first.pod} does not end its hand-over: ${first.message ?? 'it is still committing rows'}`,
-    );
-  const failing = world.nodes.find((node) => failingReasons.has(node.waitingReason ?? ''));
-  if (failing !== undefined) return yes('Degraded', 'NodeFailing', `${failing.pod}: ${failing.waitingReason}`);
+  if (first !== undefined) return yes('Degraded', 'DrainStalled', describeStall(first, failures));
+  const [failure] = failures;
+  if (failure !== undefined) return yes('Degraded', failure.reason, formatFailures(failures));
   const [problem, ...others] = problems;
   if (problem !== undefined) {
     const more = others.length === 0 ? '' : `; and ${others.length} more`;
     return yes('Degraded', problem.kind, `${problem.pod}: ${problem.message}${more}`);
   }
   return no('Degraded', 'AsExpected', 'nothing is wrong');
+}
+
+function describeStall({ pod, message }: LeavingNode, failures: readonly NodeFailure[]): string {
+  const failure = failures.find((one) => one.pod === pod);
+  const why = failure === undefined ? '' : `; ${failure.reason}: ${formatFailures([failure])}`;
+  return `${pod} does not end its hand-over: ${message ?? 'it is still committing rows'}${why}`;
 }
 
 function judgeScaling({ spec, scaling }: TenantOutcome): TenantJudgement {
@@ -131,26 +135,37 @@ function judgeScaling({ spec, scaling }: TenantOutcome): TenantJudgement {
 
 /** Acknowledged rows are safe while every node that may hold some is there, or has proved that it holds none. */
 function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
-  const { stalled, size, spec } = outcome;
+  const { stalled, size, spec, world } = outcome;
   if (stalled.length > 0) return no('DataSafe', 'DrainStalled', 'a leaving node still holds rows; it is kept');
   if (spec.hibernated && size === 0) return yes('DataSafe', 'HandedOver', 'all nodes have committed what they held');
   const missing = findMissing(outcome);
   if (missing.length === 0 && size > 0)
     return yes('DataSafe', 'AllNodesReady', 'every node that may hold rows is ready');
-  const message = `rows of ${missing.length} nodes wait in their log volumes until these are back`;
+  const holding = missing.filter((ordinal) => mayHoldRows(world, ordinal));
+  if (size > 0 && holding.length === 0)
+    return yes('DataSafe', 'NothingStored', 'the nodes that are missing never had a volume');
+  const message = `rows of ${holding.length} nodes may wait in their log volumes until these are back`;
   return { type: 'DataSafe', status: 'Unknown', reason: 'NodesNotReady', message };
 }
 
-function judgeStorage({ world, storageProblem, problems }: TenantOutcome): TenantJudgement {
+/** Whose log volume was once bound: a node without one acknowledges nothing. */
+function mayHoldRows({ logClaims }: TenantWorld, ordinal: number): boolean {
+  const claim = logClaims.get(ordinal);
+  return claim !== undefined && claim.status?.phase !== 'Pending';
+}
+
+function judgeStorage({ world, size, storageProblem, problems }: TenantOutcome): TenantJudgement {
   if (storageProblem !== undefined) return no('StorageReady', 'Refused', storageProblem);
   const { dataClaim } = world;
   if (dataClaim === undefined)
     return no('StorageReady', 'ClaimMissing', 'the claim of the shared volume does not exist yet');
-  const phase = dataClaim.status?.phase ?? 'Pending';
   const full = problems.find(({ reason }) => reason === 'storage_full');
   if (full !== undefined) return no('StorageReady', 'DataVolumeFull', `${full.pod}: ${full.message}`);
-  if (phase === 'Bound') return yes('StorageReady', 'Bound', 'the shared volume is bound');
-  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${dataClaim.metadata.name} is ${phase}`);
+  const logs = [...world.logClaims].filter(([ordinal]) => ordinal < size).map(([, claim]) => claim);
+  const unbound = [dataClaim, ...logs].find((claim) => claim.status?.phase !== 'Bound');
+  if (unbound === undefined) return yes('StorageReady', 'Bound', 'every volume is bound');
+  const phase = unbound.status?.phase ?? 'Pending';
+  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${unbound.metadata.name} is ${phase}`);
 }
 
 function yes(type: TenantConditionType, reason: string, message: string): TenantJudgement {

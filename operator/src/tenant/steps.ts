@@ -5,9 +5,12 @@ import {
   done,
   formatTime,
   hasFinalizer,
+  type KubeObject,
   keyOf,
   persistentVolumeClaims,
+  pods,
   proceed,
+  type Resource,
   recordEvent,
   removeFinalizer,
   requeueAfter,
@@ -25,12 +28,16 @@ import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-me
 import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
+import { findFailures } from './find-failures.ts';
+import { formatFailure } from './format-failure.ts';
 import { passHandOver } from './hand-over.ts';
+import { readEvents } from './object-events.ts';
 import { observeTenant } from './observe.ts';
 import {
   type Applied,
   type Asked,
   childrenOf,
+  type Examined,
   type HandingOver,
   type Loaded,
   type Observed,
@@ -40,6 +47,7 @@ import {
   type Valid,
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
+import { decideReplacement, deleteAsSeen } from './replace-stuck.ts';
 import { drainedAnnotation, type FoundProblem } from './world.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
@@ -190,6 +198,37 @@ export async function askNodes(pass: Applied): Promise<StepResult<Pick<Asked, 'p
   return proceed({ problems: (await Promise.all(asked)).flat() });
 }
 
+/** What keeps nodes from serving; asked of the API server only while some do not. */
+export async function findWhatFails(pass: Asked): Promise<StepResult<Pick<Examined, 'failures'>>> {
+  const { key, world, kube, clock, spec, tenant, logger } = pass;
+  const dataClaimName = spec.storage.data.sharedVolume.existingClaim ?? tenant.names.dataClaim;
+  const { size } = pass.handOver.decision;
+  const eventsOf = async (resource: Resource, object: Stored<KubeObject>) => {
+    try {
+      return await readEvents(kube, resource, object);
+    } catch (error) {
+      if (!isHybridStoreError(error)) throw error;
+      // The status must not wait for what would only explain it.
+      logger.warn('events_not_read', { tenant: tenantIdOf(key), object: object.metadata.name, error });
+      return [];
+    }
+  };
+  return proceed({ failures: await findFailures({ key, world, size, dataClaimName, eventsOf, nowMs: clock.now() }) });
+}
+
+/** A corrected template reaches a node that could not start from the one before. */
+export async function replaceStuckNode(pass: Examined): Promise<StepResult> {
+  const { world, failures, kube, clock, key, object } = pass;
+  const stuck = decideReplacement({ world, failures, nowMs: clock.now() });
+  if (stuck === undefined) return proceed();
+  if (!(await deleteAsSeen(kube, stuck.node.object))) return proceed();
+  pass.expectations.deleted(key, pods, keyOf(stuck.node.object), stuck.node.object.metadata.uid);
+  const note = `${formatFailure(stuck.failure)}; it is deleted, so that it is made anew from the current template`;
+  await recordEvent(pass, tenants, object, { type: 'Warning', reason: 'NodeReplaced', action: 'Deleted', note });
+  pass.logger.info('node_replaced', { tenant: tenantIdOf(key), pod: stuck.node.pod, reason: stuck.failure.reason });
+  return proceed();
+}
+
 /** After the report: a slow catalog must not hold up the status. */
 export async function register(pass: Loaded): Promise<StepResult<Pick<Registered, 'isRegistered'>>> {
   return proceed({ isRegistered: await pass.registrations.ensure(pass.key, pass.object.metadata.uid) });
@@ -199,14 +238,18 @@ export async function register(pass: Loaded): Promise<StepResult<Pick<Registered
 const resyncMs = 60_000;
 /** While a node hands over. */
 const handOverPollMs = 1_000;
+/** While a node is not ready: Events that tell why are not watched. */
+export const notReadyPollMs = 15_000;
 
 /** As soon as anything that goes on needs it. */
-export function comeBack({ spec, wanted, handOver: step, isRegistered }: Registered): StepResult {
+export function comeBack({ spec, wanted, world, handOver: step, isRegistered }: Registered): StepResult {
   const isHandingOver = step.decision.size > wanted || step.leaving.length > 0;
+  const isReady = world.nodes.filter((node) => node.isReady).length >= step.decision.size;
   const isScaled = spec.autoscaling.mode !== 'Off' && !spec.hibernated;
   const delays = [
     resyncMs,
     ...(isHandingOver ? [handOverPollMs] : []),
+    ...(isReady ? [] : [notReadyPollMs]),
     ...(isScaled ? [spec.autoscaling.behavior.metricsIntervalSeconds * 1_000] : []),
     ...(isRegistered ? [] : [catalogRetryMs]),
   ];

@@ -1,5 +1,5 @@
 import type { NodeProblem } from '@hybridstore/contracts';
-import type { PersistentVolumeClaim, StatefulSet, Stored } from '@hybridstore/controller-runtime';
+import type { PersistentVolumeClaim, Pod, StatefulSet, Stored } from '@hybridstore/controller-runtime';
 
 /** On a log claim whose node has handed over; the value is the time. */
 export const drainedAnnotation = 'hybridstore.dev/drained-at';
@@ -18,7 +18,25 @@ export type FoundProblem = NodeProblem & { readonly pod: string };
 export type NodeView = {
   readonly pod: string;
   readonly ordinal: number;
+  /** Ready now, by its own status, and made from a template that the set still knows. */
   readonly isReady: boolean;
-  /** Why its container waits (`CrashLoopBackOff`, `ImagePullBackOff`, …), when it does. */
-  readonly waitingReason: string | undefined;
+  /** Made from an older template than the set has now. */
+  readonly isOutdated: boolean;
+  readonly object: Stored<Pod>;
+};
+
+/** Why a node cannot serve. Each reason has a heading in docs/operating/runbooks/tenant.md. */
+export type NodeFailure = {
+  readonly reason:
+    | 'PodsRefused'
+    | 'Unschedulable'
+    | 'VolumePending'
+    | 'ImagePullFailed'
+    | 'CrashLooping'
+    | 'ContainerNotCreated';
+  readonly pod: string;
+  readonly image: string;
+  /** The words of who refused it, or the last that the container said. */
+  readonly message: string;
+  readonly isOutdated: boolean;
 };

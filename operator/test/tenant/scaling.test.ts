@@ -143,6 +143,7 @@ describe('a Tenant whose nodes are replaced', () => {
     const progressing = tenant.status?.conditions?.find((condition) => condition.type === 'Progressing');
     assert.equal(progressing?.message, '1 of 2 nodes are of the newer revision; 1 are not ready');
 
+    cluster.revision = 'b';
     await cluster.runKubernetes();
     await report(cluster, { currentRevision: 'b', updateRevision: 'b', updatedReplicas: 2 });
     await cluster.pass();
