@@ -52,7 +52,7 @@ describe('the process', () => {
     const { code, output, errors } = await gateway.exited;
     assert.deepEqual([code, errors], [0, '']);
     const phases = [...output.matchAll(/"phase":"(\w+)"/g)].map((match) => match[1]);
-    assert.deepEqual(phases, ['http', 'forwarder', 'store', 'client']);
+    assert.deepEqual(phases, ['leave', 'http', 'forwarder', 'store', 'client']);
     assert.doesNotMatch(output, /a long password/);
   });
 
