@@ -1,4 +1,4 @@
-import { createWriteStream, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, readFileSync, renameSync, rmSync, type WriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import {
   type DslQueryRequest,
@@ -79,13 +79,23 @@ async function writeFile(
   { flags, io, path }: Writing & { readonly path: string },
 ): Promise<void> {
   const part = `${path}.part`;
+  const to = createWriteStream(part);
   try {
-    await write(body, format, { flags, io, to: createWriteStream(part), isFile: true });
+    await write(body, format, { flags, io, to, isFile: true });
     renameSync(part, path);
   } catch (error) {
+    await closed(to);
     rmSync(part, { force: true });
     throw error;
   }
+}
+
+/** Until then it may still make the file. */
+function closed(stream: WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once('close', () => resolve()).destroy();
+  });
 }
 
 async function write(
