@@ -179,7 +179,6 @@ export function requireComparable(values: readonly Typed[], fields: Fields, cont
     values.map(({ type }) => type),
     { fields, dialect, meeting: 'compared' },
   );
-  readLiteralTexts(values, fields, context);
   if (dialect !== 'mysql' || !options.isStrict) return;
   if (values.some(({ type }) => type === 'string') && values.some(({ type }) => isNumber(type)))
     throw fields.refuse('a text is compared with a number; cast one of them', { expected: 'two values of one type' });

@@ -31,9 +31,16 @@ function isMixed(values: readonly Typed[]): boolean {
   return values.some(({ type }) => type === 'string') && values.some(({ type }) => isTemporal(type));
 }
 
-/** Of values that are compared, one is the result. */
-export function requireExtreme(values: readonly Typed[], { fields, context }: BindSite): void {
+/** Values that are compared and stay as they are: a text of the statement among them is one of what it meets, or refused. */
+export function requireReadable(values: readonly Typed[], { fields, context }: BindSite): void {
   requireComparable(values, fields, context);
+  readLiteralTexts(values, fields, context);
+}
+
+/** Of values that are compared, one is the result. */
+export function requireExtreme(values: readonly Typed[], site: BindSite): void {
+  const { fields, context } = site;
+  requireReadable(values, site);
   const types = values.map(({ type }) => type);
   requireAlike(types, { fields, dialect: context.dialect, meeting: 'oneResult' });
   if (types.includes('string') && types.some(isTemporal))

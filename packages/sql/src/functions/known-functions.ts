@@ -1,10 +1,10 @@
 import type { CallNode, PlanExpression } from '@hybridstore/contracts';
 import { cast, extremeOf, type PlanFunction } from '@hybridstore/plan';
-import { meetTyped, requireComparable } from '../bind/comparisons.ts';
+import { meetTyped } from '../bind/comparisons.ts';
 import { meetElement } from '../bind/composites.ts';
 import { toCondition } from '../bind/conditions.ts';
 import { moment } from '../bind/moment-text.ts';
-import { mixTyped, requireExtreme } from '../bind/one-result.ts';
+import { mixTyped, requireExtreme, requireReadable } from '../bind/one-result.ts';
 import { isBoundText } from '../bind/parameter-values.ts';
 import { bindInnerSortKeys } from '../bind/sort-keys.ts';
 import {
@@ -54,7 +54,7 @@ function readBesideEachOther(known: PlanFunction, values: readonly Typed[], { si
   if (known.name === 'list_prepend' && first && second) return [...meetElement(second, first, site)].reverse();
   if (known.name === 'nullif' && values.some((value) => isTemporal(value.type)))
     return meetTyped(values, site.fields, site.context);
-  if (known.name === 'nullif') requireComparable(values, site.fields, site.context);
+  if (known.name === 'nullif') requireReadable(values, site);
   if (known.name === 'greatest' || known.name === 'least') requireExtreme(values, site);
   if ((known.name !== 'lag' && known.name !== 'lead') || !first || !second || !third) return values;
   const [value = first, otherwise = third] = site.context.meet([first, third], site.fields);

@@ -72,7 +72,8 @@ export class SchemaSource {
     return this.#flights.run(key, async () => {
       const known = this.#held.get(key);
       const list = await this.#catalog.sourcesIfChanged(caller.token, known?.list);
-      const held = { ...schemasOf(list, known), readAtMs: this.#clock.monotonicMs() };
+      // Sources may have been looked at meanwhile.
+      const held = { ...schemasOf(list, this.#held.get(key) ?? known), readAtMs: this.#clock.monotonicMs() };
       this.#held.set(key, held);
       return held;
     });
