@@ -53,6 +53,7 @@ export const SettingsFile = Type.Object(
     ),
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
     shutdownDelaySeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })),
+    shutdownFinishSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
     storage: Type.Optional(
       Type.Object(
         {
@@ -112,6 +113,8 @@ const validator = compileValidator(SettingsFile);
 
 /** Endpoints and balancers follow a pod that is not ready within two of its probes and a second or so. */
 const shutdownDelaySecondsDefault = 5;
+/** As long as a statement may take by default. */
+const shutdownFinishSecondsDefault = 60;
 
 export const servicesImageDefault = 'hybridstore/services:0.1.0';
 
@@ -143,6 +146,7 @@ export function parsePlatformSettings(
     namespace: place.namespace,
     logLevel: file.logLevel ?? place.logLevel ?? 'info',
     shutdownDelaySeconds: file.shutdownDelaySeconds ?? shutdownDelaySecondsDefault,
+    shutdownFinishSeconds: file.shutdownFinishSeconds ?? shutdownFinishSecondsDefault,
     image: {
       services: place.image ?? image?.services ?? servicesImageDefault,
       pullPolicy: image?.pullPolicy ?? 'IfNotPresent',

@@ -3,6 +3,8 @@ import type {
   CompactionPolicyDefinition,
   CompactionPolicyState,
   DrainStatus,
+  GiveUpRequest,
+  GiveUpResponse,
   NodeProblem,
   SourceAdded,
   SourceDefinition,
@@ -14,6 +16,8 @@ import type { TenantKey } from './resources/names.ts';
 export interface NodePort {
   /** Repeatable: asks one node to hand over, or to stay, and gives how far it is. */
   drain(tenant: TenantKey, pod: string, request: { readonly cancel: boolean }): Promise<DrainStatus>;
+  /** Asks one node to give up another one that is away. Without `rows` it only says how many may be lost. */
+  giveUp(tenant: TenantKey, pod: string, request: GiveUpRequest): Promise<GiveUpResponse>;
   /** What is wrong with one node that serves. */
   problems(tenant: TenantKey, pod: string): Promise<readonly NodeProblem[]>;
   putSource(tenant: TenantKey, definition: SourceDefinition): Promise<SourceAdded>;

@@ -78,6 +78,32 @@ export class FakeNodes implements NodePort {
     return { pod, state: 'drained', unflushed_rows: 0 };
   }
 
+  /** Rows that the survivors saw last of each node. */
+  readonly seenRows = new Map<string, number>();
+  readonly givenUp = new Set<string>();
+
+  async giveUp(_tenant: unknown, pod: string, { pod: other, rows }: GiveUpRequest): Promise<GiveUpResponse> {
+    this.calls.push(`give up ${other} at ${pod}${rows === undefined ? '' : ` with ${rows}`}`);
+    if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
+    if (!this.away.has(other)) throw new HybridStoreError('conflict', `member ${other} answers`);
+    const atRisk = this.seenRows.get(pod) ?? 400_000;
+    if (rows !== undefined && rows !== atRisk) throw new HybridStoreError('conflict', `rows: expected ${atRisk}`);
+    if (rows !== undefined) this.givenUp.add(other);
+    const isGivenUp = this.givenUp.has(other);
+    const member: MemberView = {
+      pod: other,
+      state: isGivenUp ? 'drained' : 'active',
+      epoch: 1,
+      url: `http://${other}`,
+      since_ms: 0,
+      away_since: '2023-11-14T22:00:00.000Z',
+      away_reason: 'it cannot be reached',
+      unflushed_rows: this.seenRows.get(pod) ?? null,
+      unflushed_rows_at: null,
+    };
+    return { given_up: isGivenUp, rows: isGivenUp ? 0 : atRisk, member };
+  }
+
   async problems(_tenant: unknown, pod: string): Promise<readonly NodeProblem[]> {
     if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
     return pod.endsWith('-0') ? this.found : [];

@@ -157,6 +157,11 @@ export function buildChartSchema(): Schema {
         minimum: 0,
         maximum: 15,
       }),
+      shutdownFinishSeconds: described('how long what it answers then may still take', {
+        type: 'integer',
+        minimum: 0,
+        maximum: 3_600,
+      }),
       storage: closed({
         logStorageClassName: described(
           'class of log volumes (ReadWriteOnce) where a Tenant names none; empty: the cluster’s',

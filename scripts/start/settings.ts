@@ -33,6 +33,7 @@ export function embeddedSettings(
     logLevel,
     // Nobody stands between the processes of one machine.
     shutdownDelaySeconds: 0,
+    shutdownFinishSeconds: 10,
     storage: {},
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
     config,

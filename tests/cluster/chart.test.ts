@@ -74,6 +74,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.affinity': { nodeAffinity: {} },
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
+  shutdownFinishSeconds: 90,
   'storage.logStorageClassName': 'fast',
   'storage.dataStorageClassName': 'fast',
   'storage.stateStorageClassName': 'fast',

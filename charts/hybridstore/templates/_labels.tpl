@@ -16,6 +16,7 @@ image:
   pullSecrets: {{ toJson .Values.image.pullSecrets }}
 logLevel: {{ .Values.logLevel }}
 shutdownDelaySeconds: {{ .Values.shutdownDelaySeconds }}
+shutdownFinishSeconds: {{ .Values.shutdownFinishSeconds }}
 storage: {{ toJson .Values.storage }}
 network:
   policies: {{ .Values.network.policies }}

@@ -13,7 +13,15 @@ import {
   stateClaimName,
   targetsConfigMapName,
 } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
+import {
+  buildPodSpec,
+  scrapeAnnotations,
+  secretFile,
+  secretKey,
+  shutdownVariables,
+  sidePortVariables,
+  toEnvironment,
+} from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -92,13 +100,14 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
     ],
     selector: sharedServiceSelector(service),
     metricsPort: settings.network.metricsPort,
+    shutdown: settings,
   });
 }
 
 function buildVariables(service: SharedServiceName, settings: PlatformSettings): Readonly<Record<string, string>> {
   return {
     LOG_LEVEL: settings.logLevel,
-    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
+    ...shutdownVariables(settings),
     TENANT_URL_TEMPLATE: 'http://hs-{name}.{namespace}.svc:8000',
     ...Object.fromEntries(
       sharedServiceNames.map((name) => [urlVariable(name), sharedServiceUrl(name, settings.namespace)]),

@@ -11,10 +11,10 @@ import type {
 } from '@hybridstore/controller-runtime';
 import { probePort } from './names.ts';
 import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
-import type { ImageSettings } from './settings.ts';
+import type { ImageSettings, PlatformSettings } from './settings.ts';
 
-/** Time for a node to commit what it acknowledged; the shutdown itself takes at most 25 s. */
-export const terminationGracePeriodSeconds = 30;
+/** Time for a process to close what it holds, which takes at most 25 s, beside the time in which it still answers. */
+const closingSeconds = 30;
 
 const jwksFolder = '/etc/hybridstore/jwks';
 const secretFolder = '/etc/hybridstore/secret';
@@ -44,7 +44,10 @@ export type ServicePod = {
   readonly volumeMounts: readonly VolumeMount[];
   readonly selector: Labels;
   readonly metricsPort: number | undefined;
+  readonly shutdown: ShutdownSettings;
 };
+
+type ShutdownSettings = Pick<PlatformSettings, 'shutdownDelaySeconds' | 'shutdownFinishSeconds'>;
 
 /** A pod of one service under the restricted standard, with keys, probes and a /tmp; nothing mounts an API token. */
 export function buildPodSpec(pod: ServicePod): PodSpec {
@@ -52,7 +55,8 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
     serviceAccountName: pod.serviceAccountName,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    terminationGracePeriodSeconds,
+    terminationGracePeriodSeconds:
+      pod.shutdown.shutdownDelaySeconds + pod.shutdown.shutdownFinishSeconds + closingSeconds,
     securityContext: restrictedPodSecurity,
     ...(pod.imageSettings.pullSecrets.length === 0
       ? {}
@@ -120,6 +124,13 @@ function buildContainer(pod: ServicePod): Container {
 
 function buildProbe(path: string, times: { readonly periodSeconds: number; readonly failureThreshold: number }): Probe {
   return { httpGet: { path, port: 'probe' }, timeoutSeconds: 5, ...times };
+}
+
+export function shutdownVariables(settings: ShutdownSettings): Readonly<Record<string, string>> {
+  return {
+    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
+    SHUTDOWN_FINISH_SECONDS: String(settings.shutdownFinishSeconds),
+  };
 }
 
 /** The pod's own ports are not for a configuration to change: probes, policies and annotations name them. */

@@ -9,6 +9,8 @@ export type PlatformSettings = {
   readonly logLevel: string;
   /** How long a process that is to end still answers. */
   readonly shutdownDelaySeconds: number;
+  /** How long what it answers then may still take. */
+  readonly shutdownFinishSeconds: number;
   readonly storage: StorageSettings;
   readonly network: NetworkSettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;

@@ -7,7 +7,7 @@ import type {
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 import { logVolumeName, nodeUrl, settingsKey, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, sidePortVariables, toEnvironment } from './pod.ts';
+import { buildPodSpec, scrapeAnnotations, shutdownVariables, sidePortVariables, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
@@ -66,6 +66,7 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
     ],
     selector,
     metricsPort: settings.network.metricsPort,
+    shutdown: settings,
   });
 }
 
@@ -78,7 +79,7 @@ function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<R
     DATA_PATH: dataFolder,
     LOG_PATH: logFolder,
     LOG_LEVEL: settings.logLevel,
-    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
+    ...shutdownVariables(settings),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.
     NODE_URL: nodeUrl(key, '{pod}'),

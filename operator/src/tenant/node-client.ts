@@ -26,6 +26,8 @@ export function createNodeClient({ client, identity }: NodeClientOptions): NodeP
         ...options(tenant, drainMsMax),
         body: cancel ? { cancel: true } : {},
       }),
+    giveUp: (tenant, pod, request) =>
+      client.call(nodeUrl(tenant, pod), tenantNode.giveUpMember, { ...options(tenant, drainMsMax), body: request }),
     problems: async (tenant, pod) =>
       (await client.call(nodeUrl(tenant, pod), tenantNode.problems, options(tenant, problemsMsMax))).problems,
     putSource: (tenant, definition) =>

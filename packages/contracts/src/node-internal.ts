@@ -83,11 +83,78 @@ export const Member = Type.Object(
   { $id: 'Member', additionalProperties: false },
 );
 export type Member = Static<typeof Member>;
+/** A member as one node of the tenant sees it now. */
+export const MemberView = Type.Object(
+  {
+    pod: Type.String(),
+    /** `active` members may hold acknowledged rows that no table holds yet; `drained` ones have left in order. */
+    state: Type.Enum([...memberStates]),
+    epoch: Type.Integer({ minimum: 1 }),
+    url: Type.String(),
+    /** Time of joining, in milliseconds since 1970. */
+    since_ms: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+    /** Since when it cannot be reached, as this node has tried it; null while it answers, and for one that has left. */
+    away_since: Type.Union([Type.String(), Type.Null()]),
+    away_reason: Type.Union([Type.String(), Type.Null()]),
+    /** Rows that it acknowledged and no table held when it last answered; null when it was never asked. */
+    unflushed_rows: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+    unflushed_rows_at: Type.Union([Type.String(), Type.Null()]),
+  },
+  { $id: 'MemberView', additionalProperties: false },
+);
+export type MemberView = Static<typeof MemberView>;
+export const MemberList = Type.Object(
+  {
+    /** The node that answers. */
+    pod: Type.String(),
+    /** Whether every active member knows it, so that it may acknowledge rows. */
+    joined: Type.Boolean(),
+    members: Type.Array(MemberView),
+  },
+  { $id: 'MemberList', additionalProperties: false },
+);
+export type MemberList = Static<typeof MemberList>;
+
+/** Asks a node to write down that another one that is away has left for good, though it did not say so itself. */
+export const GiveUpRequest = Type.Object(
+  {
+    pod: Type.String(),
+    /** Rows that may be lost, as the answer to the request without it has named them; absent: only ask. */
+    rows: Type.Optional(Type.Integer({ minimum: 0 })),
+  },
+  { $id: 'GiveUpRequest', additionalProperties: false },
+);
+export type GiveUpRequest = Static<typeof GiveUpRequest>;
+export const GiveUpResponse = Type.Object(
+  {
+    given_up: Type.Boolean(),
+    /** Rows that may be lost: those that no table held when the member last answered, or as many as a node may hold. */
+    rows: Type.Integer({ minimum: 0 }),
+    member: MemberView,
+  },
+  { $id: 'GiveUpResponse', additionalProperties: false },
+);
+export type GiveUpResponse = Static<typeof GiveUpResponse>;
+
 export const JoinResponse = Type.Object(
   { pod: Type.String(), epoch: Type.Integer() },
   { $id: 'JoinResponse', additionalProperties: false },
 );
 export type JoinResponse = Static<typeof JoinResponse>;
+
+/** Asks a member for the batch ids that it applied, or inherited, and that another one owns now: `pod`, which has joined. */
+export const OwnedBatchesRequest = Type.Object(
+  { pod: Type.String() },
+  { $id: 'OwnedBatchesRequest', additionalProperties: false },
+);
+export type OwnedBatchesRequest = Static<typeof OwnedBatchesRequest>;
+/** A key of the engine, its LSN, the rows that were accepted, and whether they were durable. */
+const OwnedBatch = Type.Tuple([Type.String(), Lsn, Type.Integer({ minimum: 0 }), Type.Boolean()]);
+export const OwnedBatchesResponse = Type.Object(
+  { batches: Type.Array(OwnedBatch) },
+  { $id: 'OwnedBatchesResponse', additionalProperties: false },
+);
+export type OwnedBatchesResponse = Static<typeof OwnedBatchesResponse>;
 
 /** Asks a member whether it acknowledged a batch; it waits for one that is under way. */
 export const FindBatchRequest = Type.Object(

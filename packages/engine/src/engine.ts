@@ -341,7 +341,8 @@ class NodeEngine implements Engine {
 
   #requireWritable(): void {
     const reasons = this.notReadyReasons();
-    if (reasons.length > 0) throw retryLater('unavailable', `this node takes no writes: ${reasons.join(', ')}`, 1_000);
+    if (reasons.length === 0) return;
+    throw retryLater('unavailable', `this node takes no writes: ${reasons.join(', ')}`, 1_000, { reasons });
   }
 
   #requireRunning(): Running {
@@ -539,6 +540,10 @@ class NodeEngine implements Engine {
   async drain(): Promise<void> {
     this.#isDraining = true;
     await this.#running?.appends.settle();
+    await this.flushAll();
+  }
+
+  async flushAll(): Promise<void> {
     await this.#tables.requireAllReplayed();
     await Promise.all(
       [...this.#tables.known.values()].map((table) => this.#schedule.flushThrough(table, table.memory.acknowledgedLsn)),

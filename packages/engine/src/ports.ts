@@ -76,6 +76,8 @@ export interface Engine {
   checkLog(onlooker: LogOnlooker): Promise<LogCheck>;
   unflushedRows(): number;
 
+  /** Resolves when everything that was acknowledged before the call is committed. */
+  flushAll(): Promise<void>;
   /** Refuses appends (`unavailable`) from the moment it is called; resolves when everything is committed. `undrain` takes it back. */
   drain(): Promise<void>;
   undrain(): void;

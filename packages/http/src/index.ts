@@ -17,7 +17,7 @@ export {
   type StreamAnswer,
   unknownTenant,
 } from './client.ts';
-export { leave } from './leave.ts';
+export { finish, type LeavingTimes, leave, readLeavingTimes } from './leave.ts';
 export { buildOpenApi } from './openapi.ts';
 export { parseJson } from './parse-json.ts';
 export { RevocationWatch } from './revocation-watch.ts';

@@ -68,6 +68,8 @@ export type ServerOptions = {
   readonly notReadyReasons: () => readonly string[];
   /** What is wrong although this process is ready: reasons of /ready that keep nobody away. */
   readonly warnings?: () => readonly string[];
+  /** Whether this process is about to leave by its own doing, beside the signal that ends it. */
+  readonly isLeaving?: () => boolean;
   /** Longest wait for a request's head. 20 s when absent. */
   readonly headersTimeoutMs?: number;
   /** Longest wait for a whole request, head and body. 120 s when absent. */
@@ -605,7 +607,7 @@ function observeRequests(app: FastifyInstance, options: ServerOptions): void {
 function addStandardRoutes(server: Server, options: ServerOptions, served: readonly Endpoint[]): void {
   const { standard } = server;
   server.app.addHook('onSend', (_request, reply, payload, done) => {
-    if (standard.isLeaving) void reply.header('connection', 'close');
+    if (standard.isLeaving || options.isLeaving?.()) void reply.header('connection', 'close');
     done(null, payload);
   });
   const show = (path: string, answer: () => Promise<StandardAnswer>) =>

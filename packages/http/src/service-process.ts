@@ -1,6 +1,7 @@
 import { type ServiceName, tokenLeewaySecondsMax } from '@hybridstore/contracts';
 import {
   type Clock,
+  closingMsMax,
   createLogger,
   createMetrics,
   deriveSigningKey,
@@ -20,7 +21,7 @@ import {
   withholdFromNewFiles,
 } from '@hybridstore/runtime';
 import { HttpClient } from './client.ts';
-import { leave, readShutdownDelayMs } from './leave.ts';
+import { finish, leave, readLeavingTimes } from './leave.ts';
 import { describeListenFailure } from './listen-failure.ts';
 import { RevocationWatch } from './revocation-watch.ts';
 import type { Server } from './server.ts';
@@ -141,26 +142,33 @@ function readGatewayUrl(service: ServiceName, environment: Environment): string 
   return isAbsent ? undefined : environment.url('AUTH_GATEWAY_URL');
 }
 
-/** HOST and PORT to listen on, and PROBE_PORT and METRICS_PORT; a port in use is a start-up error that names its variable. */
+/**
+ * HOST and PORT to listen on, PROBE_PORT and METRICS_PORT, and how long the process takes to go, SHUTDOWN_DELAY_SECONDS and
+ * SHUTDOWN_FINISH_SECONDS; a port in use is a start-up error that names its variable.
+ * `handOver` runs while the process still answers, and nobody sends anything new; `phases` after its server is closed.
+ */
 export async function listen(
   process: ServiceProcess,
   server: Server,
   defaultPort: number,
   phases: readonly Phase[],
+  handOver?: () => Promise<void>,
 ): Promise<void> {
   const addresses = process.environment.read((environment) => readAddresses(environment, defaultPort));
-  const delayMs = process.environment.read(readShutdownDelayMs);
+  const times = process.environment.read(readLeavingTimes);
   const { host, port } = addresses;
   const closeListeners = await listenAt(server, addresses);
   const { revocations } = process;
   revocations?.start();
-  onShutdown(process.logger, [
-    { name: 'leave', run: () => leave(server, process.clock, delayMs) },
+  const steps = [
+    { name: 'leave', run: () => leave(server, process.clock, times) },
+    ...(handOver ? [{ name: 'hand_over', run: handOver }] : []),
     ...(revocations ? [{ name: 'revocations', run: () => revocations.stop() }] : []),
-    { name: 'http', run: closeListeners },
+    { name: 'http', run: () => finish(server, process.clock, closeListeners, times) },
     ...phases,
     { name: 'client', run: () => process.client.close() },
-  ]);
+  ];
+  onShutdown(process.logger, steps, times.delayMs + times.finishMs + closingMsMax);
   // Said last: who waits for this line may stop the process at once.
   process.logger.info('listening', { host, port });
 }

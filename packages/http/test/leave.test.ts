@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { createServer, leave, type Server } from '@hybridstore/http';
+import { createServer, finish, leave, type Server } from '@hybridstore/http';
 import { Registry, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 
@@ -12,7 +12,7 @@ describe('a process that is to end', () => {
   it('is not ready, answers as before for a while, and asks its clients to connect anew', async () => {
     const { server, clock } = open();
     assert.deepEqual(await ready(server), [200, [], 'keep-alive']);
-    const leaving = leave(server, clock, delayMs);
+    const leaving = leave(server, clock, { delayMs, finishMs: 0 });
     assert.deepEqual(await ready(server), [503, ['stopping'], 'close']);
     const { statusCode, headers } = await server.app.inject({ url: '/health' });
     assert.deepEqual([statusCode, headers['connection']], [200, 'close']);
@@ -30,7 +30,7 @@ describe('a process that is to end', () => {
 
   it('goes at once where nobody has to follow', async () => {
     const { server, clock } = open();
-    await leave(server, clock, 0);
+    await leave(server, clock, { delayMs: 0, finishMs: 0 });
     assert.deepEqual(await ready(server), [503, ['stopping'], 'close']);
     await server.app.close();
   });
@@ -67,6 +67,41 @@ describe('a process that is to end', () => {
     const answer = await readAll(late);
     assert.match(answer, /^HTTP\/1\.1 404 [\s\S]*"code":"not_found"/);
     await closed;
+  });
+});
+
+describe('a server that is closed', () => {
+  const begin = async () => {
+    const { server, clock } = open();
+    const atWork = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    server.app.get('/slow', async () => {
+      atWork.resolve();
+      await released.promise;
+      return { slow: true };
+    });
+    const client = await dial(new URL(await server.app.listen({ host: '127.0.0.1', port: 0 })));
+    client.write(request('/slow'));
+    await atWork.promise;
+    await leave(server, clock, { delayMs: 0, finishMs: 0 });
+    const closed = finish(server, clock, () => server.app.close(), { delayMs: 0, finishMs: 10_000 });
+    return { clock, client, closed, release: released.resolve };
+  };
+
+  it('lets what is under way end', async () => {
+    const { clock, client, closed, release } = await begin();
+    await clock.advance(9_999);
+    release();
+    assert.match(await readAll(client), /^HTTP\/1\.1 200 [\s\S]*\{"slow":true\}$/);
+    await closed;
+  });
+
+  it('cuts off what does not', async () => {
+    const { clock, client, closed, release } = await begin();
+    await clock.advance(10_000);
+    assert.equal(await readAll(client), '');
+    await closed;
+    release();
   });
 });
 

@@ -77,7 +77,7 @@ export { findRepeatedKey } from './repeated-key.ts';
 export { brokenSeal, openSealed, sealJson, sealOf } from './sealed-json.ts';
 export { Semaphore } from './semaphore.ts';
 export { readSettingsFile, type SettingsFile, settingsSections, sortSettings } from './settings-file.ts';
-export { onShutdown, type Phase, runPhases } from './shutdown.ts';
+export { closingMsMax, onShutdown, type Phase, runPhases } from './shutdown.ts';
 export { deriveSigningKey, issuerOf, publicKeyOf, requireStrongSecret, type SigningKey } from './signing-key.ts';
 export { SingleFlight } from './single-flight.ts';
 export { maySource, requireSource, type TenantCaller, userOf } from './tenant-caller.ts';

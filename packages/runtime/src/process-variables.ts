@@ -32,6 +32,7 @@ const ofEvery = {
     SERVICE_ISSUER: keys,
     SERVICE_SECRET_FILE: keys,
     SHUTDOWN_DELAY_SECONDS: 'shutdownDelaySeconds of the chart',
+    SHUTDOWN_FINISH_SECONDS: 'shutdownFinishSeconds of the chart',
   },
 } as const;
 

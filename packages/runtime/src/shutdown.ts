@@ -2,19 +2,20 @@ import type { Logger } from './log.ts';
 
 export type Phase = { readonly name: string; readonly run: () => Promise<void> | void };
 
-const shutdownMsMax = 25_000;
+/** What a process may take to close what it holds, beside the time in which it still answers. */
+export const closingMsMax = 25_000;
 
 /**
  * Ends a process in named phases, in order, on SIGTERM or SIGINT, once. A phase that throws is logged and the next one
- * runs: a failed close must not keep the log from being synced. A second signal, or 25 s, ends at once with code 1.
+ * runs: a failed close must not keep the log from being synced. A second signal, or `msMax`, ends at once with code 1.
  */
-export function onShutdown(logger: Logger, phases: readonly Phase[]): void {
+export function onShutdown(logger: Logger, phases: readonly Phase[], msMax = closingMsMax): void {
   let isClosing = false;
   const close = async (signal: string) => {
     if (isClosing) process.exit(1);
     isClosing = true;
     logger.info('shutdown_started', { signal });
-    setTimeout(() => process.exit(1), shutdownMsMax).unref();
+    setTimeout(() => process.exit(1), msMax).unref();
     process.exit((await runPhases(logger, phases)) ? 0 : 1);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void close(signal));

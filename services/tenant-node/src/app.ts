@@ -10,12 +10,13 @@ import { routeCompact } from './routes/compact.ts';
 import { routeDeleteSource } from './routes/delete-source.ts';
 import { routeDrain } from './routes/drain.ts';
 import { routeExecute } from './routes/execute.ts';
-import { routeFindBatch } from './routes/find-batch.ts';
+import { routeFindBatch, routeOwnedBatches } from './routes/find-batch.ts';
 import { routeFlush } from './routes/flush.ts';
 import { routeFresh } from './routes/fresh.ts';
 import { routeInternalStats } from './routes/internal-stats.ts';
 import { routeJoin } from './routes/join.ts';
 import { routeListSources } from './routes/list-sources.ts';
+import { routeGiveUpMember, routeMembers } from './routes/members.ts';
 import { routeProblems } from './routes/problems.ts';
 import { routePutSource } from './routes/put-source.ts';
 import { routeSearch } from './routes/search.ts';
@@ -39,7 +40,10 @@ const routes = [
   routeCancelExecution,
   routeFresh,
   routeFindBatch,
+  routeOwnedBatches,
   routeJoin,
+  routeMembers,
+  routeGiveUpMember,
   routeCheckLog,
   routeDrain,
   routeProblems,
@@ -63,17 +67,20 @@ export function createApp(
     tenantId: node.tenantId,
     notReadyReasons: () => [...node.engine.notReadyReasons(), ...membershipReasons(node)],
     warnings: () => warnings(node),
+    isLeaving: () => node.drain.state !== 'active',
   });
   for (const route of routes) route(server, node);
   return server;
 }
 
 /** Kinds and reasons alone: who asks may know nothing of the tenant's sources. */
-function warnings({ engine }: TenantNode): readonly string[] {
-  return [...new Set(engine.problems().map(({ kind, reason }) => `${kind}: ${reason}`))];
+function warnings({ engine, members }: TenantNode): readonly string[] {
+  const joining = members.isHeldUp ? [...members.awaited.keys()].map((pod) => `joining: ${pod} is away`) : [];
+  return [...joining, ...new Set(engine.problems().map(({ kind, reason }) => `${kind}: ${reason}`))];
 }
 
-function membershipReasons(node: TenantNode): readonly string[] {
-  if (node.members.isJoined) return [];
-  return [node.drain.state === 'active' ? 'joining' : node.drain.state];
+/** One that cannot join beside a member that is away serves what it can: it hands writes on, and reads what is committed. */
+function membershipReasons({ drain, members }: TenantNode): readonly string[] {
+  if (drain.state !== 'active') return [drain.state];
+  return members.isJoined || members.isHeldUp ? [] : ['joining'];
 }

@@ -9,6 +9,6 @@ runMain('tenant-node', async () => {
     readIssuer: (environment) => tenantNodeIssuer(readTenantId(environment)),
   });
   const node = await startNode(service, service.environment.read(readConfig));
-  await listen(service, node.server, defaultPort, node.phases);
+  await listen(service, node.server, defaultPort, node.phases, () => node.rest());
   await node.join();
 });

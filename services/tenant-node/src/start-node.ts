@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Engine } from '@hybridstore/engine';
+import type { AppliedBatch, Engine } from '@hybridstore/engine';
 import { createEngine } from '@hybridstore/engine';
-import type { Server, ServiceProcess } from '@hybridstore/http';
+import { readLeavingTimes, type Server, type ServiceProcess } from '@hybridstore/http';
 import { closeFolder, type Phase, systemDisk } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
 import { CommitNotices } from './clients/commit-notices.ts';
@@ -10,6 +10,7 @@ import { PeerClient } from './clients/peer-client.ts';
 import type { TenantNodeConfig } from './config.ts';
 import { Drain } from './domain/drain.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
+import { HandOn } from './domain/hand-on.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
 import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
@@ -17,7 +18,9 @@ import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
 import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
+import { HeritageObjects } from './membership/heritage-objects.ts';
 import { MemberObjects } from './membership/member-objects.ts';
+import { MemberWatch } from './membership/member-watch.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
 import { executorFilesFolder, prepareFolders } from './prepare-folders.ts';
@@ -26,6 +29,8 @@ export interface StartedNode {
   readonly server: Server;
   /** Makes the node known to the other members; it must listen by then, since they may be joining too. */
   join(): Promise<void>;
+  /** Hands over what others then answer for, before the process ends and comes back. */
+  rest(): Promise<void>;
   /** What ends after the server has stopped listening, in order. */
   readonly phases: readonly Phase[];
 }
@@ -39,8 +44,10 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const executor = createExecutor(service, config);
   const retentionMs = config.engine.batchIdRetentionHours * 3_600_000;
   const ledgers = new BatchLedgerObjects({ store: engine.store, clock, retentionMs });
-  const calls = new PeerClient(service.client, service.identity, config.tenantId);
-  const members = createMembership(service, config, { engine, ledgers, calls });
+  const { client, identity } = service;
+  const calls = new PeerClient({ client, identity, tenantId: config.tenantId, clock });
+  const applied = () => keyedWrites.applied();
+  const members = createMembership(service, config, { engine, ledgers, calls, applied });
   const feed = new FreshFeed(engine, executor, clock);
   const { observeWait } = createNodeMetrics(metrics, config.isPod);
   const queries = new QueryRunner(
@@ -50,9 +57,16 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   observeQueries(metrics, queries);
   const notices = notifyCatalog(service, config, engine);
   const { tenantId, tenantName, pod } = config;
-  const drain = new Drain({ engine, members, pod, clock, logger });
+  const drain = new Drain({
+    engine,
+    queries,
+    members,
+    pod,
+    clock,
+    logger,
+    times: service.environment.read(readLeavingTimes),
+  });
   const snapshots = new SnapshotPages(engine);
-  const { client, identity } = service;
   const memberLogs = new MemberLogsClient({ client, identity, tenantId, clock });
   const checks = new NodeChecks({ engine, pod, memberLogs, clock });
   const keyedWrites = new KeyedWrites({
@@ -63,6 +77,8 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     clock,
     retentionMs,
   });
+  const handOn = new HandOn({ members, calls });
+  const sightings = watchMembers(service, { engine, members, calls });
   const largeWrites = new WriteThreads({ clock, logger });
   const node = {
     tenantId,
@@ -73,6 +89,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     keyedWrites,
     largeWrites,
     members,
+    sightings,
+    handOn,
+    unflushedRowsMax: config.engine.unflushedRowsMax,
     drain,
     snapshots,
     checks,
@@ -83,14 +102,16 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   // Streams with slow readers would hold up the closing of the server.
   server.app.addHook('preClose', async () => queries.close());
   feed.start();
+  sightings.start();
   return {
     server,
     join: () => members.join(),
+    rest: () => drain.rest(),
     phases: [
       { name: 'queries', run: () => feed.stop() },
       { name: 'writes', run: () => largeWrites.close() },
       { name: 'executor', run: () => executor.close() },
-      { name: 'membership', run: () => members.close() },
+      { name: 'membership', run: () => leaveMembers(members, sightings) },
       { name: 'catalog', run: () => notices?.close() },
       { name: 'engine', run: () => engine.close() },
     ],
@@ -133,16 +154,43 @@ type MembershipParts = {
   readonly engine: Engine;
   readonly ledgers: BatchLedgerObjects;
   readonly calls: PeerClient;
+  /** Batch ids that whoever takes over must know. */
+  readonly applied: () => Iterable<readonly [string, AppliedBatch]>;
 };
 
 function createMembership(service: ServiceProcess, config: TenantNodeConfig, parts: MembershipParts): Membership {
   return new Membership({
     store: new MemberObjects(parts.engine.store),
+    heritages: new HeritageObjects(parts.engine.store),
     calls: parts.calls,
     self: { pod: config.pod, url: config.url, log_id: parts.engine.logId },
-    onLeave: (self) => parts.ledgers.write(self, parts.engine.appliedBatches()),
+    onLeave: (self) => parts.ledgers.write(self, parts.applied()),
     clock: service.clock,
     logger: service.logger,
+  });
+}
+
+function leaveMembers(members: Membership, sightings: MemberWatch): void {
+  sightings.stop();
+  members.close();
+}
+
+function watchMembers(
+  { clock, logger }: ServiceProcess,
+  { engine, members, calls }: { readonly engine: Engine; readonly members: Membership; readonly calls: PeerClient },
+): MemberWatch {
+  return new MemberWatch({
+    members,
+    store: new MemberObjects(engine.store),
+    calls,
+    unflushedRows: () => engine.unflushedRows(),
+    onGivenUp: (written) => {
+      // What it acknowledges from now on nobody would ask it for; a new life makes it a member again.
+      logger.error('given_up', { pod: written.pod, epoch: written.epoch });
+      process.exit(1);
+    },
+    clock,
+    logger,
   });
 }
 

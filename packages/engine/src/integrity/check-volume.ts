@@ -50,7 +50,7 @@ export async function checkMembers(store: Pick<ObjectStore, 'list' | 'get'>, pac
   const problems: { name: string; reason: string }[] = [];
   let [objects, read] = [0, 0];
   for (const name of await store.list(membersPrefix)) {
-    if (!/\.(json|ledger)$/.test(name)) continue;
+    if (!/\.(json|ledger|known)$/.test(name)) continue;
     const key = `${membersPrefix}/${name}`;
     try {
       const bytes = (await store.get(key)) ?? Buffer.alloc(0);

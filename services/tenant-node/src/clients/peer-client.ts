@@ -1,13 +1,16 @@
 import { FreshHeader, type Member, memberHeader, tenantNode } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
-import { HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { BatchCalls, KeyedBatch, Peer, PeerFresh } from '../domain/ports.ts';
+import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import type { Batch, BatchCalls, BatchEntry, Peer, PeerFresh } from '../domain/ports.ts';
 import type { MemberCalls } from '../membership/ports.ts';
+import { Reach } from './reach.ts';
 
 const announceMsMax = 2_000;
 const freshMsMax = 10_000;
-const forwardMsMax = 60_000;
+/** Up to a million ids. */
+const ownedMsMax = 30_000;
+const forwardMsMax = 15_000;
 /** A member bounds its unflushed rows far below this. */
 const freshBytesMax = 1024 * 1024 * 1024;
 const lineBreak = 0x0a;
@@ -18,34 +21,71 @@ export class PeerClient implements MemberCalls, BatchCalls {
   readonly #client: HttpClient;
   readonly #identity: ServiceIdentity;
   readonly #tenantId: string;
+  readonly #reach: Reach;
 
-  constructor(client: HttpClient, identity: ServiceIdentity, tenantId: string) {
-    this.#client = client;
-    this.#identity = identity;
-    this.#tenantId = tenantId;
+  constructor(parts: { client: HttpClient; identity: ServiceIdentity; tenantId: string; clock: Clock }) {
+    this.#client = parts.client;
+    this.#identity = parts.identity;
+    this.#tenantId = parts.tenantId;
+    this.#reach = new Reach(parts.clock);
   }
 
   async announce(receiver: Member, member: Member): Promise<void> {
-    const token = this.#identity.token(this.#tenantId);
-    await this.#client.call(receiver.url, tenantNode.join, { token, body: member, timeoutMs: announceMsMax });
+    const call = { token: this.#token(), body: member, timeoutMs: announceMsMax };
+    await this.#client.call(receiver.url, tenantNode.join, call);
+    this.heard(receiver.pod);
   }
 
-  async forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult> {
-    const answer = await this.#client.call(owner.url, tenantNode.write, {
+  async greet(receiver: Member): Promise<number> {
+    const call = { token: this.#token(), timeoutMs: announceMsMax };
+    const ask = () => this.#client.call(receiver.url, tenantNode.members, call);
+    try {
+      const { members } = await this.#reach.try(receiver, ask);
+      return members.find(({ pod }) => pod === receiver.pod)?.unflushed_rows ?? 0;
+    } catch (error) {
+      // A node of an earlier version is there, and has no such endpoint.
+      if (isHybridStoreError(error, 'not_found')) return 0;
+      throw error;
+    }
+  }
+
+  async owned(receiver: Member, pod: string): Promise<readonly BatchEntry[] | undefined> {
+    const call = { token: this.#token(), body: { pod }, timeoutMs: ownedMsMax };
+    try {
+      return (await this.#client.call(receiver.url, tenantNode.ownedBatches, call)).batches;
+    } catch (error) {
+      // A node of an earlier version has no such endpoint, and is asked for each id.
+      if (isHybridStoreError(error, 'not_found')) return undefined;
+      throw error;
+    }
+  }
+
+  away(pod: string) {
+    return this.#reach.away(pod);
+  }
+
+  heard(pod: string): void {
+    this.#reach.heard(pod);
+  }
+
+  async forward(owner: Member, batch: Batch, userToken: string): Promise<AppendResult> {
+    const { batchId } = batch;
+    const call = {
       token: userToken,
       ...writeBody(batch),
-      headers: { [memberHeader]: '1', 'idempotency-key': batch.batchId },
+      headers: { [memberHeader]: '1', ...(batchId === undefined ? {} : { 'idempotency-key': batchId }) },
       timeoutMs: forwardMsMax,
-    });
+    };
+    const answer = await this.#reach.try(owner, () => this.#client.call(owner.url, tenantNode.write, call));
     const { lsn, accepted, durable, duplicate, warnings = [] } = answer;
     return { lsn, accepted, durable, duplicate, warnings };
   }
 
   async find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined> {
-    const token = this.#identity.token(this.#tenantId);
     const body = { source_id: sourceId, batch_id: batchId };
-    const call = { token, body, timeoutMs: announceMsMax };
-    const { found } = await this.#client.call(member.url, tenantNode.findBatch, call);
+    const call = { token: this.#token(), body, timeoutMs: announceMsMax };
+    const ask = () => this.#client.call(member.url, tenantNode.findBatch, call);
+    const { found } = await this.#reach.try(member, ask);
     return found ?? undefined;
   }
 
@@ -57,18 +97,24 @@ export class PeerClient implements MemberCalls, BatchCalls {
     };
   }
 
+  #token(): string {
+    return this.#identity.token(this.#tenantId);
+  }
+
   async #fresh(
     member: Member,
     wanted: { readonly sourceId: string; readonly afterLsn: number },
     signal: AbortSignal,
   ): Promise<PeerFresh> {
+    const call = {
+      token: this.#token(),
+      body: { source_id: wanted.sourceId, after_lsn: wanted.afterLsn },
+      timeoutMs: freshMsMax,
+      signal,
+    };
     try {
-      const answer = await this.#client.stream(member.url, tenantNode.fresh, {
-        token: this.#identity.token(this.#tenantId),
-        body: { source_id: wanted.sourceId, after_lsn: wanted.afterLsn },
-        timeoutMs: freshMsMax,
-        signal,
-      });
+      const ask = () => this.#client.stream(member.url, tenantNode.fresh, call);
+      const answer = await this.#reach.try(member, ask, signal);
       return readFresh(await readAll(answer.body, freshBytesMax), member);
     } catch (error) {
       throw signal.aborted ? error : describeUnreachable(error, member);
@@ -77,8 +123,9 @@ export class PeerClient implements MemberCalls, BatchCalls {
 }
 
 /** A large write goes on as it came. */
-function writeBody({ sourceId, records, batchId }: KeyedBatch) {
-  return 'body' in records ? { json: records.body } : { body: { source_id: sourceId, records, batch_id: batchId } };
+function writeBody({ sourceId, records, batchId }: Batch) {
+  if ('body' in records) return { json: records.body };
+  return { body: { source_id: sourceId, records, ...(batchId === undefined ? {} : { batch_id: batchId }) } };
 }
 
 function readFresh(bytes: Buffer, member: Member): PeerFresh {
@@ -107,6 +154,7 @@ function readFresh(bytes: Buffer, member: Member): PeerFresh {
 function describeUnreachable(error: unknown, member: Member): HybridStoreError {
   const reason = isHybridStoreError(error) ? error.message : String(error);
   const message = `member ${member.pod} cannot be asked for its newest rows (${reason}); consistency "committed" reads without them`;
-  const wrapped = retryLater('unavailable', message, 1_000, { member: member.pod });
+  const details = isHybridStoreError(error) ? error.details : {};
+  const wrapped = retryLater('unavailable', message, 1_000, { ...details, member: member.pod });
   return new HybridStoreError('unavailable', wrapped.message, wrapped.details, { cause: error });
 }

@@ -1,9 +1,10 @@
 import type { Engine } from '@hybridstore/engine';
 import type { Logger } from '@hybridstore/runtime';
 import type { Drain } from './drain.ts';
+import type { HandOn } from './hand-on.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
 import type { NodeChecks } from './node-checks.ts';
-import type { LargeWrites, MemberDirectory, Members } from './ports.ts';
+import type { LargeWrites, MemberDirectory, MemberSightings, Members } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
 
@@ -17,6 +18,10 @@ export type TenantNode = {
   readonly keyedWrites: KeyedWrites;
   readonly largeWrites: LargeWrites;
   readonly members: MemberDirectory & Members;
+  readonly sightings: MemberSightings;
+  readonly handOn: HandOn;
+  /** A node takes no more rows than these before the oldest are in a table. */
+  readonly unflushedRowsMax: number;
   readonly drain: Drain;
   readonly snapshots: SnapshotPages;
   readonly checks: NodeChecks;

@@ -1,4 +1,4 @@
-import type { LogLine, Member, ResultColumn, WriteRequest } from '@hybridstore/contracts';
+import type { LogLine, Member, MemberView, ResultColumn, WriteRequest } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch, EncodedElsewhere } from '@hybridstore/engine';
 import type { DeclaredOutput } from '@hybridstore/plan';
 
@@ -6,16 +6,45 @@ import type { DeclaredOutput } from '@hybridstore/plan';
 export interface MemberDirectory {
   /** Whether every active member knows this node: before, nothing may be acknowledged. */
   readonly isJoined: boolean;
+  /** Whether it has waited long to be joined: a member that it waits for is away. */
+  readonly isHeldUp: boolean;
   readonly self: Member | undefined;
   members(): readonly Member[];
   /** Takes in what a member says of itself; returns this node's own epoch. */
-  receive(member: Member): number;
+  receiveFrom(member: Member): number;
+  /** What is known of a member after another look at what is written of it. */
+  refresh(pod: string): Promise<Member | undefined>;
+  /** What this node took over when it joined. */
+  readonly heritage: Heritage;
   /** Members that this node waits for before it is joined, by pod, and why each does not know it yet. */
   readonly awaited: ReadonlyMap<string, string>;
   /** Resolves when every active member knows this node, or when it left meanwhile. */
   join(): Promise<void>;
+  /** Writes that a member which is away has left, as a person has decided. */
+  giveUp(pod: string): Promise<Member>;
+  /** Whether a node that leaves now could join again: every active member answers. */
+  canReturn(): Promise<boolean>;
   /** Resolves when it is written down that this node holds nothing. */
   leave(): Promise<void>;
+}
+
+/** A batch id as it is written down and sent: the engine's key, its LSN, the rows that were accepted, whether they were durable. */
+export type BatchEntry = readonly [key: string, lsn: number, accepted: number, durable: boolean];
+
+/** What a member took over when it joined. */
+export type Heritage = {
+  /** Its place in the order of joining, at which every active member knew it. */
+  readonly since: number;
+  /** Members that gave nothing away, since they are of an earlier version: they are asked for each id. */
+  readonly silent: readonly string[];
+  readonly batches: readonly BatchEntry[];
+};
+
+/** What this node has seen of a member last. */
+export interface MemberSightings {
+  describe(member: Member): MemberView;
+  /** Asks it, now. */
+  answers(member: Member): Promise<boolean>;
 }
 
 /** Another active member of the tenant, as a strict read sees it. */
@@ -46,8 +75,8 @@ export type PeerFresh = {
 
 /** The other members that may hold acknowledged rows, as known at the moment of the call. */
 export interface Members {
-  /** Whether every active member knows this node, and it them; before and after, it may lack some. */
-  readonly isJoined: boolean;
+  /** Whether this node knows every member that may hold rows: not before it is written down as one, nor after it left. */
+  readonly knowsAll: boolean;
   peers(): readonly Peer[];
 }
 
@@ -61,13 +90,16 @@ export interface LargeWrites {
   read(body: Buffer): Promise<LargeWrite>;
 }
 
-export type KeyedBatch = { readonly sourceId: string; readonly batchId: string; readonly records: Records };
+export type Batch = { readonly sourceId: string; readonly batchId?: string; readonly records: Records };
+export type KeyedBatch = Batch & { readonly batchId: string };
 
-/** Calls to other members for batches with an id. Each throws `unavailable` when the member cannot be reached. */
+/** Calls to other members for batches. Each throws `unavailable`, with `away_since`, when the member cannot be reached. */
 export interface BatchCalls {
-  /** Hands the batch to its owner with the token of the user it came from. */
-  forward(owner: Member, batch: KeyedBatch, userToken: string): Promise<AppendResult>;
+  /** Hands the batch to a member, the owner where it has an id, with the token of the user it came from. */
+  forward(member: Member, batch: Batch, userToken: string): Promise<AppendResult>;
   find(member: Member, sourceId: string, batchId: string): Promise<AppliedBatch | undefined>;
+  /** Since when a member cannot be reached. */
+  away(pod: string): { readonly sinceMs: number } | undefined;
 }
 
 /** Asks other members what is damaged in their logs. */

@@ -98,6 +98,7 @@ export class QueryRunner {
   readonly #limits: QueryLimits;
   readonly #queue: AdmissionQueue;
   readonly #stops = new Map<string, AbortController>();
+  readonly #onIdle: (() => void)[] = [];
   #isClosed = false;
 
   constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
@@ -131,6 +132,16 @@ export class QueryRunner {
     const stop = this.#stops.get(queryId);
     stop?.abort(new HybridStoreError('unavailable', 'the query was cancelled', { query_id: queryId }));
     return stop !== undefined;
+  }
+
+  /** Resolves when no query is running or waiting, and at the latest after `msMax`. */
+  async settle(msMax: number): Promise<void> {
+    if (this.#stops.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#ports.clock.schedule(msMax, resolve);
+    this.#onIdle.push(resolve);
+    await promise;
+    cancel();
   }
 
   /** Ends every query and takes no more. */
@@ -182,6 +193,7 @@ export class QueryRunner {
         cancelTimer();
         request.signal.removeEventListener('abort', leave);
         this.#stops.delete(request.queryId);
+        if (this.#stops.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
       },
     };
   }

@@ -35,9 +35,9 @@ export async function takeStrictView(
   sourceId: string,
   signal: AbortSignal,
 ): Promise<SourceView> {
-  // A node that is joining, or has left, is notified of no newcomer: there may be members that it would not ask.
-  if (!ports.members.isJoined)
-    throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
+  // A node that is not written down yet, or has left, is notified of no newcomer: there may be members that it would not ask.
+  if (!ports.members.knowsAll)
+    throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000);
   const first = await ports.engine.snapshot(sourceId);
   const answers = await Promise.all([
     askSelf(ports.engine, child, first),

@@ -1,10 +1,12 @@
 import type { Member } from '@hybridstore/contracts';
 import type { AppliedBatch, ObjectStore } from '@hybridstore/engine';
 import { type Clock, HybridStoreError, isRecord, openSealed, sealJson } from '@hybridstore/runtime';
-import type { BatchLedgers } from '../domain/ports.ts';
+import type { BatchEntry, BatchLedgers } from '../domain/ports.ts';
+import { fromBatchEntry, isBatchEntry, isCount, toBatchEntry } from './batch-entry.ts';
+import { HeritageObjects } from './heritage-objects.ts';
 
 type Ledger = { readonly of: string; readonly batches: ReadonlyMap<string, AppliedBatch> };
-type Batches = readonly (readonly [string, number, number, boolean])[];
+type Batches = readonly BatchEntry[];
 type Content = {
   readonly epoch: number;
   readonly written_at_ms?: number;
@@ -25,8 +27,8 @@ const keptRetentions = 2;
 
 /**
  * `members/<pod>.batches.ledger` of the tenant's store: the batch ids of a member that has left, written before its object
- * says `drained`. Each member's is read once in each of its states; a member that comes back and leaves again takes over
- * what its ledger held.
+ * says `drained`. Each member's is read once in each of its states, with what it had taken over when it joined; a member that
+ * comes back and leaves again takes over what its ledger held.
  */
 export class BatchLedgerObjects implements BatchLedgers {
   readonly #options: BatchLedgerOptions;
@@ -49,36 +51,37 @@ export class BatchLedgerObjects implements BatchLedgers {
     batches: Iterable<readonly [string, AppliedBatch]>,
   ): Promise<void> {
     const { store, clock } = this.#options;
+    const own = [...batches].map(toBatchEntry);
     const content: Content = {
       epoch: member.epoch,
       written_at_ms: clock.now(),
-      batches: [...batches].map(([key, { lsn, accepted, durable }]) => [key, lsn, accepted, durable] as const),
-      earlier: await this.#readEarlier(member.pod),
+      batches: own,
+      earlier: await this.#readEarlier(member.pod, new Set(own.map(([key]) => key))),
     };
     const key = ledgerKey(member.pod);
     await store.overwrite(key, Buffer.from(sealJson(content, key)));
   }
 
-  async #readEarlier(pod: string): Promise<NonNullable<Content['earlier']>> {
+  /** Of ids that are not known any more: a node that restarts every hour keeps its log, and with it most of them. */
+  async #readEarlier(pod: string, known: ReadonlySet<string>): Promise<NonNullable<Content['earlier']>> {
     const { clock, retentionMs } = this.#options;
     const bytes = await this.#options.store.get(ledgerKey(pod));
     if (!bytes) return [];
     const { written_at_ms: writtenAtMs = clock.now(), batches, earlier = [] } = parseLedger(bytes, ledgerKey(pod));
     const oldestMs = clock.now() - keptRetentions * retentionMs;
-    return [{ written_at_ms: writtenAtMs, batches }, ...earlier].filter(
-      (life) => life.written_at_ms >= oldestMs && life.batches.length > 0,
-    );
+    return [{ written_at_ms: writtenAtMs, batches }, ...earlier]
+      .filter((life) => life.written_at_ms >= oldestMs)
+      .map((life) => ({ ...life, batches: life.batches.filter(([key]) => !known.has(key)) }))
+      .filter((life) => life.batches.length > 0);
   }
 
   async #load(member: Member): Promise<Ledger> {
     const bytes = await this.#options.store.get(ledgerKey(member.pod));
-    if (!bytes) return { of: lifeOf(member), batches: new Map() };
-    const { batches, earlier = [] } = parseLedger(bytes, ledgerKey(member.pod));
-    const all = [...earlier.toReversed().flatMap((life) => life.batches), ...batches];
-    return {
-      of: lifeOf(member),
-      batches: new Map(all.map(([key, lsn, accepted, durable]) => [key, { lsn, accepted, durable }])),
-    };
+    const { batches, earlier = [] } = bytes ? parseLedger(bytes, ledgerKey(member.pod)) : { batches: [] };
+    // One that was given up wrote no ledger at its end; what it had taken over is known all the same.
+    const heritage = await new HeritageObjects(this.#options.store).read(member.pod);
+    const all = [...(heritage?.batches ?? []), ...earlier.toReversed().flatMap((life) => life.batches), ...batches];
+    return { of: lifeOf(member), batches: new Map(all.map(fromBatchEntry)) };
   }
 }
 
@@ -100,16 +103,6 @@ function parseLedger(bytes: Buffer, key: string): Content {
 }
 
 function isLife(life: unknown): boolean {
-  if (!isRecord(life) || !Array.isArray(life['batches']) || !life['batches'].every(isEntry)) return false;
+  if (!isRecord(life) || !Array.isArray(life['batches']) || !life['batches'].every(isBatchEntry)) return false;
   return life['written_at_ms'] === undefined || isCount(life['written_at_ms']);
-}
-
-function isEntry(entry: unknown): boolean {
-  if (!Array.isArray(entry) || entry.length !== 4) return false;
-  const [key, lsn, accepted, durable] = entry as readonly unknown[];
-  return typeof key === 'string' && isCount(lsn) && isCount(accepted) && typeof durable === 'boolean';
-}
-
-function isCount(value: unknown): boolean {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

@@ -8,7 +8,7 @@ const membersMax = 10_000;
 const membersPrefix = 'members';
 const checkMember = compileValidator(Member);
 
-/** Members as objects of the tenant's store, `members/<pod>.json`, each written by its own pod only. */
+/** Members as objects of the tenant's store, `members/<pod>.json`, each written by its own pod, or by the member that gives it up. */
 export class MemberObjects implements MemberStore {
   readonly #store: Pick<ObjectStore, 'get' | 'list' | 'overwrite'>;
 

@@ -1,25 +1,35 @@
 import type { Member } from '@hybridstore/contracts';
-import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
-import type { MemberDirectory, Members, Peer } from '../domain/ports.ts';
-import type { MemberCalls, MemberStore } from './ports.ts';
+import { type Clock, HybridStoreError, isHybridStoreError, type Logger } from '@hybridstore/runtime';
+import type { BatchEntry, Heritage, MemberDirectory, Members, Peer } from '../domain/ports.ts';
+import type { HeritageStore, MemberCalls, MemberStore } from './ports.ts';
 
 /**
  * Who may hold acknowledged rows that no table version has yet. A strict read asks all of them, so a node must be known
  * to every other before it acknowledges its first write:
  *
- *   write own file (durable) → list the files → announce to every active member, await its answer → acknowledge writes
+ *   greet every active member → write own file (durable) → list the files → announce to every active member, await its
+ *   answer → acknowledge writes
  *
  * Two nodes that start together each write before they list, so at least one of them sees the other and announces itself.
- * A member answers an announcement at once, even while its own are still under way: waiting would be a deadlock.
+ * A member answers an announcement at once, even while its own are still under way: waiting would be a deadlock. Greeting
+ * first keeps a newcomer that cannot join, since a member is away, out of the others' sight: they would wait for it, too.
  * The file's epoch counts the member's lives; of two statements about a member the later epoch holds, and within one
- * epoch `drained` comes after `active`. A member leaves by its own word only (`drained`): from outside, a dead node and a
- * slow one look the same, and its rows are on its volume.
+ * epoch `drained` comes after `active`. A member leaves by its own word (`drained`), also before each planned restart; from
+ * outside, a dead node and a slow one look the same, and its rows are on its volume. Only a person may give it up.
+ *
+ * Two questions, two answers:
+ *
+ *   knowsAll   does this node know every member that may hold rows? From its listing on: who comes later announces itself.
+ *   isJoined   does every active member know this node? Until then it may acknowledge nothing. A node that was only away (a
+ *              crash) is known still, for nobody forgets a member by itself: it takes writes at once, whoever else is away.
+ *              `members/<pod>.known` says that it got so far, and holds the batch ids that it took over from the others.
  *
  * Left out: electing anybody, and leases. No member decides for another, so there is nothing to elect; a lease would make
  * correctness a question of clocks. The price is that strict reads wait for a member that is away until it is back.
  */
 export type MembershipOptions = {
   readonly store: MemberStore;
+  readonly heritages: HeritageStore;
   readonly calls: MemberCalls;
   readonly self: Pick<Member, 'pod' | 'url' | 'log_id'>;
   /** Writes down, durably, what whoever takes over must know of a member that leaves. Called before its file says so. */
@@ -30,6 +40,8 @@ export type MembershipOptions = {
 
 const announceMsMin = 50;
 const announceMsMax = 500;
+/** Joining takes as long as one announcement; what takes longer waits for a member that is away. */
+const heldUpMs = 10_000;
 
 export class Membership implements Members, MemberDirectory {
   readonly #options: MembershipOptions;
@@ -38,8 +50,13 @@ export class Membership implements Members, MemberDirectory {
   /** Pod → why it does not know this node yet, while this node waits for it. */
   readonly #awaited = new Map<string, string>();
   #self: Member | undefined;
+  #knowsAll = false;
   #isJoined = false;
   #joining: Promise<void> | undefined;
+  #joiningSinceMs: number | undefined;
+  /** Counts joins and leaves; an older one that wakes up changes nothing. */
+  #turnOfLife = 0;
+  #heritage: Heritage = nothingTakenOver;
   /** What is written of this node's lives, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -51,14 +68,25 @@ export class Membership implements Members, MemberDirectory {
     return this.#self;
   }
 
-  /** Whether every active member knows this one: before, nothing may be acknowledged. */
+  get knowsAll(): boolean {
+    return this.#knowsAll;
+  }
+
   get isJoined(): boolean {
     return this.#isJoined;
+  }
+
+  get heritage(): Heritage {
+    return this.#heritage;
   }
 
   /** Members that this node waits for before it is joined, and why each does not know it yet. */
   get awaited(): ReadonlyMap<string, string> {
     return this.#awaited;
+  }
+
+  get isHeldUp(): boolean {
+    return this.#joiningSinceMs !== undefined && this.#options.clock.monotonicMs() - this.#joiningSinceMs >= heldUpMs;
   }
 
   /**
@@ -71,19 +99,32 @@ export class Membership implements Members, MemberDirectory {
   }
 
   #beginToJoin(): Promise<void> {
-    const joining = this.#joinOnce().finally(() => {
-      if (this.#joining === joining) this.#joining = undefined;
+    this.#turnOfLife += 1;
+    this.#joiningSinceMs = this.#options.clock.monotonicMs();
+    const joining = this.#joinOnce(this.#turnOfLife).finally(() => {
+      if (this.#joining !== joining) return;
+      this.#joining = undefined;
+      this.#joiningSinceMs = undefined;
     });
     return joining;
   }
 
-  async #joinOnce(): Promise<void> {
-    const { store, clock, logger } = this.#options;
-    const life = await this.#inTurn(() => this.#register());
-    for (const member of await store.list()) this.receive(member);
+  async #joinOnce(turn: number): Promise<void> {
+    const { store, self, clock, logger } = this.#options;
     const startedMs = clock.monotonicMs();
-    await Promise.all(this.#others().map((member) => this.#announceUntilKnown(life, member)));
-    if (this.#self !== life) return;
+    const before = await store.read(self.pod);
+    refuseLostLog(before, self);
+    if (before?.state !== 'active') await this.#greetAll(turn);
+    if (turn !== this.#turnOfLife) return;
+    const { life, isKnown } = await this.#inTurn(() => this.#register());
+    for (const member of await store.list()) this.receive(member);
+    if (turn !== this.#turnOfLife) return;
+    this.#knowsAll = true;
+    this.#isJoined = isKnown;
+    await Promise.all(this.#others().map((member) => this.#untilAnswered(turn, member, announceTo(life))));
+    if (turn !== this.#turnOfLife) return;
+    if (!isKnown) await this.#takeOver(turn, life);
+    if (turn !== this.#turnOfLife) return;
     this.#isJoined = true;
     logger.info('member_joined', {
       epoch: life.epoch,
@@ -92,16 +133,42 @@ export class Membership implements Members, MemberDirectory {
     });
   }
 
-  async #register(): Promise<Member> {
+  /** Until it is registered nobody waits for this node, so it waits for the others first. */
+  async #greetAll(turn: number): Promise<void> {
+    for (const member of await this.#options.store.list()) this.receive(member);
+    await Promise.all(this.#others().map((member) => this.#untilAnswered(turn, member, greet)));
+  }
+
+  /** From now on the others leave the ids that this node owns to it: it takes over what they know of them, once. */
+  async #takeOver(turn: number, life: Member): Promise<void> {
+    const { heritages, self } = this.#options;
+    const batches: BatchEntry[] = [];
+    const silent: string[] = [];
+    const ask: Ask = async (calls, receiver) => {
+      const owned = await calls.owned(receiver, self.pod);
+      if (owned) for (const entry of owned) batches.push(entry);
+      else silent.push(receiver.pod);
+    };
+    await Promise.all(this.#others().map((member) => this.#untilAnswered(turn, member, ask)));
+    if (turn !== this.#turnOfLife) return;
+    const heritage = { since: life.since ?? 0, silent, batches };
+    await heritages.write(self.pod, heritage);
+    if (turn === this.#turnOfLife) this.#heritage = heritage;
+  }
+
+  async #register(): Promise<{ readonly life: Member; readonly isKnown: boolean }> {
     const { store, self } = this.#options;
     const before = await store.read(self.pod);
     refuseLostLog(before, self);
     const epoch = (before?.epoch ?? 0) + 1;
     const life: Member = { ...self, state: 'active', epoch, ...(await this.#placeInOrder(before)) };
+    const heritage = before?.state === 'active' ? await this.#options.heritages.read(self.pod) : undefined;
+    const isKnown = heritage !== undefined && heritage.since === life.since;
+    this.#heritage = isKnown ? heritage : nothingTakenOver;
     this.#awaited.clear();
     this.#self = life;
     await store.write(life);
-    return life;
+    return { life, isKnown };
   }
 
   /** What is written of one life must not overtake what is written of the next. */
@@ -111,7 +178,7 @@ export class Membership implements Members, MemberDirectory {
     return turn;
   }
 
-  /** A member that was only away (a crash, a restart) keeps its place: what it owned it still owns. */
+  /** A member that was only away (a crash) keeps its place: what it owned it still owns. */
   async #placeInOrder(before: Member | undefined): Promise<Pick<Member, 'since' | 'since_ms'>> {
     if (before?.state === 'active' && before.since !== undefined)
       return { since: before.since, since_ms: before.since_ms ?? 0 };
@@ -127,6 +194,40 @@ export class Membership implements Members, MemberDirectory {
     return this.#self?.epoch ?? 0;
   }
 
+  /** A member that announces itself is there. `conflict` for one that was given up: it has to begin a new life. */
+  receiveFrom(member: Member): number {
+    const known = this.#known.get(member.pod)?.member;
+    if (member.state === 'active' && known?.state === 'drained' && known.epoch >= member.epoch)
+      throw new HybridStoreError('conflict', `member ${member.pod} was given up in its life ${known.epoch}`, {
+        pod: member.pod,
+        epoch: known.epoch,
+      });
+    this.#options.calls.heard(member.pod);
+    return this.receive(member);
+  }
+
+  /** Writes that a member which is away has left, as a person has decided; it begins a new life when it comes back. */
+  async giveUp(pod: string): Promise<Member> {
+    const { store, logger, calls } = this.#options;
+    const written = await store.read(pod);
+    if (written === undefined)
+      throw new HybridStoreError('not_found', `there is no member ${pod}`, { field: 'pod', actual: pod });
+    const left: Member =
+      written.state === 'drained' ? written : { ...written, state: 'drained', epoch: written.epoch + 1 };
+    if (left !== written) await store.write(left);
+    this.receive(left);
+    logger.warn('member_given_up', { pod, epoch: left.epoch });
+    // Those that do not hear of it find the file when they cannot reach the member.
+    await Promise.allSettled(this.#others().map((member) => calls.announce(member, left)));
+    return left;
+  }
+
+  async refresh(pod: string): Promise<Member | undefined> {
+    const written = await this.#options.store.read(pod);
+    if (written) this.receive(written);
+    return this.#known.get(pod)?.member;
+  }
+
   peers(): readonly Peer[] {
     return [...this.#known.values()].filter(({ member }) => member.state === 'active').map(({ peer }) => peer);
   }
@@ -136,26 +237,34 @@ export class Membership implements Members, MemberDirectory {
     return this.#self ? [this.#self, ...others] : others;
   }
 
+  /** A node that rests has to be known to all again: beside a member that does not answer now it would not come back. */
+  async canReturn(): Promise<boolean> {
+    if (!this.#isJoined) return true;
+    const greeted = await Promise.allSettled(this.#others().map((member) => this.#options.calls.greet(member)));
+    return greeted.every(({ status }) => status === 'fulfilled');
+  }
+
   /**
    * Everything this node acknowledged is committed, and it acknowledges nothing more: others need not ask it. Resolves
    * when its file says so; a join under way, as beside a member that does not answer, ends without one.
    */
   async leave(): Promise<void> {
+    this.#turnOfLife += 1;
+    this.#knowsAll = false;
     this.#isJoined = false;
     this.#joining = undefined;
+    this.#joiningSinceMs = undefined;
     const life = await this.#inTurn(() => this.#writeLeft());
     // Only to spare the others a failed call, so nobody waits for them: they find the file when they cannot reach this node.
-    if (life) void Promise.allSettled(this.#others().map((member) => this.#announceOnce(life, member)));
+    if (life) void Promise.allSettled(this.#others().map((member) => this.#options.calls.announce(member, life)));
   }
 
   async #writeLeft(): Promise<Member | undefined> {
     const { onLeave, store } = this.#options;
+    this.#awaited.clear();
     if (!this.#self) return undefined;
     const life: Member = { ...this.#self, state: 'drained' };
-    // A join under way sees it, and ends.
     this.#self = life;
-    this.#isJoined = false;
-    this.#awaited.clear();
     await onLeave?.(life);
     await store.write(life);
     return life;
@@ -169,24 +278,25 @@ export class Membership implements Members, MemberDirectory {
     return [...this.#known.values()].map(({ member }) => member).filter((member) => member.state === 'active');
   }
 
-  /** Ends, too, when the life that is announced is over. */
-  async #announceUntilKnown(life: Member, member: Member): Promise<void> {
-    const { clock, logger, store } = this.#options;
+  /** Ends, too, when this node's turn of life is over, and when the member has left. */
+  async #untilAnswered(turn: number, member: Member, ask: Ask): Promise<void> {
+    const { calls, clock, logger, store } = this.#options;
     let receiver = member;
     this.#awaited.set(member.pod, 'it has not answered yet');
     for (let pauseMs = announceMsMin; ; pauseMs = Math.min(pauseMs * 2, announceMsMax)) {
       try {
-        await this.#announceOnce(life, receiver);
-        if (this.#self === life) this.#awaited.delete(member.pod);
+        await ask(calls, receiver);
+        if (turn === this.#turnOfLife) this.#awaited.delete(member.pod);
         return;
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        if (this.#self !== life) return;
+        if (turn !== this.#turnOfLife) return;
+        if (isHybridStoreError(error, 'conflict')) throw error;
         this.#awaited.set(member.pod, reason);
         logger.warn('member_not_reached', { pod: receiver.pod, url: receiver.url, reason });
       }
       await clock.sleep(pauseMs, this.#closed.signal);
-      if (this.#self !== life) return;
+      if (turn !== this.#turnOfLife) return;
       // It may have drained, or come back under another address, meanwhile.
       const written = await store.read(member.pod);
       if (!written || written.state === 'drained') {
@@ -200,13 +310,10 @@ export class Membership implements Members, MemberDirectory {
     }
   }
 
-  async #announceOnce(life: Member, receiver: Member): Promise<void> {
-    await this.#options.calls.announce(receiver, life);
-  }
-
-  /** A peer that cannot be asked may have drained since: its file says so. */
+  /** A peer that cannot be asked may have drained since, or be back under another address: its file says so. */
   #guard(member: Member): Peer {
-    const peer = this.#options.calls.connect(member);
+    const { calls } = this.#options;
+    const peer = calls.connect(member);
     return {
       pod: peer.pod,
       log: peer.log,
@@ -216,15 +323,26 @@ export class Membership implements Members, MemberDirectory {
         } catch (error) {
           signal.throwIfAborted();
           const written = await this.#options.store.read(member.pod);
-          if (written?.state !== 'drained' || written.epoch < member.epoch) throw error;
+          if (written === undefined || written.epoch < member.epoch) throw error;
           this.receive(written);
           // All it acknowledged was committed before the file said so; the version is looked up after this answer.
-          return { ...nothingHeld, log: peer.log };
+          if (written.state === 'drained') return { ...nothingHeld, log: peer.log };
+          if (written.url === member.url) throw error;
+          return await calls.connect(written).fresh(sourceId, afterLsn, signal);
         }
       },
     };
   }
 }
+
+const nothingTakenOver: Heritage = { since: 0, silent: [], batches: [] };
+
+type Ask = (calls: MemberCalls, receiver: Member) => Promise<unknown>;
+const greet: Ask = (calls, receiver) => calls.greet(receiver);
+const announceTo =
+  (life: Member): Ask =>
+  (calls, receiver) =>
+    calls.announce(receiver, life);
 
 /**
  * A member that never handed over has rows in its log that no table may hold. On another log it would make itself known
@@ -235,7 +353,7 @@ function refuseLostLog(before: Member | undefined, self: Pick<Member, 'pod' | 'l
   throw new HybridStoreError(
     'corrupt',
     `members/${self.pod}.json: expected log ${before.log_id}, which was never handed over, found log ${self.log_id}; ` +
-      'bring its volume back, or remove the file to give up the rows that only that log holds',
+      'bring its volume back, or give the node up with the rows that only that log holds',
     { pod: self.pod, expected: before.log_id, actual: self.log_id },
   );
 }

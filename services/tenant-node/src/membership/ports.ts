@@ -1,5 +1,5 @@
 import type { Member } from '@hybridstore/contracts';
-import type { Peer } from '../domain/ports.ts';
+import type { BatchEntry, Heritage, Peer } from '../domain/ports.ts';
 
 /** Where members are written down, for all of them to read. `corrupt` for one that is there and cannot be read. */
 export interface MemberStore {
@@ -9,9 +9,24 @@ export interface MemberStore {
   write(member: Member): Promise<void>;
 }
 
+/** What members take over when they join. */
+export interface HeritageStore {
+  read(pod: string): Promise<Heritage | undefined>;
+  /** Durable when it resolves. */
+  write(pod: string, heritage: Heritage): Promise<void>;
+}
+
 /** Calls to other members. */
 export interface MemberCalls {
   /** Resolves when `receiver` knows `member`. */
   announce(receiver: Member, member: Member): Promise<void>;
+  /** Rows that `receiver` acknowledged and no table holds; nothing changes there. */
+  greet(receiver: Member): Promise<number>;
+  /** Batch ids that `receiver` knows and `pod` owns now; undefined when it gives none away. */
+  owned(receiver: Member, pod: string): Promise<readonly BatchEntry[] | undefined>;
+  /** Since when a member cannot be reached, as its last caller found. */
+  away(pod: string): { readonly sinceMs: number; readonly reason: string } | undefined;
+  /** A member that spoke by itself can be reached again. */
+  heard(pod: string): void;
   connect(member: Member): Peer;
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { AppendBatch } from '@hybridstore/engine';
-import type { TenantCaller } from '@hybridstore/runtime';
+import { HybridStoreError, type TenantCaller } from '@hybridstore/runtime';
 import type { Call } from '../../src/domain/call.ts';
-import type { KeyedBatch } from '../../src/domain/ports.ts';
+import type { Batch, KeyedBatch } from '../../src/domain/ports.ts';
 import { type WriteInput, type WritePorts, writeRecords } from '../../src/domain/verbs/write-records.ts';
 
 const records = [{ fields: { id: 1 } }];
@@ -26,8 +26,9 @@ function callOf(caller: TenantCaller): Call {
 }
 
 /** A node that notes what reaches its log, and its keyed writes. */
-function createNode(isJoined = true) {
+function createNode({ isJoined = true, isFenced = false, fences = false } = {}) {
   const plain: AppendBatch[] = [];
+  const handedOn: { batch: Batch; call: { userToken: string; isForwarded: boolean } }[] = [];
   const keyed: { batch: KeyedBatch; call: { userToken: string; isForwarded: boolean } }[] = [];
   const result = { lsn: 7, accepted: 1, durable: true, duplicate: false, warnings: [] };
   const node: WritePorts = {
@@ -35,8 +36,16 @@ function createNode(isJoined = true) {
     members: { isJoined },
     engine: {
       append: async (batch) => {
+        if (fences) throw new HybridStoreError('unavailable', 'no writes: draining', { reasons: ['draining'] });
         plain.push(batch);
         return result;
+      },
+    },
+    drain: { isFenced },
+    handOn: {
+      write: async (batch, call) => {
+        handedOn.push({ batch, call });
+        return { ...result, lsn: 9 };
       },
     },
     keyedWrites: {
@@ -46,7 +55,7 @@ function createNode(isJoined = true) {
       },
     },
   };
-  return { node, plain, keyed };
+  return { node, plain, keyed, handedOn };
 }
 
 describe('a write, whatever transport brought it', () => {
@@ -91,9 +100,25 @@ describe('a write, whatever transport brought it', () => {
       assert.deepEqual([plain, keyed], [[], []]);
     });
 
-  it('waits for a node that not every member knows yet', async () => {
-    const { node, plain } = createNode(false);
-    await assert.rejects(writeRecords(node, callOf(ada), input), { code: 'unavailable' });
-    assert.deepEqual(plain, []);
+  for (const [state, made] of [
+    ['that not every member knows yet', { isJoined: false }],
+    ['that takes no more rows', { isFenced: true }],
+    ['that takes no more rows from this moment', { fences: true }],
+  ] as const)
+    it(`is handed on by a node ${state}`, async () => {
+      const { node, plain, handedOn } = createNode(made);
+      assert.equal((await writeRecords(node, callOf(ada), { ...input, isForwarded: true })).lsn, 9);
+      const call = { userToken: 'secret', isForwarded: true };
+      assert.deepEqual([plain, handedOn], [[], [{ batch: { sourceId: 'events', records }, call }]]);
+    });
+
+  it('that fails otherwise is not handed on: it may have been written', async () => {
+    const { node, handedOn } = createNode();
+    const broken = {
+      ...node,
+      engine: { append: () => Promise.reject(new HybridStoreError('unavailable', 'no disk')) },
+    };
+    await assert.rejects(writeRecords(broken, callOf(ada), input), /no disk/);
+    assert.deepEqual(handedOn, []);
   });
 });

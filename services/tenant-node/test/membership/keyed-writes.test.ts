@@ -6,6 +6,7 @@ import { type Clock, HybridStoreError, isHybridStoreError } from '@hybridstore/r
 import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
 import { chooseOwner, KeyedWrites } from '../../src/domain/keyed-writes.ts';
+import type { Heritage } from '../../src/domain/ports.ts';
 
 /** Nodes of one tenant without disk or network: engines remember ids, calls go straight to the other node, each await may let another one run. */
 class Cluster {
@@ -15,7 +16,7 @@ class Cluster {
   readonly wall: Clock = {
     now: () => this.clock.now() + this.#aheadMs,
     monotonicMs: () => this.clock.monotonicMs(),
-    sleep: (ms, signal) => this.clock.sleep(ms, signal),
+    sleep: (ms) => this.clock.advance(ms),
     schedule: (ms, run) => this.clock.schedule(ms, run),
   };
   readonly nodes = new Map<string, Node>();
@@ -38,9 +39,28 @@ class Cluster {
   remove(pod: string): void {
     const node = this.nodes.get(pod);
     assert.ok(node);
-    this.ledgers.set(pod, new Map(node.ids));
+    this.ledgers.set(pod, new Map(node.writes.applied()));
     this.members = this.members.map((member) => (member.pod === pod ? { ...member, state: 'drained' } : member));
     this.nodes.delete(pod);
+  }
+
+  node(pod: string): Node {
+    return this.nodes.get(pod) ?? assert.fail(`no node ${pod}`);
+  }
+
+  /** As `Membership` does it: known to all, and with what they give away, before it takes its first write. */
+  async join(pod: string, silent: readonly string[] = []): Promise<Node> {
+    const others = [...this.nodes.values()];
+    const node = this.add(pod);
+    node.isJoined = false;
+    const since = this.member(pod)?.since ?? 0;
+    const owned = await Promise.all(
+      others.filter((other) => !silent.includes(other.pod)).map((other) => other.writes.owned(pod)),
+    );
+    const batches = owned.flat().map(([key, { lsn, accepted, durable }]) => [key, lsn, accepted, durable] as const);
+    node.heritage = { since, silent, batches };
+    node.isJoined = true;
+    return node;
   }
 
   setClock(aheadMs: number): void {
@@ -57,6 +77,8 @@ class Node {
   readonly ids = new Map<string, AppliedBatch>();
   readonly writes: KeyedWrites;
   isUp = true;
+  isJoined = true;
+  heritage: Heritage = { since: 0, silent: [], batches: [] };
   failures = 0;
   #lsn = 0;
 
@@ -70,6 +92,7 @@ class Node {
     this.writes = new KeyedWrites({
       engine: {
         source: async () => ({}) as never,
+        appliedBatches: () => this.ids,
         batchKey: (sourceId, batchId) => `${sourceId}/1/${batchId}`,
         findBatch: (sourceId, batchId) => this.ids.get(`${sourceId}/1/${batchId}`),
         append: async (batch): Promise<AppendResult> => {
@@ -92,12 +115,21 @@ class Node {
         get self() {
           return cluster.member(pod);
         },
+        get isJoined() {
+          return cluster.node(pod).isJoined;
+        },
+        get heritage() {
+          return cluster.node(pod).heritage;
+        },
         members: () => cluster.members,
+        refresh: async (other) => cluster.member(other),
       },
       calls: {
+        away: () => undefined,
         forward: async (owner, batch) => {
           await settle();
-          return reach(owner).writes.append(batch, { userToken: '', isForwarded: true });
+          const { batchId = assert.fail('a batch without an id has no owner') } = batch;
+          return reach(owner).writes.append({ ...batch, batchId }, { userToken: '', isForwarded: true });
         },
         find: async (member, sourceId, batchId) => {
           await settle();
@@ -136,9 +168,66 @@ describe('a batch with an id', () => {
     const first = cluster.add('a');
     const ids = Array.from({ length: 50 }, (_, index) => `k${index}`);
     for (const id of ids) await first.write(id);
-    const second = cluster.add('b');
+    const second = await cluster.join('b');
+    // It needs nobody for that.
+    first.isUp = false;
+    const own = ids.filter((id) => chooseOwner(cluster.members, `s/${id}`)?.pod === 'b');
+    assert.ok(own.length > 0);
+    for (const id of own) assert.equal((await second.write(id)).duplicate, true, id);
+    assert.equal(cluster.applied.length, 50);
+  });
+
+  it('is known to its third owner, after the first has gone without a word', async () => {
+    const cluster = new Cluster();
+    const first = cluster.add('a');
+    const ids = Array.from({ length: 60 }, (_, index) => `k${index}`);
+    for (const id of ids) await first.write(id);
+    await cluster.join('b');
+    const third = await cluster.join('c');
+    cluster.remove('b');
+    first.isUp = false;
+    const own = ids.filter(
+      (id) =>
+        chooseOwner(
+          cluster.members.filter(({ state }) => state === 'active'),
+          `s/${id}`,
+        )?.pod === 'c',
+    );
+    assert.ok(own.length > 20);
+    for (const id of own) assert.equal((await third.write(id)).duplicate, true, id);
+    assert.equal(cluster.applied.length, 60);
+  });
+
+  it('that is under way while its new owner joins is waited for', async () => {
+    const cluster = new Cluster();
+    const first = cluster.add('a');
+    const ids = Array.from({ length: 50 }, (_, index) => `k${index}`);
+    const tries = ids.map((id) => first.write(id));
+    await settle();
+    const second = await cluster.join('b');
+    await Promise.all(tries);
     for (const id of ids) assert.equal((await second.write(id)).duplicate, true, id);
     assert.equal(cluster.applied.length, 50);
+  });
+
+  it('waits a moment while its owner joins or leaves, and then says who is changing', async () => {
+    const cluster = new Cluster();
+    const [first, second] = [cluster.add('a'), cluster.add('b')];
+    second.isJoined = false;
+    const own = Array.from({ length: 100 }, (_, index) => `k${index}`).filter(
+      (id) => chooseOwner(cluster.members, `s/${id}`)?.pod === 'b',
+    );
+    const startMs = cluster.clock.monotonicMs();
+    await assert.rejects(first.write(own[0]!), {
+      code: 'unavailable',
+      message: 'the members of the tenant are changing',
+    });
+    assert.ok(cluster.clock.monotonicMs() - startMs >= 5_000);
+    const waiting = first.write(own[1]!);
+    cluster.clock.schedule(100, () => {
+      second.isJoined = true;
+    });
+    assert.equal((await waiting).duplicate, false);
   });
 
   it('is known after the node that applied it has left', async () => {
@@ -170,10 +259,11 @@ describe('a batch with an id', () => {
     assert.equal((await node.write('k')).duplicate, false);
   });
 
-  it('asks no earlier member once ids of that time are no longer remembered', async () => {
+  it('asks no member of an earlier version once ids of that time are no longer remembered', async () => {
     const cluster = new Cluster();
-    cluster.add('a').isUp = false;
-    const second = cluster.add('b');
+    const first = cluster.add('a');
+    const second = await cluster.join('b', ['a']);
+    first.isUp = false;
     const own =
       Array.from({ length: 100 }, (_, index) => `k${index}`).find(
         (id) => chooseOwner(cluster.members, `s/${id}`)?.pod === 'b',
@@ -189,15 +279,16 @@ describe('a batch with an id', () => {
     const ids = Array.from({ length: 50 }, (_, index) => `k${index}`);
     for (const id of ids) await first.write(id);
     cluster.remove('b');
-    const back = cluster.add('b');
+    const back = await cluster.join('b');
     for (const id of ids) assert.equal((await back.write(id)).duplicate, true, id);
     assert.equal(cluster.applied.length, 50);
   });
 
-  it('asks earlier members all the same when only the clock was set ahead', async () => {
+  it('asks members of an earlier version all the same when only the clock was set ahead', async () => {
     const cluster = new Cluster();
-    cluster.add('a').isUp = false;
-    const second = cluster.add('b');
+    const first = cluster.add('a');
+    const second = await cluster.join('b', ['a']);
+    first.isUp = false;
     cluster.setClock(100 * 3_600_000);
     const own =
       Array.from({ length: 100 }, (_, index) => `k${index}`).find(
@@ -233,7 +324,7 @@ describe('a batch with an id', () => {
               ),
             );
           if (kind === 'settle') for (let turn = 0; turn < node; turn += 1) await settle();
-          if (kind === 'add' && !cluster.nodes.has(pod)) cluster.add(pod);
+          if (kind === 'add' && !cluster.nodes.has(pod)) await cluster.join(pod);
           // A node leaves only after everything that it took has settled: its engine is fenced and drained first.
           if (kind === 'remove' && cluster.nodes.has(pod) && cluster.nodes.size > 1) {
             await Promise.all(tries);

@@ -5,6 +5,7 @@ import { createFileObjectStore, type ObjectStore } from '@hybridstore/engine';
 import { HybridStoreError, isHybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { type DiskOperation, FakeClock, MemoryDisk, osError, runGoldenScript } from '@hybridstore/test-kit';
 import { BatchLedgerObjects } from '../../src/membership/batch-ledger-objects.ts';
+import { HeritageObjects } from '../../src/membership/heritage-objects.ts';
 import { MemberObjects } from '../../src/membership/member-objects.ts';
 import { Membership } from '../../src/membership/membership.ts';
 import type { MemberCalls } from '../../src/membership/ports.ts';
@@ -86,6 +87,7 @@ class Script implements MemberCalls {
     const ledgers = new BatchLedgerObjects({ store, clock: new FakeClock(), retentionMs: 86_400_000 });
     const membership = new Membership({
       store: new MemberObjects(store),
+      heritages: new HeritageObjects(store),
       calls: this,
       self: { pod, url: `http://${pod}:8000`, log_id: logId },
       onLeave: (self) => ledgers.write(self, [[`events/${pod}`, { lsn: 7, accepted: 1, durable: true }]]),
@@ -131,8 +133,22 @@ class Script implements MemberCalls {
   }
 
   async announce(receiver: Member, member: Member): Promise<void> {
-    this.#reach(receiver.pod).receive(member);
+    this.#reach(receiver.pod).receiveFrom(member);
   }
+
+  async greet(receiver: Member): Promise<number> {
+    this.#reach(receiver.pod);
+    return 0;
+  }
+
+  async owned(receiver: Member): Promise<[]> {
+    this.#reach(receiver.pod);
+    return [];
+  }
+
+  away(): undefined {}
+
+  heard(): void {}
 
   connect(member: Member) {
     return {

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import type { Member } from '@hybridstore/contracts';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import type { PeerFresh } from '../../src/domain/ports.ts';
+import type { BatchEntry, Heritage, PeerFresh } from '../../src/domain/ports.ts';
 import { Membership } from '../../src/membership/membership.ts';
-import type { MemberCalls, MemberStore } from '../../src/membership/ports.ts';
+import type { HeritageStore, MemberCalls, MemberStore } from '../../src/membership/ports.ts';
 
 const nothing: PeerFresh = {
   log: '',
@@ -30,17 +30,43 @@ class MemoryStore implements MemberStore {
   }
 }
 
-/** Members that reach each other unless they are in `away`. */
+class MemoryHeritages implements HeritageStore {
+  readonly written = new Map<string, Heritage>();
+  async read(pod: string): Promise<Heritage | undefined> {
+    return this.written.get(pod);
+  }
+  async write(pod: string, heritage: Heritage): Promise<void> {
+    this.written.set(pod, heritage);
+  }
+}
+
+/** Members that reach each other unless they are in `cut`. */
 class Network implements MemberCalls {
   readonly nodes = new Map<string, Membership>();
-  readonly away = new Set<string>();
+  readonly cut = new Set<string>();
   readonly announced: string[] = [];
 
   async announce(receiver: Member, member: Member): Promise<void> {
     this.#require(receiver.pod);
     this.announced.push(`${member.pod} → ${receiver.pod}`);
-    this.nodes.get(receiver.pod)?.receive(member);
+    this.nodes.get(receiver.pod)?.receiveFrom(member);
   }
+
+  async greet(receiver: Member): Promise<number> {
+    this.#require(receiver.pod);
+    return 0;
+  }
+
+  readonly known = new Map<string, readonly BatchEntry[] | undefined>();
+
+  async owned(receiver: Member): Promise<readonly BatchEntry[] | undefined> {
+    this.#require(receiver.pod);
+    return this.known.has(receiver.pod) ? this.known.get(receiver.pod) : [];
+  }
+
+  away(): undefined {}
+
+  heard(): void {}
 
   connect(member: Member) {
     return {
@@ -54,20 +80,25 @@ class Network implements MemberCalls {
   }
 
   #require(pod: string): void {
-    if (this.away.has(pod) || !this.nodes.has(pod)) throw new HybridStoreError('unavailable', `${pod} is away`);
+    if (this.cut.has(pod) || !this.nodes.has(pod)) throw new HybridStoreError('unavailable', `${pod} is away`);
   }
 }
 
 describe('membership', () => {
   const world = () => {
-    const [store, network, clock] = [new MemoryStore(), new Network(), new FakeClock()];
+    const [store, heritages, network, clock] = [
+      new MemoryStore(),
+      new MemoryHeritages(),
+      new Network(),
+      new FakeClock(),
+    ];
     const create = (pod: string) => {
       const self = { pod, url: `http://${pod}:8000`, log_id: `log-of-${pod}` };
-      const membership = new Membership({ store, calls: network, self, clock, logger: silentLogger });
+      const membership = new Membership({ store, heritages, calls: network, self, clock, logger: silentLogger });
       network.nodes.set(pod, membership);
       return membership;
     };
-    return { store, network, clock, create };
+    return { store, heritages, network, clock, create };
   };
   const podsOf = (membership: Membership) => membership.peers().map((peer) => peer.pod);
 
@@ -99,12 +130,12 @@ describe('membership', () => {
     const { network, clock, create } = world();
     const first = create('acme-0');
     await first.join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     const second = create('acme-1');
     const joined = second.join();
     await clock.advance(10_000);
     assert.equal(second.isJoined, false);
-    network.away.delete('acme-0');
+    network.cut.delete('acme-0');
     await clock.advance(500);
     await joined;
     assert.equal(second.isJoined, true);
@@ -114,58 +145,216 @@ describe('membership', () => {
   it('names the members that it waits for, and joins once however often it is asked to', async () => {
     const { store, network, clock, create } = world();
     await create('acme-0').join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     const second = create('acme-1');
     const joined = Promise.all([second.join(), second.join()]);
     await clock.advance(100);
     assert.deepEqual([...second.awaited], [['acme-0', 'acme-0 is away']]);
-    network.away.delete('acme-0');
+    network.cut.delete('acme-0');
     await clock.advance(500);
     await joined;
     assert.deepEqual([second.isJoined, second.awaited.size, (await store.read('acme-1'))?.epoch], [true, 0, 1]);
   });
 
-  it('that leaves while it waits to join is drained, and no member when the other is back', async () => {
+  it('that leaves while it waits to join is no member, also when the other is back', async () => {
     const { store, network, clock, create } = world();
     const first = create('acme-0');
     await first.join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     const second = create('acme-1');
     const joined = second.join();
     await clock.advance(100);
     await second.leave();
-    assert.equal((await store.read('acme-1'))?.state, 'drained');
-    network.away.delete('acme-0');
+    assert.equal(await store.read('acme-1'), undefined);
+    network.cut.delete('acme-0');
     await clock.advance(1_000);
     await joined;
     assert.deepEqual([second.isJoined, second.awaited.size, podsOf(first)], [false, 0, []]);
     await second.join();
-    assert.deepEqual([second.isJoined, (await store.read('acme-1'))?.epoch], [true, 2]);
+    assert.deepEqual([second.isJoined, (await store.read('acme-1'))?.epoch], [true, 1]);
   });
 
   it('that leaves while it waits to join may join anew at once', async () => {
     const { store, network, clock, create } = world();
     const first = create('acme-0');
     await first.join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     const second = create('acme-1');
     const before = second.join();
     await clock.advance(100);
     await second.leave();
     const again = second.join();
-    network.away.delete('acme-0');
+    network.cut.delete('acme-0');
     await clock.advance(1_000);
     await Promise.all([before, again]);
-    assert.deepEqual([second.isJoined, podsOf(first), (await store.read('acme-1'))?.epoch], [true, ['acme-1'], 2]);
+    assert.deepEqual([second.isJoined, podsOf(first), (await store.read('acme-1'))?.epoch], [true, ['acme-1'], 1]);
   });
 
-  it('that leaves before it is registered is drained, not a member that nobody can ask', async () => {
-    const { store, create } = world();
-    const node = create('acme-0');
-    const joined = node.join();
-    await node.leave();
+  for (const steps of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    it(`that leaves ${steps} steps after it began to join is no member that nobody can ask`, async () => {
+      const { store, create } = world();
+      const node = create('acme-0');
+      const joined = node.join();
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      await node.leave();
+      await joined;
+      assert.ok((await store.read('acme-0'))?.state !== 'active');
+      assert.deepEqual([node.isJoined, node.knowsAll], [false, false]);
+    });
+
+  it('that cannot join is in nobody else’s way: it is not written down before all others have answered', async () => {
+    const { store, network, clock, create } = world();
+    await create('acme-0').join();
+    await create('acme-1').join();
+    network.cut.add('acme-0');
+    const third = create('acme-2');
+    const joined = third.join();
+    await clock.advance(9_999);
+    assert.deepEqual([await store.read('acme-2'), third.isHeldUp, third.knowsAll], [undefined, false, false]);
+    await clock.advance(1);
+    assert.deepEqual([third.isHeldUp, [...third.awaited.keys()]], [true, ['acme-0']]);
+    assert.ok(!network.announced.some((announced) => announced.startsWith('acme-2')));
+    network.cut.delete('acme-0');
+    await clock.advance(500);
     await joined;
-    assert.deepEqual([(await store.read('acme-0'))?.state, node.isJoined], ['drained', false]);
+    assert.deepEqual([third.isJoined, third.isHeldUp], [true, false]);
+  });
+
+  it('takes over, before it is joined, what the others know of its batch ids, and keeps that through a crash', async () => {
+    const { heritages, network, clock, create } = world();
+    await create('acme-0').join();
+    await create('acme-1').join();
+    network.known.set('acme-0', [['events/1/a', 7, 1, true]]);
+    network.known.set('acme-1', undefined);
+    const third = create('acme-2');
+    const write = heritages.write.bind(heritages);
+    const wasJoined: boolean[] = [];
+    heritages.write = async (pod, heritage) => {
+      wasJoined.push(third.isJoined);
+      await write(pod, heritage);
+    };
+    await third.join();
+    assert.deepEqual(wasJoined, [false]);
+    const heritage = { since: 3, silent: ['acme-1'], batches: [['events/1/a', 7, 1, true]] };
+    assert.deepEqual(third.heritage, heritage);
+    network.known.clear();
+    const back = create('acme-2');
+    await back.join();
+    assert.deepEqual(back.heritage, heritage);
+    await back.leave();
+    const again = create('acme-2');
+    await again.join();
+    assert.deepEqual(again.heritage, { since: 4, silent: [], batches: [] });
+    await clock.advance(1);
+  });
+
+  it('that was only away takes writes at once, whoever else is away now', async () => {
+    const { network, clock, create } = world();
+    await create('acme-0').join();
+    await create('acme-1').join();
+    network.cut.add('acme-0');
+    const back = create('acme-1');
+    const joined = back.join();
+    await clock.advance(1);
+    assert.deepEqual([back.isJoined, back.knowsAll, podsOf(back)], [true, true, ['acme-0']]);
+    network.cut.delete('acme-0');
+    await clock.advance(1_000);
+    await joined;
+  });
+
+  it('that crashed before all others knew it waits for them', async () => {
+    const { store, network, clock, create } = world();
+    await create('acme-0').join();
+    const announce = network.announce.bind(network);
+    network.announce = () => Promise.reject(new HybridStoreError('unavailable', 'acme-0 is away'));
+    void create('acme-1').join();
+    await clock.advance(100);
+    assert.equal((await store.read('acme-1'))?.state, 'active');
+    const back = create('acme-1');
+    const joined = back.join();
+    await clock.advance(1_000);
+    assert.deepEqual([back.isJoined, back.knowsAll], [false, true]);
+    network.announce = announce;
+    await clock.advance(1_000);
+    await joined;
+    assert.equal(back.isJoined, true);
+  });
+
+  it('that left in order waits for all others when it comes back', async () => {
+    const { network, clock, create } = world();
+    await create('acme-0').join();
+    const second = create('acme-1');
+    await second.join();
+    await second.leave();
+    network.cut.add('acme-0');
+    const back = create('acme-1');
+    const joined = back.join();
+    await clock.advance(20_000);
+    assert.deepEqual([back.isJoined, back.knowsAll], [false, false]);
+    network.cut.delete('acme-0');
+    await clock.advance(500);
+    await joined;
+    assert.equal(back.isJoined, true);
+  });
+
+  it('may leave and come back only while every active member answers', async () => {
+    const { network, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    assert.equal(await second.canReturn(), true);
+    network.cut.add('acme-0');
+    assert.equal(await second.canReturn(), false);
+    await first.leave();
+    await second.refresh('acme-0');
+    assert.equal(await second.canReturn(), true);
+  });
+
+  it('given up is asked no more, and is a member again when it comes back', async () => {
+    const { store, network, create } = world();
+    const [first, second, third] = [create('acme-0'), create('acme-1'), create('acme-2')];
+    for (const node of [first, second, third]) await node.join();
+    network.cut.add('acme-1');
+    assert.deepEqual(await first.giveUp('acme-1').then(({ pod, state, epoch }) => [pod, state, epoch]), [
+      'acme-1',
+      'drained',
+      2,
+    ]);
+    assert.deepEqual([podsOf(first), podsOf(third)], [['acme-2'], ['acme-0']]);
+    network.cut.delete('acme-1');
+    const back = create('acme-1');
+    await back.join();
+    assert.deepEqual([(await store.read('acme-1'))?.epoch, podsOf(first)], [3, ['acme-1', 'acme-2']]);
+    await assert.rejects(first.giveUp('acme-9'), { code: 'not_found' });
+  });
+
+  it('given up while it was cut off hears of it when it announces itself', async () => {
+    const { network, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    network.cut.add('acme-1');
+    const life = second.self!;
+    await first.giveUp('acme-1');
+    assert.throws(() => first.receiveFrom(life), { code: 'conflict' });
+  });
+
+  it('is reached under the address that it came back with', async () => {
+    const { store, network, create } = world();
+    const [first, second] = [create('acme-0'), create('acme-1')];
+    await first.join();
+    await second.join();
+    const connect = network.connect.bind(network);
+    network.connect = (member) => {
+      if (member.url !== 'http://elsewhere:8000')
+        return { ...connect(member), fresh: () => Promise.reject(new HybridStoreError('unavailable', 'nobody there')) };
+      return connect(member);
+    };
+    first.receive({ ...second.self!, epoch: 2 });
+    const [peer] = first.peers();
+    await assert.rejects(peer!.fresh('events', 0, signal), /nobody there/);
+    await store.write({ ...second.self!, epoch: 3, url: 'http://elsewhere:8000' });
+    assert.equal((await peer!.fresh('events', 0, signal)).unflushedRows, 0);
   });
 
   it('leaves without waiting for members that do not answer', async () => {
@@ -200,7 +389,7 @@ describe('membership', () => {
     const { store, network, clock, create } = world();
     const first = create('acme-0');
     await first.join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     const second = create('acme-1');
     const joined = second.join();
     await clock.advance(100);
@@ -259,9 +448,9 @@ describe('membership', () => {
     const [first, second] = [create('acme-0'), create('acme-1')];
     await first.join();
     await second.join();
-    network.away.add('acme-0');
+    network.cut.add('acme-0');
     await second.leave();
-    network.away.add('acme-1');
+    network.cut.add('acme-1');
     const [peer] = first.peers();
     assert.equal((await peer?.fresh('events', 0, signal))?.acknowledgedLsn, 0);
     assert.deepEqual(podsOf(first), []);
@@ -273,7 +462,7 @@ describe('membership', () => {
     const [first, second] = [create('acme-0'), create('acme-1')];
     await first.join();
     await second.join();
-    network.away.add('acme-1');
+    network.cut.add('acme-1');
     const [peer] = first.peers();
     assert.ok(peer);
     await assert.rejects(peer.fresh('events', 0, signal), { code: 'unavailable' });

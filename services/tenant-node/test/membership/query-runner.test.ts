@@ -77,7 +77,7 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
     {
       engine,
       executor,
-      members: { isJoined: true, peers: () => [] },
+      members: { knowsAll: true, peers: () => [] },
       feed: new FreshFeed(engine, executor, clock),
       clock,
       logger: { ...silentLogger, info: record, error: record },

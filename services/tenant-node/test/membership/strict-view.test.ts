@@ -58,7 +58,7 @@ describe('a strict view', () => {
     const node = new SimulatedNode('acme-0', new SimulatedTable(), async () => {});
     await node.write();
     node.isJoined = false;
-    await assert.rejects(node.query(), { code: 'unavailable', message: /not known to all members/ });
+    await assert.rejects(node.query(), { code: 'unavailable', message: /may not know all of them/ });
   });
 
   it('asks a member on a new volume again from its beginning', async () => {
@@ -188,7 +188,7 @@ class SimulatedNode {
       const view = await takeStrictView(
         {
           engine: this.#engine(),
-          members: { isJoined: this.isJoined, peers: () => this.others.map((other) => other.#asPeer()) },
+          members: { knowsAll: this.isJoined, peers: () => this.others.map((other) => other.#asPeer()) },
         },
         this.#child,
         source,

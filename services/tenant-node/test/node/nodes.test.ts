@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CheckLine } from '@hybridstore/contracts';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
-import { type TestNode, TestTenant, tenant } from './node-process.ts';
+import { type Answer, type TestNode, TestTenant, tenant } from './node-process.ts';
 
 describe('nodes of a tenant', () => {
   const folder = createTemporaryFolder('nodes');
@@ -114,8 +114,11 @@ describe('nodes of a tenant', () => {
     const writes = Array.from({ length: 10 }, (_, index) => tryWrite(third, 3_000 + index));
     let { state } = await drain();
     while (state !== 'drained') ({ state } = await drain());
-    const acknowledged = (await Promise.all(writes)).filter((id) => id !== undefined);
-    assert.equal(await tryWrite(third, 9_999), undefined);
+    // What reaches it behind the fence another node takes.
+    const acknowledged = [...(await Promise.all(writes)), await tryWrite(third, 9_999)].filter(
+      (id) => id !== undefined,
+    );
+    assert.equal(acknowledged.at(-1), 9_999);
     const expected = [22 + acknowledged.length, 3_210 + acknowledged.reduce((sum, id) => sum + id, 0)];
     assert.deepEqual(await countAndSum(first), expected);
     await third.kill();
@@ -139,9 +142,11 @@ describe('nodes of a tenant', () => {
     assert.match(text, /^hybridstore_node_memory_bytes\{service="tenant-node"\} \d{8,}$/m);
   });
 
-  it('end in order on SIGTERM, without a flush', async () => {
+  it('end in order on SIGTERM, and are not missed', async () => {
+    await write(second, [1]);
     const before = await countAndSum(first);
     assert.equal(await second.stop(), 0);
+    assert.deepEqual(await countAndSum(first), before);
     second.start();
     await second.ready();
     assert.deepEqual(await countAndSum(second), before);
@@ -152,6 +157,200 @@ describe('nodes of a tenant', () => {
     wrong.start({ TENANT_ID: 'acme' });
     assert.equal(await wrong.exited(), 1);
     assert.match(wrong.output, /tenant-node cannot start: TENANT_ID: expected namespace\/name, found acme/);
+  });
+});
+
+const counting = {
+  source_id: 'events',
+  aggregations: [
+    { function: 'count', field: '*' },
+    { function: 'count_distinct', field: 'id' },
+  ],
+};
+
+describe('a planned restart of one of two nodes', () => {
+  let all = 0;
+  const folder = createTemporaryFolder('restart');
+  const acme = new TestTenant(folder.path, 5);
+  const nodes = [acme.node(0), acme.node(1)] as const;
+
+  before(async () => {
+    for (const node of nodes) node.start();
+    for (const node of nodes) await node.ready();
+    const columns = [
+      { name: 'id', type: 'bigint' },
+      { name: 'text', type: 'string' },
+    ];
+    const added = await nodes[0].call('POST', '/sources/add', { body: { source_id: 'events', columns } });
+    assert.equal(added.status, 201, added.text);
+  });
+  after(async () => {
+    for (const node of nodes) await node.close();
+    folder[Symbol.dispose]();
+  });
+
+  for (const [leaving, staying] of [
+    [nodes[1], nodes[0]],
+    [nodes[0], nodes[1]],
+  ] as const)
+    it(`fails no write and no strict read of the other: ${leaving.url} goes`, async () => {
+      let isOver = false;
+      const acknowledged: number[] = [];
+      const keyed: number[] = [];
+      const failures: string[] = [];
+      let next = leaving === nodes[1] ? 0 : 1_000_000;
+      const writing = async (isKeyed: boolean) => {
+        while (!isOver) {
+          next += 1;
+          const id = next;
+          const answer = await append(staying, id, isKeyed);
+          if (answer.status === 200) acknowledged.push(id);
+          if (answer.status === 200 && isKeyed) keyed.push(id);
+          if (answer.status !== 200) failures.push(`write: ${answer.text}`);
+        }
+      };
+      const reading = async () => {
+        while (!isOver) {
+          const atLeast = acknowledged.length;
+          const answer = await staying.call('POST', '/data/aggregate', { body: counting });
+          const total = Number((answer.body as { rows?: unknown[][] } | undefined)?.rows?.[0]?.[0] ?? -1);
+          if (answer.status !== 200 || total < atLeast) failures.push(`read: ${atLeast} ${answer.text}`);
+        }
+      };
+      const load = Promise.all([writing(true), writing(true), writing(false), reading()]);
+      try {
+        assert.equal(await leaving.stop(), 0);
+        leaving.start();
+        await leaving.ready();
+      } finally {
+        isOver = true;
+      }
+      await load;
+      assert.deepEqual(failures, []);
+      assert.ok(acknowledged.length > 0);
+      // Each once, on both, whichever owns an id now; repeated ones are known.
+      for (const node of nodes)
+        for (const id of keyed.slice(0, 50)) {
+          const answer = await append(node, id, true);
+          assert.equal((answer.body as { duplicate?: boolean }).duplicate, true, answer.text);
+        }
+      all += acknowledged.length;
+      for (const node of nodes) {
+        const answer = await node.call('POST', '/data/aggregate', { body: counting });
+        assert.equal(answer.status, 200, answer.text);
+        const [row] = (answer.body as { rows: unknown[][] }).rows;
+        assert.deepEqual(row, [all, all]);
+      }
+    });
+});
+
+describe('a node beside a member that is away', () => {
+  const folder = createTemporaryFolder('away');
+  const acme = new TestTenant(folder.path, 6);
+  const [first, second, third] = [acme.node(0), acme.node(1), acme.node(2)];
+  const token = acme.issuer.serviceToken('operator', tenant);
+  const giveUp = (node: TestNode, body: object) =>
+    node.call('POST', '/internal/members/give-up', { token, body: { pod: 'acme-1', ...body } });
+  const writeKeyed = (node: TestNode, id: number) => append(node, id, true);
+
+  before(async () => {
+    for (const node of [first, second]) node.start();
+    for (const node of [first, second]) await node.ready();
+    const columns = [
+      { name: 'id', type: 'bigint' },
+      { name: 'text', type: 'string' },
+    ];
+    await first.call('POST', '/sources/add', { body: { source_id: 'events', columns } });
+    await write(second, [1]);
+    await second.kill();
+  });
+  after(async () => {
+    for (const node of [first, second, third]) await node.close();
+    folder[Symbol.dispose]();
+  });
+
+  it('starts anew, whether it ended in order or not, and serves what it can', async () => {
+    for (const end of [() => first.kill(), () => first.stop()]) {
+      await end();
+      first.start();
+      await first.ready();
+      await write(first, [2]);
+      const body = { source_id: 'events', limit: 0, consistency: 'committed' };
+      assert.equal((await first.call('POST', '/data/search', { body })).status, 200);
+    }
+  });
+
+  it('says which member is away and since when, to strict reads and to batches with its ids', async () => {
+    const strict = await first.call('POST', '/data/search', { body: { source_id: 'events', limit: 0 } });
+    assert.equal(strict.status, 503);
+    assert.match(strict.text, /"member":"acme-1".*"away_since":"20\d\d-/);
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, id) => writeKeyed(first, 100 + id)));
+    const refused = answers.filter(({ status }) => status !== 200);
+    assert.ok(refused.length > 5 && refused.length < 35, `${refused.length} refused`);
+    for (const { status, text } of refused) {
+      assert.equal(status, 503);
+      assert.match(
+        text,
+        /whether batch batch-\d+ was applied before is known to acme-1 alone: .*or have the member given up/,
+      );
+      assert.match(text, /"retry_after_ms":1000/);
+    }
+  });
+
+  it('lists it', async () => {
+    const { body, text } = await first.call('GET', '/tenant/members');
+    const { members, joined } = body as {
+      joined: boolean;
+      members: { pod: string; state: string; away_since: string | null }[];
+    };
+    assert.deepEqual(
+      [joined, members.map(({ pod, state, away_since: since }) => [pod, state, since === null])],
+      [
+        true,
+        [
+          ['acme-0', 'active', true],
+          ['acme-1', 'active', false],
+        ],
+      ],
+      text,
+    );
+  });
+
+  it('does not let a newcomer join, nor get in anybody’s way', async () => {
+    third.start();
+    await third.listening();
+    assert.match((await third.call('GET', '/ready')).text, /joining/);
+    // Taken by the member that may, as soon as it has answered.
+    let isTaken = false;
+    for (let look = 0; look < 1_000 && !isTaken; look += 1) isTaken = (await tryWrite(third, 3)) === 3;
+    assert.ok(isTaken);
+    assert.equal((await first.call('GET', '/tenant/members')).text.includes('acme-2'), false);
+    await third.kill();
+  });
+
+  it('gives it up where an administrator wants it: with the number of rows that may be lost, and not while it answers', async () => {
+    const asked = await giveUp(first, {});
+    const { given_up: isGivenUp, rows } = asked.body as { given_up: boolean; rows: number };
+    assert.deepEqual([asked.status, isGivenUp, rows > 0], [200, false, true], asked.text);
+    assert.equal((await giveUp(first, { rows: rows + 1 })).status, 409);
+    assert.equal((await giveUp(first, { pod: 'acme-9' })).status, 404);
+    assert.equal((await giveUp(first, { pod: 'acme-0' })).status, 409);
+    const given = await giveUp(first, { rows });
+    assert.equal((given.body as { given_up: boolean }).given_up, true, given.text);
+    for (let id = 200; id < 220; id += 1) assert.equal((await writeKeyed(first, id)).status, 200);
+    const strict = await first.call('POST', '/data/search', { body: { source_id: 'events', limit: 0 } });
+    assert.equal(strict.status, 200, strict.text);
+  });
+
+  it('takes it in again when it comes back, with the rows of its log', async () => {
+    const before = (await countAndSum(first)) as [number, number];
+    second.start();
+    await second.ready();
+    assert.deepEqual(await countAndSum(first), [before[0] + 1, before[1] + 1]);
+    assert.deepEqual(await countAndSum(second), [before[0] + 1, before[1] + 1]);
+    const refused = await giveUp(first, {});
+    assert.equal(refused.status, 409, refused.text);
+    assert.match(refused.text, /member acme-1 answers/);
   });
 });
 
@@ -170,15 +369,15 @@ describe('a node beside a member that is stopped', () => {
     folder[Symbol.dispose]();
   });
 
-  type Answer = { readonly state: string; readonly error?: string };
+  type Drained = { readonly state: string; readonly error?: string };
 
-  async function drain(body: object): Promise<Answer> {
-    return (await second.call('POST', '/internal/drain', { token, body })).body as Answer;
+  async function drain(body: object): Promise<Drained> {
+    return (await second.call('POST', '/internal/drain', { token, body })).body as Drained;
   }
 
   /** As the operator does: again and again, up to a bound. */
   async function drainUntil(state: string, body: object): Promise<void> {
-    const seen: Answer[] = [];
+    const seen: Drained[] = [];
     for (let count = 0; count < 1_000; count += 1) {
       seen.push(await drain(body));
       if (seen.at(-1)?.state === state) return;
@@ -213,6 +412,11 @@ async function write(node: TestNode, ids: readonly number[]): Promise<void> {
   const records = ids.map((id) => ({ fields: { id, text: `row ${id}` } }));
   const answer = await node.call('POST', '/data/write', { body: { source_id: 'events', records } });
   assert.equal(answer.status, 200, answer.text);
+}
+
+function append(node: TestNode, id: number, isKeyed: boolean): Promise<Answer> {
+  const body = { source_id: 'events', records: [{ fields: { id } }] };
+  return node.call('POST', '/data/write', { body, headers: isKeyed ? { 'idempotency-key': `batch-${id}` } : {} });
 }
 
 async function countAndSum(node: TestNode): Promise<unknown> {

@@ -754,9 +754,9 @@ describe('a tenant node', () => {
     it('drain and take back', async () => {
       const drain = async (body: object) => (await call('/internal/drain', { body, token: service('operator') })).body;
       assert.equal((await drain({})).state, 'draining');
+      for (let state = 'draining'; state !== 'drained'; ) ({ state } = await drain({}));
       const refused = await call('/data/write', { body: { source_id: 'sales', records: [{ fields: { id: 5 } }] } });
       assert.equal(refused.status, 503);
-      for (let state = 'draining'; state !== 'drained'; ) ({ state } = await drain({}));
       assert.equal(node.engine.unflushedRows(), 0);
       assert.deepEqual(JSON.parse((await call('/ready')).text).reasons, ['draining', 'drained']);
       assert.equal((await drain({ cancel: true })).state, 'active');

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LogLine, Member } from '@hybridstore/contracts';
+import type { LogLine, Member, MemberView } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
-import { createEngine } from '@hybridstore/engine';
+import { createEngine, defaultLimits } from '@hybridstore/engine';
 import { JwksTokenVerifier, type Server } from '@hybridstore/http';
 import { type Clock, createMetrics, type Registry, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import { HandOn } from '../../src/domain/hand-on.ts';
 import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
 import { NodeChecks } from '../../src/domain/node-checks.ts';
-import type { MemberDirectory, MemberLogs, Members, Peer } from '../../src/domain/ports.ts';
+import type { MemberDirectory, MemberLogs, MemberSightings, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
@@ -25,6 +26,8 @@ const pod = 'acme-0';
 /** Membership whose answers the test sets. */
 export class FixedMembers implements MemberDirectory, Members {
   isJoined = true;
+  isHeldUp = false;
+  readonly heritage = { since: 1, silent: [], batches: [] };
   readonly awaited = new Map<string, string>();
   others: readonly Peer[] = [];
   readonly received: Member[] = [];
@@ -39,15 +42,41 @@ export class FixedMembers implements MemberDirectory, Members {
     );
     return [this.self, ...others];
   }
-  receive(member: Member): number {
+  get knowsAll(): boolean {
+    return this.isJoined;
+  }
+  receiveFrom(member: Member): number {
     this.received.push(member);
     return this.self.epoch;
+  }
+  async refresh(pod: string): Promise<Member | undefined> {
+    return this.members().find((member) => member.pod === pod);
+  }
+  async giveUp(pod: string): Promise<Member> {
+    const member = await this.refresh(pod);
+    if (!member) throw new Error(`no member ${pod}`);
+    this.others = this.others.filter((other) => other.pod !== pod);
+    return { ...member, state: 'drained', epoch: member.epoch + 1 };
+  }
+  async canReturn(): Promise<boolean> {
+    return true;
   }
   async join(): Promise<void> {
     this.isJoined = true;
   }
   async leave(): Promise<void> {
     this.isJoined = false;
+  }
+}
+
+/** Nobody has been seen. */
+class FixedSightings implements MemberSightings {
+  async answers(): Promise<boolean> {
+    return false;
+  }
+  describe({ pod, state, epoch, url }: Member): MemberView {
+    const unseen = { since_ms: null, away_since: null, away_reason: null, unflushed_rows: null };
+    return { pod, state, epoch, url, ...unseen, unflushed_rows_at: null };
   }
 }
 
@@ -121,16 +150,26 @@ export async function createNodeUnderTest(
   const largeWrites = new WriteThreads({ clock, logger });
   const keyedWrites = new KeyedWrites({
     engine,
-    members: { self: members.self, members: () => [members.self] },
+    members: {
+      self: members.self,
+      isJoined: true,
+      heritage: members.heritage,
+      members: () => [members.self],
+      refresh: async () => members.self,
+    },
     calls: {
       forward: () => Promise.reject(new Error('there is nobody to forward to')),
       find: () => Promise.reject(new Error('there is nobody to ask')),
+      away: () => undefined,
     },
     ledgers: { find: async () => undefined },
     clock,
     retentionMs: 86_400_000,
   });
-  const drain = new Drain({ engine, members, pod, clock, logger });
+  const times = { delayMs: 0, finishMs: 1_000 };
+  const drain = new Drain({ engine, queries, members, pod, clock, logger, times });
+  const calls = { forward: () => Promise.reject(new Error('there is nobody to hand on to')), away: () => undefined };
+  const handOn = new HandOn({ members, calls });
   const snapshots = new SnapshotPages(engine);
   const checks = new NodeChecks({
     engine,
@@ -148,6 +187,9 @@ export async function createNodeUnderTest(
       keyedWrites,
       largeWrites,
       members,
+      sightings: new FixedSightings(),
+      handOn,
+      unflushedRowsMax: defaultLimits.unflushedRowsMax,
       drain,
       snapshots,
       checks,

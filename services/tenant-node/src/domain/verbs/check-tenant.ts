@@ -18,8 +18,8 @@ export async function checkTenant(node: TenantNode, call: Call): Promise<AsyncGe
   const sourceIds = [...ids].filter((sourceId) => maySource(call.caller, 'manage', sourceId)).sort();
   const managesAll = firstUncovered(call.caller.permissions, everySource) === undefined;
   // There may be members that it would not ask.
-  if (managesAll && !node.members.isJoined)
-    throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
+  if (managesAll && !node.members.knowsAll)
+    throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000);
   return node.checks.start(
     managesAll
       ? { sourceIds, ownLog: true, members: othersOf(node), notes: [] }

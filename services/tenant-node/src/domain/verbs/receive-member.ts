@@ -5,5 +5,5 @@ import type { TenantNode } from '../node.ts';
 /** Takes in what a member says of itself; also while this node is itself joining. */
 export function receiveMember(node: TenantNode, call: Call, member: Member): JoinResponse {
   requireOwnTenant(node, call);
-  return { pod: node.pod, epoch: node.members.receive(member) };
+  return { pod: node.pod, epoch: node.members.receiveFrom(member) };
 }

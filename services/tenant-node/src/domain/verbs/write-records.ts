@@ -1,15 +1,19 @@
 import { batchIdLengthMax, batchIdPattern, type WriteResponse } from '@hybridstore/contracts';
-import type { Engine } from '@hybridstore/engine';
-import { HybridStoreError, retryLater } from '@hybridstore/runtime';
+import type { AppendResult, Engine } from '@hybridstore/engine';
+import { type ErrorDetails, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
+import type { Drain } from '../drain.ts';
+import type { HandOn } from '../hand-on.ts';
 import type { KeyedWrites } from '../keyed-writes.ts';
-import type { MemberDirectory, Records } from '../ports.ts';
+import type { Batch, MemberDirectory, Records } from '../ports.ts';
 
 export type WritePorts = {
   readonly tenantId: string;
   readonly engine: Pick<Engine, 'append'>;
   readonly keyedWrites: Pick<KeyedWrites, 'append'>;
   readonly members: Pick<MemberDirectory, 'isJoined'>;
+  readonly drain: Pick<Drain, 'isFenced'>;
+  readonly handOn: Pick<HandOn, 'write'>;
 };
 
 export type WriteInput = {
@@ -26,16 +30,12 @@ export type WriteInput = {
 export async function writeRecords(node: WritePorts, call: Call, input: WriteInput): Promise<WriteResponse> {
   requireOwnSources(node, call, 'write', [input.sourceId]);
   const batchId = chooseBatchId(input);
-  if (!node.members.isJoined)
-    throw retryLater('unavailable', 'the node is not known to all members yet, or has left them', 1_000);
   const batch = { sourceId: input.sourceId, records: input.records };
+  const way = { userToken: call.caller.token, isForwarded: input.isForwarded };
   const result =
     batchId === undefined
-      ? await node.engine.append(batch)
-      : await node.keyedWrites.append(
-          { ...batch, batchId },
-          { userToken: call.caller.token, isForwarded: input.isForwarded },
-        );
+      ? await writeWithoutId(node, batch, way)
+      : await node.keyedWrites.append({ ...batch, batchId }, way);
   return {
     source_id: input.sourceId,
     accepted: result.accepted,
@@ -45,6 +45,25 @@ export async function writeRecords(node: WritePorts, call: Call, input: WriteInp
     lsn: result.lsn,
     warnings: [...result.warnings],
   };
+}
+
+async function writeWithoutId(
+  node: WritePorts,
+  batch: Batch,
+  way: { readonly userToken: string; readonly isForwarded: boolean },
+): Promise<AppendResult> {
+  if (!node.members.isJoined || node.drain.isFenced) return node.handOn.write(batch, way);
+  try {
+    return await node.engine.append(batch);
+  } catch (error) {
+    // Refused before anything of it was written.
+    if (isHybridStoreError(error, 'unavailable') && isDraining(error.details)) return node.handOn.write(batch, way);
+    throw error;
+  }
+}
+
+function isDraining({ reasons }: ErrorDetails): boolean {
+  return Array.isArray(reasons) && reasons.includes('draining');
 }
 
 const batchIdForm = new RegExp(batchIdPattern);
