@@ -11,12 +11,13 @@ import {
   customResourceDefinitions,
   Expectations,
   getOrNothing,
+  keyOf,
   namespaces,
   persistentVolumeClaims,
   pods,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
+import { collectGarbage, EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.ts';
@@ -277,6 +278,10 @@ export class BenchCluster {
   policies!: CompactionPolicyReconciler;
   shared!: SharedServicesReconciler;
   keys!: SigningKeys;
+  /** As the next process of the operator reads them. */
+  settings = settings;
+  /** Names what the chart made of the operator itself, where the shared services shall have an owner. */
+  ownerName: string | undefined;
   /** From which template the set makes pods, and which it says it has. */
   revision = 'a';
 
@@ -296,7 +301,7 @@ export class BenchCluster {
 
   /** A new process: everything that the old one remembered is lost. */
   restartOperator(fault?: Fault): void {
-    const { clock, nodes, catalog } = this;
+    const { clock, nodes, catalog, settings, ownerName } = this;
     const kube = recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault);
     const cacheOf = () => undefined;
     const base = () => ({
@@ -312,7 +317,8 @@ export class BenchCluster {
     this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes });
     this.sources = new DataSourceReconciler({ ...base(), nodes, catalog });
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
-    this.shared = new SharedServicesReconciler({ ...base(), settings, keys: this.keys });
+    const owner = ownerName === undefined ? {} : { ownerName };
+    this.shared = new SharedServicesReconciler({ ...base(), ...owner, settings, keys: this.keys });
   }
 
   async applyTenant(spec: object = {}, name: string = acme.name): Promise<Stored<Tenant>> {
@@ -348,6 +354,20 @@ export class BenchCluster {
 
   async pass(): Promise<ReconcileResult> {
     return await this.tenants.reconcile(acme);
+  }
+
+  /** One look of the garbage collector at everything; gives what it deleted, as `Kind/name`. */
+  async collectGarbage(): Promise<readonly string[]> {
+    const { store } = this.api;
+    const all = store.collections().flatMap((collection) => store.list(collection));
+    const deleted: string[] = [];
+    for (const { kind, object } of collectGarbage(all)) {
+      const resource = this.api.registry.findByKind(object.apiVersion ?? '', object.kind ?? '')?.resource;
+      if (kind !== 'delete' || resource === undefined) continue;
+      await this.api.delete(resource, keyOf(object));
+      deleted.push(`${object.kind}/${object.metadata.name}`);
+    }
+    return deleted.sort();
   }
 
   /** Passes of the operator and turns of Kubernetes until both have nothing to do for the moment. */

@@ -17,9 +17,31 @@ const logFolder = '/var/lib/hybridstore/log';
 /** Below it DuckDB cannot open a table. */
 const executorMebibytesMin = 64;
 
-/** The nodes of a tenant: each with its own log volume, all with the shared tables. */
-export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
+/** What the API server lets nobody change of a living set. */
+export type FixedSetFields = Pick<
+  NonNullable<StatefulSet['spec']>,
+  'serviceName' | 'podManagementPolicy' | 'selector' | 'volumeClaimTemplates'
+>;
+
+/** As the set was made: other settings, or another operator, are for the sets that are made after them. */
+export function readFixedFields(living: StatefulSet | undefined): FixedSetFields | undefined {
+  if (living?.spec === undefined) return undefined;
+  const { serviceName, podManagementPolicy, selector, volumeClaimTemplates } = living.spec;
+  return {
+    selector,
+    ...(serviceName === undefined ? {} : { serviceName }),
+    ...(podManagementPolicy === undefined ? {} : { podManagementPolicy }),
+    ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
+  };
+}
+
+/**
+ * The nodes of a tenant: each with its own log volume, all with the shared tables. `fixed` is of the set that lives
+ * already, where there is one.
+ */
+export function buildStatefulSet(input: TenantInput, replicas: number, fixed = buildFixedFields(input)): StatefulSet {
   const { tenant, settings } = input;
+  const { selector, volumeClaimTemplates, ...named } = fixed;
   const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
   return {
     apiVersion: 'apps/v1',
@@ -27,27 +49,36 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
     metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
       replicas,
-      serviceName: tenant.names.headlessService,
-      // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
-      podManagementPolicy: 'Parallel',
+      ...named,
       updateStrategy: { type: 'RollingUpdate' },
       revisionHistoryLimit: 5,
       // Volumes outlive pods and the set: the operator alone decides when acknowledged data may go.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
-      selector: { matchLabels: tenant.selector },
+      selector,
       template: {
         metadata: {
-          labels: tenant.labels,
+          labels: { ...tenant.labels, ...selector.matchLabels },
           annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
         },
-        spec: buildNodePod(input, mount),
+        spec: buildNodePod(input, mount, fixed),
       },
-      volumeClaimTemplates: [buildLogClaim(input)],
+      ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
     },
   };
 }
 
-function buildNodePod(input: TenantInput, mount: SettingsMount) {
+function buildFixedFields(input: TenantInput): FixedSetFields {
+  const { tenant } = input;
+  return {
+    serviceName: tenant.names.headlessService,
+    // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: tenant.selector },
+    volumeClaimTemplates: [buildLogClaim(input)],
+  };
+}
+
+function buildNodePod(input: TenantInput, mount: SettingsMount, fixed: FixedSetFields) {
   const { tenant, spec, settings } = input;
   const { names, selector } = tenant;
   return buildPodSpec({
@@ -56,7 +87,7 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
     imageSettings: settings.image,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
-    env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input) }),
+    env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input, fixed) }),
     resources: buildResources(spec),
     volumes: [buildDataVolume(input), ...mount.volumes],
     volumeMounts: [
@@ -69,7 +100,10 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
   });
 }
 
-function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<Record<string, string>> {
+function buildNodeVariables(
+  { tenant, spec, settings }: TenantInput,
+  fixed: FixedSetFields,
+): Readonly<Record<string, string>> {
   const { key } = tenant;
   const { limits } = spec;
   return {
@@ -88,7 +122,7 @@ function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<R
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
-    LOG_BYTES_MAX: String(committedLogBytes(spec)),
+    LOG_BYTES_MAX: String(committedLogBytes(templateLogSize(fixed) ?? String(spec.storage.log.size))),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
     ...sidePortVariables(settings.network.metricsPort),
   };
@@ -99,8 +133,14 @@ const logBytesDefault = 2 * 1024 ** 3;
 const committedLogShare = 0.5;
 
 /** Committed segments that are kept for their time must not fill a small volume. */
-function committedLogBytes({ storage }: TenantSpec): number {
-  return Math.min(logBytesDefault, Math.floor(quantityToNumber(String(storage.log.size)) * committedLogShare));
+function committedLogBytes(logSize: string): number {
+  return Math.min(logBytesDefault, Math.floor(quantityToNumber(logSize) * committedLogShare));
+}
+
+/** What every log volume has at least: one may not have grown yet, and growing must not start a node anew. */
+function templateLogSize({ volumeClaimTemplates = [] }: FixedSetFields): string | undefined {
+  return volumeClaimTemplates.find(({ metadata }) => metadata?.name === logVolumeName)?.spec?.resources?.requests
+    ?.storage;
 }
 
 /** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */

@@ -1,5 +1,5 @@
 import { type Jwks, type MonitoringTarget, monitoringTargetsMax, type ServiceName } from '@hybridstore/contracts';
-import type { OwnerReference, Resource, Stored } from '@hybridstore/controller-runtime';
+import type { OwnerReference, PersistentVolumeClaim, Resource, Stored } from '@hybridstore/controller-runtime';
 import {
   type Child,
   child,
@@ -32,6 +32,8 @@ export type SharedInput = {
   readonly settings: PlatformSettings;
   readonly jwks: Jwks;
   readonly targets: readonly MonitoringTarget[];
+  /** Volumes that are there already, by the service that keeps its state on one. */
+  readonly stateClaims?: ReadonlyMap<SharedServiceName, PersistentVolumeClaim>;
   /** What takes the shared services along when it is deleted: the operator's configuration. Empty: nothing does. */
   readonly owners: readonly OwnerReference[];
 };
@@ -47,12 +49,15 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
   ];
 }
 
-function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
+function buildOne(service: SharedServiceName, { settings, owners, stateClaims }: SharedInput): readonly Child[] {
   const { namespace } = settings;
   const labels = sharedServiceLabels(service);
   return [
     ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
-    ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
+    ...child(
+      persistentVolumeClaims,
+      keepsState(service) ? buildStateClaim(service, settings, stateClaims?.get(service)) : undefined,
+    ),
     ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
     ...child(services, buildSharedService(service, settings, owners)),
     ...child(deployments, buildDeployment(service, settings, owners)),

@@ -131,8 +131,8 @@ export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver
 }
 
 /** A size that the storage class refuses must not keep the rest from converging. */
-export async function applyDataClaim(pass: Valid): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
-  const claim = buildDataClaim(pass);
+export async function applyDataClaim(pass: Observed): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
+  const claim = buildDataClaim(pass, pass.world.dataClaim);
   if (claim === undefined) return proceed({ storageProblem: undefined });
   try {
     await childrenOf(pass).apply(persistentVolumeClaims, claim);
@@ -170,8 +170,10 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
 }
 
 export async function applyChildren(pass: HandingOver): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
-  const { object, keys } = pass;
-  const desiredChildren = pass.desired.build(pass, object.metadata.uid, keys, pass.handOver.decision.size);
+  const { keys, world } = pass;
+  const { uid } = pass.object.metadata;
+  const { size } = pass.handOver.decision;
+  const desiredChildren = pass.desired.build(pass, { uid, size, keys, living: world.statefulSet });
   await childrenOf(pass).applyAll(desiredChildren);
   return proceed({ desiredChildren });
 }
