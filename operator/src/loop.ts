@@ -53,7 +53,7 @@ type Reconcilers = ReturnType<typeof buildReconcilers>;
 function buildReconcilers(options: LoopOptions, caches: Caches, keys: SigningKeys) {
   const { kube, settings, clock, logger, ownerName } = options;
   const metrics = createOperatorMetrics(options.metrics);
-  const clients = createClients(options, keys);
+  const clients = createClients(options, keys, caches.view);
   const tools = () => ({ kube, view: caches.view, clock, logger, expectations: caches.createExpectations() });
   const owner = ownerName === undefined ? {} : { ownerName };
   return {

@@ -10,11 +10,11 @@ import {
   createView,
   customResourceDefinitions,
   Expectations,
-  getOrNothing,
   keyOf,
   namespaces,
   persistentVolumeClaims,
   pods,
+  type StatefulSet,
   statefulSets,
 } from '@hybridstore/controller-runtime';
 import { collectGarbage, EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
@@ -33,8 +33,7 @@ import {
   type Tenant,
   tenants,
 } from '../src/resources/custom-resources.ts';
-import { tenantLabels, tenantNameOf } from '../src/resources/labels.ts';
-import { tenantNames } from '../src/resources/names.ts';
+import { tenantNameOf } from '../src/resources/labels.ts';
 import type { Samples } from '../src/scaling/samples.ts';
 import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
@@ -374,7 +373,8 @@ export class BenchCluster {
   async settle(passesMax = 20): Promise<void> {
     for (let count = 0; count < passesMax; count += 1) {
       const before = this.api.store.revision;
-      await this.pass();
+      for (const { metadata } of (await this.api.list(tenants, { namespace: 'default' })).items)
+        await this.tenants.reconcile({ namespace: 'default', name: metadata.name });
       await this.runKubernetes();
       if (this.api.store.revision === before) return;
       await this.clock.advance(1_000);
@@ -382,33 +382,37 @@ export class BenchCluster {
     throw new Error(`not settled within ${passesMax} passes`);
   }
 
-  /** The StatefulSet controller and the volume binder, in one turn: pods and claims as the set asks for, all of them ready. */
+  /** The StatefulSet controller and the volume binder, in one turn: pods and claims as each set asks for, all of them ready. */
   async runKubernetes(unready: readonly string[] = []): Promise<void> {
-    const names = tenantNames(acme.name);
-    const set = await getOrNothing(this.api, statefulSets, { namespace: 'default', name: names.base });
-    const size = set?.metadata.deletionTimestamp === undefined ? (set?.spec?.replicas ?? 0) : 0;
-    for (let ordinal = 0; ordinal < size; ordinal += 1) await this.#startNode(ordinal, unready);
+    const sets = (await this.api.list(statefulSets, { namespace: 'default' })).items.filter(
+      ({ metadata }) => metadata.deletionTimestamp === undefined,
+    );
+    for (const set of sets)
+      for (let ordinal = 0; ordinal < sizeOf(set); ordinal += 1) await this.#startNode(set, ordinal, unready);
     const { items } = await this.api.list(pods, { namespace: 'default' });
-    for (const pod of items)
-      if (Number(pod.metadata.name.split('-').at(-1)) >= size)
-        await this.api.delete(pods, { namespace: 'default', name: pod.metadata.name }, { gracePeriodSeconds: 0 });
+    for (const { metadata } of items) {
+      const base = metadata.name.slice(0, metadata.name.lastIndexOf('-'));
+      const set = sets.find((one) => one.metadata.name === base);
+      if (set === undefined || Number(metadata.name.slice(base.length + 1)) >= sizeOf(set))
+        await this.api.delete(pods, { namespace: 'default', name: metadata.name }, { gracePeriodSeconds: 0 });
+    }
     await this.#bindClaims();
-    if (set !== undefined && set.metadata.deletionTimestamp === undefined)
-      await this.#reportSet(set, size - unready.length);
+    for (const set of sets) {
+      const own = unready.filter((pod) => pod.startsWith(`${set.metadata.name}-`));
+      await this.#reportSet(set, sizeOf(set) - own.length);
+    }
   }
 
-  async #startNode(ordinal: number, unready: readonly string[]): Promise<void> {
-    const names = tenantNames(acme.name);
-    const labels = tenantLabels(acme.name);
-    const metadata = { namespace: 'default', labels };
-    const claim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { ...metadata, name: names.logClaim(ordinal) },
-    };
-    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
-    await orExists(this.api.create(persistentVolumeClaims, { ...claim, spec }));
-    const name = names.pod(ordinal);
+  async #startNode(set: Stored<StatefulSet>, ordinal: number, unready: readonly string[]): Promise<void> {
+    const metadata = { namespace: 'default', labels: set.spec?.template.metadata?.labels ?? {} };
+    const name = `${set.metadata.name}-${ordinal}`;
+    for (const { metadata: template, spec } of set.spec?.volumeClaimTemplates ?? []) {
+      const claim = { ...metadata, labels: template?.labels ?? {}, name: `${template?.name}-${name}` };
+      const { apiVersion, kind } = persistentVolumeClaims;
+      await orExists(
+        this.api.create(persistentVolumeClaims, { apiVersion, kind, metadata: claim, ...(spec ? { spec } : {}) }),
+      );
+    }
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -425,12 +429,14 @@ export class BenchCluster {
   async #bindClaims(): Promise<void> {
     const { items } = await this.api.list(persistentVolumeClaims, { namespace: 'default' });
     for (const claim of items)
-      if (claim.status?.phase !== 'Bound')
-        await this.#patchStatus(persistentVolumeClaims, claim.metadata.name, { phase: 'Bound' });
+      if (claim.status?.phase !== 'Bound') {
+        const storage = claim.spec?.resources?.requests?.storage ?? '1Gi';
+        await this.#patchStatus(persistentVolumeClaims, claim.metadata.name, { phase: 'Bound', capacity: { storage } });
+      }
   }
 
-  async #reportSet(set: Stored<KubeObject>, readyReplicas: number): Promise<void> {
-    const replicas = (set as { readonly spec?: { readonly replicas?: number } }).spec?.replicas ?? 0;
+  async #reportSet(set: Stored<StatefulSet>, readyReplicas: number): Promise<void> {
+    const replicas = sizeOf(set);
     const status = {
       replicas,
       readyReplicas,
@@ -453,6 +459,10 @@ export class BenchCluster {
       { fieldManager: 'kubernetes', force: true },
     );
   }
+}
+
+function sizeOf({ spec }: StatefulSet): number {
+  return spec?.replicas ?? 0;
 }
 
 async function orExists(creation: Promise<unknown>): Promise<void> {

@@ -6,7 +6,15 @@ import type {
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
-import { logVolumeName, nodeUrl, settingsKey, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
+import {
+  logVolumeName,
+  nodesDomain,
+  nodeUrl,
+  settingsKey,
+  sharedServiceUrl,
+  tenantIdOf,
+  tenantKeysSecretName,
+} from './names.ts';
 import { buildPodSpec, scrapeAnnotations, sidePortVariables, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -115,7 +123,7 @@ function buildNodeVariables(
     SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.
-    NODE_URL: nodeUrl(key, '{pod}'),
+    NODE_URL: nodeUrl(nodesDomain(key, fixed.serviceName), '{pod}'),
     METADATA_CATALOG_URL: sharedServiceUrl('metadata-catalog', settings.namespace),
     AUTH_GATEWAY_URL: sharedServiceUrl('auth-gateway', settings.namespace),
     MAX_CONCURRENT_SEARCHES: String(limits.maxConcurrentSearches),

@@ -15,6 +15,7 @@ import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } fro
 import { buildDeployment, keepsState } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
+  nodesDomain,
   nodeUrl,
   type SharedServiceName,
   sharedServiceNames,
@@ -100,9 +101,10 @@ function nodeTargets(set: Stored<StatefulSet>, metricsPort: number | undefined):
   const { namespace } = set.metadata;
   if (name === undefined || namespace === undefined) return [];
   const key = { namespace, name };
+  const domain = nodesDomain(key, set.spec?.serviceName);
   return Array.from({ length: set.spec?.replicas ?? 0 }, (_, ordinal) => {
     const pod = tenantNames(name).pod(ordinal);
-    const urls = buildUrls((port) => nodeUrl(key, pod, port), metricsPort);
+    const urls = buildUrls((port) => nodeUrl(domain, pod, port), metricsPort);
     return { service: 'tenant-node', instance: pod, ...urls, tenant_id: tenantIdOf(key) };
   });
 }

@@ -42,7 +42,7 @@ export function buildTenantChildren(
     ),
     ...child(configMaps, buildTenantConfigMap(input, jwks)),
     ...child(networkPolicies, buildTenantNetworkPolicy(input)),
-    ...child(services, buildHeadlessService(input)),
+    ...child(services, buildHeadlessService(input, fixed?.serviceName)),
     ...child(services, buildTenantService(input)),
     ...child(podDisruptionBudgets, buildPodDisruptionBudget(input)),
     ...child(statefulSets, buildStatefulSet(input, size, fixed)),

@@ -191,7 +191,7 @@ export function buildTenantStatus(
     desiredReplicas: wanted,
     ...(scaling === undefined ? {} : { recommendedReplicas: scaling.target }),
     selector: formatSelector(tenantNodeSelector(key.name)),
-    endpoints: { service: tenantUrl(key), nodes: nodesDomain(key) },
+    endpoints: { service: tenantUrl(key), nodes: nodesDomain(key, world.statefulSet?.spec?.serviceName) },
     ...(metrics === undefined ? {} : { metrics }),
     ...(lastScaling === undefined ? {} : { lastScaling }),
     ...(leaving.length === 0 ? {} : { leaving }),

@@ -149,8 +149,8 @@ describe('the shared services', () => {
     assert.deepEqual(
       targets.filter((target) => target.service === 'tenant-node').map((target) => [target.url, target.tenant_id]),
       [
-        ['http://hs-acme-0.hs-acme-nodes.default.svc:8000', 'default/acme'],
-        ['http://hs-acme-1.hs-acme-nodes.default.svc:8000', 'default/acme'],
+        ['http://hs-acme-0.hsn-acme.default.svc:8000', 'default/acme'],
+        ['http://hs-acme-1.hsn-acme.default.svc:8000', 'default/acme'],
       ],
     );
     assert.equal(targets.length, sharedServiceNames.length + 1 + 2);
