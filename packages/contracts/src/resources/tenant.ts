@@ -299,7 +299,8 @@ export const TenantSpec = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: replicasMax,
-        description: 'number of nodes, only where autoscaling.mode is Off; absent means autoscaling.minReplicas',
+        description:
+          'number of nodes, only where autoscaling.mode is Off; absent means autoscaling.minReplicas, and 0 in the scale',
       }),
     ),
     autoscaling: Autoscaling,
