@@ -83,6 +83,11 @@ export class FakeNodes implements NodePort {
     return pod.endsWith('-0') ? this.found : [];
   }
 
+  async drainedMembers(_tenant: unknown, pod: string): Promise<ReadonlySet<string>> {
+    if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
+    return this.drained;
+  }
+
   async putSource(_tenant: unknown, definition: SourceDefinition) {
     if (this.refusal !== undefined) throw this.refusal;
     this.calls.push(`put ${definition.source_id}`);

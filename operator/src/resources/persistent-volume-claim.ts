@@ -75,3 +75,8 @@ function readFixedFields(living: PersistentVolumeClaim | undefined): FixedClaimF
 function chooseLarger(wanted: string, living: string | undefined): string {
   return living !== undefined && quantityToNumber(living) > quantityToNumber(wanted) ? living : wanted;
 }
+
+/** No volume was ever chosen for it. A claim whose status nobody has written yet may be anything. */
+export function isNeverBound({ spec, status }: PersistentVolumeClaim): boolean {
+  return status?.phase === 'Pending' && spec?.volumeName === undefined;
+}

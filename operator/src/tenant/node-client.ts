@@ -36,6 +36,10 @@ export function createNodeClient({ client, view, identity }: NodeClientOptions):
       }),
     problems: async (tenant, pod) =>
       (await client.call(await urlOf(tenant, pod), tenantNode.problems, options(tenant, problemsMsMax))).problems,
+    drainedMembers: async (tenant, pod) => {
+      const answer = await client.call(await urlOf(tenant, pod), tenantNode.problems, options(tenant, problemsMsMax));
+      return new Set((answer.members ?? []).filter(({ state }) => state === 'drained').map((member) => member.pod));
+    },
     putSource: (tenant, definition) =>
       client.call(tenantUrl(tenant), tenantNode.putSource, {
         ...options(tenant, callMsMax),

@@ -29,6 +29,7 @@ import {
   observe,
   pruneChildren,
   register,
+  removeEmptyClaims,
   replaceStuckNode,
 } from './steps.ts';
 
@@ -52,6 +53,7 @@ const steps = new Steps<TenantStart>()
   .add(noteDrained)
   .add(applyChildren)
   .add(pruneChildren)
+  .add(removeEmptyClaims)
   .add(askNodes)
   .add(findWhatFails)
   .add(replaceStuckNode)

@@ -23,14 +23,16 @@ import { isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
-import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
+import { buildDataClaim, isNeverBound } from '../resources/persistent-volume-claim.ts';
 import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-metadata.ts';
-import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
+import { chooseLeaving } from '../scaling/decide-hand-over.ts';
+import { currentSize, isLeaving, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
 import { findFailures } from './find-failures.ts';
 import { formatFailure } from './format-failure.ts';
 import { passHandOver } from './hand-over.ts';
+import { type ClaimRemoval, confirmDrained, decideClaimRemovals, findNeverStored, removeAsSeen } from './log-claims.ts';
 import { readEvents } from './object-events.ts';
 import { observeTenant } from './observe.ts';
 import {
@@ -118,13 +120,14 @@ export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized,
 
 /** Nodes leave one by one, and none while it holds rows that are not committed. */
 export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver, 'handOver'>>> {
-  const { key, world, wanted, object } = pass;
+  const { key, world, wanted, object, kube } = pass;
+  const size = startingSize(world, wanted);
   const request = {
     key,
-    size: startingSize(world, wanted),
+    size,
     wanted,
     marked: object.status?.leaving ?? [],
-    neverStored: neverStored(world),
+    neverStored: await findNeverStored(kube, key, world, chooseLeaving(size, wanted)[0]),
     present: new Set(world.nodes.map((node) => node.ordinal)),
   };
   return proceed({ handOver: await passHandOver(request, pass) });
@@ -159,7 +162,8 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
   const before = world.statefulSet?.spec?.replicas ?? 0;
   for (const [ordinal, claim] of world.logClaims) {
     const isNoted = claim.metadata.annotations?.[drainedAnnotation] !== undefined;
-    const leavesNow = ordinal >= size && ordinal < before;
+    // Of one that was never bound there is nothing to be said: it may be bound in the very next moment.
+    const leavesNow = ordinal >= size && ordinal < before && !isNeverBound(claim);
     if (isNoted === leavesNow || (ordinal >= size && !leavesNow)) continue;
     const value = leavesNow ? formatTime(clock.now()) : null;
     const patch = { metadata: { annotations: { [drainedAnnotation]: value } } };
@@ -182,6 +186,34 @@ export async function pruneChildren(pass: Loaded & Pick<Applied, 'desiredChildre
   const { namespace, name } = pass.key;
   await childrenOf(pass).prune(prunedKinds, { namespace, ofParent: name }, pass.desiredChildren);
   return proceed();
+}
+
+/** Volumes without a row, of nodes that are no more. */
+export async function removeEmptyClaims(pass: Applied): Promise<StepResult> {
+  const { kube, key, object, logger } = pass;
+  for (const removal of await findEmptyClaims(pass)) {
+    if (!(await removeAsSeen(kube, removal))) continue;
+    const { name: claim, uid } = removal.claim.metadata;
+    pass.expectations.deleted(key, persistentVolumeClaims, keyOf(removal.claim), uid);
+    const note = `claim ${claim} is deleted: ${removal.why}`;
+    await recordEvent(pass, tenants, object, { type: 'Normal', reason: 'LogVolumeRemoved', action: 'Deleted', note });
+    logger.info('log_volume_removed', { tenant: tenantIdOf(key), claim, why: removal.why });
+  }
+  return proceed();
+}
+
+async function findEmptyClaims(pass: Applied): Promise<readonly ClaimRemoval[]> {
+  const { clock, nodes, world, spec, wanted, key, logger } = pass;
+  const { size } = pass.handOver.decision;
+  const removals = decideClaimRemovals({ key, world, spec, size, wanted, nowMs: clock.now() });
+  const serving = world.nodes.find((node) => node.isReady && node.ordinal < size)?.pod;
+  try {
+    return await confirmDrained(nodes, key, serving, removals);
+  } catch (error) {
+    if (!isHybridStoreError(error)) throw error;
+    logger.debug('node_not_asked', { tenant: tenantIdOf(key), pod: serving, error });
+    return [];
+  }
 }
 
 /** Nodes that serve may have something to say; those that do not answer say nothing. */
