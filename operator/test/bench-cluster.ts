@@ -7,6 +7,7 @@ import {
 } from '@hybridstore/contracts';
 import type { EventInput, Kube, KubeObject, ReconcileResult, Stored } from '@hybridstore/controller-runtime';
 import {
+  buildControllerReference,
   createView,
   customResourceDefinitions,
   Expectations,
@@ -282,6 +283,12 @@ export class BenchCluster {
   policies!: CompactionPolicyReconciler;
   shared!: SharedServicesReconciler;
   keys!: SigningKeys;
+  /** Storage classes that do not exist: no claim of them is ever bound. */
+  readonly missingClasses = new Set<string>();
+  /** Nothing that is asked of volumes is done. */
+  isResizerAway = false;
+  /** What the API server says to who asks a claim to grow; undefined: it takes the larger size. */
+  growthRefusal: string | undefined;
   /** As the next process of the operator reads them. */
   settings = settings;
   /** Names what the chart made of the operator itself, where the shared services shall have an owner. */
@@ -306,7 +313,9 @@ export class BenchCluster {
   /** A new process: everything that the old one remembered is lost. */
   restartOperator(fault?: Fault): void {
     const { clock, nodes, catalog, settings, ownerName } = this;
-    const kube = recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault);
+    const kube = this.#refuseGrowth(
+      recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault),
+    );
     const cacheOf = () => undefined;
     const base = () => ({
       kube,
@@ -323,6 +332,16 @@ export class BenchCluster {
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
     const owner = ownerName === undefined ? {} : { ownerName };
     this.shared = new SharedServicesReconciler({ ...base(), ...owner, settings, keys: this.keys });
+  }
+
+  /** As the admission of sizes does where the class of a claim does not let it grow. */
+  #refuseGrowth(kube: Kube): Kube {
+    const mergePatch: Kube['mergePatch'] = async (resource, key, patch, options) => {
+      const isGrowth = resource.kind === 'PersistentVolumeClaim' && 'spec' in patch;
+      if (isGrowth && this.growthRefusal !== undefined) throw new HybridStoreError('forbidden', this.growthRefusal);
+      return await kube.mergePatch(resource, key, patch, options);
+    };
+    return { ...kube, mergePatch };
   }
 
   async applyTenant(spec: object = {}, name: string = acme.name): Promise<Stored<Tenant>> {
@@ -393,7 +412,11 @@ export class BenchCluster {
       ({ metadata }) => metadata.deletionTimestamp === undefined,
     );
     for (const set of sets)
+      for (let ordinal = 0; ordinal < sizeOf(set); ordinal += 1) await this.#createClaims(set, ordinal);
+    await this.#bindClaims();
+    for (const set of sets)
       for (let ordinal = 0; ordinal < sizeOf(set); ordinal += 1) await this.#startNode(set, ordinal, unready);
+    for (const set of sets) await this.#reportSet(set);
     const { items } = await this.api.list(pods, { namespace: 'default' });
     for (const { metadata } of items) {
       const base = metadata.name.slice(0, metadata.name.lastIndexOf('-'));
@@ -401,47 +424,66 @@ export class BenchCluster {
       if (set === undefined || Number(metadata.name.slice(base.length + 1)) >= sizeOf(set))
         await this.api.delete(pods, { namespace: 'default', name: metadata.name }, { gracePeriodSeconds: 0 });
     }
-    await this.#bindClaims();
-    for (const set of sets) {
-      const own = unready.filter((pod) => pod.startsWith(`${set.metadata.name}-`));
-      await this.#reportSet(set, sizeOf(set) - own.length);
+  }
+
+  async #createClaims(set: Stored<StatefulSet>, ordinal: number): Promise<void> {
+    for (const { metadata, spec } of set.spec?.volumeClaimTemplates ?? []) {
+      const name = `${metadata?.name}-${set.metadata.name}-${ordinal}`;
+      const claim = {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { namespace: 'default', name, labels: metadata?.labels ?? {} },
+        ...(spec === undefined ? {} : { spec }),
+      };
+      await orExists(this.api.create(persistentVolumeClaims, claim));
     }
   }
 
   async #startNode(set: Stored<StatefulSet>, ordinal: number, unready: readonly string[]): Promise<void> {
     const metadata = { namespace: 'default', labels: set.spec?.template.metadata?.labels ?? {} };
     const name = `${set.metadata.name}-${ordinal}`;
-    for (const { metadata: template, spec } of set.spec?.volumeClaimTemplates ?? []) {
-      const claim = { ...metadata, labels: template?.labels ?? {}, name: `${template?.name}-${name}` };
-      const { apiVersion, kind } = persistentVolumeClaims;
-      await orExists(
-        this.api.create(persistentVolumeClaims, { apiVersion, kind, metadata: claim, ...(spec ? { spec } : {}) }),
-      );
-    }
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { ...metadata, name },
+      metadata: { ...metadata, name, ownerReferences: [buildControllerReference(set)] },
       spec: { containers: [{ name: 'tenant-node', image: 'x' }] },
     };
     await orExists(this.api.create(pods, pod));
     const revision = { metadata: { labels: { 'controller-revision-hash': this.revision } } };
     await this.api.mergePatch(pods, { namespace: 'default', name }, revision);
-    const status = unready.includes(name) ? 'False' : 'True';
-    await this.#patchStatus(pods, name, { phase: 'Running', conditions: [{ type: 'Ready', status }] });
+    const isPlaced = await this.#isPlaced(set, name);
+    const status = unready.includes(name) || !isPlaced ? 'False' : 'True';
+    const phase = isPlaced ? 'Running' : 'Pending';
+    await this.#patchStatus(pods, name, { phase, conditions: [{ type: 'Ready', status }] });
+  }
+
+  /** A pod waits for its volumes. */
+  async #isPlaced(set: Stored<StatefulSet>, pod: string): Promise<boolean> {
+    const { items } = await this.api.list(persistentVolumeClaims, { namespace: 'default' });
+    const mounted = (set.spec?.template.spec.volumes ?? []).map((volume) => volume.persistentVolumeClaim?.claimName);
+    const waitedFor = items.filter(({ metadata: { name } }) => name === `log-${pod}` || mounted.includes(name));
+    return waitedFor.every(({ status }) => status?.phase === 'Bound');
   }
 
   async #bindClaims(): Promise<void> {
     const { items } = await this.api.list(persistentVolumeClaims, { namespace: 'default' });
-    for (const claim of items)
-      if (claim.status?.phase !== 'Bound') {
-        const storage = claim.spec?.resources?.requests?.storage ?? '1Gi';
-        await this.#patchStatus(persistentVolumeClaims, claim.metadata.name, { phase: 'Bound', capacity: { storage } });
-      }
+    for (const { metadata, spec, status } of items) {
+      const storage = spec?.resources?.requests?.storage ?? '1Gi';
+      const isMissing = this.missingClasses.has(spec?.storageClassName ?? '');
+      if (status?.capacity?.storage === storage || isMissing || this.isResizerAway) continue;
+      await this.#patchStatus(persistentVolumeClaims, metadata.name, { phase: 'Bound', capacity: { storage } });
+    }
   }
 
-  async #reportSet(set: Stored<StatefulSet>, readyReplicas: number): Promise<void> {
+  async #reportSet(set: Stored<StatefulSet>): Promise<void> {
     const replicas = sizeOf(set);
+    const names = new Set(Array.from({ length: replicas }, (_, ordinal) => `${set.metadata.name}-${ordinal}`));
+    const { items } = await this.api.list(pods, { namespace: 'default' });
+    const readyReplicas = items.filter(
+      ({ metadata, status }) =>
+        names.has(metadata.name) &&
+        status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+    ).length;
     const status = {
       replicas,
       readyReplicas,

@@ -130,7 +130,7 @@ function buildNodeVariables(
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
-    LOG_BYTES_MAX: String(committedLogBytes(templateLogSize(fixed) ?? String(spec.storage.log.size))),
+    LOG_BYTES_MAX: String(committedLogBytes(readLogVolume(fixed)?.size ?? String(spec.storage.log.size))),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
     ...sidePortVariables(settings.network.metricsPort),
   };
@@ -143,12 +143,6 @@ const committedLogShare = 0.5;
 /** Committed segments that are kept for their time must not fill a small volume. */
 function committedLogBytes(logSize: string): number {
   return Math.min(logBytesDefault, Math.floor(quantityToNumber(logSize) * committedLogShare));
-}
-
-/** What every log volume has at least: one may not have grown yet, and growing must not start a node anew. */
-function templateLogSize({ volumeClaimTemplates = [] }: FixedSetFields): string | undefined {
-  return volumeClaimTemplates.find(({ metadata }) => metadata?.name === logVolumeName)?.spec?.resources?.requests
-    ?.storage;
 }
 
 /** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */
@@ -191,19 +185,35 @@ function buildDataVolume({ tenant, spec }: TenantInput): Volume {
  * Only what cannot change: the API server refuses any edit of claim templates. It also fills in volumeMode and status and
  * the list is one value to server-side apply, so these are written out: else each comparison would find a difference.
  */
-function buildLogClaim({ tenant, spec, settings }: TenantInput) {
-  const storageClassName = spec.storage.log.storageClassName ?? settings.storage.logStorageClassName;
+function buildLogClaim(input: TenantInput) {
+  const { storageClassName, size } = chooseLogVolume(input);
   const claim: PersistentVolumeClaimSpec = {
     accessModes: ['ReadWriteOnce'],
     ...(storageClassName === undefined ? {} : { storageClassName }),
-    resources: { requests: { storage: String(spec.storage.log.size) } },
+    resources: { requests: { storage: size } },
     volumeMode: 'Filesystem',
   };
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: logVolumeName, labels: tenant.labels },
+    metadata: { name: logVolumeName, labels: input.tenant.labels },
     spec: claim,
     status: { phase: 'Pending' },
   } as const;
+}
+
+/** What log volumes are made like. Without a class the cluster chooses one. */
+export type LogVolume = { readonly storageClassName: string | undefined; readonly size: string };
+
+/** As the Tenant asks for now. */
+export function chooseLogVolume({ spec, settings }: Pick<TenantInput, 'spec' | 'settings'>): LogVolume {
+  const { storageClassName, size } = spec.storage.log;
+  return { storageClassName: storageClassName ?? settings.storage.logStorageClassName, size: String(size) };
+}
+
+/** As a set was made to ask for: what every log volume has at least, for those that have not grown yet. */
+export function readLogVolume({ volumeClaimTemplates = [] }: FixedSetFields): LogVolume | undefined {
+  const claim = volumeClaimTemplates.find(({ metadata }) => metadata?.name === logVolumeName);
+  const size = claim?.spec?.resources?.requests?.storage;
+  return size === undefined ? undefined : { storageClassName: claim?.spec?.storageClassName, size };
 }

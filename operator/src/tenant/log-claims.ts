@@ -73,7 +73,7 @@ export async function confirmDrained(
 }
 
 /** False when it is not what was judged any more: it is judged again. */
-export async function removeAsSeen(kube: Pick<Kube, 'delete'>, { claim }: ClaimRemoval): Promise<boolean> {
+export async function removeAsSeen(kube: Pick<Kube, 'delete'>, claim: Stored<PersistentVolumeClaim>): Promise<boolean> {
   const { uid, resourceVersion } = claim.metadata;
   try {
     await kube.delete(persistentVolumeClaims, keyOf(claim), { preconditions: { uid, resourceVersion } });

@@ -7,6 +7,7 @@ import {
   hasFinalizer,
   type KubeObject,
   keyOf,
+  type PersistentVolumeClaim,
   persistentVolumeClaims,
   pods,
   proceed,
@@ -16,10 +17,11 @@ import {
   requeueAfter,
   type StepResult,
   type Stored,
+  statefulSets,
   wait,
 } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { type HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
@@ -50,6 +52,7 @@ import {
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
 import { decideReplacement, deleteAsSeen } from './replace-stuck.ts';
+import { describeRefusedGrowth, findLeftUnbound, findMistakenDataClaim, findToGrow, mustRemakeSet } from './volumes.ts';
 import { drainedAnnotation, type FoundProblem } from './world.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
@@ -135,15 +138,67 @@ export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver
 
 /** A size that the storage class refuses must not keep the rest from converging. */
 export async function applyDataClaim(pass: Observed): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
-  const claim = buildDataClaim(pass, pass.world.dataClaim);
+  const { world } = pass;
+  const mistaken = findMistakenDataClaim(world, buildDataClaim(pass));
+  if (mistaken !== undefined) return await removeMistaken(pass, [mistaken]);
+  const claim = buildDataClaim(pass, world.dataClaim);
   if (claim === undefined) return proceed({ storageProblem: undefined });
   try {
     await childrenOf(pass).apply(persistentVolumeClaims, claim);
     return proceed({ storageProblem: undefined });
   } catch (error) {
-    if (!isHybridStoreError(error, 'invalid_request') && !isHybridStoreError(error, 'forbidden')) throw error;
-    return proceed({ storageProblem: error.message });
+    if (!isRefusal(error)) throw error;
+    return proceed({ storageProblem: { reason: 'Refused', message: error.message } });
   }
+}
+
+function isRefusal(error: unknown): error is HybridStoreError {
+  return isHybridStoreError(error, 'invalid_request') || isHybridStoreError(error, 'forbidden');
+}
+
+/** Until what is deleted is gone; a watch shows it. */
+const remakingMs = 2_000;
+
+/** They are empty, and what comes after them has their names. */
+async function removeMistaken(
+  pass: Observed,
+  claims: readonly Stored<PersistentVolumeClaim>[],
+): Promise<StepResult<never>> {
+  for (const claim of claims) {
+    if (!(await removeAsSeen(pass.kube, claim))) continue;
+    pass.expectations.deleted(pass.key, persistentVolumeClaims, keyOf(claim), claim.metadata.uid);
+    pass.logger.info('unbound_claim_removed', { tenant: tenantIdOf(pass.key), claim: claim.metadata.name });
+  }
+  return wait('VolumesRemade', remakingMs);
+}
+
+/** Volumes that were asked for by mistake, and never came to be, are asked for anew: with them the set, whose template is fixed. */
+export async function remakeUnbound(pass: HandingOver): Promise<StepResult> {
+  const { world, key, logger } = pass;
+  const { removable, isWaiting } = findLeftUnbound(world);
+  if (removable.length > 0) return await removeMistaken(pass, removable);
+  if (isWaiting) return wait('NodesStopping', stoppingMsMax);
+  if (world.statefulSet === undefined || !mustRemakeSet(pass, world)) return proceed();
+  await childrenOf(pass).remove(statefulSets, world.statefulSet);
+  logger.info('unbound_set_removed', { tenant: tenantIdOf(key) });
+  return wait('VolumesRemade', remakingMs);
+}
+
+/** One claim that is refused stands for all: they are of one class. */
+export async function growLogVolumes(pass: Applied): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
+  const { kube, world, spec, storageProblem } = pass;
+  const storage = String(spec.storage.log.size);
+  for (const claim of findToGrow(spec, world, pass.handOver.decision.size)) {
+    try {
+      const patch = { spec: { resources: { requests: { storage } } } };
+      const written = await kube.mergePatch(persistentVolumeClaims, keyOf(claim), patch);
+      pass.expectations.wrote(pass.key, persistentVolumeClaims, written);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return proceed({ storageProblem: storageProblem ?? describeRefusedGrowth(claim, storage, error.message) });
+    }
+  }
+  return proceed({ storageProblem });
 }
 
 /** Before the nodes, which derive their key from it. */
@@ -192,7 +247,7 @@ export async function pruneChildren(pass: Loaded & Pick<Applied, 'desiredChildre
 export async function removeEmptyClaims(pass: Applied): Promise<StepResult> {
   const { kube, key, object, logger } = pass;
   for (const removal of await findEmptyClaims(pass)) {
-    if (!(await removeAsSeen(kube, removal))) continue;
+    if (!(await removeAsSeen(kube, removal.claim))) continue;
     const { name: claim, uid } = removal.claim.metadata;
     pass.expectations.deleted(key, persistentVolumeClaims, keyOf(removal.claim), uid);
     const note = `claim ${claim} is deleted: ${removal.why}`;

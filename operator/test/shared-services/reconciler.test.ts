@@ -271,8 +271,13 @@ describe('the shared services', () => {
     );
     cluster.restartOperator();
     await cluster.shared.reconcile();
+    for (const name of ['auth-gateway-state', 'monitoring-state']) {
+      const status = { phase: 'Bound' };
+      const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: inSystem(name), status };
+      await cluster.api.patchStatus(persistentVolumeClaims, claim, { fieldManager: 'kubernetes', force: true });
+    }
     cluster.settings = parsePlatformSettings(
-      'storage: {stateStorageClassName: fast}\nservices: {auth-gateway: {stateSize: 1Gi}, monitoring: {stateSize: 9Gi}, query-interpreter: {replicas: 2}}',
+      'storage: {stateStorageClassName: fast}\nservices: {auth-gateway: {stateSize: 1Gi}, monitoring: {stateSize: 9Gi}, metadata-catalog: {stateSize: 9Gi}, query-interpreter: {replicas: 2}}',
       place,
     );
     cluster.restartOperator();
@@ -283,6 +288,8 @@ describe('the shared services', () => {
     };
     assert.deepEqual(await readVolume('auth-gateway-state'), ['slow', '5Gi']);
     assert.deepEqual(await readVolume('monitoring-state'), ['slow', '9Gi']);
+    // One that is not bound yet may not grow: the API server refuses it.
+    assert.deepEqual(await readVolume('metadata-catalog-state'), ['slow', '1Gi']);
     assert.equal((await cluster.api.get(deployments, inSystem('query-interpreter'))).spec?.replicas, 2);
     cluster.writes.length = 0;
     await cluster.shared.reconcile();
