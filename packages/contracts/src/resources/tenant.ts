@@ -6,7 +6,6 @@ import {
   ObjectName,
   ObservedGeneration,
   Quantity,
-  quantityPattern,
   Timestamp,
   withRules,
 } from './fields.ts';
@@ -363,6 +362,7 @@ const ScalingDecision = Type.Object(
 );
 export type ScalingDecision = Static<typeof ScalingDecision>;
 
+/** Any that Kubernetes writes: more forms than a spec may use. */
 const quantityCharactersMax = 32;
 
 const VolumesStatus = Type.Object(
@@ -371,11 +371,7 @@ const VolumesStatus = Type.Object(
       description: 'Unbound while no volume was ever chosen: nothing is stored',
     }),
     capacity: Type.Optional(
-      Type.String({
-        pattern: quantityPattern,
-        maxLength: quantityCharactersMax,
-        description: 'what the smallest bound volume has',
-      }),
+      Type.String({ maxLength: quantityCharactersMax, description: 'what the smallest bound volume has' }),
     ),
     storageClassName: Type.Optional(Type.String({ maxLength: 253, description: 'class of the bound volumes' })),
   },
