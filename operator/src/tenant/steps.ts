@@ -174,12 +174,14 @@ async function removeMistaken(
 
 /** Volumes that were asked for by mistake, and never came to be, are asked for anew: with them the set, whose template is fixed. */
 export async function remakeUnbound(pass: HandingOver): Promise<StepResult> {
-  const { world, key, logger } = pass;
+  const { world, key, object, logger } = pass;
+  const { statefulSet } = world;
   const { removable, isWaiting } = findLeftUnbound(world);
   if (removable.length > 0) return await removeMistaken(pass, removable);
   if (isWaiting) return wait('NodesStopping', stoppingMsMax);
-  if (world.statefulSet === undefined || !mustRemakeSet(pass, world)) return proceed();
-  await childrenOf(pass).remove(statefulSets, world.statefulSet);
+  const isOurs = statefulSet?.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) ?? false;
+  if (statefulSet === undefined || !isOurs || !mustRemakeSet(pass, world)) return proceed();
+  await childrenOf(pass).remove(statefulSets, statefulSet);
   logger.info('unbound_set_removed', { tenant: tenantIdOf(key) });
   return wait('VolumesRemade', remakingMs);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
+import { getOrNothing, persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { tenants } from '../../src/resources/custom-resources.ts';
@@ -233,6 +233,7 @@ describe('a storage class that does not exist', () => {
             force: true,
           }),
       ],
+      ['of somebody else', (cluster) => giveAway(cluster)],
       ['not known', (cluster) => cluster.api.delete(persistentVolumeClaims, inDefault('log-hs-acme-1'))],
     ];
     for (const [what, apply] of spoil) {
@@ -240,10 +241,32 @@ describe('a storage class that does not exist', () => {
       const { uid } = (await cluster.api.get(statefulSets, inDefault('hs-acme'))).metadata;
       await cluster.applyTenant(withLog({ storageClassName: 'fast' }));
       await apply(cluster);
-      await cluster.pass();
+      await cluster.pass().catch((error: unknown) => assert.ok(isHybridStoreError(error, 'conflict'), what));
       assert.equal((await cluster.api.get(statefulSets, inDefault('hs-acme'))).metadata.uid, uid, what);
     }
   });
+
+  it('waits for pods that go with their set, and leaves those that were let stay their claims', async () => {
+    for (const isLetStay of [false, true]) {
+      const cluster = await startWith(withLog({ storageClassName: 'fats' }), ['fats']);
+      const before = await readLogs(cluster);
+      await cluster.api.delete(statefulSets, inDefault('hs-acme'));
+      if (isLetStay)
+        for (const name of ['hs-acme-0', 'hs-acme-1'])
+          await cluster.api.mergePatch(pods, inDefault(name), { metadata: { ownerReferences: null } });
+      const result = await cluster.pass();
+      const set = await getOrNothing(cluster.api, statefulSets, inDefault('hs-acme'));
+      assert.deepEqual([result.kind === 'wait', set === undefined], [!isLetStay, !isLetStay]);
+      assert.deepEqual(await readLogs(cluster), before);
+    }
+  });
+
+  /** As a set that outlived a Tenant of the same name. */
+  async function giveAway(cluster: BenchCluster): Promise<void> {
+    const { metadata } = await cluster.api.get(statefulSets, inDefault('hs-acme'));
+    const ownerReferences = (metadata.ownerReferences ?? []).map((one) => ({ ...one, uid: 'another' }));
+    await cluster.api.mergePatch(statefulSets, inDefault('hs-acme'), { metadata: { ownerReferences } });
+  }
 
   function claimStatus(phase: string) {
     return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: inDefault('log-hs-acme-1'), status: { phase } };
