@@ -1,3 +1,4 @@
+import type { ClusterView } from '@hybridstore/controller-runtime';
 import { ServiceIdentity } from '@hybridstore/http';
 import type { LoopOptions } from './options.ts';
 import type { CatalogPort, NodePort } from './ports.ts';
@@ -9,7 +10,11 @@ import { createNodeClient } from './tenant/node-client.ts';
 export type Clients = { readonly nodes: NodePort; readonly catalog: CatalogPort };
 
 /** Each call asks for a token, and only who leads gets one: a leader of before must not have a node hand over that stays. */
-export function createClients({ client, clock, settings, assertLeads }: LoopOptions, keys: SigningKeys): Clients {
+export function createClients(
+  { client, clock, settings, assertLeads }: LoopOptions,
+  keys: SigningKeys,
+  view: ClusterView,
+): Clients {
   let known: ServiceIdentity | undefined;
   const identity = () => {
     assertLeads();
@@ -17,7 +22,7 @@ export function createClients({ client, clock, settings, assertLeads }: LoopOpti
     return known;
   };
   return {
-    nodes: createNodeClient({ client, identity }),
+    nodes: createNodeClient({ client, view, identity }),
     catalog: createCatalogClient({ client, identity, systemNamespace: settings.namespace }),
   };
 }

@@ -12,8 +12,8 @@ export type OperatorConfig = {
   readonly leaderElection: boolean;
   /** Names this process in the lease. */
   readonly identity: string;
-  /** The ConfigMap that owns the shared services; undefined leaves them without an owner. */
-  readonly ownerConfigMap: string | undefined;
+  /** The Deployment and ServiceAccount that own the shared services; undefined leaves them without an owner. */
+  readonly ownerName: string | undefined;
   readonly prometheus: PrometheusConfig | undefined;
   readonly version: string;
   readonly logLevel: LogLevel;
@@ -38,7 +38,7 @@ export function readConfig(environment: Environment): OperatorConfig {
     watchNamespaces: readNamespaces(environment),
     leaderElection: environment.boolean('LEADER_ELECTION', true),
     identity: environment.text('POD_NAME', `operator-${process.pid}`),
-    ownerConfigMap: environment.optional('OWNER_CONFIG_MAP'),
+    ownerName: environment.optional('OWNER_NAME'),
     prometheus: readPrometheus(environment),
     version: environment.text('HYBRIDSTORE_VERSION', '0.1.0'),
     logLevel,

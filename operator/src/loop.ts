@@ -51,11 +51,11 @@ export function buildLoop(options: LoopOptions): Loop {
 type Reconcilers = ReturnType<typeof buildReconcilers>;
 
 function buildReconcilers(options: LoopOptions, caches: Caches, keys: SigningKeys) {
-  const { kube, settings, clock, logger, ownerConfigMap } = options;
+  const { kube, settings, clock, logger, ownerName } = options;
   const metrics = createOperatorMetrics(options.metrics);
-  const clients = createClients(options, keys);
+  const clients = createClients(options, keys, caches.view);
   const tools = () => ({ kube, view: caches.view, clock, logger, expectations: caches.createExpectations() });
-  const owner = ownerConfigMap === undefined ? {} : { ownerConfigMap };
+  const owner = ownerName === undefined ? {} : { ownerName };
   return {
     shared: new SharedServicesReconciler({ ...tools(), ...owner, settings, keys, onUnready: metrics.noteUnready }),
     tenant: new TenantReconciler({

@@ -54,12 +54,12 @@ function connect({ kubeconfig }: OperatorConfig): ApiServerKube {
 }
 
 function toOptions(config: OperatorConfig): Omit<OperatorOptions, 'kube' | 'logger' | 'metrics'> {
-  const { settings, watchNamespaces, ownerConfigMap, prometheus } = config;
+  const { settings, watchNamespaces, ownerName, prometheus } = config;
   return {
     settings,
     watchNamespaces,
     ...(config.leaderElection ? { leaderIdentity: config.identity } : {}),
-    ...(ownerConfigMap === undefined ? {} : { ownerConfigMap }),
+    ...(ownerName === undefined ? {} : { ownerName }),
     ...(prometheus === undefined ? {} : { prometheus }),
   };
 }

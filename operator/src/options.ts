@@ -16,7 +16,7 @@ export type OperatorOptions = {
   readonly watchNamespaces?: readonly string[];
   /** Undefined: this process is the only operator. */
   readonly leaderIdentity?: string;
-  readonly ownerConfigMap?: string;
+  readonly ownerName?: string;
   /** Undefined: nodes are scraped. */
   readonly prometheus?: PrometheusConfig;
 };

@@ -20,6 +20,8 @@ export interface NodePort {
   giveUp(tenant: TenantKey, pod: string, request: GiveUpRequest): Promise<GiveUpResponse>;
   /** What is wrong with one node that serves. */
   problems(tenant: TenantKey, pod: string): Promise<readonly NodeProblem[]>;
+  /** Pods that have said, as this node that serves knows, that all they acknowledged is in the tables. */
+  drainedMembers(tenant: TenantKey, pod: string): Promise<ReadonlySet<string>>;
   putSource(tenant: TenantKey, definition: SourceDefinition): Promise<SourceAdded>;
   deleteSource(tenant: TenantKey, sourceId: string): Promise<void>;
   /** Undefined when no node knows the source. */

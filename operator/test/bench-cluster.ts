@@ -2,21 +2,26 @@ import {
   buildCrds,
   type CompactionPolicyDefinition,
   type DrainStatus,
+  type GiveUpRequest,
+  type GiveUpResponse,
+  type MemberView,
   type NodeProblem,
   type SourceDefinition,
 } from '@hybridstore/contracts';
 import type { EventInput, Kube, KubeObject, ReconcileResult, Stored } from '@hybridstore/controller-runtime';
 import {
+  buildControllerReference,
   createView,
   customResourceDefinitions,
   Expectations,
-  getOrNothing,
+  keyOf,
   namespaces,
   persistentVolumeClaims,
   pods,
+  type StatefulSet,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
+import { collectGarbage, EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { CompactionPolicyReconciler } from '../src/compaction-policy/reconciler.ts';
@@ -32,8 +37,7 @@ import {
   type Tenant,
   tenants,
 } from '../src/resources/custom-resources.ts';
-import { tenantLabels, tenantNameOf } from '../src/resources/labels.ts';
-import { tenantNames } from '../src/resources/names.ts';
+import { tenantNameOf } from '../src/resources/labels.ts';
 import type { Samples } from '../src/scaling/samples.ts';
 import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
@@ -107,6 +111,11 @@ export class FakeNodes implements NodePort {
   async problems(_tenant: unknown, pod: string): Promise<readonly NodeProblem[]> {
     if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
     return pod.endsWith('-0') ? this.found : [];
+  }
+
+  async drainedMembers(_tenant: unknown, pod: string): Promise<ReadonlySet<string>> {
+    if (this.away.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
+    return this.drained;
   }
 
   async putSource(_tenant: unknown, definition: SourceDefinition) {
@@ -303,6 +312,16 @@ export class BenchCluster {
   policies!: CompactionPolicyReconciler;
   shared!: SharedServicesReconciler;
   keys!: SigningKeys;
+  /** Storage classes that do not exist: no claim of them is ever bound. */
+  readonly missingClasses = new Set<string>();
+  /** Nothing that is asked of volumes is done. */
+  isResizerAway = false;
+  /** What the API server says to who asks a claim to grow; undefined: it takes the larger size. */
+  growthRefusal: string | undefined;
+  /** As the next process of the operator reads them. */
+  settings = settings;
+  /** Names what the chart made of the operator itself, where the shared services shall have an owner. */
+  ownerName: string | undefined;
   /** From which template the set makes pods, and which it says it has. */
   revision = 'a';
 
@@ -322,8 +341,10 @@ export class BenchCluster {
 
   /** A new process: everything that the old one remembered is lost. */
   restartOperator(fault?: Fault): void {
-    const { clock, nodes, catalog } = this;
-    const kube = recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault);
+    const { clock, nodes, catalog, settings, ownerName } = this;
+    const kube = this.#refuseGrowth(
+      recordWrites(withRights(this.api, this.rights, clock), this.writes, this.events, fault),
+    );
     const cacheOf = () => undefined;
     const base = () => ({
       kube,
@@ -338,7 +359,18 @@ export class BenchCluster {
     this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes });
     this.sources = new DataSourceReconciler({ ...base(), nodes, catalog });
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
-    this.shared = new SharedServicesReconciler({ ...base(), settings, keys: this.keys });
+    const owner = ownerName === undefined ? {} : { ownerName };
+    this.shared = new SharedServicesReconciler({ ...base(), ...owner, settings, keys: this.keys });
+  }
+
+  /** As the admission of sizes does where the class of a claim does not let it grow. */
+  #refuseGrowth(kube: Kube): Kube {
+    const mergePatch: Kube['mergePatch'] = async (resource, key, patch, options) => {
+      const isGrowth = resource.kind === 'PersistentVolumeClaim' && 'spec' in patch;
+      if (isGrowth && this.growthRefusal !== undefined) throw new HybridStoreError('forbidden', this.growthRefusal);
+      return await kube.mergePatch(resource, key, patch, options);
+    };
+    return { ...kube, mergePatch };
   }
 
   async applyTenant(spec: object = {}, name: string = acme.name): Promise<Stored<Tenant>> {
@@ -376,11 +408,26 @@ export class BenchCluster {
     return await this.tenants.reconcile(acme);
   }
 
+  /** One look of the garbage collector at everything; gives what it deleted, as `Kind/name`. */
+  async collectGarbage(): Promise<readonly string[]> {
+    const { store } = this.api;
+    const all = store.collections().flatMap((collection) => store.list(collection));
+    const deleted: string[] = [];
+    for (const { kind, object } of collectGarbage(all)) {
+      const resource = this.api.registry.findByKind(object.apiVersion ?? '', object.kind ?? '')?.resource;
+      if (kind !== 'delete' || resource === undefined) continue;
+      await this.api.delete(resource, keyOf(object));
+      deleted.push(`${object.kind}/${object.metadata.name}`);
+    }
+    return deleted.sort();
+  }
+
   /** Passes of the operator and turns of Kubernetes until both have nothing to do for the moment. */
   async settle(passesMax = 20): Promise<void> {
     for (let count = 0; count < passesMax; count += 1) {
       const before = this.api.store.revision;
-      await this.pass();
+      for (const { metadata } of (await this.api.list(tenants, { namespace: 'default' })).items)
+        await this.tenants.reconcile({ namespace: 'default', name: metadata.name });
       await this.runKubernetes();
       if (this.api.store.revision === before) return;
       await this.clock.advance(1_000);
@@ -388,55 +435,84 @@ export class BenchCluster {
     throw new Error(`not settled within ${passesMax} passes`);
   }
 
-  /** The StatefulSet controller and the volume binder, in one turn: pods and claims as the set asks for, all of them ready. */
+  /** The StatefulSet controller and the volume binder, in one turn: pods and claims as each set asks for, all of them ready. */
   async runKubernetes(unready: readonly string[] = []): Promise<void> {
-    const names = tenantNames(acme.name);
-    const set = await getOrNothing(this.api, statefulSets, { namespace: 'default', name: names.base });
-    const size = set?.metadata.deletionTimestamp === undefined ? (set?.spec?.replicas ?? 0) : 0;
-    for (let ordinal = 0; ordinal < size; ordinal += 1) await this.#startNode(ordinal, unready);
-    const { items } = await this.api.list(pods, { namespace: 'default' });
-    for (const pod of items)
-      if (Number(pod.metadata.name.split('-').at(-1)) >= size)
-        await this.api.delete(pods, { namespace: 'default', name: pod.metadata.name }, { gracePeriodSeconds: 0 });
+    const sets = (await this.api.list(statefulSets, { namespace: 'default' })).items.filter(
+      ({ metadata }) => metadata.deletionTimestamp === undefined,
+    );
+    for (const set of sets)
+      for (let ordinal = 0; ordinal < sizeOf(set); ordinal += 1) await this.#createClaims(set, ordinal);
     await this.#bindClaims();
-    if (set !== undefined && set.metadata.deletionTimestamp === undefined)
-      await this.#reportSet(set, size - unready.length);
+    for (const set of sets)
+      for (let ordinal = 0; ordinal < sizeOf(set); ordinal += 1) await this.#startNode(set, ordinal, unready);
+    for (const set of sets) await this.#reportSet(set);
+    const { items } = await this.api.list(pods, { namespace: 'default' });
+    for (const { metadata } of items) {
+      const base = metadata.name.slice(0, metadata.name.lastIndexOf('-'));
+      const set = sets.find((one) => one.metadata.name === base);
+      if (set === undefined || Number(metadata.name.slice(base.length + 1)) >= sizeOf(set))
+        await this.api.delete(pods, { namespace: 'default', name: metadata.name }, { gracePeriodSeconds: 0 });
+    }
   }
 
-  async #startNode(ordinal: number, unready: readonly string[]): Promise<void> {
-    const names = tenantNames(acme.name);
-    const labels = tenantLabels(acme.name);
-    const metadata = { namespace: 'default', labels };
-    const claim = {
-      apiVersion: 'v1',
-      kind: 'PersistentVolumeClaim',
-      metadata: { ...metadata, name: names.logClaim(ordinal) },
-    };
-    const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
-    await orExists(this.api.create(persistentVolumeClaims, { ...claim, spec }));
-    const name = names.pod(ordinal);
+  async #createClaims(set: Stored<StatefulSet>, ordinal: number): Promise<void> {
+    for (const { metadata, spec } of set.spec?.volumeClaimTemplates ?? []) {
+      const name = `${metadata?.name}-${set.metadata.name}-${ordinal}`;
+      const claim = {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { namespace: 'default', name, labels: metadata?.labels ?? {} },
+        ...(spec === undefined ? {} : { spec }),
+      };
+      await orExists(this.api.create(persistentVolumeClaims, claim));
+    }
+  }
+
+  async #startNode(set: Stored<StatefulSet>, ordinal: number, unready: readonly string[]): Promise<void> {
+    const metadata = { namespace: 'default', labels: set.spec?.template.metadata?.labels ?? {} };
+    const name = `${set.metadata.name}-${ordinal}`;
     const pod = {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { ...metadata, name },
+      metadata: { ...metadata, name, ownerReferences: [buildControllerReference(set)] },
       spec: { containers: [{ name: 'tenant-node', image: 'x' }] },
     };
     await orExists(this.api.create(pods, pod));
     const revision = { metadata: { labels: { 'controller-revision-hash': this.revision } } };
     await this.api.mergePatch(pods, { namespace: 'default', name }, revision);
-    const status = unready.includes(name) ? 'False' : 'True';
-    await this.#patchStatus(pods, name, { phase: 'Running', conditions: [{ type: 'Ready', status }] });
+    const isPlaced = await this.#isPlaced(set, name);
+    const status = unready.includes(name) || !isPlaced ? 'False' : 'True';
+    const phase = isPlaced ? 'Running' : 'Pending';
+    await this.#patchStatus(pods, name, { phase, conditions: [{ type: 'Ready', status }] });
+  }
+
+  /** A pod waits for its volumes. */
+  async #isPlaced(set: Stored<StatefulSet>, pod: string): Promise<boolean> {
+    const { items } = await this.api.list(persistentVolumeClaims, { namespace: 'default' });
+    const mounted = (set.spec?.template.spec.volumes ?? []).map((volume) => volume.persistentVolumeClaim?.claimName);
+    const waitedFor = items.filter(({ metadata: { name } }) => name === `log-${pod}` || mounted.includes(name));
+    return waitedFor.every(({ status }) => status?.phase === 'Bound');
   }
 
   async #bindClaims(): Promise<void> {
     const { items } = await this.api.list(persistentVolumeClaims, { namespace: 'default' });
-    for (const claim of items)
-      if (claim.status?.phase !== 'Bound')
-        await this.#patchStatus(persistentVolumeClaims, claim.metadata.name, { phase: 'Bound' });
+    for (const { metadata, spec, status } of items) {
+      const storage = spec?.resources?.requests?.storage ?? '1Gi';
+      const isMissing = this.missingClasses.has(spec?.storageClassName ?? '');
+      if (status?.capacity?.storage === storage || isMissing || this.isResizerAway) continue;
+      await this.#patchStatus(persistentVolumeClaims, metadata.name, { phase: 'Bound', capacity: { storage } });
+    }
   }
 
-  async #reportSet(set: Stored<KubeObject>, readyReplicas: number): Promise<void> {
-    const replicas = (set as { readonly spec?: { readonly replicas?: number } }).spec?.replicas ?? 0;
+  async #reportSet(set: Stored<StatefulSet>): Promise<void> {
+    const replicas = sizeOf(set);
+    const names = new Set(Array.from({ length: replicas }, (_, ordinal) => `${set.metadata.name}-${ordinal}`));
+    const { items } = await this.api.list(pods, { namespace: 'default' });
+    const readyReplicas = items.filter(
+      ({ metadata, status }) =>
+        names.has(metadata.name) &&
+        status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True'),
+    ).length;
     const status = {
       replicas,
       readyReplicas,
@@ -459,6 +535,10 @@ export class BenchCluster {
       { fieldManager: 'kubernetes', force: true },
     );
   }
+}
+
+function sizeOf({ spec }: StatefulSet): number {
+  return spec?.replicas ?? 0;
 }
 
 async function orExists(creation: Promise<unknown>): Promise<void> {

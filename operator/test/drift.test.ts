@@ -247,7 +247,7 @@ describe('what the operator made', () => {
   const replacements: typeof additions = [
     [
       'another port of the same name in place of ours',
-      { resource: services, key: inDefault('hs-acme-nodes') },
+      { resource: services, key: inDefault('hsn-acme') },
       async () => ({ spec: { ports: [{ name: 'http', port: 9000 }] } }),
     ],
     [

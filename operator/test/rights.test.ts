@@ -67,12 +67,12 @@ class Installation {
     for (const crd of buildCrds()) await this.kube.apply(customResourceDefinitions, crd);
     for (const name of [own, 'other'])
       await this.kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-    const settings = {
+    const account = {
       apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: { namespace: own, name: 'hybridstore-settings' },
+      kind: 'ServiceAccount',
+      metadata: { namespace: own, name: 'hybridstore-operator' },
     };
-    await this.kube.create(configMaps, settings);
+    await this.kube.create(serviceAccounts, account);
     this.#operator = startOperator({
       kube: withRights(this.kube, this.rights, this.clock),
       settings: parsePlatformSettings('', { namespace: own }),
@@ -83,7 +83,7 @@ class Installation {
       random: () => 0.5,
       watchNamespaces: this.#watched,
       leaderIdentity: 'only',
-      ownerConfigMap: 'hybridstore-settings',
+      ownerName: 'hybridstore-operator',
     });
   }
 

@@ -20,7 +20,7 @@ const others: ReadonlySet<string> = new Set([
   // Conditions.
   ...['Ready', 'Progressing', 'Degraded', 'ScalingActive', 'DataSafe', 'StorageReady'],
   // Statuses of conditions, phases and types of Events.
-  ...['True', 'False', 'Unknown', 'Running', 'Normal', 'Warning'],
+  ...['True', 'False', 'Unknown', 'Running', 'Unbound', 'Normal', 'Warning'],
   // Actions of Events.
   ...['Judged', 'Scaled', 'Deleted', 'Activated'],
   // Values of specs.

@@ -41,6 +41,12 @@ async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<voi
   await run('helm', [verb, 'hybridstore', chart, '--namespace', namespace, '--wait', '--timeout', '120s', ...settings]);
 }
 
+/** True once that much time has passed. */
+function whenPassed(durationMs: number): () => Promise<true | undefined> {
+  const begunMs = performance.now();
+  return async () => (performance.now() - begunMs >= durationMs ? true : undefined);
+}
+
 /** What only a real cluster can show: eviction, rollouts, helm, Prometheus, kubectl. */
 describe('operations on a cluster', () => {
   const folder = createTemporaryFolder();
@@ -219,14 +225,34 @@ describe('operations on a cluster', () => {
     await assertExactlyOnce(session, 'ledger', acknowledged);
   });
 
+  const describePods = async () =>
+    (await listAll(platform.kube, pods, { labelSelector: 'app.kubernetes.io/part-of=hybridstore' })).items
+      .map(
+        (pod) =>
+          `${pod.metadata.namespace}/${pod.metadata.name} ${pod.metadata.uid} ${pod.status?.containerStatuses?.[0]?.restartCount}`,
+      )
+      .sort();
+
+  it('runs on when the settings or the operator itself are deleted, and the chart brings them back', async () => {
+    const describeOthers = async () => (await describePods()).filter((pod) => !pod.includes('/hybridstore-operator-'));
+    const before = await describeOthers();
+    const { systemNamespace: namespace } = platform;
+    for (const [kind, name] of [
+      ['configmap', 'hybridstore-settings'],
+      ['deployment', 'hybridstore-operator'],
+    ] as const) {
+      await kubectl('delete', kind, name, '-n', namespace);
+      // A garbage collector that had lost the last owner would need some seconds.
+      await eventually('the garbage collector to have looked', whenPassed(20_000), 60_000);
+      assert.deepEqual(await describeOthers(), before, kind);
+      await helm('upgrade', namespace);
+      await kubectl('get', kind, name, '-n', namespace);
+    }
+    await ready(platform, ...objects);
+    assert.deepEqual(await describeOthers(), before);
+  });
+
   it('restarts no pod when the chart is upgraded with nothing changed', async () => {
-    const describePods = async () =>
-      (await listAll(platform.kube, pods, { labelSelector: 'app.kubernetes.io/part-of=hybridstore' })).items
-        .map(
-          (pod) =>
-            `${pod.metadata.namespace}/${pod.metadata.name} ${pod.metadata.uid} ${pod.status?.containerStatuses?.[0]?.restartCount}`,
-        )
-        .sort();
     const before = await describePods();
     await helm('upgrade', platform.systemNamespace);
     await ready(platform, ...objects);

@@ -16,7 +16,8 @@ export function tenantNames(tenantName: string) {
   const base = `hs-${tenantName}`;
   return {
     base,
-    headlessService: `${base}-nodes`,
+    /** Of a set that is made now, see `nodesDomain`. No Tenant can have a base that begins like it. */
+    headlessService: `hsn-${tenantName}`,
     dataClaim: `${base}-data`,
     pod: (ordinal: number) => `${base}-${ordinal}`,
     logClaim: (ordinal: number) => `${logVolumeName}-${base}-${ordinal}`,
@@ -42,13 +43,17 @@ export function tenantUrl(tenant: TenantKey): string {
   return `http://${tenantNames(tenant.name).base}.${tenant.namespace}.svc:${tenantNodePort}`;
 }
 
-/** One node of the tenant, by the name that its StatefulSet gives it. */
-export function nodeUrl(tenant: TenantKey, pod: string, port: number = tenantNodePort): string {
-  return `http://${pod}.${nodesDomain(tenant)}:${port}`;
+/** One node, by the name that its StatefulSet gives it. */
+export function nodeUrl(domain: string, pod: string, port: number = tenantNodePort): string {
+  return `http://${pod}.${domain}:${port}`;
 }
 
-export function nodesDomain(tenant: TenantKey): string {
-  return `${tenantNames(tenant.name).headlessService}.${tenant.namespace}.svc`;
+/**
+ * Below which each node of the tenant has its name. A set keeps the headless Service that it was made with: sets of
+ * earlier versions have `hs-<tenant>-nodes`, which is the name of the Tenant `<tenant>-nodes`, too.
+ */
+export function nodesDomain(tenant: TenantKey, service: string = tenantNames(tenant.name).headlessService): string {
+  return `${service}.${tenant.namespace}.svc`;
 }
 
 /** The services that run once for all tenants, in the operator's namespace. */

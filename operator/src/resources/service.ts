@@ -20,11 +20,11 @@ export function buildTenantService({ tenant }: TenantInput): Service {
 }
 
 /** A name for each node. Nodes that are not ready have theirs too, since they join the others before they are ready. */
-export function buildHeadlessService({ tenant }: TenantInput): Service {
+export function buildHeadlessService({ tenant }: TenantInput, name: string = tenant.names.headlessService): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: ownedMetadata(tenant, tenant.names.headlessService),
+    metadata: ownedMetadata(tenant, name),
     spec: {
       type: 'ClusterIP',
       clusterIP: 'None',

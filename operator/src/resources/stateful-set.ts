@@ -6,7 +6,15 @@ import type {
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
-import { logVolumeName, nodeUrl, settingsKey, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
+import {
+  logVolumeName,
+  nodesDomain,
+  nodeUrl,
+  settingsKey,
+  sharedServiceUrl,
+  tenantIdOf,
+  tenantKeysSecretName,
+} from './names.ts';
 import { buildPodSpec, scrapeAnnotations, shutdownVariables, sidePortVariables, toEnvironment } from './pod.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -17,9 +25,31 @@ const logFolder = '/var/lib/hybridstore/log';
 /** Below it DuckDB cannot open a table. */
 const executorMebibytesMin = 64;
 
-/** The nodes of a tenant: each with its own log volume, all with the shared tables. */
-export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
+/** What the API server lets nobody change of a living set. */
+export type FixedSetFields = Pick<
+  NonNullable<StatefulSet['spec']>,
+  'serviceName' | 'podManagementPolicy' | 'selector' | 'volumeClaimTemplates'
+>;
+
+/** As the set was made: other settings, or another operator, are for the sets that are made after them. */
+export function readFixedFields(living: StatefulSet | undefined): FixedSetFields | undefined {
+  if (living?.spec === undefined) return undefined;
+  const { serviceName, podManagementPolicy, selector, volumeClaimTemplates } = living.spec;
+  return {
+    selector,
+    ...(serviceName === undefined ? {} : { serviceName }),
+    ...(podManagementPolicy === undefined ? {} : { podManagementPolicy }),
+    ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
+  };
+}
+
+/**
+ * The nodes of a tenant: each with its own log volume, all with the shared tables. `fixed` is of the set that lives
+ * already, where there is one.
+ */
+export function buildStatefulSet(input: TenantInput, replicas: number, fixed = buildFixedFields(input)): StatefulSet {
   const { tenant, settings } = input;
+  const { selector, volumeClaimTemplates, ...named } = fixed;
   const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
   return {
     apiVersion: 'apps/v1',
@@ -27,27 +57,36 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
     metadata: ownedMetadata(tenant, tenant.names.base),
     spec: {
       replicas,
-      serviceName: tenant.names.headlessService,
-      // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
-      podManagementPolicy: 'Parallel',
+      ...named,
       updateStrategy: { type: 'RollingUpdate' },
       revisionHistoryLimit: 5,
       // Volumes outlive pods and the set: the operator alone decides when acknowledged data may go.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
-      selector: { matchLabels: tenant.selector },
+      selector,
       template: {
         metadata: {
-          labels: tenant.labels,
+          labels: { ...tenant.labels, ...selector.matchLabels },
           annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
         },
-        spec: buildNodePod(input, mount),
+        spec: buildNodePod(input, mount, fixed),
       },
-      volumeClaimTemplates: [buildLogClaim(input)],
+      ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
     },
   };
 }
 
-function buildNodePod(input: TenantInput, mount: SettingsMount) {
+function buildFixedFields(input: TenantInput): FixedSetFields {
+  const { tenant } = input;
+  return {
+    serviceName: tenant.names.headlessService,
+    // Nodes do not wait for each other: a restart of all takes as long as the slowest recovery.
+    podManagementPolicy: 'Parallel',
+    selector: { matchLabels: tenant.selector },
+    volumeClaimTemplates: [buildLogClaim(input)],
+  };
+}
+
+function buildNodePod(input: TenantInput, mount: SettingsMount, fixed: FixedSetFields) {
   const { tenant, spec, settings } = input;
   const { names, selector } = tenant;
   return buildPodSpec({
@@ -56,7 +95,7 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
     imageSettings: settings.image,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
-    env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input) }),
+    env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input, fixed) }),
     resources: buildResources(spec),
     volumes: [buildDataVolume(input), ...mount.volumes],
     volumeMounts: [
@@ -70,7 +109,10 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
   });
 }
 
-function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<Record<string, string>> {
+function buildNodeVariables(
+  { tenant, spec, settings }: TenantInput,
+  fixed: FixedSetFields,
+): Readonly<Record<string, string>> {
   const { key } = tenant;
   const { limits } = spec;
   return {
@@ -82,14 +124,14 @@ function buildNodeVariables({ tenant, spec, settings }: TenantInput): Readonly<R
     ...shutdownVariables(settings),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.
-    NODE_URL: nodeUrl(key, '{pod}'),
+    NODE_URL: nodeUrl(nodesDomain(key, fixed.serviceName), '{pod}'),
     METADATA_CATALOG_URL: sharedServiceUrl('metadata-catalog', settings.namespace),
     AUTH_GATEWAY_URL: sharedServiceUrl('auth-gateway', settings.namespace),
     MAX_CONCURRENT_SEARCHES: String(limits.maxConcurrentSearches),
     STATEMENT_TIMEOUT_SECONDS: String(limits.statementTimeoutSeconds),
     RESULT_BYTES_MAX: String(limits.resultBytesMax),
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
-    LOG_BYTES_MAX: String(committedLogBytes(spec)),
+    LOG_BYTES_MAX: String(committedLogBytes(readLogVolume(fixed)?.size ?? String(spec.storage.log.size))),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
     ...sidePortVariables(settings.network.metricsPort),
   };
@@ -100,8 +142,8 @@ const logBytesDefault = 2 * 1024 ** 3;
 const committedLogShare = 0.5;
 
 /** Committed segments that are kept for their time must not fill a small volume. */
-function committedLogBytes({ storage }: TenantSpec): number {
-  return Math.min(logBytesDefault, Math.floor(quantityToNumber(String(storage.log.size)) * committedLogShare));
+function committedLogBytes(logSize: string): number {
+  return Math.min(logBytesDefault, Math.floor(quantityToNumber(logSize) * committedLogShare));
 }
 
 /** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */
@@ -144,19 +186,35 @@ function buildDataVolume({ tenant, spec }: TenantInput): Volume {
  * Only what cannot change: the API server refuses any edit of claim templates. It also fills in volumeMode and status and
  * the list is one value to server-side apply, so these are written out: else each comparison would find a difference.
  */
-function buildLogClaim({ tenant, spec, settings }: TenantInput) {
-  const storageClassName = spec.storage.log.storageClassName ?? settings.storage.logStorageClassName;
+function buildLogClaim(input: TenantInput) {
+  const { storageClassName, size } = chooseLogVolume(input);
   const claim: PersistentVolumeClaimSpec = {
     accessModes: ['ReadWriteOnce'],
     ...(storageClassName === undefined ? {} : { storageClassName }),
-    resources: { requests: { storage: String(spec.storage.log.size) } },
+    resources: { requests: { storage: size } },
     volumeMode: 'Filesystem',
   };
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name: logVolumeName, labels: tenant.labels },
+    metadata: { name: logVolumeName, labels: input.tenant.labels },
     spec: claim,
     status: { phase: 'Pending' },
   } as const;
+}
+
+/** What log volumes are made like. Without a class the cluster chooses one. */
+export type LogVolume = { readonly storageClassName: string | undefined; readonly size: string };
+
+/** As the Tenant asks for now. */
+export function chooseLogVolume({ spec, settings }: Pick<TenantInput, 'spec' | 'settings'>): LogVolume {
+  const { storageClassName, size } = spec.storage.log;
+  return { storageClassName: storageClassName ?? settings.storage.logStorageClassName, size: String(size) };
+}
+
+/** As a set was made to ask for: what every log volume has at least, for those that have not grown yet. */
+export function readLogVolume({ volumeClaimTemplates = [] }: FixedSetFields): LogVolume | undefined {
+  const claim = volumeClaimTemplates.find(({ metadata }) => metadata?.name === logVolumeName);
+  const size = claim?.spec?.resources?.requests?.storage;
+  return size === undefined ? undefined : { storageClassName: claim?.spec?.storageClassName, size };
 }

@@ -1,5 +1,5 @@
 import { type Jwks, type MonitoringTarget, monitoringTargetsMax, type ServiceName } from '@hybridstore/contracts';
-import type { OwnerReference, Resource, Stored } from '@hybridstore/controller-runtime';
+import type { OwnerReference, PersistentVolumeClaim, Resource, Stored } from '@hybridstore/controller-runtime';
 import {
   type Child,
   child,
@@ -15,6 +15,7 @@ import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } fro
 import { buildDeployment, keepsState } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
+  nodesDomain,
   nodeUrl,
   type SharedServiceName,
   sharedServiceNames,
@@ -32,6 +33,8 @@ export type SharedInput = {
   readonly settings: PlatformSettings;
   readonly jwks: Jwks;
   readonly targets: readonly MonitoringTarget[];
+  /** Volumes that are there already, by the service that keeps its state on one. */
+  readonly stateClaims?: ReadonlyMap<SharedServiceName, PersistentVolumeClaim>;
   /** What takes the shared services along when it is deleted: the operator's configuration. Empty: nothing does. */
   readonly owners: readonly OwnerReference[];
 };
@@ -47,12 +50,15 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
   ];
 }
 
-function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
+function buildOne(service: SharedServiceName, { settings, owners, stateClaims }: SharedInput): readonly Child[] {
   const { namespace } = settings;
   const labels = sharedServiceLabels(service);
   return [
     ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
-    ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
+    ...child(
+      persistentVolumeClaims,
+      keepsState(service) ? buildStateClaim(service, settings, stateClaims?.get(service)) : undefined,
+    ),
     ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
     ...child(services, buildSharedService(service, settings, owners)),
     ...child(deployments, buildDeployment(service, settings, owners)),
@@ -95,9 +101,10 @@ function nodeTargets(set: Stored<StatefulSet>, metricsPort: number | undefined):
   const { namespace } = set.metadata;
   if (name === undefined || namespace === undefined) return [];
   const key = { namespace, name };
+  const domain = nodesDomain(key, set.spec?.serviceName);
   return Array.from({ length: set.spec?.replicas ?? 0 }, (_, ordinal) => {
     const pod = tenantNames(name).pod(ordinal);
-    const urls = buildUrls((port) => nodeUrl(key, pod, port), metricsPort);
+    const urls = buildUrls((port) => nodeUrl(domain, pod, port), metricsPort);
     return { service: 'tenant-node', instance: pod, ...urls, tenant_id: tenantIdOf(key) };
   });
 }

@@ -11,8 +11,8 @@ export type SharedServicesReconcilerOptions = {
   readonly expectations: Expectations;
   readonly settings: PlatformSettings;
   readonly keys: SigningKeys;
-  /** Names the operator's own configuration, where there is one (a Helm release). */
-  readonly ownerConfigMap?: string;
+  /** Names the operator's own Deployment and ServiceAccount, where there are any (a Helm release). */
+  readonly ownerName?: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onUnready?: (services: readonly string[]) => void;

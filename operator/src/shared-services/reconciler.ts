@@ -1,7 +1,7 @@
 import { type ObjectKey, type ReconcileResult, Steps, waitForCache } from '@hybridstore/controller-runtime';
 import type { SharedServicesReconcilerOptions, SharedStart } from './pass.ts';
 import { reportShared } from './report.ts';
-import { applyChildren, build, comeBack, ensureKeys, observe, pruneChildren } from './steps.ts';
+import { applyChildren, build, comeBack, ensureKeys, observe, pruneChildren, waitForOwner } from './steps.ts';
 
 /**
  * A pass over the shared services. They have no object of their own: what is desired is the operator's configuration, so
@@ -11,6 +11,7 @@ const steps = new Steps<SharedStart>()
   .add(waitForCache)
   .add(ensureKeys)
   .add(observe)
+  .add(waitForOwner)
   .add(build)
   .add(applyChildren)
   .add(pruneChildren)

@@ -1,4 +1,5 @@
-import { proceed, requeueAfter, type StepResult } from '@hybridstore/controller-runtime';
+import { persistentVolumeClaims, proceed, requeueAfter, type StepResult, wait } from '@hybridstore/controller-runtime';
+import { isHybridStoreError } from '@hybridstore/runtime';
 import { managedBy, sharedServiceLabel } from '../resources/labels.ts';
 import { buildSharedChildren, buildTargets, prunedKinds } from './desired-state.ts';
 import { observeShared } from './observe.ts';
@@ -10,8 +11,17 @@ export async function ensureKeys({ keys }: SharedStart): Promise<StepResult> {
 }
 
 export async function observe(pass: SharedStart): Promise<StepResult<Pick<Observed, 'world'>>> {
-  const { view, kube, settings, ownerConfigMap } = pass;
-  return proceed({ world: await observeShared(view, kube, settings.namespace, ownerConfigMap) });
+  const { view, kube, settings, ownerName } = pass;
+  return proceed({ world: await observeShared(view, kube, settings.namespace, ownerName) });
+}
+
+const ownerMissingMs = 15_000;
+
+/** The installation is being removed: what is made now would stay behind. What is there keeps its owners, and goes. */
+export function waitForOwner({ world, logger, ownerName }: Observed): StepResult {
+  if (world.owners === undefined || world.owners.length > 0) return proceed();
+  logger.warn('owner_missing', { owner: ownerName });
+  return wait('OwnerMissing', ownerMissingMs);
 }
 
 export function build({ settings, keys, world }: Observed): StepResult<Pick<Built, 'desiredChildren'>> {
@@ -19,13 +29,24 @@ export function build({ settings, keys, world }: Observed): StepResult<Pick<Buil
     settings,
     jwks: keys.platformJwks(world.tenants),
     targets: buildTargets(settings, world.nodeSets),
-    owners: world.owners,
+    stateClaims: world.stateClaims,
+    owners: world.owners ?? [],
   });
   return proceed({ desiredChildren });
 }
 
+/** A volume that cannot be as large as it should be must not keep the rest from converging: its service goes on. */
 export async function applyChildren(pass: Built): Promise<StepResult> {
-  await childrenOf(pass).applyAll(pass.desiredChildren);
+  const children = childrenOf(pass);
+  for (const { resource, object } of pass.desiredChildren) {
+    try {
+      await children.apply(resource, object);
+    } catch (error) {
+      const isRefused = isHybridStoreError(error, 'invalid_request') || isHybridStoreError(error, 'forbidden');
+      if (resource !== persistentVolumeClaims || !isRefused) throw error;
+      pass.logger.warn('state_volume_refused', { claim: object.metadata.name, error });
+    }
+  }
   return proceed();
 }
 

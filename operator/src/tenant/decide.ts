@@ -1,5 +1,6 @@
 import type { TenantSpec, TenantStatus } from '@hybridstore/contracts';
 import type { Tenant } from '../resources/custom-resources.ts';
+import { isNeverBound } from '../resources/persistent-volume-claim.ts';
 import { clamp } from '../scaling/decide-size.ts';
 import { drainedAnnotation, type TenantWorld } from './world.ts';
 
@@ -25,14 +26,14 @@ export function startingSize(world: TenantWorld, wanted: number): number {
   const size = world.statefulSet?.spec?.replicas;
   if (size !== undefined) return size;
   const withRows = [...world.logClaims].filter(
-    ([, claim]) => claim.metadata.annotations?.[drainedAnnotation] === undefined,
+    ([, claim]) => claim.metadata.annotations?.[drainedAnnotation] === undefined && !isNeverBound(claim),
   );
   return Math.max(wanted, ...withRows.map(([ordinal]) => ordinal + 1));
 }
 
 /** Nodes whose log volume was never bound, so that no write can have been acknowledged by them. */
 export function neverStored(world: TenantWorld): ReadonlySet<number> {
-  const unbound = [...world.logClaims].filter(([, claim]) => claim.status?.phase === 'Pending');
+  const unbound = [...world.logClaims].filter(([, claim]) => isNeverBound(claim));
   return new Set(unbound.map(([ordinal]) => ordinal));
 }
 

@@ -1,9 +1,10 @@
 import type { Jwks, TenantSpec } from '@hybridstore/contracts';
-import type { Resource } from '@hybridstore/controller-runtime';
+import type { Resource, StatefulSet } from '@hybridstore/controller-runtime';
 import {
   type Child,
   child,
   configMaps,
+  isJsonEqual,
   limitRanges,
   networkPolicies,
   podDisruptionBudgets,
@@ -20,12 +21,17 @@ import { buildPodDisruptionBudget } from '../resources/pod-disruption-budget.ts'
 import { buildResourceQuota } from '../resources/resource-quota.ts';
 import { buildHeadlessService, buildTenantService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
-import { buildStatefulSet } from '../resources/stateful-set.ts';
+import { buildStatefulSet, type FixedSetFields, readFixedFields } from '../resources/stateful-set.ts';
 import type { TenantInput } from '../resources/tenant-metadata.ts';
 import type { SigningKeys } from '../shared-services/signing-keys.ts';
 
 /** Everything that a tenant is made of but its volumes and its Secret, in an order in which each finds what it needs. */
-export function buildTenantChildren(input: TenantInput, jwks: Jwks, size: number): readonly Child[] {
+export function buildTenantChildren(
+  input: TenantInput,
+  jwks: Jwks,
+  size: number,
+  fixed?: FixedSetFields,
+): readonly Child[] {
   const { key, names, labels, owner } = input.tenant;
   return [
     ...child(resourceQuotas, buildResourceQuota(input)),
@@ -36,10 +42,10 @@ export function buildTenantChildren(input: TenantInput, jwks: Jwks, size: number
     ),
     ...child(configMaps, buildTenantConfigMap(input, jwks)),
     ...child(networkPolicies, buildTenantNetworkPolicy(input)),
-    ...child(services, buildHeadlessService(input)),
+    ...child(services, buildHeadlessService(input, fixed?.serviceName)),
     ...child(services, buildTenantService(input)),
     ...child(podDisruptionBudgets, buildPodDisruptionBudget(input)),
-    ...child(statefulSets, buildStatefulSet(input, size)),
+    ...child(statefulSets, buildStatefulSet(input, size, fixed)),
   ];
 }
 
@@ -60,6 +66,7 @@ type Built = {
   readonly spec: TenantSpec;
   readonly size: number;
   readonly keysVersion: number;
+  readonly fixed: FixedSetFields | undefined;
   readonly children: readonly Child[];
 };
 const tenantsMax = 20_000;
@@ -68,13 +75,18 @@ const tenantsMax = 20_000;
 export class DesiredChildren {
   readonly #built = new LruCache<string, Built>(tenantsMax);
 
-  build(input: TenantInput, uid: string, keys: SigningKeys, size: number): readonly Child[] {
+  build(
+    input: TenantInput,
+    { uid, size, keys, living }: { uid: string; size: number; keys: SigningKeys; living: StatefulSet | undefined },
+  ): readonly Child[] {
     const { spec, tenant } = input;
     const { version: keysVersion } = keys;
+    const fixed = readFixedFields(living);
     const known = this.#built.get(uid);
-    if (known?.spec === spec && known.size === size && known.keysVersion === keysVersion) return known.children;
-    const children = buildTenantChildren(input, keys.tenantJwks({ ...tenant.key, uid }), size);
-    this.#built.set(uid, { spec, size, keysVersion, children });
+    const isSame = known?.spec === spec && known.size === size && known.keysVersion === keysVersion;
+    if (isSame && isJsonEqual(known.fixed, fixed)) return known.children;
+    const children = buildTenantChildren(input, keys.tenantJwks({ ...tenant.key, uid }), size, fixed);
+    this.#built.set(uid, { spec, size, keysVersion, fixed, children });
     return children;
   }
 }

@@ -14,6 +14,7 @@ import type { HandOverPass } from './hand-over.ts';
 import type { Registrations } from './registrations.ts';
 import type { SecretKeeper } from './secret-keeper.ts';
 import type { SizeKeeper } from './size-keeper.ts';
+import type { StorageProblem } from './volumes.ts';
 import type { FoundProblem, NodeFailure, TenantWorld } from './world.ts';
 
 export type TenantReconcilerOptions = {
@@ -56,7 +57,7 @@ export type Sized = Observed & {
 export type HandingOver = Sized & { readonly handOver: HandOverPass };
 export type Applied = HandingOver & {
   /** Why the shared volume is not as it should be. */
-  readonly storageProblem: string | undefined;
+  readonly storageProblem: StorageProblem | undefined;
   readonly desiredChildren: readonly Child[];
 };
 export type Asked = Applied & { readonly problems: readonly FoundProblem[] };

@@ -23,12 +23,15 @@ import {
   ensureSecret,
   finalizeIfDeleted,
   findWhatFails,
+  growLogVolumes,
   handOver,
   loadTenant,
   noteDrained,
   observe,
   pruneChildren,
   register,
+  remakeUnbound,
+  removeEmptyClaims,
   replaceStuckNode,
 } from './steps.ts';
 
@@ -49,9 +52,12 @@ const steps = new Steps<TenantStart>()
   .add(handOver)
   .add(applyDataClaim)
   .add(ensureSecret)
+  .add(remakeUnbound)
   .add(noteDrained)
   .add(applyChildren)
   .add(pruneChildren)
+  .add(growLogVolumes)
+  .add(removeEmptyClaims)
   .add(askNodes)
   .add(findWhatFails)
   .add(replaceStuckNode)

@@ -2,7 +2,7 @@ import type { TenantSpec } from '@hybridstore/contracts';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 import type { Clock } from '@hybridstore/runtime';
 import { LruCache } from '@hybridstore/runtime';
-import { nodeUrl, type TenantKey, tenantIdOf } from '../resources/names.ts';
+import { nodesDomain, nodeUrl, type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { decideSize, type SizeDecision } from '../scaling/decide-size.ts';
 import type { SampleSource } from '../scaling/ports.ts';
 import { emptyMemory, type ScalingMemory } from '../scaling/stabilize.ts';
@@ -53,12 +53,13 @@ export class SizeKeeper {
   }
 
   async #measure({ key, spec, world, current }: SizeRequest, memory: ScalingMemory): Promise<SizeDecision> {
+    const domain = nodesDomain(key, world.statefulSet?.spec?.serviceName);
     const ready = world.nodes.filter((node) => node.isReady);
     const { requests, limits } = spec.resources;
     const samples = await this.#source.sample({
       namespace: key.namespace,
       tenantName: key.name,
-      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(key, node.pod, this.#metricsPort) })),
+      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(domain, node.pod, this.#metricsPort) })),
       cpuRequestCores: quantityToNumber(String(requests.cpu)),
       memoryLimitBytes: quantityToNumber(String(limits.memory)),
       intervalMs: spec.autoscaling.behavior.metricsIntervalSeconds * 1_000,

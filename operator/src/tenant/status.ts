@@ -8,9 +8,11 @@ import type {
 import type { Judgement } from '@hybridstore/controller-runtime';
 import { toConditions } from '@hybridstore/controller-runtime';
 import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
-import { nodesDomain, ordinalOf, type TenantKey, tenantUrl } from '../resources/names.ts';
+import { nodesDomain, ordinalOf, type TenantKey, tenantNames, tenantUrl } from '../resources/names.ts';
+import { isNeverBound } from '../resources/persistent-volume-claim.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
 import { formatFailures } from './format-failure.ts';
+import { describeVolumes, findBadClaim, findFixedClass, findGrowing, type StorageProblem } from './volumes.ts';
 import type { FoundProblem, NodeFailure, TenantWorld } from './world.ts';
 
 /** What a pass has found out and done, from which the status follows. */
@@ -27,7 +29,7 @@ export type TenantOutcome = {
   readonly stalled: readonly LeavingNode[];
   readonly scaling: SizeDecision | undefined;
   readonly lastScaling: ScalingDecision | undefined;
-  readonly storageProblem: string | undefined;
+  readonly storageProblem: StorageProblem | undefined;
   readonly problems: readonly FoundProblem[];
   /** Why nodes cannot serve, the most telling first. */
   readonly failures: readonly NodeFailure[];
@@ -135,8 +137,9 @@ function judgeScaling({ spec, scaling }: TenantOutcome): TenantJudgement {
 
 /** Acknowledged rows are safe while every node that may hold some is there, or has proved that it holds none. */
 function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
-  const { stalled, size, spec, world } = outcome;
-  if (stalled.length > 0) return no('DataSafe', 'DrainStalled', 'a leaving node still holds rows; it is kept');
+  const { key, stalled, size, spec, world } = outcome;
+  const kept = stalled.filter(({ pod }) => mayHoldRows(world, ordinalOf(key.name, pod)));
+  if (kept.length > 0) return no('DataSafe', 'DrainStalled', 'a leaving node may still hold rows; it is kept');
   if (spec.hibernated && size === 0) return yes('DataSafe', 'HandedOver', 'all nodes have committed what they held');
   const missing = findMissing(outcome);
   if (missing.length === 0 && size > 0)
@@ -149,23 +152,32 @@ function judgeDataSafe(outcome: TenantOutcome): TenantJudgement {
 }
 
 /** Whose log volume was once bound: a node without one acknowledges nothing. */
-function mayHoldRows({ logClaims }: TenantWorld, ordinal: number): boolean {
-  const claim = logClaims.get(ordinal);
-  return claim !== undefined && claim.status?.phase !== 'Pending';
+function mayHoldRows({ logClaims }: TenantWorld, ordinal: number | undefined): boolean {
+  const claim = ordinal === undefined ? undefined : logClaims.get(ordinal);
+  return claim !== undefined && !isNeverBound(claim);
 }
 
-function judgeStorage({ world, size, storageProblem, problems }: TenantOutcome): TenantJudgement {
-  if (storageProblem !== undefined) return no('StorageReady', 'Refused', storageProblem);
-  const { dataClaim } = world;
-  if (dataClaim === undefined)
+function judgeStorage({ key, spec, world, size, storageProblem, problems }: TenantOutcome): TenantJudgement {
+  const refused = storageProblem ?? findFixedClass(spec, world);
+  if (refused !== undefined) return no('StorageReady', refused.reason, refused.message);
+  if (world.dataClaim === undefined)
     return no('StorageReady', 'ClaimMissing', 'the claim of the shared volume does not exist yet');
   const full = problems.find(({ reason }) => reason === 'storage_full');
   if (full !== undefined) return no('StorageReady', 'DataVolumeFull', `${full.pod}: ${full.message}`);
-  const logs = [...world.logClaims].filter(([ordinal]) => ordinal < size).map(([, claim]) => claim);
-  const unbound = [dataClaim, ...logs].find((claim) => claim.status?.phase !== 'Bound');
-  if (unbound === undefined) return yes('StorageReady', 'Bound', 'every volume is bound');
-  const phase = unbound.status?.phase ?? 'Pending';
-  return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${unbound.metadata.name} is ${phase}`);
+  const missing = Array.from({ length: size }, (_, ordinal) => ordinal).find(
+    (ordinal) => !world.logClaims.has(ordinal),
+  );
+  if (missing !== undefined) {
+    const name = tenantNames(key.name).logClaim(missing);
+    return no('StorageReady', 'ClaimMissing', `claim ${name} does not exist yet`);
+  }
+  const bad = findBadClaim(world, size);
+  const phase = bad?.status?.phase ?? 'Pending';
+  if (bad !== undefined)
+    return no('StorageReady', phase === 'Lost' ? 'Lost' : 'Pending', `claim ${bad.metadata.name} is ${phase}`);
+  const growing = findGrowing(spec, world, size);
+  if (growing !== undefined) return no('StorageReady', 'Growing', growing);
+  return yes('StorageReady', 'Bound', 'every volume is bound');
 }
 
 function yes(type: TenantConditionType, reason: string, message: string): TenantJudgement {
@@ -191,9 +203,10 @@ export function buildTenantStatus(
     desiredReplicas: wanted,
     ...(scaling === undefined ? {} : { recommendedReplicas: scaling.target }),
     selector: formatSelector(tenantNodeSelector(key.name)),
-    endpoints: { service: tenantUrl(key), nodes: nodesDomain(key) },
+    endpoints: { service: tenantUrl(key), nodes: nodesDomain(key, world.statefulSet?.spec?.serviceName) },
     ...(metrics === undefined ? {} : { metrics }),
     ...(lastScaling === undefined ? {} : { lastScaling }),
+    storage: describeVolumes(world),
     ...(leaving.length === 0 ? {} : { leaving }),
   };
 }

@@ -7,6 +7,7 @@ import {
   hasFinalizer,
   type KubeObject,
   keyOf,
+  type PersistentVolumeClaim,
   persistentVolumeClaims,
   pods,
   proceed,
@@ -16,21 +17,24 @@ import {
   requeueAfter,
   type StepResult,
   type Stored,
+  statefulSets,
   wait,
 } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { type HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
 import { type TenantKey, tenantIdOf } from '../resources/names.ts';
-import { buildDataClaim } from '../resources/persistent-volume-claim.ts';
+import { buildDataClaim, isNeverBound } from '../resources/persistent-volume-claim.ts';
 import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-metadata.ts';
-import { currentSize, isLeaving, neverStored, startingSize, wantedSize } from './decide.ts';
+import { chooseLeaving } from '../scaling/decide-hand-over.ts';
+import { currentSize, isLeaving, startingSize, wantedSize } from './decide.ts';
 import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
 import { findFailures } from './find-failures.ts';
 import { formatFailure } from './format-failure.ts';
 import { passHandOver } from './hand-over.ts';
+import { type ClaimRemoval, confirmDrained, decideClaimRemovals, findNeverStored, removeAsSeen } from './log-claims.ts';
 import { readEvents } from './object-events.ts';
 import { observeTenant } from './observe.ts';
 import {
@@ -48,6 +52,7 @@ import {
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
 import { decideReplacement, deleteAsSeen } from './replace-stuck.ts';
+import { describeRefusedGrowth, findLeftUnbound, findMistakenDataClaim, findToGrow, mustRemakeSet } from './volumes.ts';
 import { drainedAnnotation, type FoundProblem } from './world.ts';
 
 const readStatus = createStatusReader<Tenant>(compileValidator(TenantStatus).check);
@@ -118,29 +123,84 @@ export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized,
 
 /** Nodes leave one by one, and none while it holds rows that are not committed. */
 export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver, 'handOver'>>> {
-  const { key, world, wanted, object } = pass;
+  const { key, world, wanted, object, kube } = pass;
+  const size = startingSize(world, wanted);
   const request = {
     key,
-    size: startingSize(world, wanted),
+    size,
     wanted,
     marked: object.status?.leaving ?? [],
-    neverStored: neverStored(world),
+    neverStored: await findNeverStored(kube, key, world, chooseLeaving(size, wanted)[0]),
     present: new Set(world.nodes.map((node) => node.ordinal)),
   };
   return proceed({ handOver: await passHandOver(request, pass) });
 }
 
 /** A size that the storage class refuses must not keep the rest from converging. */
-export async function applyDataClaim(pass: Valid): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
-  const claim = buildDataClaim(pass);
+export async function applyDataClaim(pass: Observed): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
+  const { world } = pass;
+  const mistaken = findMistakenDataClaim(world, buildDataClaim(pass));
+  if (mistaken !== undefined) return await removeMistaken(pass, [mistaken]);
+  const claim = buildDataClaim(pass, world.dataClaim);
   if (claim === undefined) return proceed({ storageProblem: undefined });
   try {
     await childrenOf(pass).apply(persistentVolumeClaims, claim);
     return proceed({ storageProblem: undefined });
   } catch (error) {
-    if (!isHybridStoreError(error, 'invalid_request') && !isHybridStoreError(error, 'forbidden')) throw error;
-    return proceed({ storageProblem: error.message });
+    if (!isRefusal(error)) throw error;
+    return proceed({ storageProblem: { reason: 'Refused', message: error.message } });
   }
+}
+
+function isRefusal(error: unknown): error is HybridStoreError {
+  return isHybridStoreError(error, 'invalid_request') || isHybridStoreError(error, 'forbidden');
+}
+
+/** Until what is deleted is gone; a watch shows it. */
+const remakingMs = 2_000;
+
+/** They are empty, and what comes after them has their names. */
+async function removeMistaken(
+  pass: Observed,
+  claims: readonly Stored<PersistentVolumeClaim>[],
+): Promise<StepResult<never>> {
+  for (const claim of claims) {
+    if (!(await removeAsSeen(pass.kube, claim))) continue;
+    pass.expectations.deleted(pass.key, persistentVolumeClaims, keyOf(claim), claim.metadata.uid);
+    pass.logger.info('unbound_claim_removed', { tenant: tenantIdOf(pass.key), claim: claim.metadata.name });
+  }
+  return wait('VolumesRemade', remakingMs);
+}
+
+/** Volumes that were asked for by mistake, and never came to be, are asked for anew: with them the set, whose template is fixed. */
+export async function remakeUnbound(pass: HandingOver): Promise<StepResult> {
+  const { world, key, object, logger } = pass;
+  const { statefulSet } = world;
+  const { removable, isWaiting } = findLeftUnbound(world);
+  if (removable.length > 0) return await removeMistaken(pass, removable);
+  if (isWaiting) return wait('NodesStopping', stoppingMsMax);
+  const isOurs = statefulSet?.metadata.ownerReferences?.some(({ uid }) => uid === object.metadata.uid) ?? false;
+  if (statefulSet === undefined || !isOurs || !mustRemakeSet(pass, world)) return proceed();
+  await childrenOf(pass).remove(statefulSets, statefulSet);
+  logger.info('unbound_set_removed', { tenant: tenantIdOf(key) });
+  return wait('VolumesRemade', remakingMs);
+}
+
+/** One claim that is refused stands for all: they are of one class. */
+export async function growLogVolumes(pass: Applied): Promise<StepResult<Pick<Applied, 'storageProblem'>>> {
+  const { kube, world, spec, storageProblem } = pass;
+  const storage = String(spec.storage.log.size);
+  for (const claim of findToGrow(spec, world, pass.handOver.decision.size)) {
+    try {
+      const patch = { spec: { resources: { requests: { storage } } } };
+      const written = await kube.mergePatch(persistentVolumeClaims, keyOf(claim), patch);
+      pass.expectations.wrote(pass.key, persistentVolumeClaims, written);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      return proceed({ storageProblem: storageProblem ?? describeRefusedGrowth(claim, storage, error.message) });
+    }
+  }
+  return proceed({ storageProblem });
 }
 
 /** Before the nodes, which derive their key from it. */
@@ -159,7 +219,8 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
   const before = world.statefulSet?.spec?.replicas ?? 0;
   for (const [ordinal, claim] of world.logClaims) {
     const isNoted = claim.metadata.annotations?.[drainedAnnotation] !== undefined;
-    const leavesNow = ordinal >= size && ordinal < before;
+    // Of one that was never bound there is nothing to be said: it may be bound in the very next moment.
+    const leavesNow = ordinal >= size && ordinal < before && !isNeverBound(claim);
     if (isNoted === leavesNow || (ordinal >= size && !leavesNow)) continue;
     const value = leavesNow ? formatTime(clock.now()) : null;
     const patch = { metadata: { annotations: { [drainedAnnotation]: value } } };
@@ -170,8 +231,10 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
 }
 
 export async function applyChildren(pass: HandingOver): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
-  const { object, keys } = pass;
-  const desiredChildren = pass.desired.build(pass, object.metadata.uid, keys, pass.handOver.decision.size);
+  const { keys, world } = pass;
+  const { uid } = pass.object.metadata;
+  const { size } = pass.handOver.decision;
+  const desiredChildren = pass.desired.build(pass, { uid, size, keys, living: world.statefulSet });
   await childrenOf(pass).applyAll(desiredChildren);
   return proceed({ desiredChildren });
 }
@@ -180,6 +243,34 @@ export async function pruneChildren(pass: Loaded & Pick<Applied, 'desiredChildre
   const { namespace, name } = pass.key;
   await childrenOf(pass).prune(prunedKinds, { namespace, ofParent: name }, pass.desiredChildren);
   return proceed();
+}
+
+/** Volumes without a row, of nodes that are no more. */
+export async function removeEmptyClaims(pass: Applied): Promise<StepResult> {
+  const { kube, key, object, logger } = pass;
+  for (const removal of await findEmptyClaims(pass)) {
+    if (!(await removeAsSeen(kube, removal.claim))) continue;
+    const { name: claim, uid } = removal.claim.metadata;
+    pass.expectations.deleted(key, persistentVolumeClaims, keyOf(removal.claim), uid);
+    const note = `claim ${claim} is deleted: ${removal.why}`;
+    await recordEvent(pass, tenants, object, { type: 'Normal', reason: 'LogVolumeRemoved', action: 'Deleted', note });
+    logger.info('log_volume_removed', { tenant: tenantIdOf(key), claim, why: removal.why });
+  }
+  return proceed();
+}
+
+async function findEmptyClaims(pass: Applied): Promise<readonly ClaimRemoval[]> {
+  const { clock, nodes, world, spec, wanted, key, logger } = pass;
+  const { size } = pass.handOver.decision;
+  const removals = decideClaimRemovals({ key, world, spec, size, wanted, nowMs: clock.now() });
+  const serving = world.nodes.find((node) => node.isReady && node.ordinal < size)?.pod;
+  try {
+    return await confirmDrained(nodes, key, serving, removals);
+  } catch (error) {
+    if (!isHybridStoreError(error)) throw error;
+    logger.debug('node_not_asked', { tenant: tenantIdOf(key), pod: serving, error });
+    return [];
+  }
 }
 
 /** Nodes that serve may have something to say; those that do not answer say nothing. */

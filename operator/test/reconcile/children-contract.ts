@@ -128,7 +128,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       [
         'our port edited where there is no address',
         services,
-        'hs-acme-nodes',
+        'hsn-acme',
         async () => ({ spec: { ports: [{ ...http, port: 9000 }] } }),
       ],
       ['another selector', services, 'hs-acme', async () => ({ spec: { selector: { app: 'other' } } })],

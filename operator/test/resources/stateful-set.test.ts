@@ -40,7 +40,7 @@ test('the executor gets half of the memory, or what the tenant says', () => {
 
 test('a node signs as its own tenant and finds the others by its own name', () => {
   assert.equal(variable('SERVICE_ISSUER'), 'tenant-node.default.acme');
-  assert.equal(variable('NODE_URL'), 'http://{pod}.hs-acme-nodes.default.svc:8000');
+  assert.equal(variable('NODE_URL'), 'http://{pod}.hsn-acme.default.svc:8000');
 });
 
 test('the order of variables does not depend on who names them first', () => {

@@ -22,7 +22,7 @@ const base = { namespace: 'default', name: 'hs-acme' };
 const children: readonly (readonly [Resource, string])[] = [
   [statefulSets, 'hs-acme'],
   [services, 'hs-acme'],
-  [services, 'hs-acme-nodes'],
+  [services, 'hsn-acme'],
   [configMaps, 'hs-acme'],
   [serviceAccounts, 'hs-acme'],
   [networkPolicies, 'hs-acme'],

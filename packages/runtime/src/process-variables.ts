@@ -195,7 +195,7 @@ export const processVariables = {
       JWKS_FILE: keys,
       KUBECONFIG: address,
       METRICS_PORT: ofEvery.given.METRICS_PORT,
-      OWNER_CONFIG_MAP: 'a name that the chart gives',
+      OWNER_NAME: 'a name that the chart gives',
       POD_NAME: ofEvery.given.POD_NAME,
       POD_NAMESPACE: 'the namespace of the pod',
       PORT: address,

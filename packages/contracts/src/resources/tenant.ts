@@ -172,20 +172,16 @@ const StorageClassName = Type.String({
 
 const LogVolume = Type.Object(
   {
-    size: Quantity({ default: '10Gi', description: 'size of the log volume of one node' }),
+    size: Quantity({
+      default: '10Gi',
+      description: 'size of the log volume of one node; it may grow where the storage class allows it',
+    }),
     storageClassName: Type.Optional(StorageClassName),
   },
   {
     additionalProperties: false,
     default: {},
-    description: 'volume of the write-ahead log, one a node; cannot be changed',
-    ...withRules(
-      { rule: 'self.size == oldSelf.size', message: 'storage.log.size is immutable' },
-      {
-        rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
-        message: 'storage.log.storageClassName is immutable',
-      },
-    ),
+    description: 'volume of the write-ahead log, one a node; the size may grow, the class is fixed once one is bound',
   },
 );
 
@@ -203,10 +199,6 @@ const SharedVolume = Type.Object(
     default: {},
     description: 'ReadWriteMany volume with the tables of the tenant',
     ...withRules(
-      {
-        rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
-        message: 'storage.data.sharedVolume.storageClassName is immutable',
-      },
       {
         rule: 'has(self.existingClaim) == has(oldSelf.existingClaim) && (!has(self.existingClaim) || self.existingClaim == oldSelf.existingClaim)',
         message: 'storage.data.sharedVolume.existingClaim is immutable',
@@ -299,7 +291,8 @@ export const TenantSpec = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: replicasMax,
-        description: 'number of nodes, only where autoscaling.mode is Off; absent means autoscaling.minReplicas',
+        description:
+          'number of nodes, only where autoscaling.mode is Off; absent means autoscaling.minReplicas, and 0 in the scale',
       }),
     ),
     autoscaling: Autoscaling,
@@ -369,6 +362,22 @@ const ScalingDecision = Type.Object(
 );
 export type ScalingDecision = Static<typeof ScalingDecision>;
 
+/** Any that Kubernetes writes: more forms than a spec may use. */
+const quantityCharactersMax = 32;
+
+const VolumesStatus = Type.Object(
+  {
+    phase: Type.Enum(['Unbound', 'Bound'], {
+      description: 'Unbound while no volume was ever chosen: nothing is stored',
+    }),
+    capacity: Type.Optional(
+      Type.String({ maxLength: quantityCharactersMax, description: 'what the smallest bound volume has' }),
+    ),
+    storageClassName: Type.Optional(Type.String({ maxLength: 253, description: 'class of the bound volumes' })),
+  },
+  { additionalProperties: false, description: 'volumes of one use' },
+);
+
 export const TenantStatus = Type.Object(
   {
     observedGeneration: Type.Optional(ObservedGeneration),
@@ -398,6 +407,12 @@ export const TenantStatus = Type.Object(
       ),
     ),
     lastScaling: Type.Optional(ScalingDecision),
+    storage: Type.Optional(
+      Type.Object(
+        { log: VolumesStatus, data: VolumesStatus },
+        { additionalProperties: false, description: 'what volumes there are' },
+      ),
+    ),
     leaving: Type.Optional(
       Type.Array(LeavingNode, {
         maxItems: replicasMax,
@@ -411,8 +426,41 @@ export const TenantStatus = Type.Object(
 );
 export type TenantStatus = Static<typeof TenantStatus>;
 
-/** Rules that need the object's name. */
+const isReported = 'has(self.status) && has(self.status.storage)';
+
+/** An amount as a number: the type of its field is a text or an integer. */
+function amountOf(path: string): string {
+  return `(type(${path}) == string ? quantity(${path}).asApproximateFloat() : double(${path}))`;
+}
+
+/** A typing error can be mended while nothing is stored, and a class goes back to what the volumes have. */
+function classIsFixed(path: string, use: 'log' | 'data') {
+  const [now, before] = [`self.spec.storage.${path}`, `oldSelf.spec.storage.${path}`];
+  const [field, status] = ['storageClassName', `self.status.storage.${use}`];
+  const isSame = `has(${now}.${field}) == has(${before}.${field}) && (!has(${now}.${field}) || ${now}.${field} == ${before}.${field})`;
+  const isBack = `has(${now}.${field}) && has(${status}.${field}) && ${now}.${field} == ${status}.${field}`;
+  return {
+    rule: `(${isSame}) || (${isReported} && (${status}.phase == 'Unbound' || (${isBack})))`,
+    message: `storage.${path}.${field} is immutable once a volume is bound`,
+  };
+}
+
+const logSize = 'spec.storage.log.size';
+const logStatus = 'self.status.storage.log';
+
+/** Rules that need the object's name, or its status. */
 export const tenantRules = [
+  {
+    rule: [
+      `self.${logSize} == oldSelf.${logSize}`,
+      `${amountOf(`self.${logSize}`)} >= ${amountOf(`oldSelf.${logSize}`)}`,
+      `(${isReported} && ${logStatus}.phase == 'Unbound')`,
+      `(${isReported} && has(${logStatus}.capacity) && ${amountOf(`self.${logSize}`)} >= quantity(${logStatus}.capacity).asApproximateFloat())`,
+    ].join(' || '),
+    message: 'storage.log.size may only grow, or go back to what the volumes have',
+  },
+  classIsFixed('log', 'log'),
+  classIsFixed('data.sharedVolume', 'data'),
   {
     rule: "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
     message: 'metadata.name must be a DNS label of at most 40 characters that begins with a letter',

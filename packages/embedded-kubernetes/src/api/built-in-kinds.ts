@@ -12,6 +12,8 @@ import {
   limitRanges,
   namespaces,
   networkPolicies,
+  type PersistentVolumeClaim,
+  parseQuantityNanos,
   persistentVolumeClaims,
   podDisruptionBudgets,
   pods,
@@ -325,11 +327,32 @@ function validateImmutable(object: KubeObject, old: KubeObject | undefined): Fie
 
 function validateClaim(object: KubeObject, old: KubeObject | undefined): FieldError[] {
   if (old === undefined) return [];
-  const [before, after] = [specOf(old), specOf(object)].map(({ resources: _r, volumeName: _v, ...rest }) => rest);
-  if (isJsonEqual(before, after)) return [];
-  const detail =
-    'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
-  return [{ type: 'Forbidden', path: 'spec', detail }];
+  const [before, after] = [specOf(old), specOf(object)].map(({ volumeName: _v, resources, ...rest }) =>
+    isBoundClaim(old) ? rest : { ...rest, resources },
+  );
+  if (!isJsonEqual(before, after)) {
+    const detail =
+      'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
+    return [{ type: 'Forbidden', path: 'spec', detail }];
+  }
+  return validateClaimSize(object, old);
+}
+
+function isBoundClaim(claim: PersistentVolumeClaim): boolean {
+  return claim.status?.phase === 'Bound';
+}
+
+/** A request may be taken back as long as the volume has not grown. Source: ValidatePersistentVolumeClaimUpdate. */
+function validateClaimSize(object: PersistentVolumeClaim, old: PersistentVolumeClaim): FieldError[] {
+  const [wanted, before] = [object, old].map(({ spec }) => toAmount(spec?.resources?.requests?.storage));
+  const capacity = toAmount(old.status?.capacity?.storage);
+  if (wanted === undefined || before === undefined || wanted >= before || (capacity ?? before) < wanted) return [];
+  const detail = 'field can not be less than status.capacity';
+  return [{ type: 'Forbidden', path: 'spec.resources.requests.storage', detail }];
+}
+
+function toAmount(text: string | undefined): bigint | undefined {
+  return text === undefined ? undefined : parseQuantityNanos(text);
 }
 
 const mutableStatefulSetFields = [

@@ -120,8 +120,7 @@ export class Controllers {
         .flatMap((deployment) => decideDeployment(deployment, world.pods, this.#options.randomSuffix)),
     ];
     for (const action of actions) await this.#tolerate(() => this.#carryOut(action));
-    for (const claim of world.claims)
-      if (claim.status?.phase !== 'Bound') await this.#tolerate(() => this.#bind(claim));
+    for (const claim of world.claims) if (!hasVolume(claim)) await this.#tolerate(() => this.#bind(claim));
     for (const collected of collectGarbage(this.#options.allObjects()))
       await this.#tolerate(() => this.#collect(collected));
     await this.#reportStatus(world.pods);
@@ -215,4 +214,10 @@ export class Controllers {
     renameSync(`${hostsFile}.new`, hostsFile);
     this.#names = names;
   }
+}
+
+/** One that is as large as is asked for: every volume here can grow. */
+function hasVolume({ spec, status }: PersistentVolumeClaim): boolean {
+  const storage = spec?.resources?.requests?.storage;
+  return status?.phase === 'Bound' && (storage === undefined || status.capacity?.storage === storage);
 }

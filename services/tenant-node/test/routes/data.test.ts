@@ -711,6 +711,7 @@ describe('a tenant node', () => {
       assert.deepEqual((await call('/internal/problems', { token: service('operator') })).body, {
         pod: 'acme-0',
         problems: [],
+        members: [{ pod: 'acme-0', state: 'active' }],
       });
       assert.equal((await call('/internal/problems', {})).status, 403);
       assert.equal((await call('/internal/problems', { token: service('metadata-catalog') })).status, 403);

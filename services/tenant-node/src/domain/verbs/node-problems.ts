@@ -15,5 +15,6 @@ export async function nodeProblems(node: TenantNode, call: Call): Promise<NodePr
       since: new Date(sinceMs).toISOString(),
       message,
     })),
+    members: node.members.members().map(({ pod, state }) => ({ pod, state })),
   };
 }
