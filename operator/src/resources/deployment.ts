@@ -14,6 +14,7 @@ import {
   targetsConfigMapName,
 } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
+import { buildPodMetadata } from './pod-template.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -55,10 +56,10 @@ export function buildDeployment(
         : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: selector },
       template: {
-        metadata: {
+        metadata: buildPodMetadata(settings.services[service].podTemplate, {
           labels: sharedServiceLabels(service),
           annotations: { ...scrapeAnnotations(service, settings.network.metricsPort), ...mount.annotations },
-        },
+        }),
         spec: buildServicePod(service, settings, mount),
       },
     },
@@ -69,7 +70,8 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
   return buildPodSpec({
     service,
     image: settings.image.services,
-    imageSettings: settings.image,
+    settings,
+    template: settings.services[service].podTemplate,
     serviceAccountName: service,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service), signingKey: secretKey },
     env: toEnvironment({ ...mount.variables, ...buildVariables(service, settings) }),
@@ -91,7 +93,6 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
       ...mount.volumeMounts,
     ],
     selector: sharedServiceSelector(service),
-    metricsPort: settings.network.metricsPort,
   });
 }
 

@@ -1,4 +1,4 @@
-import { type ServiceName, services } from '@hybridstore/contracts';
+import { type PodTemplate, type ServiceName, services, terminationGracePeriodSecondsMin } from '@hybridstore/contracts';
 import type {
   Container,
   EnvironmentVariable,
@@ -10,11 +10,9 @@ import type {
   VolumeMount,
 } from '@hybridstore/controller-runtime';
 import { probePort } from './names.ts';
-import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
-import type { ImageSettings } from './settings.ts';
-
-/** Time for a node to commit what it acknowledged; the shutdown itself takes at most 25 s. */
-export const terminationGracePeriodSeconds = 30;
+import { buildPodSecurity, restrictedContainerSecurity } from './pod-security.ts';
+import { buildOwnVariables, buildPlacement, buildPullSecrets } from './pod-template.ts';
+import type { PlatformSettings } from './settings.ts';
 
 const jwksFolder = '/etc/hybridstore/jwks';
 const secretFolder = '/etc/hybridstore/secret';
@@ -35,7 +33,9 @@ export const secretFile = `${secretFolder}/${secretKey}`;
 export type ServicePod = {
   readonly service: ServiceName;
   readonly image: string;
-  readonly imageSettings: ImageSettings;
+  readonly settings: PlatformSettings;
+  /** What people say of these pods. */
+  readonly template: PodTemplate | undefined;
   readonly serviceAccountName: string;
   readonly keys: PodKeys;
   readonly env: readonly EnvironmentVariable[];
@@ -43,28 +43,20 @@ export type ServicePod = {
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
   readonly selector: Labels;
-  readonly metricsPort: number | undefined;
 };
 
 /** A pod of one service under the restricted standard, with keys, probes and a /tmp; nothing mounts an API token. */
 export function buildPodSpec(pod: ServicePod): PodSpec {
+  const { settings } = pod;
+  const spec = pod.template?.spec ?? {};
   return {
     serviceAccountName: pod.serviceAccountName,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    terminationGracePeriodSeconds,
-    securityContext: restrictedPodSecurity,
-    ...(pod.imageSettings.pullSecrets.length === 0
-      ? {}
-      : { imagePullSecrets: pod.imageSettings.pullSecrets.map((name) => ({ name })) }),
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: 'kubernetes.io/hostname',
-        whenUnsatisfiable: 'ScheduleAnyway',
-        labelSelector: { matchLabels: pod.selector },
-      },
-    ],
+    terminationGracePeriodSeconds: spec.terminationGracePeriodSeconds ?? terminationGracePeriodSecondsMin,
+    securityContext: buildPodSecurity(spec, settings.podSecurity),
+    ...buildPullSecrets(settings.image.pullSecrets, spec),
+    ...buildPlacement(spec, pod.selector),
     containers: [buildContainer(pod)],
     volumes: [
       { name: 'tmp', emptyDir: { sizeLimit: temporaryBytes } },
@@ -83,11 +75,12 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
 }
 
 function buildContainer(pod: ServicePod): Container {
-  const { metricsPort } = pod;
+  const { image, network } = pod.settings;
+  const { metricsPort } = network;
   return {
     name: pod.service,
     image: pod.image,
-    imagePullPolicy: pod.imageSettings.pullPolicy,
+    imagePullPolicy: image.pullPolicy,
     args: [pod.service],
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
@@ -96,6 +89,7 @@ function buildContainer(pod: ServicePod): Container {
       { name: 'JWKS_FILE', value: `${jwksFolder}/${jwksKey}` },
       { name: 'SERVICE_SECRET_FILE', value: secretFile },
       ...pod.env,
+      ...buildOwnVariables(pod.template?.spec ?? {}),
     ],
     ports: [
       { name: 'http', containerPort: services[pod.service], protocol: 'TCP' },

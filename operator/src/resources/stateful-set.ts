@@ -8,6 +8,7 @@ import type {
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 import { logVolumeName, nodeUrl, settingsKey, sharedServiceUrl, tenantIdOf, tenantKeysSecretName } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, sidePortVariables, toEnvironment } from './pod.ts';
+import { buildPodMetadata } from './pod-template.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
@@ -19,7 +20,7 @@ const executorMebibytesMin = 64;
 
 /** The nodes of a tenant: each with its own log volume, all with the shared tables. */
 export function buildStatefulSet(input: TenantInput, replicas: number): StatefulSet {
-  const { tenant, settings } = input;
+  const { tenant, spec, settings } = input;
   const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
   return {
     apiVersion: 'apps/v1',
@@ -36,10 +37,10 @@ export function buildStatefulSet(input: TenantInput, replicas: number): Stateful
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector: { matchLabels: tenant.selector },
       template: {
-        metadata: {
+        metadata: buildPodMetadata(spec.podTemplate, {
           labels: tenant.labels,
           annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
-        },
+        }),
         spec: buildNodePod(input, mount),
       },
       volumeClaimTemplates: [buildLogClaim(input)],
@@ -53,7 +54,8 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
   return buildPodSpec({
     service: 'tenant-node',
     image: chooseImage(spec, settings),
-    imageSettings: settings.image,
+    settings,
+    template: spec.podTemplate,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
     env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input) }),
@@ -65,7 +67,6 @@ function buildNodePod(input: TenantInput, mount: SettingsMount) {
       ...mount.volumeMounts,
     ],
     selector,
-    metricsPort: settings.network.metricsPort,
   });
 }
 

@@ -50,8 +50,9 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
 function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
   const { namespace } = settings;
   const labels = sharedServiceLabels(service);
+  const { serviceAccount: account } = settings.services[service];
   return [
-    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
+    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners, settings: account })),
     ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
     ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
     ...child(services, buildSharedService(service, settings, owners)),

@@ -1,9 +1,11 @@
-import { TenantSpec } from '@hybridstore/contracts';
+import { reservedNodeVariables, TenantSpec } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { Tenant } from '../resources/custom-resources.ts';
+import { findAccountProblem, findTemplateProblem } from '../resources/pod-template.ts';
 
 const validator = compileValidator(TenantSpec);
+const nodeVariables: ReadonlySet<string> = new Set(reservedNodeVariables);
 const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
 
 /**
@@ -31,6 +33,10 @@ function readTenant(tenant: Tenant): Parsed<TenantSpec> {
     return invalid('spec.storage.data.sharedVolume: storageClassName has no meaning beside existingClaim');
   if (spec.quota !== undefined && Object.keys(spec.quota).length === 0)
     return invalid('spec.quota: must name at least one of cpu, memory, storage, pods');
+  const pods = findTemplateProblem(spec.podTemplate, nodeVariables);
+  if (pods !== undefined) return invalid(`spec.podTemplate.${pods}`);
+  const account = findAccountProblem(spec.serviceAccount);
+  if (account !== undefined) return invalid(`spec.serviceAccount.${account}`);
   return { kind: 'valid', spec };
 }
 

@@ -8,5 +8,6 @@ export {
   tenantNameCharactersMax,
   tenantNamePattern,
 } from './fields.ts';
+export * from './pod-template.ts';
 export * from './structural-schema.ts';
 export * from './tenant.ts';

@@ -9,6 +9,7 @@ import {
   Timestamp,
   withRules,
 } from './fields.ts';
+import { PodTemplate, ServiceAccountSettings } from './pod-template.ts';
 
 export const replicasMax = 100;
 
@@ -308,6 +309,8 @@ export const TenantSpec = Type.Object(
     limits: Limits,
     wal: Wal,
     quota: Type.Optional(Quota),
+    podTemplate: Type.Optional(PodTemplate),
+    serviceAccount: Type.Optional(ServiceAccountSettings),
     hibernated: Type.Boolean({ default: false, description: 'drains and stops all nodes; volumes are kept' }),
     deletionPolicy: Type.Enum([...deletionPolicies], {
       default: 'Retain',
