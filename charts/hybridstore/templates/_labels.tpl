@@ -27,6 +27,7 @@ network:
   {{ $name }}: {{ toJson . }}
 {{- end }}
 {{- end }}
+podSecurity: {{ toJson .Values.podSecurity }}
 services: {{ toJson .Values.services }}
 config: {{ toJson .Values.config }}
 {{- end -}}
