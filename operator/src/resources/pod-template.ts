@@ -3,9 +3,11 @@ import {
   isReservedKey,
   type PodTemplate,
   reservedAnnotations,
+  reservedClaimAnnotations,
   reservedLabels,
   type ServiceAccountSettings,
   tenantKeysSecretName,
+  type VolumeMetadata,
 } from '@hybridstore/contracts';
 import type { EnvironmentVariable, Labels, ObjectMeta, PodSpec } from '@hybridstore/controller-runtime';
 
@@ -119,6 +121,14 @@ export function findTemplateProblem(
 /** The same of the account's annotations. */
 export function findAccountProblem(account: ServiceAccountSettings | undefined): string | undefined {
   return findReserved('annotations', account?.annotations, reservedAnnotations);
+}
+
+/** The same of what claims wear. */
+export function findVolumeMetadataProblem(metadata: VolumeMetadata | undefined): string | undefined {
+  return (
+    findReserved('labels', metadata?.labels, reservedLabels) ??
+    findReserved('annotations', metadata?.annotations, reservedClaimAnnotations)
+  );
 }
 
 function findReserved(

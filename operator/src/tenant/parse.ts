@@ -2,7 +2,7 @@ import { reservedNodeVariables, TenantSpec } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { Tenant } from '../resources/custom-resources.ts';
-import { findAccountProblem, findTemplateProblem } from '../resources/pod-template.ts';
+import { findAccountProblem, findTemplateProblem, findVolumeMetadataProblem } from '../resources/pod-template.ts';
 
 const validator = compileValidator(TenantSpec);
 const nodeVariables: ReadonlySet<string> = new Set(reservedNodeVariables);
@@ -37,6 +37,8 @@ function readTenant(tenant: Tenant): Parsed<TenantSpec> {
   if (pods !== undefined) return invalid(`spec.podTemplate.${pods}`);
   const account = findAccountProblem(spec.serviceAccount);
   if (account !== undefined) return invalid(`spec.serviceAccount.${account}`);
+  const volumes = findVolumeMetadataProblem(spec.volumeMetadata);
+  if (volumes !== undefined) return invalid(`spec.volumeMetadata.${volumes}`);
   return { kind: 'valid', spec };
 }
 

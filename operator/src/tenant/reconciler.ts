@@ -8,6 +8,7 @@ import {
 } from '@hybridstore/controller-runtime';
 import { tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
+import { markClaims } from './claim-metadata.ts';
 import { DesiredChildren } from './desired-state.ts';
 import { parseTenant } from './parse.ts';
 import type { TenantReconcilerOptions, TenantStart } from './pass.ts';
@@ -52,6 +53,7 @@ const steps = new Steps<TenantStart>()
   .add(noteDrained)
   .add(applyChildren)
   .add(pruneChildren)
+  .add(markClaims)
   .add(askNodes)
   .add(findWhatFails)
   .add(replaceStuckNode)

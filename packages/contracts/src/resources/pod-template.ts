@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { ObjectName, withRules } from './fields.ts';
+import { labelValue, OwnAnnotations, OwnLabels, TextMap } from './own-metadata.ts';
 
 /**
  * What people may say of the pods that the operator makes: where they run, what they wear, what they are given besides.
@@ -9,24 +10,6 @@ import { ObjectName, withRules } from './fields.ts';
  * Deliberately left out: containers, volumes, host namespaces, dnsPolicy (nodes find each other by the cluster's names) and
  * whatever the Pod Security Standard `restricted` forbids.
  */
-
-/** By which the operator, and the controllers below it, find pods again. A key that ends with `/` stands for all under it. */
-export const reservedLabels = [
-  'app.kubernetes.io/',
-  'hybridstore.dev/',
-  'apps.kubernetes.io/',
-  'statefulset.kubernetes.io/',
-  'controller-revision-hash',
-  'pod-template-hash',
-] as const;
-
-/** What the operator says of a pod itself. */
-export const reservedAnnotations = [
-  'hybridstore.dev/',
-  'prometheus.io/scrape',
-  'prometheus.io/port',
-  'prometheus.io/path',
-] as const;
 
 /** Variables of a tenant's nodes that the operator sets itself; most follow from another field of the Tenant. */
 export const reservedNodeVariables = [
@@ -64,56 +47,16 @@ export const reservedNodeVariables = [
 /** The Secret with the keys of all tenants of a namespace: a node gets its own, and no other. */
 export const tenantKeysSecretName = 'hybridstore-tenant-keys';
 
-/** Whether a key is one of a list like `reservedLabels`. */
-export function isReservedKey(key: string, reserved: readonly string[]): boolean {
-  return reserved.some((one) => (one.endsWith('/') ? key.startsWith(one) : key === one));
-}
-
-/** A list like `reservedLabels` for people: `a/*, b`. */
-export function describeReserved(reserved: readonly string[]): string {
-  return reserved.map((one) => (one.endsWith('/') ? `${one}*` : one)).join(', ');
-}
-
 /** Time for a node to commit what it acknowledged: the shutdown itself takes at most 25 s. */
 export const terminationGracePeriodSecondsMin = 30;
 
 const itemsMax = 32;
 const termsMax = 16;
-const keysMax = 64;
+const variablesMax = 64;
 const idMax = 2_147_483_647;
 const closed = { additionalProperties: false } as const;
 const atomic = { 'x-kubernetes-list-type': 'atomic' } as const;
 const keyedByName = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] } as const;
-
-function TextMap(value: Readonly<Record<string, unknown>>, options: Readonly<Record<string, unknown>>) {
-  return Type.Unsafe<Readonly<Record<string, string>>>({
-    type: 'object',
-    maxProperties: keysMax,
-    additionalProperties: { type: 'string', ...value },
-    ...options,
-  });
-}
-
-function refuseReserved(field: string, reserved: readonly string[]) {
-  const isNone = reserved.map((one) => (one.endsWith('/') ? `!key.startsWith('${one}')` : `key != '${one}'`));
-  return withRules({
-    rule: `self.all(key, ${isNone.join(' && ')})`,
-    message: `${field}: expected none of ${describeReserved(reserved)}, which the platform sets itself`,
-  });
-}
-
-const labelValue = { maxLength: 63, pattern: '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$' } as const;
-const annotationValue = { maxLength: 4_096 } as const;
-
-/** Labels beside those of the operator. `field` names the place in refusals. */
-export function OwnLabels(field: string, description: string) {
-  return TextMap(labelValue, { description, ...refuseReserved(field, reservedLabels) });
-}
-
-/** Annotations beside those of the operator. `field` names the place in refusals. */
-export function OwnAnnotations(field: string, description: string) {
-  return TextMap(annotationValue, { description, ...refuseReserved(field, reservedAnnotations) });
-}
 
 const LabelValue = Type.String({ ...labelValue, description: 'value' });
 const Key = (description: string) => Type.String({ minLength: 1, maxLength: 317, description });
@@ -406,7 +349,7 @@ const DnsConfig = Type.Object(
 function Variables(reserved: readonly string[]) {
   const names = reserved.map((name) => `'${name}'`).join(', ');
   return Type.Array(Variable, {
-    maxItems: keysMax,
+    maxItems: variablesMax,
     description: 'more variables, after those that the operator sets itself',
     ...keyedByName,
     ...withRules({

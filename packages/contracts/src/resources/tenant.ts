@@ -9,6 +9,7 @@ import {
   Timestamp,
   withRules,
 } from './fields.ts';
+import { VolumeMetadata } from './own-metadata.ts';
 import { PodTemplate, ServiceAccountSettings } from './pod-template.ts';
 
 export const replicasMax = 100;
@@ -311,6 +312,7 @@ export const TenantSpec = Type.Object(
     quota: Type.Optional(Quota),
     podTemplate: Type.Optional(PodTemplate),
     serviceAccount: Type.Optional(ServiceAccountSettings),
+    volumeMetadata: Type.Optional(VolumeMetadata),
     hibernated: Type.Boolean({ default: false, description: 'drains and stops all nodes; volumes are kept' }),
     deletionPolicy: Type.Enum([...deletionPolicies], {
       default: 'Retain',
