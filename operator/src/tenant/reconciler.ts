@@ -12,6 +12,7 @@ import { markClaims } from './claim-metadata.ts';
 import { DesiredChildren } from './desired-state.ts';
 import { parseTenant } from './parse.ts';
 import type { TenantReconcilerOptions, TenantStart } from './pass.ts';
+import { stopIfPaused } from './pause.ts';
 import { Registrations } from './registrations.ts';
 import { reportTenant } from './report.ts';
 import { SecretKeeper } from './secret-keeper.ts';
@@ -43,6 +44,7 @@ const steps = new Steps<TenantStart>()
   .add(waitForCache)
   .add(loadTenant)
   .add(finalizeIfDeleted)
+  .add(stopIfPaused)
   .add(refuseInvalid(parseTenant))
   .add(addFinalizer(tenants, finalizer))
   .add(observe)

@@ -318,6 +318,12 @@ export const TenantSpec = Type.Object(
       default: 'Retain',
       description: 'what happens to the volumes when the Tenant is deleted',
     }),
+    paused: Type.Optional(
+      Type.Boolean({
+        description:
+          'while true, the operator makes, changes and deletes nothing of the tenant; so does the annotation hybridstore.dev/paused: "true"; a deleted Tenant goes all the same',
+      }),
+    ),
     preventDeletion: Type.Boolean({
       default: false,
       description: 'while true, a deleted Tenant stays and keeps running',
@@ -431,5 +437,6 @@ export const tenantConditionTypes = [
   'ScalingActive',
   'DataSafe',
   'StorageReady',
+  'Paused',
 ] as const;
 export type TenantConditionType = (typeof tenantConditionTypes)[number];
