@@ -213,7 +213,10 @@ export function buildChartSchema(): Schema {
       }),
       network: closed({
         policies: described('NetworkPolicies: deny everything, then allow what is needed', boolean),
-        dns: described('peers (NetworkPolicyPeer) that resolve names; empty: kube-dns', peers),
+        dns: described(
+          'peers (NetworkPolicyPeer) that resolve names, a cache on each machine by its `ipBlock`; empty: kube-dns',
+          peers,
+        ),
         prometheus: described('peers that scrape; empty: those of the usual Prometheus charts', peers),
         gatewayClients: described('peers that may call the gateway; empty: everybody', peers),
         tenantClients: described('peers that may call tenant nodes past the gateway', peers),
