@@ -146,6 +146,14 @@ export const Autoscaling = Type.Object(
 );
 export type Autoscaling = Static<typeof Autoscaling>;
 
+/** What a node and its executor take before they serve anything. */
+export const nodeMemoryBytesMin = 134_217_728;
+
+/** A quantity in CEL, which is a text or a whole number, as a number. */
+function amountOf(field: string): string {
+  return `(type(${field}) == int ? double(${field}) : quantity(${field}).asApproximateFloat())`;
+}
+
 const Resources = Type.Object(
   {
     requests: Type.Object(
@@ -163,7 +171,25 @@ const Resources = Type.Object(
       { additionalProperties: false, default: {}, description: 'what a node may not exceed' },
     ),
   },
-  { additionalProperties: false, default: {}, description: 'CPU and memory of one node' },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'CPU and memory of one node',
+    ...withRules(
+      {
+        rule: `${amountOf('self.limits.memory')} >= ${nodeMemoryBytesMin}.0`,
+        message: 'limits.memory: expected at least 128Mi, below which a node cannot start',
+      },
+      {
+        rule: `${amountOf('self.requests.memory')} <= ${amountOf('self.limits.memory')}`,
+        message: 'requests.memory: expected at most limits.memory',
+      },
+      {
+        rule: `!has(self.limits.cpu) || ${amountOf('self.requests.cpu')} <= ${amountOf('self.limits.cpu')}`,
+        message: 'requests.cpu: expected at most limits.cpu',
+      },
+    ),
+  },
 );
 
 const StorageClassName = Type.String({
