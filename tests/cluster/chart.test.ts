@@ -210,6 +210,27 @@ describe('the chart', () => {
       assert.ok(found.has(kind), kind);
   });
 
+  it('spreads the operator’s pods over zones and machines, those without a zone too', async () => {
+    const deployment = (await render()).objects.find(({ kind }) => kind === 'Deployment');
+    const spec = (deployment?.spec?.template?.spec ?? assert.fail('no Deployment')) as unknown as Values;
+    const labelSelector = {
+      matchLabels: { 'app.kubernetes.io/instance': 'hs', 'app.kubernetes.io/component': 'operator' },
+    };
+    assert.deepEqual(
+      spec['topologySpreadConstraints'],
+      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map((topologyKey) => ({
+        maxSkew: 1,
+        topologyKey,
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector,
+      })),
+    );
+    const podAffinityTerm = { labelSelector, topologyKey: 'kubernetes.io/hostname' };
+    assert.deepEqual(spec['affinity'], {
+      podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] },
+    });
+  });
+
   it('puts the template of the operator’s pods around what it says itself', async () => {
     const template = {
       metadata: { labels: { team: 'data' }, annotations: { 'example.com/owner': 'ops' } },

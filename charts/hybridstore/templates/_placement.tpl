@@ -19,6 +19,13 @@
 {{- $spread = append $spread (dict "maxSkew" 1 "topologyKey" . "whenUnsatisfiable" "ScheduleAnyway" "labelSelector" $own) -}}
 {{- end -}}
 {{- end -}}
+{{- /* Where machines have no zone, the scheduler passes over both constraints: repulsion is judged by itself. */ -}}
+{{- $affinity := get $placed "affinity" | default dict -}}
+{{- if not (or (hasKey $pod "topologySpreadConstraints") (hasKey $affinity "podAntiAffinity")) -}}
+{{- $apart := dict "weight" 100 "podAffinityTerm" (dict "labelSelector" $own "topologyKey" "kubernetes.io/hostname") -}}
+{{- $apart = dict "preferredDuringSchedulingIgnoredDuringExecution" (list $apart) -}}
+{{- $_ := set $placed "affinity" (merge (dict "podAntiAffinity" $apart) $affinity) -}}
+{{- end -}}
 {{- with $spread -}}{{- $_ := set $placed "topologySpreadConstraints" . -}}{{- end -}}
 {{- with $placed -}}{{- toYaml . -}}{{- end -}}
 {{- end -}}

@@ -34,14 +34,15 @@ export function buildPodMetadata(
 
 /** Where the pods run. `selector` is that of their set. */
 export function buildPlacement(spec: TemplateSpec, selector: Labels): Partial<PodSpec> {
-  const { nodeSelector, tolerations, affinity, priorityClassName, runtimeClassName, dnsConfig } = spec;
+  const { nodeSelector, tolerations, priorityClassName, runtimeClassName, dnsConfig } = spec;
+  const affinity = buildAffinity(spec, selector);
   const spread = buildSpread(spec.topologySpreadConstraints, selector);
   return {
     ...(priorityClassName === undefined ? {} : { priorityClassName }),
     ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
     ...(nodeSelector === undefined || isEmpty(nodeSelector) ? {} : { nodeSelector }),
     ...(tolerations === undefined || isEmpty(tolerations) ? {} : { tolerations: asStored(tolerations) }),
-    ...(affinity === undefined ? {} : { affinity: asStored(affinity) }),
+    ...(affinity === undefined ? {} : { affinity }),
     ...(isEmpty(spread) ? {} : { topologySpreadConstraints: spread }),
     ...(dnsConfig === undefined ? {} : { dnsConfig: asStored(dnsConfig) }),
   };
@@ -59,6 +60,19 @@ function buildSpread(given: TemplateSpec['topologySpreadConstraints'], selector:
     whenUnsatisfiable: 'ScheduleAnyway',
     ...own,
   }));
+}
+
+/**
+ * Part of the default spread: where machines have no zone, the scheduler passes over constraints that name zones together
+ * with all others, so that pods would share a machine. Repulsion is judged by itself.
+ * Source: kubernetes pkg/scheduler/framework/plugins/podtopologyspread/scoring.go, requireAllTopologies.
+ */
+function buildAffinity({ affinity, topologySpreadConstraints }: TemplateSpec, selector: Labels): PodSpec['affinity'] {
+  const given = affinity === undefined ? undefined : asStored(affinity);
+  if (topologySpreadConstraints !== undefined || affinity?.podAntiAffinity !== undefined) return given;
+  const others = { labelSelector: { matchLabels: selector }, topologyKey: machineLabel };
+  const apart = { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: others }] };
+  return { ...given, podAntiAffinity: apart };
 }
 
 /** Secrets of the platform and of the template, each once. */

@@ -41,6 +41,24 @@ test('nodes spread over zones and machines as far as it goes, or as the template
   assert.equal('topologySpreadConstraints' in podOf({ topologySpreadConstraints: [] }), false);
 });
 
+test('nodes keep apart on machines without a zone too, unless the template has a spread or a repulsion of its own', () => {
+  const term = { labelSelector: { matchLabels: selector }, topologyKey: 'kubernetes.io/hostname' };
+  const podAntiAffinity = {
+    preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm: term }],
+  };
+  assert.deepEqual(podOf({}).affinity, { podAntiAffinity });
+  const nodeAffinity = {
+    requiredDuringSchedulingIgnoredDuringExecution: {
+      nodeSelectorTerms: [{ matchExpressions: [{ key: 'arch', operator: 'Exists' as const }] }],
+    },
+  };
+  assert.deepEqual(podOf({ affinity: { nodeAffinity } }).affinity, { nodeAffinity, podAntiAffinity });
+  const own = { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'rack' }] };
+  assert.deepEqual(podOf({ affinity: { podAntiAffinity: own } }).affinity, { podAntiAffinity: own });
+  assert.equal('affinity' in podOf({ topologySpreadConstraints: [] }), false);
+  assert.deepEqual(podOf({ topologySpreadConstraints: [], affinity: { nodeAffinity } }).affinity, { nodeAffinity });
+});
+
 test('labels and annotations stand beside those of the operator, and never in their place', () => {
   const before = buildTenantSet(settings).spec?.template.metadata;
   const metadata = { labels: { team: 'data' }, annotations: { 'example.com/owner': 'ops' } };

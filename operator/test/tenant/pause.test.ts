@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { getOrNothing, persistentVolumeClaims, services, statefulSets } from '@hybridstore/controller-runtime';
-import { tenants } from '../../src/resources/custom-resources.ts';
+import { dataSources, tenants } from '../../src/resources/custom-resources.ts';
 import { acme, BenchCluster, conditionOf } from '../bench-cluster.ts';
 
 const off = { autoscaling: { mode: 'Off' }, replicas: 2 };
@@ -71,6 +71,18 @@ describe('a paused Tenant', () => {
     await cluster.applyTenant(off);
     await cluster.settle();
     assert.equal(conditionOf(await cluster.tenant(), 'Ready'), 'True/AllNodesReady');
+  });
+
+  it('keeps none of its DataSources from being declared', async () => {
+    const cluster = await BenchCluster.start();
+    await cluster.applyTenant(off);
+    await cluster.settle();
+    await annotate(cluster, 'true');
+    await cluster.settle();
+    await cluster.applySource();
+    const orders = { namespace: 'default', name: 'orders' };
+    await cluster.sources.reconcile(orders);
+    assert.equal(conditionOf(await cluster.api.get(dataSources, orders), 'Ready'), 'True/Registered');
   });
 
   it('goes when it is deleted, and its volumes with it where it says so', async () => {

@@ -385,7 +385,7 @@ export const PodTemplate = Type.Object(
             Type.Array(TopologySpreadConstraint, {
               maxItems: 8,
               description:
-                'takes the place of the default, which spreads over zones and machines where it can; empty means no spread',
+                'takes the place of the default, which spreads over zones and machines where it can, and keeps pods of one set apart; empty means no spread',
               'x-kubernetes-list-type': 'map',
               'x-kubernetes-list-map-keys': ['topologyKey', 'whenUnsatisfiable'],
             }),
