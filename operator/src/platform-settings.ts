@@ -1,7 +1,7 @@
-import { InterpreterSettingsFile, services } from '@hybridstore/contracts';
+import { InterpreterSettingsFile, PodTemplate, ServiceAccountSettings, services } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { HybridStoreError, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
+import { HybridStoreError, isGivenVariable, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
 import { keepsState } from './resources/deployment.ts';
@@ -12,6 +12,7 @@ import {
   type SharedServiceName,
   sharedServiceNames,
 } from './resources/names.ts';
+import { findAccountProblem, findTemplateProblem } from './resources/pod-template.ts';
 import type { PlatformSettings, Settings, SharedServiceSettings } from './resources/settings.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -32,9 +33,13 @@ const ServiceSettings = Type.Object(
     resources: Type.Optional(Type.Object({ requests: Type.Optional(Amounts), limits: Type.Optional(Amounts) }, closed)),
     stateSize: Type.Optional(Type.String({ minLength: 1 })),
     env: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))),
+    podTemplate: Type.Optional(PodTemplate),
+    serviceAccount: Type.Optional(ServiceAccountSettings),
   },
   closed,
 );
+
+type ServiceSettings = Static<typeof ServiceSettings>;
 
 const FileSettings = Type.Record(Type.String(), Type.Unknown());
 
@@ -77,6 +82,7 @@ export const SettingsFile = Type.Object(
         closed,
       ),
     ),
+    podSecurity: Type.Optional(Type.Object({ assignIds: Type.Optional(Type.Boolean()) }, closed)),
     services: Type.Optional(
       Type.Object(
         {
@@ -161,6 +167,7 @@ export function parsePlatformSettings(
       tenantClients: asPeers(network?.tenantClients) ?? [],
       ...(network?.metricsPort === undefined ? {} : { metricsPort: network.metricsPort }),
     },
+    podSecurity: { assignIds: file.podSecurity?.assignIds ?? true },
     services: buildServices(file),
     config: buildConfig(file),
   };
@@ -200,6 +207,8 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
         limits: { ...serviceDefault.resources.limits, ...asTexts(given.resources?.limits) },
       },
       env: asTexts(given.env),
+      ...(given.podTemplate === undefined ? {} : { podTemplate: given.podTemplate }),
+      ...(given.serviceAccount === undefined ? {} : { serviceAccount: given.serviceAccount }),
     };
     return [name, settings] as const;
   });
@@ -207,7 +216,7 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
 }
 
 /** What would change nothing is refused: who wrote it waits for something. */
-function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSettings>, { config }: SettingsFile): void {
+function requireEffect(name: SharedServiceName, given: ServiceSettings, { config }: SettingsFile): void {
   const field = `services.${name}`;
   if (keepsState(name) && (given.replicas ?? 1) !== 1)
     throw wrongSetting(
@@ -222,6 +231,20 @@ function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSett
       throw wrongSetting(`${field}.env.${variable}`, `none: it is ${placeOf(name, variable)}`, given.env[variable]);
   if (given.env?.['CONFIG_FILE'] !== undefined && config?.[name] !== undefined)
     throw wrongSetting(`${field}.env.CONFIG_FILE`, `none beside config.${name}`, given.env['CONFIG_FILE']);
+  requireOwnPods(name, given);
+}
+
+/** Nothing that the operator says of the pods itself. */
+function requireOwnPods(name: SharedServiceName, { env = {}, podTemplate, serviceAccount }: ServiceSettings): void {
+  const variables = { has: (one: string) => Object.hasOwn(env, one) || isGivenVariable(name, one) };
+  const inTemplate = findTemplateProblem(podTemplate, variables);
+  if (inTemplate !== undefined) throw invalidSetting(`services.${name}.podTemplate.${inTemplate}`);
+  const inAccount = findAccountProblem(serviceAccount);
+  if (inAccount !== undefined) throw invalidSetting(`services.${name}.serviceAccount.${inAccount}`);
+}
+
+function invalidSetting(problem: string): HybridStoreError {
+  return new HybridStoreError('invalid_request', `SETTINGS_FILE: ${problem}`, { variable: 'SETTINGS_FILE' });
 }
 
 /** A setting of a process is known to it, does something there, and is not what the operator gives it anyway. */

@@ -45,6 +45,36 @@ for (const [what, text, message] of [
     /services\.cbo-engine\.stateSize: expected none/,
   ],
   ['a port of the platform', 'services: {cbo-engine: {env: {PROBE_PORT: 1}}}', /services\.cbo-engine\.env\.PROBE_PORT/],
+  [
+    'a label of the operator',
+    'services: {cbo-engine: {podTemplate: {metadata: {labels: {hybridstore.dev/shared-service: x}}}}}',
+    /^SETTINGS_FILE: services\.cbo-engine\.podTemplate\.metadata\.labels: expected none of .*, found hybridstore\.dev\/shared-service$/,
+  ],
+  [
+    'a variable that the operator sets',
+    'services: {monitoring: {podTemplate: {spec: {env: [{name: TARGETS_FILE, value: /x}]}}}}',
+    /^SETTINGS_FILE: services\.monitoring\.podTemplate\.spec\.env: expected no variable .*, found TARGETS_FILE$/,
+  ],
+  [
+    'a variable in two places',
+    'services: {monitoring: {env: {A: 1}, podTemplate: {spec: {env: [{name: A, value: x}]}}}}',
+    /services\.monitoring\.podTemplate\.spec\.env: expected no variable .*, found A$/,
+  ],
+  [
+    'an unknown field of a pod',
+    'services: {monitoring: {podTemplate: {spec: {hostNetwork: true}}}}',
+    /SETTINGS_FILE: services\.monitoring\.podTemplate\.spec\.hostNetwork: is not a known field/,
+  ],
+  [
+    'too little time to end',
+    'services: {monitoring: {podTemplate: {spec: {terminationGracePeriodSeconds: 5}}}}',
+    /terminationGracePeriodSeconds: expected at least 45, found 5$/,
+  ],
+  [
+    'an annotation of the operator on an account',
+    'services: {monitoring: {serviceAccount: {annotations: {hybridstore.dev/x: y}}}}',
+    /services\.monitoring\.serviceAccount\.annotations: expected none of .*, found hybridstore\.dev\/x$/,
+  ],
   ['settings of an unknown process', 'config: {spark: {}}', /SETTINGS_FILE: config/],
   [
     'a misspelt setting',

@@ -1,5 +1,6 @@
 import { InterpreterSettingsFile, type ServiceName, services } from '@hybridstore/contracts';
 import { placeOf, processVariables, settingsSections } from '@hybridstore/runtime';
+import { buildPodTemplateSchema, buildServiceAccountSchema, givenToEach } from './chart-pod-template.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
 /**
@@ -46,6 +47,17 @@ const affinity = closed({
   podAffinity: { type: 'object' },
   podAntiAffinity: { type: 'object' },
 });
+const podTemplate = described(
+  'settings of its pods, as `spec.podTemplate` of a Tenant: labels, placement, variables, users',
+  ref('podTemplate'),
+);
+const serviceAccount = described('`annotations` of its account, for workload identity', ref('serviceAccount'));
+/** What the chart sets in the operator's own pods. */
+const ofOperator: Schema = {
+  properties: {
+    name: { not: { enum: [...processVariables.operator.own, ...Object.keys(processVariables.operator.given)] } },
+  },
+};
 const operator: Schema = {
   ...closed({
     replicas: described('pods of the operator; one leads, the others stand by', {
@@ -62,6 +74,11 @@ const operator: Schema = {
     nodeSelector: described('labels of the machines on which the operator may run', texts),
     tolerations: described('taints that the operator bears', list(toleration)),
     affinity: described('where the operator runs, in Kubernetes’ words', affinity),
+    podTemplate: described('more of its pods, as `spec.podTemplate` of a Tenant; wins over the three above', {
+      type: 'object',
+      allOf: [ref('podTemplate'), { properties: { spec: { properties: { env: { items: ofOperator } } } } }],
+    }),
+    serviceAccount,
   }),
   // Two that lead at once would undo each other's work.
   if: { properties: { leaderElection: { const: false } }, required: ['leaderElection'] },
@@ -98,13 +115,19 @@ const definitions = {
     stateSize: described('size of the volume', name),
     resources: ofService,
     env,
+    podTemplate,
+    serviceAccount,
   }),
   stateless: closed({
     enabled,
     replicas: described('pods of the service', { type: 'integer', minimum: 0, maximum: 100 }),
     resources: ofService,
     env,
+    podTemplate,
+    serviceAccount,
   }),
+  podTemplate: buildPodTemplateSchema(givenToEach(shared)),
+  serviceAccount: buildServiceAccountSchema(),
 };
 
 /** Variables for people to set, but those that every pod gets from elsewhere. */
@@ -195,7 +218,10 @@ export function buildChartSchema(): Schema {
       }),
       network: closed({
         policies: described('NetworkPolicies: deny everything, then allow what is needed', boolean),
-        dns: described('peers (NetworkPolicyPeer) that resolve names; empty: kube-dns', peers),
+        dns: described(
+          'peers (NetworkPolicyPeer) that resolve names, a cache on each machine by its `ipBlock`; empty: kube-dns',
+          peers,
+        ),
         prometheus: described('peers that scrape; empty: those of the usual Prometheus charts', peers),
         gatewayClients: described('peers that may call the gateway; empty: everybody', peers),
         tenantClients: described('peers that may call tenant nodes past the gateway', peers),
@@ -217,6 +243,12 @@ export function buildChartSchema(): Schema {
         host: described('host name of the Ingress', text),
         tlsSecret: described('Secret with the certificate of the host', text),
         annotations: described('annotations of the Ingress', texts),
+      }),
+      podSecurity: closed({
+        assignIds: described(
+          'pods name their user and groups; false leaves them to the cluster, as OpenShift’s restricted constraints want it',
+          boolean,
+        ),
       }),
       services: byName(shared, (service) => ref(stateful.has(service) ? 'stateful' : 'stateless')),
       config: byName([...shared, 'tenant-node'], configSchema),

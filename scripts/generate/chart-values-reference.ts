@@ -67,9 +67,10 @@ function describeType(schema: Schema): string {
   const { type, minimum, maximum, maxItems, pattern, $ref, anyOf } = schema;
   if ('const' in schema) return `\`${JSON.stringify(schema['const'])}\``;
   if (Array.isArray(schema['enum'])) return schema['enum'].map((one) => `\`${one}\``).join(', ');
-  if ($ref !== undefined || type === 'array') return maxItems === undefined ? 'list' : `list (≤ ${maxItems})`;
+  if ($ref === '#/definitions/peers' || type === 'array')
+    return maxItems === undefined ? 'list' : `list (≤ ${maxItems})`;
   if (Array.isArray(anyOf)) return anyOf.map((one: Schema) => describeType(one)).join(' or ');
   if (type === 'integer') return `integer (≥ ${minimum}, ≤ ${maximum})`;
-  if (type === 'object') return 'map';
+  if (type === 'object' || $ref !== undefined) return 'map';
   return pattern === undefined ? String(type) : `${type} (\`${String(pattern).replaceAll('|', '\\|')}\`)`;
 }

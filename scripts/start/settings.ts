@@ -35,6 +35,7 @@ export function embeddedSettings(
     shutdownDelaySeconds: 0,
     shutdownFinishSeconds: 10,
     storage: {},
+    podSecurity: { assignIds: true },
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },
     config,
     services: {

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { reservedAnnotations, reservedLabels } from '@hybridstore/contracts';
 import { processVariables } from '@hybridstore/runtime';
+import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { parsePlatformSettings } from '../../operator/src/platform-settings.ts';
 import { keepsState } from '../../operator/src/resources/deployment.ts';
 import { configuredServices, sharedServiceNames } from '../../operator/src/resources/names.ts';
+import { everyPodSetting } from '../../operator/test/resources/tenant-set.ts';
 
 /*
  * What the schema of the chart lets through is what the operator takes: a value that only one of them knew would be refused
@@ -53,6 +56,28 @@ test('replicas and volumes are for the services for which they do something', ()
       assert.throws(() => operatorOf({ services: { [name]: { replicas: 2 } } }), /replicas: expected 1/);
     else assert.equal(operatorOf({ services: { [name]: { replicas: 2 } } }).services[name].replicas, 2);
   }
+});
+
+test('the operator takes the pod settings that the schema takes, and refuses those that it refuses', () => {
+  const ajv = new Ajv({ strict: false });
+  const check = ajv.compile(at('services', 'cbo-engine', 'podTemplate'));
+  const isTaken = (podTemplate: object) => {
+    const take = () => operatorOf({ services: { 'cbo-engine': { podTemplate } } });
+    if (check(podTemplate)) assert.deepEqual(take().services['cbo-engine'].podTemplate, podTemplate);
+    else assert.throws(take, { code: 'invalid_request' });
+    return check(podTemplate);
+  };
+  assert.equal(isTaken({}), true);
+  assert.equal(isTaken(everyPodSetting), true);
+  for (const key of reservedLabels)
+    assert.equal(isTaken({ metadata: { labels: { [`${key}x`]: 'a' } } }), !key.endsWith('/'));
+  for (const key of reservedLabels) assert.equal(isTaken({ metadata: { labels: { [key]: 'a' } } }), false);
+  for (const key of reservedAnnotations) assert.equal(isTaken({ metadata: { annotations: { [key]: 'a' } } }), false);
+  for (const name of ['POD_NAME', 'POD_IP', 'LOG_LEVEL', 'PROBE_PORT', 'JWKS_FILE'])
+    assert.equal(isTaken({ spec: { env: [{ name, value: 'a' }] } }), false, name);
+  assert.equal(isTaken({ spec: { env: [{ name: 'TZ', value: 'UTC' }] } }), true);
+  assert.equal(isTaken({ spec: { hostNetwork: true } }), false);
+  assert.equal(isTaken({ spec: { terminationGracePeriodSeconds: 29 } }), false);
 });
 
 test('the operator takes each setting of the schema, and refuses each other one that a process reads', () => {

@@ -72,6 +72,9 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.nodeSelector': { zone: 'a' },
   'operator.tolerations': [{ key: 'a', operator: 'Exists' }],
   'operator.affinity': { nodeAffinity: {} },
+  'operator.podTemplate': { metadata: { labels: { team: 'a' } } },
+  'operator.serviceAccount.annotations': { a: 'b' },
+  'podSecurity.assignIds': false,
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
   shutdownFinishSeconds: 90,
@@ -159,6 +162,28 @@ describe('the chart', () => {
     ['ingress.hosts=[]', '/ingress'],
     ['network.metricsPort=8080', '/network/metricsPort'],
     ['network.metricsPort=9800', '/network/metricsPort'],
+    ['podSecurity.assignId=false', '/podSecurity'],
+    ['services.monitoring.podTemplate.spec.hostNetwork=true', '/services/monitoring/podTemplate/spec'],
+    [
+      'services.monitoring.podTemplate.metadata.labels={"app.kubernetes.io/name":"x"}',
+      '/services/monitoring/podTemplate/metadata/labels/app.kubernetes.io~1name',
+    ],
+    [
+      'services.monitoring.podTemplate.spec.env=[{"name":"POD_NAME","value":"x"}]',
+      '/services/monitoring/podTemplate/spec/env/0/name',
+    ],
+    [
+      'operator.podTemplate.spec.env=[{"name":"WATCH_NAMESPACES","value":"x"}]',
+      '/operator/podTemplate/spec/env/0/name',
+    ],
+    [
+      'operator.podTemplate.spec.terminationGracePeriodSeconds=5',
+      '/operator/podTemplate/spec/terminationGracePeriodSeconds',
+    ],
+    [
+      'services.cbo-engine.serviceAccount.annotations={"hybridstore.dev/x":"y"}',
+      '/services/cbo-engine/serviceAccount/annotations/hybridstore.dev~1x',
+    ],
     ['nothing=true', ''],
   ];
   for (const [set, place] of refused)
@@ -184,6 +209,66 @@ describe('the chart', () => {
     const found = new Set((await render(...sets)).objects.map(({ kind }) => kind));
     for (const kind of ['Deployment', 'ServiceMonitor', 'PodMonitor', 'PrometheusRule'])
       assert.ok(found.has(kind), kind);
+  });
+
+  it('spreads the operator’s pods over zones and machines, those without a zone too', async () => {
+    const deployment = (await render()).objects.find(({ kind }) => kind === 'Deployment');
+    const spec = (deployment?.spec?.template?.spec ?? assert.fail('no Deployment')) as unknown as Values;
+    const labelSelector = {
+      matchLabels: { 'app.kubernetes.io/instance': 'hs', 'app.kubernetes.io/component': 'operator' },
+    };
+    assert.deepEqual(
+      spec['topologySpreadConstraints'],
+      ['topology.kubernetes.io/zone', 'kubernetes.io/hostname'].map((topologyKey) => ({
+        maxSkew: 1,
+        topologyKey,
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector,
+      })),
+    );
+    const podAffinityTerm = { labelSelector, topologyKey: 'kubernetes.io/hostname' };
+    assert.deepEqual(spec['affinity'], {
+      podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] },
+    });
+  });
+
+  it('puts the template of the operator’s pods around what it says itself', async () => {
+    const template = {
+      metadata: { labels: { team: 'data' }, annotations: { 'example.com/owner': 'ops' } },
+      spec: {
+        nodeSelector: { disk: 'nvme' },
+        tolerations: [{ operator: 'Exists' }],
+        topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule' }],
+        priorityClassName: 'high',
+        imagePullSecrets: [{ name: 'own' }],
+        env: [{ name: 'TZ', value: 'UTC' }],
+        securityContext: {},
+        dnsConfig: { options: [{ name: 'ndots', value: '2' }] },
+        terminationGracePeriodSeconds: 45,
+      },
+    };
+    const { objects } = await render(
+      `operator.podTemplate=${JSON.stringify(template)}`,
+      'operator.nodeSelector={"disk":"slow"}',
+      'image.pullSecrets=["shared","own"]',
+    );
+    const deployment = objects.find(({ kind }) => kind === 'Deployment') ?? assert.fail('no Deployment');
+    const { metadata, spec } = (deployment.spec?.template ?? {}) as unknown as {
+      metadata: { labels: Values; annotations: Values };
+      spec: Values & { containers: readonly Container[] };
+    };
+    assert.deepEqual([metadata.labels['team'], metadata.labels['app.kubernetes.io/component']], ['data', 'operator']);
+    assert.equal(metadata.annotations['example.com/owner'], 'ops');
+    const { nodeSelector, tolerations, priorityClassName, dnsConfig, terminationGracePeriodSeconds } = template.spec;
+    const placed = { nodeSelector, tolerations, priorityClassName, dnsConfig, terminationGracePeriodSeconds };
+    assert.deepEqual(Object.fromEntries(Object.keys(placed).map((name) => [name, spec[name]])), placed);
+    const selector = { 'app.kubernetes.io/instance': 'hs', 'app.kubernetes.io/component': 'operator' };
+    assert.deepEqual(spec['topologySpreadConstraints'], [
+      { ...template.spec.topologySpreadConstraints[0], labelSelector: { matchLabels: selector } },
+    ]);
+    assert.deepEqual(spec['imagePullSecrets'], [{ name: 'shared' }, { name: 'own' }]);
+    assert.deepEqual(spec.containers[0]?.env.at(-1), { name: 'TZ', value: 'UTC' });
+    assert.deepEqual(spec['securityContext'], { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
   });
 
   it('brings three definitions that an uninstall leaves, or none when its values say so', async () => {

@@ -28,6 +28,7 @@ network:
   {{ $name }}: {{ toJson . }}
 {{- end }}
 {{- end }}
+podSecurity: {{ toJson .Values.podSecurity }}
 services: {{ toJson .Values.services }}
 config: {{ toJson .Values.config }}
 {{- end -}}

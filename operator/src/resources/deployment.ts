@@ -22,6 +22,7 @@ import {
   sidePortVariables,
   toEnvironment,
 } from './pod.ts';
+import { buildPodMetadata } from './pod-template.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -63,10 +64,10 @@ export function buildDeployment(
         : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: selector },
       template: {
-        metadata: {
+        metadata: buildPodMetadata(settings.services[service].podTemplate, {
           labels: sharedServiceLabels(service),
           annotations: { ...scrapeAnnotations(service, settings.network.metricsPort), ...mount.annotations },
-        },
+        }),
         spec: buildServicePod(service, settings, mount),
       },
     },
@@ -77,7 +78,8 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
   return buildPodSpec({
     service,
     image: settings.image.services,
-    imageSettings: settings.image,
+    settings,
+    template: settings.services[service].podTemplate,
     serviceAccountName: service,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service), signingKey: secretKey },
     env: toEnvironment({ ...mount.variables, ...buildVariables(service, settings) }),
@@ -99,15 +101,13 @@ function buildServicePod(service: SharedServiceName, settings: PlatformSettings,
       ...mount.volumeMounts,
     ],
     selector: sharedServiceSelector(service),
-    metricsPort: settings.network.metricsPort,
-    shutdown: settings,
   });
 }
 
 function buildVariables(service: SharedServiceName, settings: PlatformSettings): Readonly<Record<string, string>> {
   return {
     LOG_LEVEL: settings.logLevel,
-    ...shutdownVariables(settings),
+    ...shutdownVariables(settings, settings.services[service].podTemplate),
     TENANT_URL_TEMPLATE: 'http://hs-{name}.{namespace}.svc:8000',
     ...Object.fromEntries(
       sharedServiceNames.map((name) => [urlVariable(name), sharedServiceUrl(name, settings.namespace)]),

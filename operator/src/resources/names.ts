@@ -98,7 +98,7 @@ export const tenantMasterSecretName = 'tenant-node-master-key';
  * Signing secrets of all tenants of a namespace, each under its tenant's name. One name for all, so that a role can grant
  * reading this Secret and no other.
  */
-export const tenantKeysSecretName = 'hybridstore-tenant-keys';
+export { tenantKeysSecretName } from '@hybridstore/contracts';
 /** Name and password of the platform's administrator, in the operator's namespace. */
 export const adminSecretName = 'hybridstore-admin';
 export const adminUsername = 'admin';

@@ -1,4 +1,4 @@
-import { type ServiceName, services } from '@hybridstore/contracts';
+import { type PodTemplate, type ServiceName, services } from '@hybridstore/contracts';
 import type {
   Container,
   EnvironmentVariable,
@@ -10,8 +10,9 @@ import type {
   VolumeMount,
 } from '@hybridstore/controller-runtime';
 import { probePort } from './names.ts';
-import { restrictedContainerSecurity, restrictedPodSecurity } from './pod-security.ts';
-import type { ImageSettings, PlatformSettings } from './settings.ts';
+import { buildPodSecurity, restrictedContainerSecurity } from './pod-security.ts';
+import { buildOwnVariables, buildPlacement, buildPullSecrets } from './pod-template.ts';
+import type { PlatformSettings } from './settings.ts';
 
 /** Time for a process to close what it holds, which takes at most 25 s, beside the time in which it still answers. */
 const closingSeconds = 30;
@@ -35,7 +36,9 @@ export const secretFile = `${secretFolder}/${secretKey}`;
 export type ServicePod = {
   readonly service: ServiceName;
   readonly image: string;
-  readonly imageSettings: ImageSettings;
+  readonly settings: PlatformSettings;
+  /** What people say of these pods. */
+  readonly template: PodTemplate | undefined;
   readonly serviceAccountName: string;
   readonly keys: PodKeys;
   readonly env: readonly EnvironmentVariable[];
@@ -43,32 +46,20 @@ export type ServicePod = {
   readonly volumes: readonly Volume[];
   readonly volumeMounts: readonly VolumeMount[];
   readonly selector: Labels;
-  readonly metricsPort: number | undefined;
-  readonly shutdown: ShutdownSettings;
 };
-
-type ShutdownSettings = Pick<PlatformSettings, 'shutdownDelaySeconds' | 'shutdownFinishSeconds'>;
 
 /** A pod of one service under the restricted standard, with keys, probes and a /tmp; nothing mounts an API token. */
 export function buildPodSpec(pod: ServicePod): PodSpec {
+  const { settings } = pod;
+  const spec = pod.template?.spec ?? {};
   return {
     serviceAccountName: pod.serviceAccountName,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    terminationGracePeriodSeconds:
-      pod.shutdown.shutdownDelaySeconds + pod.shutdown.shutdownFinishSeconds + closingSeconds,
-    securityContext: restrictedPodSecurity,
-    ...(pod.imageSettings.pullSecrets.length === 0
-      ? {}
-      : { imagePullSecrets: pod.imageSettings.pullSecrets.map((name) => ({ name })) }),
-    topologySpreadConstraints: [
-      {
-        maxSkew: 1,
-        topologyKey: 'kubernetes.io/hostname',
-        whenUnsatisfiable: 'ScheduleAnyway',
-        labelSelector: { matchLabels: pod.selector },
-      },
-    ],
+    terminationGracePeriodSeconds: chooseTimes(settings, pod.template).graceSeconds,
+    securityContext: buildPodSecurity(spec, settings.podSecurity),
+    ...buildPullSecrets(settings.image.pullSecrets, spec),
+    ...buildPlacement(spec, pod.selector),
     containers: [buildContainer(pod)],
     volumes: [
       { name: 'tmp', emptyDir: { sizeLimit: temporaryBytes } },
@@ -87,11 +78,12 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
 }
 
 function buildContainer(pod: ServicePod): Container {
-  const { metricsPort } = pod;
+  const { image, network } = pod.settings;
+  const { metricsPort } = network;
   return {
     name: pod.service,
     image: pod.image,
-    imagePullPolicy: pod.imageSettings.pullPolicy,
+    imagePullPolicy: image.pullPolicy,
     args: [pod.service],
     env: [
       { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
@@ -100,6 +92,7 @@ function buildContainer(pod: ServicePod): Container {
       { name: 'JWKS_FILE', value: `${jwksFolder}/${jwksKey}` },
       { name: 'SERVICE_SECRET_FILE', value: secretFile },
       ...pod.env,
+      ...buildOwnVariables(pod.template?.spec ?? {}),
     ],
     ports: [
       { name: 'http', containerPort: services[pod.service], protocol: 'TCP' },
@@ -126,11 +119,23 @@ function buildProbe(path: string, times: { readonly periodSeconds: number; reado
   return { httpGet: { path, port: 'probe' }, timeoutSeconds: 5, ...times };
 }
 
-export function shutdownVariables(settings: ShutdownSettings): Readonly<Record<string, string>> {
-  return {
-    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
-    SHUTDOWN_FINISH_SECONDS: String(settings.shutdownFinishSeconds),
-  };
+type ShutdownSettings = Pick<PlatformSettings, 'shutdownDelaySeconds' | 'shutdownFinishSeconds'>;
+
+/** How long a process may take to go. Who chooses the grace period of a pod chooses with it how long requests may take to end. */
+function chooseTimes(settings: ShutdownSettings, template: PodTemplate | undefined) {
+  const { shutdownDelaySeconds: delaySeconds, shutdownFinishSeconds } = settings;
+  const chosen = template?.spec?.terminationGracePeriodSeconds;
+  const finishSeconds =
+    chosen === undefined ? shutdownFinishSeconds : Math.max(0, chosen - delaySeconds - closingSeconds);
+  return { delaySeconds, finishSeconds, graceSeconds: delaySeconds + finishSeconds + closingSeconds };
+}
+
+export function shutdownVariables(
+  settings: ShutdownSettings,
+  template: PodTemplate | undefined,
+): Readonly<Record<string, string>> {
+  const { delaySeconds, finishSeconds } = chooseTimes(settings, template);
+  return { SHUTDOWN_DELAY_SECONDS: String(delaySeconds), SHUTDOWN_FINISH_SECONDS: String(finishSeconds) };
 }
 
 /** The pod's own ports are not for a configuration to change: probes, policies and annotations name them. */

@@ -1,3 +1,4 @@
+import type { PodTemplate, ServiceAccountSettings } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer, ResourceRequirements } from '@hybridstore/controller-runtime';
 import type { ConfiguredService, SharedServiceName } from './names.ts';
 
@@ -13,6 +14,7 @@ export type PlatformSettings = {
   readonly shutdownFinishSeconds: number;
   readonly storage: StorageSettings;
   readonly network: NetworkSettings;
+  readonly podSecurity: PodSecuritySettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;
   /** For each process, what stands in the file that CONFIG_FILE names there; absent: there is no file. */
   readonly config: Readonly<Partial<Record<ConfiguredService, Settings>>>;
@@ -48,6 +50,11 @@ export type NetworkSettings = {
   readonly metricsPort?: number;
 };
 
+export type PodSecuritySettings = {
+  /** Pods name their user and groups; else the cluster assigns them. */
+  readonly assignIds: boolean;
+};
+
 export type SharedServiceSettings = {
   readonly enabled: boolean;
   readonly replicas: number;
@@ -56,4 +63,6 @@ export type SharedServiceSettings = {
   readonly stateSize: string;
   /** More variables, or other values of known ones. */
   readonly env: Readonly<Record<string, string>>;
+  readonly podTemplate?: PodTemplate;
+  readonly serviceAccount?: ServiceAccountSettings;
 };

@@ -16,6 +16,7 @@ import {
   tenantKeysSecretName,
 } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, shutdownVariables, sidePortVariables, toEnvironment } from './pod.ts';
+import { buildPodMetadata } from './pod-template.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
@@ -48,7 +49,7 @@ export function readFixedFields(living: StatefulSet | undefined): FixedSetFields
  * already, where there is one.
  */
 export function buildStatefulSet(input: TenantInput, replicas: number, fixed = buildFixedFields(input)): StatefulSet {
-  const { tenant, settings } = input;
+  const { tenant, spec, settings } = input;
   const { selector, volumeClaimTemplates, ...named } = fixed;
   const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
   return {
@@ -64,10 +65,10 @@ export function buildStatefulSet(input: TenantInput, replicas: number, fixed = b
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector,
       template: {
-        metadata: {
+        metadata: buildPodMetadata(spec.podTemplate, {
           labels: { ...tenant.labels, ...selector.matchLabels },
           annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
-        },
+        }),
         spec: buildNodePod(input, mount, fixed),
       },
       ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
@@ -92,7 +93,8 @@ function buildNodePod(input: TenantInput, mount: SettingsMount, fixed: FixedSetF
   return buildPodSpec({
     service: 'tenant-node',
     image: chooseImage(spec, settings),
-    imageSettings: settings.image,
+    settings,
+    template: spec.podTemplate,
     serviceAccountName: names.base,
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
     env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input, fixed) }),
@@ -104,8 +106,6 @@ function buildNodePod(input: TenantInput, mount: SettingsMount, fixed: FixedSetF
       ...mount.volumeMounts,
     ],
     selector,
-    metricsPort: settings.network.metricsPort,
-    shutdown: settings,
   });
 }
 
@@ -121,7 +121,7 @@ function buildNodeVariables(
     DATA_PATH: dataFolder,
     LOG_PATH: logFolder,
     LOG_LEVEL: settings.logLevel,
-    ...shutdownVariables(settings),
+    ...shutdownVariables(settings, spec.podTemplate),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.
     NODE_URL: nodeUrl(nodesDomain(key, fixed.serviceName), '{pod}'),

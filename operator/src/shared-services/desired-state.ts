@@ -53,8 +53,9 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
 function buildOne(service: SharedServiceName, { settings, owners, stateClaims }: SharedInput): readonly Child[] {
   const { namespace } = settings;
   const labels = sharedServiceLabels(service);
+  const { serviceAccount: account } = settings.services[service];
   return [
-    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
+    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners, settings: account })),
     ...child(
       persistentVolumeClaims,
       keepsState(service) ? buildStateClaim(service, settings, stateClaims?.get(service)) : undefined,

@@ -38,7 +38,13 @@ export function buildTenantChildren(
     ...child(limitRanges, buildLimitRange(input)),
     ...child(
       serviceAccounts,
-      buildServiceAccount({ name: names.base, namespace: key.namespace, labels, owners: [owner] }),
+      buildServiceAccount({
+        name: names.base,
+        namespace: key.namespace,
+        labels,
+        owners: [owner],
+        settings: input.spec.serviceAccount,
+      }),
     ),
     ...child(configMaps, buildTenantConfigMap(input, jwks)),
     ...child(networkPolicies, buildTenantNetworkPolicy(input)),

@@ -1,9 +1,12 @@
-import { TenantSpec } from '@hybridstore/contracts';
+import { reservedNodeVariables, TenantSpec } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { Tenant } from '../resources/custom-resources.ts';
+import { findResourceProblem } from '../resources/node-resources.ts';
+import { findAccountProblem, findTemplateProblem, findVolumeMetadataProblem } from '../resources/pod-template.ts';
 
 const validator = compileValidator(TenantSpec);
+const nodeVariables: ReadonlySet<string> = new Set(reservedNodeVariables);
 const namePattern = /^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/;
 
 /**
@@ -31,6 +34,14 @@ function readTenant(tenant: Tenant): Parsed<TenantSpec> {
     return invalid('spec.storage.data.sharedVolume: storageClassName has no meaning beside existingClaim');
   if (spec.quota !== undefined && Object.keys(spec.quota).length === 0)
     return invalid('spec.quota: must name at least one of cpu, memory, storage, pods');
+  const resources = findResourceProblem(spec.resources);
+  if (resources !== undefined) return invalid(`spec.resources.${resources}`);
+  const pods = findTemplateProblem(spec.podTemplate, nodeVariables);
+  if (pods !== undefined) return invalid(`spec.podTemplate.${pods}`);
+  const account = findAccountProblem(spec.serviceAccount);
+  if (account !== undefined) return invalid(`spec.serviceAccount.${account}`);
+  const volumes = findVolumeMetadataProblem(spec.volumeMetadata);
+  if (volumes !== undefined) return invalid(`spec.volumeMetadata.${volumes}`);
   return { kind: 'valid', spec };
 }
 

@@ -8,9 +8,11 @@ import {
 } from '@hybridstore/controller-runtime';
 import { tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
+import { markClaims } from './claim-metadata.ts';
 import { DesiredChildren } from './desired-state.ts';
 import { parseTenant } from './parse.ts';
 import type { TenantReconcilerOptions, TenantStart } from './pass.ts';
+import { stopIfPaused } from './pause.ts';
 import { Registrations } from './registrations.ts';
 import { reportTenant } from './report.ts';
 import { SecretKeeper } from './secret-keeper.ts';
@@ -45,6 +47,7 @@ const steps = new Steps<TenantStart>()
   .add(waitForCache)
   .add(loadTenant)
   .add(finalizeIfDeleted)
+  .add(stopIfPaused)
   .add(refuseInvalid(parseTenant))
   .add(addFinalizer(tenants, finalizer))
   .add(observe)
@@ -58,6 +61,7 @@ const steps = new Steps<TenantStart>()
   .add(pruneChildren)
   .add(growLogVolumes)
   .add(removeEmptyClaims)
+  .add(markClaims)
   .add(askNodes)
   .add(findWhatFails)
   .add(replaceStuckNode)

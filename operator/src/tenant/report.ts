@@ -14,8 +14,10 @@ import {
 import { isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { tenantIdOf } from '../resources/names.ts';
+import { isLeaving } from './decide.ts';
 import type { Examined, TenantStart } from './pass.ts';
-import { buildRefusedStatus, buildTenantStatus, judgeTenant, type TenantOutcome } from './status.ts';
+import { findPause } from './pause.ts';
+import { buildPausedStatus, buildRefusedStatus, buildTenantStatus, judgeTenant, type TenantOutcome } from './status.ts';
 
 /** The one place that writes the status of a Tenant, however its pass came out. */
 export async function reportTenant(
@@ -46,9 +48,24 @@ function describeEnding(object: Stored<Tenant>, ending: Ending<Examined>, nowMs:
       const problem = findLastingProblem(ending.error);
       return problem === undefined ? undefined : describeRefusal(object, problem, nowMs);
     }
+    case 'done':
+      return describePause(object, nowMs);
     default:
       return undefined;
   }
+}
+
+/** A pass over a Tenant that stays ends early only where it is paused. */
+function describePause(object: Stored<Tenant>, nowMs: number): Report | undefined {
+  const cause = findPause(object);
+  if (cause === undefined || isLeaving(object)) return undefined;
+  const message = `${cause}; the nodes run on as they are`;
+  const wasPaused = object.status?.conditions?.some(({ type, status }) => type === 'Paused' && status === 'True');
+  return {
+    status: buildPausedStatus(object.status, message, { generation: object.metadata.generation ?? 0, nowMs }),
+    isRefusal: false,
+    events: () => (wasPaused === true ? [] : [{ type: 'Normal', reason: 'Paused', action: 'Judged', note: message }]),
+  };
 }
 
 type Problem = { readonly reason: string; readonly message: string };

@@ -46,8 +46,12 @@ export function judgeTenant(outcome: TenantOutcome): readonly TenantJudgement[] 
     judgeScaling(outcome),
     judgeDataSafe(outcome),
     judgeStorage(outcome),
+    notPaused,
   ];
 }
+
+/** A paused Tenant is not judged: see buildPausedStatus. */
+const notPaused = no('Paused', 'NotPaused', 'the operator acts on the tenant');
 
 /** Nodes that should serve and do not. A leaving node serves no more, and need not. */
 function findMissing({ key, size, leaving, world }: TenantOutcome): readonly number[] {
@@ -227,6 +231,23 @@ function steadyMetrics(shown: Measured | undefined, measured: Measured | undefin
   return Object.fromEntries(entries);
 }
 
+/** Of a paused Tenant: everything as it was last seen, since nobody looks. */
+export function buildPausedStatus(
+  previous: TenantStatus | undefined,
+  message: string,
+  context: { readonly generation: number; readonly nowMs: number },
+): Readonly<Record<string, unknown>> {
+  const { conditions = [], ...rest } = previous ?? {};
+  return {
+    ...rest,
+    observedGeneration: context.generation,
+    conditions: [
+      ...conditions.filter(({ type }) => type !== 'Paused'),
+      ...toConditions([yes('Paused', 'Paused', message)], conditions, context),
+    ],
+  };
+}
+
 /** For an object that nothing may be made from. */
 export function buildRefusedStatus(
   previous: TenantStatus | undefined,
@@ -237,6 +258,7 @@ export function buildRefusedStatus(
     no('Ready', refusal.reason, refusal.message),
     no('Progressing', refusal.reason, refusal.message),
     yes('Degraded', refusal.reason, refusal.message),
+    notPaused,
   ];
   const kept = (previous?.conditions ?? []).filter(
     (old) => !judgements.some((judgement) => judgement.type === old.type),

@@ -24,7 +24,7 @@ import { isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { tenantNameOf } from '../../src/resources/labels.ts';
 import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
-import { tenantInput } from '../resources/tenant-set.ts';
+import { everyPodSetting, tenantInput } from '../resources/tenant-set.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 const vandal = { fieldManager: 'vandal' };
@@ -48,7 +48,7 @@ export function describeChildren(name: string, open: () => Promise<{ readonly ku
       ({ kube } = await open());
       await kube.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
       wanted = buildTenantChildren(
-        tenantInput(settings, { namespace, name: 'acme' }, { quota }),
+        tenantInput(settings, { namespace, name: 'acme' }, { quota, podTemplate: everyPodSetting }),
         { keys: [] },
         0,
       ).flatMap(({ resource, object }) => child(resource, withoutOwner(object)));

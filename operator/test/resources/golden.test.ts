@@ -62,6 +62,34 @@ test('a tenant that asks for everything', async () => {
     wal: { retentionHours: 1 },
     quota: { cpu: 8, memory: '16Gi', storage: '100Gi', pods: 20 },
     version: '0.2.0',
+    podTemplate: {
+      metadata: { labels: { team: 'data' }, annotations: { 'example.com/owner': 'ops' } },
+      spec: {
+        nodeSelector: { disk: 'nvme' },
+        tolerations: [{ key: 'dedicated', operator: 'Exists', effect: 'NoSchedule' }],
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [{ matchExpressions: [{ key: 'arch', operator: 'In', values: ['arm64'] }] }],
+            },
+          },
+        },
+        topologySpreadConstraints: [
+          { maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' },
+        ],
+        priorityClassName: 'data',
+        runtimeClassName: 'gvisor',
+        imagePullSecrets: [{ name: 'registry' }],
+        env: [
+          { name: 'FLUSH_INTERVAL_MS', value: '1000' },
+          { name: 'MACHINE', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
+        ],
+        securityContext: { runAsUser: 1_000, fsGroup: 2_000, supplementalGroups: [3_000] },
+        dnsConfig: { options: [{ name: 'ndots', value: '2' }] },
+        terminationGracePeriodSeconds: 60,
+      },
+    },
+    serviceAccount: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::111122223333:role/acme' } },
   });
   const input = { tenant, settings, spec };
   assert.equal(buildDataClaim(input), undefined);

@@ -172,3 +172,27 @@ it('no policy is made where the settings switch them off, and no DNS peer never 
   const policy = buildTenantNetworkPolicy(tenantInput(deaf)) ?? assert.fail('no policy');
   assert.equal(mayConnect([policy], acme, { namespace: 'anywhere', labels: {} }, 53, 'UDP'), false);
 });
+
+it('a cache of DNS on each machine is reached by its address, by nodes and services alike, and kube-dns beside it', () => {
+  const text = `network:
+  dns:
+    - ipBlock: { cidr: 169.254.20.10/32 }
+    - ipBlock: { cidr: "fd00::10/128" }
+    - namespaceSelector: {}
+      podSelector: { matchLabels: { k8s-app: kube-dns } }`;
+  const local = parsePlatformSettings(text, { namespace: system });
+  const own = [
+    buildTenantNetworkPolicy(tenantInput(local)) ?? assert.fail('no policy'),
+    ...sharedServiceNames.map((name) => buildSharedNetworkPolicy(name, local, []) ?? assert.fail(name)),
+  ];
+  const cache = (address: string): Endpoint => ({ namespace: '', labels: {}, address });
+  for (const from of [acme, ...sharedServiceNames.map(service)])
+    for (const protocol of ['UDP', 'TCP']) {
+      for (const to of [cache('169.254.20.10'), cache('fd00::10'), dns])
+        assert.equal(mayConnect(own, from, to, 53, protocol), true, JSON.stringify({ from, to }));
+      assert.equal(mayConnect(own, from, cache('169.254.20.10'), 80, protocol), false);
+      assert.equal(mayConnect(own, from, cache('169.254.169.254'), 53, protocol), false);
+    }
+  // Without the address no policy lets anybody ask there.
+  assert.equal(mayConnect(policies, acme, cache('169.254.20.10'), 53, 'UDP'), false);
+});

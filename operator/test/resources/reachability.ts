@@ -8,6 +8,8 @@ import type { LabelSelector, NetworkPolicy, NetworkPolicyPeer } from '@hybridsto
 export type Endpoint = {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of what is no pod: the machine itself, for example. Blocks are single addresses here. */
+  readonly address?: string;
 };
 
 export function mayConnect(
@@ -70,13 +72,18 @@ function fitsPort(
 function fitsPeer(peers: readonly NetworkPolicyPeer[] | undefined, pod: Endpoint, policyNamespace: string): boolean {
   if (peers === undefined || peers.length === 0) return true;
   return peers.some((peer) => {
-    if (peer.ipBlock !== undefined) return false;
+    if (peer.ipBlock !== undefined) return pod.address !== undefined && isSingle(peer.ipBlock.cidr, pod.address);
+    if (pod.address !== undefined) return false;
     const isNamespace =
       peer.namespaceSelector === undefined
         ? pod.namespace === policyNamespace
         : fitsSelector(peer.namespaceSelector, { 'kubernetes.io/metadata.name': pod.namespace });
     return isNamespace && (peer.podSelector === undefined || fitsSelector(peer.podSelector, pod.labels));
   });
+}
+
+function isSingle(cidr: string, address: string): boolean {
+  return cidr === `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
 function fitsSelector(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {

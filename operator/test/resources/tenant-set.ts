@@ -1,4 +1,4 @@
-import type { TenantSpec } from '@hybridstore/contracts';
+import type { PodTemplate, TenantSpec } from '@hybridstore/contracts';
 import type { StatefulSet } from '@hybridstore/controller-runtime';
 import type { PlatformSettings } from '../../src/resources/settings.ts';
 import { buildStatefulSet } from '../../src/resources/stateful-set.ts';
@@ -25,6 +25,36 @@ const spec: TenantSpec = {
   hibernated: false,
   deletionPolicy: 'Retain',
   preventDeletion: false,
+};
+
+/** Every field of a template at once, with empty lists and texts, which the API server drops. */
+export const everyPodSetting: PodTemplate = {
+  metadata: { labels: { team: '' }, annotations: {} },
+  spec: {
+    nodeSelector: { gpu: '' },
+    tolerations: [{ key: 'dedicated', value: '', effect: 'NoSchedule' }],
+    affinity: {
+      nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] },
+      podAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { labelSelector: { matchLabels: {} }, namespaceSelector: {}, namespaces: [], topologyKey: 'rack' },
+        ],
+      },
+    },
+    topologySpreadConstraints: [
+      { maxSkew: 1, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule', matchLabelKeys: [] },
+    ],
+    priorityClassName: 'data',
+    runtimeClassName: 'gvisor',
+    imagePullSecrets: [{ name: 'registry' }],
+    env: [
+      { name: 'NOTHING', value: '' },
+      { name: 'MACHINE', valueFrom: { fieldRef: { fieldPath: 'status.hostIP' } } },
+    ],
+    securityContext: { seLinuxOptions: {}, supplementalGroups: [] },
+    dnsConfig: { nameservers: [], options: [{ name: 'ndots', value: '2' }] },
+    terminationGracePeriodSeconds: 45,
+  },
 };
 
 export function tenantInput(

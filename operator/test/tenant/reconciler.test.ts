@@ -74,10 +74,18 @@ describe('a Tenant', () => {
     await cluster.settle();
     const tenant = await cluster.tenant();
     assert.deepEqual(
-      ['Ready', 'Progressing', 'Degraded', 'ScalingActive', 'DataSafe', 'StorageReady'].map((type) =>
+      ['Ready', 'Progressing', 'Degraded', 'ScalingActive', 'DataSafe', 'StorageReady', 'Paused'].map((type) =>
         conditionOf(tenant, type),
       ),
-      ['True/AllNodesReady', 'False/Settled', 'False/AsExpected', 'False/Off', 'True/AllNodesReady', 'True/Bound'],
+      [
+        'True/AllNodesReady',
+        'False/Settled',
+        'False/AsExpected',
+        'False/Off',
+        'True/AllNodesReady',
+        'True/Bound',
+        'False/NotPaused',
+      ],
     );
     assert.equal(tenant.status?.observedGeneration, tenant.metadata.generation);
     assert.deepEqual(

@@ -65,6 +65,7 @@ export { orAborted } from './or-aborted.ts';
 export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
 export {
+  isGivenVariable,
   type ProcessVariables,
   placeOf,
   processVariables,

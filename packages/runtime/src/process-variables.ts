@@ -217,6 +217,14 @@ type NamesOf<Variables extends ProcessVariables> =
   | (keyof Variables['moved'] & string);
 export type VariableName = { [Service in keyof Known]: NamesOf<Known[Service]> }[keyof Known];
 
+/** Of every pod that the operator makes, besides what the table above says. */
+const ofEveryPod: ReadonlySet<string> = new Set(['CONFIG_FILE', 'LOG_LEVEL', 'POD_IP', 'POD_NAMESPACE']);
+
+/** Whether the operator sets a variable in the pods of a service, or it does nothing there, so that people may not set it beside. */
+export function isGivenVariable(service: ServiceName, name: string): boolean {
+  return ofEveryPod.has(name) || placeOf(service, name) !== undefined;
+}
+
 /** Names of every variable that a process reads, whether or not it does something. */
 export function variableNamesOf(service: ServiceName): readonly string[] {
   const { own, given, moved } = processVariables[service];

@@ -8,5 +8,14 @@ export {
   tenantNameCharactersMax,
   tenantNamePattern,
 } from './fields.ts';
+export {
+  describeReserved,
+  isReservedKey,
+  reservedAnnotations,
+  reservedClaimAnnotations,
+  reservedLabels,
+  VolumeMetadata,
+} from './own-metadata.ts';
+export * from './pod-template.ts';
 export * from './structural-schema.ts';
 export * from './tenant.ts';

@@ -9,6 +9,8 @@ import {
   Timestamp,
   withRules,
 } from './fields.ts';
+import { VolumeMetadata } from './own-metadata.ts';
+import { PodTemplate, ServiceAccountSettings } from './pod-template.ts';
 
 export const replicasMax = 100;
 
@@ -144,6 +146,14 @@ export const Autoscaling = Type.Object(
 );
 export type Autoscaling = Static<typeof Autoscaling>;
 
+/** What a node and its executor take before they serve anything. */
+export const nodeMemoryBytesMin = 134_217_728;
+
+/** A quantity in CEL, which is a text or a whole number, as a number. */
+function amountOf(field: string): string {
+  return `(type(${field}) == int ? double(${field}) : quantity(${field}).asApproximateFloat())`;
+}
+
 const Resources = Type.Object(
   {
     requests: Type.Object(
@@ -161,7 +171,25 @@ const Resources = Type.Object(
       { additionalProperties: false, default: {}, description: 'what a node may not exceed' },
     ),
   },
-  { additionalProperties: false, default: {}, description: 'CPU and memory of one node' },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'CPU and memory of one node',
+    ...withRules(
+      {
+        rule: `${amountOf('self.limits.memory')} >= ${nodeMemoryBytesMin}.0`,
+        message: 'limits.memory: expected at least 128Mi, below which a node cannot start',
+      },
+      {
+        rule: `${amountOf('self.requests.memory')} <= ${amountOf('self.limits.memory')}`,
+        message: 'requests.memory: expected at most limits.memory',
+      },
+      {
+        rule: `!has(self.limits.cpu) || ${amountOf('self.requests.cpu')} <= ${amountOf('self.limits.cpu')}`,
+        message: 'requests.cpu: expected at most limits.cpu',
+      },
+    ),
+  },
 );
 
 const StorageClassName = Type.String({
@@ -301,11 +329,20 @@ export const TenantSpec = Type.Object(
     limits: Limits,
     wal: Wal,
     quota: Type.Optional(Quota),
+    podTemplate: Type.Optional(PodTemplate),
+    serviceAccount: Type.Optional(ServiceAccountSettings),
+    volumeMetadata: Type.Optional(VolumeMetadata),
     hibernated: Type.Boolean({ default: false, description: 'drains and stops all nodes; volumes are kept' }),
     deletionPolicy: Type.Enum([...deletionPolicies], {
       default: 'Retain',
       description: 'what happens to the volumes when the Tenant is deleted',
     }),
+    paused: Type.Optional(
+      Type.Boolean({
+        description:
+          'while true, the operator makes, changes and deletes nothing of the tenant; so does the annotation hybridstore.dev/paused: "true"; a deleted Tenant goes all the same',
+      }),
+    ),
     preventDeletion: Type.Boolean({
       default: false,
       description: 'while true, a deleted Tenant stays and keeps running',
@@ -428,11 +465,6 @@ export type TenantStatus = Static<typeof TenantStatus>;
 
 const isReported = 'has(self.status) && has(self.status.storage)';
 
-/** An amount as a number: the type of its field is a text or an integer. */
-function amountOf(path: string): string {
-  return `(type(${path}) == string ? quantity(${path}).asApproximateFloat() : double(${path}))`;
-}
-
 /** A typing error can be mended while nothing is stored, and a class goes back to what the volumes have. */
 function classIsFixed(path: string, use: 'log' | 'data') {
   const [now, before] = [`self.spec.storage.${path}`, `oldSelf.spec.storage.${path}`];
@@ -474,5 +506,6 @@ export const tenantConditionTypes = [
   'ScalingActive',
   'DataSafe',
   'StorageReady',
+  'Paused',
 ] as const;
 export type TenantConditionType = (typeof tenantConditionTypes)[number];
