@@ -266,7 +266,7 @@ export class BenchCluster {
   readonly clock = new FakeClock();
   readonly api: EmbeddedApiServer;
   /** Those of a role in each namespace: whatever is not granted is refused in every test. */
-  readonly rights = new Rights({ own: systemNamespace, watched: ['default'] });
+  readonly rights = new Rights({ own: systemNamespace, watched: ['default', 'leaving'] });
   readonly writes: Write[] = [];
   readonly events: EventInput[] = [];
   readonly nodes = new FakeNodes();

@@ -151,6 +151,12 @@ export function buildChartSchema(): Schema {
         install: described('install and upgrade the definitions; they stay when the release is removed', boolean),
       }),
       operator,
+      preventDeletion: closed({
+        admissionPolicy: described(
+          'a ValidatingAdmissionPolicy refuses to delete a Tenant while its `spec.preventDeletion` is true (Kubernetes 1.30)',
+          boolean,
+        ),
+      }),
       logLevel: described('of every process', { enum: ['debug', 'info', 'warn', 'error'] }),
       shutdownDelaySeconds: described('how long a process that is to end is not ready and still answers', {
         type: 'integer',

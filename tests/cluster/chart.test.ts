@@ -4,56 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
+import { chart, helm, type Manifest, namespace, render, toFlag } from './rendered-chart.ts';
 
 const run = promisify(execFile);
-const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
-const namespace = 'chart-test';
-
-type Rule = {
-  readonly apiGroups: string[];
-  readonly resources: string[];
-  readonly verbs: string[];
-  readonly resourceNames?: string[];
-};
-type Manifest = {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly rules?: readonly Rule[];
-  readonly spec?: { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
-};
 type Container = { readonly env: readonly { readonly name: string; readonly value?: string }[] };
-
-async function helm(...args: string[]): Promise<{ code: number; text: string }> {
-  try {
-    const { stdout, stderr } = await run('helm', args, { maxBuffer: 16 * 1024 * 1024 });
-    return { code: 0, text: stdout + stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number | string; stdout: string; stderr: string };
-    if (typeof code !== 'number') throw error;
-    return { code, text: stdout + stderr };
-  }
-}
-
-async function render(...sets: string[]): Promise<{ yaml: string; objects: readonly Manifest[] }> {
-  const { code, text } = await helm('template', 'hs', chart, '--namespace', namespace, ...sets.flatMap(toFlag));
-  assert.equal(code, 0, text);
-  const documents = parseAllDocuments(text);
-  for (const document of documents) assert.deepEqual(document.errors, []);
-  return {
-    yaml: text,
-    objects: documents.map((document) => document.toJS() as Manifest | null).filter((one) => !!one),
-  };
-}
-
-function toFlag(set: string): string[] {
-  return ['--set-json', set];
-}
-
+type PodTemplate = { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
 type Values = { readonly [name: string]: unknown };
 
 /** For every value of values.yaml another one, which must show. */
@@ -72,6 +28,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.nodeSelector': { zone: 'a' },
   'operator.tolerations': [{ key: 'a', operator: 'Exists' }],
   'operator.affinity': { nodeAffinity: {} },
+  'preventDeletion.admissionPolicy': false,
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
   'storage.logStorageClassName': 'fast',
@@ -234,7 +191,7 @@ describe('the chart', () => {
     const { objects } = await render('operator.watchNamespaces=["one","two"]', 'prometheus.url="http://p:9090"');
     const env = objects
       .filter(({ kind }) => kind === 'Deployment')
-      .flatMap(({ spec }) => spec?.template?.spec?.containers.flatMap((container) => container.env) ?? []);
+      .flatMap(({ spec }) => (spec as PodTemplate).template?.spec?.containers.flatMap(({ env }) => env) ?? []);
     const read = (name: string) => env.find((one) => one.name === name)?.value;
     assert.equal(read('WATCH_NAMESPACES'), 'one,two');
     assert.equal(read('PROMETHEUS_URL'), 'http://p:9090');

@@ -36,6 +36,12 @@ async function hybridstore(...args: string[]): Promise<string> {
   return stderr + stdout;
 }
 
+const allowDeletion = ['--type=merge', '--patch={"spec":{"preventDeletion":false}}'];
+
+function readField(kind: string, name: string, namespace: string, path: string): Promise<string> {
+  return kubectl('get', kind, name, '-n', namespace, '-o', `jsonpath=${path}`);
+}
+
 async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<void> {
   const settings = values === '' ? [] : ['--values', values];
   await run('helm', [verb, 'hybridstore', chart, '--namespace', namespace, '--wait', '--timeout', '120s', ...settings]);
@@ -170,6 +176,36 @@ describe('operations on a cluster', () => {
         [pod.metadata.name, true, false, ['ALL']],
       );
     }
+  });
+
+  it('refuses to delete a Tenant that prevents it, names the field, and deletes it after', async () => {
+    const kept = tenant('kept', { spec: { preventDeletion: true, hibernated: true } });
+    await apply(platform, kept);
+    await assert.rejects(
+      kubectl('delete', 'tenant', 'kept', '-n', 'default'),
+      /Forbidden.*spec\.preventDeletion of Tenant default\/kept is true; set it to false to delete it/,
+    );
+    assert.equal(await readField('tenant', 'kept', 'default', '{.metadata.deletionTimestamp}'), '');
+    await kubectl('patch', 'tenant', 'kept', '-n', 'default', ...allowDeletion);
+    await kubectl('delete', 'tenant', 'kept', '-n', 'default', '--timeout=120s');
+  });
+
+  it('lets a namespace be deleted, which ends once its Tenant may go', async () => {
+    await kubectl('create', 'namespace', 'leaving');
+    const held = tenant('held', { spec: { preventDeletion: true, hibernated: true } });
+    await apply(platform, { ...held, metadata: { name: 'held', namespace: 'leaving' } });
+    await eventually('the finalizer', async () =>
+      (await readField('tenant', 'held', 'leaving', '{.metadata.finalizers}')).includes('hybridstore.dev')
+        ? true
+        : undefined,
+    );
+    await kubectl('delete', 'namespace', 'leaving', '--wait=false');
+    await eventually('the Tenant marked', async () =>
+      (await readField('tenant', 'held', 'leaving', '{.metadata.deletionTimestamp}')) === '' ? undefined : true,
+    );
+    assert.equal(await kubectl('get', 'namespace', 'leaving', '-o', 'jsonpath={.status.phase}'), 'Terminating');
+    await kubectl('patch', 'tenant', 'held', '-n', 'leaving', ...allowDeletion);
+    await kubectl('wait', '--for=delete', 'namespace/leaving', '--timeout=180s');
   });
 
   it('is scraped by a real Prometheus', async () => {

@@ -4,6 +4,7 @@ import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import {
   configMaps,
   getOrNothing,
+  namespaces,
   networkPolicies,
   persistentVolumeClaims,
   podDisruptionBudgets,
@@ -13,7 +14,8 @@ import {
   services,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { tenants } from '../../src/resources/custom-resources.ts';
+
+import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
 import { acme, BenchCluster, Crash, conditionOf, systemNamespace } from '../bench-cluster.ts';
 
 const off = { autoscaling: { mode: 'Off' }, replicas: 2 };
@@ -364,6 +366,23 @@ describe('a Tenant that is deleted', () => {
     await cluster.applyTenant({ ...off, preventDeletion: false });
     await cluster.settle();
     assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
+  });
+
+  it('holds a namespace that is deleted while preventDeletion is true, and lets it end after', async () => {
+    const cluster = await BenchCluster.start();
+    const key = { namespace: 'leaving', name: 'acme' };
+    await cluster.api.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: key.namespace } });
+    const spec = { hibernated: true, preventDeletion: true };
+    const object: KubeObject = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: key };
+    await cluster.api.apply(tenants, { ...object, spec } as Tenant, { fieldManager: 'test', force: true });
+    await cluster.tenants.reconcile(key);
+    await cluster.api.delete(namespaces, { name: key.namespace });
+    // What is missing in a namespace that is deleted cannot be made anew.
+    await assert.rejects(cluster.tenants.reconcile(key), /because it is being terminated/);
+    assert.notEqual((await cluster.api.get(tenants, key)).metadata.deletionTimestamp, undefined);
+    await cluster.api.mergePatch(tenants, key, { spec: { preventDeletion: false } });
+    await cluster.tenants.reconcile(key);
+    assert.equal(await getOrNothing(cluster.api, namespaces, { name: key.namespace }), undefined);
   });
 
   it('goes although the catalog is away', async () => {
