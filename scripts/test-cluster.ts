@@ -30,7 +30,7 @@ import { readScriptArguments } from './script-arguments.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const namespace = 'hybridstore-system';
 /** Against the API server alone: an operator would change the objects under the test. */
-const apiServerSuites = ['chart', 'admission-policies', 'monitoring', 'kubectl-plugin', 'api-server'].map(
+const apiServerSuites = ['chart', 'rights', 'admission-policies', 'monitoring', 'kubectl-plugin', 'api-server'].map(
   (name) => `tests/cluster/${name}.test.ts`,
 );
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];

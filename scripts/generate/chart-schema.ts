@@ -58,6 +58,10 @@ const operator: Schema = {
       'namespaces whose resources are reconciled; they must exist; the operator has a role in each and no right elsewhere; empty means all, by a cluster role',
       list(namespace, 16),
     ),
+    admissionPolicy: described(
+      'a ValidatingAdmissionPolicy lets the operator delete only what wears its label (Kubernetes 1.30)',
+      boolean,
+    ),
     resources: described('requests and limits of the operator', resources),
     nodeSelector: described('labels of the machines on which the operator may run', texts),
     tolerations: described('taints that the operator bears', list(toleration)),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { buildCrds } from '@hybridstore/contracts';
 import { Environment } from '@marcbachmann/cel-js';
+import { managedByLabel, sharedServiceLabels, tenantLabels } from '../../operator/src/resources/labels.ts';
 import { type Manifest, namespace, render, renderWith, toFlag } from './rendered-chart.ts';
 
 /** What the admission policies of the chart match and say, by their own expressions; that Kubernetes takes them, operations.test.ts shows. */
@@ -12,7 +13,8 @@ type Policy = {
   readonly validations: readonly {
     readonly expression: string;
     readonly reason: string;
-    readonly messageExpression: string;
+    readonly message: string;
+    readonly messageExpression?: string;
   }[];
 };
 type ResourceRule = Readonly<Record<'apiGroups' | 'apiVersions' | 'operations' | 'resources', readonly string[]>>;
@@ -28,6 +30,7 @@ type DefinitionSpec = {
 };
 
 const environment = new Environment({ unlistedVariablesAreDyn: true });
+const deletes = `${namespace}-hybridstore-operator-deletes`;
 const prevents = `${namespace}-hybridstore-prevent-deletion`;
 
 /** As the API server judges a request: undefined lets it pass. */
@@ -38,7 +41,9 @@ function judge(
   const evaluate = (expression: string) => environment.evaluate(expression, request);
   if (!matchConditions.every(({ expression }) => evaluate(expression) === true)) return undefined;
   const failed = validations.find(({ expression }) => evaluate(expression) !== true);
-  return failed === undefined ? undefined : `${failed.reason}: ${evaluate(failed.messageExpression)}`;
+  if (failed === undefined) return undefined;
+  const { reason, message, messageExpression } = failed;
+  return `${reason}: ${messageExpression === undefined ? message : evaluate(messageExpression)}`;
 }
 
 const named = (objects: readonly Manifest[], kind: string, name: string) =>
@@ -119,5 +124,51 @@ describe('the policy that prevents deletion', () => {
     const { objects } = await renderWith(toFlag('preventDeletion.admissionPolicy=false'));
     assert.equal(named(objects, 'ValidatingAdmissionPolicy', prevents), undefined);
     assert.equal(named(objects, 'ValidatingAdmissionPolicyBinding', prevents), undefined);
+  });
+});
+
+describe('the policy of what the operator may delete', () => {
+  const operator = `system:serviceaccount:${namespace}:hybridstore-operator`;
+  const deleting = (labels: Readonly<Record<string, string>> | undefined, username = operator) => ({
+    request: { userInfo: { username } },
+    oldObject: { metadata: { namespace: 'default', name: 'data', ...(labels === undefined ? {} : { labels }) } },
+  });
+  const words =
+    'Forbidden: the operator deletes only what is labelled app.kubernetes.io/managed-by=hybridstore-operator';
+
+  it('refuses what does not wear its label', async () => {
+    const { policy } = await readPolicy(deletes);
+    for (const labels of [undefined, {}, { app: 'x' }, { ...tenantLabels('acme'), [managedByLabel]: 'Helm' }])
+      assert.equal(judge(policy, deleting(labels)), words);
+  });
+
+  it('lets go what it makes for tenants and for shared services', async () => {
+    const { policy } = await readPolicy(deletes);
+    for (const labels of [tenantLabels('acme'), sharedServiceLabels('monitoring')])
+      assert.equal(judge(policy, deleting(labels)), undefined);
+  });
+
+  it('is about nobody else', async () => {
+    const { policy } = await readPolicy(deletes);
+    for (const name of ['admin', 'system:serviceaccount:other:hybridstore-operator'])
+      assert.equal(judge(policy, deleting(undefined, name)), undefined);
+  });
+
+  it('is asked of every kind that its roles let it delete', async () => {
+    const { objects } = await render();
+    const { policy } = await readPolicy(deletes);
+    const [asked] = policy.matchConstraints.resourceRules;
+    assert.deepEqual([asked?.apiVersions, asked?.operations, asked?.resources], [['v1'], ['DELETE'], ['*']]);
+    const rules = objects
+      .filter(({ metadata }) => metadata.name.endsWith('hybridstore-operator'))
+      .flatMap(({ rules = [] }) => rules);
+    const groups = rules.filter(({ verbs }) => verbs.includes('delete')).flatMap(({ apiGroups }) => apiGroups);
+    assert.deepEqual([...new Set(groups)].sort(), asked?.apiGroups);
+  });
+
+  it('can be left out', async () => {
+    const { objects } = await render('operator.admissionPolicy=false');
+    assert.equal(named(objects, 'ValidatingAdmissionPolicy', deletes), undefined);
+    assert.equal(named(objects, 'ValidatingAdmissionPolicyBinding', deletes), undefined);
   });
 });

@@ -22,6 +22,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.replicas': 2,
   'operator.leaderElection': false,
   'operator.watchNamespaces': ['one'],
+  'operator.admissionPolicy': false,
   'operator.resources.requests.cpu': '51m',
   'operator.resources.requests.memory': '129Mi',
   'operator.resources.limits.memory': '513Mi',

@@ -16,6 +16,7 @@ import {
 } from '@hybridstore/controller-runtime';
 
 import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
+import { tenantLabels } from '../../src/resources/labels.ts';
 import { acme, BenchCluster, Crash, conditionOf, systemNamespace } from '../bench-cluster.ts';
 
 const off = { autoscaling: { mode: 'Off' }, replicas: 2 };
@@ -351,6 +352,27 @@ describe('a Tenant that is deleted', () => {
     assert.equal((await cluster.api.list(persistentVolumeClaims, { namespace: 'default' })).items.length, 3);
     await cluster.settle();
     assert.deepEqual((await cluster.api.list(persistentVolumeClaims, { namespace: 'default' })).items, []);
+    assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
+  });
+
+  it('takes no claim along that it did not make, whatever labels that wears', async () => {
+    const cluster = await BenchCluster.start();
+    const sharedVolume = { existingClaim: 'hs-acme-data' };
+    await cluster.applyTenant({ ...off, deletionPolicy: 'Delete', storage: { data: { sharedVolume } } });
+    for (const name of ['hs-acme-data', 'restored', 'log-hs-acme', 'log-hs-acme-01']) {
+      const metadata = { namespace: 'default', name, labels: tenantLabels('acme') };
+      await cluster.api.create(persistentVolumeClaims, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata });
+    }
+    await cluster.settle();
+    await cluster.api.delete(tenants, acme);
+    await cluster.settle();
+    const { items } = await cluster.api.list(persistentVolumeClaims, { namespace: 'default' });
+    assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [
+      'hs-acme-data',
+      'log-hs-acme',
+      'log-hs-acme-01',
+      'restored',
+    ]);
     assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
   });
 

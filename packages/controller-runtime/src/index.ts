@@ -105,7 +105,7 @@ export { findTransitions, type Judgement, toConditions } from './reconcile/condi
 export { ensureFinalizer, type Finalizer, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
 export { createStatusReader } from './reconcile/known-status.ts';
 export { addFinalizer, type Parsed, parseOnce, refuseInvalid, waitForCache } from './reconcile/object-steps.ts';
-export type { PolicyRule } from './reconcile/rbac.ts';
+export type { GrantedRule, PolicyRule } from './reconcile/rbac.ts';
 export { type Notice, type Report, type ReportTools, recordEvent, writeReport } from './reconcile/report.ts';
 export {
   type Ending,
