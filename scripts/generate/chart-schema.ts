@@ -65,7 +65,10 @@ const operator: Schema = {
     resources: described('requests and limits of the operator', resources),
     nodeSelector: described('labels of the machines on which the operator may run', texts),
     tolerations: described('taints that the operator bears', list(toleration)),
-    affinity: described('where the operator runs, in Kubernetes’ words', affinity),
+    affinity: described(
+      'where the operator runs, in Kubernetes’ words; empty: several pods on several machines, where there are several',
+      affinity,
+    ),
   }),
   // Two that lead at once would undo each other's work.
   if: { properties: { leaderElection: { const: false } }, required: ['leaderElection'] },
