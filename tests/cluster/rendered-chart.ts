@@ -56,3 +56,13 @@ export async function renderWith(flags: readonly string[]): Promise<{ yaml: stri
 export function toFlag(set: string): string[] {
   return ['--set-json', set];
 }
+
+/** Everything that the chart can bring, switched on. */
+export const everything: readonly string[] = [
+  'operator.replicas=2',
+  'operator.watchNamespaces=["default","other"]',
+  'prometheus.url="http://prometheus:9090"',
+  'network.metricsPort=9900',
+  'ingress={"enabled":true,"className":"nginx","host":"example.com","tlsSecret":"tls"}',
+  'monitoring={"enabled":true,"labels":{"release":"stack"},"dashboards":{"enabled":true}}',
+];
