@@ -34,6 +34,7 @@ import {
 } from '../src/resources/custom-resources.ts';
 import { tenantLabels, tenantNameOf } from '../src/resources/labels.ts';
 import { tenantNames } from '../src/resources/names.ts';
+import type { SizeDecision } from '../src/scaling/decide-size.ts';
 import type { Samples } from '../src/scaling/samples.ts';
 import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
@@ -269,6 +270,8 @@ export class BenchCluster {
   readonly rights = new Rights({ own: systemNamespace, watched: ['default', 'leaving'] });
   readonly writes: Write[] = [];
   readonly events: EventInput[] = [];
+  /** What each pass said of the size of its tenant. */
+  readonly sizes: string[] = [];
   readonly nodes = new FakeNodes();
   readonly catalog = new FakeCatalog();
   samples: Samples = { kind: 'measured', nodes: [] };
@@ -309,7 +312,9 @@ export class BenchCluster {
     });
     this.keys = new SigningKeys({ kube, namespace: systemNamespace, randomBytes: countingBytes });
     const sizes = new SizeKeeper({ sample: async () => this.samples }, clock);
-    this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes });
+    const onSized = (tenantId: string, decision: SizeDecision | undefined) =>
+      this.sizes.push(`${tenantId} ${decision?.reason ?? 'not scaled'}`);
+    this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes, onSized });
     this.sources = new DataSourceReconciler({ ...base(), nodes, catalog });
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
     this.shared = new SharedServicesReconciler({ ...base(), settings, keys: this.keys });
