@@ -315,7 +315,8 @@ export const TenantSpec = Type.Object(
     }),
     preventDeletion: Type.Boolean({
       default: false,
-      description: 'while true, the Tenant cannot be deleted; where no admission policy refuses it, a deleted one stays and serves',
+      description:
+        'while true, the Tenant cannot be deleted; where no admission policy refuses it, a deleted one stays and serves',
     }),
     version: Type.Optional(
       Type.String({
