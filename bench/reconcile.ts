@@ -183,13 +183,10 @@ async function settle(metrics: Metrics): Promise<void> {
 }
 
 async function countReconciles(metrics: Metrics): Promise<number> {
-  const metric = await metrics.getSingleMetric('hybridstore_controller_reconcile_seconds')?.get();
+  const metric = await metrics.getSingleMetric('controller_runtime_reconcile_total')?.get();
   return (metric?.values ?? [])
-    .filter(
-      (value) =>
-        'metricName' in value && String(value.metricName).endsWith('_count') && value.labels.controller === 'tenant',
-    )
-    .reduce((sum, value) => sum + value.value, 0);
+    .filter(({ labels }) => labels['controller'] === 'tenant')
+    .reduce((sum, { value }) => sum + value, 0);
 }
 
 function report(

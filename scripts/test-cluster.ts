@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sharedServiceNames } from '@hybridstore/operator';
+import { prepareLinter } from './cluster/binaries.ts';
 import {
   clusterPrometheusUrl,
   describeCluster,
@@ -30,9 +31,15 @@ import { readScriptArguments } from './script-arguments.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const namespace = 'hybridstore-system';
 /** Against the API server alone: an operator would change the objects under the test. */
-const apiServerSuites = ['chart', 'monitoring', 'kubectl-plugin', 'api-server'].map(
-  (name) => `tests/cluster/${name}.test.ts`,
-);
+const apiServerSuites = [
+  'chart',
+  'lint',
+  'rights',
+  'admission-policies',
+  'monitoring',
+  'kubectl-plugin',
+  'api-server',
+].map((name) => `tests/cluster/${name}.test.ts`);
 const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
 const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
 const { values: flags } = readScriptArguments(
@@ -139,6 +146,7 @@ async function test(
   progress: Progress,
   env: Readonly<Record<string, string>> & { readonly HYBRIDSTORE_CHART_VALUES: string },
 ): Promise<number> {
+  await prepareLinter(progress);
   await shell.run(['kubectl', 'create', '-f', join(root, 'crds')]);
   const apiServerCode = await runSuites(shell, {}, apiServerSuites);
   await shell.run(['kubectl', 'delete', '-f', join(root, 'crds')]);

@@ -11,6 +11,7 @@ import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
 import { buildLoop, type Loop } from './loop.ts';
 import type { OperatorOptions } from './options.ts';
+import { leaseName } from './resources/names.ts';
 
 /**
  * The operator put together: caches, controllers, reconcilers. Knows no process and no environment, so that the embedded
@@ -27,8 +28,6 @@ export type Operator = {
   readonly ended: Promise<'stopped' | 'lost'>;
   readonly stop: () => Promise<void>;
 };
-
-export const leaseName = 'hybridstore-operator';
 
 /** Starts the operator; it works until `stop`. */
 export function startOperator(options: OperatorOptions): Operator {

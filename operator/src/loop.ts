@@ -65,6 +65,7 @@ function buildReconcilers(options: LoopOptions, caches: Caches, keys: SigningKey
       keys,
       sizes: new SizeKeeper(chooseSource(options), clock, settings.network.metricsPort),
       onDecision: metrics.noteDecision,
+      onSized: metrics.noteSize,
       onForgotten: metrics.forgetTenant,
     }),
     source: new DataSourceReconciler({ ...tools(), ...clients }),

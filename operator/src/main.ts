@@ -1,4 +1,9 @@
-import { ApiServerKube, loadKubeConfig } from '@hybridstore/controller-runtime';
+import {
+  ApiServerKube,
+  createRestClientMetrics,
+  loadKubeConfig,
+  type RestClientMetrics,
+} from '@hybridstore/controller-runtime';
 import { createServer, listenAt, runMain } from '@hybridstore/http';
 import {
   createLogger,
@@ -20,7 +25,7 @@ async function main(): Promise<void> {
   const telemetry = createTelemetry(config);
   const { logger } = telemetry;
   for (const idle of findIdleVariables('operator', process.env)) logger.warn('variable_without_effect', idle);
-  const kube = connect(config);
+  const kube = connect(config, createRestClientMetrics(telemetry.metrics));
   let operator: Operator | undefined;
   const server = createServer({
     ...telemetry,
@@ -48,9 +53,9 @@ function createTelemetry({ identity, logLevel }: OperatorConfig) {
   return { ring, logger, metrics: createMetrics('operator') };
 }
 
-function connect({ kubeconfig }: OperatorConfig): ApiServerKube {
+function connect({ kubeconfig }: OperatorConfig, metrics: RestClientMetrics): ApiServerKube {
   const config = loadKubeConfig(kubeconfig);
-  return new ApiServerKube({ ...operatorIdentity, config, clock: systemClock, random: Math.random });
+  return new ApiServerKube({ ...operatorIdentity, config, clock: systemClock, random: Math.random, metrics });
 }
 
 function toOptions(config: OperatorConfig): Omit<OperatorOptions, 'kube' | 'logger' | 'metrics'> {

@@ -3,7 +3,9 @@ import type { SizeDecision } from './scaling/decide-size.ts';
 
 /** Figures of the operator's decisions, besides those of the controller runtime. */
 export type OperatorMetrics = {
-  readonly noteDecision: (tenant: string, decision: SizeDecision) => void;
+  readonly noteDecision: (decision: SizeDecision) => void;
+  /** What a pass rests on; undefined where nothing is scaled. */
+  readonly noteSize: (tenant: string, decision: SizeDecision | undefined) => void;
   /** Takes the series of a tenant that is gone away: their number is bounded by the tenants that there are. */
   readonly forgetTenant: (tenant: string) => void;
   readonly noteUnready: (services: readonly string[]) => void;
@@ -18,6 +20,12 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
     labelNames: ['tenant'],
     registers,
   });
+  const atMaximum = new Gauge({
+    name: 'hybridstore_tenant_at_max_replicas',
+    help: '1 while a tenant has as many nodes as it may and asks for more, 0 while it does not',
+    labelNames: ['tenant'],
+    registers,
+  });
   const decisions = new Counter({
     name: 'hybridstore_scaling_decisions_total',
     help: 'Scaling decisions that were reported, by reason',
@@ -29,12 +37,21 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
     help: 'Shared services without all their pods ready',
     registers,
   });
+  const forgetTenant = (tenant: string) => {
+    wanted.remove({ tenant });
+    atMaximum.remove({ tenant });
+  };
   return {
-    noteDecision: (tenant, decision) => {
+    noteDecision: ({ reason }) => decisions.inc({ reason }),
+    noteSize: (tenant, decision) => {
+      if (decision === undefined) {
+        forgetTenant(tenant);
+        return;
+      }
       wanted.set({ tenant }, decision.target);
-      decisions.inc({ reason: decision.reason });
+      atMaximum.set({ tenant }, decision.reason === 'AtMaximum' ? 1 : 0);
     },
-    forgetTenant: (tenant) => wanted.remove({ tenant }),
+    forgetTenant,
     noteUnready: (services) => unready.set(services.length),
   };
 }

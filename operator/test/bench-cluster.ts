@@ -38,6 +38,7 @@ import {
   tenants,
 } from '../src/resources/custom-resources.ts';
 import { tenantNameOf } from '../src/resources/labels.ts';
+import type { SizeDecision } from '../src/scaling/decide-size.ts';
 import type { Samples } from '../src/scaling/samples.ts';
 import { SharedServicesReconciler } from '../src/shared-services/reconciler.ts';
 import { SigningKeys } from '../src/shared-services/signing-keys.ts';
@@ -301,9 +302,11 @@ export class BenchCluster {
   readonly clock = new FakeClock();
   readonly api: EmbeddedApiServer;
   /** Those of a role in each namespace: whatever is not granted is refused in every test. */
-  readonly rights = new Rights({ own: systemNamespace, watched: ['default'] });
+  readonly rights = new Rights({ own: systemNamespace, watched: ['default', 'leaving'] });
   readonly writes: Write[] = [];
   readonly events: EventInput[] = [];
+  /** What each pass said of the size of its tenant. */
+  readonly sizes: string[] = [];
   readonly nodes = new FakeNodes();
   readonly catalog = new FakeCatalog();
   samples: Samples = { kind: 'measured', nodes: [] };
@@ -356,7 +359,9 @@ export class BenchCluster {
     });
     this.keys = new SigningKeys({ kube, namespace: systemNamespace, randomBytes: countingBytes });
     const sizes = new SizeKeeper({ sample: async () => this.samples }, clock);
-    this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes });
+    const onSized = (tenantId: string, decision: SizeDecision | undefined) =>
+      this.sizes.push(`${tenantId} ${decision?.reason ?? 'not scaled'}`);
+    this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes, onSized });
     this.sources = new DataSourceReconciler({ ...base(), nodes, catalog });
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
     const owner = ownerName === undefined ? {} : { ownerName };

@@ -30,7 +30,7 @@ import { type Operator, startOperator } from '../src/app.ts';
 import { operatorIdentity } from '../src/identity.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
 import { compactionPolicies, dataSources, tenants } from '../src/resources/custom-resources.ts';
-import { sharedServiceLabels, tenantLabels } from '../src/resources/labels.ts';
+import { managedByLabel, sharedServiceLabels, tenantLabels } from '../src/resources/labels.ts';
 import { tenantKeysSecretName } from '../src/resources/names.ts';
 import { prunedKinds as prunedSharedKinds } from '../src/shared-services/desired-state.ts';
 import { prunedKinds as prunedTenantKinds } from '../src/tenant/desired-state.ts';
@@ -291,6 +291,24 @@ describe('the rights that the chart grants', () => {
       for (const name of mine.own) rights.require({ verb: 'get', resource: secrets, namespace: own, name });
       for (const name of mine.default) rights.require({ verb: 'get', resource: secrets, namespace: 'default', name });
     }
+  });
+
+  it('let it delete nothing but what wears its label', async () => {
+    const cluster = await BenchCluster.start();
+    const kube = withRights(cluster.api, cluster.rights, cluster.clock);
+    const create = (name: string, labels: Readonly<Record<string, string>>) =>
+      cluster.api.create(persistentVolumeClaims, {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { namespace: 'default', name, labels },
+      });
+    await create('theirs', { ...tenantLabels('acme'), [managedByLabel]: 'Helm' });
+    await create('ours', tenantLabels('acme'));
+    await assert.rejects(
+      kube.delete(persistentVolumeClaims, { namespace: 'default', name: 'theirs' }),
+      /the admission policy denies: delete persistentvolumeclaims default\/theirs/,
+    );
+    await kube.delete(persistentVolumeClaims, { namespace: 'default', name: 'ours' });
   });
 
   it('end at the watched namespaces', () => {

@@ -15,6 +15,7 @@ import {
 } from '@hybridstore/controller-runtime';
 import type { Clock } from '@hybridstore/runtime';
 import { parse } from 'yaml';
+import { managedBy, managedByLabel } from '../src/resources/labels.ts';
 
 const files = join(fileURLToPath(new URL('../..', import.meta.url)), 'charts', 'hybridstore', 'files');
 
@@ -93,7 +94,14 @@ function format(scope: string, group: string, resource: string, verb: string, na
   return `${scope}: ${verb} ${group === '' ? resource : `${resource}.${group}`}${name === undefined ? '' : ` ${name}`}`;
 }
 
-/** The port as a service account has it: what its roles do not grant is refused. */
+/** As the admission policy of the chart has it for the operator: it deletes only what wears its label. */
+function requireLabel(resource: Resource, object: KubeObject | undefined): void {
+  if (object === undefined || object.metadata.labels?.[managedByLabel] === managedBy) return;
+  const described = `${resource.plural} ${object.metadata.namespace}/${object.metadata.name}`;
+  throw kubeError({ reason: 'Forbidden', message: `the admission policy denies: delete ${described}` });
+}
+
+/** The port as a service account has it: what its roles and the admission policy do not grant is refused. */
 export function withRights(kube: Kube, rights: Rights, clock: Clock): Kube {
   const ofKey = (verb: string, resource: Resource, key: ObjectKey, subresource?: string) =>
     rights.require({ verb, resource, subresource, namespace: key.namespace, name: key.name });
@@ -155,6 +163,7 @@ export function withRights(kube: Kube, rights: Rights, clock: Clock): Kube {
     },
     delete: async (resource, key, options) => {
       ofKey('delete', resource, key);
+      requireLabel(resource, await getOrNothing(kube, resource, key));
       await kube.delete(resource, key, options);
     },
     createEvent: (event) => recorder.record(event),

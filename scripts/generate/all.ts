@@ -7,6 +7,7 @@ import { renderCrdFiles } from './crds.ts';
 import type { GeneratedFile } from './generated-file.ts';
 import { buildResourceReference } from './resource-reference.ts';
 import { buildErrorReference, buildRestReference, buildWireHashes } from './rest-reference.ts';
+import { buildRightsReference } from './rights-reference.ts';
 import { buildSqlReference } from './sql-reference.ts';
 import { buildVariableReference } from './variable-reference.ts';
 
@@ -15,6 +16,7 @@ export function buildGeneratedFiles(): readonly GeneratedFile[] {
   return [
     ...renderCrdFiles(),
     ...renderRbacFiles(),
+    buildRightsReference(),
     renderIngressFile(),
     renderChartSchema(),
     buildChartValuesReference(),

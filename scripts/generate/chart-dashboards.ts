@@ -201,7 +201,12 @@ const operator: Dashboard = {
   title: 'HybridStore / Operator',
   variables: [{ label: 'namespace', metric: 'hybridstore_shared_services_unready' }],
   panels: [
-    panel('Leader', 'short', 'hybridstore_controller_is_leader{namespace="$namespace"}', '{{pod}}'),
+    panel(
+      'Leader',
+      'short',
+      'leader_election_master_status{job="hybridstore/operator", namespace="$namespace"}',
+      '{{pod}}',
+    ),
     panel(
       'Shared services without all their pods',
       'short',
@@ -211,20 +216,38 @@ const operator: Dashboard = {
     panel(
       'Passes by result',
       'cps',
-      'sum by (controller, result) (rate(hybridstore_controller_reconcile_seconds_count{namespace="$namespace"}[$__rate_interval]))',
+      'sum by (controller, result) (rate(controller_runtime_reconcile_total{job="hybridstore/operator", namespace="$namespace"}[$__rate_interval]))',
       '{{controller}} {{result}}',
     ),
     panel(
       'Time of a pass, 95 %',
       's',
-      'histogram_quantile(0.95, sum by (controller, le) (rate(hybridstore_controller_reconcile_seconds_bucket{namespace="$namespace"}[$__rate_interval])))',
+      'histogram_quantile(0.95, sum by (controller, le) (rate(controller_runtime_reconcile_time_seconds_bucket{job="hybridstore/operator", namespace="$namespace"}[$__rate_interval])))',
       '{{controller}}',
     ),
     panel(
       'Objects that wait for a pass',
       'short',
-      'hybridstore_controller_queue_depth{namespace="$namespace"}',
+      'workqueue_depth{job="hybridstore/operator", namespace="$namespace"}',
       '{{controller}}',
+    ),
+    panel(
+      'Time that objects wait for a pass, 95 %',
+      's',
+      'histogram_quantile(0.95, sum by (controller, le) (rate(workqueue_queue_duration_seconds_bucket{job="hybridstore/operator", namespace="$namespace"}[$__rate_interval])))',
+      '{{controller}}',
+    ),
+    panel(
+      'Longest pass that still runs',
+      's',
+      'max by (controller) (workqueue_longest_running_processor_seconds{job="hybridstore/operator", namespace="$namespace"})',
+      '{{controller}}',
+    ),
+    panel(
+      'Requests to the API server',
+      'reqps',
+      'sum by (method, code) (rate(rest_client_requests_total{job="hybridstore/operator", namespace="$namespace"}[$__rate_interval]))',
+      '{{method}} {{code}}',
     ),
     panel(
       'Passes that failed and are tried again',
@@ -242,6 +265,12 @@ const operator: Dashboard = {
       'Nodes that the autoscaler wants',
       'short',
       'max by (tenant) (hybridstore_tenant_wanted_nodes{namespace="$namespace"})',
+      '{{tenant}}',
+    ),
+    panel(
+      'Tenants at their largest size that ask for more',
+      'short',
+      'max by (tenant) (hybridstore_tenant_at_max_replicas{namespace="$namespace"}) == 1',
       '{{tenant}}',
     ),
     panel(

@@ -70,6 +70,10 @@ const operator: Schema = {
       'namespaces whose resources are reconciled; they must exist; the operator has a role in each and no right elsewhere; empty means all, by a cluster role',
       list(namespace, 16),
     ),
+    admissionPolicy: described(
+      'a ValidatingAdmissionPolicy lets the operator delete only what wears its label (Kubernetes 1.30)',
+      boolean,
+    ),
     resources: described('requests and limits of the operator', resources),
     nodeSelector: described('labels of the machines on which the operator may run', texts),
     tolerations: described('taints that the operator bears', list(toleration)),
@@ -174,6 +178,12 @@ export function buildChartSchema(): Schema {
         install: described('install and upgrade the definitions; they stay when the release is removed', boolean),
       }),
       operator,
+      preventDeletion: closed({
+        admissionPolicy: described(
+          'a ValidatingAdmissionPolicy refuses to delete a Tenant while its `spec.preventDeletion` is true (Kubernetes 1.30)',
+          boolean,
+        ),
+      }),
       logLevel: described('of every process', { enum: ['debug', 'info', 'warn', 'error'] }),
       shutdownDelaySeconds: described('how long a process that is to end is not ready and still answers', {
         type: 'integer',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createMachineMetrics } from '@hybridstore/controller-runtime';
+import { createMachineMetrics, createRestClientMetrics } from '@hybridstore/controller-runtime';
 import { createServer, HttpClient, RevocationWatch } from '@hybridstore/http';
 import { AdmissionQueue, createMetrics, Registry, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
@@ -104,6 +104,7 @@ function operator(): Registry {
   const registry = new Registry();
   createOperatorMetrics(registry);
   createMachineMetrics(registry, 'hybridstore');
+  createRestClientMetrics(registry);
   return registry;
 }
 

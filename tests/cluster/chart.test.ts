@@ -4,56 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
+import { chart, everything, helm, type Manifest, namespace, render, toFlag } from './rendered-chart.ts';
 
 const run = promisify(execFile);
-const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
-const namespace = 'chart-test';
-
-type Rule = {
-  readonly apiGroups: string[];
-  readonly resources: string[];
-  readonly verbs: string[];
-  readonly resourceNames?: string[];
-};
-type Manifest = {
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  readonly rules?: readonly Rule[];
-  readonly spec?: { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
-};
 type Container = { readonly env: readonly { readonly name: string; readonly value?: string }[] };
-
-async function helm(...args: string[]): Promise<{ code: number; text: string }> {
-  try {
-    const { stdout, stderr } = await run('helm', args, { maxBuffer: 16 * 1024 * 1024 });
-    return { code: 0, text: stdout + stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number | string; stdout: string; stderr: string };
-    if (typeof code !== 'number') throw error;
-    return { code, text: stdout + stderr };
-  }
-}
-
-async function render(...sets: string[]): Promise<{ yaml: string; objects: readonly Manifest[] }> {
-  const { code, text } = await helm('template', 'hs', chart, '--namespace', namespace, ...sets.flatMap(toFlag));
-  assert.equal(code, 0, text);
-  const documents = parseAllDocuments(text);
-  for (const document of documents) assert.deepEqual(document.errors, []);
-  return {
-    yaml: text,
-    objects: documents.map((document) => document.toJS() as Manifest | null).filter((one) => !!one),
-  };
-}
-
-function toFlag(set: string): string[] {
-  return ['--set-json', set];
-}
-
+type PodTemplate = { readonly template?: { readonly spec?: { readonly containers: readonly Container[] } } };
 type Values = { readonly [name: string]: unknown };
 
 /** For every value of values.yaml another one, which must show. */
@@ -66,6 +22,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.replicas': 2,
   'operator.leaderElection': false,
   'operator.watchNamespaces': ['one'],
+  'operator.admissionPolicy': false,
   'operator.resources.requests.cpu': '51m',
   'operator.resources.requests.memory': '129Mi',
   'operator.resources.limits.memory': '513Mi',
@@ -75,6 +32,7 @@ const others: Readonly<Record<string, unknown>> = {
   'operator.podTemplate': { metadata: { labels: { team: 'a' } } },
   'operator.serviceAccount.annotations': { a: 'b' },
   'podSecurity.assignIds': false,
+  'preventDeletion.admissionPolicy': false,
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
   shutdownFinishSeconds: 90,
@@ -121,8 +79,8 @@ function leavesOf(values: Values, path = ''): string[] {
 
 /** What the chart renders, refuses and asks for, and that the API server takes it in a namespace of restricted pods. */
 describe('the chart', () => {
-  it('passes helm lint --strict, with monitoring and without', async () => {
-    for (const sets of [[], monitored]) {
+  it('passes helm lint --strict, as it is and with everything on', async () => {
+    for (const sets of [[], everything]) {
       const { code, text } = await helm('lint', '--strict', chart, ...sets.flatMap(toFlag));
       assert.equal(code, 0, text);
       assert.doesNotMatch(text, /\[(WARNING|ERROR)\]/);
@@ -213,7 +171,7 @@ describe('the chart', () => {
 
   it('spreads the operator’s pods over zones and machines, those without a zone too', async () => {
     const deployment = (await render()).objects.find(({ kind }) => kind === 'Deployment');
-    const spec = (deployment?.spec?.template?.spec ?? assert.fail('no Deployment')) as unknown as Values;
+    const spec = templateOf(deployment ?? assert.fail('no Deployment')).spec as Values;
     const labelSelector = {
       matchLabels: { 'app.kubernetes.io/instance': 'hs', 'app.kubernetes.io/component': 'operator' },
     };
@@ -253,7 +211,7 @@ describe('the chart', () => {
       'image.pullSecrets=["shared","own"]',
     );
     const deployment = objects.find(({ kind }) => kind === 'Deployment') ?? assert.fail('no Deployment');
-    const { metadata, spec } = (deployment.spec?.template ?? {}) as unknown as {
+    const { metadata, spec } = templateOf(deployment) as {
       metadata: { labels: Values; annotations: Values };
       spec: Values & { containers: readonly Container[] };
     };
@@ -320,7 +278,7 @@ describe('the chart', () => {
     const { objects } = await render('operator.watchNamespaces=["one","two"]', 'prometheus.url="http://p:9090"');
     const env = objects
       .filter(({ kind }) => kind === 'Deployment')
-      .flatMap(({ spec }) => spec?.template?.spec?.containers.flatMap((container) => container.env) ?? []);
+      .flatMap(({ spec }) => (spec as PodTemplate).template?.spec?.containers.flatMap(({ env }) => env) ?? []);
     const read = (name: string) => env.find((one) => one.name === name)?.value;
     assert.equal(read('WATCH_NAMESPACES'), 'one,two');
     assert.equal(read('PROMETHEUS_URL'), 'http://p:9090');
@@ -361,4 +319,8 @@ function kubectlApply(input: string): Promise<{ stdout: string; stderr: string }
     child.once('error', reject);
     child.once('close', () => resolve({ stdout, stderr }));
   });
+}
+
+function templateOf({ spec }: Manifest): { readonly metadata?: unknown; readonly spec?: unknown } {
+  return (spec as { readonly template?: { readonly metadata?: unknown; readonly spec?: unknown } }).template ?? {};
 }

@@ -19,6 +19,7 @@ import {
   Session,
   tenant,
 } from '../e2e/session.ts';
+import { readCanIList, readRightsPage } from './rights-page.ts';
 
 const run = promisify(execFile);
 const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
@@ -34,6 +35,16 @@ async function kubectl(...args: string[]): Promise<string> {
 async function hybridstore(...args: string[]): Promise<string> {
   const { stdout, stderr } = await run(process.execPath, [commandLine, '--tenant', 'default/wandering', ...args]);
   return stderr + stdout;
+}
+
+function accountOf(platform: Platform, name: string): string {
+  return `system:serviceaccount:${platform.systemNamespace}:${name}`;
+}
+
+const allowDeletion = ['--type=merge', '--patch={"spec":{"preventDeletion":false}}'];
+
+function readField(kind: string, name: string, namespace: string, path: string): Promise<string> {
+  return kubectl('get', kind, name, '-n', namespace, '-o', `jsonpath=${path}`);
 }
 
 async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<void> {
@@ -176,6 +187,75 @@ describe('operations on a cluster', () => {
         [pod.metadata.name, true, false, ['ALL']],
       );
     }
+  });
+
+  it('grants the operator what the page of rights lists, and nothing else', async () => {
+    const list = async (account: string, namespace: string) =>
+      readCanIList(
+        await kubectl('auth', 'can-i', '--list', `--as=${accountOf(platform, account)}`, '--namespace', namespace),
+      );
+    const page = readRightsPage();
+    const ofTenants = page.get('In the namespaces of tenants')?.rights ?? assert.fail('no heading');
+    const own = page.get('In its own namespace')?.rights ?? assert.fail('no heading');
+    const binding = `${platform.systemNamespace}-hybridstore-operator`;
+    // Not there where the operator watches named namespaces, of which its own is none.
+    const isEverywhere = (await kubectl('get', 'clusterrolebindings', '-o', 'name')).includes(`/${binding}\n`);
+    for (const [namespace, expected] of [
+      ['default', ofTenants],
+      [platform.systemNamespace, isEverywhere ? ofTenants.union(own) : own],
+    ] as const) {
+      // Every account may ask what it may.
+      const common = await list('default', namespace);
+      assert.deepEqual(
+        [...(await list('hybridstore-operator', namespace)).difference(common)].sort(),
+        [...expected].sort(),
+        namespace,
+      );
+    }
+  });
+
+  it('lets the operator delete what wears its label alone', async () => {
+    const make = (name: string, ...labels: readonly string[]) =>
+      kubectl('create', 'configmap', name, '-n', 'default').then(() =>
+        kubectl('label', 'configmap', name, '-n', 'default', 'made-by=test', ...labels),
+      );
+    const removeAsOperator = (name: string) =>
+      kubectl('delete', 'configmap', name, '-n', 'default', `--as=${accountOf(platform, 'hybridstore-operator')}`);
+    await make('theirs', 'app.kubernetes.io/managed-by=Helm');
+    await make('ours', 'app.kubernetes.io/managed-by=hybridstore-operator');
+    await assert.rejects(removeAsOperator('theirs'), /the operator deletes only what is labelled/);
+    await removeAsOperator('ours');
+    await kubectl('delete', 'configmap', 'theirs', '-n', 'default');
+  });
+
+  it('refuses to delete a Tenant that prevents it, names the field, and deletes it after', async () => {
+    const kept = tenant('kept', { spec: { preventDeletion: true, hibernated: true } });
+    await apply(platform, kept);
+    await assert.rejects(
+      kubectl('delete', 'tenant', 'kept', '-n', 'default'),
+      /Forbidden.*spec\.preventDeletion of Tenant default\/kept is true; set it to false to delete it/,
+    );
+    assert.equal(await readField('tenant', 'kept', 'default', '{.metadata.deletionTimestamp}'), '');
+    await kubectl('patch', 'tenant', 'kept', '-n', 'default', ...allowDeletion);
+    await kubectl('delete', 'tenant', 'kept', '-n', 'default', '--timeout=120s');
+  });
+
+  it('lets a namespace be deleted, which ends once its Tenant may go', async () => {
+    await kubectl('create', 'namespace', 'leaving');
+    const held = tenant('held', { spec: { preventDeletion: true, hibernated: true } });
+    await apply(platform, { ...held, metadata: { name: 'held', namespace: 'leaving' } });
+    await eventually('the finalizer', async () =>
+      (await readField('tenant', 'held', 'leaving', '{.metadata.finalizers}')).includes('hybridstore.dev')
+        ? true
+        : undefined,
+    );
+    await kubectl('delete', 'namespace', 'leaving', '--wait=false');
+    await eventually('the Tenant marked', async () =>
+      (await readField('tenant', 'held', 'leaving', '{.metadata.deletionTimestamp}')) === '' ? undefined : true,
+    );
+    assert.equal(await kubectl('get', 'namespace', 'leaving', '-o', 'jsonpath={.status.phase}'), 'Terminating');
+    await kubectl('patch', 'tenant', 'held', '-n', 'leaving', ...allowDeletion);
+    await kubectl('wait', '--for=delete', 'namespace/leaving', '--timeout=180s');
   });
 
   it('is scraped by a real Prometheus', async () => {

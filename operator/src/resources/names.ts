@@ -33,6 +33,12 @@ export function ordinalOf(tenantName: string, pod: string): number | undefined {
   return /^(0|[1-9][0-9]{0,4})$/.test(digits) ? Number(digits) : undefined;
 }
 
+/** The ordinal of the node whose log volume this claim is; undefined for a claim that is none of this tenant's. */
+export function logClaimOrdinalOf(tenantName: string, claim: string): number | undefined {
+  const prefix = `${logVolumeName}-`;
+  return claim.startsWith(prefix) ? ordinalOf(tenantName, claim.slice(prefix.length)) : undefined;
+}
+
 /** Where the kubelet asks every pod of ours. No policy lets anybody else in, and a kubelet may always ask its own pods. */
 export const probePort = 9_800;
 
@@ -83,6 +89,8 @@ export function stateClaimName(service: SharedServiceName): string {
   return `${service}-state`;
 }
 
+/** Which of several operators leads, in the operator's namespace. */
+export const leaseName = 'hybridstore-operator';
 /** Public keys of all issuers, in the operator's namespace. */
 export const jwksConfigMapName = 'hybridstore-jwks';
 /** Files of settings of the shared services, in the operator's namespace; those of tenant nodes are with each tenant. */

@@ -106,6 +106,26 @@ export function buildSharedNetworkPolicy(
   };
 }
 
+/** For the pods of the operator itself: who may come in. Whom it calls is open, since nobody knows where an API server is. */
+export function buildOperatorNetworkPolicy(
+  settings: PlatformSettings,
+  owners: readonly OwnerReference[],
+): NetworkPolicy | undefined {
+  const { namespace, network } = settings;
+  if (!network.policies) return undefined;
+  const callers = callersOf('operator').map((caller) => sharedPeer(caller, namespace));
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'operator', namespace, labels: sharedServiceLabels('operator'), ...ownedBy(owners) },
+    spec: {
+      podSelector: { matchLabels: sharedPods('operator') },
+      policyTypes: ['Ingress'],
+      ingress: [allowFrom([...callers, ...network.prometheus], services.operator), ...allowMetrics(settings)],
+    },
+  };
+}
+
 function buildSharedIngress(service: SharedServiceName, settings: PlatformSettings): Rule {
   const { prometheus, gatewayClients } = settings.network;
   // The gateway is the public edge: without a list of clients it answers everybody.
@@ -154,10 +174,13 @@ function peerOf(service: ServiceName, namespace: string): NetworkPolicyPeer {
 function sharedPeer(service: ServiceName, namespace: string): NetworkPolicyPeer {
   return {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
-    podSelector: {
-      matchLabels: { 'app.kubernetes.io/component': service, 'app.kubernetes.io/part-of': 'hybridstore' },
-    },
+    podSelector: { matchLabels: sharedPods(service) },
   };
+}
+
+/** What all pods of a service wear, also those that the chart makes. */
+function sharedPods(service: ServiceName) {
+  return { 'app.kubernetes.io/component': service, 'app.kubernetes.io/part-of': 'hybridstore' };
 }
 
 function allowFrom(from: readonly NetworkPolicyPeer[], port: number): Rule {

@@ -23,7 +23,7 @@ import {
   tenantIdOf,
   tenantNames,
 } from '../resources/names.ts';
-import { buildSharedNetworkPolicy } from '../resources/network-policy.ts';
+import { buildOperatorNetworkPolicy, buildSharedNetworkPolicy } from '../resources/network-policy.ts';
 import { buildStateClaim } from '../resources/persistent-volume-claim.ts';
 import { buildSharedService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
@@ -46,6 +46,7 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
     ...child(configMaps, buildJwksConfigMap(settings.namespace, jwks)),
     ...child(configMaps, buildTargetsConfigMap(settings.namespace, targets)),
     ...child(configMaps, buildSettingsConfigMap(settings, input.owners)),
+    ...child(networkPolicies, buildOperatorNetworkPolicy(settings, input.owners)),
     ...sharedServiceNames.filter((name) => settings.services[name].enabled).flatMap((name) => buildOne(name, input)),
   ];
 }

@@ -1,4 +1,4 @@
-import type { PolicyRule } from '@hybridstore/controller-runtime';
+import type { GrantedRule } from '@hybridstore/controller-runtime';
 import { adminSecretName, signingSecretName, tenantMasterSecretName } from '../resources/names.ts';
 import { platformIssuers } from './signing-keys.ts';
 
@@ -6,18 +6,37 @@ const keep = ['get', 'list', 'watch', 'create', 'patch'] as const;
 const write = [...keep, 'delete'] as const;
 
 /** What the reconciler of the shared services may do, in the operator's namespace only. */
-export const sharedServicesRules: readonly PolicyRule[] = [
-  { apiGroups: ['apps'], resources: ['deployments'], verbs: write },
-  { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: write },
-  // Never pruned: what is in them is nowhere else, or is read by all.
-  { apiGroups: [''], resources: ['configmaps', 'persistentvolumeclaims'], verbs: keep },
-  { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: write },
+export const sharedServicesRules: readonly GrantedRule[] = [
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: write, why: 'the shared services' },
+  {
+    apiGroups: [''],
+    resources: ['services', 'serviceaccounts'],
+    verbs: write,
+    why: 'their addresses, and accounts without a right',
+  },
+  {
+    apiGroups: [''],
+    resources: ['configmaps', 'persistentvolumeclaims'],
+    verbs: keep,
+    why: 'their settings, the public keys, their volumes; never deleted: what is in them is nowhere else, or is read by all',
+  },
+  {
+    apiGroups: ['networking.k8s.io'],
+    resources: ['networkpolicies'],
+    verbs: write,
+    why: 'who may reach the shared services',
+  },
   {
     apiGroups: [''],
     resources: ['secrets'],
     verbs: ['get'],
     resourceNames: [...platformIssuers.map(signingSecretName), tenantMasterSecretName, adminSecretName],
+    why: 'the keys and the password that it makes, by their names: no other is read, listed or watched',
   },
-  // A name cannot bound a creation: the API server learns it only from the body.
-  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+  {
+    apiGroups: [''],
+    resources: ['secrets'],
+    verbs: ['create'],
+    why: 'makes them; a name cannot bound a creation, since the API server learns it only from the body',
+  },
 ];

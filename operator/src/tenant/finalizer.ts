@@ -1,7 +1,7 @@
 import type { Children, ClusterView, Stored } from '@hybridstore/controller-runtime';
 import { persistentVolumeClaims, pods, statefulSets } from '@hybridstore/controller-runtime';
 import type { Tenant } from '../resources/custom-resources.ts';
-import { type TenantKey, tenantNames } from '../resources/names.ts';
+import { logClaimOrdinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
 
 /** What became of the volumes of a deleted tenant. */
 export type VolumesOutcome =
@@ -26,9 +26,16 @@ export async function finalizeTenant(
     return { kind: 'waiting', reason: 'NodesStopping' };
   }
   if ((await view.list(pods, selection)).length > 0) return { kind: 'waiting', reason: 'NodesStopping' };
-  const claims = await view.list(persistentVolumeClaims, selection);
+  const listed = await view.list(persistentVolumeClaims, selection);
+  const claims = listed.filter((claim) => isMade(tenant, key, claim.metadata.name));
   const names = claims.map((claim) => claim.metadata.name).sort();
   if (tenant.spec?.deletionPolicy !== 'Delete') return { kind: 'retained', claims: names };
   for (const claim of claims) await children.remove(persistentVolumeClaims, claim);
   return { kind: 'deleted', claims: names };
+}
+
+/** Labels can be copied by anybody: only what bears a name that we give is ours, and a claim that the Tenant brings never is. */
+function isMade(tenant: Stored<Tenant>, { name }: TenantKey, claim: string): boolean {
+  if (claim === tenant.spec?.storage?.data?.sharedVolume?.existingClaim) return false;
+  return claim === tenantNames(name).dataClaim || logClaimOrdinalOf(name, claim) !== undefined;
 }

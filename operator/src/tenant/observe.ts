@@ -9,7 +9,7 @@ import {
   type StatefulSet,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
+import { logClaimOrdinalOf, ordinalOf, type TenantKey, tenantNames } from '../resources/names.ts';
 import type { NodeView, TenantWorld } from './world.ts';
 
 export async function observeTenant(
@@ -69,8 +69,6 @@ function logClaimEntry(
   key: TenantKey,
   claim: Stored<PersistentVolumeClaim>,
 ): readonly (readonly [number, Stored<PersistentVolumeClaim>])[] {
-  const prefix = 'log-';
-  const { name } = claim.metadata;
-  const ordinal = name.startsWith(prefix) ? ordinalOf(key.name, name.slice(prefix.length)) : undefined;
+  const ordinal = logClaimOrdinalOf(key.name, claim.metadata.name);
   return ordinal === undefined ? [] : [[ordinal, claim]];
 }

@@ -28,7 +28,10 @@ export type TenantReconcilerOptions = {
   readonly sizes: SizeKeeper;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onDecision?: (tenantId: string, decision: SizeDecision) => void;
+  /** A decision was reported. */
+  readonly onDecision?: (decision: SizeDecision) => void;
+  /** In each pass; undefined where nothing is scaled. */
+  readonly onSized?: (tenantId: string, decision: SizeDecision | undefined) => void;
   /** The Tenant is gone. */
   readonly onForgotten?: (tenantId: string) => void;
 };

@@ -162,6 +162,6 @@ function noticeScaling({ lastScaling, previous }: TenantOutcome): readonly Notic
 }
 
 function noteReported({ key, wanted, scaling, handOver, onDecision, logger }: Examined): void {
-  if (scaling !== undefined) onDecision?.(tenantIdOf(key), scaling);
+  if (scaling !== undefined) onDecision?.(scaling);
   logger.info('tenant_reported', { tenant: tenantIdOf(key), size: handOver.decision.size, wanted });
 }

@@ -118,6 +118,7 @@ export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized,
   const { sizes, key, object, spec, world } = pass;
   const current = currentSize(spec, object.status, world);
   const scaling = await sizes.decide({ key, uid: object.metadata.uid, spec, world, current });
+  pass.onSized?.(tenantIdOf(key), scaling);
   return proceed({ current, scaling, wanted: wantedSize(spec, current, scaling?.target) });
 }
 

@@ -5,7 +5,11 @@ import { type ServiceName, services } from '@hybridstore/contracts';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { sharedServiceLabels, tenantLabels } from '../../src/resources/labels.ts';
 import { probePort, sharedServiceNames } from '../../src/resources/names.ts';
-import { buildSharedNetworkPolicy, buildTenantNetworkPolicy } from '../../src/resources/network-policy.ts';
+import {
+  buildOperatorNetworkPolicy,
+  buildSharedNetworkPolicy,
+  buildTenantNetworkPolicy,
+} from '../../src/resources/network-policy.ts';
 import { type Endpoint, mayConnect } from './reachability.ts';
 import { tenantInput } from './tenant-set.ts';
 
@@ -19,6 +23,7 @@ const tenantKeys = [
 const policies = [
   ...tenantKeys.flatMap((key) => buildTenantNetworkPolicy(tenantInput(settings, key)) ?? []),
   ...sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, settings, []) ?? []),
+  ...[buildOperatorNetworkPolicy(settings, []) ?? []].flat(),
 ];
 
 const node = (namespace: string, name: string): Endpoint => ({ namespace, labels: tenantLabels(name) });
@@ -127,6 +132,22 @@ describe('shared services', () => {
   it('cannot reach the world', () => {
     const world: Endpoint = { namespace: 'anywhere', labels: {} };
     for (const name of sharedServiceNames) assert.equal(mayConnect(policies, service(name), world, 443), false, name);
+  });
+});
+
+describe('the operator', () => {
+  it('is reached by monitoring and Prometheus on its port, and by nobody else', () => {
+    const callers = [service('monitoring'), prometheus];
+    for (const from of callers) assert.equal(mayConnect(policies, from, service('operator'), services.operator), true);
+    const others = sharedServiceNames.filter((name) => name !== 'monitoring').map(service);
+    for (const from of [...others, acme, stranger])
+      assert.equal(mayConnect(policies, from, service('operator'), services.operator), false);
+    assert.equal(mayConnect(policies, prometheus, service('operator'), 22), false);
+  });
+
+  it('reaches API servers, wherever they are', () => {
+    const apiServer: Endpoint = { namespace: 'kube-system', labels: {} };
+    assert.equal(mayConnect(policies, service('operator'), apiServer, 6_443), true);
   });
 });
 

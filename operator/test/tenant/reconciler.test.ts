@@ -4,6 +4,7 @@ import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import {
   configMaps,
   getOrNothing,
+  namespaces,
   networkPolicies,
   persistentVolumeClaims,
   podDisruptionBudgets,
@@ -13,7 +14,9 @@ import {
   services,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { tenants } from '../../src/resources/custom-resources.ts';
+
+import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
+import { tenantLabels } from '../../src/resources/labels.ts';
 import { acme, BenchCluster, Crash, conditionOf, systemNamespace } from '../bench-cluster.ts';
 
 const off = { autoscaling: { mode: 'Off' }, replicas: 2 };
@@ -360,6 +363,27 @@ describe('a Tenant that is deleted', () => {
     assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
   });
 
+  it('takes no claim along that it did not make, whatever labels that wears', async () => {
+    const cluster = await BenchCluster.start();
+    const sharedVolume = { existingClaim: 'hs-acme-data' };
+    await cluster.applyTenant({ ...off, deletionPolicy: 'Delete', storage: { data: { sharedVolume } } });
+    for (const name of ['hs-acme-data', 'restored', 'log-hs-acme', 'log-hs-acme-01']) {
+      const metadata = { namespace: 'default', name, labels: tenantLabels('acme') };
+      await cluster.api.create(persistentVolumeClaims, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata });
+    }
+    await cluster.settle();
+    await cluster.api.delete(tenants, acme);
+    await cluster.settle();
+    const { items } = await cluster.api.list(persistentVolumeClaims, { namespace: 'default' });
+    assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [
+      'hs-acme-data',
+      'log-hs-acme',
+      'log-hs-acme-01',
+      'restored',
+    ]);
+    assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
+  });
+
   it('stays and keeps running while preventDeletion holds', async () => {
     const cluster = await BenchCluster.start();
     await cluster.applyTenant({ ...off, preventDeletion: true });
@@ -372,6 +396,23 @@ describe('a Tenant that is deleted', () => {
     await cluster.applyTenant({ ...off, preventDeletion: false });
     await cluster.settle();
     assert.equal(await getOrNothing(cluster.api, tenants, acme), undefined);
+  });
+
+  it('holds a namespace that is deleted while preventDeletion is true, and lets it end after', async () => {
+    const cluster = await BenchCluster.start();
+    const key = { namespace: 'leaving', name: 'acme' };
+    await cluster.api.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: key.namespace } });
+    const spec = { hibernated: true, preventDeletion: true };
+    const object: KubeObject = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: key };
+    await cluster.api.apply(tenants, { ...object, spec } as Tenant, { fieldManager: 'test', force: true });
+    await cluster.tenants.reconcile(key);
+    await cluster.api.delete(namespaces, { name: key.namespace });
+    // What is missing in a namespace that is deleted cannot be made anew.
+    await assert.rejects(cluster.tenants.reconcile(key), /because it is being terminated/);
+    assert.notEqual((await cluster.api.get(tenants, key)).metadata.deletionTimestamp, undefined);
+    await cluster.api.mergePatch(tenants, key, { spec: { preventDeletion: false } });
+    await cluster.tenants.reconcile(key);
+    assert.equal(await getOrNothing(cluster.api, namespaces, { name: key.namespace }), undefined);
   });
 
   it('goes although the catalog is away', async () => {

@@ -38,6 +38,24 @@ const recorded = (cluster: BenchCluster, reason: string) =>
   cluster.events.filter((event) => event.reason === reason).map((event) => event.note);
 
 describe('a Tenant with autoscaling', () => {
+  it('says in every pass that it asks for more than its largest size, also after a restart, and nothing when it is off', async () => {
+    const cluster = await startWith('Auto');
+    const autoscaling = { mode: 'Auto', minReplicas: 2, maxReplicas: 2 };
+    await cluster.applyTenant({ autoscaling });
+    await measure(cluster, 2, 100);
+    assert.equal(cluster.sizes.at(-1), 'default/acme AtMaximum');
+    cluster.restartOperator();
+    await cluster.keys.ensure();
+    cluster.sizes.length = 0;
+    await measure(cluster, 2, 100);
+    assert.deepEqual([...new Set(cluster.sizes)], ['default/acme AtMaximum']);
+    await measure(cluster, 2, 50);
+    assert.equal(cluster.sizes.at(-1), 'default/acme WithinThresholds');
+    await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
+    await cluster.pass();
+    assert.equal(cluster.sizes.at(-1), 'default/acme not scaled');
+  });
+
   it('Auto grows, says why in its status and in an Event, and shrinks by hand-over', async () => {
     const cluster = await startWith('Auto');
     await measure(cluster, 2, 100);

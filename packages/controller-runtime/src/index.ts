@@ -11,6 +11,7 @@ export { ApiServerKube } from './kube/api-server/api-server-kube.ts';
 export { connectKube } from './kube/api-server/connect-kube.ts';
 export { loadKubeConfig } from './kube/api-server/credentials.ts';
 export { type ForwardedPort, type ForwardTarget, forwardPort } from './kube/api-server/port-forward.ts';
+export { createRestClientMetrics, type RestClientMetrics } from './kube/api-server/rest-client-metrics.ts';
 export { isApplied } from './kube/applied.ts';
 export { isAlreadyExists, isExpired, kubeError, type StatusCause, toStatus } from './kube/errors.ts';
 export { EventRecorder } from './kube/event-recorder.ts';
@@ -106,7 +107,7 @@ export { findTransitions, type Judgement, toConditions } from './reconcile/condi
 export { ensureFinalizer, type Finalizer, hasFinalizer, removeFinalizer } from './reconcile/finalizers.ts';
 export { createStatusReader } from './reconcile/known-status.ts';
 export { addFinalizer, type Parsed, parseOnce, refuseInvalid, waitForCache } from './reconcile/object-steps.ts';
-export type { PolicyRule } from './reconcile/rbac.ts';
+export type { GrantedRule, PolicyRule } from './reconcile/rbac.ts';
 export { type Notice, type Report, type ReportTools, recordEvent, writeReport } from './reconcile/report.ts';
 export {
   type Ending,

@@ -345,7 +345,8 @@ export const TenantSpec = Type.Object(
     ),
     preventDeletion: Type.Boolean({
       default: false,
-      description: 'while true, a deleted Tenant stays and keeps running',
+      description:
+        'while true, the Tenant cannot be deleted; where no admission policy refuses it, a deleted one stays and serves',
     }),
     version: Type.Optional(
       Type.String({

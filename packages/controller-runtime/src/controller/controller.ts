@@ -1,11 +1,11 @@
 import { type Clock, HybridStoreError, type Logger } from '@hybridstore/runtime';
 import { formatKey, type KubeObject, keyOf, type ObjectKey, parseKey } from '../kube/object.ts';
 import type { Informer } from './informer.ts';
-import type { MachineMetrics } from './machine-metrics.ts';
+import type { ControllerMetrics, MachineMetrics } from './machine-metrics.ts';
 import type { CacheChange } from './object-cache.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { decideRequeue } from './requeue.ts';
-import { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
+import { type QueueObserver, WorkQueue, type WorkQueueOptions } from './work-queue.ts';
 
 /**
  * Workers that take keys from the queue and reconcile them. Knows no kind: `reconcile` gets a name, never an event.
@@ -14,7 +14,7 @@ import { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
  */
 export type Reconcile = (key: ObjectKey, signal: AbortSignal) => Promise<ReconcileResult>;
 
-export type ControllerOptions = Omit<WorkQueueOptions, 'clock' | 'random'> & {
+export type ControllerOptions = Omit<WorkQueueOptions, 'clock' | 'random' | 'observer'> & {
   readonly name: string;
   readonly reconcile: Reconcile;
   readonly clock: Clock;
@@ -41,17 +41,26 @@ export class Controller {
   readonly name: string;
   readonly queue: WorkQueue;
   readonly #options: ControllerOptions;
+  readonly #metrics: ControllerMetrics | undefined;
+  readonly #workers: number;
   readonly #resyncs: Resync[] = [];
 
   constructor(options: ControllerOptions) {
-    this.name = options.name;
+    const { name, workers = workersDefault, metrics } = options;
+    this.name = name;
     this.#options = options;
-    this.queue = new WorkQueue(options);
+    this.#workers = workers;
+    const observer: QueueObserver = {
+      added: () => this.#metrics?.added(),
+      taken: (seconds) => this.#metrics?.taken(seconds),
+      finished: (seconds) => this.#metrics?.finished(seconds),
+    };
+    this.queue = new WorkQueue({ ...options, observer });
+    this.#metrics = metrics?.ofController({ name, workers, queue: this.queue });
   }
 
   enqueue(key: ObjectKey, delayMs = 0): void {
     const isTaken = this.queue.addAfter(formatKey(key), delayMs);
-    this.#options.metrics?.queueDepth.set({ controller: this.name }, this.queue.depth);
     if (!isTaken) this.#options.logger.warn('key_refused', { controller: this.name, key: formatKey(key) });
   }
 
@@ -79,7 +88,7 @@ export class Controller {
    * guarantees that the caches which `reconcile` reads have synced.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, workers = workersDefault } = this.#options;
+    const { clock } = this.#options;
     const hardStop = new AbortController();
     let cancelDrain = () => {};
     const drain = () => {
@@ -89,7 +98,7 @@ export class Controller {
     if (signal.aborted) drain();
     else signal.addEventListener('abort', drain, { once: true });
     const resyncing = this.#resyncs.map((resync) => this.#repeat(resync, signal));
-    await Promise.all(Array.from({ length: workers }, () => this.#work(hardStop.signal)));
+    await Promise.all(Array.from({ length: this.#workers }, () => this.#work(hardStop.signal)));
     await Promise.all(resyncing);
     signal.removeEventListener('abort', drain);
     cancelDrain();
@@ -108,15 +117,14 @@ export class Controller {
     for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
       await this.#process(key, hardStop);
       this.queue.done(key);
-      this.#options.metrics?.queueDepth.set({ controller: this.name }, this.queue.depth);
     }
   }
 
   async #process(key: string, hardStop: AbortSignal): Promise<void> {
-    const { clock, metrics } = this.#options;
+    const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const result = await this.#reconcileBounded(key, hardStop);
-    metrics?.reconcileSeconds.observe({ controller: this.name, result }, (clock.monotonicMs() - startedMs) / 1_000);
+    this.#metrics?.noteReconcile(result, (clock.monotonicMs() - startedMs) / 1_000);
   }
 
   /** Never throws; gives the label of the result. */
@@ -141,7 +149,10 @@ export class Controller {
 
   #settle(key: string, result: ReconcileResult): void {
     this.queue.forget(key);
-    if (result.kind !== 'done') this.queue.addAfter(key, result.afterMs);
+    if (result.kind !== 'done') {
+      this.queue.addAfter(key, result.afterMs);
+      this.#metrics?.noteRequeue();
+    }
     if (result.kind === 'wait')
       this.#options.logger.debug('reconcile_waits', { controller: this.name, key, reason: result.reason });
   }
@@ -149,7 +160,8 @@ export class Controller {
   #retry(key: string, error: unknown): void {
     const { code, delayMsMin, isExpected } = decideRequeue(error);
     const delayMs = this.queue.retry(key, delayMsMin);
-    this.#options.metrics?.retries.inc({ controller: this.name, code });
+    this.#metrics?.noteRequeue();
+    this.#metrics?.noteFailure(code);
     const fields = {
       controller: this.name,
       key,

@@ -47,6 +47,7 @@ export class LeaderElection {
    * belong to the past.
    */
   async run(lead: LeadFenced, signal: AbortSignal): Promise<'lost' | 'stopped'> {
+    this.#options.metrics?.isLeader.set({ name: this.#options.lease.name }, 0);
     const fence = await this.#acquire(signal);
     if (fence === undefined) return 'stopped';
     const term = new AbortController();
@@ -166,7 +167,7 @@ export class LeaderElection {
 
   #report(event: string, isLeader: 0 | 1): void {
     const { logger, metrics, lease, identity } = this.#options;
-    metrics?.isLeader.set({ lease: lease.name }, isLeader);
+    metrics?.isLeader.set({ name: lease.name }, isLeader);
     logger.info(event, { lease: lease.name, identity });
   }
 }

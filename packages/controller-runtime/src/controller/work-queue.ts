@@ -14,6 +14,14 @@ export type WorkQueueOptions = {
   readonly retryCapMs?: number;
   /** Distinct keys that may wait. One more is refused, and found again by the next resync. */
   readonly keysMax?: number;
+  readonly observer?: QueueObserver;
+};
+
+/** Hears what becomes of keys: one that waits already is not added again. */
+export type QueueObserver = {
+  readonly added: () => void;
+  readonly taken: (waitedSeconds: number) => void;
+  readonly finished: (workedSeconds: number) => void;
 };
 
 export const retryBaseMsDefault = 100;
@@ -31,11 +39,13 @@ export class WorkQueue {
   readonly #clock: Clock;
   readonly #backoff: BackoffOptions;
   readonly #keysMax: number;
-  /** In the order of arrival. */
-  readonly #ready = new Set<string>();
-  readonly #active = new Set<string>();
+  readonly #observer: QueueObserver | undefined;
+  /** In the order of arrival, each with the time at which it was added. */
+  readonly #ready = new Map<string, number>();
+  /** With the time at which it was taken. */
+  readonly #active = new Map<string, number>();
   /** Added while active: ready again when done. */
-  readonly #again = new Set<string>();
+  readonly #again = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #failures = new Map<string, number>();
   readonly #takers: Taker[] = [];
@@ -43,6 +53,7 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock;
+    this.#observer = options.observer;
     this.#keysMax = options.keysMax ?? queueKeysMax;
     this.#backoff = {
       baseMs: options.retryBaseMs ?? retryBaseMsDefault,
@@ -65,18 +76,21 @@ export class WorkQueue {
     return this.#active.size;
   }
 
+  /** How long each key in work has been that. */
+  activeMs(): readonly number[] {
+    const nowMs = this.#clock.monotonicMs();
+    return [...this.#active.values()].map((sinceMs) => nowMs - sinceMs);
+  }
+
   /** False when the key was refused: the queue is closed or full. */
   add(key: string): boolean {
     if (this.#isClosed) return false;
-    if (this.#active.has(key)) {
-      this.#again.add(key);
-      return true;
-    }
-    if (this.#ready.has(key)) return true;
-    if (this.depth >= this.#keysMax) return false;
-    const taker = this.#takers.shift();
-    if (taker === undefined) this.#ready.add(key);
-    else this.#hand(key, taker);
+    if (this.#again.has(key) || this.#ready.has(key)) return true;
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#active.has(key)) this.#again.set(key, nowMs);
+    else if (this.depth >= this.#keysMax) return false;
+    else this.#offer(key, nowMs);
+    this.#observer?.added();
     return true;
   }
 
@@ -118,16 +132,23 @@ export class WorkQueue {
   /** The next key, which is the caller's until `done`; undefined when the queue is closed. */
   take(): Promise<string | undefined> {
     if (this.#isClosed) return Promise.resolve(undefined);
-    const next = this.#ready.values().next();
+    const next = this.#ready.entries().next();
     if (next.done === true) return new Promise((resolve) => this.#takers.push(resolve));
-    this.#ready.delete(next.value);
-    this.#active.add(next.value);
-    return Promise.resolve(next.value);
+    const [key, addedMs] = next.value;
+    this.#ready.delete(key);
+    this.#begin(key, addedMs);
+    return Promise.resolve(key);
   }
 
   done(key: string): void {
+    const takenMs = this.#active.get(key);
+    if (takenMs === undefined) return;
     this.#active.delete(key);
-    if (this.#again.delete(key)) this.add(key);
+    this.#observer?.finished((this.#clock.monotonicMs() - takenMs) / 1_000);
+    const addedMs = this.#again.get(key);
+    if (addedMs === undefined) return;
+    this.#again.delete(key);
+    this.#offer(key, addedMs);
   }
 
   /** Refuses new keys and lets takers go. What is being worked on may finish. */
@@ -140,8 +161,20 @@ export class WorkQueue {
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  #hand(key: string, taker: Taker): void {
-    this.#active.add(key);
+  /** To who waits for a key, else to the end of the queue. */
+  #offer(key: string, addedMs: number): void {
+    const taker = this.#takers.shift();
+    if (taker === undefined) {
+      this.#ready.set(key, addedMs);
+      return;
+    }
+    this.#begin(key, addedMs);
     taker(key);
+  }
+
+  #begin(key: string, addedMs: number): void {
+    const nowMs = this.#clock.monotonicMs();
+    this.#active.set(key, nowMs);
+    this.#observer?.taken((nowMs - addedMs) / 1_000);
   }
 }

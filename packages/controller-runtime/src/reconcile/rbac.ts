@@ -5,3 +5,6 @@ export type PolicyRule = {
   readonly verbs: readonly string[];
   readonly resourceNames?: readonly string[];
 };
+
+/** A rule beside the reason for which it is asked: the reason is for people, and goes into no role. */
+export type GrantedRule = PolicyRule & { readonly why: string };

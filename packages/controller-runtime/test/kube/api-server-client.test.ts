@@ -4,12 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { isHybridStoreError } from '@hybridstore/runtime';
+import { createMetrics, isHybridStoreError } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import { KubeConfig } from '@kubernetes/client-node';
 import { ApiServerKube } from '../../src/kube/api-server/api-server-kube.ts';
 import { Credentials } from '../../src/kube/api-server/credentials.ts';
 import { readLines } from '../../src/kube/api-server/lines.ts';
+import { createRestClientMetrics } from '../../src/kube/api-server/rest-client-metrics.ts';
 import { isExpired, retryAfterMsOf } from '../../src/kube/errors.ts';
 import { configMaps, pods } from '../../src/kube/kinds.ts';
 
@@ -56,6 +57,36 @@ describe('API server client', () => {
     message: `it is ${reason}`,
     reason,
     code,
+  });
+
+  it('counts its requests by method, host and answer, and those that got none', async () => {
+    const registry = createMetrics('test');
+    const config = buildConfig(`http://127.0.0.1:${(server.address() as AddressInfo).port}/prefix`, { token: 't0' });
+    const metrics = createRestClientMetrics(registry);
+    const counted = new ApiServerKube({
+      fieldManager: 'test',
+      config,
+      clock: new FakeClock(),
+      random: () => 0.5,
+      metrics,
+    });
+    handler = answer(404, failure(404, 'NotFound'));
+    await assert.rejects(counted.get(configMaps, key));
+    await assert.rejects(counted.get(configMaps, key));
+    await assert.rejects(counted.delete(configMaps, key));
+    handler = (request) => request.socket.destroy();
+    await assert.rejects(counted.get(configMaps, key));
+    await counted.close();
+    const { values = [] } = (await registry.getSingleMetric('rest_client_requests_total')?.get()) ?? {};
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    assert.deepEqual(
+      values.map(({ labels, value }) => [labels, value]),
+      [
+        [{ code: '404', host, method: 'GET' }, 2],
+        [{ code: '404', host, method: 'DELETE' }, 1],
+        [{ code: '<error>', host, method: 'GET' }, 1],
+      ],
+    );
   });
 
   const rows: [number, unknown, Record<string, string>, string, number | undefined][] = [

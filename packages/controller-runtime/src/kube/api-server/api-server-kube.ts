@@ -19,6 +19,7 @@ import type {
   WriteOptions,
 } from '../ports.ts';
 import { buildResourcePath, type Resource } from '../resource.ts';
+import type { RestClientMetrics } from './rest-client-metrics.ts';
 import { Transport, type TransportRequest } from './transport.ts';
 
 /** The port `Kube` on a real API server, over its REST API. Source: Kubernetes API concepts (kubernetes.io/docs). */
@@ -33,6 +34,7 @@ export type ApiServerKubeOptions = {
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
+  readonly metrics?: RestClientMetrics;
 };
 
 export class ApiServerKube implements Kube {
@@ -40,10 +42,15 @@ export class ApiServerKube implements Kube {
   readonly #transport: Transport;
   readonly #recorder: EventRecorder;
 
-  constructor({ config, clock, random, fieldManager, ...names }: ApiServerKubeOptions) {
+  constructor({ config, clock, random, fieldManager, metrics, ...names }: ApiServerKubeOptions) {
     const { reportingController: controller = fieldManager, instance = fieldManager } = names;
     this.fieldManager = fieldManager;
-    this.#transport = new Transport({ config, clock, userAgent: fieldManager });
+    this.#transport = new Transport({
+      config,
+      clock,
+      userAgent: fieldManager,
+      ...(metrics === undefined ? {} : { metrics }),
+    });
     this.#recorder = new EventRecorder({ kube: this, clock, random, controller, instance });
   }
 

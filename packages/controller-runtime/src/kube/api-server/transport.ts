@@ -4,6 +4,7 @@ import { type Dispatcher, errors, Pool } from 'undici';
 import { errorFromAnswer, kubeError } from '../errors.ts';
 import { Credentials, type Identity } from './credentials.ts';
 import { readLines } from './lines.ts';
+import type { RestClientMetrics } from './rest-client-metrics.ts';
 
 /**
  * HTTP to the API server over undici pools of our own: one for requests, one for watches, which hold their connections.
@@ -24,6 +25,7 @@ export type TransportOptions = {
   readonly clock: Clock;
   /** Sent as User-Agent, which the API server logs. */
   readonly userAgent: string;
+  readonly metrics?: RestClientMetrics;
 };
 
 const requestConnectionsMax = 16;
@@ -42,16 +44,20 @@ type Pools = {
 export class Transport {
   readonly #credentials: Credentials;
   readonly #origin: string;
+  readonly #host: string;
   readonly #prefix: string;
   readonly #userAgent: string;
+  readonly #metrics: RestClientMetrics | undefined;
   #pools: Pools | undefined;
 
-  constructor({ config, clock, userAgent }: TransportOptions) {
+  constructor({ config, clock, userAgent, metrics }: TransportOptions) {
     this.#credentials = new Credentials(config, clock);
     const url = new URL(this.#credentials.server);
     this.#origin = url.origin;
+    this.#host = url.host;
     this.#prefix = url.pathname.replace(/\/$/, '');
     this.#userAgent = userAgent;
+    this.#metrics = metrics;
   }
 
   /** The parsed body of a successful answer. */
@@ -85,7 +91,7 @@ export class Transport {
   async #send(request: TransportRequest, kind: 'requests' | 'watches'): Promise<Dispatcher.ResponseData> {
     return this.#guard(request.signal, async () => {
       const identity = await this.#credentials.current();
-      return this.#poolsFor(identity)[kind].request({
+      const answering = this.#poolsFor(identity)[kind].request({
         method: request.method,
         path: this.#prefix + request.path + formatQuery(request.query),
         headers: this.#headers(request, identity),
@@ -95,7 +101,19 @@ export class Transport {
         bodyTimeout: kind === 'watches' ? 0 : answerMsMax,
         ...(request.signal === undefined ? {} : { signal: request.signal }),
       });
+      return this.#counted(request.method, answering);
     });
+  }
+
+  async #counted(method: string, answering: Promise<Dispatcher.ResponseData>): Promise<Dispatcher.ResponseData> {
+    let code = '<error>';
+    try {
+      const answer = await answering;
+      code = String(answer.statusCode);
+      return answer;
+    } finally {
+      this.#metrics?.requests.inc({ code, host: this.#host, method });
+    }
   }
 
   #headers(request: TransportRequest, identity: Identity): Record<string, string> {
