@@ -124,9 +124,11 @@ const prometheusDefault: readonly NetworkPolicyPeer[] = [
   { namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } },
 ];
 
-const serviceDefault: SharedServiceSettings = {
+/** Of those without state one may always be away: for its machine's sake, or to be replaced. */
+const replicasDefault = { withState: 1, withoutState: 2 } as const;
+
+const serviceDefault: Omit<SharedServiceSettings, 'replicas'> = {
   enabled: true,
-  replicas: 1,
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
   stateSize: '1Gi',
   env: {},
@@ -189,7 +191,7 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
     requireEffect(name, given, file);
     const settings: SharedServiceSettings = {
       enabled: given.enabled ?? serviceDefault.enabled,
-      replicas: given.replicas ?? serviceDefault.replicas,
+      replicas: given.replicas ?? (keepsState(name) ? replicasDefault.withState : replicasDefault.withoutState),
       stateSize: given.stateSize ?? serviceDefault.stateSize,
       resources: {
         requests: { ...serviceDefault.resources.requests, ...asTexts(given.resources?.requests) },

@@ -11,7 +11,7 @@ test('an empty file is a whole platform of defaults', () => {
   assert.equal(settings.image.services, 'hybridstore/services:0.1.0');
   assert.deepEqual(settings.services['cbo-engine'], {
     enabled: true,
-    replicas: 1,
+    replicas: 2,
     stateSize: '1Gi',
     env: {},
     resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },

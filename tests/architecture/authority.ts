@@ -39,6 +39,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   'operation-node POST /query/dsl': 'read',
   'operation-node GET /queries': 'users',
   'operation-node DELETE /queries/:query_id': 'users',
+  'operation-node GET /internal/queries': 'users',
+  'operation-node DELETE /internal/queries/:query_id': 'users',
   'cbo-engine POST /optimize/query': 'read',
   'cbo-engine POST /costs/estimate': 'read',
   'cbo-engine GET /stats/execution': 'users',

@@ -376,6 +376,7 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     main: [inside('services/auth-gateway/src/passwords'), file('services/auth-gateway/src/system-random.ts')],
   },
   'operation-node': {
+    domain: [file('services/operation-node/src/ports.ts')],
     routes: [npm('fastify')],
     clients: [npm('cockatiel')],
     ports: [node('stream')],

@@ -1,9 +1,11 @@
+import { services } from '@hybridstore/contracts';
 import type { Deployment, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
 import {
   adminSecretName,
   adminUsername,
   jwksConfigMapName,
+  replicasServiceName,
   type SharedServiceName,
   settingsConfigMapName,
   settingsKey,
@@ -105,6 +107,9 @@ function buildVariables(service: SharedServiceName, settings: PlatformSettings):
     ),
     ...(keepsState(service) ? { DATA_PATH: stateFolder } : {}),
     ...(service === 'monitoring' ? { TARGETS_FILE: `${targetsFolder}/targets.json` } : {}),
+    ...(service === 'operation-node'
+      ? { REPLICAS_URL: `http://${replicasServiceName(service)}.${settings.namespace}.svc:${services[service]}` }
+      : {}),
     // The gateway signs the tokens of users with the key of its own secret.
     ...(service === 'auth-gateway'
       ? {

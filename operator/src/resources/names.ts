@@ -70,6 +70,11 @@ export function sharedServiceUrl(service: ServiceName, namespace: string, port: 
   return `http://${service}.${namespace}.svc:${port}`;
 }
 
+/** The headless Service by which the replicas of a shared service find each other. */
+export function replicasServiceName(service: SharedServiceName): string {
+  return `${service}-replicas`;
+}
+
 export function signingSecretName(issuer: ServiceName): string {
   return `${issuer}-signing-key`;
 }

@@ -16,7 +16,15 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
     'query-interpreter',
     'tenant-node',
   ],
-  'operation-node': ['auth-gateway', 'query-interpreter', 'cbo-engine', 'metadata-catalog', 'tenant-node'],
+  // Itself: its replicas ask each other for their queries.
+  'operation-node': [
+    'auth-gateway',
+    'operation-node',
+    'query-interpreter',
+    'cbo-engine',
+    'metadata-catalog',
+    'tenant-node',
+  ],
   'query-interpreter': ['auth-gateway', 'metadata-catalog'],
   'cbo-engine': ['auth-gateway', 'metadata-catalog'],
   'metadata-catalog': ['auth-gateway', 'tenant-node'],

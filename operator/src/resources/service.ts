@@ -1,7 +1,7 @@
 import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import { type SharedServiceName, tenantNodePort } from './names.ts';
+import { replicasServiceName, type SharedServiceName, tenantNodePort } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
@@ -53,6 +53,34 @@ export function buildSharedService(
           ? []
           : [{ name: 'metrics', port: metricsPort, targetPort: 'metrics', protocol: 'TCP' as const }]),
       ],
+    },
+  };
+}
+
+/**
+ * An address for each replica, also for one that ends and still has work. Its port has a name of its own, by which no
+ * monitor collects figures a second time.
+ */
+export function buildReplicasService(
+  service: SharedServiceName,
+  { namespace }: PlatformSettings,
+  owners: readonly OwnerReference[],
+): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: replicasServiceName(service),
+      namespace,
+      labels: sharedServiceLabels(service),
+      ...ownedBy(owners),
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      selector: sharedServiceSelector(service),
+      ports: [{ name: 'replicas', port: services[service], targetPort: 'http', protocol: 'TCP' }],
     },
   };
 }

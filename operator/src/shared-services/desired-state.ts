@@ -7,6 +7,7 @@ import {
   deployments,
   networkPolicies,
   persistentVolumeClaims,
+  podDisruptionBudgets,
   type StatefulSet,
   serviceAccounts,
   services,
@@ -24,7 +25,8 @@ import {
 } from '../resources/names.ts';
 import { buildSharedNetworkPolicy } from '../resources/network-policy.ts';
 import { buildStateClaim } from '../resources/persistent-volume-claim.ts';
-import { buildSharedService } from '../resources/service.ts';
+import { buildSharedDisruptionBudget } from '../resources/pod-disruption-budget.ts';
+import { buildReplicasService, buildSharedService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
 
@@ -55,12 +57,20 @@ function buildOne(service: SharedServiceName, { settings, owners }: SharedInput)
     ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
     ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
     ...child(services, buildSharedService(service, settings, owners)),
+    ...child(services, service === 'operation-node' ? buildReplicasService(service, settings, owners) : undefined),
+    ...child(podDisruptionBudgets, buildSharedDisruptionBudget(service, settings, owners)),
     ...child(deployments, buildDeployment(service, settings, owners)),
   ];
 }
 
 /** Kinds of which the platform may come to need fewer. Volumes and Secrets are never among them. */
-export const prunedKinds: readonly Resource[] = [deployments, services, networkPolicies, serviceAccounts];
+export const prunedKinds: readonly Resource[] = [
+  deployments,
+  services,
+  networkPolicies,
+  serviceAccounts,
+  podDisruptionBudgets,
+];
 
 /** What monitoring watches: the shared services, the operator, and each node of each tenant by its own name. */
 export function buildTargets(

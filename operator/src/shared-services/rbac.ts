@@ -12,6 +12,7 @@ export const sharedServicesRules: readonly PolicyRule[] = [
   // Never pruned: what is in them is nowhere else, or is read by all.
   { apiGroups: [''], resources: ['configmaps', 'persistentvolumeclaims'], verbs: keep },
   { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: write },
+  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: write },
   {
     apiGroups: [''],
     resources: ['secrets'],

@@ -81,7 +81,9 @@ export const processVariables = {
     given: {
       ...ofEvery.given,
       CBO_ENGINE_URL: address,
+      POD_IP: address,
       QUERY_INTERPRETER_URL: address,
+      REPLICAS_URL: address,
       TENANT_URL_TEMPLATE: address,
     },
     moved: {
