@@ -35,6 +35,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     'monitoring',
     'tenant-node',
   ],
+  'auth-gateway POST /internal/users': ['auth-gateway'],
   'operation-node POST /query/sql': 'read',
   'operation-node POST /query/dsl': 'read',
   'operation-node GET /queries': 'users',

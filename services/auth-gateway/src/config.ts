@@ -18,6 +18,10 @@ import type { UpstreamAddresses } from './domain/upstream-address.ts';
 
 export type GatewayConfig = {
   readonly usersPath: string;
+  /** Who holds the users; undefined: this process. */
+  readonly userStoreUrl: string | undefined;
+  /** How many gateways share the bounds on guesses and registrations. */
+  readonly gateways: number;
   readonly tokenLifetimeSeconds: number;
   readonly allowedOrigins: readonly string[];
   readonly bcryptRoundsMax: number;
@@ -33,6 +37,9 @@ export type GatewayConfig = {
   readonly keepAliveMs: number;
 };
 
+/** With more of them, five free failures of a name have no share for each. */
+export const gatewaysMax = 5;
+
 const upstreams = [
   ['operation-node', 'OPERATION_NODE_URL'],
   ['cbo-engine', 'CBO_ENGINE_URL'],
@@ -46,6 +53,8 @@ export function readConfig(environment: Environment): GatewayConfig {
   const bcryptRoundsMax = environment.integer('BCRYPT_ROUNDS', { fallback: 12, min: 4, max: 16 });
   return {
     usersPath: environment.text('USERS_PATH', environment.text('DATA_PATH', './data')),
+    userStoreUrl: environment.optional('USER_STORE_URL') === undefined ? undefined : environment.url('USER_STORE_URL'),
+    gateways: environment.integer('GATEWAY_REPLICAS', { fallback: 1, min: 1, max: gatewaysMax }),
     tokenLifetimeSeconds: Math.round(
       3_600 * environment.number('JWT_EXPIRATION_HOURS', { fallback: 24, min: 0.01, max: tokenHoursMax }),
     ),

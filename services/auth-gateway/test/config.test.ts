@@ -13,6 +13,8 @@ describe('the configuration of the gateway', () => {
   it('has the documented defaults', () => {
     assert.deepEqual(read({}), {
       usersPath: './data',
+      userStoreUrl: undefined,
+      gateways: 1,
       tokenLifetimeSeconds: 86_400,
       allowedOrigins: [],
       bcryptRoundsMax: 12,

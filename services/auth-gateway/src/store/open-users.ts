@@ -1,10 +1,11 @@
 import type { DatabaseChecked } from '@hybridstore/contracts';
 import { type Clock, DatabaseChecks, type Logger } from '@hybridstore/runtime';
+import type { UserStore } from '../domain/ports.ts';
 import { openUsersDatabase, usersDatabaseOptions } from './open-users-database.ts';
 import { SqliteUserStore } from './sqlite-user-store.ts';
 
 export type OpenedUsers = {
-  readonly store: SqliteUserStore;
+  readonly store: UserStore;
   /** See `DatabaseChecks`. */
   readonly checkDatabase: () => Promise<DatabaseChecked>;
   readonly close: () => Promise<void>;
