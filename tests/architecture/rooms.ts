@@ -373,7 +373,11 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     config: [node('fs', 'net')],
     ports: [node('http', 'net'), inside('services/auth-gateway/src/tokens')],
     app: [npm('fastify', '@fastify/cors'), inside('services/auth-gateway/src/tokens')],
-    main: [inside('services/auth-gateway/src/passwords'), file('services/auth-gateway/src/system-random.ts')],
+    main: [
+      inside('services/auth-gateway/src/passwords'),
+      file('services/auth-gateway/src/system-random.ts'),
+      file('services/auth-gateway/src/start-accounts.ts'),
+    ],
   },
   'operation-node': {
     domain: [file('services/operation-node/src/ports.ts')],

@@ -150,6 +150,12 @@ export class HttpUserStore implements UserStore {
   }
 }
 
+/** The users of another process, as `openUsers` gives those of this one. */
+export function askForUsers(options: HttpUserStoreOptions) {
+  const store = new HttpUserStore(options);
+  return { store, checkDatabase: () => store.checkDatabase(), close: () => store.close() };
+}
+
 function writeGrant({ sources, ...grant }: Grant) {
   return { ...grant, sources: [...sources] };
 }
