@@ -4,7 +4,7 @@ import { compileValidator } from '@hybridstore/http';
 import { HybridStoreError, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
-import { keepsState } from './resources/deployment.ts';
+import { keepsState, runsOnce } from './resources/deployment.ts';
 import {
   type ConfiguredService,
   configuredServices,
@@ -124,8 +124,10 @@ const prometheusDefault: readonly NetworkPolicyPeer[] = [
   { namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } },
 ];
 
-/** Of those without state one may always be away: for its machine's sake, or to be replaced. */
-const replicasDefault = { withState: 1, withoutState: 2 } as const;
+/** One of them may always be away: for its machine's sake, or to be replaced. */
+const replicasDefault = 2;
+/** Gateways share out five free failures of a name. */
+const gatewaysMax = 5;
 
 const serviceDefault: Omit<SharedServiceSettings, 'replicas'> = {
   enabled: true,
@@ -191,7 +193,7 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
     requireEffect(name, given, file);
     const settings: SharedServiceSettings = {
       enabled: given.enabled ?? serviceDefault.enabled,
-      replicas: given.replicas ?? (keepsState(name) ? replicasDefault.withState : replicasDefault.withoutState),
+      replicas: given.replicas ?? (runsOnce(name) ? 1 : replicasDefault),
       stateSize: given.stateSize ?? serviceDefault.stateSize,
       resources: {
         requests: { ...serviceDefault.resources.requests, ...asTexts(given.resources?.requests) },
@@ -207,11 +209,18 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
 /** What would change nothing is refused: who wrote it waits for something. */
 function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSettings>, { config }: SettingsFile): void {
   const field = `services.${name}`;
-  if (keepsState(name) && (given.replicas ?? 1) !== 1)
+  if (runsOnce(name) && (given.replicas ?? 1) !== 1)
     throw wrongSetting(
       `${field}.replicas`,
       '1, since its state is on a volume that one pod holds (enabled: false runs none)',
       given.replicas,
+    );
+  const gateways = name === 'auth-gateway' ? given.replicas : undefined;
+  if (gateways !== undefined && (gateways < 1 || gateways > gatewaysMax))
+    throw wrongSetting(
+      `${field}.replicas`,
+      `1 to ${gatewaysMax}, among which the bounds on guesses are shared out (enabled: false runs none)`,
+      gateways,
     );
   if (!keepsState(name) && given.stateSize !== undefined)
     throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);

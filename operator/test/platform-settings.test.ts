@@ -35,9 +35,15 @@ for (const [what, text, message] of [
   ['no YAML', '{', /expected YAML/],
   [
     'a second pod of what keeps its state',
-    'services: {auth-gateway: {replicas: 2}}',
-    /^SETTINGS_FILE: services\.auth-gateway\.replicas: expected 1, since its state is on a volume .*, found 2$/,
+    'services: {metadata-catalog: {replicas: 2}}',
+    /^SETTINGS_FILE: services\.metadata-catalog\.replicas: expected 1, since its state is on a volume .*, found 2$/,
   ],
+  [
+    'more gateways than there are failures to share out',
+    'services: {auth-gateway: {replicas: 6}}',
+    /services\.auth-gateway\.replicas: expected 1 to 5, .*, found 6$/,
+  ],
+  ['no gateway', 'services: {auth-gateway: {replicas: 0}}', /services\.auth-gateway\.replicas: expected 1 to 5, /],
   ['no pod of it', 'services: {monitoring: {replicas: 0}}', /services\.monitoring\.replicas: expected 1, .*, found 0$/],
   [
     'a volume for nothing',

@@ -77,7 +77,7 @@ const shared = [
   'monitoring',
   'query-interpreter',
 ] as const;
-const stateful: ReadonlySet<ServiceName> = new Set(['auth-gateway', 'metadata-catalog', 'monitoring']);
+const once: ReadonlySet<ServiceName> = new Set(['metadata-catalog', 'monitoring']);
 /** Variables that the operator sets whatever the chart says. */
 const fixed = { PROBE_PORT: false, METRICS_PORT: false };
 const variables: Schema = { type: 'object', properties: fixed, additionalProperties: scalar };
@@ -99,6 +99,17 @@ const definitions = {
     resources: ofService,
     env,
   }),
+  // Several leave the users to one more process, which has the volume.
+  gateway: closed({
+    enabled,
+    replicas: described(
+      'gateways; more than one ask a process `user-store` for the users, which holds the volume then, and share out the bounds on guesses',
+      { type: 'integer', minimum: 1, maximum: 5 },
+    ),
+    stateSize: described('size of the volume of the users', name),
+    resources: ofService,
+    env,
+  }),
   stateless: closed({
     enabled,
     replicas: described('pods of the service', { type: 'integer', minimum: 0, maximum: 100 }),
@@ -106,6 +117,11 @@ const definitions = {
     env,
   }),
 };
+
+function shapeOf(service: ServiceName): 'gateway' | 'stateful' | 'stateless' {
+  if (service === 'auth-gateway') return 'gateway';
+  return once.has(service) ? 'stateful' : 'stateless';
+}
 
 /** Variables for people to set, but those that every pod gets from elsewhere. */
 function configSchema(service: Exclude<ServiceName, 'operator'>): Schema {
@@ -213,7 +229,7 @@ export function buildChartSchema(): Schema {
         tlsSecret: described('Secret with the certificate of the host', text),
         annotations: described('annotations of the Ingress', texts),
       }),
-      services: byName(shared, (service) => ref(stateful.has(service) ? 'stateful' : 'stateless')),
+      services: byName(shared, (service) => ref(shapeOf(service))),
       config: byName([...shared, 'tenant-node'], configSchema),
     }),
   };

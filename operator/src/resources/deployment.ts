@@ -7,6 +7,8 @@ import {
   jwksConfigMapName,
   replicasServiceName,
   type SharedServiceName,
+  type SharedWorkload,
+  serviceOfWorkload,
   settingsConfigMapName,
   settingsKey,
   sharedServiceNames,
@@ -14,6 +16,7 @@ import {
   signingSecretName,
   stateClaimName,
   targetsConfigMapName,
+  userStoreName,
 } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
 import { ownedBy } from './service.ts';
@@ -24,103 +27,138 @@ const stateFolder = '/var/lib/hybridstore/state';
 const targetsFolder = '/etc/hybridstore/targets';
 const adminFolder = '/etc/hybridstore/admin';
 
-/** Services whose state must outlive a pod: a volume each, hence one pod each. */
+/** Services whose state must outlive a pod: a volume each, which one pod holds. */
 const statefulServices: ReadonlySet<SharedServiceName> = new Set(['auth-gateway', 'metadata-catalog', 'monitoring']);
 
 export function keepsState(service: SharedServiceName): boolean {
   return statefulServices.has(service);
 }
 
-/** The pods of one shared service. */
+/** Whether a service may have one pod only. Several gateways leave the users to one more process, which has the volume. */
+export function runsOnce(service: SharedServiceName): boolean {
+  return keepsState(service) && service !== 'auth-gateway';
+}
+
+export function sharesUsers({ services }: PlatformSettings): boolean {
+  return services['auth-gateway'].replicas > 1;
+}
+
+/** Whose pod has the volume of its service. */
+function holdsVolume(workload: SharedWorkload, settings: PlatformSettings): boolean {
+  return keepsState(serviceOfWorkload(workload)) && !(workload === 'auth-gateway' && sharesUsers(settings));
+}
+
+/** The pods of one shared service, or of the process that holds its users. */
 export function buildDeployment(
-  service: SharedServiceName,
+  workload: SharedWorkload,
   settings: PlatformSettings,
   owners: readonly OwnerReference[],
 ): Deployment {
-  const selector = sharedServiceSelector(service);
+  const service = serviceOfWorkload(workload);
+  const selector = sharedServiceSelector(workload);
   const mount = buildSettingsMount(settings.config[service], settingsConfigMapName, settingsKey(service));
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: {
-      name: service,
+      name: workload,
       namespace: settings.namespace,
-      labels: sharedServiceLabels(service),
+      labels: sharedServiceLabels(workload),
       ...ownedBy(owners),
     },
     spec: {
-      replicas: settings.services[service].replicas,
+      replicas: workload === userStoreName ? 1 : settings.services[service].replicas,
       revisionHistoryLimit: 5,
       // Two pods cannot share a state volume, so the old one leaves first.
-      strategy: keepsState(service)
+      strategy: holdsVolume(workload, settings)
         ? { type: 'Recreate' }
         : { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       selector: { matchLabels: selector },
       template: {
         metadata: {
-          labels: sharedServiceLabels(service),
+          labels: sharedServiceLabels(workload),
           annotations: { ...scrapeAnnotations(service, settings.network.metricsPort), ...mount.annotations },
         },
-        spec: buildServicePod(service, settings, mount),
+        spec: buildServicePod(workload, settings, mount),
       },
     },
   };
 }
 
-function buildServicePod(service: SharedServiceName, settings: PlatformSettings, mount: SettingsMount) {
+function buildServicePod(workload: SharedWorkload, settings: PlatformSettings, mount: SettingsMount) {
+  const service = serviceOfWorkload(workload);
+  const hasVolume = holdsVolume(workload, settings);
+  const makesAdministrator = service === 'auth-gateway' && hasVolume;
   return buildPodSpec({
     service,
     image: settings.image.services,
     imageSettings: settings.image,
-    serviceAccountName: service,
+    serviceAccountName: workload,
     keys: { jwksConfigMap: jwksConfigMapName, signingSecret: signingSecretName(service), signingKey: secretKey },
-    env: toEnvironment({ ...mount.variables, ...buildVariables(service, settings) }),
+    env: toEnvironment({ ...mount.variables, ...buildVariables(workload, settings) }),
     resources: settings.services[service].resources,
     volumes: [
-      ...(keepsState(service)
-        ? [{ name: 'state', persistentVolumeClaim: { claimName: stateClaimName(service) } }]
-        : []),
+      ...(hasVolume ? [{ name: 'state', persistentVolumeClaim: { claimName: stateClaimName(service) } }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', configMap: { name: targetsConfigMapName } }] : []),
-      ...(service === 'auth-gateway'
-        ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }]
-        : []),
+      ...(makesAdministrator ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }] : []),
       ...mount.volumes,
     ],
     volumeMounts: [
-      ...(keepsState(service) ? [{ name: 'state', mountPath: stateFolder }] : []),
+      ...(hasVolume ? [{ name: 'state', mountPath: stateFolder }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', mountPath: targetsFolder, readOnly: true }] : []),
-      ...(service === 'auth-gateway' ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
+      ...(makesAdministrator ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
       ...mount.volumeMounts,
     ],
-    selector: sharedServiceSelector(service),
+    selector: sharedServiceSelector(workload),
     metricsPort: settings.network.metricsPort,
   });
 }
 
-function buildVariables(service: SharedServiceName, settings: PlatformSettings): Readonly<Record<string, string>> {
+function buildVariables(workload: SharedWorkload, settings: PlatformSettings): Readonly<Record<string, string>> {
+  const service = serviceOfWorkload(workload);
   return {
     LOG_LEVEL: settings.logLevel,
-    SHUTDOWN_DELAY_SECONDS: String(settings.shutdownDelaySeconds),
+    SHUTDOWN_DELAY_SECONDS: String(shutdownDelaySeconds(workload, settings)),
     TENANT_URL_TEMPLATE: 'http://hs-{name}.{namespace}.svc:8000',
     ...Object.fromEntries(
       sharedServiceNames.map((name) => [urlVariable(name), sharedServiceUrl(name, settings.namespace)]),
     ),
-    ...(keepsState(service) ? { DATA_PATH: stateFolder } : {}),
+    ...(holdsVolume(workload, settings) ? { DATA_PATH: stateFolder } : {}),
     ...(service === 'monitoring' ? { TARGETS_FILE: `${targetsFolder}/targets.json` } : {}),
     ...(service === 'operation-node'
       ? { REPLICAS_URL: `http://${replicasServiceName(service)}.${settings.namespace}.svc:${services[service]}` }
       : {}),
-    // The gateway signs the tokens of users with the key of its own secret.
-    ...(service === 'auth-gateway'
-      ? {
-          JWT_SECRET_FILE: secretFile,
-          ADMIN_USERNAME: adminUsername,
-          ADMIN_PASSWORD_FILE: `${adminFolder}/password`,
-        }
-      : {}),
+    ...(service === 'auth-gateway' ? buildGatewayVariables(workload, settings) : {}),
     ...settings.services[service].env,
     ...sidePortVariables(settings.network.metricsPort),
   };
+}
+
+/** The gateway signs the tokens of users with the key of its own secret. */
+function buildGatewayVariables(workload: SharedWorkload, settings: PlatformSettings): Readonly<Record<string, string>> {
+  if (!holdsVolume(workload, settings))
+    return {
+      JWT_SECRET_FILE: secretFile,
+      USER_STORE_URL: sharedServiceUrl(userStoreName, settings.namespace),
+      GATEWAY_REPLICAS: String(settings.services['auth-gateway'].replicas),
+    };
+  return {
+    JWT_SECRET_FILE: secretFile,
+    ADMIN_USERNAME: adminUsername,
+    ADMIN_PASSWORD_FILE: `${adminFolder}/password`,
+  };
+}
+
+/** In which every gateway reads the list of what was revoked, while nothing more is. */
+const userStoreDelaySeconds = 2;
+
+/**
+ * What is one pod has no other to lead callers to, and is called by processes of ours, which wait for it: every second of
+ * delay would be one more without it.
+ */
+function shutdownDelaySeconds(workload: SharedWorkload, settings: PlatformSettings): number {
+  if (workload === userStoreName) return userStoreDelaySeconds;
+  return runsOnce(workload) ? 0 : settings.shutdownDelaySeconds;
 }
 
 /** `METADATA_CATALOG_URL`, …: where a service finds another one. */

@@ -1,14 +1,17 @@
 import { type ServiceName, services } from '@hybridstore/contracts';
 import type { NetworkPolicy, NetworkPolicyPeer, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import type { SharedServiceName } from './names.ts';
+import { portOf, type SharedServiceName, type SharedWorkload } from './names.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
+type Callee = ServiceName | SharedWorkload;
+
 /** Shared services that each one calls. `tenant-node` stands for the nodes of every tenant. */
-const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceName[]>> = {
+const callees: Readonly<Record<SharedWorkload | 'operator', readonly Callee[]>> = {
   'auth-gateway': [
+    'user-store',
     'operation-node',
     'cbo-engine',
     'metadata-catalog',
@@ -28,8 +31,10 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
   'query-interpreter': ['auth-gateway', 'metadata-catalog'],
   'cbo-engine': ['auth-gateway', 'metadata-catalog'],
   'metadata-catalog': ['auth-gateway', 'tenant-node'],
+  'user-store': [],
   monitoring: [
     'auth-gateway',
+    'user-store',
     'operation-node',
     'cbo-engine',
     'metadata-catalog',
@@ -50,7 +55,7 @@ type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[numb
  * Who may open a connection to whom. Each policy selects the pods of one service or one tenant, in both directions, so
  * whatever is not listed is refused.
  *
- *   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
+ *   clients → auth-gateway (→ user-store) → operation-node → query-interpreter, cbo-engine → metadata-catalog
  *                  │                └──────────────┬──────────────────────────────┘ │
  *                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
  *   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
@@ -87,7 +92,7 @@ export function buildTenantNetworkPolicy({ tenant, settings }: TenantInput): Net
 
 /** For the pods of one shared service. */
 export function buildSharedNetworkPolicy(
-  service: SharedServiceName,
+  service: SharedWorkload,
   settings: PlatformSettings,
   owners: readonly OwnerReference[],
 ): NetworkPolicy | undefined {
@@ -106,7 +111,7 @@ export function buildSharedNetworkPolicy(
       policyTypes: ['Ingress', 'Egress'],
       ingress: [buildSharedIngress(service, settings), ...allowMetrics(settings)],
       egress: [
-        ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], services[callee])),
+        ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], portOf(callee))),
         ...(service === 'monitoring' ? allowScraping(settings) : []),
         ...allowDns(settings),
       ],
@@ -114,14 +119,14 @@ export function buildSharedNetworkPolicy(
   };
 }
 
-function buildSharedIngress(service: SharedServiceName, settings: PlatformSettings): Rule {
+function buildSharedIngress(service: SharedWorkload, settings: PlatformSettings): Rule {
   const { prometheus, gatewayClients } = settings.network;
   // The gateway is the public edge: without a list of clients it answers everybody.
   if (service === 'auth-gateway' && gatewayClients.length === 0) return { ports: [tcp(services[service])] };
   const callers = callersOf(service).map((caller) => sharedPeer(caller, settings.namespace));
-  const nodes = calledByNodes.includes(service) ? [anyTenantNode] : [];
+  const nodes = calledByNodes.some((called) => called === service) ? [anyTenantNode] : [];
   const clients = service === 'auth-gateway' ? gatewayClients : [];
-  return allowFrom([...callers, ...nodes, ...prometheus, ...clients], services[service]);
+  return allowFrom([...callers, ...nodes, ...prometheus, ...clients], portOf(service));
 }
 
 /** Where /metrics has a port of its own, only those come in who collect: not even the clients of the gateway. */
@@ -141,8 +146,8 @@ function allowScraping({ namespace, network: { metricsPort } }: PlatformSettings
   ];
 }
 
-function callersOf(callee: ServiceName): readonly (SharedServiceName | 'operator')[] {
-  const names = Object.keys(callees) as readonly (SharedServiceName | 'operator')[]; // keys of a literal of this file
+function callersOf(callee: Callee): readonly (SharedWorkload | 'operator')[] {
+  const names = Object.keys(callees) as readonly (SharedWorkload | 'operator')[]; // keys of a literal of this file
   return names.filter((caller) => callees[caller].includes(callee));
 }
 
@@ -154,12 +159,12 @@ const anyTenantNode: NetworkPolicyPeer = {
   },
 };
 
-function peerOf(service: ServiceName, namespace: string): NetworkPolicyPeer {
+function peerOf(service: Callee, namespace: string): NetworkPolicyPeer {
   return service === 'tenant-node' ? anyTenantNode : sharedPeer(service, namespace);
 }
 
 /** By the namespace's own name label, which the API server sets: nobody else can wear it. */
-function sharedPeer(service: ServiceName, namespace: string): NetworkPolicyPeer {
+function sharedPeer(service: Callee, namespace: string): NetworkPolicyPeer {
   return {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
     podSelector: {

@@ -1,7 +1,7 @@
 import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import { replicasServiceName, type SharedServiceName, tenantNodePort } from './names.ts';
+import { portOf, replicasServiceName, type SharedServiceName, type SharedWorkload, tenantNodePort } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
@@ -36,7 +36,7 @@ export function buildHeadlessService({ tenant }: TenantInput): Service {
 }
 
 export function buildSharedService(
-  service: SharedServiceName,
+  service: SharedWorkload,
   { namespace, network: { metricsPort } }: PlatformSettings,
   owners: readonly OwnerReference[],
 ): Service {
@@ -48,7 +48,7 @@ export function buildSharedService(
       type: 'ClusterIP',
       selector: sharedServiceSelector(service),
       ports: [
-        { name: 'http', port: services[service], targetPort: 'http', protocol: 'TCP' },
+        { name: 'http', port: portOf(service), targetPort: 'http', protocol: 'TCP' },
         ...(metricsPort === undefined
           ? []
           : [{ name: 'metrics', port: metricsPort, targetPort: 'metrics', protocol: 'TCP' as const }]),

@@ -13,15 +13,17 @@ import {
   services,
 } from '@hybridstore/controller-runtime';
 import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
-import { buildDeployment, keepsState } from '../resources/deployment.ts';
+import { buildDeployment, keepsState, sharesUsers } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
   nodeUrl,
   type SharedServiceName,
+  type SharedWorkload,
   sharedServiceNames,
   sharedServiceUrl,
   tenantIdOf,
   tenantNames,
+  userStoreName,
 } from '../resources/names.ts';
 import { buildSharedNetworkPolicy } from '../resources/network-policy.ts';
 import { buildStateClaim } from '../resources/persistent-volume-claim.ts';
@@ -50,16 +52,28 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
 }
 
 function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
-  const { namespace } = settings;
-  const labels = sharedServiceLabels(service);
+  const users = service === 'auth-gateway' && sharesUsers(settings);
   return [
-    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners })),
     ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
-    ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
-    ...child(services, buildSharedService(service, settings, owners)),
+    ...(users ? buildWorkload(userStoreName, settings, owners) : []),
     ...child(services, service === 'operation-node' ? buildReplicasService(service, settings, owners) : undefined),
     ...child(podDisruptionBudgets, buildSharedDisruptionBudget(service, settings, owners)),
-    ...child(deployments, buildDeployment(service, settings, owners)),
+    ...buildWorkload(service, settings, owners),
+  ];
+}
+
+function buildWorkload(
+  workload: SharedWorkload,
+  settings: PlatformSettings,
+  owners: readonly OwnerReference[],
+): readonly Child[] {
+  const { namespace } = settings;
+  const labels = sharedServiceLabels(workload);
+  return [
+    ...child(serviceAccounts, buildServiceAccount({ name: workload, namespace, labels, owners })),
+    ...child(networkPolicies, buildSharedNetworkPolicy(workload, settings, owners)),
+    ...child(services, buildSharedService(workload, settings, owners)),
+    ...child(deployments, buildDeployment(workload, settings, owners)),
   ];
 }
 
@@ -82,11 +96,11 @@ export function buildTargets(
     ...sharedServiceNames.filter((name) => settings.services[name].enabled),
     'operator',
   ];
+  const users = sharesUsers(settings) ? [{ service: 'auth-gateway', instance: userStoreName } as const] : [];
   const targets = [
-    ...shared.map((service) => ({
-      service,
-      instance: service,
-      ...buildUrls((port) => sharedServiceUrl(service, settings.namespace, port), metricsPort),
+    ...[...shared.map((service) => ({ service, instance: service })), ...users].map((target) => ({
+      ...target,
+      ...buildUrls((port) => sharedServiceUrl(target.instance, settings.namespace, port), metricsPort),
     })),
     ...sets.flatMap((set) => nodeTargets(set, metricsPort)).sort((a, b) => (a.url < b.url ? -1 : 1)),
   ];

@@ -18,7 +18,9 @@ const tenantKeys = [
 ];
 const policies = [
   ...tenantKeys.flatMap((key) => buildTenantNetworkPolicy(tenantInput(settings, key)) ?? []),
-  ...sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, settings, []) ?? []),
+  ...[...sharedServiceNames, 'user-store' as const].flatMap(
+    (name) => buildSharedNetworkPolicy(name, settings, []) ?? [],
+  ),
 ];
 
 const node = (namespace: string, name: string): Endpoint => ({ namespace, labels: tenantLabels(name) });
@@ -171,4 +173,23 @@ it('no policy is made where the settings switch them off, and no DNS peer never 
   const deaf = parsePlatformSettings('network: {dns: []}', { namespace: system });
   const policy = buildTenantNetworkPolicy(tenantInput(deaf)) ?? assert.fail('no policy');
   assert.equal(mayConnect([policy], acme, { namespace: 'anywhere', labels: {} }, 53, 'UDP'), false);
+});
+
+describe('the process that holds the users', () => {
+  const store: Endpoint = { namespace: system, labels: sharedServiceLabels('user-store') };
+
+  it('is reached by the gateways and by who collects figures, and by nobody else', () => {
+    for (const name of ['auth-gateway', 'monitoring'] as const)
+      assert.equal(mayConnect(policies, service(name), store, 8080), true, name);
+    for (const name of ['operation-node', 'query-interpreter', 'cbo-engine', 'metadata-catalog'] as const)
+      assert.equal(mayConnect(policies, service(name), store, 8080), false, name);
+    for (const other of [acme, stranger, { namespace: 'elsewhere', labels: sharedServiceLabels('auth-gateway') }])
+      assert.equal(mayConnect(policies, other, store, 8080), false);
+  });
+
+  it('reaches none of the platform', () => {
+    for (const name of sharedServiceNames)
+      assert.equal(mayConnect(policies, store, service(name), services[name]), false);
+    assert.equal(mayConnect(policies, store, acme, 8000), false);
+  });
 });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
-import { buildDeployment, keepsState } from '../../src/resources/deployment.ts';
+import { buildDeployment, runsOnce } from '../../src/resources/deployment.ts';
 import { sharedServiceNames } from '../../src/resources/names.ts';
 import { buildSharedDisruptionBudget } from '../../src/resources/pod-disruption-budget.ts';
 
 const settingsOf = (text: string) => parsePlatformSettings(text, { namespace: 'hybridstore-system' });
 
-test('a service without state has two replicas, on two machines where there are two, and is replaced without a gap', () => {
+test('a service that may have several has two replicas, on two machines where there are two, and is replaced without a gap', () => {
   const settings = settingsOf('');
-  for (const name of sharedServiceNames.filter((one) => !keepsState(one))) {
+  for (const name of sharedServiceNames.filter((one) => !runsOnce(one))) {
     const { spec } = buildDeployment(name, settings, []);
     assert.equal(spec?.replicas, 2, name);
     assert.deepEqual(spec?.strategy, { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
@@ -25,7 +25,54 @@ test('of several replicas at most one is away by choice, and a single one keeps 
   const settings = settingsOf('services: {cbo-engine: {replicas: 1}, query-interpreter: {replicas: 3}}');
   const budgets = sharedServiceNames.map((name) => [name, buildSharedDisruptionBudget(name, settings, [])] as const);
   const bounded = budgets.flatMap(([name, budget]) => (budget ? [[name, budget.spec?.maxUnavailable]] : []));
-  assert.deepEqual(Object.fromEntries(bounded), { 'operation-node': 1, 'query-interpreter': 1 });
+  assert.deepEqual(Object.fromEntries(bounded), { 'auth-gateway': 1, 'operation-node': 1, 'query-interpreter': 1 });
   const [, budget] = budgets.find(([name]) => name === 'operation-node') ?? [];
   assert.deepEqual(budget?.spec?.selector, buildDeployment('operation-node', settings, []).spec?.selector);
+});
+
+const containerOf = (name: Parameters<typeof buildDeployment>[0], text: string) =>
+  buildDeployment(name, settingsOf(text), []).spec?.template.spec.containers[0];
+const variable = (container: ReturnType<typeof containerOf>, name: string) =>
+  container?.env?.find((one) => one.name === name)?.value;
+const claimOf = (name: Parameters<typeof buildDeployment>[0], text: string) =>
+  buildDeployment(name, settingsOf(text), []).spec?.template.spec.volumes?.find(({ name: own }) => own === 'state')
+    ?.persistentVolumeClaim?.claimName;
+
+test('several gateways have no volume and ask who has it; a single one holds the users itself, on the same volume', () => {
+  const single = 'services: {auth-gateway: {replicas: 1}}';
+  assert.equal(claimOf('auth-gateway', ''), undefined);
+  assert.equal(claimOf('user-store', ''), 'auth-gateway-state');
+  assert.equal(claimOf('auth-gateway', single), 'auth-gateway-state');
+  const [gateway, store, alone] = [
+    containerOf('auth-gateway', ''),
+    containerOf('user-store', ''),
+    containerOf('auth-gateway', single),
+  ];
+  const url = 'http://user-store.hybridstore-system.svc:8080';
+  assert.deepEqual(
+    [gateway, store, alone].map((one) => [
+      one?.args?.[0],
+      variable(one, 'USER_STORE_URL'),
+      variable(one, 'GATEWAY_REPLICAS'),
+      variable(one, 'ADMIN_USERNAME'),
+    ]),
+    [
+      ['auth-gateway', url, '2', undefined],
+      ['auth-gateway', undefined, undefined, 'admin'],
+      ['auth-gateway', undefined, undefined, 'admin'],
+    ],
+  );
+});
+
+test('what runs once is away for no longer than it must; the store of users takes two seconds to say what was revoked', () => {
+  const delays = (['auth-gateway', 'user-store', 'metadata-catalog', 'monitoring', 'cbo-engine'] as const).map(
+    (name) => [name, variable(containerOf(name, ''), 'SHUTDOWN_DELAY_SECONDS')],
+  );
+  assert.deepEqual(Object.fromEntries(delays), {
+    'auth-gateway': '5',
+    'user-store': '2',
+    'metadata-catalog': '0',
+    monitoring: '0',
+    'cbo-engine': '5',
+  });
 });

@@ -52,7 +52,7 @@ describe('the shared services', () => {
       cluster.restartOperator();
       await cluster.shared.reconcile();
       const { items } = await cluster.api.list(deployments, { namespace: systemNamespace });
-      assert.deepEqual(items.map((item) => item.metadata.name).sort(), [...sharedServiceNames].sort());
+      assert.deepEqual(items.map((item) => item.metadata.name).sort(), [...sharedServiceNames, 'user-store'].sort());
     }
   });
 
@@ -99,7 +99,8 @@ describe('the shared services', () => {
         ['http://hs-acme-1.hs-acme-nodes.default.svc:8000', 'default/acme'],
       ],
     );
-    assert.equal(targets.length, sharedServiceNames.length + 1 + 2);
+    // The shared services, the process that holds the users, the operator, two nodes.
+    assert.equal(targets.length, sharedServiceNames.length + 1 + 1 + 2);
   });
 
   it('keep their secrets: what is there is read, what is deleted comes back the same, and each is different', async () => {
