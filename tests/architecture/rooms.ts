@@ -513,6 +513,7 @@ const ownRooms: readonly Room[] = [
     mayImport: [
       our('contracts', 'runtime'),
       node('fs', 'path', 'sqlite'),
+      ...(service === 'auth-gateway' ? [npm('pg')] : []),
       // A file of targets is checked as a body is.
       ...(service === 'monitoring' ? [our('http')] : []),
       inside(`services/${service}/src/(store|domain)`),

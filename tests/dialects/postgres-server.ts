@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { askClient, type RecordedAnswer, type ReferenceServer, readAnswers } from './reference-server.ts';
 import { startServer, unprivileged } from './server-process.ts';
 
-const binaries = '/usr/lib/postgresql/15/bin';
+export const postgresBinaries = '/usr/lib/postgresql/15/bin';
 
 /** PostgreSQL 15 of Debian on loopback. */
 export async function startPostgres(folder: string, port: number): Promise<ReferenceServer> {
@@ -12,12 +14,19 @@ export async function startPostgres(folder: string, port: number): Promise<Refer
   const user = unprivileged();
   if (user) chownSync(folder, user.uid, user.gid);
   const options = ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
-  execFileSync(join(binaries, 'initdb'), options, { ...user, stdio: 'ignore', cwd: folder });
+  // One that was stopped goes on with what it has.
+  if (!existsSync(data))
+    execFileSync(join(postgresBinaries, 'initdb'), options, { ...user, stdio: 'ignore', cwd: folder });
   const client = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'];
   const server = await startServer(
-    join(binaries, 'postgres'),
+    join(postgresBinaries, 'postgres'),
     ['-D', data, '-p', String(port), '-k', folder, '-c', 'listen_addresses=127.0.0.1', '-c', 'TimeZone=UTC', '-F'],
-    { folder, isUp: () => execFileSync(join(binaries, 'pg_isready'), client, { stdio: 'ignore' }) },
+    {
+      folder,
+      isUp: () => execFileSync(join(postgresBinaries, 'pg_isready'), client, { stdio: 'ignore' }),
+      // At SIGTERM it would wait until every client is gone.
+      stopSignal: 'SIGINT',
+    },
   );
   return {
     stop: server.stop,
@@ -29,4 +38,15 @@ export async function startPostgres(folder: string, port: number): Promise<Refer
       return readAnswers(askClient('psql', psql, statements.join('\n')), expressions.length);
     },
   };
+}
+
+/** One of loopback that nobody has now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('a port was expected');
+  return address.port;
 }

@@ -122,8 +122,9 @@ export function createApp(parts: GatewayParts): GatewayApp {
     checkDatabase: parts.checkDatabase,
   });
   const stopping = new AbortController();
+  const isHolder = config.userStoreUrl === undefined && config.postgres === undefined;
   // Whoever holds the users lets those ask who do not.
-  if (config.userStoreUrl === undefined) addUserStore(server, { store, checkDatabase: parts.checkDatabase });
+  if (isHolder) addUserStore(server, { store, checkDatabase: parts.checkDatabase });
   else void revocations.keepKnown(stopping.signal);
   const close = async () => {
     stopping.abort();

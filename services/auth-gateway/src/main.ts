@@ -6,14 +6,16 @@ import { readConfig } from './config.ts';
 import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
 import { loadCommonPasswords } from './passwords/common-passwords.ts';
 import { startAccounts } from './start-accounts.ts';
+import { openPostgresUsers } from './store/open-postgres-users.ts';
 import { openUsers } from './store/open-users.ts';
 import { systemRandom } from './system-random.ts';
 
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, { readSecret: jwtSecret });
   const config = service.environment.read(readConfig);
-  const { usersPath, userStoreUrl: url } = config;
-  const users = url === undefined ? openUsers(usersPath, service) : askForUsers({ ...service, url });
+  const { usersPath, userStoreUrl: url, postgres } = config;
+  const openOwn = () => (postgres ? openPostgresUsers(postgres, service) : openUsers(usersPath, service));
+  const users = await (url === undefined ? openOwn() : askForUsers({ ...service, url }));
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const app = createApp({
     process: { ...service, hostsFile },

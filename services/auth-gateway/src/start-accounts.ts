@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { GatewayConfig } from './config.ts';
 import type { Accounts } from './domain/accounts.ts';
 
@@ -10,10 +10,23 @@ export async function startAccounts(accounts: Accounts, config: GatewayConfig, p
     void noteOldHashes(accounts, parts.clock);
     return;
   }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await provideUsers(accounts, config, parts);
+    } catch (error) {
+      // Another gateway of the same database makes them at the same moment: then they are there.
+      if (!isHybridStoreError(error, 'conflict') || attempt >= attemptsMax) throw error;
+    }
+  }
+}
+
+const attemptsMax = 5;
+
+async function provideUsers(accounts: Accounts, config: GatewayConfig, { logger }: Parts): Promise<void> {
   const { administrator, legacyUsers } = config;
   if (administrator) await accounts.ensureAdministrator(administrator.username, administrator.password);
   const imported = await accounts.importLegacy(legacyUsers);
-  if (imported > 0) parts.logger.info('legacy_users_imported', { users: imported });
+  if (imported > 0) logger.info('legacy_users_imported', { users: imported });
 }
 
 const pauseMs = 1_000;

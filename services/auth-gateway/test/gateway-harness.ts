@@ -197,6 +197,7 @@ export const readAll: readonly Permission[] = [{ sources: ['*'], actions: ['read
 const defaults: GatewayConfig = {
   usersPath: 'unused',
   userStoreUrl: undefined,
+  postgres: undefined,
   gateways: 1,
   tokenLifetimeSeconds: 86_400,
   allowedOrigins: [],
