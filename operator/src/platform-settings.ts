@@ -36,6 +36,19 @@ const ServiceSettings = Type.Object(
   closed,
 );
 
+const PostgresFile = Type.Object(
+  {
+    host: Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' }),
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    database: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+    credentialsSecret: Type.String({ minLength: 1, maxLength: 253 }),
+    tlsMode: Type.Optional(Type.Enum(['disable', 'require', 'verify-full'])),
+    caSecret: Type.Optional(Type.String({ maxLength: 253 })),
+    peers: Type.Optional(Peers),
+  },
+  closed,
+);
+
 const FileSettings = Type.Record(Type.String(), Type.Unknown());
 
 /** The file that the chart writes from its values. */
@@ -76,6 +89,7 @@ export const SettingsFile = Type.Object(
         closed,
       ),
     ),
+    store: Type.Optional(Type.Object({ postgres: Type.Optional(Type.Union([PostgresFile, Type.Null()])) }, closed)),
     services: Type.Optional(
       Type.Object(
         {
@@ -161,8 +175,25 @@ export function parsePlatformSettings(
       tenantClients: asPeers(network?.tenantClients) ?? [],
       ...(network?.metricsPort === undefined ? {} : { metricsPort: network.metricsPort }),
     },
+    ...buildPostgres(file.store?.postgres),
     services: buildServices(file),
     config: buildConfig(file),
+  };
+}
+
+function buildPostgres(given: Static<typeof PostgresFile> | null | undefined): Pick<PlatformSettings, 'postgres'> {
+  if (!given) return {};
+  const { host, credentialsSecret, caSecret, peers } = given;
+  return {
+    postgres: {
+      host,
+      port: given.port ?? 5_432,
+      database: given.database ?? 'hybridstore',
+      credentialsSecret,
+      tlsMode: given.tlsMode ?? 'verify-full',
+      ...(caSecret === undefined || caSecret === '' ? {} : { caSecret }),
+      peers: asPeers(peers) ?? [],
+    },
   };
 }
 
@@ -207,7 +238,11 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
 }
 
 /** What would change nothing is refused: who wrote it waits for something. */
-function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSettings>, { config }: SettingsFile): void {
+function requireEffect(
+  name: SharedServiceName,
+  given: Static<typeof ServiceSettings>,
+  { config, store }: SettingsFile,
+): void {
   const field = `services.${name}`;
   if (runsOnce(name) && (given.replicas ?? 1) !== 1)
     throw wrongSetting(
@@ -222,6 +257,8 @@ function requireEffect(name: SharedServiceName, given: Static<typeof ServiceSett
       `1 to ${gatewaysMax}, among which the bounds on guesses are shared out (enabled: false runs none)`,
       gateways,
     );
+  if (name === 'auth-gateway' && store?.postgres && given.stateSize !== undefined)
+    throw wrongSetting(`${field}.stateSize`, 'none, since the users are in store.postgres', given.stateSize);
   if (!keepsState(name) && given.stateSize !== undefined)
     throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);
   for (const variable of ['PROBE_PORT', 'METRICS_PORT'] as const)

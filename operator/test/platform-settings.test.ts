@@ -43,6 +43,12 @@ for (const [what, text, message] of [
     'services: {auth-gateway: {replicas: 6}}',
     /services\.auth-gateway\.replicas: expected 1 to 5, .*, found 6$/,
   ],
+  [
+    'a volume beside a database',
+    'store: {postgres: {host: db, credentialsSecret: users-db}}\nservices: {auth-gateway: {stateSize: 1Gi}}',
+    /services\.auth-gateway\.stateSize: expected none, since the users are in store\.postgres/,
+  ],
+  ['a database without credentials', 'store: {postgres: {host: db}}', /store\.postgres/],
   ['no gateway', 'services: {auth-gateway: {replicas: 0}}', /services\.auth-gateway\.replicas: expected 1 to 5, /],
   ['no pod of it', 'services: {monitoring: {replicas: 0}}', /services\.monitoring\.replicas: expected 1, .*, found 0$/],
   [

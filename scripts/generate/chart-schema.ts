@@ -78,6 +78,18 @@ const shared = [
   'query-interpreter',
 ] as const;
 const once: ReadonlySet<ServiceName> = new Set(['metadata-catalog', 'monitoring']);
+const postgres = closed(
+  {
+    host: { type: 'string', pattern: '^[A-Za-z0-9.:-]{1,253}$' },
+    port: { type: 'integer', minimum: 1, maximum: 65_535 },
+    database: { type: 'string', minLength: 1, maxLength: 63 },
+    credentialsSecret: { type: 'string', minLength: 1, maxLength: 253 },
+    tlsMode: { enum: ['disable', 'require', 'verify-full'] },
+    caSecret: { type: 'string', maxLength: 253 },
+    peers,
+  },
+  ['host', 'credentialsSecret'],
+);
 /** Variables that the operator sets whatever the chart says. */
 const fixed = { PROBE_PORT: false, METRICS_PORT: false };
 const variables: Schema = { type: 'object', properties: fixed, additionalProperties: scalar };
@@ -183,6 +195,14 @@ export function buildChartSchema(): Schema {
           text,
         ),
         stateStorageClassName: described('class of the volumes of shared services; empty: the cluster’s', text),
+      }),
+      store: closed({
+        postgres: described(
+          'a PostgreSQL for the users of the gateways, in place of a volume; users do not move there',
+          {
+            anyOf: [{ type: 'null' }, postgres],
+          },
+        ),
       }),
       prometheus: closed({
         url: described('where Prometheus answers the autoscaler; empty: nodes are scraped by the operator itself', {

@@ -17,6 +17,9 @@ image:
 logLevel: {{ .Values.logLevel }}
 shutdownDelaySeconds: {{ .Values.shutdownDelaySeconds }}
 storage: {{ toJson .Values.storage }}
+{{- with .Values.store.postgres }}
+store: { postgres: {{ toJson . }} }
+{{- end }}
 network:
   policies: {{ .Values.network.policies }}
 {{- with .Values.network.metricsPort }}

@@ -19,6 +19,7 @@ import {
   userStoreName,
 } from './names.ts';
 import { buildPodSpec, scrapeAnnotations, secretFile, secretKey, sidePortVariables, toEnvironment } from './pod.ts';
+import { buildPostgresVariables, mountPostgres, noMounts } from './postgres.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -39,13 +40,26 @@ export function runsOnce(service: SharedServiceName): boolean {
   return keepsState(service) && service !== 'auth-gateway';
 }
 
-export function sharesUsers({ services }: PlatformSettings): boolean {
-  return services['auth-gateway'].replicas > 1;
+/** Whether a process of its own holds the users: those of several gateways, where they are in no PostgreSQL. */
+export function hasUserStore({ services, postgres }: PlatformSettings): boolean {
+  return services['auth-gateway'].replicas > 1 && postgres === undefined;
+}
+
+/** Whether there is a volume for what a service keeps. */
+export function hasStateClaim(service: SharedServiceName, { postgres }: PlatformSettings): boolean {
+  return keepsState(service) && !(service === 'auth-gateway' && postgres !== undefined);
 }
 
 /** Whose pod has the volume of its service. */
 function holdsVolume(workload: SharedWorkload, settings: PlatformSettings): boolean {
-  return keepsState(serviceOfWorkload(workload)) && !(workload === 'auth-gateway' && sharesUsers(settings));
+  const isAsking = workload === 'auth-gateway' && hasUserStore(settings);
+  return hasStateClaim(serviceOfWorkload(workload), settings) && !isAsking;
+}
+
+/** Whose process makes the administrator: the one that has the users, or each that shares a database. */
+function makesAdministrator(workload: SharedWorkload, settings: PlatformSettings): boolean {
+  const isGateway = serviceOfWorkload(workload) === 'auth-gateway';
+  return isGateway && (settings.postgres !== undefined || holdsVolume(workload, settings));
 }
 
 /** The pods of one shared service, or of the process that holds its users. */
@@ -88,7 +102,8 @@ export function buildDeployment(
 function buildServicePod(workload: SharedWorkload, settings: PlatformSettings, mount: SettingsMount) {
   const service = serviceOfWorkload(workload);
   const hasVolume = holdsVolume(workload, settings);
-  const makesAdministrator = service === 'auth-gateway' && hasVolume;
+  const hasAdmin = makesAdministrator(workload, settings);
+  const postgres = service === 'auth-gateway' ? mountPostgres(settings.postgres) : noMounts;
   return buildPodSpec({
     service,
     image: settings.image.services,
@@ -100,13 +115,15 @@ function buildServicePod(workload: SharedWorkload, settings: PlatformSettings, m
     volumes: [
       ...(hasVolume ? [{ name: 'state', persistentVolumeClaim: { claimName: stateClaimName(service) } }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', configMap: { name: targetsConfigMapName } }] : []),
-      ...(makesAdministrator ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }] : []),
+      ...(hasAdmin ? [{ name: 'admin', secret: { secretName: adminSecretName, defaultMode: 0o440 } }] : []),
+      ...postgres.volumes,
       ...mount.volumes,
     ],
     volumeMounts: [
       ...(hasVolume ? [{ name: 'state', mountPath: stateFolder }] : []),
       ...(service === 'monitoring' ? [{ name: 'targets', mountPath: targetsFolder, readOnly: true }] : []),
-      ...(makesAdministrator ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
+      ...(hasAdmin ? [{ name: 'admin', mountPath: adminFolder, readOnly: true }] : []),
+      ...postgres.volumeMounts,
       ...mount.volumeMounts,
     ],
     selector: sharedServiceSelector(workload),
@@ -136,16 +153,16 @@ function buildVariables(workload: SharedWorkload, settings: PlatformSettings): R
 
 /** The gateway signs the tokens of users with the key of its own secret. */
 function buildGatewayVariables(workload: SharedWorkload, settings: PlatformSettings): Readonly<Record<string, string>> {
-  if (!holdsVolume(workload, settings))
-    return {
-      JWT_SECRET_FILE: secretFile,
-      USER_STORE_URL: sharedServiceUrl(userStoreName, settings.namespace),
-      GATEWAY_REPLICAS: String(settings.services['auth-gateway'].replicas),
-    };
+  const { replicas } = settings.services['auth-gateway'];
+  const isAsking = workload === 'auth-gateway' && hasUserStore(settings);
   return {
     JWT_SECRET_FILE: secretFile,
-    ADMIN_USERNAME: adminUsername,
-    ADMIN_PASSWORD_FILE: `${adminFolder}/password`,
+    ...(workload === 'auth-gateway' && replicas > 1 ? { GATEWAY_REPLICAS: String(replicas) } : {}),
+    ...(isAsking ? { USER_STORE_URL: sharedServiceUrl(userStoreName, settings.namespace) } : {}),
+    ...(makesAdministrator(workload, settings)
+      ? { ADMIN_USERNAME: adminUsername, ADMIN_PASSWORD_FILE: `${adminFolder}/password` }
+      : {}),
+    ...buildPostgresVariables(settings.postgres),
   };
 }
 

@@ -113,6 +113,7 @@ export function buildSharedNetworkPolicy(
       egress: [
         ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], portOf(callee))),
         ...(service === 'monitoring' ? allowScraping(settings) : []),
+        ...(service === 'auth-gateway' ? allowPostgres(settings) : []),
         ...allowDns(settings),
       ],
     },
@@ -179,6 +180,13 @@ function allowFrom(from: readonly NetworkPolicyPeer[], port: number): Rule {
 
 function allowTo(to: readonly NetworkPolicyPeer[], port: number): EgressRule {
   return { to, ports: [tcp(port)] };
+}
+
+/** Who says where the database is bounds it; else it may be anywhere, outside of the cluster too. */
+function allowPostgres({ postgres }: PlatformSettings): readonly EgressRule[] {
+  if (postgres === undefined) return [];
+  const { peers, port } = postgres;
+  return [peers.length === 0 ? { ports: [tcp(port)] } : allowTo(peers, port)];
 }
 
 /** No rule at all without a peer: an empty list of peers would mean everywhere. */

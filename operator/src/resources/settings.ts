@@ -10,6 +10,8 @@ export type PlatformSettings = {
   /** How long a process that is to end still answers. */
   readonly shutdownDelaySeconds: number;
   readonly storage: StorageSettings;
+  /** Absent: users are on a volume. */
+  readonly postgres?: PostgresSettings;
   readonly network: NetworkSettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;
   /** For each process, what stands in the file that CONFIG_FILE names there; absent: there is no file. */
@@ -31,6 +33,20 @@ export type StorageSettings = {
   readonly logStorageClassName?: string;
   readonly dataStorageClassName?: string;
   readonly stateStorageClassName?: string;
+};
+
+/** A PostgreSQL of somebody else, in which the gateways keep their users. */
+export type PostgresSettings = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  /** Secret in the operator's namespace with `username` and `password`. */
+  readonly credentialsSecret: string;
+  readonly tlsMode: 'disable' | 'require' | 'verify-full';
+  /** Secret with `ca.crt`; absent: the authorities that everybody knows. */
+  readonly caSecret?: string;
+  /** Where it is, for NetworkPolicies; empty: anywhere, at its port. */
+  readonly peers: readonly NetworkPolicyPeer[];
 };
 
 export type NetworkSettings = {

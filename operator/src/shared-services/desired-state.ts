@@ -13,7 +13,7 @@ import {
   services,
 } from '@hybridstore/controller-runtime';
 import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
-import { buildDeployment, keepsState, sharesUsers } from '../resources/deployment.ts';
+import { buildDeployment, hasStateClaim, hasUserStore } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
   nodeUrl,
@@ -52,10 +52,10 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
 }
 
 function buildOne(service: SharedServiceName, { settings, owners }: SharedInput): readonly Child[] {
-  const users = service === 'auth-gateway' && sharesUsers(settings);
+  const isShared = service === 'auth-gateway' && hasUserStore(settings);
   return [
-    ...child(persistentVolumeClaims, keepsState(service) ? buildStateClaim(service, settings) : undefined),
-    ...(users ? buildWorkload(userStoreName, settings, owners) : []),
+    ...child(persistentVolumeClaims, hasStateClaim(service, settings) ? buildStateClaim(service, settings) : undefined),
+    ...(isShared ? buildWorkload(userStoreName, settings, owners) : []),
     ...child(services, service === 'operation-node' ? buildReplicasService(service, settings, owners) : undefined),
     ...child(podDisruptionBudgets, buildSharedDisruptionBudget(service, settings, owners)),
     ...buildWorkload(service, settings, owners),
@@ -96,7 +96,7 @@ export function buildTargets(
     ...sharedServiceNames.filter((name) => settings.services[name].enabled),
     'operator',
   ];
-  const users = sharesUsers(settings) ? [{ service: 'auth-gateway', instance: userStoreName } as const] : [];
+  const users = hasUserStore(settings) ? [{ service: 'auth-gateway', instance: userStoreName } as const] : [];
   const targets = [
     ...[...shared.map((service) => ({ service, instance: service })), ...users].map((target) => ({
       ...target,

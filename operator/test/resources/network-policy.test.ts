@@ -175,6 +175,35 @@ it('no policy is made where the settings switch them off, and no DNS peer never 
   assert.equal(mayConnect([policy], acme, { namespace: 'anywhere', labels: {} }, 53, 'UDP'), false);
 });
 
+describe('the database of the users', () => {
+  const database: Endpoint = { namespace: 'databases', labels: { app: 'postgres' } };
+  const egress = (peers: string) => {
+    const text = `store: {postgres: {host: db, credentialsSecret: users-db${peers}}}`;
+    const given = parsePlatformSettings(text, { namespace: system });
+    const made = sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, given, []) ?? []);
+    return (name: ServiceName, port: number) => mayConnect(made, service(name), database, port);
+  };
+
+  it('is reached by the gateways at its port, and by nobody else', () => {
+    const mayReach = egress('');
+    assert.deepEqual(
+      [mayReach('auth-gateway', 5432), mayReach('auth-gateway', 22), mayReach('cbo-engine', 5432)],
+      [true, false, false],
+    );
+  });
+
+  it('is looked for where the settings say it is', () => {
+    assert.equal(
+      egress(', peers: [{namespaceSelector: {}, podSelector: {matchLabels: {app: postgres}}}]')('auth-gateway', 5432),
+      true,
+    );
+    assert.equal(
+      egress(', peers: [{namespaceSelector: {}, podSelector: {matchLabels: {app: other}}}]')('auth-gateway', 5432),
+      false,
+    );
+  });
+});
+
 describe('the process that holds the users', () => {
   const store: Endpoint = { namespace: system, labels: sharedServiceLabels('user-store') };
 

@@ -4,6 +4,7 @@ import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { buildDeployment, runsOnce } from '../../src/resources/deployment.ts';
 import { sharedServiceNames } from '../../src/resources/names.ts';
 import { buildSharedDisruptionBudget } from '../../src/resources/pod-disruption-budget.ts';
+import { buildSharedChildren } from '../../src/shared-services/desired-state.ts';
 
 const settingsOf = (text: string) => parsePlatformSettings(text, { namespace: 'hybridstore-system' });
 
@@ -75,4 +76,42 @@ test('what runs once is away for no longer than it must; the store of users take
     monitoring: '0',
     'cbo-engine': '5',
   });
+});
+
+test('gateways of a database have no volume and no process beside them, and its Secrets as files', () => {
+  const text = 'store: {postgres: {host: db.example.com, credentialsSecret: users-db, caSecret: users-db-ca}}';
+  const settings = settingsOf(text);
+  const names = buildSharedChildren({ settings, jwks: { keys: [] }, targets: [], owners: [] }).map(
+    ({ object }) => `${object.kind}/${object.metadata.name}`,
+  );
+  assert.deepEqual(
+    names.filter((name) => /user-store|auth-gateway-state/.test(name)),
+    [],
+  );
+  assert.ok(names.includes('PodDisruptionBudget/auth-gateway'));
+  const gateway = containerOf('auth-gateway', text);
+  const given = Object.fromEntries(
+    (gateway?.env ?? [])
+      .filter(({ name }) => /POSTGRES|USER_STORE|ADMIN_USER/.test(name))
+      .map(({ name, value }) => [name, value]),
+  );
+  assert.deepEqual(given, {
+    ADMIN_USERNAME: 'admin',
+    POSTGRES_CA_FILE: '/etc/hybridstore/postgres-ca/ca.crt',
+    POSTGRES_DATABASE: 'hybridstore',
+    POSTGRES_HOST: 'db.example.com',
+    POSTGRES_PASSWORD_FILE: '/etc/hybridstore/postgres/password',
+    POSTGRES_PORT: '5432',
+    POSTGRES_TLS_MODE: 'verify-full',
+    POSTGRES_USER_FILE: '/etc/hybridstore/postgres/username',
+  });
+  const volumes = buildDeployment('auth-gateway', settings, []).spec?.template.spec.volumes ?? [];
+  assert.deepEqual(
+    volumes.flatMap(({ secret }) => (secret?.secretName?.startsWith('users-db') ? [secret.secretName] : [])),
+    ['users-db', 'users-db-ca'],
+  );
+  assert.deepEqual(
+    containerOf('cbo-engine', text)?.env?.filter(({ name }) => name.startsWith('POSTGRES')),
+    [],
+  );
 });

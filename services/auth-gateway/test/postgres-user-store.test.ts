@@ -73,6 +73,7 @@ describe('a real PostgreSQL', { skip }, () => {
       assert.equal((await two.store.userByName('ADA'))?.userId, 'id-ada');
       await Promise.all([one.close(), two.close()]);
       const again = await openPostgresUsers(options, parts);
+      await assert.rejects(again.checkDatabase(), { code: 'conflict', message: /PostgreSQL, which checks its own/ });
       assert.equal((await again.store.userById('id-ada'))?.username, 'ada');
       await again.close();
     });
