@@ -1,20 +1,27 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync } from 'node:fs';
+import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { askClient, type RecordedAnswer, type ReferenceServer, readAnswers } from './reference-server.ts';
 import { startServer, unprivileged } from './server-process.ts';
 
-export const postgresBinaries = '/usr/lib/postgresql/15/bin';
+/** 15, by which the answers of the dialect are recorded, else the newest that Debian has here; undefined: there is none. */
+export function findPostgres(): string | undefined {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).filter((name) => /^[0-9]+$/.test(name)) : [];
+  const newest = versions.sort((a, b) => Number(b) - Number(a))[0];
+  const version = versions.includes('15') ? '15' : newest;
+  return version === undefined ? undefined : join(root, version, 'bin');
+}
 
-/** PostgreSQL 15 of Debian on loopback. */
+/** PostgreSQL of Debian on loopback. A folder of one that was stopped goes on with what it has. */
 export async function startPostgres(folder: string, port: number): Promise<ReferenceServer> {
+  const postgresBinaries = findPostgres() ?? '/usr/lib/postgresql/15/bin';
   const data = join(folder, 'data');
   const user = unprivileged();
   if (user) chownSync(folder, user.uid, user.gid);
   const options = ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
-  // One that was stopped goes on with what it has.
   if (!existsSync(data))
     execFileSync(join(postgresBinaries, 'initdb'), options, { ...user, stdio: 'ignore', cwd: folder });
   const client = ['-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'];

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { silentLogger } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
-import { freePort, postgresBinaries, startPostgres } from '../../../tests/dialects/postgres-server.ts';
+import { createTemporaryFolder, FakeClock, TestIssuer, testSecret } from '@hybridstore/test-kit';
+import { findPostgres, freePort, startPostgres } from '../../../tests/dialects/postgres-server.ts';
 import type { UserStore } from '../src/domain/ports.ts';
 import { openPostgresUsers } from '../src/store/open-postgres-users.ts';
 import { PostgresDatabase, type PostgresOptions } from '../src/store/postgres-database.ts';
@@ -33,9 +36,9 @@ const user = (name: string) => ({
   grants: [],
 });
 
-const isHere = existsSync(postgresBinaries);
+const isHere = findPostgres() !== undefined;
 const isNeeded = (process.env['CI'] ?? '') !== '';
-const skip = isHere || isNeeded ? false : 'needs PostgreSQL 15: apt-get install postgresql-15';
+const skip = isHere || isNeeded ? false : 'needs PostgreSQL: apt-get install postgresql';
 
 describe('a real PostgreSQL', { skip }, () => {
   before(async () => {
@@ -103,6 +106,53 @@ describe('a real PostgreSQL', { skip }, () => {
       );
       assert.equal(full.filter(({ status }) => status === 'fulfilled').length, 8);
       await Promise.all([one.close(), two.close()]);
+    });
+
+    it('have one administrator of whom two gateways that start at the same moment both know', async () => {
+      await reset();
+      const at = (name: string) => join(folder.path, name);
+      for (const [name, text] of [
+        ['user', 'postgres'],
+        ['none', 'trusted'],
+        ['admin', 'a long password'],
+      ] as const)
+        writeFileSync(at(name), text, { mode: 0o644 });
+      const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+      const env = {
+        PORT: String(await freePort()),
+        JWT_SECRET: testSecret('auth-gateway'),
+        JWKS_FILE: new TestIssuer(folder.path, new FakeClock()).jwksFile,
+        ADMIN_USERNAME: 'root',
+        ADMIN_PASSWORD_FILE: at('admin'),
+        POSTGRES_HOST: options.host,
+        POSTGRES_PORT: String(options.port),
+        POSTGRES_DATABASE: options.database,
+        POSTGRES_TLS_MODE: options.tlsMode,
+        POSTGRES_USER_FILE: at('user'),
+        POSTGRES_PASSWORD_FILE: at('none'),
+        GATEWAY_REPLICAS: '2',
+      };
+      const addresses = ['127.0.0.21', '127.0.0.22'];
+      const children = addresses.map((HOST) =>
+        spawn(process.execPath, [main], { env: { ...env, HOST }, stdio: ['ignore', 'pipe', 'inherit'] }),
+      );
+      try {
+        for (const child of children)
+          for await (const chunk of child.stdout.iterator({ destroyOnReturn: false }))
+            if (String(chunk).includes('"event":"listening"')) break;
+        const logIn = async (address: string) => {
+          const answer = await fetch(`http://${address}:${env.PORT}/auth/login`, {
+            method: 'POST',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ username: 'root', password: 'a long password' }),
+          });
+          return ((await answer.json()) as { user_id?: string }).user_id;
+        };
+        const [one, two] = await Promise.all(addresses.map(logIn));
+        assert.ok(one !== undefined && one === two);
+      } finally {
+        for (const child of children) child.kill('SIGKILL');
+      }
     });
 
     it('of a newer version are refused, and left as they are', async () => {
