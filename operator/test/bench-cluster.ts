@@ -271,6 +271,8 @@ export class BenchCluster {
   readonly events: EventInput[] = [];
   readonly nodes = new FakeNodes();
   readonly catalog = new FakeCatalog();
+  /** Of the shared services; others hold from the next start of the operator. */
+  settings = settings;
   samples: Samples = { kind: 'measured', nodes: [] };
   tenants!: TenantReconciler;
   sources!: DataSourceReconciler;
@@ -312,7 +314,7 @@ export class BenchCluster {
     this.tenants = new TenantReconciler({ ...base(), settings, keys: this.keys, nodes, catalog, sizes });
     this.sources = new DataSourceReconciler({ ...base(), nodes, catalog });
     this.policies = new CompactionPolicyReconciler({ ...base(), catalog });
-    this.shared = new SharedServicesReconciler({ ...base(), settings, keys: this.keys });
+    this.shared = new SharedServicesReconciler({ ...base(), settings: this.settings, keys: this.keys });
   }
 
   async applyTenant(spec: object = {}, name: string = acme.name): Promise<Stored<Tenant>> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Jwks } from '@hybridstore/contracts';
 import { configMaps, deployments, persistentVolumeClaims, secrets, services } from '@hybridstore/controller-runtime';
+import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { tenants } from '../../src/resources/custom-resources.ts';
 import { sharedServiceNames } from '../../src/resources/names.ts';
 import { acme, BenchCluster, Crash, systemNamespace } from '../bench-cluster.ts';
@@ -29,6 +30,25 @@ describe('the shared services', () => {
       'metadata-catalog-state',
       'monitoring-state',
     ]);
+  });
+
+  it('keep the volume of the users when a single gateway becomes two, and one again', async () => {
+    const cluster = await BenchCluster.start();
+    const single = 'services: {auth-gateway: {replicas: 1}}';
+    const holders: (readonly string[])[] = [];
+    const claims: string[] = [];
+    for (const text of [single, '', single]) {
+      cluster.settings = parsePlatformSettings(text, { namespace: systemNamespace });
+      cluster.restartOperator();
+      await cluster.shared.reconcile();
+      const { items } = await cluster.api.list(deployments, { namespace: systemNamespace });
+      const hasClaim = ({ spec }: (typeof items)[number]) =>
+        spec?.template.spec.volumes?.some((one) => one.persistentVolumeClaim?.claimName === 'auth-gateway-state');
+      holders.push(items.filter(hasClaim).map(({ metadata }) => metadata.name));
+      claims.push((await cluster.api.get(persistentVolumeClaims, inSystem('auth-gateway-state'))).metadata.uid);
+    }
+    assert.deepEqual(holders, [['auth-gateway'], ['user-store'], ['auth-gateway']]);
+    assert.equal(new Set(claims).size, 1);
   });
 
   it('cause no write when nothing has changed', async () => {
