@@ -207,12 +207,13 @@ async function install(shell: ClusterShell, values: string): Promise<void> {
   const settings = values === '' ? [] : ['--values', values];
   await shell.run(['helm', 'install', ...release, ...settings, '--wait', '--timeout', '120s'], { timeoutMs: 130_000 });
   // The operator makes the shared services: they are there a moment after it is.
-  for (const service of sharedServiceNames)
+  const workloads = [...sharedServiceNames, 'user-store'];
+  for (const service of workloads)
     await shell.run(
       ['sh', '-c', `until kubectl -n ${namespace} get deployment ${service} 2>/dev/null; do sleep 0.2; done`],
       { timeoutMs: 60_000 },
     );
-  for (const service of sharedServiceNames)
+  for (const service of workloads)
     await shell.run(['kubectl', '-n', namespace, 'rollout', 'status', `deployment/${service}`, '--timeout=120s'], {
       timeoutMs: 130_000,
     });

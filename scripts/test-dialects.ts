@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -10,7 +8,7 @@ import type { Dialect } from '@hybridstore/contracts';
 import { writeRecord } from '../tests/dialects/dialect-record.ts';
 import { answerByDuckdb } from '../tests/dialects/duckdb-engine.ts';
 import { startMariadb } from '../tests/dialects/mariadb-server.ts';
-import { startPostgres } from '../tests/dialects/postgres-server.ts';
+import { freePort, startPostgres } from '../tests/dialects/postgres-server.ts';
 import { readCases } from '../tests/dialects/read-cases.ts';
 import type { RecordedAnswer, ReferenceServer } from '../tests/dialects/reference-server.ts';
 import { readScriptArguments } from './script-arguments.ts';
@@ -60,14 +58,4 @@ async function recordServer(
 function record(dialect: Dialect, answers: readonly RecordedAnswer[]): void {
   writeRecord(dialect, readCases(dialect), answers);
   process.stdout.write(`${dialect}: ${answers.length} answers recorded\n`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('a port was expected');
-  return address.port;
 }

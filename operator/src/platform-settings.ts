@@ -4,7 +4,7 @@ import { compileValidator } from '@hybridstore/http';
 import { HybridStoreError, isGivenVariable, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
-import { keepsState } from './resources/deployment.ts';
+import { keepsState, runsOnce } from './resources/deployment.ts';
 import {
   type ConfiguredService,
   configuredServices,
@@ -40,6 +40,19 @@ const ServiceSettings = Type.Object(
 );
 
 type ServiceSettings = Static<typeof ServiceSettings>;
+
+const PostgresFile = Type.Object(
+  {
+    host: Type.String({ pattern: '^[A-Za-z0-9.:-]{1,253}$' }),
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    database: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+    credentialsSecret: Type.String({ minLength: 1, maxLength: 253 }),
+    tlsMode: Type.Optional(Type.Enum(['disable', 'require', 'verify-full'])),
+    caSecret: Type.Optional(Type.String({ maxLength: 253 })),
+    peers: Type.Optional(Peers),
+  },
+  closed,
+);
 
 const FileSettings = Type.Record(Type.String(), Type.Unknown());
 
@@ -83,6 +96,7 @@ export const SettingsFile = Type.Object(
       ),
     ),
     podSecurity: Type.Optional(Type.Object({ assignIds: Type.Optional(Type.Boolean()) }, closed)),
+    store: Type.Optional(Type.Object({ postgres: Type.Optional(Type.Union([PostgresFile, Type.Null()])) }, closed)),
     services: Type.Optional(
       Type.Object(
         {
@@ -133,9 +147,13 @@ const prometheusDefault: readonly NetworkPolicyPeer[] = [
   { namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } } },
 ];
 
-const serviceDefault: SharedServiceSettings = {
+/** One of them may always be away: for its machine's sake, or to be replaced. */
+const replicasDefault = 2;
+/** Gateways share out five free failures of a name. */
+const gatewaysMax = 5;
+
+const serviceDefault: Omit<SharedServiceSettings, 'replicas'> = {
   enabled: true,
-  replicas: 1,
   resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
   stateSize: '1Gi',
   env: {},
@@ -168,8 +186,25 @@ export function parsePlatformSettings(
       ...(network?.metricsPort === undefined ? {} : { metricsPort: network.metricsPort }),
     },
     podSecurity: { assignIds: file.podSecurity?.assignIds ?? true },
+    ...buildPostgres(file.store?.postgres),
     services: buildServices(file),
     config: buildConfig(file),
+  };
+}
+
+function buildPostgres(given: Static<typeof PostgresFile> | null | undefined): Pick<PlatformSettings, 'postgres'> {
+  if (!given) return {};
+  const { host, credentialsSecret, caSecret, peers } = given;
+  return {
+    postgres: {
+      host,
+      port: given.port ?? 5_432,
+      database: given.database ?? 'hybridstore',
+      credentialsSecret,
+      tlsMode: given.tlsMode ?? 'verify-full',
+      ...(caSecret === undefined || caSecret === '' ? {} : { caSecret }),
+      peers: asPeers(peers) ?? [],
+    },
   };
 }
 
@@ -200,7 +235,7 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
     requireEffect(name, given, file);
     const settings: SharedServiceSettings = {
       enabled: given.enabled ?? serviceDefault.enabled,
-      replicas: given.replicas ?? serviceDefault.replicas,
+      replicas: given.replicas ?? (runsOnce(name) ? 1 : replicasDefault),
       stateSize: given.stateSize ?? serviceDefault.stateSize,
       resources: {
         requests: { ...serviceDefault.resources.requests, ...asTexts(given.resources?.requests) },
@@ -216,14 +251,23 @@ function buildServices(file: SettingsFile): Readonly<Record<SharedServiceName, S
 }
 
 /** What would change nothing is refused: who wrote it waits for something. */
-function requireEffect(name: SharedServiceName, given: ServiceSettings, { config }: SettingsFile): void {
+function requireEffect(name: SharedServiceName, given: ServiceSettings, { config, store }: SettingsFile): void {
   const field = `services.${name}`;
-  if (keepsState(name) && (given.replicas ?? 1) !== 1)
+  if (runsOnce(name) && (given.replicas ?? 1) !== 1)
     throw wrongSetting(
       `${field}.replicas`,
       '1, since its state is on a volume that one pod holds (enabled: false runs none)',
       given.replicas,
     );
+  const gateways = name === 'auth-gateway' ? given.replicas : undefined;
+  if (gateways !== undefined && (gateways < 1 || gateways > gatewaysMax))
+    throw wrongSetting(
+      `${field}.replicas`,
+      `1 to ${gatewaysMax}, among which the bounds on guesses are shared out (enabled: false runs none)`,
+      gateways,
+    );
+  if (name === 'auth-gateway' && store?.postgres && given.stateSize !== undefined)
+    throw wrongSetting(`${field}.stateSize`, 'none, since the users are in store.postgres', given.stateSize);
   if (!keepsState(name) && given.stateSize !== undefined)
     throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);
   for (const variable of ['PROBE_PORT', 'METRICS_PORT'] as const)

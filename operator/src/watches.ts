@@ -45,6 +45,7 @@ const sharedChildKinds: readonly Resource[] = [
   serviceAccounts,
   persistentVolumeClaims,
   networkPolicies,
+  podDisruptionBudgets,
 ];
 const childKinds: readonly Resource[] = [...new Set([...tenantChildKinds, ...sharedChildKinds])];
 

@@ -309,6 +309,8 @@ export class BenchCluster {
   readonly sizes: string[] = [];
   readonly nodes = new FakeNodes();
   readonly catalog = new FakeCatalog();
+  /** Of the shared services; others hold from the next start of the operator. */
+  settings = settings;
   samples: Samples = { kind: 'measured', nodes: [] };
   tenants!: TenantReconciler;
   sources!: DataSourceReconciler;
@@ -321,8 +323,6 @@ export class BenchCluster {
   isResizerAway = false;
   /** What the API server says to who asks a claim to grow; undefined: it takes the larger size. */
   growthRefusal: string | undefined;
-  /** As the next process of the operator reads them. */
-  settings = settings;
   /** Names what the chart made of the operator itself, where the shared services shall have an owner. */
   ownerName: string | undefined;
   /** From which template the set makes pods, and which it says it has. */

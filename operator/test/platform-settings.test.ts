@@ -11,7 +11,7 @@ test('an empty file is a whole platform of defaults', () => {
   assert.equal(settings.image.services, 'hybridstore/services:0.1.0');
   assert.deepEqual(settings.services['cbo-engine'], {
     enabled: true,
-    replicas: 1,
+    replicas: 2,
     stateSize: '1Gi',
     env: {},
     resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } },
@@ -35,9 +35,21 @@ for (const [what, text, message] of [
   ['no YAML', '{', /expected YAML/],
   [
     'a second pod of what keeps its state',
-    'services: {auth-gateway: {replicas: 2}}',
-    /^SETTINGS_FILE: services\.auth-gateway\.replicas: expected 1, since its state is on a volume .*, found 2$/,
+    'services: {metadata-catalog: {replicas: 2}}',
+    /^SETTINGS_FILE: services\.metadata-catalog\.replicas: expected 1, since its state is on a volume .*, found 2$/,
   ],
+  [
+    'more gateways than there are failures to share out',
+    'services: {auth-gateway: {replicas: 6}}',
+    /services\.auth-gateway\.replicas: expected 1 to 5, .*, found 6$/,
+  ],
+  [
+    'a volume beside a database',
+    'store: {postgres: {host: db, credentialsSecret: users-db}}\nservices: {auth-gateway: {stateSize: 1Gi}}',
+    /services\.auth-gateway\.stateSize: expected none, since the users are in store\.postgres/,
+  ],
+  ['a database without credentials', 'store: {postgres: {host: db}}', /store\.postgres/],
+  ['no gateway', 'services: {auth-gateway: {replicas: 0}}', /services\.auth-gateway\.replicas: expected 1 to 5, /],
   ['no pod of it', 'services: {monitoring: {replicas: 0}}', /services\.monitoring\.replicas: expected 1, .*, found 0$/],
   [
     'a volume for nothing',

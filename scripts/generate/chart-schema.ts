@@ -98,7 +98,19 @@ const shared = [
   'monitoring',
   'query-interpreter',
 ] as const;
-const stateful: ReadonlySet<ServiceName> = new Set(['auth-gateway', 'metadata-catalog', 'monitoring']);
+const once: ReadonlySet<ServiceName> = new Set(['metadata-catalog', 'monitoring']);
+const postgres = closed(
+  {
+    host: { type: 'string', pattern: '^[A-Za-z0-9.:-]{1,253}$' },
+    port: { type: 'integer', minimum: 1, maximum: 65_535 },
+    database: { type: 'string', minLength: 1, maxLength: 63 },
+    credentialsSecret: { type: 'string', minLength: 1, maxLength: 253 },
+    tlsMode: { enum: ['disable', 'require', 'verify-full'] },
+    caSecret: { type: 'string', maxLength: 253 },
+    peers,
+  },
+  ['host', 'credentialsSecret'],
+);
 /** Variables that the operator sets whatever the chart says. */
 const fixed = { PROBE_PORT: false, METRICS_PORT: false };
 const variables: Schema = { type: 'object', properties: fixed, additionalProperties: scalar };
@@ -122,6 +134,19 @@ const definitions = {
     podTemplate,
     serviceAccount,
   }),
+  // Several leave the users to one more process, which has the volume.
+  gateway: closed({
+    enabled,
+    replicas: described(
+      'gateways; more than one ask a process `user-store` for the users, which holds the volume then, and share out the bounds on guesses',
+      { type: 'integer', minimum: 1, maximum: 5 },
+    ),
+    stateSize: described('size of the volume of the users', name),
+    resources: ofService,
+    env,
+    podTemplate,
+    serviceAccount,
+  }),
   stateless: closed({
     enabled,
     replicas: described('pods of the service', { type: 'integer', minimum: 0, maximum: 100 }),
@@ -133,6 +158,11 @@ const definitions = {
   podTemplate: buildPodTemplateSchema(givenToEach(shared)),
   serviceAccount: buildServiceAccountSchema(),
 };
+
+function shapeOf(service: ServiceName): 'gateway' | 'stateful' | 'stateless' {
+  if (service === 'auth-gateway') return 'gateway';
+  return once.has(service) ? 'stateful' : 'stateless';
+}
 
 /** Variables for people to set, but those that every pod gets from elsewhere. */
 function configSchema(service: Exclude<ServiceName, 'operator'>): Schema {
@@ -206,6 +236,14 @@ export function buildChartSchema(): Schema {
         ),
         stateStorageClassName: described('class of the volumes of shared services; empty: the cluster’s', text),
       }),
+      store: closed({
+        postgres: described(
+          'a PostgreSQL for the users of the gateways, in place of a volume; users do not move there',
+          {
+            anyOf: [{ type: 'null' }, postgres],
+          },
+        ),
+      }),
       prometheus: closed({
         url: described('where Prometheus answers the autoscaler; empty: nodes are scraped by the operator itself', {
           type: 'string',
@@ -260,7 +298,7 @@ export function buildChartSchema(): Schema {
           boolean,
         ),
       }),
-      services: byName(shared, (service) => ref(stateful.has(service) ? 'stateful' : 'stateless')),
+      services: byName(shared, (service) => ref(shapeOf(service))),
       config: byName([...shared, 'tenant-node'], configSchema),
     }),
   };

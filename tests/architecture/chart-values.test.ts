@@ -7,7 +7,7 @@ import { processVariables } from '@hybridstore/runtime';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { parsePlatformSettings } from '../../operator/src/platform-settings.ts';
-import { keepsState } from '../../operator/src/resources/deployment.ts';
+import { keepsState, runsOnce } from '../../operator/src/resources/deployment.ts';
 import { configuredServices, sharedServiceNames } from '../../operator/src/resources/names.ts';
 import { everyPodSetting } from '../../operator/test/resources/tenant-set.ts';
 
@@ -50,9 +50,9 @@ test('every value of values.yaml is in the schema, and every map of the schema s
 test('replicas and volumes are for the services for which they do something', () => {
   for (const name of sharedServiceNames) {
     const { replicas, stateSize } = at('services', name)['properties'] as Schema;
-    assert.equal((replicas as Schema)['const'] === 1, keepsState(name), name);
+    assert.equal((replicas as Schema)['const'] === 1, runsOnce(name), name);
     assert.equal(stateSize !== undefined, keepsState(name), name);
-    if (keepsState(name))
+    if (runsOnce(name))
       assert.throws(() => operatorOf({ services: { [name]: { replicas: 2 } } }), /replicas: expected 1/);
     else assert.equal(operatorOf({ services: { [name]: { replicas: 2 } } }).services[name].replicas, 2);
   }

@@ -373,9 +373,14 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     config: [node('fs', 'net')],
     ports: [node('http', 'net'), inside('services/auth-gateway/src/tokens')],
     app: [npm('fastify', '@fastify/cors'), inside('services/auth-gateway/src/tokens')],
-    main: [inside('services/auth-gateway/src/passwords'), file('services/auth-gateway/src/system-random.ts')],
+    main: [
+      inside('services/auth-gateway/src/passwords'),
+      file('services/auth-gateway/src/system-random.ts'),
+      file('services/auth-gateway/src/start-accounts.ts'),
+    ],
   },
   'operation-node': {
+    domain: [file('services/operation-node/src/ports.ts')],
     routes: [npm('fastify')],
     clients: [npm('cockatiel')],
     ports: [node('stream')],
@@ -508,6 +513,7 @@ const ownRooms: readonly Room[] = [
     mayImport: [
       our('contracts', 'runtime'),
       node('fs', 'path', 'sqlite'),
+      ...(service === 'auth-gateway' ? [npm('pg')] : []),
       // A file of targets is checked as a body is.
       ...(service === 'monitoring' ? [our('http')] : []),
       inside(`services/${service}/src/(store|domain)`),

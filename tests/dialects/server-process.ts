@@ -19,12 +19,16 @@ export function unprivileged(): { readonly uid: number; readonly gid: number } |
 export async function startServer(
   command: string,
   options: readonly string[],
-  { folder, isUp }: { readonly folder: string; readonly isUp: () => unknown },
+  {
+    folder,
+    isUp,
+    stopSignal = 'SIGTERM',
+  }: { readonly folder: string; readonly isUp: () => unknown; readonly stopSignal?: NodeJS.Signals },
 ): Promise<ServerProcess> {
   const server = spawn(command, options, { ...unprivileged(), cwd: folder, stdio: 'ignore' });
   const exited = once(server, 'exit');
   const stop = async () => {
-    if (server.exitCode === null && server.signalCode === null) server.kill('SIGTERM');
+    if (server.exitCode === null && server.signalCode === null) server.kill(stopSignal);
     await exited;
   };
   for (let attempt = 0; attempt < startAttemptsMax; attempt += 1) {

@@ -5,6 +5,7 @@ import { faults } from './suites/faults.ts';
 import { mainJob } from './suites/main-job.ts';
 import { privateFiles } from './suites/private-files.ts';
 import { readmeTour } from './suites/readme-tour.ts';
+import { replacedServices } from './suites/replaced-services.ts';
 import { scaling } from './suites/scaling.ts';
 import { seedExamples } from './suites/seed-examples.ts';
 import { trust } from './suites/trust.ts';
@@ -19,6 +20,7 @@ const open = () => platform;
 if (platform.name === 'embedded') readmeTour(open);
 mainJob(open);
 trust(open);
+replacedServices(open);
 // Of the embedded platform in tests/crash: they stop and start its processes many times.
 if (platform.name === 'kubernetes') {
   faults(open);

@@ -18,6 +18,9 @@ logLevel: {{ .Values.logLevel }}
 shutdownDelaySeconds: {{ .Values.shutdownDelaySeconds }}
 shutdownFinishSeconds: {{ .Values.shutdownFinishSeconds }}
 storage: {{ toJson .Values.storage }}
+{{- with .Values.store.postgres }}
+store: { postgres: {{ toJson . }} }
+{{- end }}
 network:
   policies: {{ .Values.network.policies }}
 {{- with .Values.network.metricsPort }}

@@ -1,5 +1,6 @@
 import type { ServiceName } from '@hybridstore/contracts';
 import type { KubeObject, Labels } from '@hybridstore/controller-runtime';
+import type { SharedWorkload } from './names.ts';
 
 export const managedBy = 'hybridstore-operator';
 /** On everything made for a tenant: its value is the Tenant's name. */
@@ -38,7 +39,7 @@ export function tenantNodeSelector(tenantName: string): Labels {
   return { 'app.kubernetes.io/component': 'tenant-node', [tenantLabel]: tenantName };
 }
 
-export function sharedServiceLabels(service: ServiceName): Labels {
+export function sharedServiceLabels(service: ServiceName | SharedWorkload): Labels {
   return {
     ...managedLabels,
     'app.kubernetes.io/component': service,
@@ -47,7 +48,7 @@ export function sharedServiceLabels(service: ServiceName): Labels {
   };
 }
 
-export function sharedServiceSelector(service: ServiceName): Labels {
+export function sharedServiceSelector(service: ServiceName | SharedWorkload): Labels {
   return { 'app.kubernetes.io/component': service, [sharedServiceLabel]: service };
 }
 

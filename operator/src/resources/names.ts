@@ -73,12 +73,39 @@ export const sharedServiceNames = [
 ] as const satisfies readonly ServiceName[];
 export type SharedServiceName = (typeof sharedServiceNames)[number];
 
+/**
+ * The process that holds the users where there are several gateways: the gateway's program, on the gateway's volume, under a
+ * name of its own, so that no client is led there.
+ */
+export const userStoreName = 'user-store';
+/** What a Deployment of the operator's namespace is named by. */
+export type SharedWorkload = SharedServiceName | typeof userStoreName;
+
+/** Which program and which settings the pods of a workload have. */
+export function serviceOfWorkload(workload: SharedWorkload): SharedServiceName {
+  return workload === userStoreName ? 'auth-gateway' : workload;
+}
+
 /** Processes that read a file of settings. */
 export const configuredServices = [...sharedServiceNames, 'tenant-node'] as const satisfies readonly ServiceName[];
 export type ConfiguredService = (typeof configuredServices)[number];
 
-export function sharedServiceUrl(service: ServiceName, namespace: string, port: number = services[service]): string {
+export function sharedServiceUrl(
+  service: ServiceName | SharedWorkload,
+  namespace: string,
+  port: number = portOf(service),
+): string {
   return `http://${service}.${namespace}.svc:${port}`;
+}
+
+/** The headless Service by which the replicas of a shared service find each other. */
+export function replicasServiceName(service: SharedServiceName): string {
+  return `${service}-replicas`;
+}
+
+/** On which a service, or another workload of its program, listens. */
+export function portOf(name: ServiceName | SharedWorkload): number {
+  return services[name === userStoreName ? 'auth-gateway' : name];
 }
 
 export function signingSecretName(issuer: ServiceName): string {

@@ -1,14 +1,17 @@
 import { type ServiceName, services } from '@hybridstore/contracts';
 import type { NetworkPolicy, NetworkPolicyPeer, OwnerReference } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import type { SharedServiceName } from './names.ts';
+import { portOf, type SharedServiceName, type SharedWorkload } from './names.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
+type Callee = ServiceName | SharedWorkload;
+
 /** Shared services that each one calls. `tenant-node` stands for the nodes of every tenant. */
-const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceName[]>> = {
+const callees: Readonly<Record<SharedWorkload | 'operator', readonly Callee[]>> = {
   'auth-gateway': [
+    'user-store',
     'operation-node',
     'cbo-engine',
     'metadata-catalog',
@@ -16,12 +19,22 @@ const callees: Readonly<Record<SharedServiceName | 'operator', readonly ServiceN
     'query-interpreter',
     'tenant-node',
   ],
-  'operation-node': ['auth-gateway', 'query-interpreter', 'cbo-engine', 'metadata-catalog', 'tenant-node'],
+  // Itself: its replicas ask each other for their queries.
+  'operation-node': [
+    'auth-gateway',
+    'operation-node',
+    'query-interpreter',
+    'cbo-engine',
+    'metadata-catalog',
+    'tenant-node',
+  ],
   'query-interpreter': ['auth-gateway', 'metadata-catalog'],
   'cbo-engine': ['auth-gateway', 'metadata-catalog'],
   'metadata-catalog': ['auth-gateway', 'tenant-node'],
+  'user-store': [],
   monitoring: [
     'auth-gateway',
+    'user-store',
     'operation-node',
     'cbo-engine',
     'metadata-catalog',
@@ -42,7 +55,7 @@ type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[numb
  * Who may open a connection to whom. Each policy selects the pods of one service or one tenant, in both directions, so
  * whatever is not listed is refused.
  *
- *   clients → auth-gateway → operation-node → query-interpreter, cbo-engine → metadata-catalog
+ *   clients → auth-gateway (→ user-store) → operation-node → query-interpreter, cbo-engine → metadata-catalog
  *                  │                └──────────────┬──────────────────────────────┘ │
  *                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
  *   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
@@ -79,7 +92,7 @@ export function buildTenantNetworkPolicy({ tenant, settings }: TenantInput): Net
 
 /** For the pods of one shared service. */
 export function buildSharedNetworkPolicy(
-  service: SharedServiceName,
+  service: SharedWorkload,
   settings: PlatformSettings,
   owners: readonly OwnerReference[],
 ): NetworkPolicy | undefined {
@@ -98,8 +111,9 @@ export function buildSharedNetworkPolicy(
       policyTypes: ['Ingress', 'Egress'],
       ingress: [buildSharedIngress(service, settings), ...allowMetrics(settings)],
       egress: [
-        ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], services[callee])),
+        ...callees[service].map((callee) => allowTo([peerOf(callee, settings.namespace)], portOf(callee))),
         ...(service === 'monitoring' ? allowScraping(settings) : []),
+        ...(service === 'auth-gateway' ? allowPostgres(settings) : []),
         ...allowDns(settings),
       ],
     },
@@ -126,14 +140,14 @@ export function buildOperatorNetworkPolicy(
   };
 }
 
-function buildSharedIngress(service: SharedServiceName, settings: PlatformSettings): Rule {
+function buildSharedIngress(service: SharedWorkload, settings: PlatformSettings): Rule {
   const { prometheus, gatewayClients } = settings.network;
   // The gateway is the public edge: without a list of clients it answers everybody.
   if (service === 'auth-gateway' && gatewayClients.length === 0) return { ports: [tcp(services[service])] };
   const callers = callersOf(service).map((caller) => sharedPeer(caller, settings.namespace));
-  const nodes = calledByNodes.includes(service) ? [anyTenantNode] : [];
+  const nodes = calledByNodes.some((called) => called === service) ? [anyTenantNode] : [];
   const clients = service === 'auth-gateway' ? gatewayClients : [];
-  return allowFrom([...callers, ...nodes, ...prometheus, ...clients], services[service]);
+  return allowFrom([...callers, ...nodes, ...prometheus, ...clients], portOf(service));
 }
 
 /** Where /metrics has a port of its own, only those come in who collect: not even the clients of the gateway. */
@@ -153,8 +167,8 @@ function allowScraping({ namespace, network: { metricsPort } }: PlatformSettings
   ];
 }
 
-function callersOf(callee: ServiceName): readonly (SharedServiceName | 'operator')[] {
-  const names = Object.keys(callees) as readonly (SharedServiceName | 'operator')[]; // keys of a literal of this file
+function callersOf(callee: Callee): readonly (SharedWorkload | 'operator')[] {
+  const names = Object.keys(callees) as readonly (SharedWorkload | 'operator')[]; // keys of a literal of this file
   return names.filter((caller) => callees[caller].includes(callee));
 }
 
@@ -166,12 +180,12 @@ const anyTenantNode: NetworkPolicyPeer = {
   },
 };
 
-function peerOf(service: ServiceName, namespace: string): NetworkPolicyPeer {
+function peerOf(service: Callee, namespace: string): NetworkPolicyPeer {
   return service === 'tenant-node' ? anyTenantNode : sharedPeer(service, namespace);
 }
 
 /** By the namespace's own name label, which the API server sets: nobody else can wear it. */
-function sharedPeer(service: ServiceName, namespace: string): NetworkPolicyPeer {
+function sharedPeer(service: Callee, namespace: string): NetworkPolicyPeer {
   return {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
     podSelector: { matchLabels: sharedPods(service) },
@@ -179,7 +193,7 @@ function sharedPeer(service: ServiceName, namespace: string): NetworkPolicyPeer 
 }
 
 /** What all pods of a service wear, also those that the chart makes. */
-function sharedPods(service: ServiceName) {
+function sharedPods(service: Callee) {
   return { 'app.kubernetes.io/component': service, 'app.kubernetes.io/part-of': 'hybridstore' };
 }
 
@@ -189,6 +203,13 @@ function allowFrom(from: readonly NetworkPolicyPeer[], port: number): Rule {
 
 function allowTo(to: readonly NetworkPolicyPeer[], port: number): EgressRule {
   return { to, ports: [tcp(port)] };
+}
+
+/** Who says where the database is bounds it; else it may be anywhere, outside of the cluster too. */
+function allowPostgres({ postgres }: PlatformSettings): readonly EgressRule[] {
+  if (postgres === undefined) return [];
+  const { peers, port } = postgres;
+  return [peers.length === 0 ? { ports: [tcp(port)] } : allowTo(peers, port)];
 }
 
 /** No rule at all without a peer: an empty list of peers would mean everywhere. */

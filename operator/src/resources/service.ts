@@ -1,7 +1,7 @@
 import { services } from '@hybridstore/contracts';
 import type { OwnerReference, Service } from '@hybridstore/controller-runtime';
 import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import { type SharedServiceName, tenantNodePort } from './names.ts';
+import { portOf, replicasServiceName, type SharedServiceName, type SharedWorkload, tenantNodePort } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
@@ -36,7 +36,7 @@ export function buildHeadlessService({ tenant }: TenantInput, name: string = ten
 }
 
 export function buildSharedService(
-  service: SharedServiceName,
+  service: SharedWorkload,
   { namespace, network: { metricsPort } }: PlatformSettings,
   owners: readonly OwnerReference[],
 ): Service {
@@ -48,11 +48,39 @@ export function buildSharedService(
       type: 'ClusterIP',
       selector: sharedServiceSelector(service),
       ports: [
-        { name: 'http', port: services[service], targetPort: 'http', protocol: 'TCP' },
+        { name: 'http', port: portOf(service), targetPort: 'http', protocol: 'TCP' },
         ...(metricsPort === undefined
           ? []
           : [{ name: 'metrics', port: metricsPort, targetPort: 'metrics', protocol: 'TCP' as const }]),
       ],
+    },
+  };
+}
+
+/**
+ * An address for each replica, also for one that ends and still has work. Its port has a name of its own, by which no
+ * monitor collects figures a second time.
+ */
+export function buildReplicasService(
+  service: SharedServiceName,
+  { namespace }: PlatformSettings,
+  owners: readonly OwnerReference[],
+): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: {
+      name: replicasServiceName(service),
+      namespace,
+      labels: sharedServiceLabels(service),
+      ...ownedBy(owners),
+    },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      selector: sharedServiceSelector(service),
+      ports: [{ name: 'replicas', port: services[service], targetPort: 'http', protocol: 'TCP' }],
     },
   };
 }

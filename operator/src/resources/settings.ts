@@ -13,6 +13,8 @@ export type PlatformSettings = {
   /** How long what it answers then may still take. */
   readonly shutdownFinishSeconds: number;
   readonly storage: StorageSettings;
+  /** Absent: users are on a volume. */
+  readonly postgres?: PostgresSettings;
   readonly network: NetworkSettings;
   readonly podSecurity: PodSecuritySettings;
   readonly services: Readonly<Record<SharedServiceName, SharedServiceSettings>>;
@@ -35,6 +37,20 @@ export type StorageSettings = {
   readonly logStorageClassName?: string;
   readonly dataStorageClassName?: string;
   readonly stateStorageClassName?: string;
+};
+
+/** A PostgreSQL of somebody else, in which the gateways keep their users. */
+export type PostgresSettings = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  /** Secret in the operator's namespace with `username` and `password`. */
+  readonly credentialsSecret: string;
+  readonly tlsMode: 'disable' | 'require' | 'verify-full';
+  /** Secret with `ca.crt`; absent: the authorities that everybody knows. */
+  readonly caSecret?: string;
+  /** Where it is, for NetworkPolicies; empty: anywhere, at its port. */
+  readonly peers: readonly NetworkPolicyPeer[];
 };
 
 export type NetworkSettings = {

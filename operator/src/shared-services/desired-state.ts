@@ -7,25 +7,30 @@ import {
   deployments,
   networkPolicies,
   persistentVolumeClaims,
+  podDisruptionBudgets,
   type StatefulSet,
   serviceAccounts,
   services,
 } from '@hybridstore/controller-runtime';
 import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
-import { buildDeployment, keepsState } from '../resources/deployment.ts';
+import { buildDeployment, hasStateClaim, hasUserStore } from '../resources/deployment.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
   nodesDomain,
   nodeUrl,
   type SharedServiceName,
+  type SharedWorkload,
+  serviceOfWorkload,
   sharedServiceNames,
   sharedServiceUrl,
   tenantIdOf,
   tenantNames,
+  userStoreName,
 } from '../resources/names.ts';
 import { buildOperatorNetworkPolicy, buildSharedNetworkPolicy } from '../resources/network-policy.ts';
 import { buildStateClaim } from '../resources/persistent-volume-claim.ts';
-import { buildSharedService } from '../resources/service.ts';
+import { buildSharedDisruptionBudget } from '../resources/pod-disruption-budget.ts';
+import { buildReplicasService, buildSharedService } from '../resources/service.ts';
 import { buildServiceAccount } from '../resources/service-account.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
 
@@ -52,23 +57,43 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
 }
 
 function buildOne(service: SharedServiceName, { settings, owners, stateClaims }: SharedInput): readonly Child[] {
-  const { namespace } = settings;
-  const labels = sharedServiceLabels(service);
-  const { serviceAccount: account } = settings.services[service];
+  const isShared = service === 'auth-gateway' && hasUserStore(settings);
+  const claim = hasStateClaim(service, settings)
+    ? buildStateClaim(service, settings, stateClaims?.get(service))
+    : undefined;
   return [
-    ...child(serviceAccounts, buildServiceAccount({ name: service, namespace, labels, owners, settings: account })),
-    ...child(
-      persistentVolumeClaims,
-      keepsState(service) ? buildStateClaim(service, settings, stateClaims?.get(service)) : undefined,
-    ),
-    ...child(networkPolicies, buildSharedNetworkPolicy(service, settings, owners)),
-    ...child(services, buildSharedService(service, settings, owners)),
-    ...child(deployments, buildDeployment(service, settings, owners)),
+    ...child(persistentVolumeClaims, claim),
+    ...(isShared ? buildWorkload(userStoreName, settings, owners) : []),
+    ...child(services, service === 'operation-node' ? buildReplicasService(service, settings, owners) : undefined),
+    ...child(podDisruptionBudgets, buildSharedDisruptionBudget(service, settings, owners)),
+    ...buildWorkload(service, settings, owners),
+  ];
+}
+
+function buildWorkload(
+  workload: SharedWorkload,
+  settings: PlatformSettings,
+  owners: readonly OwnerReference[],
+): readonly Child[] {
+  const { namespace } = settings;
+  const labels = sharedServiceLabels(workload);
+  const { serviceAccount: account } = settings.services[serviceOfWorkload(workload)];
+  return [
+    ...child(serviceAccounts, buildServiceAccount({ name: workload, namespace, labels, owners, settings: account })),
+    ...child(networkPolicies, buildSharedNetworkPolicy(workload, settings, owners)),
+    ...child(services, buildSharedService(workload, settings, owners)),
+    ...child(deployments, buildDeployment(workload, settings, owners)),
   ];
 }
 
 /** Kinds of which the platform may come to need fewer. Volumes and Secrets are never among them. */
-export const prunedKinds: readonly Resource[] = [deployments, services, networkPolicies, serviceAccounts];
+export const prunedKinds: readonly Resource[] = [
+  deployments,
+  services,
+  networkPolicies,
+  serviceAccounts,
+  podDisruptionBudgets,
+];
 
 /** What monitoring watches: the shared services, the operator, and each node of each tenant by its own name. */
 export function buildTargets(
@@ -80,11 +105,11 @@ export function buildTargets(
     ...sharedServiceNames.filter((name) => settings.services[name].enabled),
     'operator',
   ];
+  const users = hasUserStore(settings) ? [{ service: 'auth-gateway', instance: userStoreName } as const] : [];
   const targets = [
-    ...shared.map((service) => ({
-      service,
-      instance: service,
-      ...buildUrls((port) => sharedServiceUrl(service, settings.namespace, port), metricsPort),
+    ...[...shared.map((service) => ({ service, instance: service })), ...users].map((target) => ({
+      ...target,
+      ...buildUrls((port) => sharedServiceUrl(target.instance, settings.namespace, port), metricsPort),
     })),
     ...sets.flatMap((set) => nodeTargets(set, metricsPort)).sort((a, b) => (a.url < b.url ? -1 : 1)),
   ];

@@ -27,6 +27,12 @@ export const sharedServicesRules: readonly GrantedRule[] = [
     why: 'who may reach the shared services',
   },
   {
+    apiGroups: ['policy'],
+    resources: ['poddisruptionbudgets'],
+    verbs: write,
+    why: 'one pod at a time of a service with several',
+  },
+  {
     apiGroups: [''],
     resources: ['secrets'],
     verbs: ['get'],

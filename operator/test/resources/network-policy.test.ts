@@ -22,7 +22,9 @@ const tenantKeys = [
 ];
 const policies = [
   ...tenantKeys.flatMap((key) => buildTenantNetworkPolicy(tenantInput(settings, key)) ?? []),
-  ...sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, settings, []) ?? []),
+  ...[...sharedServiceNames, 'user-store' as const].flatMap(
+    (name) => buildSharedNetworkPolicy(name, settings, []) ?? [],
+  ),
   ...[buildOperatorNetworkPolicy(settings, []) ?? []].flat(),
 ];
 
@@ -216,4 +218,52 @@ it('a cache of DNS on each machine is reached by its address, by nodes and servi
     }
   // Without the address no policy lets anybody ask there.
   assert.equal(mayConnect(policies, acme, cache('169.254.20.10'), 53, 'UDP'), false);
+});
+
+describe('the database of the users', () => {
+  const database: Endpoint = { namespace: 'databases', labels: { app: 'postgres' } };
+  const egress = (peers: string) => {
+    const text = `store: {postgres: {host: db, credentialsSecret: users-db${peers}}}`;
+    const given = parsePlatformSettings(text, { namespace: system });
+    const made = sharedServiceNames.flatMap((name) => buildSharedNetworkPolicy(name, given, []) ?? []);
+    return (name: ServiceName, port: number) => mayConnect(made, service(name), database, port);
+  };
+
+  it('is reached by the gateways at its port, and by nobody else', () => {
+    const mayReach = egress('');
+    assert.deepEqual(
+      [mayReach('auth-gateway', 5432), mayReach('auth-gateway', 22), mayReach('cbo-engine', 5432)],
+      [true, false, false],
+    );
+  });
+
+  it('is looked for where the settings say it is', () => {
+    assert.equal(
+      egress(', peers: [{namespaceSelector: {}, podSelector: {matchLabels: {app: postgres}}}]')('auth-gateway', 5432),
+      true,
+    );
+    assert.equal(
+      egress(', peers: [{namespaceSelector: {}, podSelector: {matchLabels: {app: other}}}]')('auth-gateway', 5432),
+      false,
+    );
+  });
+});
+
+describe('the process that holds the users', () => {
+  const store: Endpoint = { namespace: system, labels: sharedServiceLabels('user-store') };
+
+  it('is reached by the gateways and by who collects figures, and by nobody else', () => {
+    for (const name of ['auth-gateway', 'monitoring'] as const)
+      assert.equal(mayConnect(policies, service(name), store, 8080), true, name);
+    for (const name of ['operation-node', 'query-interpreter', 'cbo-engine', 'metadata-catalog'] as const)
+      assert.equal(mayConnect(policies, service(name), store, 8080), false, name);
+    for (const other of [acme, stranger, { namespace: 'elsewhere', labels: sharedServiceLabels('auth-gateway') }])
+      assert.equal(mayConnect(policies, other, store, 8080), false);
+  });
+
+  it('reaches none of the platform', () => {
+    for (const name of sharedServiceNames)
+      assert.equal(mayConnect(policies, store, service(name), services[name]), false);
+    assert.equal(mayConnect(policies, store, acme, 8000), false);
+  });
 });

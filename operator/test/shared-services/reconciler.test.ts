@@ -85,6 +85,25 @@ describe('the shared services', () => {
     ]);
   });
 
+  it('keep the volume of the users when a single gateway becomes two, and one again', async () => {
+    const cluster = await BenchCluster.start();
+    const single = 'services: {auth-gateway: {replicas: 1}}';
+    const holders: (readonly string[])[] = [];
+    const claims: string[] = [];
+    for (const text of [single, '', single]) {
+      cluster.settings = parsePlatformSettings(text, { namespace: systemNamespace });
+      cluster.restartOperator();
+      await cluster.shared.reconcile();
+      const { items } = await cluster.api.list(deployments, { namespace: systemNamespace });
+      const hasClaim = ({ spec }: (typeof items)[number]) =>
+        spec?.template.spec.volumes?.some((one) => one.persistentVolumeClaim?.claimName === 'auth-gateway-state');
+      holders.push(items.filter(hasClaim).map(({ metadata }) => metadata.name));
+      claims.push((await cluster.api.get(persistentVolumeClaims, inSystem('auth-gateway-state'))).metadata.uid);
+    }
+    assert.deepEqual(holders, [['auth-gateway'], ['user-store'], ['auth-gateway']]);
+    assert.equal(new Set(claims).size, 1);
+  });
+
   it('cause no write when nothing has changed', async () => {
     const cluster = await BenchCluster.start();
     await cluster.shared.reconcile();
@@ -106,7 +125,7 @@ describe('the shared services', () => {
       cluster.restartOperator();
       await cluster.shared.reconcile();
       const { items } = await cluster.api.list(deployments, { namespace: systemNamespace });
-      assert.deepEqual(items.map((item) => item.metadata.name).sort(), [...sharedServiceNames].sort());
+      assert.deepEqual(items.map((item) => item.metadata.name).sort(), [...sharedServiceNames, 'user-store'].sort());
     }
   });
 
@@ -153,7 +172,8 @@ describe('the shared services', () => {
         ['http://hs-acme-1.hsn-acme.default.svc:8000', 'default/acme'],
       ],
     );
-    assert.equal(targets.length, sharedServiceNames.length + 1 + 2);
+    // The shared services, the process that holds the users, the operator, two nodes.
+    assert.equal(targets.length, sharedServiceNames.length + 1 + 1 + 2);
   });
 
   it('keep their secrets: what is there is read, what is deleted comes back the same, and each is different', async () => {
@@ -198,7 +218,8 @@ describe('the shared services', () => {
   it('outlive each object of the chart that somebody deletes, and are owned anew when it is back', async () => {
     const cluster = await startInstalled();
     const before = await readServices(cluster);
-    assert.equal(before.length, sharedServiceNames.length);
+    // And the process that holds the users.
+    assert.equal(before.length, sharedServiceNames.length + 1);
     for (const [resource, name] of [
       [configMaps, settingsMap.metadata.name],
       [serviceAccounts, operatorName],

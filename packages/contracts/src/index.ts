@@ -27,6 +27,7 @@ export * from './resources/index.ts';
 export * from './source-schema.ts';
 export * from './sources.ts';
 export * from './statistics.ts';
+export * from './user-store.ts';
 export { formatDate, parseDate } from './values/parse-date.ts';
 export { formatTimestamp, type Instant, parseTimestamp } from './values/parse-timestamp.ts';
 export * from './warnings.ts';

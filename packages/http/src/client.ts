@@ -1,3 +1,5 @@
+import { lookup as systemLookup } from 'node:dns';
+import type { LookupFunction } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { BodyOf, Endpoint, ErrorBody, ParamsOf, QueryOf, ResponseOf, Sent } from '@hybridstore/contracts';
@@ -83,10 +85,12 @@ export function createAgent(options: HttpClientOptions = {}): Agent {
  */
 export class HttpClient {
   readonly #agent: Agent;
+  readonly #lookup: LookupFunction;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(options: HttpClientOptions = {}) {
     this.#agent = createAgent(options);
+    this.#lookup = options.hostsFile === undefined ? systemLookup : new HostsFile(options.hostsFile).lookup;
     this.#headers = options.asksForCompressed ? { 'accept-encoding': answerCodings.join(', ') } : {};
   }
 
@@ -157,9 +161,30 @@ export class HttpClient {
     }
   }
 
+  /** All addresses of a host, where it is the name of several processes. None of a name that is not there. */
+  async addressesOf(host: string): Promise<readonly string[]> {
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#lookup(host, { all: true }, (error, addresses) => {
+          if (error) reject(error);
+          else resolve(typeof addresses === 'string' ? [addresses] : addresses.map(({ address }) => address));
+        });
+      });
+    } catch (cause) {
+      if (isNobody(cause)) return [];
+      const { message, details } = retryLater('unavailable', `${host} cannot be looked up`, 1_000, { host });
+      throw new HybridStoreError('unavailable', message, details, { cause });
+    }
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+/** The resolver says that nobody has the name, in contrast to one that gives no answer (EAI_AGAIN). */
+function isNobody(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOTFOUND', 'ECONNREFUSED'].includes(String(error.code));
 }
 
 /** A coding that was not asked for stays, and what it codes is no JSON. */

@@ -212,6 +212,17 @@ describe('the hosts file', () => {
     await client.close();
   });
 
+  it('gives all addresses of a name, and none of one that nobody has', async () => {
+    using folder = createTemporaryFolder();
+    const all = ['127.0.0.1', '127.0.0.2'];
+    const hostsFile = hosts(folder.path, { 'all.default.svc': all, 'none.default.svc': [] });
+    const client = new HttpClient({ hostsFile });
+    assert.deepEqual([...(await client.addressesOf('all.default.svc'))].sort(), all);
+    assert.deepEqual(await client.addressesOf('none.default.svc'), []);
+    assert.deepEqual(await client.addressesOf('nope.default.svc'), []);
+    await client.close();
+  });
+
   it('that cannot be read knows no name, and ends nothing', async () => {
     using folder = createTemporaryFolder();
     await using service = await open(answerJson(200, 'here'), { hostsFile: hosts(folder.path, '{"a": [') });

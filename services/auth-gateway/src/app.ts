@@ -32,6 +32,7 @@ import { addRegister } from './routes/register.ts';
 import { addRevocations } from './routes/revocations.ts';
 import { addRevoke } from './routes/revoke.ts';
 import { addRevokeGrant } from './routes/revoke-grant.ts';
+import { addUserStore } from './routes/user-store.ts';
 import { addValidate } from './routes/validate.ts';
 import { Credentials } from './tokens/credentials.ts';
 
@@ -72,16 +73,18 @@ export function createApp(parts: GatewayParts): GatewayApp {
   const accounts = new Accounts({
     store,
     hasher,
-    guard: new LoginGuard(clock, random, () => metrics.loginsHeld.inc()),
-    registrations: new RegistrationLimit(clock, random),
+    guard: new LoginGuard({ clock, random, onHeld: () => metrics.loginsHeld.inc(), gateways: config.gateways }),
+    registrations: new RegistrationLimit(clock, random, config.gateways),
     isCommonPassword,
     clock,
     random,
     isOpenToAll: config.selfRegistration,
     registration: config.registration,
   });
+  const revocations = new RevocationList(store, clock);
   const credentials = new Credentials({
     verifier,
+    revocations,
     signingKey,
     store,
     keys,
@@ -109,7 +112,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     accounts,
     keys,
     credentials,
-    revocations: new RevocationList(store, clock),
+    revocations,
     signToken: createTokenSigner(parts),
     jwks: () => verifier.jwks,
     forwarder: forwarder satisfies Forwarder,
@@ -118,7 +121,16 @@ export function createApp(parts: GatewayParts): GatewayApp {
     metrics,
     checkDatabase: parts.checkDatabase,
   });
-  return { server, accounts, close: () => forwarder.close() };
+  const stopping = new AbortController();
+  const isHolder = config.userStoreUrl === undefined && config.postgres === undefined;
+  // Whoever holds the users lets those ask who do not.
+  if (isHolder) addUserStore(server, { store, checkDatabase: parts.checkDatabase });
+  else void revocations.keepKnown(stopping.signal);
+  const close = async () => {
+    stopping.abort();
+    await forwarder.close();
+  };
+  return { server, accounts, close };
 }
 
 function addRoutes(server: Server, gateway: Gateway): void {

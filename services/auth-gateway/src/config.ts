@@ -16,8 +16,28 @@ import { passwordCharactersMin } from './domain/password-rules.ts';
 import { tokenHoursMax } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
 
+/** `require` encrypts and believes whoever answers; `verify-full` checks certificate and host name. */
+export const tlsModes = ['disable', 'require', 'verify-full'] as const;
+
+export type PostgresConfig = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly tlsMode: (typeof tlsModes)[number];
+  /** Certificates of authorities as PEM; undefined: those that Node knows. */
+  readonly authorities: string | undefined;
+};
+
 export type GatewayConfig = {
   readonly usersPath: string;
+  /** Who holds the users; undefined: this process. */
+  readonly userStoreUrl: string | undefined;
+  /** The database of the users; undefined: they are in no PostgreSQL. */
+  readonly postgres: PostgresConfig | undefined;
+  /** How many gateways share the bounds on guesses and registrations. */
+  readonly gateways: number;
   readonly tokenLifetimeSeconds: number;
   readonly allowedOrigins: readonly string[];
   readonly bcryptRoundsMax: number;
@@ -33,6 +53,9 @@ export type GatewayConfig = {
   readonly keepAliveMs: number;
 };
 
+/** With more of them, five free failures of a name have no share for each. */
+export const gatewaysMax = 5;
+
 const upstreams = [
   ['operation-node', 'OPERATION_NODE_URL'],
   ['cbo-engine', 'CBO_ENGINE_URL'],
@@ -46,6 +69,9 @@ export function readConfig(environment: Environment): GatewayConfig {
   const bcryptRoundsMax = environment.integer('BCRYPT_ROUNDS', { fallback: 12, min: 4, max: 16 });
   return {
     usersPath: environment.text('USERS_PATH', environment.text('DATA_PATH', './data')),
+    userStoreUrl: environment.optional('USER_STORE_URL') === undefined ? undefined : environment.url('USER_STORE_URL'),
+    postgres: readPostgres(environment),
+    gateways: environment.integer('GATEWAY_REPLICAS', { fallback: 1, min: 1, max: gatewaysMax }),
     tokenLifetimeSeconds: Math.round(
       3_600 * environment.number('JWT_EXPIRATION_HOURS', { fallback: 24, min: 0.01, max: tokenHoursMax }),
     ),
@@ -58,6 +84,24 @@ export function readConfig(environment: Environment): GatewayConfig {
     addresses: readAddresses(environment),
     trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', environment.list('TRUSTED_PROXIES')),
     keepAliveMs: 1_000 * environment.integer('KEEP_ALIVE_SECONDS', { fallback: 75, min: 1, max: 3_600 }),
+  };
+}
+
+function readPostgres(environment: Environment): PostgresConfig | undefined {
+  const host = environment.optional('POSTGRES_HOST');
+  if (host === undefined) return undefined;
+  if (!/^[A-Za-z0-9.:-]{1,253}$/.test(host)) throw wrongVariable('POSTGRES_HOST', 'a host name or an address', host);
+  const other = environment.optional('USER_STORE_URL');
+  if (other !== undefined) throw wrongVariable('USER_STORE_URL', 'none beside POSTGRES_HOST', other);
+  const isCaNamed = environment.optional('POSTGRES_CA_FILE') !== undefined;
+  return {
+    host,
+    port: environment.integer('POSTGRES_PORT', { fallback: 5_432, min: 1, max: 65_535 }),
+    database: environment.text('POSTGRES_DATABASE', 'hybridstore'),
+    user: environment.file('POSTGRES_USER_FILE'),
+    password: environment.file('POSTGRES_PASSWORD_FILE'),
+    tlsMode: environment.choice('POSTGRES_TLS_MODE', tlsModes, 'verify-full'),
+    authorities: isCaNamed ? environment.file('POSTGRES_CA_FILE') : undefined,
   };
 }
 

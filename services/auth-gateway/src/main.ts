@@ -1,18 +1,21 @@
 import { services } from '@hybridstore/contracts';
 import { createServiceProcess, jwtSecret, listen, runMain } from '@hybridstore/http';
-import { closeFolder } from '@hybridstore/runtime';
 import { createApp } from './app.ts';
+import { askForUsers } from './clients/http-user-store.ts';
 import { readConfig } from './config.ts';
 import { ArgonPasswordHasher } from './passwords/argon-password-hasher.ts';
 import { loadCommonPasswords } from './passwords/common-passwords.ts';
+import { startAccounts } from './start-accounts.ts';
+import { openPostgresUsers } from './store/open-postgres-users.ts';
 import { openUsers } from './store/open-users.ts';
 import { systemRandom } from './system-random.ts';
 
 runMain('auth-gateway', async () => {
   const service = createServiceProcess('auth-gateway', process.env, { readSecret: jwtSecret });
   const config = service.environment.read(readConfig);
-  closeFolder(config.usersPath, service.logger);
-  const users = openUsers(config.usersPath, service);
+  const { usersPath, userStoreUrl: url, postgres } = config;
+  const openOwn = () => (postgres ? openPostgresUsers(postgres, service) : openUsers(usersPath, service));
+  const users = await (url === undefined ? openOwn() : askForUsers({ ...service, url }));
   const hostsFile = service.environment.optional('HYBRIDSTORE_HOSTS_FILE');
   const app = createApp({
     process: { ...service, hostsFile },
@@ -23,10 +26,7 @@ runMain('auth-gateway', async () => {
     isCommonPassword: loadCommonPasswords(),
     random: systemRandom,
   });
-  const { administrator, legacyUsers } = config;
-  if (administrator) await app.accounts.ensureAdministrator(administrator.username, administrator.password);
-  const imported = await app.accounts.importLegacy(legacyUsers);
-  if (imported > 0) service.logger.info('legacy_users_imported', { users: imported });
+  await startAccounts(app.accounts, config, service);
   await listen(service, app.server, services['auth-gateway'], [
     { name: 'forwarder', run: () => app.close() },
     { name: 'store', run: () => users.close() },

@@ -13,6 +13,9 @@ describe('the configuration of the gateway', () => {
   it('has the documented defaults', () => {
     assert.deepEqual(read({}), {
       usersPath: './data',
+      userStoreUrl: undefined,
+      postgres: undefined,
+      gateways: 1,
       tokenLifetimeSeconds: 86_400,
       allowedOrigins: [],
       bcryptRoundsMax: 12,
@@ -67,6 +70,20 @@ describe('the configuration of the gateway', () => {
     assert.deepEqual(config.trustedProxies.rules.length, 2);
   });
 
+  const postgres = { POSTGRES_HOST: 'db', POSTGRES_USER_FILE: '/dev/null', POSTGRES_PASSWORD_FILE: '/dev/null' };
+
+  it('keeps users in PostgreSQL where it is named, with a certificate that is checked', () => {
+    assert.deepEqual(read(postgres).postgres, {
+      host: 'db',
+      port: 5_432,
+      database: 'hybridstore',
+      user: '',
+      password: '',
+      tlsMode: 'verify-full',
+      authorities: undefined,
+    });
+  });
+
   const wrongs: readonly [string, Record<string, string>][] = [
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: '*' }],
     ['ALLOWED_ORIGINS', { ALLOWED_ORIGINS: 'https://a.example.com/path' }],
@@ -85,6 +102,13 @@ describe('the configuration of the gateway', () => {
       'REGISTRATION_SOURCES',
       { REGISTRATION_TENANT: 'default/acme', REGISTRATION_ROLE: 'writer', REGISTRATION_SOURCES: 'a b' },
     ],
+    ['GATEWAY_REPLICAS', { GATEWAY_REPLICAS: '6' }],
+    ['USER_STORE_URL', { USER_STORE_URL: 'user-store' }],
+    ['POSTGRES_HOST', { POSTGRES_HOST: 'a b' }],
+    ['POSTGRES_USER_FILE', { POSTGRES_HOST: 'db', POSTGRES_USER_FILE: '/nowhere' }],
+    ['POSTGRES_TLS_MODE', { ...postgres, POSTGRES_TLS_MODE: 'prefer' }],
+    ['POSTGRES_PORT', { ...postgres, POSTGRES_PORT: '0' }],
+    ['USER_STORE_URL', { ...postgres, USER_STORE_URL: 'http://user-store:8080' }],
     ['SELF_REGISTRATION', { SELF_REGISTRATION: 'perhaps' }],
     ['ADMIN_USERNAME', { ADMIN_USERNAME: 'the boss' }],
     ['ADMIN_PASSWORD_FILE', { ADMIN_USERNAME: 'root' }],

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Permission, Role, TokenResponse, User } from '@hybridstore/contracts';
-import { JwksTokenVerifier } from '@hybridstore/http';
+import { HttpClient, JwksTokenVerifier } from '@hybridstore/http';
 import {
   type Clock,
   createMetrics,
@@ -13,9 +13,10 @@ import {
 import { createTemporaryFolder, FakeClock, TestIssuer, testSecret } from '@hybridstore/test-kit';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { createApp, type GatewayApp } from '../src/app.ts';
+import { HttpUserStore } from '../src/clients/http-user-store.ts';
 import type { GatewayConfig } from '../src/config.ts';
 import { parseTrustedProxies } from '../src/domain/client-address.ts';
-import type { PasswordHasher } from '../src/domain/ports.ts';
+import type { PasswordHasher, UserStore } from '../src/domain/ports.ts';
 import { openUsersDatabase, usersDatabaseOptions } from '../src/store/open-users-database.ts';
 import { SqliteUserStore } from '../src/store/sqlite-user-store.ts';
 import { systemRandom } from '../src/system-random.ts';
@@ -46,11 +47,12 @@ export type Answer = {
 export class GatewayHarness {
   readonly clock: FakeClock;
   readonly issuer: TestIssuer;
-  readonly store: SqliteUserStore;
+  readonly store: UserStore;
   readonly app: GatewayApp;
   readonly ring = new LogRing();
   readonly #folder = createTemporaryFolder('gateway');
 
+  readonly #client = new HttpClient();
   readonly #database: DatabaseSync;
   readonly #checks: DatabaseChecks;
 
@@ -59,14 +61,25 @@ export class GatewayHarness {
       readonly config?: Partial<GatewayConfig>;
       readonly clock?: Clock;
       readonly hasher?: PasswordHasher;
+      /** One that has ended, and whose users this one holds from now on. */
+      readonly folderOf?: GatewayHarness;
+      /** A gateway that listens there and holds the users of this one. */
+      readonly holder?: { readonly gateway: GatewayHarness; readonly url: string };
     } = {},
   ) {
-    this.clock = new FakeClock();
+    const { holder } = options;
+    const before = options.folderOf ?? holder?.gateway;
+    this.clock = before?.clock ?? new FakeClock();
     const clock = options.clock ?? this.clock;
-    this.issuer = new TestIssuer(this.#folder.path, clock);
-    this.#database = openUsersDatabase(this.#folder.path);
-    this.store = new SqliteUserStore(this.#database, clock);
-    const databaseOptions = usersDatabaseOptions(this.folder);
+    this.issuer = before?.issuer ?? new TestIssuer(this.#folder.path, clock);
+    const usersFolder = options.folderOf?.folder ?? this.#folder.path;
+    this.#database = openUsersDatabase(usersFolder);
+    const identity = this.issuer.identity('auth-gateway');
+    const asking = { client: this.#client, identity, clock, logger: silentLogger };
+    this.store = holder
+      ? new HttpUserStore({ ...asking, url: holder.url })
+      : new SqliteUserStore(this.#database, clock);
+    const databaseOptions = usersDatabaseOptions(usersFolder);
     const checked = { database: this.#database, options: databaseOptions, clock, logger: silentLogger };
     this.#checks = new DatabaseChecks(checked);
     this.app = createApp({
@@ -80,7 +93,7 @@ export class GatewayHarness {
         signingKey: deriveSigningKey('auth-gateway', testSecret('auth-gateway')),
         hostsFile: `${this.#folder.path}/hosts.json`,
       },
-      config: { ...defaults, ...options.config },
+      config: { ...defaults, ...(holder ? { userStoreUrl: holder.url, gateways: 2 } : {}), ...options.config },
       store: this.store,
       checkDatabase: () => this.#checks.check(),
       hasher: options.hasher ?? new PlainHasher(),
@@ -164,6 +177,8 @@ export class GatewayHarness {
     await this.fastify.close();
     await this.app.close();
     await this.store.close();
+    if (this.#database.isOpen) this.#database.close();
+    await this.#client.close();
     await this.#checks.close();
     this.#folder[Symbol.dispose]();
   }
@@ -181,6 +196,9 @@ export const readAll: readonly Permission[] = [{ sources: ['*'], actions: ['read
 
 const defaults: GatewayConfig = {
   usersPath: 'unused',
+  userStoreUrl: undefined,
+  postgres: undefined,
+  gateways: 1,
   tokenLifetimeSeconds: 86_400,
   allowedOrigins: [],
   bcryptRoundsMax: 12,

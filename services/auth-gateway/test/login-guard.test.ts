@@ -8,7 +8,7 @@ import { systemRandom } from '../src/system-random.ts';
 
 class Guarded {
   readonly clock = new FakeClock();
-  readonly guard = new LoginGuard(this.clock, systemRandom);
+  readonly guard = new LoginGuard({ clock: this.clock, random: systemRandom });
   checks = 0;
 
   /** 'right', 'wrong', or the milliseconds to wait for the next attempt. */

@@ -20,10 +20,13 @@ import { HttpExecutionReporter } from './clients/http-execution-reporter.ts';
 import { HttpExecutor } from './clients/http-executor.ts';
 import { HttpInterpreter } from './clients/http-interpreter.ts';
 import { HttpOptimizer } from './clients/http-optimizer.ts';
+import { HttpReplicas } from './clients/http-replicas.ts';
 import type { OperationConfig } from './config.ts';
 import { QueryCoordinator } from './coordinate/query-coordinator.ts';
+import { AllQueries, noReplicas } from './domain/all-queries.ts';
 import { QueryRegistry } from './domain/query-registry.ts';
 import { createQueryMetrics } from './metrics.ts';
+import type { Replicas } from './ports.ts';
 import { routeCancelQuery } from './routes/cancel-query.ts';
 import { routeListQueries } from './routes/list-queries.ts';
 import { routeQueryDsl } from './routes/query-dsl.ts';
@@ -78,7 +81,12 @@ export function createApp(options: AppOptions): App {
   });
   routeQuerySql(server, coordinator);
   routeQueryDsl(server, coordinator);
-  routeListQueries(server, registry);
-  routeCancelQuery(server, registry);
+  const queries = { all: new AllQueries(registry, buildReplicas(options)), own: registry };
+  routeListQueries(server, queries);
+  routeCancelQuery(server, queries);
   return { server, registry, queue };
+}
+
+function buildReplicas({ config: { replicasUrl: url, ownAddress }, client }: AppOptions): Replicas {
+  return url === undefined ? noReplicas : new HttpReplicas({ client, url, ownAddress });
 }

@@ -5,6 +5,10 @@ export type OperationConfig = {
   readonly interpreterUrl: string;
   readonly optimizerUrl: string;
   readonly tenantUrlTemplate: string;
+  /** Its host names every replica of this service; undefined: this process is the only one. */
+  readonly replicasUrl: string | undefined;
+  /** Of this process, among the addresses of the replicas. */
+  readonly ownAddress: string | undefined;
   readonly admission: AdmissionBounds;
   readonly timeouts: TimeoutBounds;
   readonly optimizeMsMax: number;
@@ -19,6 +23,8 @@ export function readConfig(environment: Environment): OperationConfig {
     interpreterUrl: environment.url('QUERY_INTERPRETER_URL', 'http://query-interpreter:8085'),
     optimizerUrl: environment.url('CBO_ENGINE_URL', 'http://cbo-engine:8082'),
     tenantUrlTemplate: readTenantUrlTemplate(environment),
+    replicasUrl: environment.optional('REPLICAS_URL') === undefined ? undefined : environment.url('REPLICAS_URL'),
+    ownAddress: environment.optional('POD_IP'),
     admission: readAdmission(environment),
     timeouts: readTimeouts(environment),
     optimizeMsMax: environment.integer('OPTIMIZE_TIMEOUT_MS', { fallback: 1_000, min: 1, max: 60_000 }),

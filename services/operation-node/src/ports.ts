@@ -5,6 +5,7 @@ import type {
   ExecutionReport,
   FailedOperation,
   LogicalPlan,
+  RunningQuery,
   SqlQueryRequest,
 } from '@hybridstore/contracts';
 import type { TenantCaller } from '@hybridstore/runtime';
@@ -75,6 +76,20 @@ export type QueryAnswer = { readonly queryId: string; readonly contentType: stri
 /** Throws what refuses or ends the query before there is an answer. */
 export interface Coordinator {
   ask(order: QueryOrder): Promise<QueryAnswer>;
+}
+
+/** On whose behalf the other replicas are asked. */
+export type AskedReplicas = { readonly caller: TenantCaller; readonly requestId: string };
+
+/** The other replicas of this service, each of which knows its own queries only. */
+export interface Replicas {
+  /** Throws `unavailable` or `deadline_exceeded` where one of them gives no answer; one that is not there has no queries. */
+  list(asked: AskedReplicas): Promise<readonly RunningQuery[]>;
+  /**
+   * Whether one of them stopped the query. Throws `forbidden` for a query of somebody else, and `unavailable` or
+   * `deadline_exceeded` where one that gives no answer may have it.
+   */
+  cancel(queryId: string, asked: AskedReplicas): Promise<boolean>;
 }
 
 export type Stage = 'queue' | 'parse' | 'optimize' | 'execute';

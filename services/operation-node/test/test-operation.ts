@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import type { Permission } from '@hybridstore/contracts';
 import { HttpClient, JwksTokenVerifier } from '@hybridstore/http';
 import { Registry, silentLogger } from '@hybridstore/runtime';
@@ -24,16 +25,25 @@ export class TestOperation {
   readonly client = new HttpClient({ hostsFile: `${this.folder.path}/hosts.json` });
   readonly metrics = new Registry();
   app!: App;
+  readonly #replicas: App[] = [];
   url = '';
 
   static async start(config: Partial<OperationConfig> = {}): Promise<TestOperation> {
     const test = new TestOperation();
     await test.services.start();
-    test.app = createApp({
+    test.app = test.#createApp(config, test.metrics);
+    test.url = await listen(test.app, '127.0.0.1', 0);
+    return test;
+  }
+
+  #createApp(config: Partial<OperationConfig>, metrics = new Registry()): App {
+    return createApp({
       config: {
-        interpreterUrl: test.services.url('query-interpreter'),
-        optimizerUrl: test.services.url('cbo-engine'),
-        tenantUrlTemplate: `${test.services.url('tenant-node')}`,
+        interpreterUrl: this.services.url('query-interpreter'),
+        optimizerUrl: this.services.url('cbo-engine'),
+        tenantUrlTemplate: `${this.services.url('tenant-node')}`,
+        replicasUrl: undefined,
+        ownAddress: undefined,
         admission: { runningMax: 8, runningPerTenantMax: 4, waitingMax: 16, waitingPerTenantMax: 8 },
         timeouts: { defaultMs: 60_000, maxMs: 600_000 },
         optimizeMsMax: 1_000,
@@ -41,21 +51,29 @@ export class TestOperation {
       },
       version: 'test',
       logger: silentLogger,
-      metrics: test.metrics,
-      clock: test.clock,
-      verifier: new JwksTokenVerifier(test.issuer.jwksFile, test.clock),
-      identity: test.issuer.identity('operation-node'),
-      client: test.client,
+      metrics,
+      clock: this.clock,
+      verifier: new JwksTokenVerifier(this.issuer.jwksFile, this.clock),
+      identity: this.issuer.identity('operation-node'),
+      client: this.client,
     });
-    await test.app.server.app.listen({ host: '127.0.0.1', port: 0 });
-    const address = test.app.server.app.server.address();
-    test.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
-    return test;
+  }
+
+  /** Another replica, at the same port of its own address; it finds others at the addresses of one name. */
+  async startReplica(address: string, addresses: readonly string[]): Promise<string> {
+    const host = 'operation-node-replicas.test.svc';
+    writeFileSync(`${this.folder.path}/hosts.json`, JSON.stringify({ [host]: addresses }));
+    const { port } = new URL(this.url);
+    const app = this.#createApp({ replicasUrl: `http://${host}:${port}`, ownAddress: address });
+    this.#replicas.push(app);
+    return listen(app, address, Number(port));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.app.server.app.server.closeAllConnections();
-    await this.app.server.app.close();
+    for (const { server } of [this.app, ...this.#replicas]) {
+      server.app.server.closeAllConnections();
+      await server.app.close();
+    }
     await this.services.stop();
     await this.client.close();
     this.folder[Symbol.dispose]();
@@ -66,7 +84,7 @@ export class TestOperation {
   }
 
   fetch(method: string, path: string, options: FetchOptions = {}): Promise<Response> {
-    return fetch(`${this.url}${path}`, {
+    return fetch(`${options.url ?? this.url}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${options.token ?? this.token()}`,
@@ -107,7 +125,15 @@ export class TestOperation {
   }
 }
 
+async function listen({ server }: App, host: string, port: number): Promise<string> {
+  await server.app.listen({ host, port });
+  const address = server.app.server.address();
+  return `http://${host}:${typeof address === 'object' ? address?.port : 0}`;
+}
+
 export type FetchOptions = {
+  /** Of another replica. */
+  readonly url?: string;
   readonly token?: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;

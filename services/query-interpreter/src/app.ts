@@ -4,6 +4,7 @@ import type { SqlParser } from '@hybridstore/sql';
 import { Interpreter, type InterpreterSettings } from './domain/interpreter.ts';
 import type { CatalogPort } from './domain/ports.ts';
 import { SchemaSource } from './domain/schema-source.ts';
+import { createInterpreterMetrics } from './interpreter-metrics.ts';
 import { routeLocate } from './routes/locate.ts';
 import { routeParseDsl } from './routes/parse-dsl.ts';
 import { routeParseSql } from './routes/parse-sql.ts';
@@ -23,8 +24,9 @@ export type AppOptions = {
 
 /** The whole service put together; nothing listens yet. */
 export function createApp(options: AppOptions): { readonly server: Server } {
-  const { settings, parser, catalog, clock } = options;
-  const schemas = new SchemaSource(catalog, clock);
+  const { settings, parser, catalog, clock, logger } = options;
+  const metrics = createInterpreterMetrics(options.metrics);
+  const schemas = new SchemaSource({ catalog, clock, logger, onStale: metrics.countStale });
   const interpreter = new Interpreter({ settings, parser, schemas });
   const server = createServer({ service: 'query-interpreter', notReadyReasons: () => [], ...options });
   routeParseSql(server, interpreter);

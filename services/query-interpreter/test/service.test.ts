@@ -16,7 +16,7 @@ import { corpusSchemas } from '../../../packages/sql/test/corpus-data.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import type { CatalogPort, SourceList } from '../src/domain/ports.ts';
-import { schemaAgeMsMax } from '../src/domain/schema-source.ts';
+import { refreshMsMax, schemaAgeMsMax, staleAgeMsMax } from '../src/domain/schema-source.ts';
 
 const folder = createTemporaryFolder('interpreter');
 const clock = new FakeClock();
@@ -36,11 +36,15 @@ class FakeCatalog implements CatalogPort {
   /** `*` for the list, `=` for one that has not changed, the name of a source for a look at it. */
   readonly asked: string[] = [];
   isAway = false;
+  isSilent = false;
+  listsAsked = 0;
   looksAtOnce = 0;
   #looking = 0;
 
   async sourcesIfChanged(_token: string, known: string | undefined): Promise<SourceList | undefined> {
+    this.listsAsked += 1;
     if (this.isAway) throw new HybridStoreError('unavailable', 'away');
+    if (this.isSilent) await new Promise(() => {});
     const sources = [...this.sourcesById.keys()].flatMap((id) => this.#describe(id) ?? []);
     const name = JSON.stringify(sources);
     this.asked.push(name === known ? '=' : '*');
@@ -67,6 +71,7 @@ class FakeCatalog implements CatalogPort {
 function open(variables: Readonly<Record<string, string>> = {}) {
   const catalog = new FakeCatalog();
   const settings = readConfig(Environment.open('query-interpreter', variables));
+  const metrics = createMetrics('query-interpreter');
   const verifier = new JwksTokenVerifier(issuer.jwksFile, clock);
   const { server } = createApp({
     settings,
@@ -74,7 +79,7 @@ function open(variables: Readonly<Record<string, string>> = {}) {
     parser,
     version: '0',
     logger: silentLogger,
-    metrics: createMetrics('query-interpreter'),
+    metrics,
     clock,
     verifier,
   });
@@ -96,7 +101,20 @@ function open(variables: Readonly<Record<string, string>> = {}) {
     assert.equal(status, 200, JSON.stringify(answer));
     return answer as unknown as ParseResponse;
   };
-  return { catalog, post, parse };
+  return { catalog, post, parse, metrics };
+}
+
+/** Time passes until there is an answer; at most a minute of it. */
+async function advanceUntilSettled(answer: Promise<unknown>): Promise<void> {
+  let isSettled = false;
+  const settle = () => {
+    isSettled = true;
+  };
+  answer.then(settle, settle);
+  for (let turn = 0; turn < 600 && !isSettled; turn += 1) {
+    await clock.advance(100);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
 }
 
 describe('POST /parse/sql', () => {
@@ -371,7 +389,63 @@ describe('POST /parse/sql', () => {
   test('without the catalog the caller is asked to come back', async () => {
     const { catalog, post } = open();
     catalog.isAway = true;
-    assert.equal((await post('/parse/sql', { query: 'SELECT 1' })).status, 503);
+    const answer = post('/parse/sql', { query: 'SELECT 1' });
+    await advanceUntilSettled(answer);
+    assert.equal((await answer).status, 503);
+  });
+
+  test('who was not seen here before waits for a catalog that is replaced', async () => {
+    const { catalog, post } = open();
+    catalog.isAway = true;
+    const answer = post('/parse/sql', { query: 'SELECT order_id FROM sales' });
+    while (catalog.listsAsked < 5) await clock.advance(100);
+    catalog.isAway = false;
+    await advanceUntilSettled(answer);
+    assert.equal((await answer).status, 200);
+  });
+
+  test('statements go on with the schemas that were read last while the catalog is away, for five minutes', async () => {
+    const { catalog, parse, post, metrics } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    catalog.isAway = true;
+    await clock.advance(schemaAgeMsMax);
+    assert.deepEqual((await parse({ query: 'SELECT amount FROM sales' })).tables, ['sales']);
+    assert.deepEqual((await parse({ query: 'SELECT * FROM sales' })).tables, ['sales']);
+    // Asked once: for a second it is left alone.
+    assert.equal(catalog.listsAsked, 2);
+    assert.match(await metrics.metrics(), /hybridstore_interpreter_stale_schemas_total\S* 2/);
+    await clock.advance(staleAgeMsMax - schemaAgeMsMax - 1);
+    assert.equal((await post('/parse/sql', { query: 'SELECT amount FROM sales' })).status, 200);
+    await clock.advance(1);
+    const late = post('/parse/sql', { query: 'SELECT amount FROM sales' });
+    await advanceUntilSettled(late);
+    assert.equal((await late).status, 503);
+    catalog.isAway = false;
+    catalog.sourcesById.delete('sales');
+    assert.equal((await post('/parse/sql', { query: 'SELECT amount FROM sales' })).status, 400);
+  });
+
+  test('schemas of before are for the very permissions with which they were read', async () => {
+    const { catalog, parse, post } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    catalog.isAway = true;
+    const narrowed = issuer.userToken('default/acme', [{ sources: ['customers'], actions: ['read'] }]);
+    const answer = post('/parse/sql', { query: 'SELECT order_id FROM sales' }, narrowed);
+    await advanceUntilSettled(answer);
+    assert.equal((await answer).status, 503);
+  });
+
+  test('a catalog that takes the question and says nothing costs a statement one second, and the next ones nothing', async () => {
+    const { catalog, parse } = open();
+    await parse({ query: 'SELECT order_id FROM sales' });
+    await clock.advance(schemaAgeMsMax);
+    catalog.isSilent = true;
+    const startedMs = clock.monotonicMs();
+    const answer = parse({ query: 'SELECT amount FROM sales' });
+    await advanceUntilSettled(answer);
+    assert.deepEqual((await answer).tables, ['sales']);
+    assert.ok(clock.monotonicMs() - startedMs <= refreshMsMax + 100);
+    assert.deepEqual((await parse({ query: 'SELECT order_id, amount FROM sales' })).tables, ['sales']);
   });
 
   test('tokens without a right to read are refused, and so is text that is too long', async () => {

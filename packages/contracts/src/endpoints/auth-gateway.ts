@@ -17,6 +17,7 @@ import {
   ValidateResponse,
 } from '../auth.ts';
 import { DatabaseChecked } from '../integrity.ts';
+import { UserStoreAnswer, UserStoreCall } from '../user-store.ts';
 import { bodyBounds, type Endpoint, onlyServices, platformAccess, publicAccess, userAccess } from './endpoint.ts';
 
 const service = 'auth-gateway';
@@ -177,5 +178,15 @@ export const authGateway = {
       'tenant-node',
     ),
     response: Revocations,
+  },
+  userStore: {
+    service,
+    method: 'POST',
+    path: '/internal/users',
+    summary: 'One call to the store of users, where gateways share one',
+    access: onlyServices('auth-gateway'),
+    body: UserStoreCall,
+    response: UserStoreAnswer,
+    holdsSecret: true,
   },
 } as const satisfies Record<string, Endpoint>;

@@ -50,4 +50,21 @@ export const operationNode = {
     response: CancelledQuery,
     viaGateway: true,
   },
+  listOwnQueries: {
+    service,
+    method: 'GET',
+    path: '/internal/queries',
+    summary: 'Queued and running queries of the tenant in this replica',
+    access: userAccess,
+    response: RunningQueries,
+  },
+  cancelOwnQuery: {
+    service,
+    method: 'DELETE',
+    path: '/internal/queries/:query_id',
+    summary: 'Stop a query of this replica',
+    access: userAccess,
+    params: Type.Object({ query_id: QueryId }, { additionalProperties: false }),
+    response: CancelledQuery,
+  },
 } as const satisfies Record<string, Endpoint>;

@@ -208,15 +208,21 @@ export class Accounts {
 
   /** Users of an older system with their hashes; names that exist already are left as they are. Gives how many came in. */
   async importLegacy(users: readonly LegacyUser[]): Promise<number> {
-    const { store, hasher } = this.#options;
+    const { store } = this.#options;
     let imported = 0;
     for (const user of users) {
       if (await store.userByName(user.username)) continue;
       await this.#insert(this.#newUser(user.username, user.passwordHash, []));
       imported += 1;
     }
-    if (await store.hasHashOf(oldHashPrefix)) hasher.awaitOldHashes();
+    await this.noteOldHashes();
     return imported;
+  }
+
+  /** Once before the first log-in: whether some users have hashes of the old kind. */
+  async noteOldHashes(): Promise<void> {
+    const { store, hasher } = this.#options;
+    if (await store.hasHashOf(oldHashPrefix)) hasher.awaitOldHashes();
   }
 
   async #checkPassword(request: LoginRequest, origin: CallOrigin): Promise<UserRecord> {

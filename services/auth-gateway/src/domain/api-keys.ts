@@ -24,6 +24,8 @@ export type KeyPrincipal = {
   readonly tenantId: string;
   readonly permissions: readonly Permission[];
   readonly expiresAtMs: number;
+  /** Of the maker when he was looked at: what he loses later he loses with a newer one. */
+  readonly makerGeneration: number;
 };
 
 export type ApiKeySummary = {
@@ -99,6 +101,7 @@ export class ApiKeys {
       tenantId: key.tenantId,
       permissions: intersectPermissions(held, key.permissions),
       expiresAtMs: key.expiresAtMs,
+      makerGeneration: maker?.generation ?? 0,
     };
   }
 }

@@ -9,6 +9,15 @@ export type BackoffBounds = {
   readonly waitMsMax: number;
 };
 
+/** One of `processes` that count by themselves: all together let through no more than the bounds. */
+export function shareOf(bounds: BackoffBounds, processes: number): BackoffBounds {
+  return {
+    freeFailures: Math.max(1, Math.floor(bounds.freeFailures / processes)),
+    waitMsMin: bounds.waitMsMin * processes,
+    waitMsMax: bounds.waitMsMax * processes,
+  };
+}
+
 /** Quiet time after which failures are forgotten. */
 const forgetMs = 900_000;
 const bucketsMax = 65_536;

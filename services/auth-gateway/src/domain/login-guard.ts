@@ -1,5 +1,5 @@
 import { type Clock, retryLater, Semaphore } from '@hybridstore/runtime';
-import { Backoff } from './backoff.ts';
+import { Backoff, type BackoffBounds, shareOf } from './backoff.ts';
 import type { RandomSource } from './ports.ts';
 import { nameKey } from './user.ts';
 
@@ -18,6 +18,14 @@ export type AttemptOrigin = {
   readonly address: string;
   /** Whether this name logged in from this address before. */
   readonly isKnown: boolean;
+};
+
+export type LoginGuardOptions = {
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly onHeld?: () => void;
+  /** How many processes count by themselves: each has its share of the bounds. */
+  readonly gateways?: number;
 };
 
 /**
@@ -44,12 +52,14 @@ export class LoginGuard {
 
   readonly #onHeld: () => void;
 
-  constructor(clock: Clock, random: RandomSource, onHeld: () => void = () => {}) {
+  constructor(options: LoginGuardOptions) {
+    const { clock, random, onHeld = () => {}, gateways = 1 } = options;
     this.#clock = clock;
     this.#onHeld = onHeld;
-    this.#names = new Backoff(clock, random.bytes(32), nameBounds);
-    this.#addresses = new Backoff(clock, random.bytes(32), addressBounds);
-    this.#known = new Backoff(clock, random.bytes(32), knownBounds);
+    const count = (bounds: BackoffBounds) => new Backoff(clock, random.bytes(32), shareOf(bounds, gateways));
+    this.#names = count(nameBounds);
+    this.#addresses = count(addressBounds);
+    this.#known = count(knownBounds);
   }
 
   /** Runs one check of a password and gives what it says. Throws `overloaded` with the time to wait where it must not run yet. */

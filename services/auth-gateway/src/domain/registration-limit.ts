@@ -16,8 +16,14 @@ export class RegistrationLimit {
   /** When each bucket will have been paid for (the generic cell rate algorithm of ATM Forum TM 4.0, section 4.4.2). */
   readonly #paidUntilMs = new Map<number, number>();
 
-  constructor(clock: Clock, random: RandomSource) {
+  readonly #burst: number;
+  readonly #perRegistrationMs: number;
+
+  /** `gateways`: how many processes count by themselves; each has its share. */
+  constructor(clock: Clock, random: RandomSource, gateways = 1) {
     this.#clock = clock;
+    this.#burst = Math.max(1, Math.floor(burstMax / gateways));
+    this.#perRegistrationMs = perRegistrationMs * gateways;
     this.#hashKey = random.bytes(32);
   }
 
@@ -25,8 +31,8 @@ export class RegistrationLimit {
   take(address: string): void {
     const bucket = createHmac('sha256', this.#hashKey).update(address).digest().readUInt32LE(0) % bucketsMax;
     const now = this.#clock.monotonicMs();
-    const paidUntilMs = Math.max(now, this.#paidUntilMs.get(bucket) ?? 0) + perRegistrationMs;
-    const waitMs = paidUntilMs - now - burstMax * perRegistrationMs;
+    const paidUntilMs = Math.max(now, this.#paidUntilMs.get(bucket) ?? 0) + this.#perRegistrationMs;
+    const waitMs = paidUntilMs - now - this.#burst * this.#perRegistrationMs;
     if (waitMs > 0) throw retryLater('overloaded', 'too many registrations from one address', waitMs);
     this.#paidUntilMs.set(bucket, paidUntilMs);
   }

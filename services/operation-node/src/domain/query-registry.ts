@@ -51,6 +51,10 @@ export class QueryRegistry {
     for (const query of [...this.#queries.values()]) query.cancel(reason);
   }
 
+  has(queryId: string): boolean {
+    return this.#queries.has(queryId);
+  }
+
   /** Stops a query. `not_found` for one that is not there or of another tenant, `forbidden` for one of somebody else. */
   cancel(queryId: string, caller: TenantCaller): void {
     const query = this.#queries.get(queryId);

@@ -24,7 +24,7 @@ import {
   readParameters,
   readTokens,
 } from '@hybridstore/sql';
-import type { SchemaSource, Schemas } from './schema-source.ts';
+import { isTemporary, type SchemaSource, type Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
   readonly dialect: Dialect;
@@ -162,7 +162,7 @@ export class Interpreter {
     try {
       return await this.#parts.schemas.newerThan(schemas, call.caller, ids);
     } catch (error) {
-      if (error instanceof HybridStoreError && isTemporary.has(error.code)) return undefined;
+      if (isTemporary(error)) return undefined;
       throw error;
     }
   }
@@ -246,8 +246,6 @@ type Reading = {
   readonly mentioned: () => readonly string[];
   readonly readsAllColumns: boolean;
 };
-
-const isTemporary: ReadonlySet<string> = new Set(['unavailable', 'overloaded', 'deadline_exceeded']);
 
 /** The table that is not known, or the known ones that may have got the column. */
 function sourcesToLookFor(error: unknown, { byId }: Schemas, mentioned: () => readonly string[]): readonly string[] {

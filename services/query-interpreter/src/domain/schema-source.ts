@@ -4,8 +4,11 @@ import type { PlanSchemas } from '@hybridstore/plan';
 import {
   assert,
   type Clock,
+  HybridStoreError,
   LatestRun,
+  type Logger,
   LruCache,
+  retryLater,
   Semaphore,
   SingleFlight,
   type TenantCaller,
@@ -21,26 +24,57 @@ type Held = Schemas & { readonly list: string | undefined; readonly readAtMs: nu
 const callersMax = 1_000;
 /** A name that is not known is looked for at once, and so is what `*` means. */
 export const schemaAgeMsMax = 5_000;
+/**
+ * How old schemas may be while the catalog is away: it is one process, and its volume may have to follow it to another
+ * machine. Columns are only ever added, so an older list knows too little, never something wrong.
+ */
+export const staleAgeMsMax = 300_000;
+/** Beside schemas that will do, the catalog gets this long to answer. */
+export const refreshMsMax = 1_000;
+/** A catalog that was away is left alone for so long where schemas will do without it. */
+export const awayMs = 1_000;
+/** Callers that are not known here wait for the catalog so long, as it is replaced within that. */
+export const firstReadMsMax = 5_000;
+const firstReadPauseMs = 200;
 const looksRunningMax = 16;
 const looksWaitingMax = 1_000;
 
-/** Schemas by caller: two callers share an entry only when tenant and permissions are the same. */
+export type SchemaSourceOptions = {
+  readonly catalog: CatalogPort;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
+  /** A statement gets schemas that are older than they should be. */
+  readonly onStale?: () => void;
+};
+
+/**
+ * Schemas by caller: two callers share an entry only when tenant and permissions are the same, so that permissions are never
+ * those of before. While the catalog is away the schemas that were read last go on, up to their greatest age.
+ */
 export class SchemaSource {
   readonly #catalog: CatalogPort;
   readonly #clock: Clock;
+  readonly #options: SchemaSourceOptions;
   readonly #held = new LruCache<string, Held>(callersMax);
   readonly #flights = new SingleFlight<string, Held>();
   readonly #looks = new LatestRun<string, CatalogSource | undefined>();
   readonly #looking = new Semaphore({ running: looksRunningMax, waiting: looksWaitingMax });
 
-  constructor(catalog: CatalogPort, clock: Clock) {
-    this.#catalog = catalog;
-    this.#clock = clock;
+  /** When the catalog may be asked again. */
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
+  #isAway = false;
+
+  constructor(options: SchemaSourceOptions) {
+    this.#options = options;
+    this.#catalog = options.catalog;
+    this.#clock = options.clock;
   }
 
   async schemas(caller: TenantCaller): Promise<Schemas> {
     const held = this.#held.get(callerKey(caller));
-    return held && this.#clock.monotonicMs() - held.readAtMs < schemaAgeMsMax ? held : this.#read(caller);
+    const ageMs = held ? this.#clock.monotonicMs() - held.readAtMs : Number.POSITIVE_INFINITY;
+    if (!held || ageMs >= staleAgeMsMax) return this.#readFirst(caller);
+    return ageMs < schemaAgeMsMax ? held : this.#refresh(caller, held);
   }
 
   /**
@@ -52,7 +86,7 @@ export class SchemaSource {
     const key = callerKey(caller);
     const found = await Promise.all(
       sourceIds.map((id) =>
-        this.#looks.run(`${key} ${id}`, () => this.#looking.run(() => this.#catalog.source(caller.token, id))),
+        this.#looks.run(`${key} ${id}`, () => this.#looking.run(async () => this.#look(caller, id))),
       ),
     );
     const held = this.#held.get(key) ?? (await this.#read(caller));
@@ -67,11 +101,80 @@ export class SchemaSource {
     return newer.version === seen.version ? undefined : newer;
   }
 
+  /** Those of the catalog where it answers soon, else the ones that are held. */
+  async #refresh(caller: TenantCaller, held: Held): Promise<Schemas> {
+    if (this.#clock.monotonicMs() >= this.#awayUntilMs) {
+      const read = await this.#within(refreshMsMax, this.#read(caller));
+      if (read) return read;
+    }
+    this.#options.onStale?.();
+    return this.#held.get(callerKey(caller)) ?? held;
+  }
+
+  /** Undefined where the catalog is away, or does not answer in time. */
+  async #within(delayMs: number, reading: Promise<Held>): Promise<Held | undefined> {
+    let cancel = () => {};
+    const late = new Promise<undefined>((resolve) => {
+      cancel = this.#clock.schedule(delayMs, () => {
+        this.#noteAway('deadline_exceeded');
+        resolve(undefined);
+      });
+    });
+    // Whoever waits no more must not leave a rejection behind.
+    const read = reading.catch((error: unknown) => {
+      if (isTemporary(error)) return undefined;
+      throw error;
+    });
+    return Promise.race([read, late]).finally(cancel);
+  }
+
+  /** There is nothing else to go by: asked again while the catalog is replaced. */
+  async #readFirst(caller: TenantCaller): Promise<Held> {
+    const endMs = this.#clock.monotonicMs() + firstReadMsMax;
+    for (;;) {
+      try {
+        return await this.#read(caller);
+      } catch (error) {
+        if (!isTemporary(error) || this.#clock.monotonicMs() + firstReadPauseMs >= endMs) throw error;
+        await this.#clock.sleep(firstReadPauseMs);
+      }
+    }
+  }
+
+  #noteAway(reason: string): void {
+    this.#awayUntilMs = this.#clock.monotonicMs() + awayMs;
+    if (!this.#isAway) this.#options.logger.warn('catalog_away', { reason, schemas_used_ms_max: staleAgeMsMax });
+    this.#isAway = true;
+  }
+
+  #noteBack(): void {
+    this.#awayUntilMs = Number.NEGATIVE_INFINITY;
+    if (this.#isAway) this.#options.logger.info('catalog_back');
+    this.#isAway = false;
+  }
+
+  async #ask<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await task();
+      this.#noteBack();
+      return answer;
+    } catch (error) {
+      if (isTemporary(error)) this.#noteAway(error.code);
+      throw error;
+    }
+  }
+
+  #look(caller: TenantCaller, sourceId: string): Promise<CatalogSource | undefined> {
+    if (this.#clock.monotonicMs() < this.#awayUntilMs)
+      throw retryLater('unavailable', 'the metadata catalog is away', awayMs);
+    return this.#ask(() => this.#catalog.source(caller.token, sourceId));
+  }
+
   #read(caller: TenantCaller): Promise<Held> {
     const key = callerKey(caller);
     return this.#flights.run(key, async () => {
       const known = this.#held.get(key);
-      const list = await this.#catalog.sourcesIfChanged(caller.token, known?.list);
+      const list = await this.#ask(() => this.#catalog.sourcesIfChanged(caller.token, known?.list));
       // Sources may have been looked at meanwhile.
       const held = { ...schemasOf(list, this.#held.get(key) ?? known), readAtMs: this.#clock.monotonicMs() };
       this.#held.set(key, held);
@@ -85,6 +188,13 @@ function schemasOf(list: SourceList | undefined, known: Held | undefined): Omit<
   if (list) return { ...describe(new Map(list.sources.map(toSchema))), list: list.name };
   assert(known, 'a list is unchanged only beside one that is known');
   return known;
+}
+
+const temporaryCodes: ReadonlySet<string> = new Set(['unavailable', 'overloaded', 'deadline_exceeded']);
+
+/** Whether the catalog may answer another time; what it refuses for good is an answer. */
+export function isTemporary(error: unknown): error is HybridStoreError {
+  return error instanceof HybridStoreError && temporaryCodes.has(error.code);
 }
 
 function toSchema(source: CatalogSource) {

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { listAll, type Pod, pods, type Stored } from '@hybridstore/controller-runtime';
+import { eventually, type Platform } from '../platform.ts';
+import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove, Session, tenant } from '../session.ts';
+
+/** Longer than schemas are used unasked. */
+const awayMs = 8_000;
+const askersCount = 2;
+const answerMsMax = 4_000;
+
+/** Services that run once may be replaced: who asks and writes meanwhile sees nothing of it. */
+export function replacedServices(open: () => Platform): void {
+  describe('a shared service that is replaced', () => {
+    const objects = [tenant('steady', { replicas: 1 }), dataSource('steady', 'ledger', idColumns)];
+    let session: Session;
+    let acknowledged: number[] = [];
+
+    before(async () => {
+      await apply(open(), ...objects);
+      await ready(open(), ...objects);
+      session = await Session.open(open(), 'default/steady');
+      acknowledged = await ingest(session, 'ledger', { from: 0, batches: 5, rowsPerBatch: 20, key: 'before' });
+    });
+    after(() => remove(open(), ...objects.toReversed()));
+
+    it('costs no query where it is the catalog, killed again and again', { timeout: 180_000 }, async (context) => {
+      const count = 'SELECT COUNT(*) AS n, MAX(note) AS note FROM ledger WHERE id >= 0';
+      const { kills, answers } = await whileAsked(session, ['SELECT * FROM ledger LIMIT 1', count], () =>
+        killAgainAndAgain(open(), 'metadata-catalog'),
+      );
+      context.diagnostic(`${kills} kills, ${describeAnswers(answers)}`);
+      assert.deepEqual(failuresOf(answers), []);
+      assert.ok(kills > 0 && answers.length > 0);
+      // Nobody waits until the catalog is back.
+      assert.ok(Math.max(...answers.map(({ ms }) => ms)) < answerMsMax);
+      await assertExactlyOnce(session, 'ledger', acknowledged);
+    });
+  });
+}
+
+type Asked = { readonly status: number; readonly ms: number; readonly text: string };
+
+/** Asks as a client does that repeats nothing, until `task` has ended. */
+async function whileAsked(session: Session, queries: readonly string[], task: () => Promise<number>) {
+  for (const query of queries) await session.sql(query);
+  const answers: Asked[] = [];
+  let isOver = false;
+  const askers = Array.from({ length: askersCount }, async () => {
+    for (let turn = 0; !isOver; turn += 1) {
+      const startedMs = performance.now();
+      const { status, body } = await session.post('/query/sql', { query: queries[turn % queries.length] });
+      answers.push({ status, ms: performance.now() - startedMs, text: JSON.stringify(body) });
+    }
+  });
+  try {
+    return { kills: await task(), answers };
+  } finally {
+    isOver = true;
+    await Promise.all(askers);
+  }
+}
+
+/** Whatever pod of the service there is dies as soon as it runs, for longer than anything is held unasked; then one is ready. */
+async function killAgainAndAgain(platform: Platform, service: string): Promise<number> {
+  const untilMs = performance.now() + awayMs;
+  let kills = 0;
+  while (performance.now() < untilMs) {
+    for (const pod of await podsOf(platform, service)) {
+      await platform.killPod(platform.systemNamespace, pod.metadata.name);
+      kills += 1;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await eventually(`${service} ready again`, async () =>
+    (await podsOf(platform, service)).some(isReady) ? true : undefined,
+  );
+  return kills;
+}
+
+async function podsOf(platform: Platform, service: string): Promise<readonly Stored<Pod>[]> {
+  const labelSelector = `hybridstore.dev/shared-service=${service}`;
+  const { items } = await listAll(platform.kube, pods, { namespace: platform.systemNamespace, labelSelector });
+  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
+}
+
+function failuresOf(answers: readonly Asked[]): readonly string[] {
+  return answers.filter(({ status }) => status !== 200).map(({ status, text }) => `${status} ${text}`);
+}
+
+function describeAnswers(answers: readonly Asked[]): string {
+  const longestMs = Math.max(...answers.map(({ ms }) => ms));
+  return `${answers.length} queries, ${failuresOf(answers).length} failed, the longest took ${Math.round(longestMs)} ms`;
+}
