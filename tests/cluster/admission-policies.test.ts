@@ -9,7 +9,7 @@ import { type Manifest, namespace, render, renderWith, toFlag } from './rendered
 type Policy = {
   readonly failurePolicy: string;
   readonly matchConstraints: { readonly resourceRules: readonly ResourceRule[] };
-  readonly matchConditions: readonly { readonly name: string; readonly expression: string }[];
+  readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[];
   readonly validations: readonly {
     readonly expression: string;
     readonly reason: string;
@@ -35,7 +35,7 @@ const prevents = `${namespace}-hybridstore-prevent-deletion`;
 
 /** As the API server judges a request: undefined lets it pass. */
 function judge(
-  { matchConditions, validations }: Policy,
+  { matchConditions = [], validations }: Policy,
   request: Readonly<Record<string, unknown>>,
 ): string | undefined {
   const evaluate = (expression: string) => environment.evaluate(expression, request);

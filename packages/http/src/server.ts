@@ -606,8 +606,16 @@ function observeRequests(app: FastifyInstance, options: ServerOptions): void {
 
 function addStandardRoutes(server: Server, options: ServerOptions, served: readonly Endpoint[]): void {
   const { standard } = server;
-  server.app.addHook('onSend', (_request, reply, payload, done) => {
+  const askToConnectAnew = (reply: FastifyReply) => {
     if (standard.isLeaving || options.isLeaving?.()) void reply.header('connection', 'close');
+  };
+  // Answers that a route writes by itself have the headers of this hook, and those of none that comes later.
+  server.app.addHook('onRequest', (_request, reply, done) => {
+    askToConnectAnew(reply);
+    done();
+  });
+  server.app.addHook('onSend', (_request, reply, payload, done) => {
+    askToConnectAnew(reply);
     done(null, payload);
   });
   const show = (path: string, answer: () => Promise<StandardAnswer>) =>

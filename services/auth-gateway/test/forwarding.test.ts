@@ -68,6 +68,15 @@ describe('forwarding', () => {
     assert.equal(answer.headers.get('keep-alive'), 'timeout=75');
   });
 
+  it('asks clients to connect anew once it leaves, in the answers of others too', async () => {
+    await using platform = await open(echo);
+    const connection = async () =>
+      (await fetch(`${platform.url}/tenant/stats`, { headers: platform.headers })).headers.get('connection');
+    assert.equal(await connection(), 'keep-alive');
+    platform.gateway.app.server.standard.isLeaving = true;
+    assert.equal(await connection(), 'close');
+  });
+
   it('carries the token, the request id and the listed headers, and no other', async () => {
     await using platform = await open(echo);
     await fetch(`${platform.url}/data/write?x=1%202`, {

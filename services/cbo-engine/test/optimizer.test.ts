@@ -21,6 +21,7 @@ import { ExecutionHistory } from '../src/domain/execution-history.ts';
 import type { CatalogPort } from '../src/domain/ports.ts';
 import { estimateSelectivity } from '../src/domain/selectivity.ts';
 import { shapeOf } from '../src/domain/shape.ts';
+import { awayMs, refreshMsMax } from '../src/domain/statistics-source.ts';
 
 const folder = createTemporaryFolder('cbo');
 after(() => folder[Symbol.dispose]());
@@ -36,6 +37,8 @@ const tables: Readonly<Record<string, { rows: number; columns: Readonly<Record<s
 
 class FakeCatalog implements CatalogPort {
   isAway = false;
+  /** Calls come in, and nothing goes out. */
+  isSilent = false;
   asked: StatisticsRequest[] = [];
 
   async sources(): Promise<readonly CatalogSource[]> {
@@ -52,6 +55,7 @@ class FakeCatalog implements CatalogPort {
   async statistics(_token: string, request: StatisticsRequest): Promise<readonly ScanStatistics[]> {
     if (this.isAway) throw new HybridStoreError('unavailable', 'away');
     this.asked.push(request);
+    if (this.isSilent) return new Promise(() => {});
     return request.scans.map(({ source_id, predicates }) => {
       const table = tables[source_id];
       assert.ok(table);
@@ -384,6 +388,22 @@ describe('bad input and a catalog that is away', () => {
     assert.equal((await post('/optimize/query', { query_plan: plan })).body.statistics_cached, true);
     await clock.advance(61_000);
     assert.equal((await post('/optimize/query', { query_plan: plan })).status, 503);
+  });
+
+  it('waits but a moment for a catalog that gives no answer, and then leaves it alone for a while', async () => {
+    const { post, catalog } = open();
+    await post('/optimize/query', { query_plan: plan });
+    catalog.isSilent = true;
+    const first = post('/optimize/query', { query_plan: plan });
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    await clock.advance(refreshMsMax);
+    assert.equal((await first).body.statistics_cached, true);
+    const asked = catalog.asked.length;
+    assert.equal((await post('/optimize/query', { query_plan: plan })).body.statistics_cached, true);
+    assert.equal(catalog.asked.length, asked);
+    catalog.isSilent = false;
+    await clock.advance(awayMs);
+    assert.equal((await post('/optimize/query', { query_plan: plan })).body.statistics_cached, false);
   });
 
   const refused: readonly [string, unknown, number, RegExp][] = [

@@ -14,6 +14,8 @@ export type HttpUserStoreOptions = {
 };
 
 const callMsMax = 2_000;
+/** Every call of a user waits for these, and goes on without where it can: a machine that is gone refuses no connection. */
+const lookMsMax = 500;
 /** A look for damage reads every row. */
 const checkMsMax = 600_000;
 /** After a call that reached nobody, the next ones of this time fail at once. */
@@ -41,7 +43,7 @@ export class HttpUserStore implements UserStore {
   }
 
   userById(userId: string): Promise<UserRecord | undefined> {
-    return this.#call('userById', [userId]);
+    return this.#call('userById', [userId], lookMsMax);
   }
 
   userByName(username: string): Promise<UserRecord | undefined> {
@@ -98,7 +100,7 @@ export class HttpUserStore implements UserStore {
   }
 
   async keyById(keyId: string): Promise<ApiKeyRecord | undefined> {
-    const key = await this.#call<'keyById', StoredKey | undefined>('keyById', [keyId]);
+    const key = await this.#call<'keyById', StoredKey | undefined>('keyById', [keyId], lookMsMax);
     return key && readKey(key);
   }
 

@@ -1,12 +1,17 @@
 import type { ScanStatistics } from '@hybridstore/contracts';
 import type { PlanSchemas, ScanPredicates } from '@hybridstore/plan';
-import { type Clock, HybridStoreError, isHybridStoreError, LruCache } from '@hybridstore/runtime';
+import { type Clock, HybridStoreError, isHybridStoreError, LruCache, retryLater } from '@hybridstore/runtime';
 import type { CatalogPort } from './ports.ts';
 
 export type KnownStatistics = { readonly byAlias: ReadonlyMap<string, ScanStatistics>; readonly isCached: boolean };
 
 const tenantsMax = 1_000;
 const statisticsMax = 2_000;
+
+/** Beside statistics that will do, the catalog gets so long to answer: a machine that is gone refuses no connection. */
+export const refreshMsMax = 200;
+/** A catalog that was away is left alone for so long. */
+export const awayMs = 1_000;
 
 type Aged<T> = { readonly value: T; readonly atMs: number };
 
@@ -20,6 +25,7 @@ export class StatisticsSource {
   readonly #schemaAgeMsMax: number;
   readonly #statisticsAgeMsMax: number;
   readonly #schemas = new LruCache<string, Aged<PlanSchemas>>(tenantsMax);
+  #awayUntilMs = Number.NEGATIVE_INFINITY;
   readonly #statistics = new LruCache<string, Aged<readonly ScanStatistics[]>>(statisticsMax);
 
   constructor(options: {
@@ -69,22 +75,48 @@ export class StatisticsSource {
       new Map(input.scans.flatMap((scan, index) => (list[index] ? [[scan.alias, list[index]] as const] : [])));
     if (request.scans.length === 0) return { byAlias: new Map(), isCached: false };
     const key = `${input.tenantId}|${JSON.stringify(request)}`;
+    const held = this.#statistics.get(key);
+    const last = held && this.#ageOf(held) <= this.#statisticsAgeMsMax ? held : undefined;
     try {
-      const value = await this.#catalog.statistics(input.token, request);
+      const value = await this.#ask(() => this.#catalog.statistics(input.token, request), last !== undefined);
       this.#statistics.set(key, { value, atMs: this.#clock.monotonicMs() });
       return { byAlias: byAlias(value), isCached: false };
     } catch (error) {
-      const last = this.#statistics.get(key);
-      const isAway =
-        isHybridStoreError(error, 'unavailable') ||
-        isHybridStoreError(error, 'deadline_exceeded') ||
-        isHybridStoreError(error, 'overloaded');
-      if (!isAway || !last || this.#ageOf(last) > this.#statisticsAgeMsMax) throw error;
+      if (!isAway(error) || !last) throw error;
       return { byAlias: byAlias(last.value), isCached: true };
+    }
+  }
+
+  /** Who can do without waits for the catalog only a moment, and where it was away just now not at all. */
+  async #ask<T>(ask: () => Promise<T>, isSpare: boolean): Promise<T> {
+    if (isSpare && this.#clock.monotonicMs() < this.#awayUntilMs) throw catalogAway();
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      if (isSpare) cancel = this.#clock.schedule(refreshMsMax, () => reject(catalogAway()));
+    });
+    const asked = ask();
+    // Whoever waits no more must not leave a rejection behind.
+    asked.catch(() => {});
+    try {
+      return await Promise.race([asked, late]);
+    } catch (error) {
+      if (isAway(error)) this.#awayUntilMs = this.#clock.monotonicMs() + awayMs;
+      throw error;
+    } finally {
+      cancel();
     }
   }
 
   #ageOf(aged: Aged<unknown>): number {
     return this.#clock.monotonicMs() - aged.atMs;
   }
+}
+
+function catalogAway(): HybridStoreError {
+  return retryLater('unavailable', 'the metadata catalog is away', awayMs);
+}
+
+function isAway(error: unknown): boolean {
+  const codes = ['unavailable', 'deadline_exceeded', 'overloaded'] as const;
+  return codes.some((code) => isHybridStoreError(error, code));
 }

@@ -29,8 +29,8 @@ export const schemaAgeMsMax = 5_000;
  * machine. Columns are only ever added, so an older list knows too little, never something wrong.
  */
 export const staleAgeMsMax = 300_000;
-/** Beside schemas that will do, the catalog gets this long to answer. */
-export const refreshMsMax = 1_000;
+/** Beside schemas that will do, the catalog gets this long to answer: a machine that is gone refuses no connection. */
+export const refreshMsMax = 250;
 /** A catalog that was away is left alone for so long where schemas will do without it. */
 export const awayMs = 1_000;
 /** Callers that are not known here wait for the catalog so long, as it is replaced within that. */

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Session } from '../e2e/session.ts';
+
+/** What a client outside of the cluster saw, which repeats nothing. */
+export type Recording = {
+  readonly requests: number;
+  readonly failures: readonly string[];
+  readonly longestMs: number;
+  /** Requests that took a second or more. */
+  readonly slow: readonly string[];
+  /** Ids of rows that were acknowledged. */
+  readonly acknowledged: readonly number[];
+  /** Of them those that were sent under an id of their own, `recorded-<id>`. */
+  readonly keyed: readonly number[];
+};
+
+/** Between two requests of one client: the machine has two cores, and the cluster runs on them. */
+const pauseMs = 20;
+const slowMs = 1_000;
+
+/** Writes, keyed and not, and strict reads of both kinds, for as long as `work` takes. Ids count from `from`. */
+export async function record(
+  session: Session,
+  sourceId: string,
+  from: number,
+  work: () => Promise<unknown>,
+): Promise<Recording> {
+  const failures: string[] = [];
+  const acknowledged: number[] = [];
+  const keyed: number[] = [];
+  const slow: string[] = [];
+  let [requests, longestMs, isOver, next] = [0, 0, false, from];
+  const ask = async (path: string, body: object, headers: Readonly<Record<string, string>> = {}) => {
+    const startedMs = performance.now();
+    requests += 1;
+    const answer = await session
+      .post(path, body, headers)
+      .catch((error: Error) => ({ status: 0, body: String(error.cause ?? error) }));
+    const elapsedMs = performance.now() - startedMs;
+    longestMs = Math.max(longestMs, elapsedMs);
+    if (elapsedMs >= slowMs) slow.push(`${new Date().toISOString()} ${path}: ${Math.round(elapsedMs)} ms`);
+    if (answer.status !== 200)
+      failures.push(`${new Date().toISOString()} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer;
+  };
+  const write = async (isKeyed: boolean) => {
+    const id = next;
+    next += 1;
+    const headers: Record<string, string> = isKeyed ? { 'idempotency-key': `recorded-${id}` } : {};
+    const { status } = await ask('/data/write', { source_id: sourceId, records: [{ fields: { id } }] }, headers);
+    if (status !== 200) return;
+    acknowledged.push(id);
+    if (isKeyed) keyed.push(id);
+  };
+  const count = async () => {
+    const atLeast = acknowledged.length;
+    const { status, body } = await ask('/query/sql', {
+      query: `SELECT COUNT(*) AS n FROM ${sourceId} WHERE id >= ${from}`,
+    });
+    const found = Number((body as { rows?: unknown[][] }).rows?.[0]?.[0]);
+    if (status === 200 && !(found >= atLeast)) failures.push(`${found} rows where ${atLeast} were acknowledged`);
+  };
+  const search = () =>
+    ask('/data/search', { source_id: sourceId, filter: { field: 'id', operator: 'eq', value: from }, limit: 1 });
+  const client = async (act: () => Promise<unknown>) => {
+    while (!isOver) {
+      await act();
+      await sleep(pauseMs);
+    }
+  };
+  const clients = [() => write(true), () => write(true), () => write(false), count, search].map(client);
+  try {
+    await work();
+  } finally {
+    isOver = true;
+    await Promise.all(clients);
+  }
+  return { requests, failures, slow, longestMs, acknowledged, keyed };
+}
+
+export function describeRecording({ requests, failures, slow, longestMs, acknowledged }: Recording): string {
+  const counts = `${requests} requests, ${failures.length} failed, ${slow.length} took a second or more`;
+  return `${counts}, the longest took ${Math.round(longestMs)} ms; ${acknowledged.length} rows acknowledged`;
+}

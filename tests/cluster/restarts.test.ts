@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { pods, statefulSets } from '@hybridstore/controller-runtime';
+import { startClusterPlatform } from '../e2e/cluster-platform.ts';
+import { eventually, type Platform } from '../e2e/platform.ts';
+import { apply, assertExactlyOnce, dataSource, idColumns, ready, remove, Session, tenant } from '../e2e/session.ts';
+import { describeRecording, type Recording, record } from './recorder.ts';
+
+const run = promisify(execFile);
+const restartMsMax = 180_000;
+
+async function kubectl(...args: string[]): Promise<string> {
+  return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
+}
+
+/** As `kubectl drain` does for each pod of a machine. */
+async function evict(namespace: string, name: string): Promise<void> {
+  const child = spawn('kubectl', [
+    'create',
+    '--raw',
+    `/api/v1/namespaces/${namespace}/pods/${name}/eviction`,
+    '-f',
+    '-',
+  ]);
+  child.stdin.end(JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }));
+  const [code] = (await once(child, 'exit')) as [number | null];
+  assert.equal(code, 0, `the eviction of ${name}`);
+}
+
+/** What a planned restart costs whoever uses a tenant of two nodes: nothing. */
+describe('planned restarts under load', { timeout: 1_200_000 }, () => {
+  const manifest = (note: string) =>
+    tenant('steady', {
+      replicas: 2,
+      spec: { podTemplate: { metadata: { annotations: { 'example.com/note': note } } } },
+    });
+  const objects = [manifest('first'), dataSource('steady', 'ledger', idColumns)];
+  const base = { namespace: 'default', name: 'hs-steady' };
+  const acknowledged: number[] = [];
+  let platform: Platform;
+  let session: Session;
+
+  before(async () => {
+    platform = await startClusterPlatform();
+    await apply(platform, ...objects);
+    await ready(platform, ...objects);
+    session = await Session.open(platform, 'default/steady');
+  });
+  after(async () => {
+    await kubectl('uncordon', '--selector=kubernetes.io/os=linux');
+    await remove(platform, ...objects.toReversed());
+  });
+
+  const uidOf = async (name: string) => (await platform.kube.get(pods, { namespace: 'default', name })).metadata.uid;
+
+  /** Two other pods than before, both ready. */
+  async function rolled(work: () => Promise<unknown>, names: readonly string[]): Promise<void> {
+    const earlier = await Promise.all(names.map(uidOf));
+    await work();
+    await eventually(
+      `${names.join(' and ')} made anew`,
+      async () => {
+        const now = await Promise.all(names.map((name) => uidOf(name).catch(() => undefined)));
+        return now.every((uid, index) => uid !== undefined && uid !== earlier[index]) ? true : undefined;
+      },
+      restartMsMax,
+    );
+    await eventually(
+      'both nodes ready',
+      async () => ((await platform.kube.get(statefulSets, base)).status?.readyReplicas === 2 ? true : undefined),
+      restartMsMax,
+    );
+    await ready(platform, ...objects);
+  }
+
+  async function require(recording: Recording, say: (text: string) => void): Promise<void> {
+    say(describeRecording(recording));
+    for (const request of recording.slow) say(request);
+    assert.deepEqual(recording.failures, []);
+    assert.ok(recording.acknowledged.length > 0);
+    acknowledged.push(...recording.acknowledged);
+    await assertExactlyOnce(session, 'ledger', acknowledged);
+    // A repeated batch is known, whichever node owned its id meanwhile.
+    for (const id of recording.keyed.slice(0, 20)) {
+      const answer = await session.write('ledger', [{ id }], { 'idempotency-key': `recorded-${id}` });
+      assert.equal((answer.body as { duplicate?: boolean }).duplicate, true, JSON.stringify(answer.body));
+    }
+  }
+
+  const both = ['hs-steady-0', 'hs-steady-1'];
+  const machineOf = async (name: string) =>
+    (await platform.kube.get(pods, { namespace: 'default', name })).spec.nodeName ??
+    assert.fail(`${name} runs nowhere`);
+
+  const events: readonly (readonly [name: string, names: readonly string[], act: () => Promise<unknown>])[] = [
+    ['an edit of the pods’ template', both, () => apply(platform, manifest('second'))],
+    ['kubectl rollout restart', both, () => kubectl('rollout', 'restart', 'statefulset/hs-steady', '-n', 'default')],
+    ['an eviction', ['hs-steady-0'], () => evict('default', 'hs-steady-0')],
+  ];
+  for (const [index, [name, names, act]] of events.entries())
+    it(`${name} fails no request`, async (context) => {
+      const recording = await record(session, 'ledger', (index + 1) * 1_000_000, () => rolled(act, names));
+      await require(recording, (text) => context.diagnostic(`${name}: ${text}`));
+    });
+
+  for (const [index, node] of both.entries())
+    it(`a drain of the machine of ${node} fails no request`, async (context) => {
+      const machine = await machineOf(node);
+      const recording = await record(session, 'ledger', (index + 10) * 1_000_000, async () => {
+        await rolled(
+          () => kubectl('drain', machine, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=300s'),
+          [node],
+        );
+        await kubectl('uncordon', machine);
+      });
+      await require(recording, (text) => context.diagnostic(`drain of ${machine}: ${text}`));
+    });
+});
