@@ -20,7 +20,7 @@ type Credentials = { readonly username: string; readonly password: string };
 /** One command's way to the platform: the gateway for data, the Kubernetes API for resources. Both open on first use. */
 export class Connection {
   readonly settings: Settings;
-  readonly #client = new HttpClient({ asksForCompressed: true });
+  readonly #client = new HttpClient({ asksForCompressed: true, connectMsMax: 5_000 });
   #kube: ReturnType<typeof connectKube> | undefined;
   #forwarded: ForwardedPort | undefined;
   #token: string | undefined;

@@ -305,6 +305,8 @@ export class BenchCluster {
   readonly rights = new Rights({ own: systemNamespace, watched: ['default', 'leaving'] });
   readonly writes: Write[] = [];
   readonly events: EventInput[] = [];
+  /** Pods that do not become ready. */
+  readonly notReady = new Set<string>();
   /** What each pass said of the size of its tenant. */
   readonly sizes: string[] = [];
   readonly nodes = new FakeNodes();
@@ -433,7 +435,7 @@ export class BenchCluster {
       const before = this.api.store.revision;
       for (const { metadata } of (await this.api.list(tenants, { namespace: 'default' })).items)
         await this.tenants.reconcile({ namespace: 'default', name: metadata.name });
-      await this.runKubernetes();
+      await this.runKubernetes([...this.notReady]);
       if (this.api.store.revision === before) return;
       await this.clock.advance(1_000);
     }

@@ -27,6 +27,8 @@ const others: ReadonlySet<string> = new Set([
   ...['Auto', 'Recommend', 'Retain', 'Delete'],
   // States of nodes that leave, a kind of scaling policy, and a verb of HTTP.
   ...['Draining', 'Drained', 'Pods', 'GET'],
+  // States of giving a node up, and its action.
+  ...['Asked', 'GivenUp', 'GivingUp'],
   // Events of Kubernetes.
   ...['FailedCreate', 'SuccessfulCreate', 'WaitForFirstConsumer', 'WaitForPodScheduled'],
   ...['FailedMount', 'FailedAttachVolume', 'FailedMapVolume', 'FailedCreatePodSandBox'],

@@ -9,10 +9,11 @@
  *   only the highest node leaves           (a StatefulSet removes no other)
  *   a mark comes before the request        (an operator that dies in between finds the mark and goes on)
  *   the size drops by one, after a report of this very pass that says drained
- *   an unreachable node never leaves, except one whose volume was never bound: it cannot hold a row
+ *   an unreachable node never leaves, except one whose volume was never bound, which cannot hold a row, and one that a
+ *   person has given up with its rows
  *   rising demand cancels
  *
- * Deliberately left out: any force. A drain that does not end is shown to people (`isStalled`), who decide.
+ * Deliberately left out: any force of its own. A drain that does not end is shown to people (`isStalled`), who decide.
  */
 export type NodeReport =
   | { readonly kind: 'draining'; readonly unflushedRows: number; readonly error?: string }
@@ -27,8 +28,8 @@ export type HandOverInput = {
   readonly marked: ReadonlySet<number>;
   /** Answers of this pass, for marked nodes only. */
   readonly reports: ReadonlyMap<number, NodeReport>;
-  /** Nodes whose log volume was never bound. */
-  readonly neverStored: ReadonlySet<number>;
+  /** Nodes that may go without a word: their log volume was never bound, or they were given up with what is on it. */
+  readonly mayGo: ReadonlySet<number>;
 };
 
 /** What to do next. `size` is what the StatefulSet may be given now. */
@@ -68,7 +69,7 @@ export function chooseLeaving(size: number, wanted: number): readonly number[] {
 
 function mayLeave(ordinal: number, input: HandOverInput): boolean {
   const report = input.reports.get(ordinal);
-  return report?.kind === 'drained' || (report?.kind === 'unreachable' && input.neverStored.has(ordinal));
+  return report?.kind === 'drained' || (report?.kind === 'unreachable' && input.mayGo.has(ordinal));
 }
 
 /** After this time without an end a hand-over is called stalled. */

@@ -18,7 +18,7 @@ export type HandOverRequest = {
   readonly size: number;
   readonly wanted: number;
   readonly marked: readonly LeavingNode[];
-  readonly neverStored: ReadonlySet<number>;
+  readonly mayGo: ReadonlySet<number>;
   /** Ordinals whose pod still exists. */
   readonly present: ReadonlySet<number>;
 };
@@ -28,9 +28,9 @@ export async function passHandOver(
   request: HandOverRequest,
   options: { readonly nodes: NodePort; readonly clock: Clock; readonly logger: Logger },
 ): Promise<HandOverPass> {
-  const { key, size, wanted, neverStored } = request;
+  const { key, size, wanted, mayGo } = request;
   const marks = new Map(request.marked.flatMap((mark) => entryOf(key, mark)));
-  const base = { size, wanted, neverStored, marked: new Set(marks.keys()) };
+  const base = { size, wanted, mayGo, marked: new Set(marks.keys()) };
   const toAsk = decideHandOver({ ...base, reports: new Map() }).drain;
   const reports = await askNodes(options.nodes, key, toAsk);
   const decision = decideHandOver({ ...base, reports });

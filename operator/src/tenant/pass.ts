@@ -1,4 +1,4 @@
-import type { TenantSpec } from '@hybridstore/contracts';
+import type { GivingUp, TenantSpec } from '@hybridstore/contracts';
 import type { Child, ClusterView, Compared, Expectations, Kube, Stored } from '@hybridstore/controller-runtime';
 import { Children } from '@hybridstore/controller-runtime';
 import type { Clock, Logger } from '@hybridstore/runtime';
@@ -57,7 +57,11 @@ export type Sized = Observed & {
   /** Undefined where nothing is scaled. */
   readonly scaling: SizeDecision | undefined;
 };
-export type HandingOver = Sized & { readonly handOver: HandOverPass };
+export type GaveUp = Sized & {
+  /** What became of giving a node up, where somebody asks for it. */
+  readonly givingUp: GivingUp | undefined;
+};
+export type HandingOver = GaveUp & { readonly handOver: HandOverPass };
 export type Applied = HandingOver & {
   /** Why the shared volume is not as it should be. */
   readonly storageProblem: StorageProblem | undefined;

@@ -25,6 +25,7 @@ import {
   ensureSecret,
   finalizeIfDeleted,
   findWhatFails,
+  giveUpNode,
   growLogVolumes,
   handOver,
   loadTenant,
@@ -52,6 +53,7 @@ const steps = new Steps<TenantStart>()
   .add(addFinalizer(tenants, finalizer))
   .add(observe)
   .add(chooseSize)
+  .add(giveUpNode)
   .add(handOver)
   .add(applyDataClaim)
   .add(ensureSecret)

@@ -104,6 +104,7 @@ function describeOutcome(pass: Examined, nowMs: number): Report {
     size: handOver.decision.size,
     leaving: handOver.leaving,
     stalled: handOver.stalled,
+    givingUp: pass.givingUp,
     lastScaling: describeScaling(pass, nowMs),
     isDeletionHeld: object.metadata.deletionTimestamp !== undefined,
   };
@@ -115,6 +116,7 @@ function describeOutcome(pass: Examined, nowMs: number): Report {
       ...noticeTransitions(judgements, outcome),
       ...noticeRecommendation(outcome),
       ...noticeScaling(outcome),
+      ...noticeGivingUp(outcome),
     ],
   };
 }
@@ -152,6 +154,16 @@ function noticeRecommendation({ spec, scaling, wanted, previous }: TenantOutcome
   if (scaling.target === (previous?.recommendedReplicas ?? wanted)) return [];
   const note = `${scaling.target} nodes instead of ${wanted}: ${scaling.message}`;
   return [{ type: 'Normal', reason: 'Recommended', action: 'Measured', note }];
+}
+
+const givingUpReasons = { Asked: 'GiveUpAsked', GivenUp: 'NodeGivenUp', Refused: 'GiveUpRefused' } as const;
+
+function noticeGivingUp({ givingUp, previous }: TenantOutcome): readonly Notice[] {
+  const before = previous?.givingUp;
+  const isSame = before !== undefined && before.state === givingUp?.state && before.message === givingUp.message;
+  if (givingUp === undefined || isSame) return [];
+  const reason = givingUpReasons[givingUp.state];
+  return [{ type: 'Warning', reason, action: 'GivingUp', note: givingUp.message }];
 }
 
 function noticeScaling({ lastScaling, previous }: TenantOutcome): readonly Notice[] {

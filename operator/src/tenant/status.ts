@@ -1,4 +1,5 @@
 import type {
+  GivingUp,
   LeavingNode,
   ScalingDecision,
   TenantConditionType,
@@ -33,6 +34,7 @@ export type TenantOutcome = {
   readonly problems: readonly FoundProblem[];
   /** Why nodes cannot serve, the most telling first. */
   readonly failures: readonly NodeFailure[];
+  readonly givingUp: GivingUp | undefined;
   readonly isDeletionHeld: boolean;
 };
 
@@ -212,6 +214,7 @@ export function buildTenantStatus(
     ...(lastScaling === undefined ? {} : { lastScaling }),
     storage: describeVolumes(world),
     ...(leaving.length === 0 ? {} : { leaving }),
+    ...(outcome.givingUp === undefined ? {} : { givingUp: outcome.givingUp }),
   };
 }
 

@@ -24,7 +24,7 @@ import { compileValidator } from '@hybridstore/http';
 import { type HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { type Tenant, tenants } from '../resources/custom-resources.ts';
 import { finalizer } from '../resources/finalizer.ts';
-import { type TenantKey, tenantIdOf } from '../resources/names.ts';
+import { ordinalOf, type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { buildDataClaim, isNeverBound } from '../resources/persistent-volume-claim.ts';
 import { buildTenantMetadata, type TenantMetadata } from '../resources/tenant-metadata.ts';
 import { chooseLeaving } from '../scaling/decide-hand-over.ts';
@@ -33,6 +33,7 @@ import { prunedKinds } from './desired-state.ts';
 import { finalizeTenant } from './finalizer.ts';
 import { findFailures } from './find-failures.ts';
 import { formatFailure } from './format-failure.ts';
+import { giveUpAnnotation, passGiveUp } from './give-up.ts';
 import { passHandOver } from './hand-over.ts';
 import { type ClaimRemoval, confirmDrained, decideClaimRemovals, findNeverStored, removeAsSeen } from './log-claims.ts';
 import { readEvents } from './object-events.ts';
@@ -42,6 +43,7 @@ import {
   type Asked,
   childrenOf,
   type Examined,
+  type GaveUp,
   type HandingOver,
   type Loaded,
   type Observed,
@@ -122,8 +124,17 @@ export async function chooseSize(pass: Observed): Promise<StepResult<Pick<Sized,
   return proceed({ current, scaling, wanted: wantedSize(spec, current, scaling?.target) });
 }
 
-/** Nodes leave one by one, and none while it holds rows that are not committed. */
-export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver, 'handOver'>>> {
+/** A node that is away for good, as a person says. */
+export async function giveUpNode(pass: Sized): Promise<StepResult<Pick<GaveUp, 'givingUp'>>> {
+  const { key, object, world, nodes, logger } = pass;
+  const request = object.metadata.annotations?.[giveUpAnnotation];
+  const givingUp = await passGiveUp({ key, request, previous: object.status?.givingUp, world, nodes });
+  if (givingUp !== undefined) logger.info('giving_up_node', { tenant: tenantIdOf(key), ...givingUp });
+  return proceed({ givingUp });
+}
+
+/** Nodes leave one by one, and none while it holds rows that are not committed, but for one that was given up with them. */
+export async function handOver(pass: GaveUp): Promise<StepResult<Pick<HandingOver, 'handOver'>>> {
   const { key, world, wanted, object, kube } = pass;
   const size = startingSize(world, wanted);
   const request = {
@@ -131,10 +142,19 @@ export async function handOver(pass: Sized): Promise<StepResult<Pick<HandingOver
     size,
     wanted,
     marked: object.status?.leaving ?? [],
-    neverStored: await findNeverStored(kube, key, world, chooseLeaving(size, wanted)[0]),
+    mayGo: new Set([
+      ...(await findNeverStored(kube, key, world, chooseLeaving(size, wanted)[0])),
+      ...givenUpOrdinals(pass),
+    ]),
     present: new Set(world.nodes.map((node) => node.ordinal)),
   };
   return proceed({ handOver: await passHandOver(request, pass) });
+}
+
+function givenUpOrdinals({ key, givingUp }: GaveUp): readonly number[] {
+  if (givingUp?.state !== 'GivenUp' || givingUp.pod === undefined) return [];
+  const ordinal = ordinalOf(key.name, givingUp.pod);
+  return ordinal === undefined ? [] : [ordinal];
 }
 
 /** A size that the storage class refuses must not keep the rest from converging. */
@@ -218,10 +238,12 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
   const { kube, clock, world } = pass;
   const { size } = pass.handOver.decision;
   const before = world.statefulSet?.spec?.replicas ?? 0;
+  // What one that was given up holds may be nowhere else.
+  const kept = givenUpOrdinals(pass);
   for (const [ordinal, claim] of world.logClaims) {
     const isNoted = claim.metadata.annotations?.[drainedAnnotation] !== undefined;
     // Of one that was never bound there is nothing to be said: it may be bound in the very next moment.
-    const leavesNow = ordinal >= size && ordinal < before && !isNeverBound(claim);
+    const leavesNow = ordinal >= size && ordinal < before && !isNeverBound(claim) && !kept.includes(ordinal);
     if (isNoted === leavesNow || (ordinal >= size && !leavesNow)) continue;
     const value = leavesNow ? formatTime(clock.now()) : null;
     const patch = { metadata: { annotations: { [drainedAnnotation]: value } } };

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decideHandOver, type HandOverInput, isStalled, type NodeReport } from '../../src/scaling/decide-hand-over.ts';
 
-const none = { marked: new Set<number>(), reports: new Map<number, NodeReport>(), neverStored: new Set<number>() };
+const none = { marked: new Set<number>(), reports: new Map<number, NodeReport>(), mayGo: new Set<number>() };
 const drained: NodeReport = { kind: 'drained' };
 const away: NodeReport = { kind: 'unreachable', message: 'connection refused' };
 
@@ -39,7 +39,7 @@ describe('scale-in', () => {
 
   it('an unreachable node whose volume was never bound cannot hold a row', () => {
     const reports = new Map([[2, away]]);
-    const input = { marked: new Set([2]), reports, neverStored: new Set([2]), size: 3, wanted: 2 };
+    const input = { marked: new Set([2]), reports, mayGo: new Set([2]), size: 3, wanted: 2 };
     assert.equal(decideHandOver(input).size, 2);
   });
 
@@ -76,7 +76,7 @@ describe('scale-in', () => {
           wanted,
           marked: new Set(marked),
           reports: new Map(reported),
-          neverStored: new Set(),
+          mayGo: new Set(),
         };
         const next = decideHandOver(input);
         assert.ok(next.size >= Math.min(size, wanted) && next.size >= size - 1);

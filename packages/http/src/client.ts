@@ -10,7 +10,8 @@ import { HostsFile } from './hosts-file.ts';
 
 const connectionsPerOriginDefault = 128;
 const answerBytesMax = 256 * 1024 * 1024;
-const connectMsMax = 5_000;
+/** Beside each other in a cluster; a pod that is gone refuses nothing, and another one behind the same address may be there. */
+const connectMsDefault = 1_000;
 const callMsDefault = 30_000;
 
 /** What every call may say, whatever its endpoint. */
@@ -61,6 +62,8 @@ export type HttpClientOptions = {
   readonly hostsFile?: string | undefined;
   /** Connections to one origin at a time; 128 when absent. */
   readonly connectionsPerOriginMax?: number;
+  /** Longest wait for a connection, with the look for its name and TLS; 1 s when absent. */
+  readonly connectMsMax?: number;
   /** For a way that costs more than the work of both ends. */
   readonly asksForCompressed?: boolean;
 };
@@ -71,7 +74,7 @@ export function createAgent(options: HttpClientOptions = {}): Agent {
   return new Agent({
     connections: options.connectionsPerOriginMax ?? connectionsPerOriginDefault,
     pipelining: 1,
-    connect: { timeout: connectMsMax, ...(hosts ? { lookup: hosts.lookup } : {}) },
+    connect: { timeout: options.connectMsMax ?? connectMsDefault, ...(hosts ? { lookup: hosts.lookup } : {}) },
     bodyTimeout: 0,
     headersTimeout: 0,
     keepAliveTimeout: 4_000,

@@ -416,6 +416,23 @@ const VolumesStatus = Type.Object(
   { additionalProperties: false, description: 'volumes of one use' },
 );
 
+const GivingUp = Type.Object(
+  {
+    request: Type.String({
+      maxLength: 512,
+      description: 'the annotation hybridstore.dev/give-up-node that this answers',
+    }),
+    state: Type.Enum(['Asked', 'GivenUp', 'Refused'], {
+      description: 'Asked waits for the number of rows, Refused says why it cannot be',
+    }),
+    pod: Type.Optional(Type.String({ maxLength: 253, description: 'the node' })),
+    rows: Type.Optional(Count('rows that may be lost')),
+    message: Type.String({ maxLength: 1_024, description: 'for people' }),
+  },
+  { additionalProperties: false, description: 'what became of giving a node up' },
+);
+export type GivingUp = Static<typeof GivingUp>;
+
 export const TenantStatus = Type.Object(
   {
     observedGeneration: Type.Optional(ObservedGeneration),
@@ -451,6 +468,7 @@ export const TenantStatus = Type.Object(
         { additionalProperties: false, description: 'what volumes there are' },
       ),
     ),
+    givingUp: Type.Optional(GivingUp),
     leaving: Type.Optional(
       Type.Array(LeavingNode, {
         maxItems: replicasMax,

@@ -29,7 +29,10 @@ const uploadsBounds: CallBounds = {
 /** As many connections as calls: none waits in a line that nobody sees. */
 const connectionsPerOriginMax = callsPerOriginMax + uploadsPerOriginMax;
 const attemptsMax = 3;
+/** Of calls that reached nobody: addresses may be those of pods that are gone, for as long as it takes every machine to hear of it. */
+const unreachedAttemptsMax = 8;
 const retryDelayMs = 50;
+const retryDelayMsMax = 200;
 const retryAfterMs = 1_000;
 /** Statements may run long; their own time-out at the operation node is the shorter one. */
 const answerMsMax = 900_000;
@@ -91,7 +94,7 @@ export class UndiciForwarder implements Forwarder {
       // Once an answer has begun there is nothing left to say: a torn one was torn in front of the client.
       if (end === undefined || end.isOpen) return;
       if (!this.#mayRepeat(call, body, end.error, attempt)) throw this.#describe(call, end.error);
-      await this.#clock.sleep(retryDelayMs * attempt, call.signal);
+      await this.#clock.sleep(Math.min(retryDelayMs * attempt, retryDelayMsMax), call.signal);
     }
   }
 
@@ -117,8 +120,9 @@ export class UndiciForwarder implements Forwarder {
   }
 
   #mayRepeat(call: ForwardCall, body: RequestBody, error: unknown, attempt: number): boolean {
-    if (attempt >= attemptsMax || body.kind === 'stream' || call.signal.aborted) return false;
-    return wasNothingSent(error) || (call.isRepeatable && isBrokenConnection(error));
+    if (body.kind === 'stream' || call.signal.aborted) return false;
+    if (wasNothingSent(error)) return attempt < unreachedAttemptsMax;
+    return attempt < attemptsMax && call.isRepeatable && isBrokenConnection(error);
   }
 
   #describe(call: ForwardCall, error: unknown): unknown {
