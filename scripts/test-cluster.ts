@@ -40,7 +40,10 @@ const apiServerSuites = [
   'kubectl-plugin',
   'api-server',
 ].map((name) => `tests/cluster/${name}.test.ts`);
-const suites = ['tests/e2e/main.test.ts', 'tests/cluster/operations.test.ts'];
+const suites = [
+  'tests/e2e/main.test.ts',
+  ...['restarts', 'node-loss', 'failures', 'operations'].map((name) => `tests/cluster/${name}.test.ts`),
+];
 const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
 const { values: flags } = readScriptArguments(
   {
