@@ -39,6 +39,7 @@ const apiServerSuites = [
   'monitoring',
   'kubectl-plugin',
   'api-server',
+  'pods',
 ].map((name) => `tests/cluster/${name}.test.ts`);
 const suites = [
   'tests/e2e/main.test.ts',
