@@ -124,7 +124,11 @@ describe('operations on a cluster', () => {
     await assertExactlyOnce(session, 'ledger', acknowledged);
   });
 
-  it('answers every query while the services that keep no state are replaced', async (context) => {
+  it('answers every query while each of the services is replaced', async (context) => {
+    const services = [
+      ...['query-interpreter', 'cbo-engine', 'operation-node', 'auth-gateway'],
+      ...['user-store', 'metadata-catalog', 'monitoring'],
+    ];
     const count = 'SELECT COUNT(*) AS n FROM ledger';
     const failures: string[] = [];
     let [asked, longestMs, isOver] = [0, 0, false];
@@ -135,12 +139,12 @@ describe('operations on a cluster', () => {
         const { status, body } = await session.post('/query/sql', { query: count });
         longestMs = Math.max(longestMs, performance.now() - startedMs);
         asked += 1;
-        if (status !== 200) failures.push(`${status} ${JSON.stringify(body)}`);
+        if (status !== 200) failures.push(`${new Date().toISOString()} ${status} ${JSON.stringify(body)}`);
       }
     };
     const askers = Promise.all(Array.from({ length: 4 }, ask));
     try {
-      for (const service of ['query-interpreter', 'cbo-engine', 'operation-node']) {
+      for (const service of services) {
         const target = [`deployment/${service}`, '-n', platform.systemNamespace];
         await kubectl('rollout', 'restart', ...target);
         await kubectl('rollout', 'status', ...target, '--timeout=180s');
