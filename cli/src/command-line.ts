@@ -13,6 +13,7 @@ import { completion, printSources, type Shell, shells } from './commands/complet
 import { type DeleteFlags, remove } from './commands/delete.ts';
 import { type GetFlags, get, getFormats } from './commands/get.ts';
 import { type LoadFlags, load, parallelMax, rejectedRowsMax, rowsPerBatchMax } from './commands/load.ts';
+import { type MembersFlags, members } from './commands/members.ts';
 import { consistencies, dialects, type QueryFlags, query, querySecondsMax } from './commands/query.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type TokenFlags, token } from './commands/token.ts';
@@ -241,7 +242,9 @@ const addOtherCommands: Adder = (program, io, run) => {
 };
 
 const addAdminCommands: Adder = (program, io, run) => {
-  const admin = program.command('admin').description('look for damage in what is stored, and repair what can be');
+  const admin = program
+    .command('admin')
+    .description('look for damage in what is stored, repair what can be, and list the nodes');
   const dataDir = () => program.opts<GlobalFlags>().dataDir;
   addPartOptions(
     admin
@@ -270,6 +273,15 @@ const addAdminCommands: Adder = (program, io, run) => {
     .option('--drop-damaged-files', 'give up the rows of damaged files, so that all others can be read again')
     .option('--reset-users', 'begin without any user, grant and API key when their database is damaged')
     .action((flags: RepairFlags) => repairFolders(dataDir(), flags, io));
+  admin
+    .command('members')
+    .description('nodes of the tenant, which of them are away, and how many rows each has not flushed')
+    .addOption(choice('-o, --output <format>', 'form of what is printed', ['table', 'json'], 'table'))
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 listed, also when a node is away; 1 refused or not reached; 2 wrong command line.',
+    )
+    .action((flags: MembersFlags) => run((connection) => members(connection, flags, io)));
 };
 
 function addPartOptions(command: Command): Command {

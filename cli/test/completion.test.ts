@@ -124,6 +124,7 @@ const lines: readonly (readonly [line: string, offered: readonly string[], asked
   ['hybridstore query --dialect ', ['duckdb', 'mysql', 'postgresql']],
   ['hybridstore query --dialect p', ['postgresql']],
   ['hybridstore admin ch', ['check']],
+  ['hybridstore admin mem', ['members']],
   ['hybridstore completion f', ['fish']],
   ['npx hybridstore co', ['completion']],
   ['npx hybridstore get ten', ['tenants']],

@@ -290,6 +290,24 @@ test('after five failures in a row a service is left alone', async () => {
   assert.equal(operation.services.count('execute'), 5);
 });
 
+test('a strict read beside a member that is away says which and since when, in every form of question and answer', async () => {
+  await using operation = await TestOperation.start();
+  const away = { member: 'hs-acme-1', away_since: '2026-01-01T00:00:00.000Z' };
+  operation.services.execute = () => {
+    throw retryLater('unavailable', 'member hs-acme-1 cannot be asked for its newest rows', 1_000, away);
+  };
+  const query = { query_type: 'filter', source: 'events', conditions: [{ field: 'id', operator: 'gt', value: 1 }] };
+  const answers = [
+    await operation.sql(),
+    await operation.sql({}, { headers: lines }),
+    await operation.call('POST', '/query/dsl', { body: { query } }),
+  ];
+  for (const { status, body, headers } of answers) {
+    assert.deepEqual([status, headers.get('retry-after')], [503, '1']);
+    assert.deepEqual(errorOf(body).details, { ...away, retry_after_ms: 1_000 });
+  }
+});
+
 test("a node's own refusal opens no circuit", async () => {
   await using operation = await TestOperation.start();
   operation.services.execute = () => {

@@ -281,9 +281,16 @@ describe('a node beside a member that is away', () => {
   });
 
   it('says which member is away and since when, to strict reads and to batches with its ids', async () => {
-    const strict = await first.call('POST', '/data/search', { body: { source_id: 'events', limit: 0 } });
-    assert.equal(strict.status, 503);
-    assert.match(strict.text, /"member":"acme-1".*"away_since":"20\d\d-/);
+    const reads = [
+      ['/data/search', { source_id: 'events', limit: 0 }],
+      ['/data/search/stream', { source_id: 'events' }],
+      ['/data/aggregate', { source_id: 'events', aggregations: [{ function: 'count', field: '*' }] }],
+    ] as const;
+    for (const [path, body] of reads) {
+      const strict = await first.call('POST', path, { body });
+      assert.equal(strict.status, 503, `${path}: ${strict.text}`);
+      assert.match(strict.text, /"member":"acme-1".*"away_since":"20\d\d-/, path);
+    }
     const answers = await Promise.all(Array.from({ length: 40 }, (_, id) => writeKeyed(first, 100 + id)));
     const refused = answers.filter(({ status }) => status !== 200);
     assert.ok(refused.length > 5 && refused.length < 35, `${refused.length} refused`);
