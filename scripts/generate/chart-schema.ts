@@ -214,7 +214,9 @@ export function buildChartSchema(): Schema {
           boolean,
         ),
       }),
-      logLevel: described('of every process', { enum: ['debug', 'info', 'warn', 'error'] }),
+      logLevel: described('of every process; another one restarts none but the operator', {
+        enum: ['debug', 'info', 'warn', 'error'],
+      }),
       shutdownDelaySeconds: described('how long a process that is to end is not ready and still answers', {
         type: 'integer',
         minimum: 0,

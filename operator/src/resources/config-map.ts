@@ -8,13 +8,13 @@ import {
   sharedServiceNames,
   targetsConfigMapName,
 } from './names.ts';
-import { jwksKey } from './pod.ts';
+import { jwksKey, logLevelKey } from './pod.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { renderSettings } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
-/** Public keys that a tenant's nodes accept, the platform's and their own; and the settings of the nodes. */
+/** Public keys that a tenant's nodes accept, the platform's and their own; how much these log, and their settings. */
 export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jwks): ConfigMap {
   const nodes = settings.config['tenant-node'];
   return {
@@ -23,18 +23,19 @@ export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jw
     metadata: ownedMetadata(tenant, tenant.names.base),
     data: {
       [jwksKey]: renderJwks(jwks),
+      [logLevelKey]: settings.logLevel,
       ...(nodes === undefined ? {} : { [settingsKey('tenant-node')]: renderSettings(nodes) }),
     },
   };
 }
 
-/** Public keys that the shared services accept: all of them. Not owned: it outlives a reinstall. */
-export function buildJwksConfigMap(namespace: string, jwks: Jwks): ConfigMap {
+/** Public keys that the shared services accept, all of them, and how much they log. Not owned: it outlives a reinstall. */
+export function buildJwksConfigMap({ namespace, logLevel }: PlatformSettings, jwks: Jwks): ConfigMap {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: jwksConfigMapName, namespace, labels: sharedServiceLabels('operator') },
-    data: { [jwksKey]: renderJwks(jwks) },
+    data: { [jwksKey]: renderJwks(jwks), [logLevelKey]: logLevel },
   };
 }
 

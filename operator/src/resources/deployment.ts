@@ -143,7 +143,6 @@ function buildServicePod(workload: SharedWorkload, settings: PlatformSettings, m
 function buildVariables(workload: SharedWorkload, settings: PlatformSettings): Readonly<Record<string, string>> {
   const service = serviceOfWorkload(workload);
   return {
-    LOG_LEVEL: settings.logLevel,
     ...shutdownVariables(leavingOf(workload, settings), settings.services[service].podTemplate),
     TENANT_URL_TEMPLATE: 'http://hs-{name}.{namespace}.svc:8000',
     ...Object.fromEntries(

@@ -19,6 +19,7 @@ const closingSeconds = 30;
 
 const jwksFolder = '/etc/hybridstore/jwks';
 const secretFolder = '/etc/hybridstore/secret';
+const levelFolder = '/etc/hybridstore/level';
 const temporaryBytes = '4Gi';
 
 /** Where the keys of a pod come from. */
@@ -31,6 +32,8 @@ export type PodKeys = {
 
 export const secretKey = 'secret';
 export const jwksKey = 'jwks.json';
+/** Beside the keys, for it is of every pod as they are; a process follows it, so that another level restarts none. */
+export const logLevelKey = 'log-level';
 export const secretFile = `${secretFolder}/${secretKey}`;
 
 export type ServicePod = {
@@ -65,6 +68,14 @@ export function buildPodSpec(pod: ServicePod): PodSpec {
       { name: 'tmp', emptyDir: { sizeLimit: temporaryBytes } },
       { name: 'jwks', configMap: { name: pod.keys.jwksConfigMap, items: [{ key: jwksKey, path: jwksKey }] } },
       {
+        name: 'level',
+        configMap: {
+          name: pod.keys.jwksConfigMap,
+          items: [{ key: logLevelKey, path: logLevelKey }],
+          optional: true,
+        },
+      },
+      {
         name: 'secret',
         secret: {
           secretName: pod.keys.signingSecret,
@@ -90,6 +101,7 @@ function buildContainer(pod: ServicePod): Container {
       { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
       { name: 'POD_IP', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'status.podIP' } } },
       { name: 'JWKS_FILE', value: `${jwksFolder}/${jwksKey}` },
+      { name: 'LOG_LEVEL_FILE', value: `${levelFolder}/${logLevelKey}` },
       { name: 'SERVICE_SECRET_FILE', value: secretFile },
       ...pod.env,
       ...buildOwnVariables(pod.template?.spec ?? {}),
@@ -109,6 +121,7 @@ function buildContainer(pod: ServicePod): Container {
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
       { name: 'jwks', mountPath: jwksFolder, readOnly: true },
+      { name: 'level', mountPath: levelFolder, readOnly: true },
       { name: 'secret', mountPath: secretFolder, readOnly: true },
       ...pod.volumeMounts,
     ],

@@ -120,7 +120,6 @@ function buildNodeVariables(
     TENANT_NAME: spec.displayName ?? key.name,
     DATA_PATH: dataFolder,
     LOG_PATH: logFolder,
-    LOG_LEVEL: settings.logLevel,
     ...shutdownVariables(settings, spec.podTemplate),
     SERVICE_ISSUER: tenantNodeIssuer(tenantIdOf(key)),
     // The node puts its own name in: one template serves all pods.

@@ -48,7 +48,7 @@ export type SharedInput = {
 export function buildSharedChildren(input: SharedInput): readonly Child[] {
   const { settings, jwks, targets } = input;
   return [
-    ...child(configMaps, buildJwksConfigMap(settings.namespace, jwks)),
+    ...child(configMaps, buildJwksConfigMap(settings, jwks)),
     ...child(configMaps, buildTargetsConfigMap(settings.namespace, targets)),
     ...child(configMaps, buildSettingsConfigMap(settings, input.owners)),
     ...child(networkPolicies, buildOperatorNetworkPolicy(settings, input.owners)),

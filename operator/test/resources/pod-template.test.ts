@@ -125,11 +125,12 @@ function findEmpty(value: unknown, path = ''): readonly string[] {
   return Object.entries(value).flatMap(([name, field]) => findEmpty(field, `${path}.${name}`));
 }
 
-test('a variable is refused when a node is given it, and only then', () => {
+test('a variable is refused when a node is given it, or it would do nothing there, and only then', () => {
   const withFile = parsePlatformSettings('config: {tenant-node: {FLUSH_ROWS: 5}}\nnetwork: {metricsPort: 9801}', place);
   const [container] = buildTenantSet(withFile).spec?.template.spec.containers ?? [];
   const rendered = (container?.env ?? []).map(({ name }) => name);
-  const given = [...Object.keys(processVariables['tenant-node'].given), ...rendered];
+  // The file that a node is given says how much it logs.
+  const given = [...Object.keys(processVariables['tenant-node'].given), ...rendered, 'LOG_LEVEL'];
   assert.deepEqual([...new Set(given)].sort(), [...reservedNodeVariables]);
 });
 

@@ -54,7 +54,7 @@ test('settings of a shared service stand in a ConfigMap, are mounted into its po
 test('settings of tenant nodes are in the ConfigMap of each tenant', () => {
   const settings = parse(text);
   const { data } = buildTenantConfigMap(tenantInput(settings), { keys: [] });
-  assert.deepEqual(Object.keys(data ?? {}), ['jwks.json', 'tenant-node.json']);
+  assert.deepEqual(Object.keys(data ?? {}), ['jwks.json', 'log-level', 'tenant-node.json']);
   assert.deepEqual(JSON.parse(data?.['tenant-node.json'] ?? ''), { FLUSH_ROWS: 1000 });
   const { volume, variable, digest } = describeMount(buildTenantSet(settings).spec?.template);
   assert.deepEqual(volume, { name: 'hs-acme', items: [{ key: 'tenant-node.json', path: 'config.json' }] });

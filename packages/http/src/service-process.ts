@@ -7,6 +7,7 @@ import {
   deriveSigningKey,
   Environment,
   findIdleVariables,
+  followLogLevel,
   type Logger,
   LogRing,
   logLevels,
@@ -65,7 +66,7 @@ export type ServiceProcessOptions = {
 };
 
 /**
- * Variables that every service reads, beside those of `listen`: CONFIG_FILE (a file of all others), LOG_LEVEL, POD_NAME, JWKS_FILE (public keys of all issuers),
+ * Variables that every service reads, beside those of `listen`: CONFIG_FILE (a file of all others), LOG_LEVEL, LOG_LEVEL_FILE (a file of that one word, which is followed), POD_NAME, JWKS_FILE (public keys of all issuers),
  * SERVICE_SECRET_FILE (this service's own secret), SERVICE_ISSUER (the name under which it signs: the service's own, or that of a tenant's
  * nodes), AUTH_GATEWAY_URL (who is asked for revoked tokens; without it they hold until they expire), TOKEN_LEEWAY_SECONDS (how far clocks may be apart, 60), HYBRIDSTORE_HOSTS_FILE
  * (embedded platform only), HYBRIDSTORE_VERSION.
@@ -104,6 +105,8 @@ function createFrom(
     level: environment.choice('LOG_LEVEL', logLevels, 'info'),
     ring,
   });
+  const levelFile = environment.optional('LOG_LEVEL_FILE');
+  if (levelFile !== undefined) followLogLevel(levelFile, logger, clock);
   const signingKey = deriveSigningKey(
     environment.text('SERVICE_ISSUER', readIssuer(environment)),
     readSecret(environment),

@@ -55,10 +55,20 @@ export {
   withholdFromNewFiles,
 } from './folder-access.ts';
 export { findPlatform, holderFile } from './folder-holder.ts';
+export { followLogLevel } from './follow-log-level.ts';
 export { findIdleVariables, type IdleVariable } from './idle-variables.ts';
 export { isRecord } from './is-record.ts';
 export { LatestRun } from './latest-run.ts';
-export { createLogger, type LogFields, type Logger, type LogLevel, LogRing, logLevels, silentLogger } from './log.ts';
+export {
+  createLogger,
+  type LevelledLogger,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  LogRing,
+  logLevels,
+  silentLogger,
+} from './log.ts';
 export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
 export { orAborted } from './or-aborted.ts';

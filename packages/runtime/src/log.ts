@@ -54,12 +54,18 @@ export type LogOptions = {
   readonly write?: (line: string) => void;
 };
 
+/** The least level that is written, for this logger and all that were made of it. */
+export interface LevelledLogger extends Logger {
+  level: LogLevel;
+}
+
 /** JSON lines `{time, level, service, instance, event, …fields}` on standard output, and into the ring. */
-export function createLogger(options: LogOptions): Logger {
+export function createLogger(options: LogOptions): LevelledLogger {
   const destination = options.write ? { write: options.write } : pino.destination({ fd: 1, sync: true });
   const base = pino(
     {
-      level: options.level,
+      // What is written is decided here, since a level of pino's is each child's own.
+      level: 'debug',
       base: { service: options.service, instance: options.instance },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -67,14 +73,22 @@ export function createLogger(options: LogOptions): Logger {
     },
     destination,
   );
-  return wrap(base, options, {});
+  const threshold = { level: options.level };
+  return Object.defineProperty(wrap(base, options, threshold, {}), 'level', {
+    get: () => threshold.level,
+    set: (level: LogLevel) => {
+      threshold.level = level;
+    },
+  }) as LevelledLogger; // with the property that was just defined
 }
 
-function wrap(base: pino.Logger, options: LogOptions, bound: LogFields): Logger {
+type Threshold = { readonly level: LogLevel };
+
+function wrap(base: pino.Logger, options: LogOptions, threshold: Threshold, bound: LogFields): Logger {
   const write =
     (level: LogLevel) =>
     (event: string, fields: LogFields = {}) => {
-      if (!base.isLevelEnabled(level)) return;
+      if (logLevels.indexOf(level) < logLevels.indexOf(threshold.level)) return;
       const prepared = prepareFields(fields);
       base[level](prepared, event);
       options.ring?.push({
@@ -91,7 +105,7 @@ function wrap(base: pino.Logger, options: LogOptions, bound: LogFields): Logger 
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    with: (fields) => wrap(base.child(fields), options, { ...bound, ...fields }),
+    with: (fields) => wrap(base.child(fields), options, threshold, { ...bound, ...fields }),
   };
 }
 

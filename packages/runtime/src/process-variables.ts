@@ -25,6 +25,7 @@ const ofEvery = {
     HYBRIDSTORE_HOSTS_FILE: ownFile,
     HYBRIDSTORE_VERSION: 'the version that the platform gives',
     JWKS_FILE: keys,
+    LOG_LEVEL_FILE: 'logLevel of the chart',
     METRICS_PORT: 'network.metricsPort of the chart',
     PORT: address,
     POD_NAME: 'the name of the pod',

@@ -24,6 +24,7 @@ export const reservedNodeVariables = [
   'KUBERNETES_SERVICE_HOST',
   'LOG_BYTES_MAX',
   'LOG_LEVEL',
+  'LOG_LEVEL_FILE',
   'LOG_PATH',
   'MAX_CONCURRENT_SEARCHES',
   'METADATA_CATALOG_URL',
