@@ -12,7 +12,7 @@ import { formatSelector, tenantNodeSelector } from '../resources/labels.ts';
 import { nodesDomain, ordinalOf, type TenantKey, tenantNames, tenantUrl } from '../resources/names.ts';
 import { isNeverBound } from '../resources/persistent-volume-claim.ts';
 import type { Measured, SizeDecision } from '../scaling/decide-size.ts';
-import { formatFailures } from './format-failure.ts';
+import { formatFailure, formatFailures } from './format-failure.ts';
 import { describeVolumes, findBadClaim, findFixedClass, findGrowing, type StorageProblem } from './volumes.ts';
 import type { FoundProblem, NodeFailure, TenantWorld } from './world.ts';
 
@@ -94,11 +94,15 @@ function judgeProgressing(outcome: TenantOutcome): TenantJudgement {
   }
   const { statefulSet } = world;
   const missing = findMissing(outcome).length;
+  const [failure] = outcome.failures;
   if (isRollingOut(statefulSet)) {
     const { updatedReplicas = 0 } = statefulSet?.status ?? {};
-    const message = `${updatedReplicas} of ${size} nodes are of the newer revision; ${missing} are not ready`;
-    return yes('Progressing', 'RollingOut', message);
+    const message = `${updatedReplicas} of ${size} nodes are of the newer revision`;
+    // A set goes on to the next node when this one is ready, and not before.
+    if (failure !== undefined) return no('Progressing', 'RolloutStopped', `${message}; ${formatFailure(failure)}`);
+    return yes('Progressing', 'RollingOut', `${message}; ${missing} are not ready`);
   }
+  if (missing > 0 && failure !== undefined) return no('Progressing', failure.reason, formatFailure(failure));
   if (missing > 0) return yes('Progressing', 'NodesStarting', `waiting for ${size} nodes`);
   if (statefulSet === undefined) return yes('Progressing', 'Creating', 'the nodes were just declared');
   return no('Progressing', 'Settled', `${size} nodes, as wanted`);

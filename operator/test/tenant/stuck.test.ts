@@ -220,6 +220,7 @@ describe('a Tenant whose version was wrong, while its first node was evicted, an
       const reason = fate === 'crashes' ? 'CrashLooping' : 'ImagePullFailed';
       const tenant = await scene.cluster.tenant();
       assert.equal(conditionOf(tenant, 'Ready'), `False/${reason}`);
+      assert.equal(conditionOf(tenant, 'Progressing'), 'False/RolloutStopped');
       const degraded = tenant.status?.conditions?.find(({ type }) => type === 'Degraded')?.message;
       assert.match(degraded ?? '', /^hs-acme-0 \(registry\.example\/hybridstore:bad, of an older template\): /);
       assert.deepEqual(scene.deleted, []);
@@ -253,6 +254,9 @@ describe('a Tenant whose version was wrong, while its first node was evicted, an
     await scene.cluster.applyTenant({ ...off, image: bad });
     await scene.go(300_000);
     assert.deepEqual([await scene.images(), scene.deleted], [['1', 'bad'], []]);
+    const progressing = (await scene.cluster.tenant()).status?.conditions?.find(({ type }) => type === 'Progressing');
+    assert.equal(progressing?.reason, 'RolloutStopped');
+    assert.match(progressing?.message ?? '', /^1 of 2 nodes are of the newer revision; hs-acme-1 \(.*:bad\): /);
   });
 
   it('keeps it while the set has not looked at its newest template: the node may be of that', async () => {
