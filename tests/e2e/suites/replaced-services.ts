@@ -7,7 +7,6 @@ import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove,
 /** Longer than schemas are used unasked. */
 const awayMs = 8_000;
 const askersCount = 2;
-const answerMsMax = 4_000;
 
 /** Services that run once may be replaced: who asks and writes meanwhile sees nothing of it. */
 export function replacedServices(open: () => Platform): void {
@@ -32,8 +31,6 @@ export function replacedServices(open: () => Platform): void {
       context.diagnostic(`${kills} kills, ${describeAnswers(answers)}`);
       assert.deepEqual(failuresOf(answers), []);
       assert.ok(kills > 0 && answers.length > 0);
-      // Nobody waits until the catalog is back.
-      assert.ok(Math.max(...answers.map(({ ms }) => ms)) < answerMsMax);
       await assertExactlyOnce(session, 'ledger', acknowledged);
     });
   });

@@ -33,8 +33,8 @@ export const staleAgeMsMax = 300_000;
 export const refreshMsMax = 250;
 /** A catalog that was away is left alone for so long where schemas will do without it. */
 export const awayMs = 1_000;
-/** Callers that are not known here wait for the catalog so long, as it is replaced within that. */
-export const firstReadMsMax = 5_000;
+/** Callers that are not known here wait for the catalog so long: it is replaced within that, also where it moves to another machine. */
+export const firstReadMsMax = 15_000;
 const firstReadPauseMs = 200;
 const looksRunningMax = 16;
 const looksWaitingMax = 1_000;
