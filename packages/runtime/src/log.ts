@@ -55,9 +55,7 @@ export type LogOptions = {
 };
 
 /** The least level that is written, for this logger and all that were made of it. */
-export interface LevelledLogger extends Logger {
-  level: LogLevel;
-}
+export type LevelledLogger = Logger & { level: LogLevel };
 
 /** JSON lines `{time, level, service, instance, event, …fields}` on standard output, and into the ring. */
 export function createLogger(options: LogOptions): LevelledLogger {
