@@ -1,5 +1,5 @@
 import type { Member, MemberView } from '@hybridstore/contracts';
-import type { Clock, Logger } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
 import type { MemberDirectory, MemberSightings } from '../domain/ports.ts';
 import type { MemberCalls, MemberStore } from './ports.ts';
 
@@ -62,11 +62,14 @@ export class MemberWatch implements MemberSightings {
     if (written !== undefined && written.epoch > self.epoch) this.#parts.onGivenUp(written);
   }
 
+  /** One that refuses, or is overloaded, is there all the same. */
   async answers(member: Member): Promise<boolean> {
-    return this.#parts.calls.greet(member).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.#parts.calls.greet(member);
+      return true;
+    } catch (error) {
+      return !isHybridStoreError(error) || error.details['away_since'] === undefined;
+    }
   }
 
   describe(member: Member): MemberView {
