@@ -6,7 +6,6 @@ import { apply, dataSource, idColumns, ready, remove, Session, tenant } from '..
 const everything = 'SELECT * FROM ledger ORDER BY id';
 const named = 'SELECT id, note FROM ledger ORDER BY id';
 const counted = 'SELECT COUNT(*) AS n FROM ledger WHERE id >= 0';
-const password = 'a long enough password';
 
 /** The same statement before and after whatever may change its answer. Its plan is kept; the second answer must be right. */
 export function askedAgain(open: () => Platform): void {
@@ -95,25 +94,28 @@ export function askedAgain(open: () => Platform): void {
       assert.deepEqual(await columnsOf(everything), answer);
     });
 
-    it('is refused once the right to read is taken away', async () => {
+    it('is refused to whom may not read its source, and once the right is taken away', async () => {
       const { gateway } = open();
-      const admin = await call(`${gateway}/auth/login`, open().admin);
-      const token = String(admin.body['access_token']);
-      const username = `reader-${crypto.randomUUID().slice(0, 8)}`;
-      const registered = await call(`${gateway}/auth/register`, { username, password });
-      assert.equal(registered.status, 201, JSON.stringify(registered.body));
-      const grants = `${gateway}/auth/permissions/${registered.body['user_id']}`;
-      const grant = { tenant_id: 'default/again', role: 'reader', sources: ['ledger'] };
-      const granted = await call(grants, grant, { token });
-      assert.equal(granted.status, 200, JSON.stringify(granted.body));
-      const login = await call(`${gateway}/auth/login`, { username, password, tenant_id: 'default/again' });
-      const reader = new Session(open(), 'default/again', String(login.body['access_token']));
-      for (let turn = 0; turn < 2; turn += 1) assert.equal((await reader.sql(named)).length, 11);
-      assert.equal((await call(`${grants}/revoke`, grant, { token })).status, 200);
-      await eventually('the revoked token refused', async () => {
-        const { status } = await reader.post('/query/sql', { query: named });
-        return status === 401 || status === 403 ? true : undefined;
+      const createKey = async (source: string) => {
+        const permissions = [{ sources: [source], actions: ['read'] }];
+        const { status, body } = await session.post('/auth/keys', { name: `reads-${source}`, permissions });
+        assert.equal(status, 201, JSON.stringify(body));
+        return body as unknown as { key_id: string; key: string };
+      };
+      const ask = (key: string) => call(`${gateway}/query/sql`, { query: named }, { headers: { 'x-api-key': key } });
+      const [reader, stranger] = [await createKey('ledger'), await createKey('elsewhere')];
+      for (let turn = 0; turn < 2; turn += 1) {
+        assert.equal((await ask(reader.key)).body.rows?.length, 11);
+        const refused = await ask(stranger.key);
+        assert.ok(refused.status === 400 || refused.status === 403, JSON.stringify(refused.body));
+        assert.equal((await session.sql(named)).length, 11);
+      }
+      const removed = await call(`${gateway}/auth/keys/${reader.key_id}`, undefined, {
+        method: 'DELETE',
+        token: session.token,
       });
+      assert.equal(removed.status, 200, JSON.stringify(removed.body));
+      await eventually('the key refused', async () => ((await ask(reader.key)).status === 401 ? true : undefined));
       assert.equal((await session.sql(named)).length, 11);
     });
 
