@@ -43,7 +43,7 @@ const apiServerSuites = [
 ].map((name) => `tests/cluster/${name}.test.ts`);
 const suites = [
   'tests/e2e/main.test.ts',
-  ...['restarts', 'node-loss', 'failures', 'operations'].map((name) => `tests/cluster/${name}.test.ts`),
+  ...['restarts', 'node-loss', 'rollouts', 'failures', 'operations'].map((name) => `tests/cluster/${name}.test.ts`),
 ];
 const ours = ['--selector', 'app.kubernetes.io/part-of=hybridstore', '--all-namespaces'];
 const { values: flags } = readScriptArguments(

@@ -29,7 +29,7 @@ export type VolumeCounts = {
   readonly rwx: number;
 };
 
-export const defaultVolumeCounts: VolumeCounts = { rwo: 24, net: 24, rwx: 12 };
+export const defaultVolumeCounts: VolumeCounts = { rwo: 24, net: 64, rwx: 32 };
 const volumesMax = 500;
 
 export type VolumePlan = {

@@ -1,33 +1,17 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import type { Kube } from '@hybridstore/controller-runtime';
 import { type Tenant, tenants } from '@hybridstore/operator';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually } from '../e2e/platform.ts';
 import { storage } from '../e2e/session.ts';
+import { kubectl, kubectlWith } from './kubectl.ts';
 
 /** Within which a tenant must say what is wrong. */
 const reportedMsMax = 60_000;
 const mendedMsMax = 300_000;
 
-async function kubectl(args: readonly string[], input?: object): Promise<string> {
-  const child = spawn('kubectl', args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  child.stdin.end(input === undefined ? '' : JSON.stringify(input));
-  const [code] = (await once(child, 'close')) as [number | null];
-  assert.equal(code, 0, `kubectl ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
-
-const apply = (object: object) => kubectl(['apply', '-f', '-'], object);
+const apply = (object: object) => kubectlWith(object, 'apply', '-f', '-');
 
 type Case = {
   readonly name: string;
@@ -126,10 +110,10 @@ describe('what keeps nodes from starting', { timeout: 1_200_000, concurrency: tr
     }
   });
   after(async () => {
-    await kubectl(['delete', 'validatingwebhookconfiguration', 'failures-webhook', '--ignore-not-found']);
+    await kubectl('delete', 'validatingwebhookconfiguration', 'failures-webhook', '--ignore-not-found');
     const names = cases.map(namespaceOf);
-    for (const name of names) await kubectl(['delete', 'tenants', '--all', '-n', name, '--timeout=120s']);
-    await kubectl(['delete', 'namespace', ...names, '--timeout=240s']);
+    for (const name of names) await kubectl('delete', 'tenants', '--all', '-n', name, '--timeout=120s');
+    await kubectl('delete', 'namespace', ...names, '--timeout=240s');
   });
 
   const conditionOf = (tenant: Tenant, type: string) => tenant.status?.conditions?.find((one) => one.type === type);
@@ -160,15 +144,15 @@ describe('what keeps nodes from starting', { timeout: 1_200_000, concurrency: tr
         `${one.name}: said after ${Math.round((performance.now() - startedMs) / 1_000)} s: ${message}`,
       );
       assert.match(message, one.says);
-      const said = await kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'json']);
+      const said = await kubectl('get', 'events.events.k8s.io', '-n', namespace, '-o', 'json');
       const noted = (JSON.parse(said) as { items: { reason: string; regarding: { kind: string } }[] }).items.filter(
         ({ reason, regarding }) => reason === one.reason && regarding.kind === 'Tenant',
       );
       assert.equal(noted.length, 1, `one Event of ${one.reason}`);
 
-      if (one.obstacle) await kubectl(['delete', '-f', '-'], one.obstacle(namespace));
+      if (one.obstacle) await kubectlWith(one.obstacle(namespace), 'delete', '-f', '-');
       if (one.remedy)
-        await kubectl([
+        await kubectl(
           'patch',
           'tenant',
           'broken',
@@ -177,7 +161,7 @@ describe('what keeps nodes from starting', { timeout: 1_200_000, concurrency: tr
           '--type=merge',
           '-p',
           JSON.stringify({ spec: one.remedy }),
-        ]);
+        );
       await eventually(
         `${one.name}: Ready`,
         async () => {

@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { pods, statefulSets } from '@hybridstore/controller-runtime';
 import { type Tenant, tenants } from '@hybridstore/operator';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ready, remove, Session, tenant } from '../e2e/session.ts';
+import { kubectl } from './kubectl.ts';
 
-const run = promisify(execFile);
 const waitMsMax = 120_000;
 const annotation = 'hybridstore.dev/give-up-node';
-
-async function kubectl(...args: string[]): Promise<string> {
-  return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
-}
 
 /** One node of two is away, and no machine takes it; then a person gives it up, and then it is back after all. */
 describe('a node that is lost', { timeout: 600_000 }, () => {

@@ -19,6 +19,7 @@ import {
   Session,
   tenant,
 } from '../e2e/session.ts';
+import { kubectl } from './kubectl.ts';
 import { readCanIList, readRightsPage } from './rights-page.ts';
 
 const run = promisify(execFile);
@@ -26,10 +27,6 @@ const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
 const commandLine = new URL('../../cli/bin/hybridstore.js', import.meta.url).pathname;
 const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
 const prometheus = process.env['PROMETHEUS_URL'] ?? 'http://prometheus.monitoring.svc:9090';
-
-async function kubectl(...args: string[]): Promise<string> {
-  return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
-}
 
 /** Both streams of the command line, as somebody at a terminal would read them. */
 async function hybridstore(...args: string[]): Promise<string> {

@@ -1,33 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { pods, statefulSets } from '@hybridstore/controller-runtime';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ready, remove, Session, tenant } from '../e2e/session.ts';
+import { kubectl, kubectlWith } from './kubectl.ts';
 import { describeRecording, type Recording, record } from './recorder.ts';
 
-const run = promisify(execFile);
 const restartMsMax = 180_000;
-
-async function kubectl(...args: string[]): Promise<string> {
-  return (await run('kubectl', args, { maxBuffer: 64 * 1024 * 1024 })).stdout;
-}
 
 /** As `kubectl drain` does for each pod of a machine. */
 async function evict(namespace: string, name: string): Promise<void> {
-  const child = spawn('kubectl', [
-    'create',
-    '--raw',
-    `/api/v1/namespaces/${namespace}/pods/${name}/eviction`,
-    '-f',
-    '-',
-  ]);
-  child.stdin.end(JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }));
-  const [code] = (await once(child, 'exit')) as [number | null];
-  assert.equal(code, 0, `the eviction of ${name}`);
+  const object = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };
+  await kubectlWith(object, 'create', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`, '-f', '-');
 }
 
 /** What a planned restart costs whoever uses a tenant of two nodes: nothing. */

@@ -8,6 +8,8 @@ export type SizeInput = {
   /** The size that was decided last. */
   readonly current: number;
   readonly readyPods: ReadonlySet<string>;
+  /** Nodes of the current size that never had a volume, hence never ran: there is nothing to measure, nor to wait for. */
+  readonly neverRan?: number;
   readonly samples: Samples;
   readonly memory: ScalingMemory;
   /** Monotonic. */
@@ -57,6 +59,7 @@ export function decideSize(input: SizeInput): SizeDecision {
     samples: samples.nodes,
     readyPods: input.readyPods,
     replicas: input.current,
+    measurable: input.current - (input.neverRan ?? 0),
     nowMs: input.nowMs,
     intervalMs: input.autoscaling.behavior.metricsIntervalSeconds * 1_000,
   };

@@ -15,6 +15,8 @@ export type SizeContext = {
   readonly readyPods: ReadonlySet<string>;
   /** Nodes that are wanted now, ready or not. */
   readonly replicas: number;
+  /** Of them those that have run. */
+  readonly measurable: number;
   readonly nowMs: number;
   readonly intervalMs: number;
 };

@@ -22,7 +22,7 @@ export type Samples =
 export type MetricView = {
   /** Trusted values, one a node. */
   readonly values: readonly number[];
-  /** Every node that exists gave a trusted value. */
+  /** Every node that has run gave a trusted value. */
   readonly isComplete: boolean;
 };
 
@@ -30,14 +30,14 @@ const staleIntervals = 2;
 
 /**
  * Values that may be believed: finite, not negative, not older than two intervals, not from the future by more than
- * one, of a node that is ready. A node that exists and gave none makes the view incomplete.
+ * one, of a node that is ready. A node that has run and gave none makes the view incomplete.
  */
 export function viewMetric(
   samples: readonly NodeSample[],
   metric: MetricName,
   context: {
     readonly readyPods: ReadonlySet<string>;
-    readonly replicas: number;
+    readonly measurable: number;
     readonly nowMs: number;
     readonly intervalMs: number;
   },
@@ -49,7 +49,7 @@ export function viewMetric(
     if (!Number.isFinite(value) || value < 0 || !isFresh(sample, context)) continue;
     newest.set(sample.pod, value);
   }
-  return { values: [...newest.values()], isComplete: newest.size > 0 && newest.size >= context.replicas };
+  return { values: [...newest.values()], isComplete: newest.size > 0 && newest.size >= context.measurable };
 }
 
 function isFresh(sample: NodeSample, context: { readonly nowMs: number; readonly intervalMs: number }): boolean {

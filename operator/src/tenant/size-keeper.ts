@@ -6,6 +6,7 @@ import { nodesDomain, nodeUrl, type TenantKey, tenantIdOf } from '../resources/n
 import { decideSize, type SizeDecision } from '../scaling/decide-size.ts';
 import type { SampleSource } from '../scaling/ports.ts';
 import { emptyMemory, type ScalingMemory } from '../scaling/stabilize.ts';
+import { neverStored } from './decide.ts';
 import type { TenantWorld } from './world.ts';
 
 const tenantsMax = 100_000;
@@ -68,6 +69,7 @@ export class SizeKeeper {
       autoscaling: spec.autoscaling,
       current,
       readyPods: new Set(ready.map((node) => node.pod)),
+      neverRan: [...neverStored(world)].filter((ordinal) => ordinal < current).length,
       samples,
       memory,
       nowMs: this.#clock.monotonicMs(),

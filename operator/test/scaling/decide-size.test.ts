@@ -123,6 +123,15 @@ describe('measurements that cannot be trusted', () => {
     assert.equal(decide({ current: 4, readyPods, samples: measured(all(4, idle)) }).target, 4);
   });
 
+  it('a node that never ran, since there is no room for it, keeps no other from going', () => {
+    const decision = decide({ current: 4, neverRan: 1, readyPods: new Set(pods(3)), samples: measured(all(3, idle)) });
+    assert.deepEqual([decision.target, decision.reason], [2, 'BelowThreshold']);
+    const silent = decide({ current: 4, neverRan: 1, readyPods: new Set(pods(2)), samples: measured(all(2, idle)) });
+    assert.deepEqual([silent.target, silent.reason], [4, 'MetricsIncomplete']);
+    const busy = decide({ current: 4, neverRan: 1, readyPods: new Set(pods(3)), samples: measured(all(3, 60)) });
+    assert.equal(busy.target, 4);
+  });
+
   it('a sample of a node that is not ready counts for nothing', () => {
     const readyPods = new Set(pods(2));
     const decision = decide({ current: 3, readyPods, samples: measured([50, 50, 500]) });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { statefulSets } from '@hybridstore/controller-runtime';
+import { persistentVolumeClaims, statefulSets } from '@hybridstore/controller-runtime';
 import type { Samples } from '../../src/scaling/samples.ts';
 import { BenchCluster, conditionOf } from '../bench-cluster.ts';
 
@@ -54,6 +54,27 @@ describe('a Tenant with autoscaling', () => {
     await cluster.applyTenant({ autoscaling: { mode: 'Off' }, replicas: 2 });
     await cluster.pass();
     assert.equal(cluster.sizes.at(-1), 'default/acme not scaled');
+  });
+
+  it('shrinks in quiet though the node that came last never got a volume', async () => {
+    const cluster = await startWith('Auto');
+    await measure(cluster, 2, 100);
+    assert.equal(await size(cluster), 4);
+    cluster.isResizerAway = true;
+    const { apiVersion, kind } = persistentVolumeClaims;
+    for (const ordinal of [2, 3]) {
+      cluster.notReady.add(`hs-acme-${ordinal}`);
+      const metadata = { namespace: 'default', name: `log-hs-acme-${ordinal}` };
+      const claim = { apiVersion, kind, metadata, status: { phase: 'Pending' } };
+      await cluster.api.patchStatus(persistentVolumeClaims, claim, { fieldManager: 'kubernetes', force: true });
+    }
+    await cluster.runKubernetes([...cluster.notReady]);
+    for (let turn = 0; turn < 60 && (await size(cluster)) !== 2; turn += 1) {
+      await cluster.clock.advance(intervalMs);
+      cluster.samples = load(cluster, 2, 5);
+      await cluster.pass();
+    }
+    assert.equal(await size(cluster), 2);
   });
 
   it('Auto grows, says why in its status and in an Event, and shrinks by hand-over', async () => {
