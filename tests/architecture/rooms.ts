@@ -380,7 +380,7 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
     ],
   },
   'operation-node': {
-    domain: [file('services/operation-node/src/ports.ts')],
+    domain: [our('sql/parameters'), file('services/operation-node/src/ports.ts')],
     routes: [npm('fastify')],
     clients: [npm('cockatiel')],
     ports: [node('stream')],
@@ -402,7 +402,7 @@ const shellNeeds: Readonly<Record<string, Partial<Readonly<Record<Shell, readonl
   'metadata-catalog': { domain: [our('plan'), npm('croner')] },
   monitoring: {},
   'query-interpreter': {
-    domain: [our('plan', 'sql', 'sql/dsl'), node('crypto')],
+    domain: [our('plan', 'sql', 'sql/dsl', 'sql/parameters'), node('crypto')],
     clients: [our('plan')],
     config: [our('sql', 'http')],
     app: [our('sql')],

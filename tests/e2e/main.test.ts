@@ -1,6 +1,7 @@
 import { after } from 'node:test';
 import { startClusterPlatform } from './cluster-platform.ts';
 import { startEmbeddedPlatform } from './embedded-platform.ts';
+import { askedAgain } from './suites/asked-again.ts';
 import { faults } from './suites/faults.ts';
 import { mainJob } from './suites/main-job.ts';
 import { privateFiles } from './suites/private-files.ts';
@@ -20,6 +21,7 @@ const open = () => platform;
 if (platform.name === 'embedded') readmeTour(open);
 mainJob(open);
 trust(open);
+askedAgain(open);
 replacedServices(open);
 // Of the embedded platform in tests/crash: they stop and start its processes many times.
 if (platform.name === 'kubernetes') {

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Consistency } from './data.ts';
 import { BatchId, Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
+import { ReadColumns } from './parse.ts';
 import { LogicalPlan } from './plan/index.ts';
 import { Column, SourceDefinition } from './source-schema.ts';
 import { FileStatistics } from './statistics.ts';
@@ -13,6 +14,8 @@ export const ExecuteRequest = Type.Object(
     consistency: Consistency,
     format: Type.Enum(['rows_json', 'rows_ndjson']),
     deadline_ms: Type.Integer({ minimum: 1, description: 'milliseconds left when the request was sent' }),
+    /** Refuses the plan (`conflict`, `plan_too_old`) where a source has other columns; absent: the plan alone is checked. */
+    rests_on: Type.Optional(Type.Array(ReadColumns)),
     result_rows_max: Type.Optional(Type.Integer({ minimum: 1 })),
     result_bytes_max: Type.Optional(Type.Integer({ minimum: 1 })),
   },

@@ -93,6 +93,12 @@ export const ExecutionReport = Type.Object(
   { $id: 'ExecutionReport', additionalProperties: false },
 );
 export type ExecutionReport = Static<typeof ExecutionReport>;
+export const executionReportsMax = 1_000;
+export const ExecutionReports = Type.Object(
+  { executions: Type.Array(ExecutionReport, { minItems: 1, maxItems: executionReportsMax }) },
+  { $id: 'ExecutionReports', additionalProperties: false },
+);
+export type ExecutionReports = Static<typeof ExecutionReports>;
 
 const Quantiles = Type.Object(
   { p50: Type.Number(), p95: Type.Number(), max: Type.Number() },

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { DslQuery, dslDepthMax } from './dsl.ts';
-import { queryTextBytesMax } from './identifiers.ts';
+import { queryTextBytesMax, SourceId } from './identifiers.ts';
 import { arithmeticOperators, LogicalPlan } from './plan/index.ts';
 import { Dialect, dialects, Parameters } from './query.ts';
 
@@ -64,6 +64,18 @@ export const ParseDslRequest = Type.Object(
 );
 export type ParseDslRequest = Static<typeof ParseDslRequest>;
 
+/** Of a source, and a name of exactly these columns: their names, types and collations, in their order. */
+export const ReadColumns = Type.Object(
+  { source_id: SourceId, columns: Type.String({ minLength: 1, maxLength: 64 }) },
+  { $id: 'ReadColumns', additionalProperties: false },
+);
+export type ReadColumns = Static<typeof ReadColumns>;
+
+const ParameterName = Type.Union([Type.Integer({ minimum: 0 }), Type.String()]);
+/** Whose value stands in a place of a plan's parameters: a place or a name of the statement, and with it one value of its list. */
+export const ParameterKey = Type.Union([ParameterName, Type.Tuple([ParameterName, Type.Integer({ minimum: 0 })])]);
+export type ParameterKey = Static<typeof ParameterKey>;
+
 /** `parsed_query` is bound to the tenant's sources of now: names are resolved, functions known, parameters in place. */
 export const ParseResponse = Type.Object(
   {
@@ -75,6 +87,10 @@ export const ParseResponse = Type.Object(
     cached: Type.Boolean({ description: 'the statement was parsed before for the same schemas' }),
     /** Whether a parser that did not bind the statement could read it and a reader of its own named the same tables. */
     cross_check: Type.Enum(['agreed', 'cannot_read', 'not_asked']),
+    /** What the plan was made for: with other columns the same text may mean another plan. */
+    rests_on: Type.Array(ReadColumns),
+    /** One for each parameter of the plan, in their order: other values of the same types make the same plan. */
+    parameter_keys: Type.Array(ParameterKey),
   },
   { $id: 'ParseResponse', additionalProperties: false },
 );

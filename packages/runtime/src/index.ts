@@ -14,6 +14,7 @@ export { type ParentChannel, type Receive, type StartServing, serveParent } from
 export { programBeside } from './child-process/spawn-child.ts';
 export { type ChildChannel, type ChildEnd, type ChildOptions, startChild } from './child-process/start-child.ts';
 export { type Clock, systemClock } from './clock.ts';
+export { columnsVersion } from './columns-version.ts';
 export { DatabaseChecks, type DatabaseChecksOptions, databaseCheckMsMax } from './database-checks.ts';
 export {
   type Disk,

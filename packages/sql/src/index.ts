@@ -1,5 +1,3 @@
-export { type ParameterValues, parameterType } from './bind/context.ts';
-export { parameterValue, readParameters } from './bind/parameter-values.ts';
 export { ParserPool } from './parsing/parser-pool.ts';
 export type {
   DslOutcome,

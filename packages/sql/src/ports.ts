@@ -1,8 +1,8 @@
-import type { DslQuery, FailedOperation, LogicalPlan } from '@hybridstore/contracts';
+import type { DslQuery, FailedOperation, LogicalPlan, ParameterKey } from '@hybridstore/contracts';
 import type { OptimizationStep, optimizePlan, PlanSchemas } from '@hybridstore/plan';
 import type { AdmissionOwner } from '@hybridstore/runtime';
-import type { ParameterValues, SqlOptions } from './bind/context.ts';
-import type { ParameterKey } from './bind/parameter-values.ts';
+import type { SqlOptions } from './bind/context.ts';
+import type { ParameterValues } from './bind/parameter-values.ts';
 import type { DslOptions } from './dsl/compile-dsl.ts';
 
 /** A statement to read. It crosses to a thread, so it is plain data. `steps`: what is done to the plan before it is given. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { dialects, listValuesMax, type ParameterScalar, queryTextBytesMax } from '@hybridstore/contracts';
 import fc from 'fast-check';
-import { parameterValue, readParameters } from '../src/index.ts';
+import { parameterValue, readParameters } from '../src/bind/parameter-values.ts';
 import { parseSql } from '../src/parsing/index.ts';
 import { corpusSchemas, openCorpus, runPlan } from './corpus-data.ts';
 

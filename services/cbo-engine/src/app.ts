@@ -8,7 +8,7 @@ import { StatisticsSource } from './domain/statistics-source.ts';
 import { routeEstimate } from './routes/estimate.ts';
 import { routeExecutionStats } from './routes/execution-stats.ts';
 import { routeOptimize } from './routes/optimize.ts';
-import { routeReportExecution } from './routes/report-execution.ts';
+import { routeReportExecutions } from './routes/report-executions.ts';
 
 export type AppOptions = {
   readonly config: OptimizerConfig;
@@ -36,6 +36,6 @@ export function createApp(options: AppOptions): { readonly server: Server } {
   routeOptimize(server, optimizer);
   routeEstimate(server, optimizer);
   routeExecutionStats(server, history);
-  routeReportExecution(server, history);
+  routeReportExecutions(server, history);
   return { server };
 }

@@ -357,8 +357,9 @@ describe('learning', () => {
 
   it('is reported by the operation node and shown to the tenant', async () => {
     const { post, get } = open();
-    assert.equal((await post('/internal/executions', report)).status, 403);
-    assert.equal((await post('/internal/executions', report, issuer.serviceToken('operation-node'))).status, 200);
+    const body = { executions: [report] };
+    assert.equal((await post('/internal/executions', body)).status, 403);
+    assert.equal((await post('/internal/executions', body, issuer.serviceToken('operation-node'))).status, 200);
     const stats = await get('/stats/execution');
     assert.deepEqual(
       [stats['executions'], stats['outcomes'], stats['q_error']],

@@ -24,6 +24,7 @@ import { HttpReplicas } from './clients/http-replicas.ts';
 import type { OperationConfig } from './config.ts';
 import { QueryCoordinator } from './coordinate/query-coordinator.ts';
 import { AllQueries, noReplicas } from './domain/all-queries.ts';
+import { KeptPlans } from './domain/kept-plans.ts';
 import { QueryRegistry } from './domain/query-registry.ts';
 import { createQueryMetrics } from './metrics.ts';
 import type { Replicas } from './ports.ts';
@@ -65,10 +66,11 @@ export function createApp(options: AppOptions): App {
   const coordinator = new QueryCoordinator({
     queue,
     registry,
+    plans: new KeptPlans(clock),
     interpreter: new HttpInterpreter({ client, breakers, clock, url: interpreterUrl }),
     optimizer: new HttpOptimizer({ client, breakers: optimizerBreakers, url: optimizerUrl }),
     executor: new HttpExecutor({ client, identity, breakers, clock, logger, tenantUrlTemplate }),
-    reporter: new HttpExecutionReporter({ client, identity, logger, url: optimizerUrl }),
+    reporter: new HttpExecutionReporter({ client, identity, clock, logger, url: optimizerUrl }),
     metrics,
     clock,
     logger,

@@ -5,6 +5,8 @@ import type {
   ExecutionReport,
   FailedOperation,
   LogicalPlan,
+  ParameterKey,
+  ReadColumns,
   RunningQuery,
   SqlQueryRequest,
 } from '@hybridstore/contracts';
@@ -26,7 +28,14 @@ export type QueryRequest =
 /** In the text of a statement, counted from 1. */
 export type Place = { readonly line: number; readonly column: number };
 
-export type ParsedQuery = { readonly plan: LogicalPlan; readonly planCached: boolean };
+export type ParsedQuery = {
+  readonly plan: LogicalPlan;
+  readonly planCached: boolean;
+  /** What it was made for; undefined where nobody said so. */
+  readonly restsOn: readonly ReadColumns[] | undefined;
+  /** Whose value each of its parameters is. */
+  readonly parameterKeys: readonly ParameterKey[];
+};
 
 /** Text to a checked plan. Refuses what is wrong with the text as `invalid_request`, `forbidden`, `not_found`. */
 export interface Interpreter {

@@ -66,6 +66,8 @@ export class FakeServices {
     functions: [],
     cached: true,
     cross_check: 'agreed',
+    rests_on: [{ source_id: 'events', columns: 'columns-1' }],
+    parameter_keys: [],
   });
   locate: Handler = () => ({ places: [] });
   optimize: Handler = () => ({
@@ -114,8 +116,8 @@ export class FakeServices {
       cboEngine.optimize,
       this.#record('optimize', (...call) => this.optimize(...call)),
     );
-    server.route(cboEngine.reportExecution, (request) => {
-      this.reports.push(request.body);
+    server.route(cboEngine.reportExecutions, (request) => {
+      this.reports.push(...request.body.executions);
       return { recorded: true };
     });
     await this.#listen('cbo-engine', server);

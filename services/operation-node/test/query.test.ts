@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { ErrorBody, ExecuteRequest, ParseResponse, QueryResponse, RunningQuery } from '@hybridstore/contracts';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
+import { reportEveryMs } from '../src/clients/http-execution-reporter.ts';
 import { answerText, betterPlan, plan } from './fake-services.ts';
 import { acme, TestOperation } from './test-operation.ts';
 
@@ -70,6 +71,7 @@ test('a DSL query goes the same way, strict unless it asks for less', async () =
 test('an execution is reported to the cost model with what was predicted', async () => {
   await using operation = await TestOperation.start();
   const answer = await operation.sql();
+  await operation.clock.advance(reportEveryMs);
   await operation.until(() => operation.services.reports.length === 1);
   assert.deepEqual(operation.services.reports, [
     {
@@ -103,7 +105,8 @@ test('what the plan warns of goes to the node, and with its figures to the calle
   operation.services.optimize = () => {
     throw new HybridStoreError('unavailable', 'no plan');
   };
-  assert.deepEqual(((await operation.sql()).body as QueryResponse).stats.warnings, warnings);
+  const other = await operation.sql({ query: 'select count(*) as n from events where name = id' });
+  assert.deepEqual((other.body as QueryResponse).stats.warnings, warnings);
 });
 
 test('what fails while it runs is said with its place in the statement, or with all that it may be', async () => {
@@ -158,6 +161,7 @@ test('NDJSON passes through as it comes', async () => {
   assert.match(answer.headers.get('content-type') ?? '', /^application\/x-ndjson/);
   assert.equal(answer.text, '{"n":1}\n{"n":2}\n');
   assert.equal(operation.services.lastExecution().format, 'rows_ndjson');
+  await operation.clock.advance(reportEveryMs);
   await operation.until(() => operation.services.reports.length === 1);
   assert.equal(operation.services.reports[0]?.rows_out, 2);
 });
@@ -193,6 +197,7 @@ test('an optimizer that fails, refuses or is away costs no query', async () => {
   await operation.services.stop('cbo-engine');
   const { status, body } = await operation.sql();
   assert.deepEqual([status, (body as QueryResponse).stats.optimized], [200, false]);
+  await operation.clock.advance(reportEveryMs);
   assert.deepEqual(operation.services.reports, []);
 });
 
@@ -390,6 +395,7 @@ test('a client that goes away in the middle of a stream stops it too', async () 
   leaving.abort();
   await operation.until(() => source.destroyed && operation.services.cancelled.length === 1);
   assert.deepEqual([operation.app.queue.running, operation.app.registry.size], [0, 0]);
+  await operation.clock.advance(reportEveryMs);
   await operation.until(() => operation.services.reports.length === 1);
   assert.equal(operation.services.reports[0]?.outcome, 'cancelled');
 });
@@ -455,6 +461,7 @@ test('a large JSON answer streams with little memory and ends with merged statis
   const answer = body as QueryResponse;
   assert.equal(answer.rows.length, count + 1);
   assert.equal(answer.stats.plan_cached, true);
+  await operation.clock.advance(reportEveryMs);
   await operation.until(() => operation.services.reports.length === 1);
   assert.equal(operation.services.reports[0]?.rows_out, count + 1);
 });

@@ -1,8 +1,8 @@
 import {
   EstimateRequest,
   EstimateResponse,
-  ExecutionReport,
   ExecutionReported,
+  ExecutionReports,
   ExecutionStats,
   OptimizeRequest,
   OptimizeResponse,
@@ -43,13 +43,13 @@ export const cboEngine = {
     response: ExecutionStats,
     viaGateway: true,
   },
-  reportExecution: {
+  reportExecutions: {
     service,
     method: 'POST',
     path: '/internal/executions',
-    summary: 'Report what a plan really took',
+    summary: 'Report what plans really took',
     access: onlyServices('operation-node'),
-    body: ExecutionReport,
+    body: ExecutionReports,
     response: ExecutionReported,
   },
 } as const satisfies Record<string, Endpoint>;

@@ -1,4 +1,11 @@
-import type { Dialect, ParameterInput, ParameterNode, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
+import type {
+  Dialect,
+  ParameterInput,
+  ParameterKey,
+  ParameterNode,
+  ParameterScalar,
+  PlanParameter,
+} from '@hybridstore/contracts';
 import { cast, type PlanSchemas } from '@hybridstore/plan';
 import { assert } from '@hybridstore/runtime';
 import type { PreparedText } from '../syntax/prepared-text.ts';
@@ -9,7 +16,14 @@ import { BindWarnings } from './bind-warnings.ts';
 import type { BoundQuery } from './bound-query.ts';
 import type { FailedPlaces } from './failed-places.ts';
 import { isMomentType, type RefuseText, readMomentText } from './moment-text.ts';
-import { describeKey, isBoundText, type ParameterKey, typeBeside, valueOfKey } from './parameter-values.ts';
+import {
+  describeKey,
+  isBoundText,
+  type ParameterValues,
+  parameterType,
+  typeBeside,
+  valueOfKey,
+} from './parameter-values.ts';
 import type { Scope } from './scope.ts';
 import { bitsAsNumber, isDecimal, isFloating, isNumber, shown, type Typed, typed } from './types.ts';
 
@@ -20,9 +34,6 @@ export type SqlOptions = {
   /** When present, only these functions (lower case, as written). */
   readonly supportedFunctions?: ReadonlySet<string> | undefined;
 };
-
-/** By place for `?` and `$1`, by name for `:name`. */
-export type ParameterValues = readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>;
 
 /**
  * What every step of binding shares: the statement, its dialect and schemas, names already given out, parameters bound.
@@ -255,10 +266,4 @@ export class ParameterBinder {
 
 function isList(value: ParameterInput | undefined): value is readonly ParameterScalar[] {
   return Array.isArray(value);
-}
-
-export function parameterType(value: ParameterScalar): string {
-  if (typeof value === 'boolean') return 'boolean';
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'bigint' : 'double';
-  return 'string';
 }

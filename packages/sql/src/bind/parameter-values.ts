@@ -1,7 +1,10 @@
-import type { ParameterInput, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
+import type { ParameterInput, ParameterKey, ParameterScalar, PlanParameter } from '@hybridstore/contracts';
 import { refuseSql } from '../syntax/refusal.ts';
 import { momentLiteral } from './moment-text.ts';
 import { isDecimal, isFloating, isInteger, isTemporal, type Typed } from './types.ts';
+
+/** By place for `?` and `$1`, by name for `:name`. */
+export type ParameterValues = readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>;
 
 const booleans = new Set(['true', 'false', 't', 'f', 'yes', 'no', 'y', 'n', '1', '0']);
 const shownCharactersMax = 100;
@@ -83,9 +86,6 @@ export function readParameters(
   });
 }
 
-/** A place or a name, and with it one of the values of a list. */
-export type ParameterKey = string | number | readonly [list: string | number, item: number];
-
 /** `1` for the first place, `:name` for a name, `:name[0]` for the first value of its list. */
 export function describeKey(key: ParameterKey): string {
   if (typeof key === 'number') return String(key + 1);
@@ -93,10 +93,7 @@ export function describeKey(key: ParameterKey): string {
 }
 
 /** The one value that a key names; null where nothing is given. */
-export function parameterValue(
-  values: readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>,
-  key: ParameterKey,
-): PlanParameter['value'] {
+export function parameterValue(values: ParameterValues, key: ParameterKey): PlanParameter['value'] {
   const [name, item] = typeof key === 'object' ? key : [key];
   const given = valueOfKey(values, name);
   const value = item === undefined ? given : (given as readonly ParameterScalar[] | undefined)?.[item];
@@ -104,11 +101,14 @@ export function parameterValue(
 }
 
 /** Undefined where nothing is given. */
-export function valueOfKey(
-  values: readonly ParameterInput[] | Readonly<Record<string, ParameterInput>>,
-  key: string | number,
-): ParameterInput | undefined {
+export function valueOfKey(values: ParameterValues, key: string | number): ParameterInput | undefined {
   if (Array.isArray(values)) return typeof key === 'number' ? values[key] : undefined;
   const named = values as Readonly<Record<string, ParameterInput>>; // the other arm of the union
   return typeof key === 'string' && Object.hasOwn(named, key) ? named[key] : undefined;
+}
+
+export function parameterType(value: ParameterScalar): string {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'bigint' : 'double';
+  return 'string';
 }

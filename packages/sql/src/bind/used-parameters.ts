@@ -1,6 +1,5 @@
-import type { PlanExpression, PlanParameter, PlanQuery } from '@hybridstore/contracts';
+import type { ParameterKey, PlanExpression, PlanParameter, PlanQuery } from '@hybridstore/contracts';
 import { PlanTransformer, walkQuery } from '@hybridstore/plan';
-import type { ParameterKey } from './parameter-values.ts';
 
 type Bound = { readonly parameters: readonly PlanParameter[]; readonly keys: readonly ParameterKey[] };
 

@@ -1,4 +1,4 @@
-import type { FailedOperation, LogicalPlan, PlanQuery } from '@hybridstore/contracts';
+import type { FailedOperation, LogicalPlan, ParameterKey, PlanQuery } from '@hybridstore/contracts';
 import {
   applyCollations,
   checkPlan,
@@ -10,10 +10,10 @@ import {
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { bindQuery } from '../bind/bind-query.ts';
 import { requireReadableTimes } from '../bind/constant-times.ts';
-import { BindContext, ParameterBinder, type ParameterValues, type SqlOptions } from '../bind/context.ts';
+import { BindContext, ParameterBinder, type SqlOptions } from '../bind/context.ts';
 import { FailedPlaces } from '../bind/failed-places.ts';
 import { withLeniency } from '../bind/mysql-leniency.ts';
-import { type ParameterKey, readParameters } from '../bind/parameter-values.ts';
+import { type ParameterValues, readParameters } from '../bind/parameter-values.ts';
 import { emptyScope } from '../bind/scope.ts';
 import { shownType } from '../bind/types.ts';
 import { keepUsedParameters } from '../bind/used-parameters.ts';

@@ -1,42 +1,58 @@
-import { cboEngine, type ExecutionReport } from '@hybridstore/contracts';
+import { cboEngine, type ExecutionReport, executionReportsMax } from '@hybridstore/contracts';
 import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
-import { type Logger, Semaphore } from '@hybridstore/runtime';
+import type { Clock, Logger } from '@hybridstore/runtime';
 import type { ExecutionReporter } from '../ports.ts';
 
 export type ReporterParts = {
   readonly client: HttpClient;
   readonly identity: ServiceIdentity;
+  readonly clock: Pick<Clock, 'schedule'>;
   readonly logger: Logger;
   readonly url: string;
 };
 
+export const reportEveryMs = 1_000;
 const reportMsMax = 2_000;
-const reportsRunningMax = 4;
-const reportsWaitingMax = 256;
 
-/** Reports in the background. What finds no room or no listener is dropped: the cost model learns from the next one. */
+/**
+ * Reports in the background, together what ended within a second. What finds no room or no listener is dropped: the cost
+ * model learns from the next one.
+ */
 export class HttpExecutionReporter implements ExecutionReporter {
   readonly #parts: ReporterParts;
-  readonly #running = new Semaphore({ running: reportsRunningMax, waiting: reportsWaitingMax });
+  #waiting: ExecutionReport[] = [];
+  #isScheduled = false;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
   }
 
   report(execution: ExecutionReport): void {
-    this.#running
-      .run(() => this.#send(execution))
-      .catch((error: unknown) =>
-        this.#parts.logger.debug('execution_not_reported', { query_id: execution.query_id, error }),
-      );
+    if (this.#waiting.length < executionReportsMax) this.#waiting.push(execution);
+    this.#schedule();
   }
 
-  async #send(execution: ExecutionReport): Promise<void> {
-    const { client, identity, url } = this.#parts;
-    await client.call(url, cboEngine.reportExecution, {
-      token: identity.token(),
-      timeoutMs: reportMsMax,
-      body: execution,
-    });
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#parts.clock.schedule(reportEveryMs, () => void this.#send());
+  }
+
+  async #send(): Promise<void> {
+    const { client, identity, logger, url } = this.#parts;
+    const executions = this.#waiting;
+    this.#waiting = [];
+    try {
+      await client.call(url, cboEngine.reportExecutions, {
+        token: identity.token(),
+        timeoutMs: reportMsMax,
+        body: { executions },
+      });
+    } catch (error) {
+      logger.debug('executions_not_reported', { executions: executions.length, error });
+    } finally {
+      this.#isScheduled = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
 import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant, wasNothingSent } from '@hybridstore/http';
-import { type Clock, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
 import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';
@@ -18,7 +18,10 @@ const cancelMsMax = 2_000;
 const cancelsRunningMax = 16;
 const cancelsWaitingMax = 1_000;
 
-/** A tenant's nodes behind their Service. A plan is sent again only when connecting failed: it may be running otherwise. */
+/**
+ * A tenant's nodes behind their Service. A plan is sent again only when connecting failed, or to a node that has just come or
+ * is about to go, which runs none: it may be running otherwise.
+ */
 export class HttpExecutor implements Executor {
   readonly #parts: ExecutorParts;
   readonly #cancelling = new Semaphore({ running: cancelsRunningMax, waiting: cancelsWaitingMax });
@@ -29,7 +32,7 @@ export class HttpExecutor implements Executor {
 
   async execute(tenantId: string, request: ExecuteRequest, call: QueryCall): Promise<NodeAnswer> {
     const { breakers, clock } = this.#parts;
-    const answer = await retry(call, { clock, isSafe: wasNothingSent }, (attempt) =>
+    const answer = await retry(call, { clock, isSafe: wasNothingRun }, (attempt) =>
       breakers.run(`nodes of ${tenantId}`, call.signal, () => this.#send(tenantId, request, attempt)),
     ).catch((error: unknown) => {
       throw isUnknownHost(error) ? unknownTenant(tenantId) : error;
@@ -63,4 +66,8 @@ export class HttpExecutor implements Executor {
       logger.debug('execution_not_cancelled', { query_id: queryId, error });
     }
   }
+}
+
+function wasNothingRun(error: unknown): boolean {
+  return wasNothingSent(error) || (isHybridStoreError(error, 'unavailable') && error.details['is_member'] === false);
 }

@@ -31,7 +31,13 @@ export class HttpInterpreter implements Interpreter {
     const answer = await retry(call, { clock: this.#parts.clock, isSafe: isTransportFailure }, (attempt) =>
       this.#parts.breakers.run('query-interpreter', call.signal, () => this.#send(query, attempt)),
     );
-    return { plan: answer.parsed_query, planCached: answer.cached };
+    return {
+      plan: answer.parsed_query,
+      planCached: answer.cached,
+      // An interpreter of an earlier version says neither.
+      restsOn: (answer as Partial<ParseResponse>).rests_on,
+      parameterKeys: (answer as Partial<ParseResponse>).parameter_keys ?? [],
+    };
   }
 
   async locate(request: SqlQueryRequest, failed: FailedOperation, call: QueryCall): Promise<readonly Place[]> {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ExecuteRequest, LogicalPlan, QueryStats } from '@hybridstore/contracts';
+import type { ExecuteRequest, LogicalPlan, QueryStats, ReadColumns } from '@hybridstore/contracts';
 import {
   type Admission,
   type AdmissionQueue,
@@ -13,6 +13,7 @@ import {
   userOf,
 } from '@hybridstore/runtime';
 import { Deadline, decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
+import type { KeptPlans, PlannedQuery } from '../domain/kept-plans.ts';
 import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
 import type {
   Coordinator,
@@ -22,7 +23,6 @@ import type {
   OptimizedQuery,
   Optimizer,
   Outcome,
-  ParsedQuery,
   QueryAnswer,
   QueryCall,
   QueryMetrics,
@@ -35,6 +35,7 @@ import { failedOperationOf, withPlaces } from './locate-failure.ts';
 export type CoordinatorParts = {
   readonly queue: AdmissionQueue;
   readonly registry: QueryRegistry;
+  readonly plans: KeptPlans;
   readonly interpreter: Interpreter;
   readonly optimizer: Optimizer;
   readonly executor: Executor;
@@ -82,7 +83,6 @@ function isRejection(error: unknown): boolean {
   return isHybridStoreError(error, 'overloaded') && error.details['position'] !== undefined;
 }
 
-type Planned = { readonly parsed: ParsedQuery; readonly optimized: OptimizedQuery | undefined };
 type Answered = { readonly bytes: number; readonly rows: number; readonly nodeStats: Stats };
 
 const nothingAnswered: Answered = { bytes: 0, rows: 0, nodeStats: {} };
@@ -93,11 +93,11 @@ class QueryRun {
   readonly #deadline: Deadline;
   readonly #query: ActiveQuery;
   readonly #stopListening: () => void;
-  readonly #times = { queueMs: 0, planMs: 0, executeMs: 0 };
+  readonly #times = { queueMs: 0, planMs: 0 };
   #admission: Admission | undefined;
   #admittedMs = 0;
   #executingSinceMs = 0;
-  #planned: Planned | undefined;
+  #planned: PlannedQuery | undefined;
   #hasEnded = false;
 
   constructor(parts: CoordinatorParts, order: QueryOrder) {
@@ -125,7 +125,20 @@ class QueryRun {
 
   async start(): Promise<QueryAnswer> {
     await this.#wait();
+    const { plans } = this.#parts;
+    const { caller, query } = this.#order;
+    const kept = plans.find(caller, query);
+    if (kept) {
+      try {
+        this.#planned = kept;
+        return await this.#execute(kept, kept.restsOn);
+      } catch (error) {
+        if (!isOfOtherColumns(error)) throw error;
+        plans.forget(caller, query);
+      }
+    }
     const planned = await this.#plan();
+    plans.keep(caller, query, planned);
     return this.#execute(planned);
   }
 
@@ -139,7 +152,7 @@ class QueryRun {
     metrics.observeStage('queue', this.#times.queueMs);
   }
 
-  async #plan(): Promise<Planned> {
+  async #plan(): Promise<PlannedQuery> {
     const { interpreter, clock, metrics } = this.#parts;
     this.#query.state = 'planning';
     const startedMs = clock.monotonicMs();
@@ -168,7 +181,7 @@ class QueryRun {
     }
   }
 
-  async #execute(planned: Planned): Promise<QueryAnswer> {
+  async #execute(planned: PlannedQuery, restsOn?: readonly ReadColumns[]): Promise<QueryAnswer> {
     const { executor, clock } = this.#parts;
     const remainingMs = this.#deadline.remainingMs();
     this.#query.state = 'running';
@@ -179,6 +192,7 @@ class QueryRun {
       consistency: this.#order.query.request.consistency ?? 'strict',
       format: this.#order.format,
       deadline_ms: remainingMs,
+      ...(restsOn === undefined ? {} : { rests_on: [...restsOn] }),
     };
     const answer = await executor
       .execute(this.#order.caller.tenant, request, this.#call(remainingMs))
@@ -304,6 +318,15 @@ class QueryRun {
     const { caller, requestId } = this.#order;
     return { token: caller.token, requestId, timeoutMs, signal: this.#deadline.signal };
   }
+}
+
+/** A kept plan is not for the sources as they are now: one has other columns, or is gone. Nothing of it was run. */
+function isOfOtherColumns(error: unknown): boolean {
+  if (!isHybridStoreError(error)) return false;
+  const { code, details } = error;
+  if (code === 'conflict') return details['plan_too_old'] === true;
+  // A node of an earlier version compares no columns, and says that it knows no such field.
+  return code === 'not_found' || (code === 'invalid_request' && details['field'] === 'rests_on');
 }
 
 function textOf(query: QueryRequest): string {

@@ -4,26 +4,27 @@ import {
   type LocateRequest,
   type LocateResponse,
   type LogicalPlan,
-  type ParameterInput,
-  type ParameterScalar,
   type ParseDslRequest,
   type ParseResponse,
   type ParseSqlRequest,
+  type ReadColumns,
   sourceIdPattern,
   type TransformRequest,
   type TransformResponse,
 } from '@hybridstore/contracts';
-import { deepFreeze, type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
-import { HybridStoreError, LruCache, requireSource, type TenantCaller, userOf } from '@hybridstore/runtime';
-import type { ParseCall, ParseOutcome, SqlParser } from '@hybridstore/sql';
+import { type OptimizationStep, stepsOfLevel } from '@hybridstore/plan';
 import {
-  normalizeText,
-  type ParameterValues,
-  parameterType,
-  parameterValue,
-  readParameters,
-  readTokens,
-} from '@hybridstore/sql';
+  assert,
+  columnsVersion,
+  HybridStoreError,
+  LruCache,
+  requireSource,
+  type TenantCaller,
+  userOf,
+} from '@hybridstore/runtime';
+import type { ParseCall, ParseOutcome, SqlParser } from '@hybridstore/sql';
+import { normalizeText, readTokens } from '@hybridstore/sql';
+import { type ParameterValues, typesOfParameters, withParameters } from '@hybridstore/sql/parameters';
 import { isTemporary, type SchemaSource, type Schemas } from './schema-source.ts';
 
 export type InterpreterSettings = {
@@ -57,21 +58,24 @@ export class Interpreter {
   async parseSql(request: ParseSqlRequest, call: Call): Promise<ParseResponse> {
     const dialect = request.dialect ?? this.#parts.settings.dialect;
     const values: ParameterValues = request.parameters ?? [];
-    const { outcome, cached } = await this.#withSchemas(
+    const { result, schemas } = await this.#withSchemas(
       call,
       {
         mentioned: () => wordsOf(request.query, dialect),
         readsAllColumns: mayReadAllColumns(request.query, dialect),
       },
-      (schemas) => this.#parse({ text: request.query, dialect, values }, schemas, call),
+      (known) => this.#parse({ text: request.query, dialect, values }, known, call),
     );
-    const plan = cached ? withValues(outcome, values) : outcome.plan;
+    const { outcome, cached } = result;
+    const plan = cached ? withParameters(outcome.plan, outcome.parameterKeys, values) : outcome.plan;
     requireOwnSources(call, plan);
     return {
       ...describePlan(plan, 'sql', outcome.functions),
       dialect,
       cached,
       cross_check: outcome.crossCheck,
+      rests_on: columnsOf(plan, schemas),
+      parameter_keys: [...outcome.parameterKeys],
     };
   }
 
@@ -88,7 +92,7 @@ export class Interpreter {
   async parseDsl(request: ParseDslRequest, call: Call): Promise<ParseResponse> {
     const { dslDepthMax, isDslValidated } = this.#parts.settings;
     const options = { depthMax: dslDepthMax, isLenient: !isDslValidated };
-    const { plan, functions } = await this.#withSchemas(
+    const { result, schemas } = await this.#withSchemas(
       call,
       { mentioned: () => [], readsAllColumns: namesNoColumns(request.query) },
       ({ byId }) =>
@@ -97,12 +101,15 @@ export class Interpreter {
           ownedBy(call),
         ),
     );
+    const { plan, functions } = result;
     requireOwnSources(call, plan);
     return {
       ...describePlan(plan, 'dsl', functions),
       dialect: null,
       cached: false,
       cross_check: 'not_asked',
+      rests_on: columnsOf(plan, schemas),
+      parameter_keys: [],
     };
   }
 
@@ -110,7 +117,7 @@ export class Interpreter {
   async transform(request: TransformRequest, call: Call): Promise<TransformResponse> {
     requireOwnSources(call, request.parsed_query);
     const level = request.optimization_level ?? 'basic';
-    const { plan, sql, tree, steps } = await this.#withSchemas(
+    const { result } = await this.#withSchemas(
       call,
       {
         mentioned: () => request.parsed_query.tables.map(({ source }) => source),
@@ -122,6 +129,7 @@ export class Interpreter {
           ownedBy(call),
         ),
     );
+    const { plan, sql, tree, steps } = result;
     return {
       execution_plan: { plan, sql, tree },
       optimization_level: level,
@@ -138,15 +146,15 @@ export class Interpreter {
     call: Call,
     statement: Reading,
     work: (schemas: Schemas) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<{ readonly result: T; readonly schemas: Schemas }> {
     let schemas = await this.#parts.schemas.schemas(call.caller);
     for (let look = 0; ; look += 1) {
       try {
         const result = await work(schemas);
-        if (look > 0 || !statement.readsAllColumns) return result;
+        if (look > 0 || !statement.readsAllColumns) return { result, schemas };
         const ids = result.plan.tables.map(({ source }) => source);
         const newer = ids.length <= sourcesLookedForMax ? await this.#newerSchemas(schemas, call, ids) : undefined;
-        if (!newer) return result;
+        if (!newer) return { result, schemas };
         schemas = newer;
       } catch (error) {
         const ids = look < looksMax ? sourcesToLookFor(error, schemas, statement.mentioned) : [];
@@ -204,32 +212,16 @@ type Statement = { readonly text: string; readonly dialect: Dialect; readonly va
 
 /** Values are not part of it, their types are: a plan for a number is not one for a text. */
 function cacheKey({ text, dialect, values }: Statement, schemas: Schemas): string {
-  const types = Array.isArray(values)
-    ? values.map(typeOf)
-    : Object.entries(values)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, value]) => `${name}:${typeOf(value)}`);
-  const parts = [dialect, schemas.version, types, normalizeText(readTokens(text, dialect))];
+  const parts = [dialect, schemas.version, typesOfParameters(values), normalizeText(readTokens(text, dialect))];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-/** Lists of another length are other plans. */
-function typeOf(value: ParameterInput): string {
-  if (!isScalar(value)) return `[${value.map(typeOf).join()}]`;
-  return value === null ? 'null' : parameterType(value);
-}
-
-function isScalar(value: ParameterInput): value is ParameterScalar {
-  return !Array.isArray(value);
-}
-
-/** A cached plan with this request's values in the places of its parameters. */
-function withValues({ plan, parameterKeys }: ParseOutcome, values: ParameterValues): LogicalPlan {
-  const parameters = plan.parameters.map(({ type }, index) => ({
-    type,
-    value: parameterValue(values, parameterKeys[index] ?? index),
-  }));
-  return deepFreeze({ ...plan, parameters: readParameters(parameters, parameterKeys) });
+function columnsOf({ tables }: LogicalPlan, { byId }: Schemas): ReadColumns[] {
+  return tables.map(({ source }) => {
+    const schema = byId.get(source);
+    assert(schema, `a plan reads ${source}, which its schemas do not hold`);
+    return { source_id: source, columns: columnsVersion(schema.columns) };
+  });
 }
 
 function describePlan(plan: LogicalPlan, kind: 'sql' | 'dsl', functions: readonly string[]) {

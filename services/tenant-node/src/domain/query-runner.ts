@@ -1,4 +1,4 @@
-import type { LogicalPlan, QueryStats, ResultColumn } from '@hybridstore/contracts';
+import type { LogicalPlan, QueryStats, ReadColumns, ResultColumn } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import type { MadeUpNames, PlanSchemas } from '@hybridstore/plan';
 import {
@@ -22,7 +22,7 @@ import {
   type StatementView,
   ViewGone,
 } from './ports.ts';
-import { printStatement, type ReadFigures, requireSoundPlan } from './statement.ts';
+import { printStatement, type ReadFigures, requireSoundPlan, requireYoungPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
 import { ViewPins } from './view-pins.ts';
 
@@ -51,6 +51,8 @@ export type QueryRequest = {
   /** Users take turns. */
   readonly user: string;
   readonly plan: LogicalPlan;
+  /** Columns that the plan was made for; absent: it is enough that it is sound. */
+  readonly restsOn?: readonly ReadColumns[];
   readonly consistency: 'strict' | 'committed';
   readonly shape: RowShape;
   readonly separator: ',' | '\n';
@@ -228,7 +230,9 @@ export class QueryRunner {
 
   async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
     const sourceIds = request.plan.tables.map((table) => table.source);
-    requireSoundPlan(request.plan, await this.schemas(sourceIds));
+    const schemas = await this.schemas(sourceIds);
+    requireYoungPlan(request.restsOn ?? [], schemas);
+    requireSoundPlan(request.plan, schemas);
     const child = await this.#ports.executor.acquire(signal);
     const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
     signal.throwIfAborted();

@@ -1,4 +1,4 @@
-import type { FileStatistics, LogicalPlan, PruningPredicate, ScanRelation } from '@hybridstore/contracts';
+import type { FileStatistics, LogicalPlan, PruningPredicate, ReadColumns, ScanRelation } from '@hybridstore/contracts';
 import type { TableState } from '@hybridstore/engine';
 import {
   checkPlan,
@@ -11,7 +11,7 @@ import {
   printDuckdb,
   scanPredicates,
 } from '@hybridstore/plan';
-import { assert } from '@hybridstore/runtime';
+import { assert, columnsVersion, HybridStoreError } from '@hybridstore/runtime';
 import type { StatementRequest, StatementView, ViewBound } from './ports.ts';
 import type { SourceView } from './strict-view.ts';
 
@@ -51,6 +51,18 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
 export function requireSoundPlan(plan: LogicalPlan, schemas: PlanSchemas): void {
   checkPlan(plan, schemas);
+}
+
+/** Throws `conflict` where a source has other columns than a plan was made for: its text may mean another plan now. */
+export function requireYoungPlan(restsOn: readonly ReadColumns[], schemas: PlanSchemas): void {
+  for (const { source_id: sourceId, columns } of restsOn) {
+    const found = schemas.get(sourceId);
+    if (found && columnsVersion(found.columns) !== columns)
+      throw new HybridStoreError('conflict', `the plan was made for other columns of source ${sourceId}`, {
+        source_id: sourceId,
+        plan_too_old: true,
+      });
+  }
 }
 
 type Scan = {

@@ -37,7 +37,9 @@ export async function takeStrictView(
 ): Promise<SourceView> {
   // A node that is not written down yet, or has left, is notified of no newcomer: there may be members that it would not ask.
   if (!ports.members.knowsAll)
-    throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000);
+    throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000, {
+      is_member: false,
+    });
   const first = await ports.engine.snapshot(sourceId);
   const answers = await Promise.all([
     askSelf(ports.engine, child, first),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
-import { HybridStoreError, type LogFields, silentLogger } from '@hybridstore/runtime';
+import { columnsVersion, HybridStoreError, type LogFields, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
@@ -254,6 +254,33 @@ describe('a query', () => {
     assert.equal(end?.status === 'rejected' && end.reason.code, 'unavailable');
     await assert.rejects(runner.start(request()), { code: 'unavailable' });
   });
+});
+
+describe('a plan that was made for columns', () => {
+  const restsOn = (of: readonly { readonly name: string; readonly type: string; readonly collation?: string }[]) => ({
+    restsOn: [{ source_id: 'events', columns: columnsVersion(of) }],
+  });
+
+  it('runs while its source has them', async () => {
+    const world = createWorld(['answers']);
+    await world.runner.start(request(restsOn([{ name: 'id', type: 'bigint' }])));
+    assert.deepEqual(world.log, ['run']);
+  });
+
+  for (const [what, other] of [
+    ['one more', [...columns, { name: 'note', type: 'string' }]],
+    ['one of another type', [{ name: 'id', type: 'string' }]],
+    ['one of another collation', [{ name: 'id', type: 'bigint', collation: 'nocase' }]],
+    ['others', [{ name: 'note', type: 'string' }]],
+  ] as const)
+    it(`is refused where there was ${what}, and nothing is run`, async () => {
+      const world = createWorld(['answers']);
+      await assert.rejects(world.runner.start(request(restsOn(other))), (error: HybridStoreError) => {
+        assert.deepEqual([error.code, error.details], ['conflict', { source_id: 'events', plan_too_old: true }]);
+        return true;
+      });
+      assert.deepEqual([world.log, world.pins(), world.runner.running], [[], 0, 0]);
+    });
 });
 
 describe('the feed of fresh rows', () => {
