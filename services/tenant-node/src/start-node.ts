@@ -12,6 +12,7 @@ import { Drain } from './domain/drain.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
 import { HandOn } from './domain/hand-on.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
+import { LogMarks } from './domain/log-marks.ts';
 import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
@@ -50,8 +51,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const members = createMembership(service, config, { engine, ledgers, calls, applied });
   const feed = new FreshFeed(engine, executor, clock);
   const { observeWait } = createNodeMetrics(metrics, config.isPod);
+  const marks = new LogMarks();
   const queries = new QueryRunner(
-    { engine, executor, members, feed, clock, logger, node: config.pod, observeWait },
+    { engine, executor, members, marks, feed, clock, logger, node: config.pod, observeWait },
     config.limits,
   );
   observeQueries(metrics, queries);
