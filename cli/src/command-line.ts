@@ -1,3 +1,4 @@
+import { type Consistency, consistencyForm, isConsistency } from '@hybridstore/contracts';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { answerFormats, fileEndings } from './answer/choose-format.ts';
 import {
@@ -211,7 +212,11 @@ const addDataCommands: Adder = (program, io, run) => {
     .addOption(repeated('-p, --param <value>', 'value of a ? or $1; repeat it for the next'))
     .option('--file <path>', 'file that holds the text')
     .addOption(
-      choice('--consistency <level>', 'every acknowledged row, or the last commit (default: strict)', consistencies),
+      choice(
+        '--consistency <level>',
+        'every acknowledged row, the last commit, or so much behind where nodes are away (default: strict)',
+        consistencies,
+      ).argParser(readConsistency),
     )
     .addOption(count('--timeout <seconds>', 'end the query after this time', undefined, querySecondsMax))
     .action((text: string | undefined, flags: QueryFlags) => run((connection) => query(connection, text, flags, io)));
@@ -306,6 +311,11 @@ function waitTimeoutOption(): Option {
 function choice(flags: string, description: string, choices: readonly string[], standard?: string): Option {
   const option = new Option(flags, description).choices(choices);
   return standard === undefined ? option : option.default(standard);
+}
+
+function readConsistency(text: string): Consistency {
+  if (isConsistency(text)) return text;
+  throw new InvalidArgumentError(`Expected ${consistencyForm}.`);
 }
 
 function repeated(flags: string, description: string): Option {

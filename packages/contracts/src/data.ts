@@ -11,13 +11,20 @@ export const staleMsBound = 3_600_000;
  * `bounded(ms)` as `strict`, and where a node does not answer without what it acknowledged in the last `ms` milliseconds.
  */
 export type Consistency = 'strict' | 'committed' | `bounded(${number})`;
+/** 1 to `staleMsBound`, in digits alone. */
+const consistencyPattern = String.raw`^(strict|committed|bounded\(([1-9]\d{0,5}|[12]\d{6}|3[0-5]\d{5}|3600000)\))$`;
+/** In words. */
+export const consistencyForm = `strict, committed, or bounded(<ms>) with 1 to ${staleMsBound} milliseconds`;
 export const Consistency = Type.Unsafe<Consistency>({
   type: 'string',
-  // 1 to `staleMsBound`, in digits alone.
-  pattern: String.raw`^(strict|committed|bounded\(([1-9]\d{0,5}|[12]\d{6}|3[0-5]\d{5}|3600000)\))$`,
-  description: '`strict` (default), `committed`, or `bounded(<ms>)` with 1 to 3600000 milliseconds',
-  'x-expected': `strict, committed, or bounded(<ms>) with 1 to ${staleMsBound} milliseconds`,
+  pattern: consistencyPattern,
+  description: `\`strict\`, \`committed\`, or \`bounded(<ms>)\` with 1 to ${staleMsBound} milliseconds`,
+  'x-expected': consistencyForm,
 });
+
+export function isConsistency(text: string): text is Consistency {
+  return new RegExp(consistencyPattern).test(text);
+}
 
 /** How many milliseconds an answer may be behind; undefined where the level is another one. */
 export function readStaleMsMax(consistency: Consistency): number | undefined {

@@ -117,6 +117,5 @@ function tooStale(
     ? `without it the answer would be ${staleMsOf(bound, mark)} ms behind, ${bound.staleMsMax} are allowed`
     : 'how far the answer would be behind without it is not known';
   const details = { ...error.details, member: pod, ...(mark ? { stale_ms: staleMsOf(bound, mark) } : {}) };
-  const refused = retryLater('unavailable', `${error.message}; ${without}`, 1_000, details);
-  return new HybridStoreError('unavailable', refused.message, refused.details, { cause: error });
+  return new HybridStoreError('unavailable', `${error.message}; ${without}`, details, { cause: error });
 }

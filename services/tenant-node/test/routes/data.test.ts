@@ -302,6 +302,12 @@ describe('a tenant node', () => {
       ['a negative limit', { source_id: 'sales', limit: -1 }, 400, /limit/],
       ['a limit that is text', { source_id: 'sales', limit: '5' }, 400, /limit/],
       ['an unknown consistency', { source_id: 'sales', consistency: 'eventual' }, 400, /consistency/],
+      [
+        'an answer that may be behind by more than an hour',
+        { source_id: 'sales', consistency: 'bounded(3600001)' },
+        400,
+        /consistency: expected strict, committed, or bounded\(<ms>\) with 1 to 3600000 milliseconds, found "bounded\(3600001\)"/,
+      ],
     ];
     for (const [what, body, status, message] of refused) {
       it(`refuses ${what}`, async () => {
@@ -736,7 +742,9 @@ describe('a tenant node', () => {
       const committed = await call('/data/search', {
         body: { source_id: 'sales', consistency: 'committed', limit: 1 },
       });
+      const bounded = await call('/data/search', { body: { source_id: 'sales', consistency: 'bounded(3600000)' } });
       node.members.others = [];
+      assert.deepEqual([bounded.status, bounded.headers['retry-after']], [503, '2']);
       assert.deepEqual(
         [strict.status, strict.body.error.code, strict.headers['retry-after']],
         [503, 'unavailable', '2'],
