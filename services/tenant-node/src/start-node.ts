@@ -80,7 +80,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     retentionMs,
   });
   const handOn = new HandOn({ members, calls });
-  const sightings = watchMembers(service, { engine, members, calls });
+  const sightings = watchMembers(service, { engine, members, marks, calls });
   const largeWrites = new WriteThreads({ clock, logger });
   const node = {
     tenantId,
@@ -177,12 +177,17 @@ function leaveMembers(members: Membership, sightings: MemberWatch): void {
   members.close();
 }
 
-function watchMembers(
-  { clock, logger }: ServiceProcess,
-  { engine, members, calls }: { readonly engine: Engine; readonly members: Membership; readonly calls: PeerClient },
-): MemberWatch {
+type WatchParts = {
+  readonly engine: Engine;
+  readonly members: Membership;
+  readonly marks: LogMarks;
+  readonly calls: PeerClient;
+};
+
+function watchMembers({ clock, logger }: ServiceProcess, { engine, members, marks, calls }: WatchParts): MemberWatch {
   return new MemberWatch({
     members,
+    marks,
     store: new MemberObjects(engine.store),
     calls,
     unflushedRows: () => engine.unflushedRows(),

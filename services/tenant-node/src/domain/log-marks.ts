@@ -15,7 +15,7 @@ const marksMax = 32;
 /** Between two marks that are kept, but for the newest: queries come many a second. */
 const spacingMs = 1_000;
 /** Pairs of a source and a log; the one that was noted longest ago goes first. */
-const logsMax = 4_096;
+const logsMax = 8_192;
 
 /**
  * How far the logs of the other members were known, and when. A member that is away goes on acknowledging for all that is

@@ -12,9 +12,7 @@ export async function fetchFresh(
   { sourceId, afterLsn }: { readonly sourceId: string; readonly afterLsn: number },
 ): Promise<FreshRows> {
   requireOwnTenant(node, call);
-  // A log that is still being replayed knows less than it acknowledged.
-  if (node.engine.notReadyReasons().includes('recovering'))
-    throw retryLater('unavailable', 'the log is being replayed', 500);
+  requireReplayed(node);
   // Rows of a source that was deleted and made again elsewhere are not its rows, and rows that were not replayed are
   // rows: only the newest look at the table shows which.
   await node.engine.source(sourceId);
@@ -33,4 +31,10 @@ export async function fetchFresh(
     bytes: frames.reduce((sum, bytes) => sum + bytes.length, 0),
   };
   return { header, frames };
+}
+
+/** A log that is still being replayed knows less than it acknowledged. */
+export function requireReplayed({ engine }: Pick<TenantNode, 'engine'>): void {
+  if (engine.notReadyReasons().includes('recovering'))
+    throw retryLater('unavailable', 'the log is being replayed', 500);
 }
