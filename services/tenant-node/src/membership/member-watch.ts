@@ -51,11 +51,10 @@ export class MemberWatch implements MemberSightings {
     const others = members.members().filter(({ pod, state }) => state === 'active' && pod !== members.self?.pod);
     const looks = others.map(async (member) => {
       const rows = await calls.greet(member).catch(() => undefined);
-      if (rows === undefined) await members.refresh(member.pod);
-      else {
-        this.#rows.set(member.pod, { rows, atMs: clock.now() });
-        await this.#noteLog(member);
-      }
+      const atMs = clock.now();
+      if (rows === undefined) return members.refresh(member.pod);
+      await this.#noteLog(member);
+      return this.#rows.set(member.pod, { rows, atMs });
     });
     await Promise.all(looks);
   }

@@ -12,7 +12,7 @@ describe('a bounded view', () => {
     const command = fc.record({
       kind: fc.constantFrom(
         ...(['write', 'write', 'write', 'flush', 'flush', 'query', 'query', 'query', 'query', 'query'] as const),
-        ...(['wait', 'crash', 'restart', 'restart', 'lose child', 'forget'] as const),
+        ...(['wait', 'watch', 'crash', 'restart', 'restart', 'lose child', 'forget'] as const),
       ),
       node: fc.integer({ min: 0, max: 2 }),
       ms: fc.constantFrom(1, 40, 200),
@@ -36,6 +36,7 @@ describe('a bounded view', () => {
             assert.ok(node);
             if (kind === 'write') await node.write();
             else if (kind === 'flush') await node.flush();
+            else if (kind === 'watch') await node.watch();
             else if (kind === 'wait') clock.nowMs += ms / 2;
             else if (kind === 'crash') node.crash();
             else if (kind === 'restart') node.restart();
@@ -115,6 +116,17 @@ describe('a bounded view', () => {
     second.crash();
     first.loseChild();
     assert.deepEqual((await first.queryBounded(1_000))?.rows, ['hybridstore/acme-1/1#1']);
+  });
+
+  it('needs no query before a member goes: nodes look at each other', async () => {
+    const { clock, first, second } = createNodes();
+    await second.write();
+    await second.flush();
+    await first.watch();
+    clock.nowMs += 500;
+    second.crash();
+    assert.deepEqual((await first.queryBounded(1_000))?.rows, ['hybridstore/acme-1/1#1']);
+    await assert.rejects(first.queryBounded(400), { code: 'unavailable' });
   });
 
   it('is refused on a node that may not know every member', async () => {

@@ -119,6 +119,21 @@ export class SimulatedNode {
     this.#child.forget();
   }
 
+  /** As it does every few seconds, also while nobody asks. */
+  async watch(): Promise<void> {
+    const life = this.#lives;
+    for (const other of this.others) {
+      const askedMs = this.#clock.monotonicMs();
+      await this.#pause();
+      const { acknowledgedLsn, committedLsn } = other.#fresh(0);
+      const isThere = !other.isAway;
+      await this.#pause();
+      if (life !== this.#lives) return;
+      const mark = { askedMs, acknowledgedLsn, location: this.#table.location };
+      if (isThere) this.#marks.note(source, other.log, mark, committedLsn);
+    }
+  }
+
   async write(): Promise<void> {
     if (this.isAway) return;
     const lsn = this.#nextLsn++;
