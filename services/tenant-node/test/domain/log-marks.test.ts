@@ -23,6 +23,7 @@ describe('marks of a log', () => {
   it('of which the later says no more leave nothing to the earlier, whichever answer came first', () => {
     assert.equal(noted([1_000, 5, 0], [9_000, 5, 0])(5), 9_000);
     assert.equal(noted([9_000, 5, 0], [1_000, 7, 0])(7), 9_000);
+    assert.deepEqual([5, 7].map(noted([9_000, 7, 0], [1_000, 5, 0])), [1_000, 9_000]);
   });
 
   it('speak of one life of the source and of one log', () => {

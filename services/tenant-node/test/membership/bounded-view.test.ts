@@ -129,6 +129,28 @@ describe('a bounded view', () => {
     await assert.rejects(first.queryBounded(400), { code: 'unavailable' });
   });
 
+  it('does not take for known what a member acknowledged while its answer was on its way', async () => {
+    const clock = new SimulatedClock();
+    const gates: (() => void)[] = [];
+    const { first, second } = createNodes(clock, () => new Promise((resolve) => gates.push(resolve)));
+    const open = async () => {
+      for (const gate of gates.splice(0)) gate();
+      await new Promise(setImmediate);
+    };
+    const asked = first.query();
+    // Two steps to the first version, one to the member, which has read its log now.
+    for (let step = 0; step < 3; step += 1) await open();
+    const written = second.write();
+    clock.nowMs += 800;
+    const end = Promise.all([asked, written]);
+    for (let step = 0; step < 4; step += 1) await open();
+    assert.deepEqual(await end, [[], undefined]);
+    second.crash();
+    const refused = assert.rejects(first.queryBounded(500), { message: /the answer would be 801 ms behind, 500 are/ });
+    for (let step = 0; step < 6; step += 1) await open();
+    await refused;
+  });
+
   it('is refused on a node that may not know every member', async () => {
     const { first } = createNodes();
     first.isJoined = false;
@@ -163,9 +185,9 @@ describe('a bounded view', () => {
   });
 });
 
-function createNodes(clock: SimulatedClock | FakeClock = new SimulatedClock()) {
+function createNodes(clock: SimulatedClock | FakeClock = new SimulatedClock(), pause = noPause) {
   const table = new SimulatedTable();
-  const [first, second] = [0, 1].map((ordinal) => new SimulatedNode(`acme-${ordinal}`, table, noPause, { clock }));
+  const [first, second] = [0, 1].map((ordinal) => new SimulatedNode(`acme-${ordinal}`, table, pause, { clock }));
   assert.ok(first && second);
   first.others = [second];
   second.others = [first];
