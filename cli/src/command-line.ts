@@ -1,4 +1,3 @@
-import { type Consistency, consistencyForm, isConsistency } from '@hybridstore/contracts';
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { answerFormats, fileEndings } from './answer/choose-format.ts';
 import {
@@ -15,7 +14,15 @@ import { type DeleteFlags, remove } from './commands/delete.ts';
 import { type GetFlags, get, getFormats } from './commands/get.ts';
 import { type LoadFlags, load, parallelMax, rejectedRowsMax, rowsPerBatchMax } from './commands/load.ts';
 import { type MembersFlags, members } from './commands/members.ts';
-import { consistencies, dialects, type QueryFlags, query, querySecondsMax } from './commands/query.ts';
+import {
+  consistencies,
+  consistencyForm,
+  dialects,
+  isConsistency,
+  type QueryFlags,
+  query,
+  querySecondsMax,
+} from './commands/query.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type TokenFlags, token } from './commands/token.ts';
 import { dataDirDefault, type GlobalFlags, readSettings } from './config.ts';
@@ -313,7 +320,7 @@ function choice(flags: string, description: string, choices: readonly string[], 
   return standard === undefined ? option : option.default(standard);
 }
 
-function readConsistency(text: string): Consistency {
+function readConsistency(text: string): QueryFlags['consistency'] {
   if (isConsistency(text)) return text;
   throw new InvalidArgumentError(`Expected ${consistencyForm}.`);
 }

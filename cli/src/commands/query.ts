@@ -26,6 +26,8 @@ import { parseDigits } from '../load/parse-exactly.ts';
 import { warningLines } from '../output/warning-lines.ts';
 import { usageError } from '../usage-error.ts';
 
+export { consistencyForm, isConsistency } from '@hybridstore/contracts';
+
 export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
 export const consistencies = ['strict', 'committed', 'bounded(<ms>)'];
 export const querySecondsMax = 3_600;

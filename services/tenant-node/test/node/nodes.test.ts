@@ -392,7 +392,7 @@ describe('a reader that allows an answer to be behind', () => {
     folder[Symbol.dispose]();
   });
 
-  it('is told nothing special while all nodes answer', async () => {
+  it('sees nothing special while all nodes answer', async () => {
     await tryWrite(second, 1);
     await tryWrite(first, 2);
     const { body, text, status } = await ask('bounded(60000)');
