@@ -690,6 +690,14 @@ describe('a tenant node', () => {
       const beyond = { source_id: 'sales', after_lsn: header.acknowledged_lsn };
       const none = await call('/internal/fresh', { body: beyond, token: service('tenant-node') });
       assert.equal(JSON.parse(none.text.slice(0, none.text.indexOf('\n'))).frames, 0);
+      const { status, body } = await call('/internal/log/positions', { token: service('tenant-node') });
+      const { location } = await node.engine.snapshot('sales');
+      const { acknowledged_lsn: acknowledgedLsn, committed_lsn: committedLsn } = header;
+      assert.deepEqual([status, body.app_id], [200, node.engine.appId]);
+      assert.deepEqual(
+        body.positions.find(({ source_id: sourceId }: { source_id: string }) => sourceId === 'sales'),
+        { source_id: 'sales', location, acknowledged_lsn: acknowledgedLsn, committed_lsn: committedLsn },
+      );
     });
 
     it('give no frames of a source that was deleted by another node', async () => {
@@ -709,6 +717,7 @@ describe('a tenant node', () => {
       const fresh = { body: { source_id: 'sales', after_lsn: 0 } };
       assert.equal((await call('/internal/fresh', fresh)).status, 403);
       assert.equal((await call('/internal/fresh', { ...fresh, token: service('monitoring') })).status, 403);
+      assert.equal((await call('/internal/log/positions')).status, 403);
       assert.equal((await call('/internal/drain', { body: {}, token: service('metadata-catalog') })).status, 403);
       assert.equal((await call('/internal/sources', { token: service('auth-gateway') })).status, 403);
     });

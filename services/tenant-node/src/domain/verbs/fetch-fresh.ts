@@ -1,4 +1,5 @@
 import type { FreshHeader } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import { retryLater } from '@hybridstore/runtime';
 import { type Call, requireOwnTenant } from '../call.ts';
 import type { TenantNode } from '../node.ts';
@@ -34,7 +35,7 @@ export async function fetchFresh(
 }
 
 /** A log that is still being replayed knows less than it acknowledged. */
-export function requireReplayed({ engine }: Pick<TenantNode, 'engine'>): void {
+export function requireReplayed({ engine }: { readonly engine: Pick<Engine, 'notReadyReasons'> }): void {
   if (engine.notReadyReasons().includes('recovering'))
     throw retryLater('unavailable', 'the log is being replayed', 500);
 }

@@ -1,10 +1,15 @@
 import { type LogPositions, logPositionsMax } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import { type Call, requireOwnTenant } from '../call.ts';
 import type { TenantNode } from '../node.ts';
 import { requireReplayed } from './fetch-fresh.ts';
 
+export type PositionPorts = Pick<TenantNode, 'tenantId'> & {
+  readonly engine: Pick<Engine, 'appId' | 'positions' | 'notReadyReasons'>;
+};
+
 /** How far this node has acknowledged rows, for members that may have to answer without it. */
-export function logPositions(node: TenantNode, call: Call): LogPositions {
+export function logPositions(node: PositionPorts, call: Call): LogPositions {
   requireOwnTenant(node, call);
   requireReplayed(node);
   const positions = node.engine
