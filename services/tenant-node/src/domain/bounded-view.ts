@@ -1,7 +1,7 @@
 import type { TableState } from '@hybridstore/engine';
 import { HybridStoreError, isHybridStoreError, orAborted, retryLater } from '@hybridstore/runtime';
 import type { LogMark } from './log-marks.ts';
-import type { Peer } from './ports.ts';
+import type { FreshRange, Peer } from './ports.ts';
 import {
   type Answer,
   askPeer,
@@ -42,17 +42,11 @@ export async function takeBoundedView(
   );
   const answers = asked.flatMap((outcome) => ('answer' in outcome ? [outcome] : []));
   const view = await takeAnswers(ports, child, first, [askSelf(ports, child, first), ...answers]);
-  const silent = asked
-    .flatMap((outcome) => ('error' in outcome ? [outcome] : []))
-    .map(({ peer, error }) => ({ peer, error, mark: findShown(ports, child, view.state, peer) }));
-  for (const { peer, error, mark } of silent) if (!isWithin(bound, mark)) throw tooStale(peer, error, { bound, mark });
-  const known = silent.flatMap(({ peer, error, mark }) => (mark ? [{ peer, error, mark }] : []));
-  const ranges = known.map(({ peer, mark }) => freshRange(view.state, peer.log, mark.acknowledgedLsn));
-  return {
-    ...view,
-    fresh: [...view.fresh, ...ranges.filter(isNotEmpty)],
-    without: known.map(({ peer, error, mark }) => describeSilent(peer, error, staleMsOf(bound, mark))),
-  };
+  const left = asked.flatMap((outcome) =>
+    'error' in outcome ? [doWithout(ports, child, view.state, { ...outcome, bound })] : [],
+  );
+  const ranges = left.map(({ range }) => range).filter(isNotEmpty);
+  return { ...view, fresh: [...view.fresh, ...ranges], without: left.map(({ member }) => member) };
 }
 
 /** How long a member may take where the answer can do without it. */
@@ -83,6 +77,19 @@ async function ask(ports: ViewPorts, peer: Peer, asking: Asking): Promise<Answer
   } finally {
     cancel();
   }
+}
+
+/** What is shown of a member that does not answer, exactly as far as it is known. Throws where that is not far enough. */
+function doWithout(
+  ports: ViewPorts,
+  child: LoadingChild,
+  state: TableState,
+  { peer, error, bound }: Silence & { readonly bound: Bound },
+): { readonly range: FreshRange; readonly member: SilentMember } {
+  const mark = findShown(ports, child, state, peer);
+  if (!isWithin(bound, mark)) throw tooStale(peer, error, { bound, mark });
+  const member = describeSilent(peer, error, staleMsOf(bound, mark));
+  return { range: freshRange(state, peer.log, mark.acknowledgedLsn), member };
 }
 
 /** The newest that is known of the member's log and shown whole, by the files of the version and what the child holds. */
