@@ -14,7 +14,15 @@ import { type DeleteFlags, remove } from './commands/delete.ts';
 import { type GetFlags, get, getFormats } from './commands/get.ts';
 import { type LoadFlags, load, parallelMax, rejectedRowsMax, rowsPerBatchMax } from './commands/load.ts';
 import { type MembersFlags, members } from './commands/members.ts';
-import { consistencies, dialects, type QueryFlags, query, querySecondsMax } from './commands/query.ts';
+import {
+  consistencies,
+  consistencyForm,
+  dialects,
+  isConsistency,
+  type QueryFlags,
+  query,
+  querySecondsMax,
+} from './commands/query.ts';
 import { type StatusFlags, status } from './commands/status.ts';
 import { type TokenFlags, token } from './commands/token.ts';
 import { dataDirDefault, type GlobalFlags, readSettings } from './config.ts';
@@ -211,7 +219,11 @@ const addDataCommands: Adder = (program, io, run) => {
     .addOption(repeated('-p, --param <value>', 'value of a ? or $1; repeat it for the next'))
     .option('--file <path>', 'file that holds the text')
     .addOption(
-      choice('--consistency <level>', 'every acknowledged row, or the last commit (default: strict)', consistencies),
+      choice(
+        '--consistency <level>',
+        'every acknowledged row, the last commit, or so much behind where nodes are away (default: strict)',
+        consistencies,
+      ).argParser(readConsistency),
     )
     .addOption(count('--timeout <seconds>', 'end the query after this time', undefined, querySecondsMax))
     .action((text: string | undefined, flags: QueryFlags) => run((connection) => query(connection, text, flags, io)));
@@ -306,6 +318,11 @@ function waitTimeoutOption(): Option {
 function choice(flags: string, description: string, choices: readonly string[], standard?: string): Option {
   const option = new Option(flags, description).choices(choices);
   return standard === undefined ? option : option.default(standard);
+}
+
+function readConsistency(text: string): QueryFlags['consistency'] {
+  if (isConsistency(text)) return text;
+  throw new InvalidArgumentError(`Expected ${consistencyForm}.`);
 }
 
 function repeated(flags: string, description: string): Option {

@@ -123,6 +123,8 @@ describe('a wrong command line', () => {
     [['query', '--to', 'x.xls', 'x'], /^error: --to: expected a file that ends in one of parquet, .*, found x\.xls/],
     [['query', '--to', 'x.csv', '-o', 'csv', 'x'], /^error: --format: expected no --to beside it/],
     [['query', '--null-text', '-', '-o', 'json', 'x'], /^error: --null-text: expected with table, .* found json/],
+    [['query', '--consistency', 'bounded(0)', 'x'], /Expected strict, committed, or bounded\(<ms>\) with 1 to 3600000/],
+    [['query', '--consistency', 'eventual', 'x'], /Expected strict, committed, or bounded\(<ms>\)/],
     [['query', '--dialect', 'oracle', 'x'], /Allowed choices are mysql, postgresql, duckdb/],
     [['--username', 'ann', 'status'], /^error: --password-file: expected the file/],
     [['status', '--gateway', 'notaurl'], /^error: --gateway: expected an address such as .*, found notaurl/],
@@ -471,7 +473,7 @@ describe('asking', () => {
       (value) => ['-p', value],
     );
     await run(['query', 'SELECT ?', ...flags, ...parameters]);
-    await run(['query', '--file', file('q.sql', 'SELECT 2')]);
+    await run(['query', '--file', file('q.sql', 'SELECT 2'), '--consistency', 'bounded(30000)']);
     await run(['query'], { stdin: 'SELECT 3' });
     await run(['query', '--dsl', '-'], { stdin: '{"query_type":"filter"}' });
     const bodies = gateway.calls.filter((call) => call.path.startsWith('/query')).map((call) => call.body);
@@ -483,7 +485,7 @@ describe('asking', () => {
         consistency: 'committed',
         timeout_seconds: 7,
       },
-      { query: 'SELECT 2' },
+      { query: 'SELECT 2', consistency: 'bounded(30000)' },
       { query: 'SELECT 3' },
       { query: { query_type: 'filter' } },
     ]);

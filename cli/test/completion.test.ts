@@ -123,6 +123,7 @@ const lines: readonly (readonly [line: string, offered: readonly string[], asked
   ['hybridstore load --rej', ['--rejected-max']],
   ['hybridstore query --dialect ', ['duckdb', 'mysql', 'postgresql']],
   ['hybridstore query --dialect p', ['postgresql']],
+  ['hybridstore query --consistency ', ['committed', 'strict']],
   ['hybridstore admin ch', ['check']],
   ['hybridstore admin mem', ['members']],
   ['hybridstore completion f', ['fish']],

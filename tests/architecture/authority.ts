@@ -82,6 +82,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'tenant-node POST /internal/fresh': ['tenant-node'],
   'tenant-node POST /internal/members/join': ['tenant-node'],
   'tenant-node POST /internal/batches/owned': ['tenant-node'],
+  'tenant-node GET /internal/log/positions': ['tenant-node'],
   'tenant-node GET /internal/members': ['tenant-node'],
   'tenant-node POST /internal/members/give-up': ['operator'],
   'tenant-node GET /tenant/members': 'manage',

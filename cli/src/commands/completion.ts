@@ -64,7 +64,12 @@ function describe(command: Command): Completed {
 
 function describeFlag({ long, short, description, argChoices, flags, hidden }: Option): readonly Flag[] {
   if (hidden || !long) return [];
-  return [{ long, short, description, choices: argChoices ?? [], takes: takenBy(long, flags) }];
+  return [{ long, short, description, choices: (argChoices ?? []).filter(isWord), takes: takenBy(long, flags) }];
+}
+
+/** Not a form with a part that only its user knows. */
+function isWord(choice: string): boolean {
+  return !choice.includes('<');
 }
 
 function takenBy(long: string, flags: string): Flag['takes'] {

@@ -47,7 +47,7 @@ function describeAway(away: readonly MemberView[], tenant: string | undefined): 
   const isOne = pods.length === 1;
   return [
     `${pods.join(', ')} ${isOne ? 'is' : 'are'} away. Meanwhile strict reads are refused (consistency "committed" reads without`,
-    `rows that are not flushed), so are writes whose batch id ${isOne ? 'it owns' : 'they own'}, and no new node can join.`,
+    `rows that are not flushed, "bounded(MS)" without the newest), so are writes whose batch id ${isOne ? 'it owns' : 'they own'}, and no new node can join.`,
     `A node that never comes back is given up, with the rows that only it holds:`,
     ...pods.map((pod) => `  kubectl annotate tenant ${name} -n ${namespace} hybridstore.dev/give-up-node=${pod}`),
   ].join('\n');

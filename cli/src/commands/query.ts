@@ -1,6 +1,7 @@
 import { createWriteStream, readFileSync, renameSync, rmSync, type WriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import {
+  type Consistency,
   type DslQueryRequest,
   operationNode,
   type ParameterScalar,
@@ -25,8 +26,10 @@ import { parseDigits } from '../load/parse-exactly.ts';
 import { warningLines } from '../output/warning-lines.ts';
 import { usageError } from '../usage-error.ts';
 
+export { consistencyForm, isConsistency } from '@hybridstore/contracts';
+
 export const dialects = ['mysql', 'postgresql', 'duckdb'] as const;
-export const consistencies = ['strict', 'committed'] as const;
+export const consistencies = ['strict', 'committed', 'bounded(<ms>)'];
 export const querySecondsMax = 3_600;
 const querySecondsDefault = 300;
 
@@ -40,7 +43,7 @@ export type QueryFlags = {
   readonly dsl?: boolean;
   readonly param?: readonly string[];
   readonly file?: string;
-  readonly consistency?: (typeof consistencies)[number];
+  readonly consistency?: Consistency;
   readonly timeout?: number;
 };
 

@@ -3,8 +3,34 @@ import { Aggregation, conditionsMax, FieldPath, Filter, GroupBy, OrderBy } from 
 import { BatchId, Lsn, recordsPerWriteMax, SourceId } from './identifiers.ts';
 import { Warnings } from './warnings.ts';
 
-/** `strict` answers with every acknowledged row of all replicas; `committed` with the last commit of the table. */
-export const Consistency = Type.Enum(['strict', 'committed']);
+/** Longest time that a reader may allow an answer to be behind: an hour. */
+export const staleMsBound = 3_600_000;
+
+/**
+ * `strict` answers with every acknowledged row of all replicas; `committed` with the last commit of the table;
+ * `bounded(ms)` as `strict`, and where a node does not answer without what it acknowledged in the last `ms` milliseconds.
+ */
+export type Consistency = 'strict' | 'committed' | `bounded(${number})`;
+/** 1 to `staleMsBound`, in digits alone. */
+const consistencyPattern = String.raw`^(strict|committed|bounded\(([1-9]\d{0,5}|[12]\d{6}|3[0-5]\d{5}|3600000)\))$`;
+/** In words. */
+export const consistencyForm = `strict, committed, or bounded(<ms>) with 1 to ${staleMsBound} milliseconds`;
+export const Consistency = Type.Unsafe<Consistency>({
+  type: 'string',
+  pattern: consistencyPattern,
+  description: `\`strict\`, \`committed\`, or \`bounded(<ms>)\` with 1 to ${staleMsBound} milliseconds`,
+  'x-expected': consistencyForm,
+});
+
+export function isConsistency(text: string): text is Consistency {
+  return new RegExp(consistencyPattern).test(text);
+}
+
+/** How many milliseconds an answer may be behind; undefined where the level is another one. */
+export function readStaleMsMax(consistency: Consistency): number | undefined {
+  const digits = /^bounded\((\d+)\)$/.exec(consistency)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
 
 export const Record = Type.Object(
   { fields: Type.Record(Type.String({ maxLength: 256 }), Type.Unknown()) },
@@ -62,6 +88,11 @@ export const QueryStats = Type.Object(
     files_read: Type.Optional(Type.Integer()),
     bytes_read: Type.Optional(Type.Integer()),
     fresh_rows: Type.Optional(Type.Integer()),
+    stale_ms: Type.Optional(
+      Type.Integer({
+        description: 'how far the answer is behind at most, where nodes did not answer; absent when all of them did',
+      }),
+    ),
     snapshots: Type.Optional(Type.Record(Type.String(), Type.Integer())),
     plan_cached: Type.Optional(Type.Boolean()),
     optimized: Type.Optional(

@@ -50,6 +50,24 @@ export const FreshHeader = Type.Object(
 );
 export type FreshHeader = Static<typeof FreshHeader>;
 
+/** Sources that a member says its positions of; those with unflushed rows come first. */
+export const logPositionsMax = 1_000;
+/** How far a member's log has acknowledged and committed rows of each source; `location` names the life of the source. */
+export const LogPositions = Type.Object(
+  {
+    app_id: Type.String(),
+    positions: Type.Array(
+      Type.Object(
+        { source_id: SourceId, location: Type.String(), acknowledged_lsn: Lsn, committed_lsn: Lsn },
+        { additionalProperties: false },
+      ),
+      { maxItems: logPositionsMax },
+    ),
+  },
+  { $id: 'LogPositions', additionalProperties: false },
+);
+export type LogPositions = Static<typeof LogPositions>;
+
 export const nodeProblemKinds = ['FlushFailing', 'LogDamaged'] as const;
 /** What is wrong with a node that serves, each until it passes. `message` names sources and segments, and no path. */
 export const NodeProblem = Type.Object(

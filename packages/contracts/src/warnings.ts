@@ -3,7 +3,8 @@ import { type Static, Type } from 'typebox';
 /**
  * What an answer says beside its rows. `binary_text_comparison`: texts were compared byte by byte where MySQL would ignore
  * case. `text_read_as_number`, `text_read_as_date`, `value_out_of_range`: MySQL's value stands for one that is none.
- * `too_many_partitions`: the source has so many partitions that its files stay small.
+ * `too_many_partitions`: the source has so many partitions that its files stay small. `answered_without_node`: a node did not
+ * answer, and its newest rows may be missing, as `bounded(ms)` allows.
  */
 export const warningCodes = [
   'binary_text_comparison',
@@ -11,6 +12,7 @@ export const warningCodes = [
   'text_read_as_date',
   'value_out_of_range',
   'too_many_partitions',
+  'answered_without_node',
 ] as const;
 export type WarningCode = (typeof warningCodes)[number];
 

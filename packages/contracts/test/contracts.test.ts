@@ -11,8 +11,11 @@ import {
   endpoints,
   findColumnNameProblem,
   foldColumnName,
+  isConsistency,
   parseColumnType,
+  readStaleMsMax,
   services,
+  staleMsBound,
 } from '../src/index.ts';
 
 const all = Object.entries(endpoints).flatMap(([service, table]) =>
@@ -54,6 +57,32 @@ describe('column types', () => {
         },
       ),
     );
+  });
+});
+
+describe('the consistency of a reader', () => {
+  it('is bounded by every number of milliseconds up to an hour, as digits write it', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.integer({ min: -10, max: 2 * staleMsBound }), fc.double()), (ms) => {
+        const text = `bounded(${ms})`;
+        const isAllowed = Number.isInteger(ms) && ms >= 1 && ms <= staleMsBound;
+        assert.equal(isConsistency(text), isAllowed, text);
+        if (isConsistency(text)) assert.equal(readStaleMsMax(text), ms);
+      }),
+    );
+    for (const ms of [1, 999_999, 1_000_000, 2_999_999, 3_000_000, 3_599_999, staleMsBound])
+      assert.equal(isConsistency(`bounded(${ms})`), true, String(ms));
+    for (const level of ['strict', 'committed'] as const) assert.equal(readStaleMsMax(level), undefined);
+  });
+
+  it('has no blanks, signs, leading zeros or anything around it', () => {
+    for (const level of ['strict', 'committed']) assert.equal(isConsistency(level), true);
+    for (const text of [
+      ...['', 'bounded', 'bounded()', 'bounded( 5)', 'bounded(5 )', 'bounded (5)', ' bounded(5)', 'bounded(5)\n'],
+      ...['bounded(0)', 'bounded(05)', 'bounded(+5)', 'bounded(-5)', 'bounded(1.5)', 'bounded(5e3)', 'bounded(٣)'],
+      ...['bounded(3600001)', 'bounded(10000000)', 'Bounded(5)', 'strict,bounded(5)', 'eventual', 'strictly'],
+    ])
+      assert.equal(isConsistency(text), false, text);
   });
 });
 

@@ -31,6 +31,7 @@ import type {
   FreshFrames,
   LogCheck,
   LogOnlooker,
+  LogPosition,
   SourceCheck,
   SourceListing,
   SourceState,
@@ -416,6 +417,13 @@ class NodeEngine implements Engine {
     const table = this.#tables.known.get(sourceId);
     if (table) return table.memory.fresh(afterLsn);
     return { acknowledgedLsn: afterLsn, committedLsn: afterLsn, tableVersion: -1, frames: [] };
+  }
+
+  positions(): readonly LogPosition[] {
+    return [...this.#tables.known.values()].map(({ sourceId, location, memory }) => {
+      const { acknowledgedLsn, committedLsn } = memory;
+      return { sourceId, location, acknowledgedLsn, committedLsn };
+    });
   }
 
   async stats(sourceId: string): Promise<SourceStats> {

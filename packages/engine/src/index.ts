@@ -15,6 +15,7 @@ export type {
   FreshFrames,
   LogCheck,
   LogOnlooker,
+  LogPosition,
   LogProblem,
   SourceCheck,
   SourceListing,

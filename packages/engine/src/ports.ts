@@ -60,6 +60,9 @@ export interface Engine {
   /** This log's acknowledged frames with LSN > `afterLsn`, and how far this log is committed. */
   fresh(sourceId: string, afterLsn: number): FreshFrames;
 
+  /** How far this log has acknowledged and committed rows, of every source whose table this node has looked at. */
+  positions(): readonly LogPosition[];
+
   /** Commits everything that was acknowledged when called; resolves after the commit. */
   flush(sourceId: string): Promise<{ readonly rows: number; readonly tableVersion: number }>;
   compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse>;
@@ -158,6 +161,14 @@ export type FreshFrames = {
   readonly committedLsn: number;
   readonly tableVersion: number;
   readonly frames: readonly Frame[];
+};
+
+/** `location` names the life of the source. */
+export type LogPosition = {
+  readonly sourceId: string;
+  readonly location: string;
+  readonly acknowledgedLsn: number;
+  readonly committedLsn: number;
 };
 
 export type Commit = {

@@ -92,6 +92,30 @@ test('rows are fresh until a flush commits them, and never both', async () => {
   await engine.close();
 });
 
+test('positions say how far rows of each source are acknowledged and committed, after a restart and in a new life too', async () => {
+  const folder = newFolder();
+  const engine = await openEngine(folder, { segmentWriter });
+  assert.deepEqual(engine.positions(), []);
+  await engine.putSource(events);
+  await engine.append({ sourceId: 'events', records: records(0, 3) });
+  const { location } = await engine.snapshot('events');
+  const position = { sourceId: 'events', location, acknowledgedLsn: 1, committedLsn: 0 };
+  assert.deepEqual(engine.positions(), [position]);
+  await engine.flush('events');
+  await engine.append({ sourceId: 'events', records: records(3, 3) });
+  const later = { ...position, acknowledgedLsn: 2, committedLsn: 1 };
+  assert.deepEqual(engine.positions(), [later]);
+  await engine.close();
+  const again = await openEngine(folder, { segmentWriter });
+  assert.deepEqual(again.positions(), [later]);
+  await again.deleteSource('events');
+  await again.putSource(events);
+  const [anew] = again.positions();
+  assert.notEqual(anew?.location, location);
+  assert.deepEqual([anew?.acknowledgedLsn, anew?.committedLsn], [0, 0]);
+  await again.close();
+});
+
 test('after a restart fresh rows are replayed and committed ones are not', async () => {
   const folder = newFolder();
   const engine = await openEngine(folder, { segmentWriter });

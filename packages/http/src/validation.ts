@@ -73,7 +73,7 @@ function judge(error: ErrorObject): Judgement {
     case 'type':
       return compare(String(parameters['type']), describeKind(error.data));
     case 'pattern':
-      return compare(`text like ${String(parameters['pattern'])}`, describeValue(error.data));
+      return compare(nameForm(error), describeValue(error.data));
     case 'maxItems':
     case 'maxLength':
     case 'maximum':
@@ -96,6 +96,12 @@ function compare(expected: string, actual: string): Judgement {
 function limitOf({ keyword, params }: ErrorObject): string {
   const unit = keyword.endsWith('Items') ? ' items' : keyword.endsWith('Length') ? ' characters' : '';
   return `${params['limit']}${unit}`;
+}
+
+/** In words, where the schema has some. */
+function nameForm({ params, parentSchema }: ErrorObject): string {
+  const words: unknown = parentSchema?.['x-expected'];
+  return typeof words === 'string' ? words : `text like ${params['pattern']}`;
 }
 
 const fieldsShownMax = 20;

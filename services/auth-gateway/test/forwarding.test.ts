@@ -156,6 +156,27 @@ describe('forwarding', () => {
       assert.equal(shown[hidden], undefined, hidden);
   });
 
+  it('shows of a refused read which node is away, since when, and when to ask again', async () => {
+    const details = {
+      member: 'hs-acme-1',
+      away_since: '2026-01-01T00:00:00.000Z',
+      stale_ms: 901,
+      retry_after_ms: 1_000,
+    };
+    const error = { code: 'unavailable', message: 'member hs-acme-1 cannot be asked', details, request_id: 'r' };
+    await using platform = await open((_request, response) => {
+      response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '1' });
+      response.end(JSON.stringify({ error }));
+    });
+    for (const path of ['/data/search', '/query/sql']) {
+      const body = JSON.stringify({ source_id: 'events', consistency: 'bounded(1)' });
+      const answer = await fetch(`${platform.url}${path}`, { method: 'POST', headers: platform.headers, body });
+      assert.deepEqual([answer.status, answer.headers.get('retry-after')], [503, '1'], path);
+      assert.deepEqual(await answer.json(), { error });
+      assert.deepEqual(platform.upstream.requests.at(-1)?.url, path);
+    }
+  });
+
   it('exchanges an API key for a short token of the key, which the service can verify', async () => {
     await using platform = await open(echo);
     const key = await platform.gateway.createKey(platform.token, {

@@ -313,6 +313,22 @@ test('a strict read beside a member that is away says which and since when, in e
   }
 });
 
+test('a reader who allows an answer to be behind is handed on as one, in every form of question', async () => {
+  await using operation = await TestOperation.start();
+  const allowed = { consistency: 'bounded(30000)' };
+  await operation.sql(allowed);
+  assert.equal(operation.services.lastExecution().consistency, 'bounded(30000)');
+  const query = { query_type: 'filter', source: 'events', conditions: [{ field: 'id', operator: 'gt', value: 1 }] };
+  await operation.call('POST', '/query/dsl', { body: { query, ...allowed } });
+  assert.equal(operation.services.lastExecution().consistency, 'bounded(30000)');
+  const { status, body } = await operation.sql({ consistency: 'bounded(1.5)' });
+  const { field, expected, actual } = errorOf(body).details as Readonly<Record<string, unknown>>;
+  assert.deepEqual(
+    [status, field, expected, actual],
+    [400, 'consistency', 'strict, committed, or bounded(<ms>) with 1 to 3600000 milliseconds', '"bounded(1.5)"'],
+  );
+});
+
 test("a node's own refusal opens no circuit", async () => {
   await using operation = await TestOperation.start();
   operation.services.execute = () => {

@@ -16,6 +16,7 @@ import { routeFresh } from './routes/fresh.ts';
 import { routeInternalStats } from './routes/internal-stats.ts';
 import { routeJoin } from './routes/join.ts';
 import { routeListSources } from './routes/list-sources.ts';
+import { routeLogPositions } from './routes/log-positions.ts';
 import { routeGiveUpMember, routeMembers } from './routes/members.ts';
 import { routeProblems } from './routes/problems.ts';
 import { routePutSource } from './routes/put-source.ts';
@@ -39,6 +40,7 @@ const routes = [
   routeExecute,
   routeCancelExecution,
   routeFresh,
+  routeLogPositions,
   routeFindBatch,
   routeOwnedBatches,
   routeJoin,

@@ -12,6 +12,7 @@ import { Drain } from './domain/drain.ts';
 import { FreshFeed } from './domain/fresh-feed.ts';
 import { HandOn } from './domain/hand-on.ts';
 import { KeyedWrites } from './domain/keyed-writes.ts';
+import { LogMarks } from './domain/log-marks.ts';
 import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
@@ -50,8 +51,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const members = createMembership(service, config, { engine, ledgers, calls, applied });
   const feed = new FreshFeed(engine, executor, clock);
   const { observeWait } = createNodeMetrics(metrics, config.isPod);
+  const marks = new LogMarks();
   const queries = new QueryRunner(
-    { engine, executor, members, feed, clock, logger, node: config.pod, observeWait },
+    { engine, executor, members, marks, feed, clock, logger, node: config.pod, observeWait },
     config.limits,
   );
   observeQueries(metrics, queries);
@@ -78,7 +80,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     retentionMs,
   });
   const handOn = new HandOn({ members, calls });
-  const sightings = watchMembers(service, { engine, members, calls });
+  const sightings = watchMembers(service, { engine, members, marks, calls });
   const largeWrites = new WriteThreads({ clock, logger });
   const node = {
     tenantId,
@@ -175,12 +177,17 @@ function leaveMembers(members: Membership, sightings: MemberWatch): void {
   members.close();
 }
 
-function watchMembers(
-  { clock, logger }: ServiceProcess,
-  { engine, members, calls }: { readonly engine: Engine; readonly members: Membership; readonly calls: PeerClient },
-): MemberWatch {
+type WatchParts = {
+  readonly engine: Engine;
+  readonly members: Membership;
+  readonly marks: LogMarks;
+  readonly calls: PeerClient;
+};
+
+function watchMembers({ clock, logger }: ServiceProcess, { engine, members, marks, calls }: WatchParts): MemberWatch {
   return new MemberWatch({
     members,
+    marks,
     store: new MemberObjects(engine.store),
     calls,
     unflushedRows: () => engine.unflushedRows(),

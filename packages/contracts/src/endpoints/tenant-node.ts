@@ -22,6 +22,7 @@ import {
   GiveUpResponse,
   InternalCancelled,
   JoinResponse,
+  LogPositions,
   Member,
   MemberList,
   NodeProblems,
@@ -172,6 +173,14 @@ export const tenantNode = {
     access: onlyServices('tenant-node'),
     body: FreshRequest,
     produces: ['application/octet-stream'],
+  },
+  logPositions: {
+    service,
+    method: 'GET',
+    path: '/internal/log/positions',
+    summary: 'How far this member has acknowledged and committed rows of each source',
+    access: onlyServices('tenant-node'),
+    response: LogPositions,
   },
   join: {
     service,

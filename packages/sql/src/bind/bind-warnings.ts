@@ -4,8 +4,10 @@ import { walkExpression } from '@hybridstore/plan';
 const namesMax = 8;
 const nameCharactersMax = 64;
 
+/** Those of a write's and of an answer's circumstances are found elsewhere. */
+type BindWarningCode = Exclude<WarningCode, 'too_many_partitions' | 'answered_without_node'>;
 /** What is said of a kind of value, with the columns whose values it is about. */
-const sentences: Readonly<Record<Exclude<WarningCode, 'too_many_partitions'>, (of: string) => string>> = {
+const sentences: Readonly<Record<BindWarningCode, (of: string) => string>> = {
   binary_text_comparison: (of) =>
     `texts${of} are compared byte by byte, where MySQL may ignore case and accents; declare a collation of the column, or write COLLATE`,
   text_read_as_number: (of) =>
@@ -17,7 +19,7 @@ const sentences: Readonly<Record<Exclude<WarningCode, 'too_many_partitions'>, (o
 
 /** What binding a statement finds out that its rows do not show: one sentence for each kind, with the columns it is about. */
 export class BindWarnings {
-  readonly #names = new Map<keyof typeof sentences, Set<string>>();
+  readonly #names = new Map<BindWarningCode, Set<string>>();
 
   get list(): readonly Warning[] {
     return [...this.#names].map(([code, names]) => ({
@@ -27,7 +29,7 @@ export class BindWarnings {
   }
 
   /** A value of rows that is read leniently. */
-  addValue(code: keyof typeof sentences, value: PlanExpression): void {
+  addValue(code: BindWarningCode, value: PlanExpression): void {
     const names = this.#of(code);
     walkExpression(value, { expression: (node) => void (node.kind === 'column' && names.add(node.name)) });
   }
@@ -38,7 +40,7 @@ export class BindWarnings {
     for (const name of columns) names.add(name);
   }
 
-  #of(code: keyof typeof sentences): Set<string> {
+  #of(code: BindWarningCode): Set<string> {
     const names = this.#names.get(code) ?? new Set<string>();
     this.#names.set(code, names);
     return names;

@@ -1,9 +1,9 @@
-import { FreshHeader, type Member, memberHeader, tenantNode } from '@hybridstore/contracts';
+import { FreshHeader, type LogPositions, type Member, memberHeader, tenantNode } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch } from '@hybridstore/engine';
 import { compileValidator, type HttpClient, readAll, type ServiceIdentity } from '@hybridstore/http';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import type { Batch, BatchCalls, BatchEntry, Peer, PeerFresh } from '../domain/ports.ts';
-import type { MemberCalls } from '../membership/ports.ts';
+import type { MemberCalls, PositionCalls } from '../membership/ports.ts';
 import { Reach } from './reach.ts';
 
 const announceMsMax = 2_000;
@@ -17,7 +17,7 @@ const lineBreak = 0x0a;
 const checkHeader = compileValidator(FreshHeader);
 
 /** Calls to the other nodes of the tenant, with this node's service token. */
-export class PeerClient implements MemberCalls, BatchCalls {
+export class PeerClient implements MemberCalls, BatchCalls, PositionCalls {
   readonly #client: HttpClient;
   readonly #identity: ServiceIdentity;
   readonly #tenantId: string;
@@ -45,6 +45,17 @@ export class PeerClient implements MemberCalls, BatchCalls {
     } catch (error) {
       // A node of an earlier version is there, and has no such endpoint.
       if (isHybridStoreError(error, 'not_found')) return 0;
+      throw error;
+    }
+  }
+
+  async positions(receiver: Member): Promise<LogPositions | undefined> {
+    const call = { token: this.#token(), timeoutMs: announceMsMax };
+    try {
+      return await this.#reach.try(receiver, () => this.#client.call(receiver.url, tenantNode.logPositions, call));
+    } catch (error) {
+      // A node of an earlier version has no such endpoint.
+      if (isHybridStoreError(error, 'not_found')) return undefined;
       throw error;
     }
   }

@@ -1,4 +1,12 @@
-import type { LogicalPlan, QueryStats, ReadColumns, ResultColumn } from '@hybridstore/contracts';
+import {
+  type Consistency,
+  type LogicalPlan,
+  type QueryStats,
+  type ReadColumns,
+  type ResultColumn,
+  readStaleMsMax,
+  warningsMax,
+} from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import type { MadeUpNames, PlanSchemas } from '@hybridstore/plan';
 import {
@@ -10,7 +18,9 @@ import {
   orAborted,
   retryLater,
 } from '@hybridstore/runtime';
+import { takeBoundedView } from './bounded-view.ts';
 import type { FreshFeed } from './fresh-feed.ts';
+import type { LogMarks } from './log-marks.ts';
 import type { Members } from './ports.ts';
 import {
   type Execution,
@@ -22,6 +32,7 @@ import {
   type StatementView,
   ViewGone,
 } from './ports.ts';
+import { describeSilence, staleMsOf } from './silent-members.ts';
 import { printStatement, type ReadFigures, requireSoundPlan, requireYoungPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
 import { ViewPins } from './view-pins.ts';
@@ -38,6 +49,7 @@ export type QueryRunnerPorts = {
   readonly engine: Engine;
   readonly executor: Executor;
   readonly members: Members;
+  readonly marks: LogMarks;
   readonly feed: Pick<FreshFeed, 'note'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -53,7 +65,7 @@ export type QueryRequest = {
   readonly plan: LogicalPlan;
   /** Columns that the plan was made for; absent: it is enough that it is sound. */
   readonly restsOn?: readonly ReadColumns[];
-  readonly consistency: 'strict' | 'committed';
+  readonly consistency: Consistency;
   readonly shape: RowShape;
   readonly separator: ',' | '\n';
   /** The whole query, its wait and the reading of its rows included. */
@@ -266,12 +278,16 @@ export class QueryRunner {
     run: { readonly signal: AbortSignal; readonly pins: ViewPins },
   ): Promise<SourceView> {
     this.#ports.feed.note(sourceId);
-    const view =
-      request.consistency === 'strict'
-        ? await takeStrictView(this.#ports, child, sourceId, run.signal)
-        : await takeCommittedView(this.#ports.engine, sourceId);
+    const view = await this.#lookAt(child, sourceId, request.consistency, run.signal);
     run.pins.add(this.#ports.engine.pin(view.state));
     return view;
+  }
+
+  #lookAt(child: ExecutorChild, sourceId: string, consistency: Consistency, signal: AbortSignal): Promise<SourceView> {
+    if (consistency === 'committed') return takeCommittedView(this.#ports.engine, sourceId);
+    const staleMsMax = readStaleMsMax(consistency);
+    if (staleMsMax === undefined) return takeStrictView(this.#ports, child, sourceId, signal);
+    return takeBoundedView(this.#ports, child, sourceId, { staleMsMax, signal });
   }
 
   #stopWith(signal: AbortSignal, execution: Execution): void {
@@ -303,6 +319,7 @@ export class QueryRunner {
 
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
     const { execution, explain, reads, views } = opened;
+    const silent = [...views.values()].flatMap((view) => view.without);
     let freshRows = 0;
     execution.ended.then(
       (end) => {
@@ -330,7 +347,8 @@ export class QueryRunner {
           fresh_rows: freshRows,
           snapshots: Object.fromEntries([...views].map(([id, view]) => [id, view.state.version])),
           node: this.#ports.node,
-          warnings: [...(request.plan.warnings ?? [])],
+          ...staleMsOf(silent),
+          warnings: [...describeSilence(silent), ...(request.plan.warnings ?? [])].slice(0, warningsMax),
         };
       },
     };

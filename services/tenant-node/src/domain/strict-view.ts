@@ -1,5 +1,6 @@
 import type { Engine, TableState } from '@hybridstore/engine';
-import { retryLater } from '@hybridstore/runtime';
+import { type Clock, retryLater } from '@hybridstore/runtime';
+import type { LogMarks } from './log-marks.ts';
 import type { ExecutorChild, FreshRange, Members, Peer, PeerFresh } from './ports.ts';
 
 /**
@@ -18,11 +19,18 @@ export type SourceView = {
   readonly sourceId: string;
   readonly state: TableState;
   readonly fresh: readonly FreshRange[];
+  /** Members that did not answer, and whose newest rows may be missing. */
+  readonly without: readonly SilentMember[];
 };
+
+/** `reason` says since when or why it does not answer; what it acknowledged longer than `staleMs` before the query is there. */
+export type SilentMember = { readonly pod: string; readonly reason: string; readonly staleMs: number };
 
 export type ViewPorts = {
   readonly engine: Pick<Engine, 'appId' | 'fresh' | 'snapshot'>;
   readonly members: Members;
+  readonly marks: LogMarks;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'schedule'>;
 };
 
 /**
@@ -31,62 +39,59 @@ export type ViewPorts = {
  */
 export async function takeStrictView(
   ports: ViewPorts,
-  child: Pick<ExecutorChild, 'heldLsn' | 'load'>,
+  child: LoadingChild,
   sourceId: string,
   signal: AbortSignal,
 ): Promise<SourceView> {
-  // A node that is not written down yet, or has left, is notified of no newcomer: there may be members that it would not ask.
-  if (!ports.members.knowsAll)
-    throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000, {
-      is_member: false,
-    });
+  requireAllKnown(ports.members);
   const first = await ports.engine.snapshot(sourceId);
   const answers = await Promise.all([
-    askSelf(ports.engine, child, first),
-    ...ports.members.peers().map((peer) => askPeer(peer, child, first, signal)),
+    askSelf(ports, child, first),
+    ...ports.members.peers().map((peer) => askPeer(ports.clock, peer, { child, first, signal })),
   ]);
-  const versionMin = Math.max(first.version, ...answers.map(({ answer }) => answer.tableVersion));
-  const state = await ports.engine.snapshot(sourceId, versionMin);
-  const fresh = answers.map(({ afterLsn, answer }) => {
-    const range = {
-      log: answer.log,
-      // A member gives away frames that are committed; what it answers is whole from there on.
-      afterLsn: Math.max(afterLsn, answer.committedLsn),
-      untilLsn: answer.acknowledgedLsn,
-    };
-    child.load(sourceId, range, answer.frames);
-    return { log: answer.log, afterLsn: state.txn.get(answer.log) ?? 0, untilLsn: answer.acknowledgedLsn };
-  });
-  return { sourceId, state, fresh: fresh.filter((range) => range.untilLsn > range.afterLsn) };
+  return takeAnswers(ports, child, first, answers);
 }
 
 /** The newest commit alone: members need not be reachable, rows since then are missing. */
 export async function takeCommittedView(engine: Pick<Engine, 'snapshot'>, sourceId: string): Promise<SourceView> {
-  return { sourceId, state: await engine.snapshot(sourceId), fresh: [] };
+  return { sourceId, state: await engine.snapshot(sourceId), fresh: [], without: [] };
 }
 
-type Answer = { readonly afterLsn: number; readonly answer: PeerFresh };
+/** A node that is not written down yet, or has left, is notified of no newcomer: there may be members that it would not ask. */
+export function requireAllKnown(members: Members): void {
+  if (members.knowsAll) return;
+  throw retryLater('unavailable', 'the node is no member yet, or has left: it may not know all of them', 1_000, {
+    is_member: false,
+  });
+}
 
-async function askPeer(peer: Peer, child: Held, first: TableState, signal: AbortSignal): Promise<Answer> {
+export type LoadingChild = Pick<ExecutorChild, 'heldLsn' | 'load'>;
+
+/** What a member says when it is asked for its frames beyond `afterLsn`; it was not asked before `askedMs`. */
+export type Answer = { readonly afterLsn: number; readonly askedMs: number; readonly answer: PeerFresh };
+
+type Asking = { readonly child: Held; readonly first: TableState; readonly signal: AbortSignal };
+
+export async function askPeer(clock: Pick<Clock, 'monotonicMs'>, peer: Peer, asking: Asking): Promise<Answer> {
+  const { child, first, signal } = asking;
+  const askedMs = clock.monotonicMs();
   const afterLsn = knownLsn(child, first, peer.log);
   const answer = await peer.fresh(first.sourceId, afterLsn, signal);
   // A member on a new volume counts from 1 again: what is known of its old log says nothing about this one.
-  if (answer.log === peer.log || afterLsn === 0) return { afterLsn, answer };
-  return { afterLsn: 0, answer: await peer.fresh(first.sourceId, 0, signal) };
+  if (answer.log === peer.log || afterLsn === 0) return { afterLsn, askedMs, answer };
+  return { afterLsn: 0, askedMs, answer: await peer.fresh(first.sourceId, 0, signal) };
 }
 
-type Held = Pick<ExecutorChild, 'heldLsn'>;
-
-/** Frames up to here need not be asked for: the child holds them, or the files do. */
-function knownLsn(child: Held, state: TableState, log: string): number {
-  return Math.max(child.heldLsn(state.sourceId, log), state.txn.get(log) ?? 0);
-}
-
-function askSelf(engine: ViewPorts['engine'], child: Held, first: TableState): Answer {
+export function askSelf(
+  { engine, clock }: Pick<ViewPorts, 'engine' | 'clock'>,
+  child: Held,
+  first: TableState,
+): Answer {
   const afterLsn = knownLsn(child, first, engine.appId);
   const own = engine.fresh(first.sourceId, afterLsn);
   return {
     afterLsn,
+    askedMs: clock.monotonicMs(),
     answer: {
       log: engine.appId,
       acknowledgedLsn: own.acknowledgedLsn,
@@ -96,4 +101,52 @@ function askSelf(engine: ViewPorts['engine'], child: Held, first: TableState): A
       frames: own.frames.map((frame) => frame.bytes),
     },
   };
+}
+
+/** The second and the third step, with the answers of the first. */
+export async function takeAnswers(
+  ports: ViewPorts,
+  child: LoadingChild,
+  first: TableState,
+  answers: readonly Answer[],
+): Promise<SourceView> {
+  const { sourceId } = first;
+  const versionMin = Math.max(first.version, ...answers.map(({ answer }) => answer.tableVersion));
+  const state = await ports.engine.snapshot(sourceId, versionMin);
+  if (state.location === first.location) noteAnswers(ports.marks, state, answers);
+  const fresh = answers.map(({ afterLsn, answer }) => {
+    const range = {
+      log: answer.log,
+      // A member gives away frames that are committed; what it answers is whole from there on.
+      afterLsn: Math.max(afterLsn, answer.committedLsn),
+      untilLsn: answer.acknowledgedLsn,
+    };
+    child.load(sourceId, range, answer.frames);
+    return freshRange(state, answer.log, answer.acknowledgedLsn);
+  });
+  return { sourceId, state, fresh: fresh.filter(isNotEmpty), without: [] };
+}
+
+export function freshRange({ txn }: TableState, log: string, untilLsn: number): FreshRange {
+  return { log, afterLsn: txn.get(log) ?? 0, untilLsn };
+}
+
+export function isNotEmpty({ afterLsn, untilLsn }: FreshRange): boolean {
+  return untilLsn > afterLsn;
+}
+
+/** Frames up to here need not be asked for: the child holds them, or the files do. */
+export function knownLsn(child: Held, state: TableState, log: string): number {
+  return Math.max(child.heldLsn(state.sourceId, log), state.txn.get(log) ?? 0);
+}
+
+type Held = Pick<ExecutorChild, 'heldLsn'>;
+
+/** The source was the same before and after the members were asked, so they spoke of this life of it. */
+function noteAnswers(marks: LogMarks, { sourceId, location }: TableState, answers: readonly Answer[]): void {
+  for (const { askedMs, answer } of answers) {
+    const { log, acknowledgedLsn, committedLsn, tableVersion } = answer;
+    // One that has left, or was given up, does not answer itself: of its log that says nothing, should it come back.
+    if (tableVersion >= 0) marks.note(sourceId, log, { askedMs, acknowledgedLsn, location }, committedLsn);
+  }
 }

@@ -1,12 +1,14 @@
 import type { Member, MemberView } from '@hybridstore/contracts';
 import { type Clock, isHybridStoreError, type Logger } from '@hybridstore/runtime';
+import type { LogMarks } from '../domain/log-marks.ts';
 import type { MemberDirectory, MemberSightings } from '../domain/ports.ts';
-import type { MemberCalls, MemberStore } from './ports.ts';
+import type { MemberCalls, MemberStore, PositionCalls } from './ports.ts';
 
 export type MemberWatchParts = {
   readonly members: Pick<MemberDirectory, 'self' | 'members' | 'refresh'>;
   readonly store: Pick<MemberStore, 'read'>;
-  readonly calls: Pick<MemberCalls, 'greet' | 'away'>;
+  readonly calls: Pick<MemberCalls, 'greet' | 'away'> & PositionCalls;
+  readonly marks: Pick<LogMarks, 'note'>;
   readonly unflushedRows: () => number;
   /** Somebody has given this node up while it was away; only a new life makes it a member again. */
   readonly onGivenUp: (written: Member) => void;
@@ -17,9 +19,9 @@ export type MemberWatchParts = {
 const lookMs = 5_000;
 
 /**
- * Looks every few seconds at the other members, so that it is known who is away, since when, and how many rows it held then,
- * also where nobody reads or writes; and at what is written of this node. Nothing rests on it: reads and writes ask for
- * themselves.
+ * Looks every few seconds at the other members, so that it is known who is away, since when, how many rows it held then and
+ * how far its log had come, also where nobody reads or writes; and at what is written of this node. No strict read and no
+ * write rests on it: they ask for themselves.
  */
 export class MemberWatch implements MemberSightings {
   readonly #parts: MemberWatchParts;
@@ -49,10 +51,25 @@ export class MemberWatch implements MemberSightings {
     const others = members.members().filter(({ pod, state }) => state === 'active' && pod !== members.self?.pod);
     const looks = others.map(async (member) => {
       const rows = await calls.greet(member).catch(() => undefined);
-      if (rows !== undefined) this.#rows.set(member.pod, { rows, atMs: clock.now() });
-      else await members.refresh(member.pod);
+      const atMs = clock.now();
+      if (rows === undefined) return members.refresh(member.pod);
+      await this.#noteLog(member);
+      return this.#rows.set(member.pod, { rows, atMs });
     });
     await Promise.all(looks);
+  }
+
+  /** How far its log has come, so that queries may do without it where nobody asked it for rows before it went. */
+  async #noteLog(member: Member): Promise<void> {
+    const { calls, marks, clock } = this.#parts;
+    const askedMs = clock.monotonicMs();
+    // It may be replaying its log; the next look is not far.
+    const said = await calls.positions(member).catch(() => undefined);
+    if (!said) return;
+    for (const position of said.positions) {
+      const mark = { askedMs, acknowledgedLsn: position.acknowledged_lsn, location: position.location };
+      marks.note(position.source_id, said.app_id, mark, position.committed_lsn);
+    }
   }
 
   async #lookAtOwn(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Member } from '@hybridstore/contracts';
+import type { LogPositions, Member } from '@hybridstore/contracts';
 import type { BatchEntry, Heritage, Peer } from '../domain/ports.ts';
 
 /** Where members are written down, for all of them to read. `corrupt` for one that is there and cannot be read. */
@@ -14,6 +14,12 @@ export interface HeritageStore {
   read(pod: string): Promise<Heritage | undefined>;
   /** Durable when it resolves. */
   write(pod: string, heritage: Heritage): Promise<void>;
+}
+
+/** Asks other members how far they have acknowledged rows. */
+export interface PositionCalls {
+  /** Undefined when `receiver` does not say, since it is of an earlier version. */
+  positions(receiver: Member): Promise<LogPositions | undefined>;
 }
 
 /** Calls to other members. */

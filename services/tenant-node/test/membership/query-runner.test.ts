@@ -5,6 +5,7 @@ import { finishPlan } from '@hybridstore/plan';
 import { columnsVersion, HybridStoreError, type LogFields, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
+import { LogMarks } from '../../src/domain/log-marks.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
 import { type QueryRequest, QueryRunner } from '../../src/domain/query-runner.ts';
 
@@ -78,6 +79,7 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
       engine,
       executor,
       members: { knowsAll: true, peers: () => [] },
+      marks: new LogMarks(),
       feed: new FreshFeed(engine, executor, clock),
       clock,
       logger: { ...silentLogger, info: record, error: record },

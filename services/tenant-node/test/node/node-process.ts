@@ -12,7 +12,12 @@ const startMsMax = 30_000;
 const pollMs = 20;
 export const tenant = 'default/acme';
 
-export type Answer = { readonly status: number; readonly body: unknown; readonly text: string };
+export type Answer = {
+  readonly status: number;
+  readonly body: unknown;
+  readonly text: string;
+  readonly retryAfter: string | undefined;
+};
 
 /** The shared folder, keys and addresses of a tenant whose nodes run as real processes on loopback addresses. */
 export class TestTenant {
@@ -156,6 +161,7 @@ export class TestNode {
     });
     const text = await answer.body.text();
     const isJson = String(answer.headers['content-type']).startsWith('application/json');
-    return { status: answer.statusCode, body: isJson ? JSON.parse(text) : undefined, text };
+    const retryAfter = answer.headers['retry-after']?.toString();
+    return { status: answer.statusCode, body: isJson ? JSON.parse(text) : undefined, text, retryAfter };
   }
 }

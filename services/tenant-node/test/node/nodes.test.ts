@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CheckLine } from '@hybridstore/contracts';
+import { systemClock } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { type Answer, type TestNode, TestTenant, tenant } from './node-process.ts';
 
@@ -360,6 +361,114 @@ describe('a node beside a member that is away', () => {
     assert.match(refused.text, /member acme-1 answers/);
   });
 });
+
+describe('a reader that allows an answer to be behind', () => {
+  const folder = createTemporaryFolder('bounded');
+  const acme = new TestTenant(folder.path, 8);
+  const [first, second] = [acme.node(0), acme.node(1)];
+  /** Rows are in a table when the test says so. */
+  const byHand = { FLUSH_INTERVAL_MS: '3600000' };
+  const restart = async (node: TestNode) => {
+    await node.kill();
+    node.start(byHand);
+    await node.ready();
+  };
+  const ask = (consistency: string) =>
+    first.call('POST', '/data/search', { body: { source_id: 'events', order_by: [{ field: 'id' }], consistency } });
+  const idsOf = ({ body, text }: Answer) => {
+    const { records } = body as { records?: { fields: { id: number } }[] };
+    return records?.map(({ fields }) => fields.id) ?? text;
+  };
+
+  before(async () => {
+    for (const node of [first, second]) node.start(byHand);
+    for (const node of [first, second]) await node.ready();
+    await first.call('POST', '/sources/add', {
+      body: { source_id: 'events', columns: [{ name: 'id', type: 'bigint' }] },
+    });
+  });
+  after(async () => {
+    for (const node of [first, second]) await node.close();
+    folder[Symbol.dispose]();
+  });
+
+  it('sees nothing special while all nodes answer', async () => {
+    await tryWrite(second, 1);
+    await tryWrite(first, 2);
+    const { body, text, status } = await ask('bounded(60000)');
+    const { stats } = body as { stats: { consistency: string; stale_ms?: number; warnings: unknown[] } };
+    assert.deepEqual(
+      [status, stats.consistency, stats.stale_ms, stats.warnings],
+      [200, 'bounded(60000)', undefined, []],
+      text,
+    );
+  });
+
+  it('sees the rows of a node that has gone, as they were known, and how far the answer may be behind', async () => {
+    assert.deepEqual(idsOf(await ask('strict')), [1, 2]);
+    await second.kill();
+    const strict = await ask('strict');
+    assert.deepEqual([strict.status, strict.retryAfter], [503, '1'], strict.text);
+    assert.deepEqual(idsOf(await ask('committed')), []);
+    const bounded = await ask('bounded(60000)');
+    assert.deepEqual(idsOf(bounded), [1, 2]);
+    const { stats } = bounded.body as { stats: { stale_ms: number; warnings: { code: string; message: string }[] } };
+    assert.ok(stats.stale_ms > 1 && stats.stale_ms < 60_000, bounded.text);
+    assert.deepEqual(
+      stats.warnings.map(({ code }) => code),
+      ['answered_without_node'],
+    );
+    assert.match(
+      stats.warnings[0]?.message ?? '',
+      new RegExp(
+        `^member acme-1 is away since 20\\d\\d-.*Z; rows that it acknowledged less than ${stats.stale_ms} ms before`,
+      ),
+    );
+    const aggregations = [{ function: 'count', field: '*' }];
+    const body = { source_id: 'events', aggregations, consistency: 'bounded(60000)' };
+    const counted = await first.call('POST', '/data/aggregate', { body });
+    assert.deepEqual((counted.body as { rows?: unknown }).rows, [[2]], counted.text);
+  });
+
+  it('is refused with the node, since when it is away and when to ask again, where the answer may be too old', async () => {
+    const { status, retryAfter, body, text } = await ask('bounded(1)');
+    const { details, message } = (body as { error: { details: Record<string, unknown>; message: string } }).error;
+    assert.deepEqual([status, retryAfter, details['member']], [503, '1', 'acme-1'], text);
+    assert.match(String(details['away_since']), /^20\d\d-/);
+    assert.ok(Number(details['stale_ms']) > 1, text);
+    assert.match(message, /member acme-1 .*; without it the answer would be \d+ ms behind, 1 are allowed$/);
+  });
+
+  it('is refused by a node that knows nothing of the other', async () => {
+    await restart(first);
+    const refused = await ask('bounded(3600000)');
+    assert.deepEqual([refused.status, refused.retryAfter], [503, '1'], refused.text);
+    assert.match(refused.text, /how far the answer would be behind without it is not known/);
+  });
+
+  it('needs nobody to have asked before the node went, where its rows are in the table', async () => {
+    await restart(second);
+    for (const node of [first, second])
+      await node.call('POST', '/internal/tables/events/flush', { token: acme.issuer.serviceToken('operator', tenant) });
+    await restart(first);
+    await untilLookedAt(first, 'acme-1');
+    await second.kill();
+    assert.deepEqual(idsOf(await ask('bounded(60000)')), [1, 2]);
+    assert.equal((await ask('strict')).status, 503);
+  });
+});
+
+/** Until a node has looked at another one, as it does every few seconds. */
+async function untilLookedAt(node: TestNode, pod: string): Promise<void> {
+  type Seen = { readonly members: readonly { readonly pod: string; readonly unflushed_rows_at: string | null }[] };
+  for (const endMs = performance.now() + 30_000; performance.now() < endMs; ) {
+    const { body, text } = await node.call('GET', '/tenant/members');
+    assert.ok(body, text);
+    if ((body as Seen).members.some((member) => member.pod === pod && member.unflushed_rows_at !== null)) return;
+    await systemClock.sleep(50);
+  }
+  assert.fail(`${pod} was never looked at`);
+}
 
 describe('a node beside a member that is stopped', () => {
   const folder = createTemporaryFolder('stopped');

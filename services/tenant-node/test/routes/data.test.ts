@@ -302,6 +302,12 @@ describe('a tenant node', () => {
       ['a negative limit', { source_id: 'sales', limit: -1 }, 400, /limit/],
       ['a limit that is text', { source_id: 'sales', limit: '5' }, 400, /limit/],
       ['an unknown consistency', { source_id: 'sales', consistency: 'eventual' }, 400, /consistency/],
+      [
+        'an answer that may be behind by more than an hour',
+        { source_id: 'sales', consistency: 'bounded(3600001)' },
+        400,
+        /consistency: expected strict, committed, or bounded\(<ms>\) with 1 to 3600000 milliseconds, found "bounded\(3600001\)"/,
+      ],
     ];
     for (const [what, body, status, message] of refused) {
       it(`refuses ${what}`, async () => {
@@ -684,6 +690,14 @@ describe('a tenant node', () => {
       const beyond = { source_id: 'sales', after_lsn: header.acknowledged_lsn };
       const none = await call('/internal/fresh', { body: beyond, token: service('tenant-node') });
       assert.equal(JSON.parse(none.text.slice(0, none.text.indexOf('\n'))).frames, 0);
+      const { status, body } = await call('/internal/log/positions', { token: service('tenant-node') });
+      const { location } = await node.engine.snapshot('sales');
+      const { acknowledged_lsn: acknowledgedLsn, committed_lsn: committedLsn } = header;
+      assert.deepEqual([status, body.app_id], [200, node.engine.appId]);
+      assert.deepEqual(
+        body.positions.find(({ source_id: sourceId }: { source_id: string }) => sourceId === 'sales'),
+        { source_id: 'sales', location, acknowledged_lsn: acknowledgedLsn, committed_lsn: committedLsn },
+      );
     });
 
     it('give no frames of a source that was deleted by another node', async () => {
@@ -703,6 +717,7 @@ describe('a tenant node', () => {
       const fresh = { body: { source_id: 'sales', after_lsn: 0 } };
       assert.equal((await call('/internal/fresh', fresh)).status, 403);
       assert.equal((await call('/internal/fresh', { ...fresh, token: service('monitoring') })).status, 403);
+      assert.equal((await call('/internal/log/positions')).status, 403);
       assert.equal((await call('/internal/drain', { body: {}, token: service('metadata-catalog') })).status, 403);
       assert.equal((await call('/internal/sources', { token: service('auth-gateway') })).status, 403);
     });
@@ -736,7 +751,9 @@ describe('a tenant node', () => {
       const committed = await call('/data/search', {
         body: { source_id: 'sales', consistency: 'committed', limit: 1 },
       });
+      const bounded = await call('/data/search', { body: { source_id: 'sales', consistency: 'bounded(3600000)' } });
       node.members.others = [];
+      assert.deepEqual([bounded.status, bounded.headers['retry-after']], [503, '2']);
       assert.deepEqual(
         [strict.status, strict.body.error.code, strict.headers['retry-after']],
         [503, 'unavailable', '2'],

@@ -12,6 +12,7 @@ import { Drain } from '../../src/domain/drain.ts';
 import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { HandOn } from '../../src/domain/hand-on.ts';
 import { KeyedWrites } from '../../src/domain/keyed-writes.ts';
+import { LogMarks } from '../../src/domain/log-marks.ts';
 import { NodeChecks } from '../../src/domain/node-checks.ts';
 import type { MemberDirectory, MemberLogs, MemberSightings, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
@@ -142,7 +143,7 @@ export async function createNodeUnderTest(
   const memberLogs = new FixedMemberLogs();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(
-    { engine, executor, members, feed, clock, logger, node: pod, observeWait: () => {} },
+    { engine, executor, members, marks: new LogMarks(), feed, clock, logger, node: pod, observeWait: () => {} },
     { ...defaultQueryLimits, ...limits },
   );
   observeQueries(metrics, queries);

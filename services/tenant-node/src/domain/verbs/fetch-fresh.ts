@@ -1,4 +1,5 @@
 import type { FreshHeader } from '@hybridstore/contracts';
+import type { Engine } from '@hybridstore/engine';
 import { retryLater } from '@hybridstore/runtime';
 import { type Call, requireOwnTenant } from '../call.ts';
 import type { TenantNode } from '../node.ts';
@@ -12,9 +13,7 @@ export async function fetchFresh(
   { sourceId, afterLsn }: { readonly sourceId: string; readonly afterLsn: number },
 ): Promise<FreshRows> {
   requireOwnTenant(node, call);
-  // A log that is still being replayed knows less than it acknowledged.
-  if (node.engine.notReadyReasons().includes('recovering'))
-    throw retryLater('unavailable', 'the log is being replayed', 500);
+  requireReplayed(node);
   // Rows of a source that was deleted and made again elsewhere are not its rows, and rows that were not replayed are
   // rows: only the newest look at the table shows which.
   await node.engine.source(sourceId);
@@ -33,4 +32,10 @@ export async function fetchFresh(
     bytes: frames.reduce((sum, bytes) => sum + bytes.length, 0),
   };
   return { header, frames };
+}
+
+/** A log that is still being replayed knows less than it acknowledged. */
+export function requireReplayed({ engine }: { readonly engine: Pick<Engine, 'notReadyReasons'> }): void {
+  if (engine.notReadyReasons().includes('recovering'))
+    throw retryLater('unavailable', 'the log is being replayed', 500);
 }
