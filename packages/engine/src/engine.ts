@@ -353,6 +353,11 @@ class NodeEngine implements Engine {
 
   // Reads
 
+  known(sourceId: string): TableState | undefined {
+    const table = this.#tables.known.get(sourceId);
+    return table?.tableState(table.snapshot);
+  }
+
   async snapshot(sourceId: string, atLeastVersion = 0): Promise<TableState> {
     for (let attempt = 1; attempt <= snapshotAttemptsMax; attempt += 1) {
       const table = await this.#tables.newest(sourceId);

@@ -47,6 +47,8 @@ export interface Engine {
   /** The key under which a batch id is remembered: it names one life of a source. Undefined for an unknown source. */
   batchKey(sourceId: string, batchId: string): string | undefined;
 
+  /** The version that was looked at last, without another look; undefined for a source that was never looked at. */
+  known(sourceId: string): TableState | undefined;
   /** Newest committed version of a table. Looks for newer commits of other replicas at each call (one stat when there is none). */
   snapshot(sourceId: string, atLeastVersion?: number): Promise<TableState>;
   /**

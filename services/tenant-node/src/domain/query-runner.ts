@@ -242,13 +242,13 @@ export class QueryRunner {
 
   async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
     const sourceIds = request.plan.tables.map((table) => table.source);
-    const schemas = await this.schemas(sourceIds);
-    requireYoungPlan(request.restsOn ?? [], schemas);
-    requireSoundPlan(request.plan, schemas);
     const child = await this.#ports.executor.acquire(signal);
     const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
     signal.throwIfAborted();
     const views = new Map(taken.map((view) => [view.sourceId, view]));
+    const schemas: PlanSchemas = new Map(taken.map(({ sourceId, state: { columns } }) => [sourceId, { columns }]));
+    requireYoungPlan(request.restsOn ?? [], schemas);
+    requireSoundPlan(request.plan, schemas);
     const { reads, names, ...printed } = printStatement(request.plan, views);
     const statement = {
       ...printed,

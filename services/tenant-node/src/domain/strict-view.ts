@@ -27,11 +27,14 @@ export type SourceView = {
 export type SilentMember = { readonly pod: string; readonly reason: string; readonly staleMs: number };
 
 export type ViewPorts = {
-  readonly engine: Pick<Engine, 'appId' | 'fresh' | 'snapshot'>;
+  readonly engine: Pick<Engine, 'appId' | 'fresh' | 'known' | 'snapshot'>;
   readonly members: Members;
   readonly marks: LogMarks;
   readonly clock: Pick<Clock, 'monotonicMs' | 'schedule'>;
 };
+
+/** Lives of a source that one query may come upon. */
+const looksMax = 3;
 
 /**
  * Every acknowledged row of all members exactly once; loads into `child` what it lacks. `unavailable` when a member cannot
@@ -44,12 +47,20 @@ export async function takeStrictView(
   signal: AbortSignal,
 ): Promise<SourceView> {
   requireAllKnown(ports.members);
-  const first = await ports.engine.snapshot(sourceId);
-  const answers = await Promise.all([
-    askSelf(ports, child, first),
-    ...ports.members.peers().map((peer) => askPeer(ports.clock, peer, { child, first, signal })),
-  ]);
-  return takeAnswers(ports, child, first, answers);
+  // What is asked for follows from it, never what is answered: it need not be the newest.
+  let first = ports.engine.known(sourceId) ?? (await ports.engine.snapshot(sourceId));
+  for (let look = 0; look < looksMax; look += 1) {
+    const about = first;
+    const answers = await Promise.all([
+      askSelf(ports, child, about),
+      ...ports.members.peers().map((peer) => askPeer(ports.clock, peer, { child, first: about, signal })),
+    ]);
+    const view = await takeAnswers(ports, child, about, answers);
+    // Of another life of the source, this node has answered for the life before.
+    if (view.state.location === about.location) return view;
+    first = view.state;
+  }
+  throw retryLater('unavailable', `source ${sourceId} is made anew again and again`, 1_000);
 }
 
 /** The newest commit alone: members need not be reachable, rows since then are missing. */

@@ -61,6 +61,7 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
   const engine = {
     appId: 'hybridstore/acme-0/1',
     source: async () => source,
+    known: () => undefined,
     snapshot: async () => table,
     bringToLocal: async (keys: readonly string[]) => keys,
     fresh: () => ({ acknowledgedLsn: 0, committedLsn: 0, tableVersion: 3, frames: [] }),
@@ -212,7 +213,6 @@ describe('a query', () => {
   });
 
   const slowSteps: readonly (readonly [string, Parameters<typeof createWorld>[1]])[] = [
-    ['a source', { source: () => new Promise<never>(() => {}) }],
     ['a version of its table', { snapshot: () => new Promise<never>(() => {}) }],
     ['files from the store', { bringToLocal: () => new Promise<never>(() => {}) }],
   ];

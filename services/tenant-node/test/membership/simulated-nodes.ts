@@ -74,6 +74,8 @@ export class SimulatedNode {
   #frames: MemoryFrame[] = [];
   #acknowledgedLsn = 0;
   #committedLsn = 0;
+  /** The version that it looked at last. */
+  #seen: number | undefined;
   #tableVersion = 0;
   #nextLsn = 1;
   #isFlushing = false;
@@ -104,6 +106,7 @@ export class SimulatedNode {
     this.#isFlushing = false;
     this.#child = new SimulatedChild();
     this.#marks = new LogMarks();
+    this.#seen = undefined;
     this.#tableVersion = this.#table.newest;
     this.#committedLsn = this.#table.state(this.#table.newest).txn.get(this.log) ?? 0;
     this.#frames = this.#frames.filter((frame) => frame.lsn > this.#committedLsn);
@@ -195,10 +198,12 @@ export class SimulatedNode {
     return {
       appId: this.log,
       fresh: (_: string, afterLsn: number) => this.#fresh(afterLsn),
+      known: () => (this.#seen === undefined ? undefined : this.#table.state(this.#seen)),
       snapshot: async (_: string, atLeastVersion = 0) => {
         await this.#pause();
         const version = this.#table.newest;
         assert.ok(version >= atLeastVersion);
+        this.#seen = Math.max(this.#seen ?? 0, version);
         await this.#pause();
         return this.#table.state(version);
       },

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { TableState } from '@hybridstore/engine';
+import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
+import { LogMarks } from '../../src/domain/log-marks.ts';
+import type { FreshRange } from '../../src/domain/ports.ts';
+import { takeStrictView, type ViewPorts } from '../../src/domain/strict-view.ts';
 import { type Pause, SimulatedNode, SimulatedTable } from './simulated-nodes.ts';
 
 describe('a strict view', () => {
@@ -63,6 +68,55 @@ describe('a strict view', () => {
     await renewed.write();
     node.others = [renewed];
     assert.deepEqual(await node.query(), ['hybridstore/acme-1/2#1']);
+  });
+});
+
+describe('a strict view of a source that was made anew elsewhere', () => {
+  const former = { location: 'tables/events/1', version: 7 };
+  const log = 'hybridstore/acme-0/1';
+  const stateOf = (location: string, version: number) =>
+    ({ sourceId: 'events', location, version, columns: [], files: [], txn: new Map() }) as unknown as TableState;
+
+  /** A node that still knows a former life, of which it has rows that no table holds. `lives`: what each look finds. */
+  function createPorts(lives: readonly string[]) {
+    const left = [...lives];
+    let known = stateOf(former.location, former.version);
+    const loaded: FreshRange[] = [];
+    const ports: ViewPorts = {
+      engine: {
+        appId: log,
+        known: () => known,
+        fresh: () => {
+          const acknowledgedLsn = known.location === former.location ? 9 : 0;
+          return { acknowledgedLsn, committedLsn: 0, tableVersion: known.version, frames: [] };
+        },
+        snapshot: async () => {
+          known = stateOf(left.shift() ?? assert.fail('another look'), former.version);
+          return known;
+        },
+      },
+      members: { knowsAll: true, peers: () => [] },
+      marks: new LogMarks(),
+      clock: new FakeClock(),
+    };
+    const child = { heldLsn: () => 0, load: (_: string, range: FreshRange) => void loaded.push(range) };
+    return { take: () => takeStrictView(ports, child, 'events', new AbortController().signal), loaded };
+  }
+
+  it('holds rows of this life alone', async () => {
+    const { take } = createPorts(['tables/events/2', 'tables/events/2']);
+    const view = await take();
+    assert.deepEqual([view.state.location, view.fresh], ['tables/events/2', []]);
+  });
+
+  it('has them of the life that is still there', async () => {
+    const { take } = createPorts([former.location]);
+    assert.deepEqual((await take()).fresh, [{ log, afterLsn: 0, untilLsn: 9 }]);
+  });
+
+  it('is refused for a while where each look finds another life', async () => {
+    const { take } = createPorts(['tables/events/2', 'tables/events/3', 'tables/events/4']);
+    await assert.rejects(take(), { code: 'unavailable', message: /made anew again and again/ });
   });
 });
 
