@@ -72,6 +72,7 @@ export const SettingsFile = Type.Object(
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
     shutdownDelaySeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })),
     shutdownFinishSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    maxTenantsRolling: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
     storage: Type.Optional(
       Type.Object(
         {
@@ -171,6 +172,7 @@ export function parsePlatformSettings(
     logLevel: file.logLevel ?? place.logLevel ?? 'info',
     shutdownDelaySeconds: file.shutdownDelaySeconds ?? shutdownDelaySecondsDefault,
     shutdownFinishSeconds: file.shutdownFinishSeconds ?? shutdownFinishSecondsDefault,
+    maxTenantsRolling: file.maxTenantsRolling ?? 1,
     image: {
       services: place.image ?? image?.services ?? servicesImageDefault,
       pullPolicy: image?.pullPolicy ?? 'IfNotPresent',

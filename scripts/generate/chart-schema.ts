@@ -227,6 +227,11 @@ export function buildChartSchema(): Schema {
         minimum: 0,
         maximum: 3_600,
       }),
+      maxTenantsRolling: described('tenants whose nodes follow a change of the platform at one time', {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1_000,
+      }),
       storage: closed({
         logStorageClassName: described(
           'class of log volumes (ReadWriteOnce) where a Tenant names none; empty: the cluster’s',

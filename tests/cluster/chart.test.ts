@@ -36,6 +36,7 @@ const others: Readonly<Record<string, unknown>> = {
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
   shutdownFinishSeconds: 90,
+  maxTenantsRolling: 3,
   'storage.logStorageClassName': 'fast',
   'storage.dataStorageClassName': 'fast',
   'storage.stateStorageClassName': 'fast',
@@ -90,6 +91,7 @@ describe('the chart', () => {
 
   const refused: readonly [set: string, place: string][] = [
     ['logLevel="loud"', '/logLevel'],
+    ['maxTenantsRolling=0', '/maxTenantsRolling'],
     ['operator.replica=2', '/operator'],
     ['operator.replicas=-1', '/operator/replicas'],
     ['operator.replicas=11', '/operator/replicas'],
