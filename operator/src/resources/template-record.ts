@@ -27,7 +27,7 @@ export type TemplateRecord = {
 /** What a Tenant says of the template of its nodes. */
 export type TenantInputs = { readonly generation: number; readonly digest: string };
 
-export function readTemplateRecord({ metadata }: StatefulSet): TemplateRecord {
+export function readTemplateRecord({ metadata }: Pick<StatefulSet, 'metadata'>): TemplateRecord {
   const {
     [templateAnnotation]: template,
     [rolloutAnnotation]: rollsSince,
