@@ -171,10 +171,10 @@ describe('the operator', () => {
     await world.clock.advance(10_000);
     assert.deepEqual(await Promise.all(['a', 'b', 'c'].map(imageOf)), ['services:2', 'services:1', 'services:1']);
     await world.serve('a');
-    await world.clock.advance(3_000);
+    await world.clock.advance(1_000);
     assert.deepEqual(await Promise.all(['a', 'b', 'c'].map(imageOf)), ['services:2', 'services:2', 'services:1']);
     await world.kube.delete(statefulSets, keyOf('b'));
-    await world.clock.advance(3_000);
+    await world.clock.advance(1_000);
     assert.equal(await imageOf('c'), 'services:2');
   });
 

@@ -8,6 +8,7 @@ import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
 import { tenantLabels } from '../../src/resources/labels.ts';
 import { readTemplateRecord, renderTemplateRecord } from '../../src/resources/template-record.ts';
 import { holdsPlace } from '../../src/tenant/decide-rollout.ts';
+import { pausedAnnotation } from '../../src/tenant/pause.ts';
 import { RolloutPlaces } from '../../src/tenant/rollout-places.ts';
 import { tenantInput } from '../resources/tenant-set.ts';
 
@@ -22,6 +23,8 @@ function buildSet(name: string, version: number, rollsSince: string | undefined,
   const object = { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata, spec: { selector: {}, template } };
   return { ...object, status: { ...settled, readyReplicas } } as Stored<StatefulSet>; // all of its parts
 }
+
+const keyOf = (name: string) => ({ namespace: 'default', name });
 
 function buildTenant(name: string, more: object = {}): Stored<Tenant> {
   const metadata = { name, namespace: 'default', uid: name, resourceVersion: '1' };
@@ -71,7 +74,7 @@ class World {
   async pass(name: string, fault: 'none' | 'unwritten' | 'unanswered' = 'none'): Promise<void> {
     // As `waitForCache`: not before the cache shows what the last pass is known to have written.
     if (this.#cached.get(name) !== this.stored.get(name)) return;
-    const key = { namespace: 'default', name };
+    const key = keyOf(name);
     this.places.settle(key);
     if (this.followed.has(name) || (await this.places.take(key)).length > 0) return;
     if (fault !== 'unwritten') this.write(name, '2026-01-01T00:00:00Z', 0);
@@ -136,25 +139,41 @@ describe('places of rollouts', () => {
     const world = new World(4, 2);
     for (const name of ['t3', 't1']) await world.pass(name);
     world.restart();
-    assert.deepEqual(await world.places.take({ namespace: 'default', name: 't0' }), ['default/t1', 'default/t3']);
+    assert.deepEqual(await world.places.take(keyOf('t0')), ['default/t1', 'default/t3']);
     world.end('t3', false);
     world.sync();
-    assert.deepEqual(await world.places.take({ namespace: 'default', name: 't0' }), []);
+    assert.deepEqual(await world.places.take(keyOf('t0')), []);
   });
 
   it('are held by no tenant that the operator does not act on', async () => {
-    for (const more of [{ paused: true }, { autoscaling: { mode: 'Never' } }]) {
+    const tenant = buildTenant('t0');
+    const metadata = { ...tenant.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const prevented = buildTenant('t0', { preventDeletion: true });
+    const fates = [
+      [buildTenant('t0', { paused: true }), []],
+      [{ ...tenant, metadata: { ...tenant.metadata, annotations: { [pausedAnnotation]: 'true' } } }, []],
+      [buildTenant('t0', { autoscaling: { mode: 'Never' } }), []],
+      [{ ...tenant, metadata }, []],
+      [undefined, []],
+      [{ ...prevented, metadata }, ['default/t0']],
+    ] as const;
+    for (const [fate, holders] of fates) {
       const world = new World(2, 1);
       await world.pass('t0');
       world.restart();
-      assert.deepEqual(await world.places.take({ namespace: 'default', name: 't1' }), ['default/t0']);
-      world.tenants.set('t0', buildTenant('t0', more));
-      assert.deepEqual(await world.places.take({ namespace: 'default', name: 't1' }), []);
+      assert.deepEqual(await world.places.take(keyOf('t1')), ['default/t0']);
+      if (fate === undefined) world.tenants.delete('t0');
+      else world.tenants.set('t0', fate);
+      assert.deepEqual(await world.places.take(keyOf('t1')), holders);
     }
+  });
+
+  it('pass on from a tenant whose pass failed, whether or not it comes again, once its write would show', async () => {
     const world = new World(2, 1);
-    await world.pass('t0');
-    world.restart();
-    world.tenants.delete('t0');
-    assert.deepEqual(await world.places.take({ namespace: 'default', name: 't1' }), []);
+    await world.pass('t0', 'unwritten');
+    await world.clock.advance(4_999);
+    assert.deepEqual(await world.places.take(keyOf('t1')), ['default/t0']);
+    await world.clock.advance(1);
+    assert.deepEqual(await world.places.take(keyOf('t1')), []);
   });
 });
