@@ -1,7 +1,14 @@
 import { InterpreterSettingsFile, PodTemplate, ServiceAccountSettings, services } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { HybridStoreError, isGivenVariable, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
+import {
+  HybridStoreError,
+  isGivenVariable,
+  placeOf,
+  podVariables,
+  readersOf,
+  sortSettings,
+} from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
 import { keepsState, runsOnce } from './resources/deployment.ts';
@@ -272,9 +279,9 @@ function requireEffect(name: SharedServiceName, given: ServiceSettings, { config
     throw wrongSetting(`${field}.stateSize`, 'none, since the users are in store.postgres', given.stateSize);
   if (!keepsState(name) && given.stateSize !== undefined)
     throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);
-  for (const variable of ['PROBE_PORT', 'METRICS_PORT'] as const)
+  for (const [variable, place] of Object.entries(podVariables))
     if (given.env?.[variable] !== undefined)
-      throw wrongSetting(`${field}.env.${variable}`, `none: it is ${placeOf(name, variable)}`, given.env[variable]);
+      throw wrongSetting(`${field}.env.${variable}`, `none: it is ${place}`, given.env[variable]);
   if (given.env?.['CONFIG_FILE'] !== undefined && config?.[name] !== undefined)
     throw wrongSetting(`${field}.env.CONFIG_FILE`, `none beside config.${name}`, given.env['CONFIG_FILE']);
   requireOwnPods(name, given);

@@ -110,6 +110,7 @@ describe('the chart', () => {
     ['store.postgres={"host":"db"}', '/store/postgres'],
     ['services.cbo-engine.stateSize="1Gi"', '/services/cbo-engine'],
     ['services.cbo-engine.env.PROBE_PORT=1', '/services/cbo-engine/env/PROBE_PORT'],
+    ['services.cbo-engine.env.LOG_LEVEL="debug"', '/services/cbo-engine/env/LOG_LEVEL'],
     ['services.cbo-engine.resources.limts={}', '/services/cbo-engine/resources'],
     ['config.auth-gateway.JWT_EXPIRATON_HOURS=48', '/config/auth-gateway'],
     ['config.auth-gateway.FLUSH_ROWS=48', '/config/auth-gateway'],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { type Deployment, isJsonEqual, type PodTemplateSpec } from '@hybridstore/controller-runtime';
 import { stringify } from 'yaml';
-import { parsePlatformSettings } from '../../src/platform-settings.ts';
+import { parsePlatformSettings, SettingsFile } from '../../src/platform-settings.ts';
 import { buildSharedChildren } from '../../src/shared-services/desired-state.ts';
 import { buildTenantSet } from './tenant-set.ts';
 
@@ -54,6 +54,8 @@ test('the page about upgrades says of each setting whether it restarts nodes of 
     const after = templatesOf(given);
     return [name, !isJsonEqual(after.nodes, before.nodes), !isJsonEqual(after.services, before.services)] as const;
   });
+  const fields = new Set(Object.keys(others).map((name) => name.split('.')[0]));
+  assert.deepEqual([...fields].sort(), Object.keys(SettingsFile.properties).sort());
   const byName = (list: readonly (readonly [string, boolean, boolean])[]) =>
     list.toSorted(([a], [b]) => (a < b ? -1 : 1));
   assert.deepEqual(byName(said), byName(found));

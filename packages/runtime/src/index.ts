@@ -78,6 +78,7 @@ export {
   isGivenVariable,
   type ProcessVariables,
   placeOf,
+  podVariables,
   processVariables,
   readersOf,
   type VariableName,
