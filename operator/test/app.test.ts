@@ -85,7 +85,7 @@ class World {
     }
     await this.#report(pods, { ...key, name }, { conditions: [{ type: 'Ready', status: 'True' }] });
     const revision = { currentRevision: 'x', updateRevision: 'x', observedGeneration: metadata.generation };
-    await this.#report(statefulSets, key, { replicas: 1, readyReplicas: 1, ...revision });
+    await this.#report(statefulSets, key, { replicas: 1, readyReplicas: 1, updatedReplicas: 1, ...revision });
   }
 
   async #report(

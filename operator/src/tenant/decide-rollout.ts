@@ -39,12 +39,19 @@ function isOwnChange(set: LivingSet, { generation, digest }: TenantInputs): bool
   return inputs !== undefined && inputs.digest !== digest && inputs.generation !== generation;
 }
 
-/** Every node is ready and of the newest template, and the set has seen that. */
+/**
+ * Every node is ready and of the newest template, and the set has seen that. The revisions alone would not say so: a template
+ * that is taken back is the current one at once, while nodes are still of the one between.
+ */
 function isSettled({ metadata, spec, status }: LivingSet): boolean {
-  const { observedGeneration = 0, currentRevision, updateRevision, readyReplicas = 0 } = status ?? {};
-  return (
-    observedGeneration >= (metadata.generation ?? 0) &&
-    currentRevision === updateRevision &&
-    readyReplicas >= (spec?.replicas ?? 1)
-  );
+  const {
+    observedGeneration = 0,
+    currentRevision,
+    updateRevision,
+    updatedReplicas = 0,
+    readyReplicas = 0,
+  } = status ?? {};
+  const size = spec?.replicas ?? 1;
+  const hasSeenTemplate = observedGeneration >= (metadata.generation ?? 0) && currentRevision === updateRevision;
+  return hasSeenTemplate && updatedReplicas >= size && readyReplicas >= size;
 }

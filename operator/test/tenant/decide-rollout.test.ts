@@ -4,7 +4,8 @@ import type { StatefulSet, Stored } from '@hybridstore/controller-runtime';
 import { renderTemplateRecord, type TemplateRecord } from '../../src/resources/template-record.ts';
 import { holdsPlace, needsPlace } from '../../src/tenant/decide-rollout.ts';
 
-const settled = { observedGeneration: 2, replicas: 2, readyReplicas: 2, currentRevision: 'x', updateRevision: 'x' };
+const revisions = { currentRevision: 'x', updateRevision: 'x' };
+const settled = { observedGeneration: 2, replicas: 2, readyReplicas: 2, updatedReplicas: 2, ...revisions };
 const record: TemplateRecord = { template: 'aa', inputs: { generation: 3, digest: 'bb' }, rollsSince: undefined };
 const rollsSince = '2026-01-01T00:00:00Z';
 
@@ -57,11 +58,13 @@ describe('a place', () => {
       { currentRevision: 'w' },
       { readyReplicas: 1 },
       { readyReplicas: undefined },
+      { updatedReplicas: 1 },
+      { updatedReplicas: undefined },
       { observedGeneration: undefined },
     ];
     assert.deepEqual(
       statuses.map((status) => holdsPlace(set({ rollsSince }, status))),
-      [false, true, true, true, true, true],
+      [false, true, true, true, true, true, true, true],
     );
   });
 

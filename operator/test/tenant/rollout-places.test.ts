@@ -13,7 +13,8 @@ import { RolloutPlaces } from '../../src/tenant/rollout-places.ts';
 import { tenantInput } from '../resources/tenant-set.ts';
 
 const { spec } = tenantInput(parsePlatformSettings('', { namespace: 'x' }));
-const settled = { observedGeneration: 1, replicas: 1, readyReplicas: 1, currentRevision: 'a', updateRevision: 'a' };
+const counts = { replicas: 1, readyReplicas: 1, updatedReplicas: 1 };
+const settled = { observedGeneration: 1, ...counts, currentRevision: 'a', updateRevision: 'a' };
 
 function buildSet(name: string, version: number, rollsSince: string | undefined, readyReplicas = 1) {
   const annotations = renderTemplateRecord({ template: undefined, inputs: undefined, rollsSince });
