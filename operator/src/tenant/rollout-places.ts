@@ -11,6 +11,7 @@ import { findPause } from './pause.ts';
 
 /** Passes that count at once: the workers of a controller are fewer. */
 const passesMax = 1_000;
+const untilSettled = Number.POSITIVE_INFINITY;
 /** In which a write whose answer was lost shows in the caches. */
 const failedMsMax = 5_000;
 
@@ -19,6 +20,7 @@ const failedMsMax = 5_000;
  * process that begins anew counts as the one before it did; what is kept here is only what the caches may not show yet:
  *
  *   take → reserved ─ the pass writes the mark ─ the key's next pass, which has waited for the cache ─→ the mark alone
+ *              └─ the pass fails, and may have written ─ some seconds ─→ the mark alone, where there is one
  *
  * Tenants that the operator does not act on (paused, leaving, refused) hold nothing: nobody would wait for their end.
  */
@@ -45,15 +47,16 @@ export class RolloutPlaces {
       this.#marked ??= await this.#findMarked();
       const holders = await this.#findHolders(this.#marked, key);
       if (holders.length >= this.#max) return holders;
-      this.#reserved.set(formatKey(key), Number.POSITIVE_INFINITY);
+      this.#reserved.set(formatKey(key), untilSettled);
       this.#marked.set(formatKey(key), key);
       return [];
     });
   }
 
-  /** The caches show what the last pass over the tenant wrote: its set says by itself whether it holds a place. */
+  /** The caches show what the last pass is known to have written: the set says by itself whether it holds a place. */
   settle(key: TenantKey): void {
-    this.#reserved.delete(formatKey(key));
+    const id = formatKey(key);
+    if (this.#reserved.get(id) === untilSettled) this.#reserved.delete(id);
   }
 
   /** The pass failed. Its last write may have arrived all the same, and show in the caches within some seconds. */
