@@ -27,6 +27,7 @@ import { readMetricsPort } from './resources/held-template.ts';
 import { managedBy, managedByLabel, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
 import { sharedServicesKey } from './shared-services/reconciler.ts';
 import { holdsPlace } from './tenant/decide-rollout.ts';
+import { findPause } from './tenant/pause.ts';
 import { queuedReason } from './tenant/status.ts';
 
 const ownKinds: readonly Resource[] = [tenants, dataSources, compactionPolicies];
@@ -82,7 +83,7 @@ export type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shar
 /**
  * Which change wakes whom:
  *
- *   Tenant            ← its own changes; children and pods by owner or label; the end of the rollout that it waits for
+ *   Tenant            ← its own changes; children and pods by owner or label; the end, or the pause, of the one that it waits for
  *   DataSource        ← its own changes; its Tenant's
  *   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
  *   shared services   ← their children; arrivals and departures of tenants, sizes and ports of their sets
@@ -101,6 +102,7 @@ function watchTenants(caches: Caches, controller: Controller, maxTenantsRolling:
     controller.watch(caches.informer(resource), ({ object }) => tenantKeyOf(object));
   const next = () => findQueued(caches.informer(tenants).cache.list()).slice(0, maxTenantsRolling);
   controller.watch(caches.informer(statefulSets), (change) => (hasFreedPlace(change) ? next() : []));
+  controller.watch(caches.informer(tenants), (change) => (isPausedNow(change) ? next() : []));
 }
 
 /** Tenants that wait for their turn, as their statuses say, in order of name. */
@@ -108,6 +110,12 @@ function findQueued(all: readonly Stored<Tenant>[]): readonly ObjectKey[] {
   const isQueued = ({ status }: Tenant) => status?.conditions?.some(({ reason }) => reason === queuedReason) ?? false;
   const keys = all.filter(isQueued).map(keyOf);
   return keys.sort((a, b) => (formatKey(a) < formatKey(b) ? -1 : 1));
+}
+
+/** Nobody waits for a tenant that is paused; one that leaves loses its set. */
+function isPausedNow(change: CacheChange<Tenant>): boolean {
+  if (change.type !== 'updated') return false;
+  return findPause(change.object) !== undefined && findPause(change.previous) === undefined;
 }
 
 /** The set has followed a change of the platform, or is no more. */

@@ -152,15 +152,17 @@ describe('the operator', () => {
     assert.equal(await getOrNothing(world.kube, statefulSets, { ...nodes, namespace: 'other' }), undefined);
   });
 
-  it('gives the next tenant its turn as soon as the one before has followed the platform, and where that one is deleted', async () => {
+  it('gives the next tenant its turn as soon as the one before has followed the platform, is paused, leaves, or loses its set', async () => {
     await using world = await World.begin();
     const settingsOf = (image: string) =>
       parsePlatformSettings(`image: {services: "services:${image}"}`, { namespace: system });
     const keyOf = (name: string) => ({ namespace: 'default', name: `hs-${name}` });
     const imageOf = async (name: string) =>
-      (await world.kube.get(statefulSets, keyOf(name))).spec?.template.spec.containers[0]?.image;
+      (await getOrNothing(world.kube, statefulSets, keyOf(name)))?.spec?.template.spec.containers[0]?.image ?? ':-';
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    const versions = async () => (await Promise.all(names.map(imageOf))).map((image) => image.split(':')[1]).join(' ');
     const first = world.start({ settings: settingsOf('1') });
-    for (const name of ['a', 'b', 'c']) {
+    for (const name of names) {
       await world.applyTenant('default', name);
       await world.untilMade(statefulSets, keyOf(name));
       await world.serve(name);
@@ -169,13 +171,18 @@ describe('the operator', () => {
     await world.stop(first);
     world.start({ settings: settingsOf('2') });
     await world.clock.advance(10_000);
-    assert.deepEqual(await Promise.all(['a', 'b', 'c'].map(imageOf)), ['services:2', 'services:1', 'services:1']);
-    await world.serve('a');
-    await world.clock.advance(1_000);
-    assert.deepEqual(await Promise.all(['a', 'b', 'c'].map(imageOf)), ['services:2', 'services:2', 'services:1']);
-    await world.kube.delete(statefulSets, keyOf('b'));
-    await world.clock.advance(1_000);
-    assert.equal(await imageOf('c'), 'services:2');
+    assert.equal(await versions(), '2 1 1 1 1');
+    const ends: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['2 2 1 1 1', () => world.serve('a')],
+      ['2 2 2 1 1', () => world.kube.mergePatch(tenants, { ...keyOf('b'), name: 'b' }, { spec: { paused: true } })],
+      ['2 2 - 2 1', () => world.kube.delete(tenants, { ...keyOf('c'), name: 'c' })],
+      ['2 2 - 2 2', () => world.kube.delete(statefulSets, keyOf('d'))],
+    ];
+    for (const [expected, end] of ends) {
+      await end();
+      await world.clock.advance(1_000);
+      assert.equal(await versions(), expected);
+    }
   });
 
   it('of two only one acts, and the other goes on when the first ends', async () => {
