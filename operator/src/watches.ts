@@ -105,9 +105,10 @@ function watchTenants(caches: Caches, controller: Controller, maxTenantsRolling:
   controller.watch(caches.informer(tenants), (change) => (isPausedNow(change) ? next() : []));
 }
 
-/** Tenants that wait for their turn, as their statuses say, in order of name. */
+/** Tenants that wait for their turn, in order of name: as their statuses say, which a pause leaves as they were. */
 function findQueued(all: readonly Stored<Tenant>[]): readonly ObjectKey[] {
-  const isQueued = ({ status }: Tenant) => status?.conditions?.some(({ reason }) => reason === queuedReason) ?? false;
+  const isQueued = (tenant: Stored<Tenant>) =>
+    findPause(tenant) === undefined && tenant.status?.conditions?.some(({ reason }) => reason === queuedReason);
   const keys = all.filter(isQueued).map(keyOf);
   return keys.sort((a, b) => (formatKey(a) < formatKey(b) ? -1 : 1));
 }

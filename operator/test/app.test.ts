@@ -159,7 +159,7 @@ describe('the operator', () => {
     const keyOf = (name: string) => ({ namespace: 'default', name: `hs-${name}` });
     const imageOf = async (name: string) =>
       (await getOrNothing(world.kube, statefulSets, keyOf(name)))?.spec?.template.spec.containers[0]?.image ?? ':-';
-    const names = ['a', 'b', 'c', 'd', 'e'];
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const versions = async () => (await Promise.all(names.map(imageOf))).map((image) => image.split(':')[1]).join(' ');
     const first = world.start({ settings: settingsOf('1') });
     for (const name of names) {
@@ -171,12 +171,16 @@ describe('the operator', () => {
     await world.stop(first);
     world.start({ settings: settingsOf('2') });
     await world.clock.advance(10_000);
-    assert.equal(await versions(), '2 1 1 1 1');
+    assert.equal(await versions(), '2 1 1 1 1 1');
+    const tenantOf = (name: string) => ({ namespace: 'default', name });
+    const pause = (name: string) => world.kube.mergePatch(tenants, tenantOf(name), { spec: { paused: true } });
     const ends: readonly (readonly [string, () => Promise<unknown>])[] = [
-      ['2 2 1 1 1', () => world.serve('a')],
-      ['2 2 2 1 1', () => world.kube.mergePatch(tenants, { ...keyOf('b'), name: 'b' }, { spec: { paused: true } })],
-      ['2 2 - 2 1', () => world.kube.delete(tenants, { ...keyOf('c'), name: 'c' })],
-      ['2 2 - 2 2', () => world.kube.delete(statefulSets, keyOf('d'))],
+      ['2 2 1 1 1 1', () => world.serve('a')],
+      // One that waits is passed over.
+      ['2 2 1 1 1 1', () => pause('c')],
+      ['2 2 1 2 1 1', () => pause('b')],
+      ['2 2 1 - 2 1', () => world.kube.delete(tenants, tenantOf('d'))],
+      ['2 2 1 - 2 2', () => world.kube.delete(statefulSets, keyOf('e'))],
     ];
     for (const [expected, end] of ends) {
       await end();
