@@ -35,7 +35,7 @@ export function buildLoop(options: LoopOptions): Loop {
   const keys = new SigningKeys({ kube, namespace: settings.namespace, randomBytes });
   const reconcilers = buildReconcilers(options, caches, keys);
   const controllers = buildControllers(options, keys, reconcilers);
-  connectWatches(caches, controllers);
+  connectWatches(caches, controllers, settings.maxTenantsRolling);
   return {
     informers: caches.informers,
     controllers: Object.values(controllers),
@@ -63,9 +63,10 @@ function buildReconcilers(options: LoopOptions, caches: Caches, keys: SigningKey
       ...clients,
       settings,
       keys,
-      sizes: new SizeKeeper(chooseSource(options), clock, settings.network.metricsPort),
+      sizes: new SizeKeeper(chooseSource(options), clock),
       onDecision: metrics.noteDecision,
       onSized: metrics.noteSize,
+      onQueued: metrics.noteQueued,
       onForgotten: metrics.forgetTenant,
     }),
     source: new DataSourceReconciler({ ...tools(), ...clients }),

@@ -6,6 +6,7 @@ export type OperatorMetrics = {
   readonly noteDecision: (decision: SizeDecision) => void;
   /** What a pass rests on; undefined where nothing is scaled. */
   readonly noteSize: (tenant: string, decision: SizeDecision | undefined) => void;
+  readonly noteQueued: (tenant: string, isQueued: boolean) => void;
   /** Takes the series of a tenant that is gone away: their number is bounded by the tenants that there are. */
   readonly forgetTenant: (tenant: string) => void;
   readonly noteUnready: (services: readonly string[]) => void;
@@ -26,6 +27,12 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
     labelNames: ['tenant'],
     registers,
   });
+  const queued = new Gauge({
+    name: 'hybridstore_tenant_rollout_queued',
+    help: '1 while a tenant waits for its turn to follow a change of the platform, 0 while it does not',
+    labelNames: ['tenant'],
+    registers,
+  });
   const decisions = new Counter({
     name: 'hybridstore_scaling_decisions_total',
     help: 'Scaling decisions that were reported, by reason',
@@ -37,7 +44,7 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
     help: 'Shared services without all their pods ready',
     registers,
   });
-  const forgetTenant = (tenant: string) => {
+  const forgetSize = (tenant: string) => {
     wanted.remove({ tenant });
     atMaximum.remove({ tenant });
   };
@@ -45,13 +52,17 @@ export function createOperatorMetrics(registry: Registry): OperatorMetrics {
     noteDecision: ({ reason }) => decisions.inc({ reason }),
     noteSize: (tenant, decision) => {
       if (decision === undefined) {
-        forgetTenant(tenant);
+        forgetSize(tenant);
         return;
       }
       wanted.set({ tenant }, decision.target);
       atMaximum.set({ tenant }, decision.reason === 'AtMaximum' ? 1 : 0);
     },
-    forgetTenant,
+    noteQueued: (tenant, isQueued) => queued.set({ tenant }, isQueued ? 1 : 0),
+    forgetTenant: (tenant) => {
+      forgetSize(tenant);
+      queued.remove({ tenant });
+    },
     noteUnready: (services) => unready.set(services.length),
   };
 }

@@ -1,7 +1,14 @@
 import { InterpreterSettingsFile, PodTemplate, ServiceAccountSettings, services } from '@hybridstore/contracts';
 import type { NetworkPolicyPeer } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
-import { HybridStoreError, isGivenVariable, placeOf, readersOf, sortSettings } from '@hybridstore/runtime';
+import {
+  HybridStoreError,
+  isGivenVariable,
+  placeOf,
+  podVariables,
+  readersOf,
+  sortSettings,
+} from '@hybridstore/runtime';
 import { type Static, Type } from 'typebox';
 import { parse } from 'yaml';
 import { keepsState, runsOnce } from './resources/deployment.ts';
@@ -72,6 +79,7 @@ export const SettingsFile = Type.Object(
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
     shutdownDelaySeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 15 })),
     shutdownFinishSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    maxTenantsRolling: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
     storage: Type.Optional(
       Type.Object(
         {
@@ -171,6 +179,7 @@ export function parsePlatformSettings(
     logLevel: file.logLevel ?? place.logLevel ?? 'info',
     shutdownDelaySeconds: file.shutdownDelaySeconds ?? shutdownDelaySecondsDefault,
     shutdownFinishSeconds: file.shutdownFinishSeconds ?? shutdownFinishSecondsDefault,
+    maxTenantsRolling: file.maxTenantsRolling ?? 1,
     image: {
       services: place.image ?? image?.services ?? servicesImageDefault,
       pullPolicy: image?.pullPolicy ?? 'IfNotPresent',
@@ -270,9 +279,9 @@ function requireEffect(name: SharedServiceName, given: ServiceSettings, { config
     throw wrongSetting(`${field}.stateSize`, 'none, since the users are in store.postgres', given.stateSize);
   if (!keepsState(name) && given.stateSize !== undefined)
     throw wrongSetting(`${field}.stateSize`, 'none, since it keeps no state', given.stateSize);
-  for (const variable of ['PROBE_PORT', 'METRICS_PORT'] as const)
+  for (const [variable, place] of Object.entries(podVariables))
     if (given.env?.[variable] !== undefined)
-      throw wrongSetting(`${field}.env.${variable}`, `none: it is ${placeOf(name, variable)}`, given.env[variable]);
+      throw wrongSetting(`${field}.env.${variable}`, `none: it is ${place}`, given.env[variable]);
   if (given.env?.['CONFIG_FILE'] !== undefined && config?.[name] !== undefined)
     throw wrongSetting(`${field}.env.CONFIG_FILE`, `none beside config.${name}`, given.env['CONFIG_FILE']);
   requireOwnPods(name, given);

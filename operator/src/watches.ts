@@ -17,13 +17,18 @@ import {
   type Resource,
   resourceQuotas,
   type StatefulSet,
+  type Stored,
   serviceAccounts,
   services,
   statefulSets,
 } from '@hybridstore/controller-runtime';
-import { compactionPolicies, dataSources, tenants } from './resources/custom-resources.ts';
+import { compactionPolicies, dataSources, type Tenant, tenants } from './resources/custom-resources.ts';
+import { readMetricsPort } from './resources/held-template.ts';
 import { managedBy, managedByLabel, sharedServiceLabel, tenantNameOf } from './resources/labels.ts';
 import { sharedServicesKey } from './shared-services/reconciler.ts';
+import { holdsPlace } from './tenant/decide-rollout.ts';
+import { findPause } from './tenant/pause.ts';
+import { queuedReason } from './tenant/status.ts';
 
 const ownKinds: readonly Resource[] = [tenants, dataSources, compactionPolicies];
 const tenantChildKinds: readonly Resource[] = [
@@ -78,23 +83,46 @@ export type Controllers = Readonly<Record<'tenant' | 'source' | 'policy' | 'shar
 /**
  * Which change wakes whom:
  *
- *   Tenant            ← its own changes; children and pods by owner or label
+ *   Tenant            ← its own changes; children and pods by owner or label; the end, or the pause, of the one that it waits for
  *   DataSource        ← its own changes; its Tenant's
  *   CompactionPolicy  ← its own changes; its Tenant's and its DataSources'
- *   shared services   ← their children; arrivals and departures of tenants, sizes of their sets
+ *   shared services   ← their children; arrivals and departures of tenants, sizes and ports of their sets
  */
-export function connectWatches(caches: Caches, controllers: Controllers): void {
-  watchTenants(caches, controllers.tenant);
+export function connectWatches(caches: Caches, controllers: Controllers, maxTenantsRolling: number): void {
+  watchTenants(caches, controllers.tenant, maxTenantsRolling);
   watchSources(caches, controllers.source);
   watchPolicies(caches, controllers.policy);
   watchShared(caches, controllers.shared);
 }
 
-function watchTenants(caches: Caches, controller: Controller): void {
+function watchTenants(caches: Caches, controller: Controller, maxTenantsRolling: number): void {
   controller.watch(caches.informer(tenants));
   controller.resync(caches.informer(tenants), resyncMs);
   for (const resource of tenantChildKinds)
     controller.watch(caches.informer(resource), ({ object }) => tenantKeyOf(object));
+  const next = () => findQueued(caches.informer(tenants).cache.list()).slice(0, maxTenantsRolling);
+  controller.watch(caches.informer(statefulSets), (change) => (hasFreedPlace(change) ? next() : []));
+  controller.watch(caches.informer(tenants), (change) => (isPausedNow(change) ? next() : []));
+}
+
+/** Tenants that wait for their turn, in order of name: as their statuses say, which a pause leaves as they were. */
+function findQueued(all: readonly Stored<Tenant>[]): readonly ObjectKey[] {
+  const isQueued = (tenant: Stored<Tenant>) =>
+    findPause(tenant) === undefined && tenant.status?.conditions?.some(({ reason }) => reason === queuedReason);
+  const keys = all.filter(isQueued).map(keyOf);
+  return keys.sort((a, b) => (formatKey(a) < formatKey(b) ? -1 : 1));
+}
+
+/** Nobody waits for a tenant that is paused; one that leaves loses its set. */
+function isPausedNow(change: CacheChange<Tenant>): boolean {
+  if (change.type !== 'updated') return false;
+  return findPause(change.object) !== undefined && findPause(change.previous) === undefined;
+}
+
+/** The set has followed a change of the platform, or is no more. */
+function hasFreedPlace(change: CacheChange<StatefulSet>): boolean {
+  if (change.type === 'deleted') return holdsPlace(change.object);
+  return change.type === 'updated' && holdsPlace(change.previous) && !holdsPlace(change.object);
 }
 
 function watchSources(caches: Caches, controller: Controller): void {
@@ -115,7 +143,7 @@ function watchShared(caches: Caches, controller: Controller): void {
   controller.watch(caches.informer(tenants), ({ type }) => keysIf(type !== 'updated'), gathered);
   for (const resource of sharedChildKinds)
     controller.watch(caches.informer(resource), ({ object }) => keysIf(isShared(object)), gathered);
-  controller.watch(caches.informer(statefulSets), (change) => keysIf(hasResized(change)), gathered);
+  controller.watch(caches.informer(statefulSets), (change) => keysIf(hasOtherTargets(change)), gathered);
 }
 
 /** Objects that name the Tenant as theirs. */
@@ -134,6 +162,9 @@ function isShared({ metadata }: KubeObject): boolean {
   return metadata.labels?.[sharedServiceLabel] !== undefined;
 }
 
-function hasResized(change: CacheChange<StatefulSet>): boolean {
-  return change.type !== 'updated' || change.object.spec?.replicas !== change.previous.spec?.replicas;
+/** Other nodes to watch, or others of their ports. */
+function hasOtherTargets(change: CacheChange<StatefulSet>): boolean {
+  if (change.type !== 'updated') return true;
+  const [now, before] = [change.object.spec, change.previous.spec];
+  return now?.replicas !== before?.replicas || readMetricsPort(now?.template) !== readMetricsPort(before?.template);
 }

@@ -15,6 +15,7 @@ import {
   getOrNothing,
   kubeError,
   namespaces,
+  pods,
   renewDeadlineMs,
   services,
   statefulSets,
@@ -72,9 +73,34 @@ class World {
     return operator;
   }
 
-  async applyTenant(namespace = 'default'): Promise<void> {
+  /** The only node of a tenant is there and ready, and its set has seen that. */
+  async serve(tenant: string): Promise<void> {
+    const key = { namespace: 'default', name: `hs-${tenant}` };
+    const { metadata, spec } = await this.kube.get(statefulSets, key);
+    const name = `${key.name}-0`;
+    const labels = { ...spec?.template.metadata?.labels, 'controller-revision-hash': 'x' };
+    if ((await getOrNothing(this.kube, pods, { ...key, name })) === undefined) {
+      const pod = { metadata: { ...key, name, labels }, spec: { containers: [{ name: 'node', image: 'x' }] } };
+      await this.kube.create(pods, { apiVersion: 'v1', kind: 'Pod', ...pod });
+    }
+    await this.#report(pods, { ...key, name }, { conditions: [{ type: 'Ready', status: 'True' }] });
+    const revision = { currentRevision: 'x', updateRevision: 'x', observedGeneration: metadata.generation };
+    await this.#report(statefulSets, key, { replicas: 1, readyReplicas: 1, updatedReplicas: 1, ...revision });
+  }
+
+  async #report(
+    resource: Resource,
+    metadata: { readonly namespace: string; readonly name: string },
+    status: object,
+  ): Promise<void> {
+    const { apiVersion, kind } = resource;
+    const patch = { apiVersion, kind, metadata, status: { ...status } };
+    await this.kube.patchStatus(resource, patch, { fieldManager: 'kubernetes', force: true });
+  }
+
+  async applyTenant(namespace = 'default', name = 'acme'): Promise<void> {
     const spec = { autoscaling: { mode: 'Off' }, replicas: 1 };
-    const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: { namespace, name: 'acme' }, spec };
+    const object = { apiVersion: tenants.apiVersion, kind: 'Tenant', metadata: { namespace, name }, spec };
     await this.kube.apply(tenants, object as unknown as Tenant, { fieldManager: 'test' });
   }
 
@@ -124,6 +150,43 @@ describe('the operator', () => {
     await world.applyTenant();
     await world.untilMade(statefulSets, nodes);
     assert.equal(await getOrNothing(world.kube, statefulSets, { ...nodes, namespace: 'other' }), undefined);
+  });
+
+  it('gives the next tenant its turn as soon as the one before has followed the platform, is paused, leaves, or loses its set', async () => {
+    await using world = await World.begin();
+    const settingsOf = (image: string) =>
+      parsePlatformSettings(`image: {services: "services:${image}"}`, { namespace: system });
+    const keyOf = (name: string) => ({ namespace: 'default', name: `hs-${name}` });
+    const imageOf = async (name: string) =>
+      (await getOrNothing(world.kube, statefulSets, keyOf(name)))?.spec?.template.spec.containers[0]?.image ?? ':-';
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const versions = async () => (await Promise.all(names.map(imageOf))).map((image) => image.split(':')[1]).join(' ');
+    const first = world.start({ settings: settingsOf('1') });
+    for (const name of names) {
+      await world.applyTenant('default', name);
+      await world.untilMade(statefulSets, keyOf(name));
+      await world.serve(name);
+    }
+    await world.clock.advance(90_000);
+    await world.stop(first);
+    world.start({ settings: settingsOf('2') });
+    await world.clock.advance(10_000);
+    assert.equal(await versions(), '2 1 1 1 1 1');
+    const tenantOf = (name: string) => ({ namespace: 'default', name });
+    const pause = (name: string) => world.kube.mergePatch(tenants, tenantOf(name), { spec: { paused: true } });
+    const ends: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['2 2 1 1 1 1', () => world.serve('a')],
+      // One that waits is passed over.
+      ['2 2 1 1 1 1', () => pause('c')],
+      ['2 2 1 2 1 1', () => pause('b')],
+      ['2 2 1 - 2 1', () => world.kube.delete(tenants, tenantOf('d'))],
+      ['2 2 1 - 2 2', () => world.kube.delete(statefulSets, keyOf('e'))],
+    ];
+    for (const [expected, end] of ends) {
+      await end();
+      await world.clock.advance(1_000);
+      assert.equal(await versions(), expected);
+    }
   });
 
   it('of two only one acts, and the other goes on when the first ends', async () => {

@@ -523,6 +523,7 @@ export class BenchCluster {
     const status = {
       replicas,
       readyReplicas,
+      updatedReplicas: replicas,
       observedGeneration: set.metadata.generation,
       currentRevision: this.revision,
       updateRevision: this.revision,

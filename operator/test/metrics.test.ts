@@ -45,4 +45,21 @@ describe('the metrics of decisions', () => {
       ['idle', '0'],
     ]);
   });
+
+  it('say which tenants wait for their turn to follow the platform', async () => {
+    const registry = createMetrics('operator-test');
+    const metrics = createOperatorMetrics(registry);
+    metrics.noteQueued('waits', true);
+    metrics.noteQueued('done', true);
+    metrics.noteQueued('done', false);
+    metrics.noteQueued('gone', true);
+    metrics.forgetTenant('gone');
+    const found = [
+      ...(await registry.metrics()).matchAll(/^hybridstore_tenant_rollout_queued\{tenant="(\w+)".*\} (\d)$/gm),
+    ].map(([, tenant, value]) => [tenant, value]);
+    assert.deepEqual(found, [
+      ['waits', '1'],
+      ['done', '0'],
+    ]);
+  });
 });

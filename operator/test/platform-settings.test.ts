@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Environment } from '@hybridstore/runtime';
+import { Environment, podVariables } from '@hybridstore/runtime';
 import { readConfig } from '../src/config.ts';
 import { parsePlatformSettings } from '../src/platform-settings.ts';
+import { buildDeployment } from '../src/resources/deployment.ts';
 
 const place = { namespace: 'hybridstore-system' };
 
@@ -113,6 +114,18 @@ for (const [what, text, message] of [
     'config: {monitoring: {LOG_LEVEL: warn}}',
     /LOG_LEVEL: expected none: it is logLevel of the chart/,
   ],
+  [
+    'another level of logs than that of the file that is followed',
+    'services: {monitoring: {env: {LOG_LEVEL: debug}}}',
+    /services\.monitoring\.env\.LOG_LEVEL: expected none: it is logLevel of the chart, found "debug"/,
+  ],
+  [
+    'another file to follow the level of logs',
+    'services: {monitoring: {env: {LOG_LEVEL_FILE: /x}}}',
+    /services\.monitoring\.env\.LOG_LEVEL_FILE: expected none: it is logLevel of the chart/,
+  ],
+  ['no tenant that may roll', 'maxTenantsRolling: 0', /maxTenantsRolling/],
+  ['more tenants that may roll than the bound', 'maxTenantsRolling: 1001', /maxTenantsRolling/],
   ['a wrong section', 'config: {query-interpreter: {sql_parser: {dialect: oracle}}}', /sql_parser\.dialect/],
   [
     'two files of settings',
@@ -144,4 +157,27 @@ test('Prometheus is asked with the labels that its relabelling gives', () => {
     url: 'http://p:9090',
     labels: { namespace: 'namespace', pod: 'kubernetes_pod_name' },
   });
+});
+
+test('no variable that is said of a service stands twice in its pods, which the API server would refuse', () => {
+  const namesOf = (env: Readonly<Record<string, string>>) => {
+    const settings = parsePlatformSettings(JSON.stringify({ services: { monitoring: { env } } }), place);
+    const [container] = buildDeployment('monitoring', settings, []).spec?.template.spec.containers ?? [];
+    return container?.env?.map(({ name }) => name) ?? [];
+  };
+  const refused = namesOf({}).filter((name) => {
+    if (Object.hasOwn(podVariables, name)) return true;
+    const names = namesOf({ [name]: 'x' });
+    assert.deepEqual(names, [...new Set(names)], name);
+    return false;
+  });
+  assert.deepEqual(refused.toSorted(), [
+    'JWKS_FILE',
+    'LOG_LEVEL_FILE',
+    'POD_IP',
+    'POD_NAME',
+    'POD_NAMESPACE',
+    'PROBE_PORT',
+    'SERVICE_SECRET_FILE',
+  ]);
 });

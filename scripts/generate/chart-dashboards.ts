@@ -274,6 +274,12 @@ const operator: Dashboard = {
       '{{tenant}}',
     ),
     panel(
+      'Tenants that wait to follow the platform',
+      'short',
+      'max by (tenant) (hybridstore_tenant_rollout_queued{namespace="$namespace"}) == 1',
+      '{{tenant}}',
+    ),
+    panel(
       'Scaling decisions',
       'cps',
       'sum by (reason) (rate(hybridstore_scaling_decisions_total{namespace="$namespace"}[$__rate_interval]))',

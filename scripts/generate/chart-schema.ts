@@ -1,5 +1,5 @@
 import { InterpreterSettingsFile, type ServiceName, services } from '@hybridstore/contracts';
-import { placeOf, processVariables, settingsSections } from '@hybridstore/runtime';
+import { placeOf, podVariables, processVariables, settingsSections } from '@hybridstore/runtime';
 import { buildPodTemplateSchema, buildServiceAccountSchema, givenToEach } from './chart-pod-template.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
@@ -112,7 +112,7 @@ const postgres = closed(
   ['host', 'credentialsSecret'],
 );
 /** Variables that the operator sets whatever the chart says. */
-const fixed = { PROBE_PORT: false, METRICS_PORT: false };
+const fixed = Object.fromEntries(Object.keys(podVariables).map((variable) => [variable, false]));
 const variables: Schema = { type: 'object', properties: fixed, additionalProperties: scalar };
 
 const enabled = described('whether the service runs', boolean);
@@ -226,6 +226,11 @@ export function buildChartSchema(): Schema {
         type: 'integer',
         minimum: 0,
         maximum: 3_600,
+      }),
+      maxTenantsRolling: described('tenants whose nodes follow a change of the platform at one time', {
+        type: 'integer',
+        minimum: 1,
+        maximum: 1_000,
       }),
       storage: closed({
         logStorageClassName: described(

@@ -34,6 +34,7 @@ export function embeddedSettings(
     // Nobody stands between the processes of one machine.
     shutdownDelaySeconds: 0,
     shutdownFinishSeconds: 10,
+    maxTenantsRolling: 1,
     storage: {},
     podSecurity: { assignIds: true },
     network: { policies: false, dns: [], prometheus: [], gatewayClients: [], tenantClients: [] },

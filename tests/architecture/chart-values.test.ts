@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { reservedAnnotations, reservedLabels } from '@hybridstore/contracts';
-import { processVariables } from '@hybridstore/runtime';
+import { podVariables, processVariables } from '@hybridstore/runtime';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { parsePlatformSettings } from '../../operator/src/platform-settings.ts';
@@ -78,6 +78,20 @@ test('the operator takes the pod settings that the schema takes, and refuses tho
   assert.equal(isTaken({ spec: { env: [{ name: 'TZ', value: 'UTC' }] } }), true);
   assert.equal(isTaken({ spec: { hostNetwork: true } }), false);
   assert.equal(isTaken({ spec: { terminationGracePeriodSeconds: 29 } }), false);
+});
+
+test('the operator takes the variables of a service that the schema takes, and refuses those that it refuses', () => {
+  const ajv = new Ajv({ strict: false });
+  const check = ajv.compile(at('services', 'monitoring', 'env'));
+  const names = [...Object.keys(podVariables), 'LOG_RETENTION_DAYS', 'CONFIG_FILE', 'TZ'];
+  const taken = names.filter((name) => {
+    const env = { [name]: 'a' };
+    const take = () => operatorOf({ services: { monitoring: { env } } });
+    if (check(env)) assert.deepEqual(take().services.monitoring.env, env);
+    else assert.throws(take, { code: 'invalid_request', message: new RegExp(`env\\.${name}: expected none`) });
+    return check(env);
+  });
+  assert.deepEqual(taken, ['LOG_RETENTION_DAYS', 'CONFIG_FILE', 'TZ']);
 });
 
 test('the operator takes each setting of the schema, and refuses each other one that a process reads', () => {

@@ -36,6 +36,7 @@ const others: Readonly<Record<string, unknown>> = {
   logLevel: 'warn',
   shutdownDelaySeconds: 7,
   shutdownFinishSeconds: 90,
+  maxTenantsRolling: 3,
   'storage.logStorageClassName': 'fast',
   'storage.dataStorageClassName': 'fast',
   'storage.stateStorageClassName': 'fast',
@@ -90,6 +91,7 @@ describe('the chart', () => {
 
   const refused: readonly [set: string, place: string][] = [
     ['logLevel="loud"', '/logLevel'],
+    ['maxTenantsRolling=0', '/maxTenantsRolling'],
     ['operator.replica=2', '/operator'],
     ['operator.replicas=-1', '/operator/replicas'],
     ['operator.replicas=11', '/operator/replicas'],
@@ -108,6 +110,7 @@ describe('the chart', () => {
     ['store.postgres={"host":"db"}', '/store/postgres'],
     ['services.cbo-engine.stateSize="1Gi"', '/services/cbo-engine'],
     ['services.cbo-engine.env.PROBE_PORT=1', '/services/cbo-engine/env/PROBE_PORT'],
+    ['services.cbo-engine.env.LOG_LEVEL="debug"', '/services/cbo-engine/env/LOG_LEVEL'],
     ['services.cbo-engine.resources.limts={}', '/services/cbo-engine/resources'],
     ['config.auth-gateway.JWT_EXPIRATON_HOURS=48', '/config/auth-gateway'],
     ['config.auth-gateway.FLUSH_ROWS=48', '/config/auth-gateway'],

@@ -17,6 +17,7 @@ image:
 logLevel: {{ .Values.logLevel }}
 shutdownDelaySeconds: {{ .Values.shutdownDelaySeconds }}
 shutdownFinishSeconds: {{ .Values.shutdownFinishSeconds }}
+maxTenantsRolling: {{ .Values.maxTenantsRolling }}
 storage: {{ toJson .Values.storage }}
 {{- with .Values.store.postgres }}
 store: { postgres: {{ toJson . }} }

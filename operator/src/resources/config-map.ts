@@ -1,5 +1,6 @@
 import type { Jwks, MonitoringTarget } from '@hybridstore/contracts';
 import type { ConfigMap, OwnerReference } from '@hybridstore/controller-runtime';
+import type { HeldTemplate } from './held-template.ts';
 import { sharedServiceLabels } from './labels.ts';
 import {
   jwksConfigMapName,
@@ -15,8 +16,10 @@ import { renderSettings } from './settings-file.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 /** Public keys that a tenant's nodes accept, the platform's and their own; how much these log, and their settings. */
-export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jwks): ConfigMap {
+export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jwks, held?: HeldTemplate): ConfigMap {
   const nodes = settings.config['tenant-node'];
+  const today = nodes === undefined ? undefined : renderSettings(nodes);
+  const settingsText = held === undefined ? today : held.settingsText;
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
@@ -24,7 +27,7 @@ export function buildTenantConfigMap({ tenant, settings }: TenantInput, jwks: Jw
     data: {
       [jwksKey]: renderJwks(jwks),
       [logLevelKey]: settings.logLevel,
-      ...(nodes === undefined ? {} : { [settingsKey('tenant-node')]: renderSettings(nodes) }),
+      ...(settingsText === undefined ? {} : { [settingsKey('tenant-node')]: settingsText }),
     },
   };
 }

@@ -12,6 +12,8 @@ export type PlatformSettings = {
   readonly shutdownDelaySeconds: number;
   /** How long what it answers then may still take. */
   readonly shutdownFinishSeconds: number;
+  /** Tenants whose nodes follow a change of the platform at one time; the others keep what they have until their turn. */
+  readonly maxTenantsRolling: number;
   readonly storage: StorageSettings;
   /** Absent: users are on a volume. */
   readonly postgres?: PostgresSettings;

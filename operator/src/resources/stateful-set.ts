@@ -1,11 +1,14 @@
 import { type TenantSpec, tenantNodeIssuer } from '@hybridstore/contracts';
 import type {
+  Labels,
   PersistentVolumeClaimSpec,
+  PodTemplateSpec,
   ResourceRequirements,
   StatefulSet,
   Volume,
 } from '@hybridstore/controller-runtime';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
+import type { HeldTemplate } from './held-template.ts';
 import {
   logVolumeName,
   nodesDomain,
@@ -44,18 +47,23 @@ export function readFixedFields(living: StatefulSet | undefined): FixedSetFields
   };
 }
 
-/**
- * The nodes of a tenant: each with its own log volume, all with the shared tables. `fixed` is of the set that lives
- * already, where there is one.
- */
-export function buildStatefulSet(input: TenantInput, replicas: number, fixed = buildFixedFields(input)): StatefulSet {
-  const { tenant, spec, settings } = input;
+/** Of the set that lives already, where there is one; and what the new one says of its template. */
+export type SetOptions = {
+  readonly fixed?: FixedSetFields | undefined;
+  readonly annotations?: Labels;
+  readonly held?: HeldTemplate | undefined;
+};
+
+/** The nodes of a tenant: each with its own log volume, all with the shared tables. */
+export function buildStatefulSet(input: TenantInput, replicas: number, options: SetOptions = {}): StatefulSet {
+  const { tenant } = input;
+  const { fixed = buildFixedFields(input), annotations = {}, held } = options;
   const { selector, volumeClaimTemplates, ...named } = fixed;
-  const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
+  const metadata = ownedMetadata(tenant, tenant.names.base);
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
-    metadata: ownedMetadata(tenant, tenant.names.base),
+    metadata: Object.keys(annotations).length === 0 ? metadata : { ...metadata, annotations },
     spec: {
       replicas,
       ...named,
@@ -64,15 +72,22 @@ export function buildStatefulSet(input: TenantInput, replicas: number, fixed = b
       // Volumes outlive pods and the set: the operator alone decides when acknowledged data may go.
       persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Retain', whenScaled: 'Retain' },
       selector,
-      template: {
-        metadata: buildPodMetadata(spec.podTemplate, {
-          labels: { ...tenant.labels, ...selector.matchLabels },
-          annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
-        }),
-        spec: buildNodePod(input, mount, fixed),
-      },
+      template: held?.template ?? buildNodeTemplate(input, fixed),
       ...(volumeClaimTemplates === undefined ? {} : { volumeClaimTemplates }),
     },
+  };
+}
+
+/** What its pods are made from, as the Tenant and the platform want it now. */
+export function buildNodeTemplate(input: TenantInput, fixed = buildFixedFields(input)): PodTemplateSpec {
+  const { tenant, spec, settings } = input;
+  const mount = buildSettingsMount(settings.config['tenant-node'], tenant.names.base, settingsKey('tenant-node'));
+  return {
+    metadata: buildPodMetadata(spec.podTemplate, {
+      labels: { ...tenant.labels, ...fixed.selector.matchLabels },
+      annotations: { ...scrapeAnnotations('tenant-node', settings.network.metricsPort), ...mount.annotations },
+    }),
+    spec: buildNodePod(input, mount, fixed),
   };
 }
 

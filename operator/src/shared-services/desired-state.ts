@@ -14,6 +14,7 @@ import {
 } from '@hybridstore/controller-runtime';
 import { buildJwksConfigMap, buildSettingsConfigMap, buildTargetsConfigMap } from '../resources/config-map.ts';
 import { buildDeployment, hasStateClaim, hasUserStore } from '../resources/deployment.ts';
+import { readMetricsPort } from '../resources/held-template.ts';
 import { sharedServiceLabels, tenantLabel } from '../resources/labels.ts';
 import {
   nodesDomain,
@@ -111,7 +112,7 @@ export function buildTargets(
       ...target,
       ...buildUrls((port) => sharedServiceUrl(target.instance, settings.namespace, port), metricsPort),
     })),
-    ...sets.flatMap((set) => nodeTargets(set, metricsPort)).sort((a, b) => (a.url < b.url ? -1 : 1)),
+    ...sets.flatMap(nodeTargets).sort((a, b) => (a.url < b.url ? -1 : 1)),
   ];
   return targets.slice(0, monitoringTargetsMax);
 }
@@ -123,7 +124,9 @@ function buildUrls(
   return { url: urlAt(), ...(metricsPort === undefined ? {} : { metrics_url: urlAt(metricsPort) }) };
 }
 
-function nodeTargets(set: Stored<StatefulSet>, metricsPort: number | undefined): readonly MonitoringTarget[] {
+/** At the port of its template: a set may wait for its turn to follow the settings. */
+function nodeTargets(set: Stored<StatefulSet>): readonly MonitoringTarget[] {
+  const metricsPort = readMetricsPort(set.spec?.template);
   const name = set.metadata.labels?.[tenantLabel];
   const { namespace } = set.metadata;
   if (name === undefined || namespace === undefined) return [];

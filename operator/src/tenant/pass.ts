@@ -6,12 +6,14 @@ import type { CatalogPort, NodePort } from '../ports.ts';
 import type { Tenant } from '../resources/custom-resources.ts';
 import type { TenantKey } from '../resources/names.ts';
 import type { PlatformSettings } from '../resources/settings.ts';
+import type { SetOptions } from '../resources/stateful-set.ts';
 import type { TenantMetadata } from '../resources/tenant-metadata.ts';
 import type { SizeDecision } from '../scaling/decide-size.ts';
 import type { SigningKeys } from '../shared-services/signing-keys.ts';
 import type { DesiredChildren } from './desired-state.ts';
 import type { HandOverPass } from './hand-over.ts';
 import type { Registrations } from './registrations.ts';
+import type { RolloutPlaces } from './rollout-places.ts';
 import type { SecretKeeper } from './secret-keeper.ts';
 import type { SizeKeeper } from './size-keeper.ts';
 import type { StorageProblem } from './volumes.ts';
@@ -32,6 +34,8 @@ export type TenantReconcilerOptions = {
   readonly onDecision?: (decision: SizeDecision) => void;
   /** In each pass; undefined where nothing is scaled. */
   readonly onSized?: (tenantId: string, decision: SizeDecision | undefined) => void;
+  /** In each pass: whether the tenant waits for its turn to follow a change of the platform. */
+  readonly onQueued?: (tenantId: string, isQueued: boolean) => void;
   /** The Tenant is gone. */
   readonly onForgotten?: (tenantId: string) => void;
 };
@@ -42,6 +46,7 @@ export type TenantMemory = {
   readonly registrations: Registrations;
   readonly desired: DesiredChildren;
   readonly compared: Compared;
+  readonly places: RolloutPlaces;
 };
 
 /** What a pass begins with, and below what it knows further on. */
@@ -62,7 +67,12 @@ export type GaveUp = Sized & {
   readonly givingUp: GivingUp | undefined;
 };
 export type HandingOver = GaveUp & { readonly handOver: HandOverPass };
-export type Applied = HandingOver & {
+export type Turned = HandingOver & {
+  readonly setOptions: SetOptions;
+  /** Tenants that follow a change of the platform, while this one waits for its turn. */
+  readonly waitsFor: readonly string[];
+};
+export type Applied = Turned & {
   /** Why the shared volume is not as it should be. */
   readonly storageProblem: StorageProblem | undefined;
   readonly desiredChildren: readonly Child[];

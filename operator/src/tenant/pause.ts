@@ -1,6 +1,5 @@
 import { done, proceed, type StepResult, type Stored } from '@hybridstore/controller-runtime';
 import type { Tenant } from '../resources/custom-resources.ts';
-import type { Loaded } from './pass.ts';
 
 /** `"true"` pauses a Tenant without a change of its spec, which a pipeline may own. */
 export const pausedAnnotation = 'hybridstore.dev/paused';
@@ -17,6 +16,6 @@ export function findPause({ metadata, spec }: Stored<Tenant>): string | undefine
  * Ends the pass over a paused Tenant: its nodes run on, and nothing of it is made, changed or deleted. Comes after a deleted
  * one was let go. Only a change of the Tenant brings its key back with something to do.
  */
-export function stopIfPaused({ object }: Loaded): StepResult {
+export function stopIfPaused({ object }: { readonly object: Stored<Tenant> }): StepResult {
   return findPause(object) === undefined ? proceed() : done();
 }

@@ -15,6 +15,7 @@ import type { TenantReconcilerOptions, TenantStart } from './pass.ts';
 import { stopIfPaused } from './pause.ts';
 import { Registrations } from './registrations.ts';
 import { reportTenant } from './report.ts';
+import { RolloutPlaces } from './rollout-places.ts';
 import { SecretKeeper } from './secret-keeper.ts';
 import {
   applyChildren,
@@ -37,6 +38,7 @@ import {
   removeEmptyClaims,
   replaceStuckNode,
 } from './steps.ts';
+import { settlePlace, takeTurn } from './take-turn.ts';
 
 /**
  * A pass over one Tenant. It gets a name, never an event; it may run twice, and may have died at any line before.
@@ -46,6 +48,7 @@ import {
  */
 const steps = new Steps<TenantStart>()
   .add(waitForCache)
+  .add(settlePlace)
   .add(loadTenant)
   .add(finalizeIfDeleted)
   .add(stopIfPaused)
@@ -59,6 +62,7 @@ const steps = new Steps<TenantStart>()
   .add(ensureSecret)
   .add(remakeUnbound)
   .add(noteDrained)
+  .add(takeTurn)
   .add(applyChildren)
   .add(pruneChildren)
   .add(growLogVolumes)
@@ -81,10 +85,17 @@ export class TenantReconciler {
       registrations: new Registrations(options),
       desired: new DesiredChildren(),
       compared: new WeakMap(),
+      places: new RolloutPlaces(options.settings.maxTenantsRolling, options.view, options.clock),
     };
   }
 
   async reconcile({ namespace = '', name }: ObjectKey): Promise<ReconcileResult> {
-    return await steps.run({ ...this.#tools, key: { namespace, name } });
+    const key = { namespace, name };
+    try {
+      return await steps.run({ ...this.#tools, key });
+    } catch (error) {
+      this.#tools.places.fail(key);
+      throw error;
+    }
   }
 }

@@ -17,7 +17,14 @@ import { tenantIdOf } from '../resources/names.ts';
 import { isLeaving } from './decide.ts';
 import type { Examined, TenantStart } from './pass.ts';
 import { findPause } from './pause.ts';
-import { buildPausedStatus, buildRefusedStatus, buildTenantStatus, judgeTenant, type TenantOutcome } from './status.ts';
+import {
+  buildPausedStatus,
+  buildRefusedStatus,
+  buildTenantStatus,
+  judgeTenant,
+  queuedReason,
+  type TenantOutcome,
+} from './status.ts';
 
 /** The one place that writes the status of a Tenant, however its pass came out. */
 export async function reportTenant(
@@ -105,6 +112,7 @@ function describeOutcome(pass: Examined, nowMs: number): Report {
     leaving: handOver.leaving,
     stalled: handOver.stalled,
     givingUp: pass.givingUp,
+    waitsFor: pass.waitsFor,
     lastScaling: describeScaling(pass, nowMs),
     isDeletionHeld: object.metadata.deletionTimestamp !== undefined,
   };
@@ -132,7 +140,7 @@ function noticeTransitions(judgements: readonly Judgement[], { previous }: Tenan
   return findTransitions(judgements, previous?.conditions ?? [])
     .filter(isForPeople)
     .map(({ type, reason, message }) => ({
-      type: type === 'Ready' ? 'Normal' : 'Warning',
+      type: type === 'Ready' || reason === queuedReason ? 'Normal' : 'Warning',
       reason,
       action: 'Judged',
       note: `${type}: ${message}`,
@@ -143,6 +151,7 @@ function noticeTransitions(judgements: readonly Judgement[], { previous }: Tenan
 function isForPeople({ type, status, reason }: Judgement): boolean {
   return (
     (type === 'Ready' && status === 'True') ||
+    reason === queuedReason ||
     (type === 'Degraded' && status === 'True') ||
     (type === 'DataSafe' && status === 'False') ||
     (type === 'StorageReady' && reason === 'DataVolumeFull')

@@ -2,6 +2,7 @@ import type { TenantSpec } from '@hybridstore/contracts';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 import type { Clock } from '@hybridstore/runtime';
 import { LruCache } from '@hybridstore/runtime';
+import { readMetricsPort } from '../resources/held-template.ts';
 import { nodesDomain, nodeUrl, type TenantKey, tenantIdOf } from '../resources/names.ts';
 import { decideSize, type SizeDecision } from '../scaling/decide-size.ts';
 import type { SampleSource } from '../scaling/ports.ts';
@@ -29,13 +30,11 @@ type Kept = { readonly memory: ScalingMemory; readonly decidedAtMs: number; read
 export class SizeKeeper {
   readonly #source: SampleSource;
   readonly #clock: Clock;
-  readonly #metricsPort: number | undefined;
   readonly #kept = new LruCache<string, Kept>(tenantsMax);
 
-  constructor(source: SampleSource, clock: Clock, metricsPort?: number) {
+  constructor(source: SampleSource, clock: Clock) {
     this.#source = source;
     this.#clock = clock;
-    this.#metricsPort = metricsPort;
   }
 
   /** A decision for this moment: a new one once an interval, between them the last one. Undefined where none is asked for. */
@@ -55,12 +54,13 @@ export class SizeKeeper {
 
   async #measure({ key, spec, world, current }: SizeRequest, memory: ScalingMemory): Promise<SizeDecision> {
     const domain = nodesDomain(key, world.statefulSet?.spec?.serviceName);
+    const metricsPort = readMetricsPort(world.statefulSet?.spec?.template);
     const ready = world.nodes.filter((node) => node.isReady);
     const { requests, limits } = spec.resources;
     const samples = await this.#source.sample({
       namespace: key.namespace,
       tenantName: key.name,
-      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(domain, node.pod, this.#metricsPort) })),
+      nodes: ready.map((node) => ({ pod: node.pod, url: nodeUrl(domain, node.pod, metricsPort) })),
       cpuRequestCores: quantityToNumber(String(requests.cpu)),
       memoryLimitBytes: quantityToNumber(String(limits.memory)),
       intervalMs: spec.autoscaling.behavior.metricsIntervalSeconds * 1_000,

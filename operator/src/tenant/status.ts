@@ -35,6 +35,8 @@ export type TenantOutcome = {
   /** Why nodes cannot serve, the most telling first. */
   readonly failures: readonly NodeFailure[];
   readonly givingUp: GivingUp | undefined;
+  /** Tenants that follow a change of the platform, while this one waits for its turn. */
+  readonly waitsFor: readonly string[];
   readonly isDeletionHeld: boolean;
 };
 
@@ -82,7 +84,27 @@ function judgeReady(outcome: TenantOutcome): TenantJudgement {
   return yes('Ready', 'AllNodesReady', ready === size ? count : `${count}; the others are leaving`);
 }
 
+/** Why a Tenant says that it waits: see decide-rollout.ts. */
+export const queuedReason = 'RolloutQueued';
+
+/** What the Tenant asks for goes before what the platform asks of it, which changes nothing yet. */
 function judgeProgressing(outcome: TenantOutcome): TenantJudgement {
+  const judgement = judgeOwnProgress(outcome);
+  if (outcome.waitsFor.length === 0) return judgement;
+  const message = `${judgement.message}; ${describeQueue(outcome.waitsFor)}`;
+  return { ...judgement, message, reason: judgement.reason === 'Settled' ? queuedReason : judgement.reason };
+}
+
+const holdersNamedMax = 3;
+
+function describeQueue(holders: readonly string[]): string {
+  const named = holders.slice(0, holdersNamedMax).join(', ');
+  const others = holders.length - holdersNamedMax;
+  const more = others > 0 ? ` and ${others} more` : '';
+  return `a change of the platform waits until ${named}${more} ${holders.length === 1 ? 'has' : 'have'} followed it`;
+}
+
+function judgeOwnProgress(outcome: TenantOutcome): TenantJudgement {
   const { size, wanted, world, leaving } = outcome;
   if (size > wanted) {
     const pods = leaving.map((node) => node.pod).join(', ');

@@ -50,6 +50,7 @@ import {
   type Registered,
   type Sized,
   type TenantStart,
+  type Turned,
   type Valid,
 } from './pass.ts';
 import { catalogRetryMs } from './registrations.ts';
@@ -253,11 +254,11 @@ export async function noteDrained(pass: HandingOver): Promise<StepResult> {
   return proceed();
 }
 
-export async function applyChildren(pass: HandingOver): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
-  const { keys, world } = pass;
+export async function applyChildren(pass: Turned): Promise<StepResult<Pick<Applied, 'desiredChildren'>>> {
+  const { keys, setOptions: options } = pass;
   const { uid } = pass.object.metadata;
   const { size } = pass.handOver.decision;
-  const desiredChildren = pass.desired.build(pass, { uid, size, keys, living: world.statefulSet });
+  const desiredChildren = pass.desired.build(pass, { uid, size, keys, options });
   await childrenOf(pass).applyAll(desiredChildren);
   return proceed({ desiredChildren });
 }

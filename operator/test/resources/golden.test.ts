@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { buildCrds, type TenantSpec } from '@hybridstore/contracts';
-import type { OwnerReference } from '@hybridstore/controller-runtime';
+import type { Labels, OwnerReference } from '@hybridstore/controller-runtime';
 import { customResourceDefinitions } from '@hybridstore/controller-runtime';
 import { EmbeddedApiServer } from '@hybridstore/embedded-kubernetes';
 import { FakeClock } from '@hybridstore/test-kit';
@@ -11,7 +11,9 @@ import { stringify } from 'yaml';
 import { parsePlatformSettings } from '../../src/platform-settings.ts';
 import { type Tenant, tenants } from '../../src/resources/custom-resources.ts';
 import { buildDataClaim } from '../../src/resources/persistent-volume-claim.ts';
-import { buildTenantMetadata } from '../../src/resources/tenant-metadata.ts';
+import { buildNodeTemplate } from '../../src/resources/stateful-set.ts';
+import { digestTemplate, digestTenantInputs, renderTemplateRecord } from '../../src/resources/template-record.ts';
+import { buildTenantMetadata, type TenantInput } from '../../src/resources/tenant-metadata.ts';
 import { buildSharedChildren } from '../../src/shared-services/desired-state.ts';
 import { buildTenantChildren } from '../../src/tenant/desired-state.ts';
 
@@ -45,9 +47,17 @@ function assertGolden(name: string, objects: readonly unknown[]): void {
   assert.equal(text, readFileSync(path, 'utf8'));
 }
 
+/** What its set says of its template once it is made, with the Tenant of the first generation. */
+function recordOf(input: TenantInput): Labels {
+  const inputs = { generation: 1, digest: digestTenantInputs(input.spec) };
+  return renderTemplateRecord({ template: digestTemplate(buildNodeTemplate(input)), inputs, rollsSince: undefined });
+}
+
 test('a tenant of defaults', async () => {
   const input = { tenant, settings, spec: await fillIn({}) };
-  const objects = buildTenantChildren(input, { keys: [] }, 2).map((child) => child.object);
+  const objects = buildTenantChildren(input, { keys: [] }, 2, { annotations: recordOf(input) }).map(
+    (child) => child.object,
+  );
   assertGolden('tenant-defaults', [buildDataClaim(input), ...objects]);
 });
 
@@ -95,7 +105,7 @@ test('a tenant that asks for everything', async () => {
   assert.equal(buildDataClaim(input), undefined);
   assertGolden(
     'tenant-full',
-    buildTenantChildren(input, { keys: [] }, 3).map((child) => child.object),
+    buildTenantChildren(input, { keys: [] }, 3, { annotations: recordOf(input) }).map((child) => child.object),
   );
 });
 

@@ -12,7 +12,7 @@ export { connectKube } from './kube/api-server/connect-kube.ts';
 export { loadKubeConfig } from './kube/api-server/credentials.ts';
 export { type ForwardedPort, type ForwardTarget, forwardPort } from './kube/api-server/port-forward.ts';
 export { createRestClientMetrics, type RestClientMetrics } from './kube/api-server/rest-client-metrics.ts';
-export { isApplied } from './kube/applied.ts';
+export { extractAppliedAt, isApplied, isAppliedAt } from './kube/applied.ts';
 export { isAlreadyExists, isExpired, kubeError, type StatusCause, toStatus } from './kube/errors.ts';
 export { EventRecorder } from './kube/event-recorder.ts';
 export { canonicalJson, deepFreeze, isJsonEqual, isJsonObject, type Json, type JsonObject } from './kube/json.ts';

@@ -79,6 +79,7 @@ export {
   isGivenVariable,
   type ProcessVariables,
   placeOf,
+  podVariables,
   processVariables,
   readersOf,
   type VariableName,

@@ -229,6 +229,22 @@ type NamesOf<Variables extends ProcessVariables> =
   | (keyof Variables['moved'] & string);
 export type VariableName = { [Service in keyof Known]: NamesOf<Known[Service]> }[keyof Known];
 
+/**
+ * What every pod of a service has from the operator, whatever its `env` says, beside where the same is said: twice in a pod
+ * the API server would refuse it, and a level of logs would go no further than the file that is followed.
+ */
+export const podVariables = {
+  JWKS_FILE: keys,
+  LOG_LEVEL: ofEvery.given.LOG_LEVEL_FILE,
+  LOG_LEVEL_FILE: ofEvery.given.LOG_LEVEL_FILE,
+  METRICS_PORT: ofEvery.given.METRICS_PORT,
+  POD_IP: 'the address of the pod',
+  POD_NAME: ofEvery.given.POD_NAME,
+  POD_NAMESPACE: 'the namespace of the pod',
+  PROBE_PORT: ofEvery.given.PROBE_PORT,
+  SERVICE_SECRET_FILE: keys,
+} as const;
+
 /** Of every pod that the operator makes, besides what the table above says. */
 const ofEveryPod: ReadonlySet<string> = new Set(['CONFIG_FILE', 'LOG_LEVEL', 'POD_IP', 'POD_NAMESPACE']);
 

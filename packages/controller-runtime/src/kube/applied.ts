@@ -25,6 +25,61 @@ export function isApplied(desired: KubeObject, observed: KubeObject, options: Ap
   return isNodeApplied(entry.fieldsV1, selectConfig(desired, options.subresource), observed, false);
 }
 
+/** The same of one field: whether applying `desired` at a path would leave what stands there as it is. */
+export function isAppliedAt(
+  path: readonly string[],
+  desired: unknown,
+  observed: KubeObject,
+  options: AppliedOptions,
+): boolean {
+  const { node, value } = descend(path, observed, options);
+  return node !== undefined && isNodeApplied(node, desired, value, false);
+}
+
+/**
+ * What this manager applied last at a path, with the values that stand there now: applied again it changes nothing, and
+ * takes nothing that others own. Undefined where the manager applied nothing there.
+ */
+export function extractAppliedAt(path: readonly string[], observed: KubeObject, options: AppliedOptions): unknown {
+  const { node, value } = descend(path, observed, options);
+  return node === undefined || value === undefined ? undefined : extractNode(node, value);
+}
+
+function descend(path: readonly string[], observed: KubeObject, options: AppliedOptions) {
+  const entry = findEntry(observed.metadata.managedFields ?? [], options);
+  let [node, value]: [FieldsV1 | undefined, unknown] = [entry?.fieldsV1, observed];
+  for (const name of path) {
+    node = node?.[`f:${name}`];
+    value = isJsonObject(value) ? value[name] : undefined;
+  }
+  return { node, value };
+}
+
+function extractNode(node: FieldsV1, observed: unknown): unknown {
+  const elements = Object.keys(node).filter((element) => element !== '.');
+  if (elements.length === 0) return observed;
+  if (Array.isArray(observed)) return observed.flatMap((item: unknown) => extractItem(node, elements, item));
+  if (!isJsonObject(observed)) return observed;
+  const fields = elements.map((element) => [element.slice(2), node[element] ?? {}] as const);
+  return Object.fromEntries(
+    fields.flatMap(([name, child]) =>
+      observed[name] === undefined ? [] : [[name, extractNode(child, observed[name])]],
+    ),
+  );
+}
+
+/** In the order of the object; nothing of an item that others added. */
+function extractItem(node: FieldsV1, elements: readonly string[], item: unknown): readonly unknown[] {
+  const element = elements.find((one) => isElementOf(one, item));
+  return element === undefined ? [] : [extractNode(node[element] ?? {}, item)];
+}
+
+function isElementOf(element: string, item: unknown): boolean {
+  const value: unknown = JSON.parse(element.slice(2));
+  if (element.startsWith('v:')) return isJsonEqual(item, value);
+  return isJsonObject(item) && isJsonObject(value) && hasKey(item, value);
+}
+
 function findEntry(entries: readonly ManagedFieldsEntry[], options: AppliedOptions): ManagedFieldsEntry | undefined {
   const { manager, subresource } = options;
   return entries.find((e) => e.manager === manager && e.operation === 'Apply' && e.subresource === subresource);

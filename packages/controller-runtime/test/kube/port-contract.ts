@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ErrorCode } from '@hybridstore/contracts';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { isApplied } from '../../src/kube/applied.ts';
+import { extractAppliedAt, isApplied, isAppliedAt } from '../../src/kube/applied.ts';
 import { isAlreadyExists, isApplyConflict, isExpired } from '../../src/kube/errors.ts';
 import {
   configMaps,
@@ -328,6 +328,33 @@ export function describeKubeContract(name: string, open: () => Promise<ContractS
         assert.ok(isApplied(desired, again, { manager: kube.fieldManager }));
         assert.equal(again.metadata.generation, applied.metadata.generation);
         await kube.delete(statefulSets, key('settled'));
+      });
+
+      it('what a manager applied is found again in the object, without what others added', async () => {
+        const desired = buildStatefulSet(namespace, 'extracted');
+        const applied = await kube.apply(statefulSets, desired, { force: true });
+        const added = { spec: { template: { metadata: { annotations: { theirs: 'x' } } } } };
+        const edited = await kube.mergePatch(statefulSets, key('extracted'), added, { fieldManager: 'other' });
+        const by = { manager: kube.fieldManager };
+        const path = ['spec', 'template'];
+        const { template } = desired.spec;
+        const container = template.spec.containers[0] ?? assert.fail();
+        // As it stands there: quantities in the form of the API server, and values that are one whole with their defaults.
+        const { resources = {}, env = [] } = applied.spec?.template.spec.containers[0] ?? assert.fail();
+        const expected = { ...template, spec: { containers: [{ ...container, resources, env }] } };
+        assert.deepEqual(extractAppliedAt(path, edited, by), expected);
+        assert.ok(isAppliedAt(path, template, edited, by));
+        assert.ok(isAppliedAt(path, expected, edited, by));
+        const other = { ...template, spec: { containers: [{ ...container, image: 'other' }] } };
+        assert.ok(!isAppliedAt(path, other, edited, by));
+        assert.ok(!isAppliedAt(path, { spec: template.spec }, edited, by), 'labels would go');
+        assert.equal(extractAppliedAt(path, edited, { manager: 'nobody' }), undefined);
+        assert.ok(!isAppliedAt(path, template, edited, { manager: 'nobody' }));
+        assert.equal(extractAppliedAt(['spec', 'nothing'], edited, by), undefined);
+        const again = { ...desired, spec: { ...desired.spec, template: expected } };
+        const after = await kube.apply(statefulSets, again, { force: true });
+        assert.equal(after.metadata.generation, edited.metadata.generation);
+        await kube.delete(statefulSets, key('extracted'));
       });
 
       it('immutable fields of a StatefulSet are forbidden to change', async () => {
