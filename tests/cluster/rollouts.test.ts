@@ -27,6 +27,8 @@ const mendedMsMax = 300_000;
 const absent = 'hybridstore/services:no-such-version';
 
 const imageOf = (pod: Stored<Pod> | undefined) => pod?.spec.containers[0]?.image;
+const isReady = ({ status }: Stored<Pod>) =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 const conditionOf = (one: Tenant, type: string) => one.status?.conditions?.find((condition) => condition.type === type);
 
 describe('a version that does not exist', { timeout: 900_000 }, () => {
@@ -119,7 +121,7 @@ describe('an upgrade of the chart', { timeout: 900_000 }, () => {
       replicas: 1,
       spec: { storage: { log: { size: '256Mi' }, data: { sharedVolume: { size: '1Gi' } } } },
     });
-  const objects = [plain('settled'), dataSource('settled', 'ledger', idColumns)];
+  const objects = [plain('settled'), dataSource('settled', 'ledger', idColumns), plain('second')];
   const newcomer = plain('newcomer');
   let platform: Platform;
   let session: Session;
@@ -130,15 +132,17 @@ describe('an upgrade of the chart', { timeout: 900_000 }, () => {
     const release = ['upgrade', 'hybridstore', chart, '--namespace', platform.systemNamespace];
     await run('helm', [...release, '--wait', '--timeout', '120s', ...given, ...settings]);
   };
-  const describeNodes = async () => {
+  const readNodes = async () => {
     const found = await kubectl('get', 'pods', '-A', '-l', 'app.kubernetes.io/component=tenant-node', '-o', 'json');
-    return (JSON.parse(found) as { items: Stored<Pod>[] }).items
+    return (JSON.parse(found) as { items: Stored<Pod>[] }).items;
+  };
+  const describeNodes = async () =>
+    (await readNodes())
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       .map(
         ({ metadata, status }) =>
           `${metadata.namespace}/${metadata.name} ${metadata.uid} ${status?.containerStatuses?.[0]?.restartCount}`,
       );
-  };
   const classOf = async (name: string) =>
     kubectl('get', 'pvc', `log-hs-${name}-0`, '-n', 'default', '-o', 'jsonpath={.spec.storageClassName}');
 
@@ -152,7 +156,7 @@ describe('an upgrade of the chart', { timeout: 900_000 }, () => {
   after(async () => {
     await upgrade();
     await kubectl('delete', 'storageclass', 'next-default', '--ignore-not-found');
-    await remove(platform, newcomer, ...objects.toReversed());
+    await remove(platform, ...objects.toReversed());
   });
 
   it('with another level of logs restarts nothing of any tenant, and reaches every node', async () => {
@@ -186,5 +190,53 @@ describe('an upgrade of the chart', { timeout: 900_000 }, () => {
     const isOlder = (node: string) => !node.startsWith('default/hs-newcomer-');
     assert.deepEqual((await describeNodes()).filter(isOlder), nodes);
     await assertExactlyOnce(session, 'ledger', acknowledged);
+    await upgrade();
+    await remove(platform, newcomer);
   });
+
+  it('that restarts nodes reaches one tenant after the other, and says who waits for whom', async (context) => {
+    const earlier = new Set((await readNodes()).map(({ metadata }) => metadata.uid));
+    let isOver = false;
+    const most = countAway(() => isOver);
+    const [queued] = await Promise.all([
+      eventually('a tenant that waits', findQueued, mendedMsMax),
+      upgrade('--set', 'config.tenant-node.FLUSH_INTERVAL_MS=4000'),
+    ]);
+    context.diagnostic(queued);
+    assert.match(queued, /default\/\w+/);
+    await eventually(
+      'every node made anew, and ready',
+      async () => {
+        const nodes = await readNodes();
+        const areNew = nodes.every((node) => !earlier.has(node.metadata.uid) && isReady(node));
+        return areNew ? true : undefined;
+      },
+      mendedMsMax,
+    );
+    isOver = true;
+    const { tenants: away, looks } = await most;
+    context.diagnostic(`at most ${away} tenant had a node away, in ${looks} looks`);
+    assert.deepEqual([away, looks > 10], [1, true]);
+    await assertExactlyOnce(session, 'ledger', acknowledged);
+  });
+
+  /** The words of a Tenant that waits for another to follow. */
+  async function findQueued(): Promise<string | undefined> {
+    const found = await kubectl('get', 'tenants', '-A', '-o', 'json');
+    const { items } = JSON.parse(found) as { items: Tenant[] };
+    return items.map((one) => conditionOf(one, 'Progressing')).find((one) => one?.reason === 'RolloutQueued')?.message;
+  }
+
+  /** How many tenants had a node that was not ready, at one time, until it is over. */
+  async function countAway(isOver: () => boolean): Promise<{ readonly tenants: number; readonly looks: number }> {
+    let [most, looks] = [0, 0];
+    while (!isOver()) {
+      const away = (await readNodes()).filter(
+        (node) => !isReady(node) || node.metadata.deletionTimestamp !== undefined,
+      );
+      most = Math.max(most, new Set(away.map((node) => node.metadata.labels?.['app.kubernetes.io/instance'])).size);
+      looks += 1;
+    }
+    return { tenants: most, looks };
+  }
 });
