@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as contracts from '@hybridstore/contracts';
 import { CommitNotice, endpoints, SearchRequest } from '@hybridstore/contracts';
+import { Ajv } from 'ajv';
+import { IsSchema, type TSchema } from 'typebox';
+import { flattenSchema } from '../src/flatten-schema.ts';
 import { compileValidator } from '../src/validation.ts';
 
 test('a schema that holds another one twice compiles and checks both places', () => {
@@ -36,4 +40,18 @@ test('every schema of every endpoint compiles', () => {
     for (const endpoint of Object.values(group))
       for (const schema of [endpoint.params, endpoint.query, endpoint.body, endpoint.response])
         if (schema) assert.doesNotThrow(() => compileValidator(schema), endpoint.path);
+});
+
+test('every schema of the contracts is sound, by the schema of schemas, which nobody asks at a start', () => {
+  const ajv = new Ajv({ strict: false });
+  const judge = (schema: object) => (ajv.validateSchema(flattenSchema(schema)) === true ? '' : ajv.errorsText());
+  assert.match(judge({ type: 'text' }), /type must be/);
+  const schemas = Object.entries(contracts as Readonly<Record<string, unknown>>).filter(
+    (entry): entry is [string, TSchema] => IsSchema(entry[1]) && Object.hasOwn(entry[1], '~kind'),
+  );
+  assert.ok(schemas.length > 100, `${schemas.length} schemas`);
+  for (const [name, schema] of schemas) assert.equal(judge(schema), '', name);
+  for (const group of Object.values(endpoints))
+    for (const { params, query, body, response, path } of Object.values(group))
+      for (const schema of [params, query, body, response]) if (schema) assert.equal(judge(schema), '', path);
 });
