@@ -35,8 +35,17 @@ export function isScheduled({ status }: Stored<Pod>): boolean {
   return status?.conditions?.find(({ type }) => type === 'PodScheduled')?.status !== 'False';
 }
 
-export function isRunningSomewhere({ status }: Stored<Pod>): boolean {
-  return status?.containerStatuses?.some(({ state }) => state?.running !== undefined) ?? false;
+/** The node itself: what somebody else put beside it may run while it does not. */
+export function isNodeRunning(pod: Stored<Pod>): boolean {
+  const own = containerNameOf(pod);
+  return (
+    pod.status?.containerStatuses?.some(({ name, state }) => name === own && state?.running !== undefined) ?? false
+  );
+}
+
+/** Containers of ours are called like the component that they are. */
+function containerNameOf({ metadata }: Stored<Pod>): string | undefined {
+  return metadata.labels?.['app.kubernetes.io/component'];
 }
 
 /** Since when it is not ready: since it exists, if it never was. */
@@ -45,11 +54,15 @@ export function notReadySinceMs({ metadata, status }: Stored<Pod>): number {
   return Date.parse(ready?.lastTransitionTime ?? metadata.creationTimestamp ?? '');
 }
 
-/** Undefined while its containers may still come up. */
-export function judgeContainers({ status }: Stored<Pod>, nowMs: number): PodFailure | undefined {
-  for (const container of status?.containerStatuses ?? []) {
+/** Undefined while its containers may still come up. One that somebody else put into the pod is named: no log of ours tells of it. */
+export function judgeContainers(pod: Stored<Pod>, nowMs: number): PodFailure | undefined {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
+  const own = containerNameOf(pod);
+  for (const container of [...initContainerStatuses, ...containerStatuses]) {
     const failure = judgeWaiting(container) ?? judgeEnds(container, nowMs);
-    if (failure !== undefined) return failure;
+    if (failure === undefined) continue;
+    const { name } = container;
+    return name === own ? failure : { ...failure, message: `container ${name}: ${failure.message}` };
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import type { Kube, Pod, Stored } from '@hybridstore/controller-runtime';
 import { keyOf, pods } from '@hybridstore/controller-runtime';
 import { isHybridStoreError } from '@hybridstore/runtime';
-import { isRunningSomewhere, notReadySinceMs } from './judge-pod.ts';
+import { isNodeRunning, notReadySinceMs } from './judge-pod.ts';
 import type { NodeFailure, NodeView, TenantWorld } from './world.ts';
 
 /*
@@ -20,7 +20,7 @@ export const stuckMsMin = 60_000;
 export type Replacement = { readonly node: NodeView; readonly failure: NodeFailure };
 
 /**
- * The one pod to delete now. It is of an older template, cannot start, and none of its containers runs, so that it holds
+ * The one pod to delete now. It is of an older template, cannot start, and its own container does not run, so that it holds
  * nothing that is not on its volume. None while another one is going, or not made yet.
  */
 export function decideReplacement(state: {
@@ -49,7 +49,7 @@ function isWhole({ statefulSet, nodes }: TenantWorld): boolean {
 }
 
 function isStuck({ object, isOutdated }: NodeView, nowMs: number): boolean {
-  return isOutdated && !isRunningSomewhere(object) && nowMs - notReadySinceMs(object) >= stuckMsMin;
+  return isOutdated && !isNodeRunning(object) && nowMs - notReadySinceMs(object) >= stuckMsMin;
 }
 
 /** False when it is not what was judged any more; it is judged again. */

@@ -315,6 +315,38 @@ const failures: readonly Failure[] = [
     says: `it ended with exit code 128 (StartError): ${startError}`,
   },
   {
+    name: 'a container that was put before it ends with an error',
+    happen: (cluster) => {
+      const message = 'iptables: permission denied';
+      const init = { name: 'mesh-init', image: 'mesh:1', ready: false, restartCount: 3 };
+      const last = ended(cluster, { exitCode: 2, reason: 'Error', message });
+      const initContainerStatuses = [{ ...init, ...last, state: { waiting: { reason: 'CrashLoopBackOff' } } }];
+      return makePod(cluster, { ...waiting('PodInitializing'), initContainerStatuses });
+    },
+    reason: 'CrashLooping',
+    says: 'container mesh-init: it ended with exit code 2 (Error): iptables: permission denied',
+  },
+  {
+    name: 'the image of a container that was put beside it is not there',
+    happen: (cluster) => {
+      const status = container({ running: { startedAt: formatTime(cluster.clock.now()) } }) as {
+        readonly containerStatuses: readonly object[];
+      };
+      const message = 'Back-off pulling image "mesh:1": not found';
+      const proxy = { name: 'mesh-proxy', image: 'mesh:1', ready: false, restartCount: 0 };
+      const beside = { ...proxy, state: { waiting: { reason: 'ImagePullBackOff', message } } };
+      const done = { terminated: { exitCode: 0, reason: 'Completed', finishedAt: formatTime(cluster.clock.now()) } };
+      const initContainerStatuses = [{ name: 'mesh-init', image: 'mesh:1', ready: true, restartCount: 0, state: done }];
+      return makePod(cluster, {
+        ...status,
+        initContainerStatuses,
+        containerStatuses: [beside, ...status.containerStatuses],
+      });
+    },
+    reason: 'ImagePullFailed',
+    says: 'container mesh-proxy: Back-off pulling image "mesh:1": not found',
+  },
+  {
     name: 'a Secret that it mounts as a variable is missing',
     happen: (cluster) => makePod(cluster, waiting('CreateContainerConfigError', 'secret "hybridstore-keys" not found')),
     reason: 'ContainerNotCreated',
