@@ -20,7 +20,7 @@ describe('nodes that are killed during ingest', () => {
       const columns = [{ name: 'id', type: 'bigint' }];
       const added = await nodes[0].call('POST', '/sources/add', { body: { source_id: 'events', columns } });
       assert.equal(added.status, 201, added.text);
-      const ingest = new Ingest(nodes);
+      using ingest = new Ingest(nodes);
       for (let kill = 0; kill < kills; kill += 2) {
         await ingest.acknowledge(40);
         // Some kills fall into a flush; the answer dies with the node.
@@ -49,6 +49,13 @@ class Ingest {
   readonly #writers: readonly Promise<void>[];
   #nextId = 1;
   #isStopping = false;
+  #isAbandoned = false;
+
+  /** Whatever is not acknowledged yet never will be: a test that failed must end. */
+  [Symbol.dispose](): void {
+    this.#isStopping = true;
+    this.#isAbandoned = true;
+  }
 
   constructor(nodes: readonly TestNode[]) {
     this.#writers = nodes.flatMap((node) => Array.from({ length: writersPerNode }, () => this.#write(node)));
@@ -70,7 +77,7 @@ class Ingest {
       const ids = Array.from({ length: rowsPerWrite }, () => this.#nextId++);
       const body = { source_id: 'events', records: ids.map((id) => ({ fields: { id } })), batch_id: `b-${ids[0]}` };
       // The node may have logged the batch before it was killed, so the same id is sent again.
-      while (!(await isAcknowledged(node, body))) await systemClock.sleep(10);
+      while (!this.#isAbandoned && !(await isAcknowledged(node, body))) await systemClock.sleep(10);
       for (const id of ids) this.acknowledged.add(id);
     }
   }

@@ -26,10 +26,10 @@ export class TestTenant {
   readonly #subnet: string;
   readonly #secretFile: string;
 
-  /** `subnet` is the third number of 127.60.x.y: tests that run beside each other must not share it. */
+  /** `subnet` is the third number of 127.x.y.z: tests that run beside each other must not share it. The second is the run's own. */
   constructor(folder: string, subnet: number) {
     this.folder = folder;
-    this.#subnet = `127.60.${subnet}`;
+    this.#subnet = `127.${64 + (process.pid % 128)}.${subnet}`;
     this.issuer = new TestIssuer(folder, systemClock);
     this.#secretFile = join(folder, 'secret');
     writeFileSync(this.#secretFile, testSecret('tenant-node'));
