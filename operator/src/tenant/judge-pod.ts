@@ -54,7 +54,7 @@ export function notReadySinceMs({ metadata, status }: Stored<Pod>): number {
   return Date.parse(ready?.lastTransitionTime ?? metadata.creationTimestamp ?? '');
 }
 
-/** Undefined while its containers may still come up. One that somebody else put into the pod is named: no log of ours tells of it. */
+/** Undefined while its containers may still come up. One that somebody else put into the pod is named: no log of ours speaks of it. */
 export function judgeContainers(pod: Stored<Pod>, nowMs: number): PodFailure | undefined {
   const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
   const own = containerNameOf(pod);
