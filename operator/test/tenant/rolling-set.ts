@@ -119,10 +119,13 @@ export class RollingSet {
     const before = node.status?.conditions?.find(({ type }) => type === 'Ready');
     const now = new Date(this.#cluster.clock.now()).toISOString();
     const lastTransitionTime = before?.status === status ? before.lastTransitionTime : now;
+    const running = { running: { startedAt: now } };
+    const beside = { name: 'mesh-proxy', image: 'mesh:1', ready: true, restartCount: 0, state: running };
     const container = { name: 'tenant-node', image: imageOf(node), ready: isJoined, restartCount: 0 };
     return {
       conditions: [{ type: 'Ready', status, lastTransitionTime }],
-      containerStatuses: [{ ...container, ...containerOf(fate, now) }],
+      // What somebody put beside it runs, whatever becomes of the node.
+      containerStatuses: [beside, { ...container, ...containerOf(fate, now) }],
     };
   }
 
