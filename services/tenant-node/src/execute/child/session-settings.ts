@@ -17,10 +17,6 @@ export function lockedSettings({ filesFolder, memoryLimit }: SessionOptions): re
     `SET disabled_optimizers = ${quoteText(disabledOptimizers.join(','))}`,
     "SET temp_directory = ''",
     'SET allocator_background_threads = true',
-    // Files never change under their names: what was read of one, its footer too, need not be compared with it again. Both
-    // count towards the memory limit, and go before a statement would lack memory.
-    'SET parquet_metadata_cache = true',
-    "SET validate_external_file_cache = 'NO_VALIDATION'",
     'SET autoinstall_known_extensions = false',
     'SET autoload_known_extensions = false',
     'SET allow_community_extensions = false',
