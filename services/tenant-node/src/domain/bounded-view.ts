@@ -7,6 +7,7 @@ import {
   askPeer,
   askSelf,
   freshRange,
+  inOneLife,
   isNotEmpty,
   knownLsn,
   type LoadingChild,
@@ -36,17 +37,18 @@ export async function takeBoundedView(
 ): Promise<SourceView> {
   requireAllKnown(ports.members);
   const bound = { startedMs: ports.clock.monotonicMs(), staleMsMax };
-  const first = await ports.engine.snapshot(sourceId);
-  const asked = await Promise.all(
-    ports.members.peers().map((peer) => ask(ports, peer, { child, first, signal, bound })),
-  );
-  const answers = asked.flatMap((outcome) => ('answer' in outcome ? [outcome] : []));
-  const view = await takeAnswers(ports, child, first, [askSelf(ports, child, first), ...answers]);
-  const left = asked.flatMap((outcome) =>
-    'error' in outcome ? [doWithout(ports, child, view.state, { ...outcome, bound })] : [],
-  );
-  const ranges = left.map(({ range }) => range).filter(isNotEmpty);
-  return { ...view, fresh: [...view.fresh, ...ranges], without: left.map(({ member }) => member) };
+  return inOneLife(await ports.engine.snapshot(sourceId), async (first) => {
+    const asked = await Promise.all(
+      ports.members.peers().map((peer) => ask(ports, peer, { child, first, signal, bound })),
+    );
+    const answers = asked.flatMap((outcome) => ('answer' in outcome ? [outcome] : []));
+    const view = await takeAnswers(ports, child, first, [askSelf(ports, child, first), ...answers]);
+    const left = asked.flatMap((outcome) =>
+      'error' in outcome ? [doWithout(ports, child, view.state, { ...outcome, bound })] : [],
+    );
+    const ranges = left.map(({ range }) => range).filter(isNotEmpty);
+    return { ...view, fresh: [...view.fresh, ...ranges], without: left.map(({ member }) => member) };
+  });
 }
 
 /** How long a member may take where the answer can do without it. */

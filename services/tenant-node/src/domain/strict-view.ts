@@ -48,19 +48,28 @@ export async function takeStrictView(
 ): Promise<SourceView> {
   requireAllKnown(ports.members);
   // What is asked for follows from it, never what is answered: it need not be the newest.
-  let first = ports.engine.known(sourceId) ?? (await ports.engine.snapshot(sourceId));
-  for (let look = 0; look < looksMax; look += 1) {
-    const about = first;
+  const known = ports.engine.known(sourceId) ?? (await ports.engine.snapshot(sourceId));
+  return inOneLife(known, async (first) => {
     const answers = await Promise.all([
-      askSelf(ports, child, about),
-      ...ports.members.peers().map((peer) => askPeer(ports.clock, peer, { child, first: about, signal })),
+      askSelf(ports, child, first),
+      ...ports.members.peers().map((peer) => askPeer(ports.clock, peer, { child, first, signal })),
     ]);
-    const view = await takeAnswers(ports, child, about, answers);
-    // Of another life of the source, this node has answered for the life before.
-    if (view.state.location === about.location) return view;
+    return takeAnswers(ports, child, first, answers);
+  });
+}
+
+/** Taken again where the version is of another life of the source than `known`, for which this node has answered. */
+export async function inOneLife(
+  known: TableState,
+  take: (first: TableState) => Promise<SourceView>,
+): Promise<SourceView> {
+  let first = known;
+  for (let look = 0; look < looksMax; look += 1) {
+    const view = await take(first);
+    if (view.state.location === first.location) return view;
     first = view.state;
   }
-  throw retryLater('unavailable', `source ${sourceId} is made anew again and again`, 1_000);
+  throw retryLater('unavailable', `source ${known.sourceId} is made anew again and again`, 1_000);
 }
 
 /** The newest commit alone: members need not be reachable, rows since then are missing. */

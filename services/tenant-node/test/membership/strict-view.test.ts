@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import type { TableState } from '@hybridstore/engine';
 import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
+import { takeBoundedView } from '../../src/domain/bounded-view.ts';
 import { LogMarks } from '../../src/domain/log-marks.ts';
-import type { FreshRange } from '../../src/domain/ports.ts';
 import { takeStrictView, type ViewPorts } from '../../src/domain/strict-view.ts';
 import { type Pause, SimulatedNode, SimulatedTable } from './simulated-nodes.ts';
 
@@ -81,7 +81,6 @@ describe('a strict view of a source that was made anew elsewhere', () => {
   function createPorts(lives: readonly string[]) {
     const left = [...lives];
     let known = stateOf(former.location, former.version);
-    const loaded: FreshRange[] = [];
     const ports: ViewPorts = {
       engine: {
         appId: log,
@@ -99,13 +98,23 @@ describe('a strict view of a source that was made anew elsewhere', () => {
       marks: new LogMarks(),
       clock: new FakeClock(),
     };
-    const child = { heldLsn: () => 0, load: (_: string, range: FreshRange) => void loaded.push(range) };
-    return { take: () => takeStrictView(ports, child, 'events', new AbortController().signal), loaded };
+    const child = { heldLsn: () => 0, load: () => {} };
+    const { signal } = new AbortController();
+    return {
+      take: () => takeStrictView(ports, child, 'events', signal),
+      takeBounded: () => takeBoundedView(ports, child, 'events', { staleMsMax: 1_000, signal }),
+    };
   }
 
   it('holds rows of this life alone', async () => {
     const { take } = createPorts(['tables/events/2', 'tables/events/2']);
     const view = await take();
+    assert.deepEqual([view.state.location, view.fresh], ['tables/events/2', []]);
+  });
+
+  it('does so where the answer may be without a member, too', async () => {
+    const { takeBounded } = createPorts([former.location, 'tables/events/2', 'tables/events/2']);
+    const view = await takeBounded();
     assert.deepEqual([view.state.location, view.fresh], ['tables/events/2', []]);
   });
 
