@@ -19,13 +19,12 @@ import {
   Session,
   tenant,
 } from '../e2e/session.ts';
+import { helm } from './helm.ts';
 import { kubectl } from './kubectl.ts';
 import { readCanIList, readRightsPage } from './rights-page.ts';
 
 const run = promisify(execFile);
-const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
 const commandLine = new URL('../../cli/bin/hybridstore.js', import.meta.url).pathname;
-const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
 const prometheus = process.env['PROMETHEUS_URL'] ?? 'http://prometheus.monitoring.svc:9090';
 
 /** Both streams of the command line, as somebody at a terminal would read them. */
@@ -42,11 +41,6 @@ const allowDeletion = ['--type=merge', '--patch={"spec":{"preventDeletion":false
 
 function readField(kind: string, name: string, namespace: string, path: string): Promise<string> {
   return kubectl('get', kind, name, '-n', namespace, '-o', `jsonpath=${path}`);
-}
-
-async function helm(verb: 'install' | 'upgrade', namespace: string): Promise<void> {
-  const settings = values === '' ? [] : ['--values', values];
-  await run('helm', [verb, 'hybridstore', chart, '--namespace', namespace, '--wait', '--timeout', '120s', ...settings]);
 }
 
 /** True once that much time has passed. */

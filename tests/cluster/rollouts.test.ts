@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { promisify } from 'node:util';
 import { getOrNothing, type Pod, pods, type Stored } from '@hybridstore/controller-runtime';
 import { type Tenant, tenants } from '@hybridstore/operator';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
@@ -17,11 +15,9 @@ import {
   Session,
   tenant,
 } from '../e2e/session.ts';
+import { helm } from './helm.ts';
 import { kubectl, kubectlWith } from './kubectl.ts';
 
-const run = promisify(execFile);
-const chart = new URL('../../charts/hybridstore', import.meta.url).pathname;
-const values = process.env['HYBRIDSTORE_CHART_VALUES'] ?? '';
 const stoppedMsMax = 120_000;
 const mendedMsMax = 300_000;
 const absent = 'hybridstore/services:no-such-version';
@@ -127,11 +123,7 @@ describe('an upgrade of the chart', { timeout: 900_000 }, () => {
   let session: Session;
   let acknowledged: number[] = [];
 
-  const upgrade = async (...settings: readonly string[]) => {
-    const given = values === '' ? [] : ['--values', values];
-    const release = ['upgrade', 'hybridstore', chart, '--namespace', platform.systemNamespace];
-    await run('helm', [...release, '--wait', '--timeout', '120s', ...given, ...settings]);
-  };
+  const upgrade = (...settings: readonly string[]) => helm('upgrade', platform.systemNamespace, ...settings);
   const readNodes = async () => {
     const found = await kubectl('get', 'pods', '-A', '-l', 'app.kubernetes.io/component=tenant-node', '-o', 'json');
     return (JSON.parse(found) as { items: Stored<Pod>[] }).items;
