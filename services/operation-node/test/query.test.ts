@@ -256,6 +256,25 @@ test('a plan that may have started is not sent again', async () => {
   assert.equal(operation.services.count('execute'), 1);
 });
 
+test('a plan is sent again to a tenant whose node has just come or is about to go, and to no other that is unavailable', async () => {
+  await using operation = await TestOperation.start();
+  const { services, clock } = operation;
+  const { execute } = services;
+  let refusal = new HybridStoreError('unavailable', 'no member', { is_member: false });
+  services.execute = () => {
+    services.execute = execute;
+    throw refusal;
+  };
+  const first = services.execute;
+  const asked = operation.sql();
+  await operation.until(() => services.count('execute') === 1);
+  for (let turn = 0; turn < 20 && services.count('execute') === 1; turn += 1) await clock.advance(100);
+  assert.deepEqual([(await asked).status, services.count('execute')], [200, 2]);
+  refusal = new HybridStoreError('unavailable', 'the disk is away');
+  services.execute = first;
+  assert.deepEqual([(await operation.sql({ query: 'select 2' })).status, services.count('execute')], [503, 3]);
+});
+
 test('a node that refuses connections is tried again and then reported with a time to come back', async () => {
   await using operation = await TestOperation.start({ tenantUrlTemplate: 'http://127.0.0.1:1' });
   const answer = operation.sql();
