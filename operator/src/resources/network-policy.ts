@@ -28,7 +28,7 @@ const callees: Readonly<Record<SharedWorkload | 'operator', readonly Callee[]>> 
     'metadata-catalog',
     'tenant-node',
   ],
-  'query-interpreter': ['auth-gateway', 'metadata-catalog'],
+  'query-interpreter': ['auth-gateway', 'metadata-catalog', 'tenant-node'],
   'cbo-engine': ['auth-gateway', 'metadata-catalog'],
   'metadata-catalog': ['auth-gateway', 'tenant-node'],
   'user-store': [],
@@ -58,6 +58,7 @@ type EgressRule = NonNullable<NonNullable<NetworkPolicy['spec']>['egress']>[numb
  *   clients → auth-gateway (→ user-store) → operation-node → query-interpreter, cbo-engine → metadata-catalog
  *                  │                └──────────────┬──────────────────────────────┘ │
  *                  └──────────────────────→ tenant nodes of one tenant ←──→ (catalog)
+ *   query-interpreter → tenant nodes, while the catalog is away
  *   monitoring, Prometheus → everybody;  operator → tenant nodes, metadata-catalog;  everybody → auth-gateway (revocations)
  *
  * Tenant nodes reach their own tenant's nodes, the catalog and the gateway, nothing else: neither another tenant nor the

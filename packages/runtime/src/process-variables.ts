@@ -154,7 +154,7 @@ export const processVariables = {
       'SQLGLOT_DIALECT',
       'SQL_DIALECT',
     ],
-    given: { ...ofEvery.given, METADATA_CATALOG_URL: address },
+    given: { ...ofEvery.given, METADATA_CATALOG_URL: address, TENANT_URL_TEMPLATE: address },
     moved: {},
   },
   'tenant-node': {

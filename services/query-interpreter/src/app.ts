@@ -2,7 +2,7 @@ import { createServer, type Server, type TokenVerifier } from '@hybridstore/http
 import type { Clock, Logger, LogRing, Registry } from '@hybridstore/runtime';
 import type { SqlParser } from '@hybridstore/sql';
 import { Interpreter, type InterpreterSettings } from './domain/interpreter.ts';
-import type { CatalogPort } from './domain/ports.ts';
+import type { CatalogPort, NodeSources } from './domain/ports.ts';
 import { SchemaSource } from './domain/schema-source.ts';
 import { createInterpreterMetrics } from './interpreter-metrics.ts';
 import { routeLocate } from './routes/locate.ts';
@@ -13,6 +13,7 @@ import { routeTransform } from './routes/transform.ts';
 export type AppOptions = {
   readonly settings: InterpreterSettings;
   readonly catalog: CatalogPort;
+  readonly nodes: NodeSources;
   readonly parser: SqlParser;
   readonly version: string;
   readonly logger: Logger;
@@ -24,9 +25,9 @@ export type AppOptions = {
 
 /** The whole service put together; nothing listens yet. */
 export function createApp(options: AppOptions): { readonly server: Server } {
-  const { settings, parser, catalog, clock, logger } = options;
+  const { settings, parser, catalog, nodes, clock, logger } = options;
   const metrics = createInterpreterMetrics(options.metrics);
-  const schemas = new SchemaSource({ catalog, clock, logger, onStale: metrics.countStale });
+  const schemas = new SchemaSource({ catalog, nodes, clock, logger, onStale: metrics.countStale });
   const interpreter = new Interpreter({ settings, parser, schemas });
   const server = createServer({ service: 'query-interpreter', notReadyReasons: () => [], ...options });
   routeParseSql(server, interpreter);

@@ -1,10 +1,11 @@
 import { type Dialect, dialects, InterpreterSettingsFile } from '@hybridstore/contracts';
 import { compileValidator } from '@hybridstore/http';
-import { type Environment, HybridStoreError } from '@hybridstore/runtime';
+import { type Environment, HybridStoreError, readTenantUrlTemplate } from '@hybridstore/runtime';
 import type { InterpreterSettings } from './domain/interpreter.ts';
 
 export type InterpreterConfig = InterpreterSettings & {
   readonly catalogUrl: string;
+  readonly tenantUrlTemplate: string;
   readonly parsingMsMax: number;
   readonly parserThreads: number;
 };
@@ -17,6 +18,7 @@ export function readConfig(environment: Environment): InterpreterConfig {
   const file = readSections(environment);
   return {
     catalogUrl: environment.url('METADATA_CATALOG_URL', 'http://metadata-catalog:8083'),
+    tenantUrlTemplate: readTenantUrlTemplate(environment),
     parsingMsMax: 1_000 * environment.number('PARSING_TIMEOUT_SECONDS', { fallback: 30, min: 0.01, max: 3_600 }),
     parserThreads: environment.integer('PARSER_THREADS', { fallback: 2, min: 1, max: 64 }),
     cachedPlansMax: environment.integer('QUERY_PLAN_CACHE_SIZE', { fallback: 1_000, min: 1, max: 1_000_000 }),

@@ -6,6 +6,7 @@ import { readConfig } from '../src/config.ts';
 test('without variables the documented defaults hold', () => {
   assert.deepEqual(readConfig(new Environment({})), {
     catalogUrl: 'http://metadata-catalog:8083',
+    tenantUrlTemplate: 'http://hs-{name}.{namespace}.svc:8000',
     parsingMsMax: 30_000,
     parserThreads: 2,
     cachedPlansMax: 1_000,

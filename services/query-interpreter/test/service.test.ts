@@ -15,7 +15,7 @@ import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-
 import { corpusSchemas } from '../../../packages/sql/test/corpus-data.ts';
 import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
-import type { CatalogPort, SourceList } from '../src/domain/ports.ts';
+import type { CatalogPort, NodeSources, SourceColumns, SourceList } from '../src/domain/ports.ts';
 import { refreshMsMax, schemaAgeMsMax, staleAgeMsMax } from '../src/domain/schema-source.ts';
 
 const folder = createTemporaryFolder('interpreter');
@@ -68,14 +68,31 @@ class FakeCatalog implements CatalogPort {
   }
 }
 
+/** Nodes that are away until a test lets them be there. */
+class FakeNodes implements NodeSources {
+  readonly sourcesById = new Map(corpusSchemas);
+  isAway = true;
+  timesAsked = 0;
+
+  async sources(): Promise<readonly SourceColumns[]> {
+    this.timesAsked += 1;
+    if (this.isAway) throw new HybridStoreError('unavailable', 'away');
+    return [...this.sourcesById].map(
+      ([source_id, { columns }]) => ({ source_id, columns }) as unknown as SourceColumns,
+    );
+  }
+}
+
 function open(variables: Readonly<Record<string, string>> = {}) {
   const catalog = new FakeCatalog();
+  const nodes = new FakeNodes();
   const settings = readConfig(Environment.open('query-interpreter', variables));
   const metrics = createMetrics('query-interpreter');
   const verifier = new JwksTokenVerifier(issuer.jwksFile, clock);
   const { server } = createApp({
     settings,
     catalog,
+    nodes,
     parser,
     version: '0',
     logger: silentLogger,
@@ -101,7 +118,7 @@ function open(variables: Readonly<Record<string, string>> = {}) {
     assert.equal(status, 200, JSON.stringify(answer));
     return answer as unknown as ParseResponse;
   };
-  return { catalog, post, parse, metrics };
+  return { catalog, nodes, post, parse, metrics };
 }
 
 /** Time passes until there is an answer; at most a minute of it. */
@@ -111,7 +128,11 @@ async function advanceUntilSettled(answer: Promise<unknown>): Promise<void> {
     isSettled = true;
   };
   answer.then(settle, settle);
-  for (let turn = 0; turn < 600 && !isSettled; turn += 1) {
+  await advanceUntil(() => isSettled);
+}
+
+async function advanceUntil(isReached: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 600 && !isReached(); turn += 1) {
     await clock.advance(100);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -386,7 +407,45 @@ describe('POST /parse/sql', () => {
     assert.deepEqual(answer.parsed_query.tables, [{ source: 'customers', columns: ['customer_id', 'email'] }]);
   });
 
-  test('without the catalog the caller is asked to come back', async () => {
+  test('who was not seen here before is answered by what the nodes know while the catalog is away', async () => {
+    const { catalog, nodes, parse, post } = open();
+    catalog.isAway = true;
+    nodes.isAway = false;
+    nodes.sourcesById.delete('customers');
+    assert.deepEqual((await parse({ query: 'SELECT order_id FROM sales' })).tables, ['sales']);
+    assert.equal(nodes.timesAsked, 1);
+    assert.deepEqual((await parse({ query: 'SELECT amount FROM sales' })).tables, ['sales']);
+    assert.equal(nodes.timesAsked, 1);
+    assert.equal((await post('/parse/sql', { query: 'SELECT name FROM customers' })).status, 400);
+    // What was made meanwhile is found there too.
+    nodes.sourcesById.set('brand_new', bigint);
+    assert.deepEqual((await parse({ query: 'SELECT a FROM brand_new' })).tables, ['brand_new']);
+    // The catalog is asked once a second, and goes on from where it is.
+    assert.equal(catalog.listsAsked, 1);
+    await clock.advance(schemaAgeMsMax);
+    catalog.isAway = false;
+    assert.deepEqual((await parse({ query: 'SELECT name FROM customers' })).tables, ['customers']);
+  });
+
+  test('a catalog that says nothing is not waited for where a node answers', async () => {
+    const { catalog, nodes, parse } = open();
+    catalog.isSilent = true;
+    nodes.isAway = false;
+    const startedMs = clock.monotonicMs();
+    const answer = parse({ query: 'SELECT order_id FROM sales' });
+    await advanceUntilSettled(answer);
+    assert.deepEqual((await answer).tables, ['sales']);
+    assert.ok(clock.monotonicMs() - startedMs < 2 * refreshMsMax + 500);
+  });
+
+  test('what the nodes refuse for good is an answer', async () => {
+    const { catalog, nodes, post } = open();
+    catalog.isAway = true;
+    nodes.sources = () => Promise.reject(new HybridStoreError('not_found', 'no such tenant'));
+    assert.equal((await post('/parse/sql', { query: 'SELECT order_id FROM sales' })).status, 404);
+  });
+
+  test('without the catalog and the nodes the caller is asked to come back', async () => {
     const { catalog, post } = open();
     catalog.isAway = true;
     const answer = post('/parse/sql', { query: 'SELECT 1' });
@@ -398,7 +457,7 @@ describe('POST /parse/sql', () => {
     const { catalog, post } = open();
     catalog.isAway = true;
     const answer = post('/parse/sql', { query: 'SELECT order_id FROM sales' });
-    while (catalog.listsAsked < 5) await clock.advance(100);
+    await advanceUntil(() => catalog.listsAsked >= 3);
     catalog.isAway = false;
     await advanceUntilSettled(answer);
     assert.equal((await answer).status, 200);
@@ -422,7 +481,9 @@ describe('POST /parse/sql', () => {
     assert.equal((await late).status, 503);
     catalog.isAway = false;
     catalog.sourcesById.delete('sales');
-    assert.equal((await post('/parse/sql', { query: 'SELECT amount FROM sales' })).status, 400);
+    const gone = post('/parse/sql', { query: 'SELECT amount FROM sales' });
+    await advanceUntilSettled(gone);
+    assert.equal((await gone).status, 400);
   });
 
   test('schemas of before are for the very permissions with which they were read', async () => {

@@ -7,6 +7,7 @@ import { apply, assertExactlyOnce, dataSource, idColumns, ingest, ready, remove,
 /** Longer than schemas are used unasked. */
 const awayMs = 8_000;
 const askersCount = 2;
+const newTextsCount = 10;
 
 /** Services that run once may be replaced: who asks and writes meanwhile sees nothing of it. */
 export function replacedServices(open: () => Platform): void {
@@ -33,6 +34,35 @@ export function replacedServices(open: () => Platform): void {
       assert.ok(kills > 0 && answers.length > 0);
       await assertExactlyOnce(session, 'ledger', acknowledged);
     });
+
+    it('costs nobody an answer where interpreters start beside a catalog that is away', {
+      timeout: 180_000,
+    }, async () => {
+      // Of a text that nobody has asked before, no plan is kept; an interpreter that has just started knows no sources.
+      const ask = async (name: string) => {
+        const { status, body } = await session.post('/query/sql', { query: `SELECT COUNT(*) AS ${name} FROM ledger` });
+        return status === 200 ? undefined : `${name}: ${status} ${JSON.stringify(body)}`;
+      };
+      const failed = await killWhile(open(), 'metadata-catalog', async () => {
+        const known = (await podsOf(open(), 'query-interpreter')).map(startOf);
+        for (const pod of await podsOf(open(), 'query-interpreter'))
+          await open().killPod(open().systemNamespace, pod.metadata.name);
+        await eventually('other interpreters', async () => {
+          const running = (await podsOf(open(), 'query-interpreter')).filter(isReady).map(startOf);
+          return running.length > 0 && !running.some((start) => known.includes(start)) ? true : undefined;
+        });
+        let tries = 0;
+        await eventually('an interpreter again', async () => {
+          tries += 1;
+          return (await ask(`try_${tries}`)) === undefined ? true : undefined;
+        });
+        const answers = [];
+        for (let place = 0; place < newTextsCount; place += 1) answers.push(await ask(`text_${place}`));
+        return answers.filter((answer) => answer !== undefined);
+      });
+      assert.deepEqual(failed, []);
+      await isReadyAgain(open(), 'metadata-catalog');
+    });
   });
 }
 
@@ -58,27 +88,61 @@ async function whileAsked(session: Session, queries: readonly string[], task: ()
   }
 }
 
-/** Whatever pod of the service there is dies as soon as it runs, for longer than anything is held unasked; then one is ready. */
+/** For longer than anything is held unasked; then one is ready. */
 async function killAgainAndAgain(platform: Platform, service: string): Promise<number> {
-  const untilMs = performance.now() + awayMs;
   let kills = 0;
-  while (performance.now() < untilMs) {
-    for (const pod of await podsOf(platform, service)) {
-      await platform.killPod(platform.systemNamespace, pod.metadata.name);
+  await killWhile(
+    platform,
+    service,
+    () => new Promise((resolve) => setTimeout(resolve, awayMs)),
+    () => {
       kills += 1;
+    },
+  );
+  await isReadyAgain(platform, service);
+  return kills;
+}
+
+/** Whatever pod of the service there is dies as soon as it runs, until the task has ended. */
+async function killWhile<T>(
+  platform: Platform,
+  service: string,
+  task: () => Promise<T>,
+  onKill: () => void = () => {},
+): Promise<T> {
+  let isOver = false;
+  const killing = (async () => {
+    while (!isOver) {
+      for (const pod of await podsOf(platform, service)) {
+        await platform.killPod(platform.systemNamespace, pod.metadata.name);
+        onKill();
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  })();
+  try {
+    return await task();
+  } finally {
+    isOver = true;
+    await killing;
   }
+}
+
+async function isReadyAgain(platform: Platform, service: string): Promise<void> {
   await eventually(`${service} ready again`, async () =>
     (await podsOf(platform, service)).some(isReady) ? true : undefined,
   );
-  return kills;
 }
 
 async function podsOf(platform: Platform, service: string): Promise<readonly Stored<Pod>[]> {
   const labelSelector = `hybridstore.dev/shared-service=${service}`;
   const { items } = await listAll(platform.kube, pods, { namespace: platform.systemNamespace, labelSelector });
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** Which start of a container it is. */
+function startOf({ metadata, status }: Stored<Pod>): string {
+  return `${metadata.uid} ${status?.containerStatuses?.map(({ restartCount }) => restartCount).join()}`;
 }
 
 function isReady({ status }: Pod): boolean {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { CatalogSource } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
 import {
   assert,
@@ -8,12 +7,11 @@ import {
   LatestRun,
   type Logger,
   LruCache,
-  retryLater,
   Semaphore,
   SingleFlight,
   type TenantCaller,
 } from '@hybridstore/runtime';
-import type { CatalogPort, SourceList } from './ports.ts';
+import type { CatalogPort, NodeSources, SourceColumns, SourceList } from './ports.ts';
 
 /** Schemas that a caller may read, with a name of exactly this state of them. */
 export type Schemas = { readonly byId: PlanSchemas; readonly version: string };
@@ -29,11 +27,11 @@ export const schemaAgeMsMax = 5_000;
  * machine. Columns are only ever added, so an older list knows too little, never something wrong.
  */
 export const staleAgeMsMax = 300_000;
-/** Beside schemas that will do, the catalog gets this long to answer: a machine that is gone refuses no connection. */
+/** Where something else will do, the catalog gets this long to answer: a machine that is gone refuses no connection. */
 export const refreshMsMax = 250;
-/** A catalog that was away is left alone for so long where schemas will do without it. */
+/** A catalog that was away is left alone for so long. */
 export const awayMs = 1_000;
-/** Callers that are not known here wait for the catalog so long: it is replaced within that, also where it moves to another machine. */
+/** Callers that are not known here wait for the catalog or a node so long. */
 export const firstReadMsMax = 15_000;
 const firstReadPauseMs = 200;
 const looksRunningMax = 16;
@@ -41,6 +39,7 @@ const looksWaitingMax = 1_000;
 
 export type SchemaSourceOptions = {
   readonly catalog: CatalogPort;
+  readonly nodes: NodeSources;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** A statement gets schemas that are older than they should be. */
@@ -49,15 +48,18 @@ export type SchemaSourceOptions = {
 
 /**
  * Schemas by caller: two callers share an entry only when tenant and permissions are the same, so that permissions are never
- * those of before. While the catalog is away the schemas that were read last go on, up to their greatest age.
+ * those of before. While the catalog is away the schemas that were read last go on, up to their greatest age, and the tenant's
+ * nodes are asked for those that nobody has read here yet.
  */
 export class SchemaSource {
   readonly #catalog: CatalogPort;
+  readonly #nodes: NodeSources;
   readonly #clock: Clock;
   readonly #options: SchemaSourceOptions;
   readonly #held = new LruCache<string, Held>(callersMax);
   readonly #flights = new SingleFlight<string, Held>();
-  readonly #looks = new LatestRun<string, CatalogSource | undefined>();
+  readonly #nodeFlights = new SingleFlight<string, Held>();
+  readonly #looks = new LatestRun<string, SourceColumns | undefined>();
   readonly #looking = new Semaphore({ running: looksRunningMax, waiting: looksWaitingMax });
 
   /** When the catalog may be asked again. */
@@ -67,6 +69,7 @@ export class SchemaSource {
   constructor(options: SchemaSourceOptions) {
     this.#options = options;
     this.#catalog = options.catalog;
+    this.#nodes = options.nodes;
     this.#clock = options.clock;
   }
 
@@ -103,42 +106,50 @@ export class SchemaSource {
 
   /** Those of the catalog where it answers soon, else the ones that are held. */
   async #refresh(caller: TenantCaller, held: Held): Promise<Schemas> {
-    if (this.#clock.monotonicMs() >= this.#awayUntilMs) {
-      const read = await this.#within(refreshMsMax, this.#read(caller));
-      if (read) return read;
-    }
+    const read = await this.#readSoon(caller);
+    if (read) return read;
     this.#options.onStale?.();
     return this.#held.get(callerKey(caller)) ?? held;
   }
 
-  /** Undefined where the catalog is away, or does not answer in time. */
-  async #within(delayMs: number, reading: Promise<Held>): Promise<Held | undefined> {
+  /** There is nothing else to go by: asked again while the catalog is replaced and no node answers either. */
+  async #readFirst(caller: TenantCaller): Promise<Held> {
+    const endMs = this.#clock.monotonicMs() + firstReadMsMax;
+    for (;;) {
+      try {
+        return (await this.#readSoon(caller)) ?? (await this.#readAtNodes(caller));
+      } catch (error) {
+        if (!isTemporary(error) || this.#clock.monotonicMs() + firstReadPauseMs >= endMs) throw error;
+        await this.#clock.sleep(firstReadPauseMs);
+        // Nobody else answers either, so it is not left alone.
+        this.#awayUntilMs = Number.NEGATIVE_INFINITY;
+      }
+    }
+  }
+
+  async #readSoon(caller: TenantCaller): Promise<Held | undefined> {
+    return (await this.#soon(() => this.#read(caller)))?.answer;
+  }
+
+  /** What the catalog answers, or undefined where it is away or does not answer soon. */
+  async #soon<T>(ask: () => Promise<T>): Promise<{ readonly answer: T } | undefined> {
+    if (this.#clock.monotonicMs() < this.#awayUntilMs) return undefined;
     let cancel = () => {};
     const late = new Promise<undefined>((resolve) => {
-      cancel = this.#clock.schedule(delayMs, () => {
+      cancel = this.#clock.schedule(refreshMsMax, () => {
         this.#noteAway('deadline_exceeded');
         resolve(undefined);
       });
     });
     // Whoever waits no more must not leave a rejection behind.
-    const read = reading.catch((error: unknown) => {
-      if (isTemporary(error)) return undefined;
-      throw error;
-    });
-    return Promise.race([read, late]).finally(cancel);
-  }
-
-  /** There is nothing else to go by: asked again while the catalog is replaced. */
-  async #readFirst(caller: TenantCaller): Promise<Held> {
-    const endMs = this.#clock.monotonicMs() + firstReadMsMax;
-    for (;;) {
-      try {
-        return await this.#read(caller);
-      } catch (error) {
-        if (!isTemporary(error) || this.#clock.monotonicMs() + firstReadPauseMs >= endMs) throw error;
-        await this.#clock.sleep(firstReadPauseMs);
-      }
-    }
+    const asked = ask().then(
+      (answer) => ({ answer }),
+      (error: unknown) => {
+        if (isTemporary(error)) return undefined;
+        throw error;
+      },
+    );
+    return Promise.race([asked, late]).finally(cancel);
   }
 
   #noteAway(reason: string): void {
@@ -164,10 +175,11 @@ export class SchemaSource {
     }
   }
 
-  #look(caller: TenantCaller, sourceId: string): Promise<CatalogSource | undefined> {
-    if (this.#clock.monotonicMs() < this.#awayUntilMs)
-      throw retryLater('unavailable', 'the metadata catalog is away', awayMs);
-    return this.#ask(() => this.#catalog.source(caller.token, sourceId));
+  /** At the tenant's nodes, through the catalog where that is there. */
+  async #look(caller: TenantCaller, sourceId: string): Promise<SourceColumns | undefined> {
+    const seen = await this.#soon(() => this.#ask(() => this.#catalog.source(caller.token, sourceId)));
+    if (seen) return seen.answer;
+    return (await this.#nodes.sources(caller)).find(({ source_id: id }) => id === sourceId);
   }
 
   #read(caller: TenantCaller): Promise<Held> {
@@ -177,6 +189,21 @@ export class SchemaSource {
       const list = await this.#ask(() => this.#catalog.sourcesIfChanged(caller.token, known?.list));
       // Sources may have been looked at meanwhile.
       const held = { ...schemasOf(list, this.#held.get(key) ?? known), readAtMs: this.#clock.monotonicMs() };
+      this.#held.set(key, held);
+      return held;
+    });
+  }
+
+  #readAtNodes(caller: TenantCaller): Promise<Held> {
+    const key = callerKey(caller);
+    return this.#nodeFlights.run(key, async () => {
+      const sources = await this.#nodes.sources(caller);
+      // The catalog may have answered meanwhile.
+      const held = this.#held.get(key) ?? {
+        ...describe(new Map(sources.map(toSchema))),
+        list: undefined,
+        readAtMs: this.#clock.monotonicMs(),
+      };
       this.#held.set(key, held);
       return held;
     });
@@ -197,11 +224,11 @@ export function isTemporary(error: unknown): error is HybridStoreError {
   return error instanceof HybridStoreError && temporaryCodes.has(error.code);
 }
 
-function toSchema(source: CatalogSource) {
+function toSchema(source: SourceColumns) {
   return [source.source_id, { columns: columnsOf(source) }] as const;
 }
 
-function columnsOf({ columns }: CatalogSource) {
+function columnsOf({ columns }: SourceColumns) {
   return columns.map(({ name, type, collation }) => ({
     name,
     type,
