@@ -21,7 +21,7 @@ import { ExecutionHistory } from '../src/domain/execution-history.ts';
 import type { CatalogPort } from '../src/domain/ports.ts';
 import { estimateSelectivity } from '../src/domain/selectivity.ts';
 import { shapeOf } from '../src/domain/shape.ts';
-import { awayMs, refreshMsMax } from '../src/domain/statistics-source.ts';
+import { awayMs, firstMsMax, refreshMsMax } from '../src/domain/statistics-source.ts';
 
 const folder = createTemporaryFolder('cbo');
 after(() => folder[Symbol.dispose]());
@@ -405,6 +405,20 @@ describe('bad input and a catalog that is away', () => {
     catalog.isSilent = false;
     await clock.advance(awayMs);
     assert.equal((await post('/optimize/query', { query_plan: plan })).body.statistics_cached, false);
+  });
+
+  it('gives up soon on a catalog of which it knows nothing yet, and does not ask it again for a while', async () => {
+    const { post, catalog } = open();
+    catalog.isSilent = true;
+    const first = post('/optimize/query', { query_plan: plan });
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    await clock.advance(firstMsMax);
+    assert.equal((await first).status, 503);
+    assert.equal((await post('/optimize/query', { query_plan: plan })).status, 503);
+    assert.equal(catalog.asked.length, 1);
+    catalog.isSilent = false;
+    await clock.advance(awayMs);
+    assert.equal((await post('/optimize/query', { query_plan: plan })).status, 200);
   });
 
   const refused: readonly [string, unknown, number, RegExp][] = [

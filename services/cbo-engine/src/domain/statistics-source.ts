@@ -10,6 +10,8 @@ const statisticsMax = 2_000;
 
 /** Beside statistics that will do, the catalog gets so long to answer: a machine that is gone refuses no connection. */
 export const refreshMsMax = 200;
+/** Beside nothing it gets this long: a query waits for a better plan no longer than that is worth, and runs without one. */
+export const firstMsMax = 500;
 /** A catalog that was away is left alone for so long. */
 export const awayMs = 1_000;
 
@@ -49,7 +51,7 @@ export class StatisticsSource {
     const known = this.#schemas.get(input.tenantId);
     const lacks = (schemas: PlanSchemas) => input.sources.find((source) => !schemas.has(source));
     if (known && this.#ageOf(known) <= this.#schemaAgeMsMax && lacks(known.value) === undefined) return known.value;
-    const sources = await this.#catalog.sources(input.token);
+    const sources = await this.#ask(() => this.#catalog.sources(input.token), firstMsMax);
     const seen: PlanSchemas = new Map(sources.map((source) => [source.source_id, { columns: source.columns }]));
     // Another user may see other sources of the same tenant: what was known stays known.
     const value: PlanSchemas = new Map([...(known?.value ?? []), ...seen]);
@@ -78,7 +80,10 @@ export class StatisticsSource {
     const held = this.#statistics.get(key);
     const last = held && this.#ageOf(held) <= this.#statisticsAgeMsMax ? held : undefined;
     try {
-      const value = await this.#ask(() => this.#catalog.statistics(input.token, request), last !== undefined);
+      const value = await this.#ask(
+        () => this.#catalog.statistics(input.token, request),
+        last ? refreshMsMax : firstMsMax,
+      );
       this.#statistics.set(key, { value, atMs: this.#clock.monotonicMs() });
       return { byAlias: byAlias(value), isCached: false };
     } catch (error) {
@@ -87,12 +92,12 @@ export class StatisticsSource {
     }
   }
 
-  /** Who can do without waits for the catalog only a moment, and where it was away just now not at all. */
-  async #ask<T>(ask: () => Promise<T>, isSpare: boolean): Promise<T> {
-    if (isSpare && this.#clock.monotonicMs() < this.#awayUntilMs) throw catalogAway();
+  /** Everybody can do without it, so where it was away just now nobody waits. */
+  async #ask<T>(ask: () => Promise<T>, waitMsMax: number): Promise<T> {
+    if (this.#clock.monotonicMs() < this.#awayUntilMs) throw catalogAway();
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
-      if (isSpare) cancel = this.#clock.schedule(refreshMsMax, () => reject(catalogAway()));
+      cancel = this.#clock.schedule(waitMsMax, () => reject(catalogAway()));
     });
     const asked = ask();
     // Whoever waits no more must not leave a rejection behind.
