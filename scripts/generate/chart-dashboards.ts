@@ -117,7 +117,7 @@ const platform: Dashboard = {
       '{{namespace}}/{{persistentvolumeclaim}}',
     ),
     panel('Resident memory', 'bytes', 'process_resident_memory_bytes{job=~"hybridstore/.+"}', '{{pod}}'),
-    panel('Event loop lag, 99 %', 's', 'nodejs_eventloop_lag_p99_seconds{job=~"hybridstore/.+"}', '{{pod}}'),
+    panel('Event loop at work', 'percentunit', 'nodejs_eventloop_utilization_ratio{job=~"hybridstore/.+"}', '{{pod}}'),
     panel('Age of the list of revoked tokens', 's', 'hybridstore_revocations_age_seconds', '{{pod}}'),
   ],
 };
