@@ -103,7 +103,6 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const server = createApp(node, { version, logger, metrics, clock, verifier, ring });
   // Streams with slow readers would hold up the closing of the server.
   server.app.addHook('preClose', async () => queries.close());
-  feed.start();
   sightings.start();
   return {
     server,

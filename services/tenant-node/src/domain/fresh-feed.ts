@@ -17,7 +17,8 @@ export class FreshFeed {
   readonly #executor: Pick<Executor, 'current'>;
   readonly #clock: Clock;
   readonly #askedMs = new Map<string, number>();
-  #cancel: () => void = () => {};
+  #cancel: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(engine: Pick<Engine, 'appId' | 'fresh'>, executor: Pick<Executor, 'current'>, clock: Clock) {
     this.#engine = engine;
@@ -25,23 +26,26 @@ export class FreshFeed {
     this.#clock = clock;
   }
 
-  start(): void {
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancel?.();
+  }
+
+  /** A query reads the source. While none does, nothing is done here: an idle node sleeps. */
+  note(sourceId: string): void {
+    this.#askedMs.set(sourceId, this.#clock.monotonicMs());
+    if (!this.#cancel && !this.#isStopped) this.#wait();
+  }
+
+  #wait(): void {
     this.#cancel = this.#clock.schedule(feedMs, () => {
-      this.feed();
-      this.start();
+      this.#feed();
+      if (this.#askedMs.size > 0) this.#wait();
+      else this.#cancel = undefined;
     });
   }
 
-  stop(): void {
-    this.#cancel();
-  }
-
-  /** A query reads the source. */
-  note(sourceId: string): void {
-    this.#askedMs.set(sourceId, this.#clock.monotonicMs());
-  }
-
-  feed(): void {
+  #feed(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [sourceId, askedMs] of this.#askedMs) {
       if (nowMs - askedMs >= forgetMs) {

@@ -286,7 +286,7 @@ describe('a plan that was made for columns', () => {
 });
 
 describe('the feed of fresh rows', () => {
-  it('loads what is new of a source that was asked for', () => {
+  it('loads what is new of a source that was asked for', async () => {
     const clock = new FakeClock();
     const log: string[] = [];
     let acknowledgedLsn = 5;
@@ -311,11 +311,14 @@ describe('the feed of fresh rows', () => {
     };
     const feed = new FreshFeed(engine, { current: child }, clock);
     feed.note('events');
-    feed.feed();
-    feed.feed();
+    await clock.advance(200);
     acknowledgedLsn = 9;
-    feed.feed();
+    await clock.advance(100);
     assert.deepEqual(log, ['events 2..5', 'events 5..9']);
+    feed.stop();
+    acknowledgedLsn = 12;
+    await clock.advance(100);
+    assert.equal(log.length, 2);
   });
 
   it('lets go of a source that nobody asks for', async () => {
@@ -332,13 +335,17 @@ describe('the feed of fresh rows', () => {
       run: () => assert.fail('nothing is run'),
     };
     const feed = new FreshFeed(engine, { current: child }, clock);
+    assert.equal(clock.pending, 0);
     feed.note('events');
     await clock.advance(10_000);
-    feed.feed();
-    assert.deepEqual(log, []);
-    await clock.advance(50_000);
-    feed.feed();
-    feed.feed();
-    assert.deepEqual(log, ['forget events']);
+    const loads = log.length;
+    await clock.advance(49_900);
+    assert.equal(log.length, loads);
+    await clock.advance(100);
+    assert.equal(log.at(-1), 'forget events');
+    assert.equal(clock.pending, 0);
+    feed.note('events');
+    assert.equal(clock.pending, 1);
+    feed.stop();
   });
 });
