@@ -35,30 +35,61 @@ export class ThreadPool<Task, Value> {
   readonly #options: ThreadPoolOptions;
   readonly #places: Semaphore;
   readonly #idle: Worker[] = [];
+  /** Tasks that have a place and no thread yet: fewer than there are places. */
+  readonly #waiting: PromiseWithResolvers<Worker>[] = [];
   readonly #all = new Set<Worker>();
+  #isClosed = false;
 
   constructor(options: ThreadPoolOptions) {
     this.#options = options;
     this.#places = new Semaphore({ running: options.threads, waiting: options.waitingMax });
   }
 
-  /** Starts the threads, which otherwise start when they are needed; resolves when every one can work. */
+  /** Threads that run or start. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Starts a first thread, and resolves when it can work. Others start when tasks wait for one. */
   async start(): Promise<void> {
-    const workers = await Promise.all(Array.from({ length: this.#options.threads }, () => this.#open()));
-    this.#idle.push(...workers);
+    this.#free(await this.#open());
   }
 
   /** Rejects with the signal's reason when the task is given up. */
   run(task: Task, signal?: AbortSignal): Promise<Value> {
     return this.#places.run(async () => {
-      const worker = this.#idle.pop() ?? (await this.#open());
+      const worker = this.#idle.pop() ?? (await this.#wait());
       const answer = await this.#ask(worker, task, signal);
-      this.#idle.push(worker);
+      this.#free(worker);
       return this.#read(answer);
     }, signal);
   }
 
+  /** Whichever comes first: a thread that has ended its task, or a new one. */
+  #wait(): Promise<Worker> {
+    const turn = Promise.withResolvers<Worker>();
+    this.#waiting.push(turn);
+    this.#grow();
+    return turn.promise;
+  }
+
+  #grow(): void {
+    if (this.#isClosed || this.#all.size >= this.#options.threads) return;
+    this.#open().then(
+      (worker) => this.#free(worker),
+      (error: unknown) => this.#waiting.shift()?.reject(error),
+    );
+  }
+
+  #free(worker: Worker): void {
+    const turn = this.#waiting.shift();
+    if (turn) turn.resolve(worker);
+    else this.#idle.push(worker);
+  }
+
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const turn of this.#waiting.splice(0)) turn.reject(this.#stopped());
     await Promise.all([...this.#all].map((worker) => worker.terminate()));
   }
 
@@ -72,6 +103,7 @@ export class ThreadPool<Task, Value> {
       this.#all.delete(worker);
       const place = this.#idle.indexOf(worker);
       if (place >= 0) this.#idle.splice(place, 1);
+      if (this.#waiting.length > 0) this.#grow();
     });
     return new Promise((resolve, reject) => {
       worker.once('message', () => resolve(worker));

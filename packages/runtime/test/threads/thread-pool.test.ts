@@ -7,12 +7,12 @@ import type { Work } from './working-main.ts';
 
 const program = fileURLToPath(new URL('./working-main.ts', import.meta.url));
 
-function open(waitingMax = 1) {
+function open(waitingMax = 1, threads = 1) {
   const clock = new FakeClock();
   const pool = new ThreadPool<Work, number>({
     program,
     name: 'test',
-    threads: 1,
+    threads,
     waitingMax,
     answerMsMax: 1_000,
     heapMbMax: 32,
@@ -30,6 +30,32 @@ describe('a pool of threads', () => {
     await using threads = open(3);
     const doubled = await Promise.all([1, 2, 3].map((value) => threads.pool.run({ kind: 'double', value })));
     assert.deepEqual(doubled, [2, 4, 6]);
+  });
+
+  it('starts threads as tasks need them, and as many as it may have', async () => {
+    await using threads = open(10, 2);
+    await threads.pool.start();
+    assert.equal(threads.pool.size, 1);
+    for (let value = 0; value < 5; value += 1) await threads.pool.run({ kind: 'double', value });
+    assert.equal(threads.pool.size, 1);
+    const values = Array.from({ length: 10 }, (_, value) => value);
+    const doubled = await Promise.all(values.map((value) => threads.pool.run({ kind: 'double', value })));
+    assert.deepEqual(
+      doubled,
+      values.map((value) => 2 * value),
+    );
+    assert.equal(threads.pool.size, 2);
+  });
+
+  it('lets a task have the thread that is free first, and another where the only one had to be ended', async () => {
+    await using threads = open(10, 2);
+    await threads.pool.start();
+    const slow = assert.rejects(threads.pool.run({ kind: 'spin' }), { code: 'deadline_exceeded' });
+    const others = [1, 2, 3].map((value) => threads.pool.run({ kind: 'double', value }));
+    assert.deepEqual(await Promise.all(others), [2, 4, 6]);
+    await threads.clock.advance(1_000);
+    await slow;
+    assert.equal(await threads.pool.run({ kind: 'double', value: 4 }), 8);
   });
 
   it('hands on a refusal with its details, and hides a fault', async () => {

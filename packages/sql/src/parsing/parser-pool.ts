@@ -75,7 +75,7 @@ export class ParserPool implements SqlParser {
     });
   }
 
-  /** Starts the threads; resolves when every one can parse. */
+  /** Starts a thread; resolves when it can parse. */
   start(): Promise<void> {
     return this.#threads.start();
   }
