@@ -27,7 +27,7 @@ const bodiesWaitingMax = 256;
 /** Small writes wait for room with their records. */
 const writesWaitingMax = 512;
 /** For each of the two. A member that handed the write on waits for longer than both. */
-const waitMsMax = 6_000;
+const waitMsMax = 10_000;
 const headBytesMax = 512;
 
 type BodyTurn = Turn & { readonly bytes: number };

@@ -8,7 +8,7 @@ import type { ArrivingWrite, Sender } from '../../src/domain/ports.ts';
 import { handedOnBounds, ownBounds, WriteGate } from '../../src/ingest/write-gate.ts';
 
 const mebibyte = 1024 * 1024;
-const waitMsMax = 6_000;
+const waitMsMax = 10_000;
 const patient = new AbortController().signal;
 
 function callerOf(user: string, sources: readonly string[] = ['*']): TenantCaller {
@@ -192,7 +192,7 @@ describe('a large write before it is read', () => {
     engine.held.set('a', 10);
     const refused = assert.rejects(arrive('ada', 'a', 1), {
       code: 'overloaded',
-      message: 'the write needs a place among the large ones: waited 6000 ms',
+      message: 'the write needs a place among the large ones: waited 10000 ms',
       details: { retry_after_ms: 3_000 },
     });
     await clock.advance(waitMsMax);
@@ -275,7 +275,7 @@ describe('a write with its rows', () => {
     const left = append('eve', 'a', 1, leaving.signal);
     const refused = assert.rejects(append('ada', 'a', 1), {
       code: 'overloaded',
-      message: 'the write needs room for its rows: waited 6000 ms',
+      message: 'the write needs room for its rows: waited 10000 ms',
     });
     await settle();
     leaving.abort(new HybridStoreError('unavailable', 'the client went away'));
