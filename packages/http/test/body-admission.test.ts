@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type Endpoint, publicAccess } from '@hybridstore/contracts';
+import { type Endpoint, may } from '@hybridstore/contracts';
 import {
   type AdmitBody,
   type ArrivingBody,
@@ -11,8 +11,8 @@ import {
   JwksTokenVerifier,
   type RouteHandler,
 } from '@hybridstore/http';
-import { createMetrics, retryLater, silentLogger } from '@hybridstore/runtime';
-import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
+import { createMetrics, retryLater, silentLogger, systemClock } from '@hybridstore/runtime';
+import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
 import { Type } from 'typebox';
 
 const described: Endpoint = {
@@ -20,7 +20,7 @@ const described: Endpoint = {
   method: 'POST',
   path: '/thing',
   summary: 'A thing',
-  access: publicAccess,
+  access: may('write'),
   body: Type.Object({ text: Type.String() }),
   bodyBytesMax: 1_000_000,
 };
@@ -29,7 +29,8 @@ const bytesMin = 100;
 /** A server whose bodies of 100 bytes and more are let in by the test. */
 async function open(admit: AdmitBody['admit'], handler: RouteHandler = ({ body }) => ({ length: lengthOf(body) })) {
   const folder = createTemporaryFolder();
-  const clock = new FakeClock();
+  // Whether a connection that ended is gone is asked in real time.
+  const clock = systemClock;
   const issuer = new TestIssuer(folder.path, clock);
   const server = createServer({
     service: 'tenant-node',
@@ -63,7 +64,7 @@ async function open(admit: AdmitBody['admit'], handler: RouteHandler = ({ body }
     asked,
     handled: () => handled,
     released: () => released,
-    connect: () => new Client(connect({ host: '127.0.0.1', port: Number(port) })),
+    connect: () => new Client(connect({ host: '127.0.0.1', port: Number(port) }), issuer.userToken('default/acme')),
     async [Symbol.asyncDispose]() {
       server.app.server.closeAllConnections();
       await server.app.close();
@@ -79,10 +80,12 @@ function lengthOf(body: unknown): number {
 /** One connection, on which requests come whole or in parts. */
 class Client {
   readonly socket: Socket;
+  readonly #token: string;
   #text = '';
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, token: string) {
     this.socket = socket;
+    this.#token = token;
     socket.on('data', (part: Buffer) => {
       this.#text += part.toString('latin1');
     });
@@ -90,7 +93,9 @@ class Client {
 
   send(body: string | Buffer, { headers = '', sent = body.length } = {}): void {
     const length = headers.includes('chunked') ? '' : `content-length: ${body.length}\r\n`;
-    this.socket.write(`POST /thing HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}${length}\r\n`);
+    this.socket.write(
+      `POST /thing HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${this.#token}\r\ncontent-type: application/json\r\n${headers}${length}\r\n`,
+    );
     this.socket.write(Buffer.from(body).subarray(0, sent));
   }
 

@@ -21,6 +21,8 @@ export type Verdict = 'go' | 'caller waits' | 'source waits' | 'all wait';
 export class FairTurns<T extends Turn> {
   readonly #sources = new Map<string, Map<string, T[]>>();
   readonly #ofCallers = new Map<string, number>();
+  /** Of a caller who has to give something back, the one that waits for that. */
+  readonly #waitingCallers = new Map<string, T>();
   #length = 0;
 
   get length(): number {
@@ -53,6 +55,7 @@ export class FairTurns<T extends Turn> {
     const place = line?.indexOf(turn) ?? -1;
     if (!callers || !line || place < 0) return false;
     line.splice(place, 1);
+    if (this.#waitingCallers.get(turn.caller) === turn) this.#waitingCallers.delete(turn.caller);
     if (line.length === 0) callers.delete(turn.caller);
     if (callers.size === 0) this.#sources.delete(turn.source);
     this.#count(turn.caller, -1);
@@ -61,18 +64,22 @@ export class FairTurns<T extends Turn> {
 
   /** The first that may go, out of the line; its source and its caller are last now. Undefined when nobody may. */
   take(judge: (turn: T) => Verdict): T | undefined {
-    const waitingCallers = new Set<string>();
+    let isSomebodyFreed = false;
     for (const [source, callers] of this.#sources) {
       for (const [caller, [first]] of callers) {
-        if (first === undefined || waitingCallers.has(caller)) continue;
+        const waiting = this.#waitingCallers.get(caller);
+        if (first === undefined || (waiting !== undefined && waiting !== first)) continue;
         const verdict = judge(first);
         if (verdict === 'go') return this.#go(first, source, callers);
         if (verdict === 'all wait') return undefined;
-        if (verdict === 'source waits') break;
-        waitingCallers.add(caller);
+        if (verdict === 'caller waits') this.#waitingCallers.set(caller, first);
+        else {
+          isSomebodyFreed ||= this.#waitingCallers.delete(caller);
+          break;
+        }
       }
     }
-    return undefined;
+    return isSomebodyFreed ? this.take(judge) : undefined;
   }
 
   /** Empties the line. */
@@ -80,6 +87,7 @@ export class FairTurns<T extends Turn> {
     const all = [...this.#sources.values()].flatMap((callers) => [...callers.values()].flat());
     this.#sources.clear();
     this.#ofCallers.clear();
+    this.#waitingCallers.clear();
     this.#length = 0;
     return all;
   }

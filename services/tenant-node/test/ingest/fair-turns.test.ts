@@ -51,6 +51,18 @@ describe('turns', () => {
     assert.deepEqual(takeAll(turns, judge), ['a bob 1', 'b bob 1']);
   });
 
+  it('of a caller go on where what he waited for is his source after all', () => {
+    const turns = lineOf('b ada 1', 'a ada large');
+    assert.deepEqual(
+      takeAll(turns, ({ source }) => (source === 'a' ? 'caller waits' : 'source waits')),
+      [],
+    );
+    assert.deepEqual(
+      takeAll(turns, ({ source }) => (source === 'a' ? 'source waits' : 'go')),
+      ['b ada 1'],
+    );
+  });
+
   it('wait behind one that waits for all', () => {
     const turns = lineOf('a ada large', 'b bob 1');
     assert.deepEqual(
