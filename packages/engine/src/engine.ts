@@ -497,7 +497,8 @@ class NodeEngine implements Engine {
         store,
         writer: flushWriter,
         clock,
-        rowsMax: limits.unflushedRowsMax * share,
+        // Half of what there may be, because writes without room wait for the end of it.
+        rowsMax: (limits.unflushedRowsMax / 2) * share,
         bytesMax:
           Math.min(limits.flushBytes * 2, requestFramesBytes({ memoryBytesMax: limits.writerMemoryBytesMax })) * share,
         noteTooMuch,

@@ -93,7 +93,7 @@ test('a flush that is too much for the writer is tried with less, down to one fr
       return Promise.reject(new HybridStoreError('internal', 'no memory', { by: 'segment_writer', why: 'no_memory' }));
     },
   };
-  const limits = { flushRows: 64, unflushedRowsMax: 64 };
+  const limits = { flushRows: 64, unflushedRowsMax: 128 };
   const engine = await openEngine(join(root.path, 'less'), { segmentWriter: small, clock, limits });
   await engine.putSource(numbers);
   for (let n = 0; n < 63; n += 1) await engine.append({ sourceId: 'numbers', records: records(n, 1) });
