@@ -121,7 +121,7 @@ async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-describe('a body that has to be let in', () => {
+describe('a body that has to be let in', { timeout: 120_000 }, () => {
   it('is read whole when it is, also the part that was looked at', async () => {
     await using server = await open(async () => () => {});
     const client = server.connect();

@@ -39,7 +39,7 @@ class SaidRoom {
   }
 }
 
-describe('a node with more writes than it has room for', () => {
+describe('a node with more writes than it has room for', { timeout: 120_000 }, () => {
   const room = new SaidRoom();
   let node: NodeUnderTest;
   let url: URL;
