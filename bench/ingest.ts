@@ -22,30 +22,43 @@ const fields = { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, or
 const main = fileURLToPath(new URL('../services/tenant-node/src/main.ts', import.meta.url));
 const ticksPerSecond = 100;
 
-type Measured = { readonly load: LoadResult; readonly cpuSeconds: number };
+type Measured = {
+  readonly load: LoadResult;
+  readonly cpuSeconds: number;
+  /** Most of memory that the node and each of its children has had so far. */
+  readonly peakBytes: number;
+};
 
 /** Durable writes over HTTP to one tenant node, beside a DuckDB file and PostgreSQL 15 with the same rows on the same disk. */
 export async function ingest(): Promise<Report> {
   const node = await startNode();
   let one: Measured;
   let hundred: Measured;
+  let thousand: Measured;
   let stored: number;
   let warmUp: Measured;
   try {
     warmUp = await node.load(1, 2);
     one = await node.load(1, seconds);
     hundred = await node.load(100, seconds);
+    thousand = await node.load(1_000, seconds);
     stored = await node.countRows();
   } finally {
     await node.stop();
   }
   const duckdb = await measureDuckdbFile({ seconds: seconds / 2 });
   const postgres = measurePostgres({ connections: 16, seconds: seconds / 2 });
-  const acknowledged = warmUp.load.answers + one.load.answers + hundred.load.answers * 100;
-  return report({ one, hundred, missing: Math.max(0, acknowledged - stored) }, duckdb, postgres);
+  const acknowledged =
+    warmUp.load.answers + one.load.answers + hundred.load.answers * 100 + thousand.load.answers * 1_000;
+  return report({ one, hundred, thousand, missing: Math.max(0, acknowledged - stored) }, duckdb, postgres);
 }
 
-type Ours = { readonly one: Measured; readonly hundred: Measured; readonly missing: number };
+type Ours = {
+  readonly one: Measured;
+  readonly hundred: Measured;
+  readonly thousand: Measured;
+  readonly missing: number;
+};
 type Duckdb = Awaited<ReturnType<typeof measureDuckdbFile>>;
 type Postgres = ReturnType<typeof measurePostgres>;
 
@@ -53,6 +66,7 @@ type Postgres = ReturnType<typeof measurePostgres>;
 type Rates = {
   readonly requests: number;
   readonly rows: number;
+  readonly rowsAtThousand: number;
   readonly requestsPerCore: number;
   readonly rowsPerCore: number;
   readonly p99Ms: number;
@@ -69,26 +83,31 @@ function report(ours: Ours, duckdb: Duckdb, postgres: Postgres): Report {
     {
       name: 'PostgreSQL 15, pgbench, 16 connections',
       figures: postgres
-        ? { 'one-row commits/s': postgres.commitsPerSecond, 'rows/s at 100 rows a commit': postgres.rowsPerSecond }
+        ? {
+            'one-row commits/s': postgres.commitsPerSecond,
+            'rows/s at 100 rows a commit': postgres.rowsPerSecond,
+            'rows/s at 1,000 rows a commit': postgres.rowsPerSecondAtThousand,
+          }
         : { 'not installed': 'apt-get install postgresql-15' },
     },
     { name: 'ratios', figures: ratios(rates, duckdb, postgres) },
   ];
-  return buildReport('ingest', goals(rates, ours.missing), sides);
+  return buildReport('ingest', goals({ rates, refused: refusedOf(ours), missing: ours.missing }), sides);
 }
 
-function ratesOf({ one, hundred }: Ours): Rates {
+function ratesOf({ one, hundred, thousand }: Ours): Rates {
   const rows = hundred.load.answers * 100;
   return {
     requests: one.load.answers / one.load.elapsedSeconds,
     rows: rows / hundred.load.elapsedSeconds,
+    rowsAtThousand: (thousand.load.answers * 1_000) / thousand.load.elapsedSeconds,
     requestsPerCore: one.load.answers / one.cpuSeconds,
     rowsPerCore: rows / hundred.cpuSeconds,
     p99Ms: quantile(one.load.latenciesMs, 0.99),
   };
 }
 
-function ourSide({ one, hundred }: Ours, rates: Rates): Side {
+function ourSide({ one, hundred, thousand }: Ours, rates: Rates): Side {
   return {
     name: `HybridStore, one tenant node, HTTP, ${connections} connections`,
     figures: {
@@ -99,13 +118,17 @@ function ourSide({ one, hundred }: Ours, rates: Rates): Side {
       'rows/s at 100 rows a request': rates.rows,
       'rows/s per node core at 100 rows': rates.rowsPerCore,
       'p99 at 100 rows (ms)': quantile(hundred.load.latenciesMs, 0.99),
+      'rows/s at 1,000 rows a request': rates.rowsAtThousand,
+      'p99 at 1,000 rows (ms)': quantile(thousand.load.latenciesMs, 0.99),
       'one-row requests refused, to come back later': one.load.failures,
       '100-row requests refused, to come back later': hundred.load.failures,
+      '1,000-row requests refused, to come back later': thousand.load.failures,
+      'most memory of the node and its children (MB)': thousand.peakBytes / 1e6,
     },
   };
 }
 
-function ratios({ requests, rows }: Rates, duckdb: Duckdb, postgres: Postgres): Side['figures'] {
+function ratios({ requests, rows, rowsAtThousand }: Rates, duckdb: Duckdb, postgres: Postgres): Side['figures'] {
   const overDuckdb = {
     'one row, over DuckDB': requests / duckdb.commitsPerSecond,
     '100 rows, over DuckDB': rows / duckdb.rowsPerSecond,
@@ -115,10 +138,18 @@ function ratios({ requests, rows }: Rates, duckdb: Duckdb, postgres: Postgres): 
     ...overDuckdb,
     'one row, over PostgreSQL': requests / postgres.commitsPerSecond,
     '100 rows, over PostgreSQL': rows / postgres.rowsPerSecond,
+    '1,000 rows, over PostgreSQL': rowsAtThousand / postgres.rowsPerSecondAtThousand,
   };
 }
 
-function goals({ requestsPerCore, rowsPerCore, p99Ms }: Rates, missing: number): readonly Goal[] {
+type Judged = { readonly rates: Rates; readonly refused: number; readonly missing: number };
+
+function refusedOf({ one, hundred, thousand }: Ours): number {
+  return [one, hundred, thousand].reduce((sum, { load }) => sum + load.failures, 0);
+}
+
+function goals({ rates, refused, missing }: Judged): readonly Goal[] {
+  const { requestsPerCore, rowsPerCore, p99Ms } = rates;
   return [
     {
       what: 'durable one-row requests per second and node core',
@@ -137,6 +168,12 @@ function goals({ requestsPerCore, rowsPerCore, p99Ms }: Rates, missing: number):
       goal: '≤ 15 ms',
       got: `${p99Ms.toFixed(1)} ms`,
       ok: p99Ms <= 15,
+    },
+    {
+      what: `requests refused, of 1, 100 and 1,000 rows at ${connections} connections`,
+      goal: '0',
+      got: refused.toLocaleString('en'),
+      ok: refused === 0,
     },
     {
       what: 'acknowledged rows that are not in the table at the end',
@@ -220,7 +257,7 @@ async function measureLoad(
     headers: { authorization: `Bearer ${token}` },
     body,
   });
-  return { load, cpuSeconds: readCpuSeconds(child.pid) - before };
+  return { load, cpuSeconds: readCpuSeconds(child.pid) - before, peakBytes: readPeakBytes(child.pid) };
 }
 
 export async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {
@@ -241,4 +278,13 @@ function readCpuSeconds(pid: number | undefined): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const values = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(values[11]) + Number(values[12])) / ticksPerSecond;
+}
+
+/** Peaks of a process and its children, each on its own: their sum is more than they have had at once. */
+function readPeakBytes(pid: number | undefined): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  return [pid, ...children].reduce<number>((sum, one) => {
+    const kibibytes = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${one}/status`, 'utf8'))?.[1];
+    return sum + Number(kibibytes) * 1024;
+  }, 0);
 }

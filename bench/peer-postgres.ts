@@ -6,7 +6,12 @@ import { join } from 'node:path';
 const binaries = '/usr/lib/postgresql/15/bin';
 const port = 55_432;
 
-export type PostgresFigures = { readonly commitsPerSecond: number; readonly rowsPerSecond: number };
+export type PostgresFigures = {
+  readonly commitsPerSecond: number;
+  /** At 100 and at 1,000 rows a commit. */
+  readonly rowsPerSecond: number;
+  readonly rowsPerSecondAtThousand: number;
+};
 
 /** PostgreSQL 15 as Debian ships it, durable (fsync and synchronous_commit on), driven by pgbench over a Unix socket. Undefined when it is not installed. */
 export function measurePostgres(options: {
@@ -35,6 +40,7 @@ export function measurePostgres(options: {
     const row = "('ORD_001', 'CUST_001', 100.5, '2024-01-15')";
     writeFileSync(join(folder, 'one.sql'), `insert into t values ${row};`);
     writeFileSync(join(folder, 'hundred.sql'), `insert into t values ${Array(100).fill(row).join(', ')};`);
+    writeFileSync(join(folder, 'thousand.sql'), `insert into t values ${Array(1_000).fill(row).join(', ')};`);
     const rate = (file: string) =>
       readRate(
         run(
@@ -57,7 +63,11 @@ export function measurePostgres(options: {
           'postgres',
         ),
       );
-    return { commitsPerSecond: rate('one.sql'), rowsPerSecond: rate('hundred.sql') * 100 };
+    return {
+      commitsPerSecond: rate('one.sql'),
+      rowsPerSecond: rate('hundred.sql') * 100,
+      rowsPerSecondAtThousand: rate('thousand.sql') * 1_000,
+    };
   } finally {
     server.kill('SIGINT');
     run('pg_ctl', 'stop', '-D', `${folder}/db`, '-m', 'immediate');

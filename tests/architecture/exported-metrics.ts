@@ -10,7 +10,11 @@ import { TableCache } from '../../services/metadata-catalog/src/domain/table-cac
 import { createCatalogMetrics } from '../../services/metadata-catalog/src/metrics.ts';
 import { registerPlatformMetrics } from '../../services/monitoring/src/platform-metrics.ts';
 import { createQueryMetrics } from '../../services/operation-node/src/metrics.ts';
-import { createNodeMetrics, observeQueries } from '../../services/tenant-node/src/metrics/node-metrics.ts';
+import {
+  createNodeMetrics,
+  observeQueries,
+  observeWrites,
+} from '../../services/tenant-node/src/metrics/node-metrics.ts';
 
 /** Labels that a series may have, by its name. */
 export type Exported = ReadonlyMap<string, ReadonlySet<string>>;
@@ -113,6 +117,7 @@ function node(): Registry {
   const none = () => 0;
   createNodeMetrics(registry, false);
   observeQueries(registry, { running: 0, waiting: 0 });
+  observeWrites(registry, { waiting: 0 });
   createEngineMetrics(registry, {
     unflushedRows: none,
     logBytes: none,

@@ -543,7 +543,7 @@ const ownRooms: readonly Room[] = [
     mustNotReach: ['clock', 'environment'],
   },
   {
-    // Large writes, in a thread and on its other side.
+    // Where writes wait for their turn, and large ones are read, in a thread and on its other side.
     name: 'tenant-node/ingest',
     files: inside(`${tenantNode}/ingest`),
     mayImport: [

@@ -32,6 +32,7 @@ import type {
   LogCheck,
   LogOnlooker,
   LogPosition,
+  Room,
   SourceCheck,
   SourceListing,
   SourceState,
@@ -150,6 +151,7 @@ class NodeEngine implements Engine {
   readonly #scrub: Scrub;
   readonly #schedule: FlushSchedule;
   readonly #listeners: ((commit: Commit) => void)[] = [];
+  readonly #roomListeners: (() => void)[] = [];
   #running: Running | undefined;
   #isDraining = false;
   #closing: Promise<void> | undefined;
@@ -191,6 +193,7 @@ class NodeEngine implements Engine {
       isHalfFull: (table) => this.#running?.appends.isHalfFull(table) ?? false,
       flush: (table, attempt) => this.#flushOnce(table, attempt),
       onGone: (table) => this.#tables.forget(table),
+      onEnded: () => this.#noticeRoom(),
     });
     this.#verifier = new SegmentVerifier(store);
     this.#damage = new DamageRecords({ store, clock, logger });
@@ -324,6 +327,20 @@ class NodeEngine implements Engine {
   async append(batch: AppendBatch): Promise<AppendResult> {
     this.#requireWritable();
     return this.#requireRunning().appends.append(batch);
+  }
+
+  room(sourceId: string, rows: number, promisedRows = 0): Room {
+    const table = this.#tables.known.get(sourceId);
+    if (!table || !this.#running || this.notReadyReasons().length > 0) return 'free';
+    return this.#running.appends.room(table, rows, promisedRows);
+  }
+
+  onRoom(listener: () => void): void {
+    this.#roomListeners.push(listener);
+  }
+
+  #noticeRoom(): void {
+    for (const listener of this.#roomListeners) listener();
   }
 
   findBatch(sourceId: string, batchId: string): AppliedBatch | undefined {
@@ -480,7 +497,8 @@ class NodeEngine implements Engine {
         store,
         writer: flushWriter,
         clock,
-        rowsMax: limits.unflushedRowsMax * share,
+        // Half of what there may be, because writes without room wait for the end of it.
+        rowsMax: (limits.unflushedRowsMax / 2) * share,
         bytesMax:
           Math.min(limits.flushBytes * 2, requestFramesBytes({ memoryBytesMax: limits.writerMemoryBytesMax })) * share,
         noteTooMuch,
@@ -552,6 +570,7 @@ class NodeEngine implements Engine {
 
   async drain(): Promise<void> {
     this.#isDraining = true;
+    this.#noticeRoom();
     await this.#running?.appends.settle();
     await this.flushAll();
   }
@@ -577,7 +596,10 @@ class NodeEngine implements Engine {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#closeOnce();
+    if (!this.#closing) {
+      this.#closing = this.#closeOnce();
+      this.#noticeRoom();
+    }
     return this.#closing;
   }
 

@@ -17,6 +17,7 @@ export type {
   LogOnlooker,
   LogPosition,
   LogProblem,
+  Room,
   SourceCheck,
   SourceListing,
   SourceProblem,

@@ -7,6 +7,7 @@ import type {
   SourceStats,
   Warning,
 } from '@hybridstore/contracts';
+import type { HybridStoreError } from '@hybridstore/runtime';
 import type { EncoderSchema, FieldRecord } from './batch/batch-encoder.ts';
 import type { ObjectStore } from './store/ports.ts';
 
@@ -39,6 +40,13 @@ export interface Engine {
    * their bound), unavailable (draining), storage_full.
    */
   append(batch: AppendBatch): Promise<AppendResult>;
+  /**
+   * Whether `append` would take so many rows of a source now, beside those that others were promised. Where it would not, a flush is started, unless one is under
+   * way. `free` too where `append` has something else to say: of an unknown source, or when no rows are taken at all.
+   */
+  room(sourceId: string, rows: number, promisedRows?: number): Room;
+  /** Called when there may be more room than before: a flush has ended, however, or no rows are taken any more. */
+  onRoom(listener: () => void): void;
 
   /** What was answered to a batch id, as long as the log is kept. Undefined for a source or an id that is not known. */
   findBatch(sourceId: string, batchId: string): AppliedBatch | undefined;
@@ -130,6 +138,10 @@ export interface EncodedElsewhere {
   /** As `BatchEncoder.encode` of an encoder of this schema. */
   encode(schema: EncoderSchema, reservedBytes: number): Promise<Buffer>;
 }
+
+/** `full`: until a flush has ended. An error: flushes of the source fail, and `append` answers this. */
+export type Room = 'free' | 'full' | HybridStoreError;
+
 export type AppendResult = {
   readonly lsn: number;
   readonly accepted: number;

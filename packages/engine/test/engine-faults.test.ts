@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { SourceDefinition } from '@hybridstore/contracts';
 import type { Disk } from '@hybridstore/runtime';
-import { HybridStoreError, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
+import { HybridStoreError, isHybridStoreError, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, osError } from '@hybridstore/test-kit';
 import type { SegmentWriter } from '../src/segment/segment-writer.ts';
 import { createSegmentWriter } from '../src/segment/segment-writer.ts';
@@ -93,7 +93,7 @@ test('a flush that is too much for the writer is tried with less, down to one fr
       return Promise.reject(new HybridStoreError('internal', 'no memory', { by: 'segment_writer', why: 'no_memory' }));
     },
   };
-  const limits = { flushRows: 64, unflushedRowsMax: 64 };
+  const limits = { flushRows: 64, unflushedRowsMax: 128 };
   const engine = await openEngine(join(root.path, 'less'), { segmentWriter: small, clock, limits });
   await engine.putSource(numbers);
   for (let n = 0; n < 63; n += 1) await engine.append({ sourceId: 'numbers', records: records(n, 1) });
@@ -135,6 +135,9 @@ test('a source whose flush fails refuses its own writes and no others, says so, 
     for (let n = 0; n < 100; n += 1) await stuck();
   };
   await assert.rejects(refused(), { code: 'overloaded' });
+  const room = engine.room('stuck', 1_000);
+  assert.ok(isHybridStoreError(room, 'overloaded'));
+  assert.deepEqual([room.details['source_id'], engine.room('numbers', 1)], ['stuck', 'free']);
   for (let n = 0; n < 100; n += 1) {
     await engine.append({ sourceId: 'numbers', records: records(n, 1) });
     if (n % 5 === 4) await engine.flush('numbers');

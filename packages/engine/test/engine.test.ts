@@ -7,6 +7,7 @@ import type { SourceDefinition } from '@hybridstore/contracts';
 import { createTemporaryFolder, FakeClock } from '@hybridstore/test-kit';
 import { batchRows } from '../src/batch/batch-rows.ts';
 import type { Commit, Engine, TableState } from '../src/ports.ts';
+import type { SegmentWriter } from '../src/segment/segment-writer.ts';
 import { decodeFrame } from '../src/wal/frame.ts';
 import {
   advanceUntil,
@@ -382,6 +383,51 @@ test('beyond the bound of unflushed rows appends are overloaded until a flush ma
   });
   await engine.flush('events');
   await engine.append({ sourceId: 'events', records: records(8, 30) });
+  await engine.close();
+});
+
+test('says what room a source has, starts the flush that makes some, and says when it has ended', async () => {
+  const written = Promise.withResolvers<void>();
+  const held: SegmentWriter = {
+    start: () => {},
+    write: async (...request) => {
+      await written.promise;
+      return segmentWriter.write(...request);
+    },
+    merge: (request) => segmentWriter.merge(request),
+    checkpoint: (...request) => segmentWriter.checkpoint(...request),
+    close: async () => {},
+  };
+  const engine = await openEngine(newFolder(), { segmentWriter: held, limits: { unflushedRowsMax: 10 } });
+  let notices = 0;
+  const noticed = new Promise<void>((resolve) =>
+    engine.onRoom(() => {
+      notices += 1;
+      resolve();
+    }),
+  );
+  await engine.putSource(events);
+  assert.equal(engine.room('nothing', 99), 'free');
+  assert.equal(engine.room('events', 99), 'free');
+  await engine.append({ sourceId: 'events', records: records(0, 8) });
+  assert.deepEqual([engine.room('events', 2), engine.room('events', 3), notices], ['free', 'full', 0]);
+  written.resolve();
+  await noticed;
+  assert.deepEqual([engine.room('events', 3), engine.unflushedRows()], ['free', 0]);
+  await engine.append({ sourceId: 'events', records: records(8, 8) });
+  const before = notices;
+  await engine.drain();
+  assert.ok(notices > before);
+  assert.equal(engine.room('events', 99), 'free');
+  await engine.close();
+});
+
+test('refuses what has no room before it encodes it', async () => {
+  const engine = await openEngine(newFolder(), { segmentWriter, limits: { unflushedRowsMax: 10 } });
+  await engine.putSource(events);
+  await engine.append({ sourceId: 'events', records: records(0, 8) });
+  const elsewhere = { length: 3, encode: () => assert.fail('encoded') };
+  await assert.rejects(engine.append({ sourceId: 'events', records: elsewhere }), { code: 'overloaded' });
   await engine.close();
 });
 

@@ -1,5 +1,6 @@
 export { answerIfChanged } from './answer-if-changed.ts';
 export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
+export type { AdmitBody, ArrivingBody } from './body-admission.ts';
 export { createBodyThreads, shareBytes } from './body-threads.ts';
 export type { CallContext } from './call-context.ts';
 export { CatalogClient } from './catalog-client.ts';

@@ -15,6 +15,8 @@ export function lingerBehindAnswer(request: IncomingMessage, clock: Clock): void
   if (request.complete !== false || request.socket?.destroySoon === undefined) return;
   const { socket } = request;
   let bytes = 0;
+  // A connection that is kept after all serves other requests, which are closed as ever.
+  request.once('end', () => Reflect.deleteProperty(socket, 'destroySoon'));
   // What Node's server calls when an answer is sent and the connection is not to be kept.
   socket.destroySoon = () => {
     const stop = () => socket.destroy();

@@ -37,6 +37,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { type TSchema, Type } from 'typebox';
 import { ArrivingBodies, type ArrivingBytes } from './arriving-bodies.ts';
 import { type Caller, callerOf, requireAccess } from './authorize.ts';
+import { type AdmitBody, admitBody, type BodyPlace, bodyBytes, wholeBytesMax } from './body-admission.ts';
 import { type CallContext, RequestContext } from './call-context.ts';
 import { compressAnswers } from './compressed-answers.ts';
 import { type ConnectionBounds, Connections } from './connections.ts';
@@ -100,8 +101,11 @@ export type RouteHandler<E extends Endpoint = Endpoint> = (
 ) => Answer<E> | Promise<Answer<E>>;
 type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
 
-/** `readLarge`: how a body beyond `loopBytesMax` is read; in a thread that checks it, when absent. */
-export type RouteReading = { readonly readLarge?: ReadLarge };
+/**
+ * `readLarge`: how a body beyond `loopBytesMax` is read; in a thread that checks it, when absent. `admission`: who lets
+ * bodies in; when absent, all that are not too large.
+ */
+export type RouteReading = { readonly readLarge?: ReadLarge; readonly admission?: AdmitBody };
 
 export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
 /** A handler that gets the body unread. */
@@ -189,12 +193,13 @@ export function createServer(options: ServerOptions): Server {
         return value;
       });
     };
-    const { codings, caller } = request as ArrivedRequest;
+    const { codings, caller, place } = request as ArrivedRequest;
     const { bodyLimit: bytesMax } = request.routeOptions;
     const packing = { codings, bytesMax, claims: caller?.claims, socket: request.raw.socket };
+    const readAny = () => (codings.length === 0 ? read(body as Buffer) : packed.read(body as Buffer, packing, read));
     settle(
       (error, value?: unknown) => done(error ?? null, value),
-      () => (codings.length === 0 ? read(body as Buffer) : packed.read(body as Buffer, packing, read)),
+      () => (place ? place.during<unknown>(readAny) : readAny()),
     );
   });
   app.setErrorHandler((error, request, reply) => {
@@ -283,6 +288,7 @@ type Route = {
   readonly handler: AnyHandler;
   readonly schema: object;
   readonly readLarge?: ReadLarge | undefined;
+  readonly admission?: AdmitBody | undefined;
   readonly isUnread?: boolean;
 };
 
@@ -334,12 +340,13 @@ function addRoute(
   app: FastifyInstance,
   options: ServerOptions,
   bodies: ArrivingBodies,
-  { endpoint, handler, schema, readLarge, isUnread = false }: Route,
+  { endpoint, handler, schema, readLarge, admission, isUnread = false }: Route,
 ): void {
+  const bodyLimit = bodyBytesMaxOf(endpoint);
   app.route({
     method: endpoint.method,
     url: endpoint.path,
-    bodyLimit: bodyBytesMaxOf(endpoint),
+    bodyLimit,
     schema,
     config: {
       holdsSecret: endpoint.holdsSecret === true,
@@ -349,22 +356,33 @@ function addRoute(
     } satisfies RouteConfig,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
-    onRequest: (request, _reply, done) => {
+    onRequest: (request, reply, done) => {
       const enter = (caller: Caller | undefined) => {
         const codings = isUnread ? [] : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
-        Object.assign(request, { caller, codings } satisfies Arrived);
-        bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : request.routeOptions.bodyLimit);
+        const arrived: Arrived = { caller, codings, place: undefined };
+        Object.assign(request, arrived);
+        const arrive = () => bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : bodyLimit);
+        if (!admission) return arrive();
+        const bytesMax = bodyBytes(request.raw, bodyLimit, codings.length > 0);
+        // One that is too large is refused for that.
+        if (bytesMax < admission.bytesMin || bytesMax > bodyLimit) return arrive();
+        if (bytesMax <= wholeBytesMax) arrive();
+        return admitBody(request, reply, { caller, bytesMax, admit: admission.admit }).then((place) => {
+          Object.assign(request, { place });
+          if (bytesMax > wholeBytesMax) arrive();
+        });
       };
-      settle(done, () => {
+      settle<void>(done, () => {
         const caller = authenticate(request, options, endpoint);
         return caller instanceof Promise ? caller.then(enter) : enter(caller);
       });
     },
     handler: async (request, reply) => {
-      const { caller } = request as ArrivedRequest;
+      const { caller, place } = request as ArrivedRequest;
       const context = new RequestContext(request, reply, { caller, logger: options.logger, clock: options.clock });
       // Fastify has checked the request against the schemas that the handler's types are read from.
-      const answer = await handler(request as never, reply, context);
+      const handle = () => handler(request as never, reply, context);
+      const answer = await (place ? place.during(handle) : handle());
       if (reply.sent || answer === reply) return reply;
       return reply.code(endpoint.status ?? 200).send(answer);
     },
@@ -372,7 +390,11 @@ function addRoute(
 }
 
 /** What `onRequest` leaves on a request that has passed it. */
-type Arrived = { readonly caller: Caller | undefined; readonly codings: readonly BodyCoding[] };
+type Arrived = {
+  readonly caller: Caller | undefined;
+  readonly codings: readonly BodyCoding[];
+  readonly place: BodyPlace | undefined;
+};
 type ArrivedRequest = FastifyRequest & Arrived;
 
 /** A promise only where the verifier has to ask. */

@@ -17,13 +17,14 @@ import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
+import { WriteGate } from './ingest/write-gate.ts';
 import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
 import { HeritageObjects } from './membership/heritage-objects.ts';
 import { MemberObjects } from './membership/member-objects.ts';
 import { MemberWatch } from './membership/member-watch.ts';
 import { Membership } from './membership/membership.ts';
-import { createNodeMetrics, observeQueries } from './metrics/node-metrics.ts';
+import { createNodeMetrics, observeQueries, observeWrites } from './metrics/node-metrics.ts';
 import { executorFilesFolder, prepareFolders } from './prepare-folders.ts';
 
 export interface StartedNode {
@@ -71,8 +72,11 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const snapshots = new SnapshotPages(engine);
   const memberLogs = new MemberLogsClient({ client, identity, tenantId, clock });
   const checks = new NodeChecks({ engine, pod, memberLogs, clock });
+  const writeGate = new WriteGate({ engine, clock, random: Math.random });
+  observeWrites(metrics, writeGate);
   const keyedWrites = new KeyedWrites({
     engine,
+    writeGate,
     members,
     calls,
     ledgers,
@@ -90,6 +94,7 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
     queries,
     keyedWrites,
     largeWrites,
+    writeGate,
     members,
     sightings,
     handOn,
@@ -101,8 +106,11 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   };
   const { version, verifier, ring } = service;
   const server = createApp(node, { version, logger, metrics, clock, verifier, ring });
-  // Streams with slow readers would hold up the closing of the server.
-  server.app.addHook('preClose', async () => queries.close());
+  // Streams with slow readers, and writes without room, would hold up the closing of the server.
+  server.app.addHook('preClose', async () => {
+    queries.close();
+    writeGate.close();
+  });
   sightings.start();
   return {
     server,

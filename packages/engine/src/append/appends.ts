@@ -1,10 +1,10 @@
 import { partitionsWorrying, type Warning } from '@hybridstore/contracts';
-import { type Clock, isHybridStoreError, retryLater } from '@hybridstore/runtime';
+import { type Clock, type HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import { decodeBatch } from '../batch/batch-codec.ts';
 import { Scratch } from '../batch/scratch.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import type { EngineMetrics } from '../engine-metrics.ts';
-import type { AppendBatch, AppendResult, AppliedBatch } from '../ports.ts';
+import type { AppendBatch, AppendResult, AppliedBatch, Room } from '../ports.ts';
 import type { SourceTable } from '../source-table.ts';
 import type { SourceTables } from '../source-tables.ts';
 import { dataVolumeFull } from '../store/data-volume-full.ts';
@@ -34,6 +34,8 @@ export type AppendsOptions = {
 };
 
 const overloadedRetryMs = 500;
+
+type BatchSize = { readonly rows: number; readonly bytes: number };
 
 function frameIdentity(table: SourceTable, batch: AppendBatch) {
   return {
@@ -143,6 +145,8 @@ export class Appends {
    */
   async #encode(table: SourceTable, batch: AppendBatch): Promise<Buffer | undefined> {
     const { records } = batch;
+    // Refused before the work of encoding where the rows alone say so; their bytes are known behind it.
+    this.#requireRoom(table, { rows: records.length, bytes: 0 });
     const identity = frameIdentity(table, batch);
     const prefix = framePrefixBytes(table.sourceId, batch.batchId);
     const frame =
@@ -207,21 +211,38 @@ export class Appends {
     return [{ code: 'too_many_partitions', message }];
   }
 
+  /** Rows are taken for as large as those of the source that are not flushed. Asks for a flush where there is no room. */
+  room(table: SourceTable, rows: number, promised: number): Room {
+    const { rowsAhead, bytesAhead } = table.memory;
+    const rowBytes = rowsAhead === 0 ? 0 : bytesAhead / rowsAhead;
+    if (this.#fits(table, { rows, bytes: Math.ceil((promised + rows) * rowBytes) }, promised)) return 'free';
+    this.#options.onUnflushedFull(table);
+    return this.#options.flushFailure(table) === undefined ? 'full' : this.#refusal(table);
+  }
+
+  #requireRoom(table: SourceTable, size: BatchSize): void {
+    if (this.#fits(table, size)) return;
+    this.#options.onUnflushedFull(table);
+    throw this.#refusal(table);
+  }
+
   /** A batch that alone exceeds the bound still gets in when there is nothing else. */
-  #requireRoom(table: SourceTable, size: { readonly rows: number; readonly bytes: number }): void {
-    const { memory } = table;
-    const { limits, flushFailure, onUnflushedFull } = this.#options;
-    const { unflushedRowsMax, unflushedBytesMax } = limits;
-    const isRowsFull = memory.rowsAhead > 0 && memory.rowsAhead + size.rows > unflushedRowsMax;
-    if (!isRowsFull && hasRoom(unflushedBytesMax, this.#useOf(table), size.bytes)) return;
-    onUnflushedFull(table);
-    const failure = flushFailure(table);
-    if (isHybridStoreError(failure, 'storage_full')) throw dataVolumeFull(failure);
-    throw retryLater(
+  #fits(table: SourceTable, size: BatchSize, promisedRows = 0): boolean {
+    const { unflushedRowsMax, unflushedBytesMax } = this.#options.limits;
+    const rowsAhead = table.memory.rowsAhead + promisedRows;
+    const isRowsFull = rowsAhead > 0 && rowsAhead + size.rows > unflushedRowsMax;
+    return !isRowsFull && hasRoom(unflushedBytesMax, this.#useOf(table), size.bytes);
+  }
+
+  #refusal(table: SourceTable): HybridStoreError {
+    const failure = this.#options.flushFailure(table);
+    if (isHybridStoreError(failure, 'storage_full')) return dataVolumeFull(failure);
+    const { rowsAhead } = table.memory;
+    return retryLater(
       'overloaded',
-      `source ${table.sourceId}: ${memory.rowsAhead} rows wait to be flushed`,
+      `source ${table.sourceId}: ${rowsAhead} rows wait to be flushed`,
       overloadedRetryMs,
-      { source_id: table.sourceId, unflushed_rows: memory.rowsAhead },
+      { source_id: table.sourceId, unflushed_rows: rowsAhead },
     );
   }
 

@@ -11,6 +11,8 @@ import type { FlushOutcome } from './flush-table.ts';
 export type FlushScheduleOptions = {
   readonly flush: (table: SourceTable, attempt: FlushAttempt) => Promise<FlushOutcome>;
   readonly onGone: (table: SourceTable) => void;
+  /** A flush has ended, however: what `failureOf` says is new. */
+  readonly onEnded: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly flushRows: number;
@@ -127,6 +129,7 @@ export class FlushSchedule {
     entry.running ??= this.#flushOnce(table, entry).finally(() => {
       entry.running = undefined;
       this.#continue(table, entry);
+      this.#options.onEnded();
     });
     return entry.running;
   }

@@ -10,7 +10,8 @@ const announceMsMax = 2_000;
 const freshMsMax = 10_000;
 /** Up to a million ids. */
 const ownedMsMax = 30_000;
-const forwardMsMax = 15_000;
+/** Longer than a write waits there, for its place and for room. */
+const forwardMsMax = 25_000;
 /** A member bounds its unflushed rows far below this. */
 const freshBytesMax = 1024 * 1024 * 1024;
 const lineBreak = 0x0a;

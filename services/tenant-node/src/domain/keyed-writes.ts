@@ -2,10 +2,19 @@ import { createHash } from 'node:crypto';
 import type { Member } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch, Engine } from '@hybridstore/engine';
 import { type Clock, HybridStoreError, isHybridStoreError, retryLater } from '@hybridstore/runtime';
-import type { BatchCalls, BatchLedgers, Heritage, KeyedBatch, MemberDirectory } from './ports.ts';
+import type {
+  BatchCalls,
+  BatchLedgers,
+  Heritage,
+  KeyedBatch,
+  MemberDirectory,
+  Sender,
+  WriteAdmission,
+} from './ports.ts';
 
 export type KeyedWritesPorts = {
-  readonly engine: Pick<Engine, 'append' | 'appliedBatches' | 'findBatch' | 'batchKey' | 'source'>;
+  readonly engine: Pick<Engine, 'appliedBatches' | 'findBatch' | 'batchKey' | 'source'>;
+  readonly writeGate: Pick<WriteAdmission, 'append'>;
   readonly members: Pick<MemberDirectory, 'self' | 'members' | 'isJoined' | 'heritage' | 'refresh'>;
   readonly calls: BatchCalls;
   readonly ledgers: BatchLedgers;
@@ -61,7 +70,7 @@ export class KeyedWrites {
       return calls.forward(owner, batch, call.userToken);
     }
     if (!members.isJoined) throw membersAreChanging();
-    return this.#appendOnce(batch);
+    return this.#appendOnce(batch, call.sender);
   }
 
   /** Whether the batch may find its owner elsewhere, or the same one in a moment: nothing of it was applied. */
@@ -104,12 +113,12 @@ export class KeyedWrites {
    * From the look at the owner to the entry in the map nothing is awaited: two tries of one id cannot both be the first, and
    * who asks for what another member owns now misses none that is under way.
    */
-  async #appendOnce(batch: KeyedBatch): Promise<AppendResult> {
+  async #appendOnce(batch: KeyedBatch, sender: Sender): Promise<AppendResult> {
     const id = `${batch.sourceId}/${batch.batchId}`;
     for (let arriving = this.#arriving.get(id); arriving; arriving = this.#arriving.get(id))
       await arriving.catch(() => {});
     if (this.#ownerOf(batch).pod !== this.#ports.members.self?.pod) throw membersAreChanging();
-    const arriving = this.#appendUnlessKnown(batch);
+    const arriving = this.#appendUnlessKnown(batch, sender);
     this.#arriving.set(id, arriving);
     try {
       return await arriving;
@@ -118,15 +127,15 @@ export class KeyedWrites {
     }
   }
 
-  async #appendUnlessKnown(batch: KeyedBatch): Promise<AppendResult> {
-    const { engine } = this.#ports;
+  async #appendUnlessKnown(batch: KeyedBatch, sender: Sender): Promise<AppendResult> {
+    const { engine, writeGate } = this.#ports;
     if (engine.findBatch(batch.sourceId, batch.batchId) === undefined) {
       // An unknown source is said before anybody is asked, and known sources have the key that ledgers are kept by.
       if (engine.batchKey(batch.sourceId, batch.batchId) === undefined) await engine.source(batch.sourceId);
       const earlier = (await this.#inLedgers(batch)) ?? (await this.#fromEarlierOwners(batch));
       if (earlier) return { ...earlier, duplicate: true, warnings: [] };
     }
-    return engine.append(batch);
+    return writeGate.append(batch, sender);
   }
 
   async #inLedgers(batch: KeyedBatch): Promise<AppliedBatch | undefined> {
@@ -198,7 +207,8 @@ function idOfKey(key: string): string {
   return key.slice(0, key.indexOf('/')) + key.slice(key.lastIndexOf('/'));
 }
 
-type Way = { readonly userToken: string; readonly isForwarded: boolean };
+/** How a batch came here, and by whom. */
+export type Way = { readonly userToken: string; readonly isForwarded: boolean; readonly sender: Sender };
 
 /** Who joins or leaves needs a moment for it; as long as that a batch may wait. */
 const changeMsMax = 5_000;

@@ -4,7 +4,7 @@ import type { Drain } from './drain.ts';
 import type { HandOn } from './hand-on.ts';
 import type { KeyedWrites } from './keyed-writes.ts';
 import type { NodeChecks } from './node-checks.ts';
-import type { LargeWrites, MemberDirectory, MemberSightings, Members } from './ports.ts';
+import type { LargeWrites, MemberDirectory, MemberSightings, Members, WriteAdmission } from './ports.ts';
 import type { QueryRunner } from './query-runner.ts';
 import type { SnapshotPages } from './snapshot-pages.ts';
 
@@ -17,6 +17,7 @@ export type TenantNode = {
   readonly queries: QueryRunner;
   readonly keyedWrites: KeyedWrites;
   readonly largeWrites: LargeWrites;
+  readonly writeGate: WriteAdmission;
   readonly members: MemberDirectory & Members;
   readonly sightings: MemberSightings;
   readonly handOn: HandOn;

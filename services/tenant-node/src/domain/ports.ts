@@ -1,6 +1,7 @@
 import type { LogLine, Member, MemberView, ResultColumn, WriteRequest } from '@hybridstore/contracts';
 import type { AppendResult, AppliedBatch, EncodedElsewhere } from '@hybridstore/engine';
 import type { DeclaredOutput } from '@hybridstore/plan';
+import type { TenantCaller } from '@hybridstore/runtime';
 
 /** The tenant's members as routes and the drain see them. */
 export interface MemberDirectory {
@@ -88,6 +89,25 @@ export type LargeWrite = Pick<WriteRequest, 'source_id' | 'batch_id'> & { readon
 export interface LargeWrites {
   /** `invalid_request` when the body is no write. */
   read(body: Buffer): Promise<LargeWrite>;
+}
+
+/** Whose turn it is where writes wait. */
+export type Sender = { readonly caller: TenantCaller; readonly signal: AbortSignal };
+/** A large write before it is read. */
+export type ArrivingWrite = Sender & {
+  readonly bytes: number;
+  /** Its first bytes. */
+  readonly head: Buffer;
+  /** Another member hands it on. */
+  readonly isForwarded: boolean;
+};
+
+/** Lets writes in: large ones before they are read, and every one when its rows have room. */
+export interface WriteAdmission {
+  /** Resolves when the write may be read; what it gives is to be called when it is over. Throws `overloaded`, or what the engine says of the source. */
+  admit(write: ArrivingWrite): Promise<() => void>;
+  /** As the engine's; waits for room. */
+  append(batch: Batch, sender: Sender): Promise<AppendResult>;
 }
 
 export type Batch = { readonly sourceId: string; readonly batchId?: string; readonly records: Records };

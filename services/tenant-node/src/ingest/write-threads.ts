@@ -2,6 +2,7 @@ import type { EncoderSchema } from '@hybridstore/engine';
 import { createBodyThreads, shareBytes } from '@hybridstore/http';
 import { assert, type Clock, type Logger, programBeside, type ThreadPool } from '@hybridstore/runtime';
 import type { LargeWrite, LargeWrites } from '../domain/ports.ts';
+import { largeWritesMax } from './write-gate.ts';
 
 type Held = { readonly id: number; readonly bytes: SharedArrayBuffer };
 export type WriteTask =
@@ -16,8 +17,6 @@ export type WriteAnswer =
     }
   | { readonly kind: 'encoded'; readonly frame: Uint8Array<ArrayBuffer> };
 
-/** Each waits with its body of up to 32 MiB. */
-const waitingMax = 16;
 const answerMsMax = 60_000;
 const heapMbMax = 768;
 
@@ -31,7 +30,7 @@ export class WriteThreads implements LargeWrites {
       ...options,
       program: programBeside(import.meta.url, 'write-thread-main'),
       name: 'write',
-      waitingMax,
+      waitingMax: largeWritesMax,
       answerMsMax,
       heapMbMax,
     });

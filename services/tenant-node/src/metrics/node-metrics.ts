@@ -52,3 +52,14 @@ export function observeQueries(registry: Registry, queries: Pick<QueryRunner, 'r
     },
   });
 }
+
+export function observeWrites(registry: Registry, writes: { readonly waiting: number }): void {
+  new Gauge({
+    name: 'hybridstore_writes_waiting',
+    help: 'Writes that wait for room',
+    registers: [registry],
+    collect() {
+      this.set(writes.waiting);
+    },
+  });
+}

@@ -1,8 +1,11 @@
 import { memberHeader, tenantNode } from '@hybridstore/contracts';
-import type { Server } from '@hybridstore/http';
+import { type Server, tenantCallerOf } from '@hybridstore/http';
 import type { TenantNode } from '../domain/node.ts';
 import { writeRecords } from '../domain/verbs/write-records.ts';
 import { callOf } from './call-of.ts';
+
+/** A smaller write costs less to read than to let in: it is read at once, and waits only where its rows have no room. */
+const smallWriteBytes = 16 * 1024;
 
 /**
  * `POST /data/write`; the header `Idempotency-Key` and the field `batch_id` mean the same. A large body has the same fields,
@@ -19,6 +22,19 @@ export function routeWrite(server: Server, node: TenantNode): void {
         idempotencyKey: headers['idempotency-key']?.toString(),
         isForwarded: headers[memberHeader] !== undefined,
       }),
-    { readLarge: (bytes) => node.largeWrites.read(bytes) },
+    {
+      readLarge: (bytes) => node.largeWrites.read(bytes),
+      admission: {
+        bytesMin: smallWriteBytes,
+        admit: ({ caller, headers, bytesMax, head, signal }) =>
+          node.writeGate.admit({
+            caller: tenantCallerOf(caller),
+            bytes: bytesMax,
+            head,
+            isForwarded: headers[memberHeader] !== undefined,
+            signal,
+          }),
+      },
+    },
   );
 }

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { AppendBatch } from '@hybridstore/engine';
 import { HybridStoreError, type TenantCaller } from '@hybridstore/runtime';
 import type { Call } from '../../src/domain/call.ts';
+import type { Way } from '../../src/domain/keyed-writes.ts';
 import type { Batch, KeyedBatch } from '../../src/domain/ports.ts';
 import { type WriteInput, type WritePorts, writeRecords } from '../../src/domain/verbs/write-records.ts';
 
@@ -28,13 +29,13 @@ function callOf(caller: TenantCaller): Call {
 /** A node that notes what reaches its log, and its keyed writes. */
 function createNode({ isJoined = true, isFenced = false, fences = false } = {}) {
   const plain: AppendBatch[] = [];
-  const handedOn: { batch: Batch; call: { userToken: string; isForwarded: boolean } }[] = [];
-  const keyed: { batch: KeyedBatch; call: { userToken: string; isForwarded: boolean } }[] = [];
+  const handedOn: { batch: Batch; call: object }[] = [];
+  const keyed: { batch: KeyedBatch; call: Way }[] = [];
   const result = { lsn: 7, accepted: 1, durable: true, duplicate: false, warnings: [] };
   const node: WritePorts = {
     tenantId: 'default/acme',
     members: { isJoined },
-    engine: {
+    writeGate: {
       append: async (batch) => {
         if (fences) throw new HybridStoreError('unavailable', 'no writes: draining', { reasons: ['draining'] });
         plain.push(batch);
@@ -80,10 +81,11 @@ describe('a write, whatever transport brought it', () => {
   ] as const)
     it(`with an id in ${place} goes to the owner of the id, with the caller's token`, async () => {
       const { node, plain, keyed } = createNode();
-      const answer = await writeRecords(node, callOf(ada), { ...input, ...id });
+      const sender = callOf(ada);
+      const answer = await writeRecords(node, sender, { ...input, ...id });
       assert.deepEqual([answer.batch_id, answer.duplicate], ['b-1', true]);
       const batch = { sourceId: 'events', records, batchId: 'b-1' };
-      assert.deepEqual([plain, keyed], [[], [{ batch, call: { userToken: 'secret', isForwarded: false } }]]);
+      assert.deepEqual([plain, keyed], [[], [{ batch, call: { userToken: 'secret', isForwarded: false, sender } }]]);
     });
 
   for (const [reason, code, caller, more] of [
@@ -107,8 +109,9 @@ describe('a write, whatever transport brought it', () => {
   ] as const)
     it(`is handed on by a node ${state}`, async () => {
       const { node, plain, handedOn } = createNode(made);
-      assert.equal((await writeRecords(node, callOf(ada), { ...input, isForwarded: true })).lsn, 9);
-      const call = { userToken: 'secret', isForwarded: true };
+      const sender = callOf(ada);
+      assert.equal((await writeRecords(node, sender, { ...input, isForwarded: true })).lsn, 9);
+      const call = { userToken: 'secret', isForwarded: true, sender };
       assert.deepEqual([plain, handedOn], [[], [{ batch: { sourceId: 'events', records }, call }]]);
     });
 
@@ -116,7 +119,7 @@ describe('a write, whatever transport brought it', () => {
     const { node, handedOn } = createNode();
     const broken = {
       ...node,
-      engine: { append: () => Promise.reject(new HybridStoreError('unavailable', 'no disk')) },
+      writeGate: { append: () => Promise.reject(new HybridStoreError('unavailable', 'no disk')) },
     };
     await assert.rejects(writeRecords(broken, callOf(ada), input), /no disk/);
     assert.deepEqual(handedOn, []);

@@ -6,7 +6,12 @@ import { type Clock, HybridStoreError, isHybridStoreError } from '@hybridstore/r
 import { FakeClock } from '@hybridstore/test-kit';
 import fc from 'fast-check';
 import { chooseOwner, KeyedWrites } from '../../src/domain/keyed-writes.ts';
-import type { Heritage } from '../../src/domain/ports.ts';
+import type { Heritage, Sender } from '../../src/domain/ports.ts';
+
+const sender: Sender = {
+  caller: { subject: 'user:ada', tenant: 'default/acme', permissions: [], token: '' },
+  signal: new AbortController().signal,
+};
 
 /** Nodes of one tenant without disk or network: engines remember ids, calls go straight to the other node, each await may let another one run. */
 class Cluster {
@@ -95,6 +100,8 @@ class Node {
         appliedBatches: () => this.ids,
         batchKey: (sourceId, batchId) => `${sourceId}/1/${batchId}`,
         findBatch: (sourceId, batchId) => this.ids.get(`${sourceId}/1/${batchId}`),
+      },
+      writeGate: {
         append: async (batch): Promise<AppendResult> => {
           const key = `${batch.sourceId}/1/${batch.batchId}`;
           const known = this.ids.get(key);
@@ -129,7 +136,7 @@ class Node {
         forward: async (owner, batch) => {
           await settle();
           const { batchId = assert.fail('a batch without an id has no owner') } = batch;
-          return reach(owner).writes.append({ ...batch, batchId }, { userToken: '', isForwarded: true });
+          return reach(owner).writes.append({ ...batch, batchId }, { userToken: '', isForwarded: true, sender });
         },
         find: async (member, sourceId, batchId) => {
           await settle();
@@ -146,7 +153,7 @@ class Node {
     if (!this.isUp) throw new HybridStoreError('unavailable', `${this.pod} is away`);
     return this.writes.append(
       { sourceId: 's', records: [{ fields: {} }], batchId },
-      { userToken: '', isForwarded: false },
+      { userToken: '', isForwarded: false, sender },
     );
   }
 }

@@ -18,6 +18,7 @@ import type { MemberDirectory, MemberLogs, MemberSightings, Members, Peer } from
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
+import { WriteGate, type WriteGateOptions } from '../../src/ingest/write-gate.ts';
 import { WriteThreads } from '../../src/ingest/write-threads.ts';
 import { observeQueries } from '../../src/metrics/node-metrics.ts';
 
@@ -100,13 +101,19 @@ export interface NodeUnderTest {
   readonly issuer: TestIssuer;
   readonly metrics: Registry;
   readonly folder: string;
+  readonly writeGate: WriteGate;
+  /** How many large writes were given to a thread. */
+  readonly largeReads: () => number;
   /** Removes the folder, unless it was given. */
   close(): Promise<void>;
 }
 
+/** What the gate of writes takes for the engine. */
+type RoomOf = { readonly roomOf?: (engine: Engine) => WriteGateOptions['engine'] };
+
 /** One node in this process with its real engine and a real executor child; requests are injected. */
 export async function createNodeUnderTest(
-  limits: Partial<QueryLimits> = {},
+  { roomOf = (engine) => engine, ...limits }: Partial<QueryLimits> & RoomOf = {},
   clock: Clock = systemClock,
   path?: string,
 ): Promise<NodeUnderTest> {
@@ -148,9 +155,18 @@ export async function createNodeUnderTest(
   );
   observeQueries(metrics, queries);
   // Alone: every id is this node's own, and nobody is asked.
-  const largeWrites = new WriteThreads({ clock, logger });
+  const threads = new WriteThreads({ clock, logger });
+  let largeReads = 0;
+  const largeWrites = {
+    read: (body: Buffer) => {
+      largeReads += 1;
+      return threads.read(body);
+    },
+  };
+  const writeGate = new WriteGate({ engine: roomOf(engine), clock, random: Math.random });
   const keyedWrites = new KeyedWrites({
     engine,
+    writeGate,
     members: {
       self: members.self,
       isJoined: true,
@@ -187,6 +203,7 @@ export async function createNodeUnderTest(
       queries,
       keyedWrites,
       largeWrites,
+      writeGate,
       members,
       sightings: new FixedSightings(),
       handOn,
@@ -208,10 +225,13 @@ export async function createNodeUnderTest(
     issuer,
     metrics,
     folder: folder.path,
+    writeGate,
+    largeReads: () => largeReads,
     close: async () => {
       queries.close();
+      writeGate.close();
       await server.app.close();
-      await largeWrites.close();
+      await threads.close();
       await executor.close();
       await engine.close();
       folder[Symbol.dispose]();

@@ -1,15 +1,15 @@
 import { batchIdLengthMax, batchIdPattern, type WriteResponse } from '@hybridstore/contracts';
-import type { AppendResult, Engine } from '@hybridstore/engine';
+import type { AppendResult } from '@hybridstore/engine';
 import { type ErrorDetails, HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import { type Call, requireOwnSources } from '../call.ts';
 import type { Drain } from '../drain.ts';
 import type { HandOn } from '../hand-on.ts';
-import type { KeyedWrites } from '../keyed-writes.ts';
-import type { Batch, MemberDirectory, Records } from '../ports.ts';
+import type { KeyedWrites, Way } from '../keyed-writes.ts';
+import type { Batch, MemberDirectory, Records, WriteAdmission } from '../ports.ts';
 
 export type WritePorts = {
   readonly tenantId: string;
-  readonly engine: Pick<Engine, 'append'>;
+  readonly writeGate: Pick<WriteAdmission, 'append'>;
   readonly keyedWrites: Pick<KeyedWrites, 'append'>;
   readonly members: Pick<MemberDirectory, 'isJoined'>;
   readonly drain: Pick<Drain, 'isFenced'>;
@@ -31,7 +31,7 @@ export async function writeRecords(node: WritePorts, call: Call, input: WriteInp
   requireOwnSources(node, call, 'write', [input.sourceId]);
   const batchId = chooseBatchId(input);
   const batch = { sourceId: input.sourceId, records: input.records };
-  const way = { userToken: call.caller.token, isForwarded: input.isForwarded };
+  const way = { userToken: call.caller.token, isForwarded: input.isForwarded, sender: call };
   const result =
     batchId === undefined
       ? await writeWithoutId(node, batch, way)
@@ -47,14 +47,10 @@ export async function writeRecords(node: WritePorts, call: Call, input: WriteInp
   };
 }
 
-async function writeWithoutId(
-  node: WritePorts,
-  batch: Batch,
-  way: { readonly userToken: string; readonly isForwarded: boolean },
-): Promise<AppendResult> {
+async function writeWithoutId(node: WritePorts, batch: Batch, way: Way): Promise<AppendResult> {
   if (!node.members.isJoined || node.drain.isFenced) return node.handOn.write(batch, way);
   try {
-    return await node.engine.append(batch);
+    return await node.writeGate.append(batch, way.sender);
   } catch (error) {
     // Refused before anything of it was written.
     if (isHybridStoreError(error, 'unavailable') && isDraining(error.details)) return node.handOn.write(batch, way);
