@@ -15,4 +15,10 @@ if (!/^[a-z][a-z0-9-]*$/.test(service) || !existsSync(entry)) {
   process.exit(exitUsage);
 }
 if (process.execve === undefined) throw new Error('this Node has no process.execve');
-process.execve(process.execPath, [process.execPath, ...process.execArgv, entry, ...args], process.env);
+process.execve(process.execPath, [process.execPath, ...process.execArgv, ...boundHeap(), entry, ...args], process.env);
+
+/** Node would take half of the container for it; a quarter is what a node's memory is shared out with (`memory-shares.ts`). */
+function boundHeap(): string[] {
+  const bytes = Number(process.env['MEMORY_BYTES_MAX'] ?? '');
+  return bytes > 0 ? [`--max-old-space-size=${Math.max(128, Math.floor(bytes / 4 / 1024 ** 2))}`] : [];
+}

@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { type Disk, groupFile, groupFolder, HybridStoreError } from '@hybridstore/runtime';
+import {
+  type Disk,
+  groupFile,
+  groupFolder,
+  HybridStoreError,
+  type Logger,
+  ofGroupAndOthers,
+  privateFolder,
+  tightenFolder,
+} from '@hybridstore/runtime';
 import type { TenantNodeConfig } from './config.ts';
+import { emptySpillRoot } from './execute/spill-folder.ts';
 
 /** Made when they are missing. A folder that cannot be written is said at the start, not at the first write. */
 export async function prepareFolders(
@@ -12,6 +22,27 @@ export async function prepareFolders(
   await prepareFolder(disk, 'LOG_PATH', config.logPath);
   // What a killed node left there would keep the bytes of files that are long deleted.
   await disk.removeFolder(executorFilesFolder(config));
+}
+
+/**
+ * Where this node's executors spill: for its user alone, with nothing in it that was left by executors of before. Throws
+ * where another user's folder stands in its place.
+ */
+export async function prepareSpill(disk: Disk, config: Pick<TenantNodeConfig, 'spill' | 'pod'>, logger: Logger) {
+  if (!config.spill) return undefined;
+  const { path: parent, bytesMax } = config.spill;
+  const path = join(parent, config.pod);
+  await prepareFolder(disk, 'SPILL_PATH', parent);
+  await emptySpillRoot(disk, { parent, name: config.pod }, logger);
+  await disk.createFolder(path, privateFolder);
+  const { left } = tightenFolder(path, { rights: ofGroupAndOthers });
+  if (left > 0)
+    throw new HybridStoreError(
+      'invalid_request',
+      `SPILL_PATH: expected a folder of this process's user at ${path}, found one of another that others can open`,
+      { variable: 'SPILL_PATH', path },
+    );
+  return { path, bytesMax };
 }
 
 /** Where this node's executors link the files of their statements: beside the tables, since links do not cross volumes. */
