@@ -11,6 +11,7 @@ import {
   tightenFolder,
 } from '@hybridstore/runtime';
 import type { TenantNodeConfig } from './config.ts';
+import type { SpillRoot } from './execute/executor-process.ts';
 import { emptySpillRoot } from './execute/spill-folder.ts';
 
 /** Made when they are missing. A folder that cannot be written is said at the start, not at the first write. */
@@ -25,24 +26,29 @@ export async function prepareFolders(
 }
 
 /**
- * Where this node's executors spill: for its user alone, with nothing in it that was left by executors of before. Throws
- * where another user's folder stands in its place.
+ * Where this node's executors spill: a folder for its user alone, with nothing in it that executors of before have left.
+ * `invalid_request` where a link, a file or another user's folder stands in its place; then nothing is removed.
  */
-export async function prepareSpill(disk: Disk, config: Pick<TenantNodeConfig, 'spill' | 'pod'>, logger: Logger) {
+export async function prepareSpill(
+  disk: Disk,
+  config: Pick<TenantNodeConfig, 'spill' | 'pod'>,
+  logger: Logger,
+): Promise<SpillRoot | undefined> {
   if (!config.spill) return undefined;
   const { path: parent, bytesMax } = config.spill;
   const path = join(parent, config.pod);
   await prepareFolder(disk, 'SPILL_PATH', parent);
-  await emptySpillRoot(disk, { parent, name: config.pod }, logger);
+  if ((await disk.list(parent)).includes(config.pod)) throw wrongPlace(path, 'a file or a link');
   await disk.createFolder(path, privateFolder);
-  const { left } = tightenFolder(path, { rights: ofGroupAndOthers });
-  if (left > 0)
-    throw new HybridStoreError(
-      'invalid_request',
-      `SPILL_PATH: expected a folder of this process's user at ${path}, found one of another that others can open`,
-      { variable: 'SPILL_PATH', path },
-    );
+  const { left } = tightenFolder(path, { rights: ofGroupAndOthers, entriesMax: 1 });
+  if (left > 0) throw wrongPlace(path, 'the folder of another user');
+  await emptySpillRoot(disk, path, logger);
   return { path, bytesMax };
+}
+
+function wrongPlace(path: string, found: string): HybridStoreError {
+  const message = `SPILL_PATH: expected a folder of this user, or nothing, at ${path}, found ${found}`;
+  return new HybridStoreError('invalid_request', message, { variable: 'SPILL_PATH', path });
 }
 
 /** Where this node's executors link the files of their statements: beside the tables, since links do not cross volumes. */

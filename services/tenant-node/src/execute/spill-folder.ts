@@ -1,4 +1,4 @@
-import { type Disk, HybridStoreError, type Logger } from '@hybridstore/runtime';
+import type { Disk, Logger } from '@hybridstore/runtime';
 
 /** As `newSecret` of the executors makes them. */
 const childFolder = /^[0-9a-f]{32}\/$/;
@@ -11,26 +11,12 @@ const spilledFile = /^duckdb_temp_[A-Za-z0-9_.-]{1,200}$/;
  *   <SPILL_PATH>/<pod>/9f…c1/duckdb_temp_storage_….tmp
  *
  * Only what an executor makes goes: folders of such names, and in them files of such names. A link is taken for what it is,
- * never for what it leads to; everything else stays where it is, and is logged. Throws `invalid_request` when something else
- * than a folder has the node's name.
+ * never for what it leads to; everything else stays where it is, and is logged.
  */
-export async function emptySpillRoot(
-  disk: Disk,
-  root: { readonly parent: string; readonly name: string },
-  logger: Pick<Logger, 'warn'>,
-): Promise<void> {
-  const found = await disk.list(root.parent);
-  const path = `${root.parent}/${root.name}`;
-  if (found.includes(root.name))
-    throw new HybridStoreError(
-      'invalid_request',
-      `SPILL_PATH: expected a folder or nothing at ${path}, found a file or a link`,
-      { variable: 'SPILL_PATH', path },
-    );
-  if (!found.includes(`${root.name}/`)) return;
-  for (const name of await disk.list(path)) {
-    if (childFolder.test(name)) await clearSpillFolder(disk, `${path}/${name.slice(0, -1)}`, logger);
-    else logger.warn('spill_stranger_stays', { path: `${path}/${name}` });
+export async function emptySpillRoot(disk: Disk, root: string, logger: Pick<Logger, 'warn'>): Promise<void> {
+  for (const name of await disk.list(root)) {
+    if (childFolder.test(name)) await clearSpillFolder(disk, `${root}/${name.slice(0, -1)}`, logger);
+    else logger.warn('spill_stranger_stays', { path: `${root}/${name}` });
   }
 }
 

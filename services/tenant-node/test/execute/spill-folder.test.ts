@@ -102,7 +102,7 @@ describe('the place where executors spill', () => {
       place(join(path, 'acme-0'), target);
       await assert.rejects(prepareSpill(systemDisk, { pod: 'acme-0', spill: { path, bytesMax: 1 } }, silentLogger), {
         code: 'invalid_request',
-        message: `SPILL_PATH: expected a folder or nothing at ${path}/acme-0, found a file or a link`,
+        message: `SPILL_PATH: expected a folder of this user, or nothing, at ${path}/acme-0, found a file or a link`,
       });
       assert.deepEqual(readdirSync(join(target, child)), [spilled]);
     });
