@@ -1,11 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /**
  * First program of the services image: becomes the service that the container's first argument names. By execve, so the
  * service is process 1 itself and gets its signals.
  */
 const exitUsage = 64;
-const folder = '/app/services';
+const folder = fileURLToPath(new URL('./services', import.meta.url));
 
 const [service = '', ...args] = process.argv.slice(2);
 const entry = `${folder}/${service}/src/main.js`;
