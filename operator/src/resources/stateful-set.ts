@@ -7,7 +7,7 @@ import type {
   StatefulSet,
   Volume,
 } from '@hybridstore/controller-runtime';
-import { quantityToNumber } from '@hybridstore/controller-runtime';
+import { canonicalQuantity, quantityToNumber } from '@hybridstore/controller-runtime';
 import type { HeldTemplate } from './held-template.ts';
 import {
   logVolumeName,
@@ -229,7 +229,7 @@ function buildDiskResources(spec: TenantSpec) {
   const limit = bytes + quantityToNumber(temporaryBytes) + logBytes;
   return {
     requests: { 'ephemeral-storage': String(spec.storage.spill.size) },
-    limits: { 'ephemeral-storage': `${Math.ceil(limit / 1024 ** 2)}Mi` },
+    limits: { 'ephemeral-storage': canonicalQuantity(`${Math.ceil(limit / 1024 ** 2)}Mi`) },
   };
 }
 
