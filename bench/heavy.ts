@@ -7,14 +7,16 @@ import { tenantNode } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { isHybridStoreError, systemClock } from '@hybridstore/runtime';
 import { TestIssuer } from '@hybridstore/test-kit';
-import { nodeUrl, spawnNode, tenantId, waitUntilReady } from './ingest.ts';
+import { spawnNode, tenantId, waitUntilReady } from './ingest.ts';
 import { readLiveFiles } from './live-files.ts';
 import { buildReport, type Goal, median, type Report, type Side } from './report.ts';
 
+const host = '127.63.0.2';
+const nodeUrl = `http://${host}:8000`;
 const mebibyte = 1024 ** 2;
 const clients = 10;
-const queriesPerClient = 2;
-const rows = 2_000_000;
+const queriesPerClient = 1;
+const rows = 4_000_000;
 const rowsPerWrite = 10_000;
 /** As a Tenant of defaults has them: 2 GiB of memory, and 4 GiB to spill, of which the engine may use nine tenths. */
 const memoryBytes = 2_048 * mebibyte;
@@ -50,6 +52,7 @@ export async function heavy(): Promise<Report> {
     // As the launcher of the image has it.
     flags: [`--max-old-space-size=${memoryBytes / 4 / mebibyte}`],
     variables: {
+      HOST: host,
       DATA_PATH: data,
       MEMORY_BYTES_MAX: String(memoryBytes),
       DUCKDB_MEMORY_LIMIT: '1024MiB',
@@ -95,7 +98,11 @@ async function write(client: HttpClient, token: string, first: number): Promise<
   const records = Array.from({ length: rowsPerWrite }, (_, index) => {
     const row = first + index;
     return {
-      fields: { session: `session-${(row * 7_919) % rows}-of-a-visitor`, page: `/page/${row % 5_003}`, ms: row },
+      fields: {
+        session: `a-session-of-a-visitor-who-came-by-a-link-${(row * 7_919) % rows}`,
+        page: `/page/${row % 5_003}`,
+        ms: row,
+      },
     };
   });
   for (let attempt = 0; attempt < settledLooksMax; attempt += 1) {

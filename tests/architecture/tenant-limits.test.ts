@@ -68,8 +68,8 @@ test('the size to spill to is a folder of the node with less than that, and 0 no
   assert.equal(spillOf('0'), undefined);
 });
 
-test('the engines of a node fit into its pod beside its heap, whatever the Tenant wishes for them', () => {
-  for (const [memory, wished, executorMib, writerMib] of [
+test('the engines of a node fit into its pod beside its heap, whatever the Tenant asks for them', () => {
+  for (const [memory, asked, executorMib, writerMib] of [
     ['2Gi', undefined, 768, 192],
     ['2Gi', '512Mi', 512, 192],
     ['2Gi', '4Gi', 768, 192],
@@ -78,7 +78,7 @@ test('the engines of a node fit into its pod beside its heap, whatever the Tenan
   ] as const) {
     const config = configOf({
       resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { memory } },
-      limits: { ...limits, ...(wished === undefined ? {} : { memory: wished }) },
+      limits: { ...limits, ...(asked === undefined ? {} : { memory: asked }) },
     });
     const found = [config.executor.memoryLimit, config.limits.memoryBytesMax, config.engine.writerMemoryBytesMax];
     const bytes = executorMib * 1024 ** 2;

@@ -158,10 +158,10 @@ const memoryUnits: Readonly<Record<string, number>> = {
   GIB: gibibyte,
 };
 
-/** What each engine is wished to have, and gets where the pod has room for it. */
+/** What is asked for each engine, which gets it where the pod has room for it. */
 function readMemoryShares(environment: Environment): MemoryShares {
   const podBytesMax = environment.optional('MEMORY_BYTES_MAX');
-  const wished = {
+  const asked = {
     executorBytes: readMemoryLimit(environment),
     writerBytes: environment.integer('WRITER_MEMORY_BYTES_MAX', {
       fallback: defaultLimits.writerMemoryBytesMax,
@@ -170,7 +170,7 @@ function readMemoryShares(environment: Environment): MemoryShares {
     }),
   };
   const bounds = { min: 64 * 1024 ** 2, max: 64 * 1024 * gibibyte };
-  return shareMemory(wished, podBytesMax === undefined ? undefined : environment.integer('MEMORY_BYTES_MAX', bounds));
+  return shareMemory(asked, podBytesMax === undefined ? undefined : environment.integer('MEMORY_BYTES_MAX', bounds));
 }
 
 /** Bytes; as DuckDB writes it, `512MB` or `2GiB`. */

@@ -240,7 +240,7 @@ const SharedVolume = Type.Object(
 );
 
 /** Below it the engine has no room for the blocks that it spills at once. */
-const spillBytesMin = 67_108_864;
+export const spillBytesMin = 67_108_864;
 
 /** The chosen size decides on the template of the pods: a default that changes restarts the nodes of all tenants, in turn. */
 export const spillSizeDefault = '4Gi';

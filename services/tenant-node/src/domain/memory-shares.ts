@@ -14,21 +14,21 @@ const writerBytesMin = 64 * mebibyte;
 export type MemoryShares = { readonly executorBytes: number; readonly writerBytes: number };
 
 /**
- * What the engines of a node may take, each at most what is wished for it, so that all its processes fit into its pod:
+ * What the engines of a node may take, each at most what is asked for it, so that all its processes fit into its pod:
  *
  *   2 GiB   512 MiB heap │ 384 MiB processes │ 768 MiB executor │ 192 MiB writer │ 192 MiB compacting writer
  *
- * Without a bound the wishes hold. In a pod of less than 768 MiB the least that the engines need is more than there is.
+ * Without a bound they get what is asked. In a pod of less than 768 MiB the least that the engines need is more than there is.
  */
-export function shareMemory(wished: MemoryShares, podBytesMax: number | undefined): MemoryShares {
-  if (podBytesMax === undefined) return wished;
+export function shareMemory(asked: MemoryShares, podBytesMax: number | undefined): MemoryShares {
+  if (podBytesMax === undefined) return asked;
   const enginesBytes = Math.max(0, podBytesMax * (1 - heapShare) - processesBytes);
   const writerBytes = Math.min(
-    wished.writerBytes,
+    asked.writerBytes,
     Math.max(writerBytesMin, wholeMebibytes(enginesBytes * writerShare)),
   );
   const leftBytes = wholeMebibytes(enginesBytes - 2 * writerBytes);
-  return { writerBytes, executorBytes: Math.min(wished.executorBytes, Math.max(executorBytesMin, leftBytes)) };
+  return { writerBytes, executorBytes: Math.min(asked.executorBytes, Math.max(executorBytesMin, leftBytes)) };
 }
 
 function wholeMebibytes(bytes: number): number {

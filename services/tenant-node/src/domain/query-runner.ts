@@ -115,7 +115,7 @@ type Opened = {
 /** What a query has of the executor's memory. Without a turn it is one of those that need little, or has not begun. */
 type Memory = { turn: MemoryTurn | undefined; wasAskedForAll: boolean };
 /** Bytes that a query must wait for before it can go on; it holds neither its place nor a view meanwhile. */
-type MemoryWish = { readonly kind: 'wish'; readonly bytes: number };
+type MemoryNeed = { readonly kind: 'need'; readonly bytes: number };
 
 /**
  * Runs plans: waits for a turn, takes a view of every source, prints, executes, and lets go of everything at the end. A
@@ -218,12 +218,12 @@ export class QueryRunner {
     const waitUntilMs = run.enteredMs + memoryWaitShare * this.#deadlineMs(request);
     try {
       for (;;) {
-        const wish = await this.#takePlace(request, stop, run, memory);
-        if (!wish) return;
+        const need = await this.#takePlace(request, stop, run, memory);
+        if (!need) return;
         memory.turn?.release();
         const askedMs = clock.monotonicMs();
         const msMax = Math.max(0, waitUntilMs - askedMs);
-        memory.turn = await this.#turns.take(request.user, wish.bytes, { msMax, signal: stop.signal });
+        memory.turn = await this.#turns.take(request.user, need.bytes, { msMax, signal: stop.signal });
         observeWait(clock.monotonicMs() - askedMs);
       }
     } finally {
@@ -236,7 +236,7 @@ export class QueryRunner {
     stop: AbortController,
     run: Entered,
     memory: Memory,
-  ): Promise<MemoryWish | undefined> {
+  ): Promise<MemoryNeed | undefined> {
     const { clock, observeWait } = this.#ports;
     const askedMs = clock.monotonicMs();
     const admission = await this.#queue.admit({ tenant: onlyTenant, user: request.user }, stop.signal);
@@ -282,17 +282,17 @@ export class QueryRunner {
     stop: AbortController,
     run: Run,
     memory: Memory,
-  ): Promise<MemoryWish | undefined> {
+  ): Promise<MemoryNeed | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       const pins = new ViewPins();
       try {
         const opened = await this.#open(request, stop.signal, pins, memory);
-        if (opened.kind === 'wish') return opened;
+        if (opened.kind === 'need') return opened;
         run.opened.resolve(this.#describe(request, stop, opened, run));
         await opened.execution.ended.catch(() => {});
         return undefined;
       } catch (error) {
-        if (!stop.signal.aborted && mayRunAlone(error, memory)) return this.#wishForAll(request, memory, error);
+        if (!stop.signal.aborted && mayRunAlone(error, memory)) return this.#askForAll(request, memory, error);
         if (attempt >= attemptsMax || stop.signal.aborted || !isWorthAnotherTry(error)) throw asAnswer(error);
         this.#ports.logger.info('query_restarted', { query_id: request.queryId, attempt, error });
       } finally {
@@ -301,10 +301,10 @@ export class QueryRunner {
     }
   }
 
-  #wishForAll(request: QueryRequest, memory: Memory, error: unknown): MemoryWish {
+  #askForAll(request: QueryRequest, memory: Memory, error: unknown): MemoryNeed {
     memory.wasAskedForAll = true;
     this.#ports.logger.info('query_runs_alone', { query_id: request.queryId, error });
-    return { kind: 'wish', bytes: this.#turns.bytesMax };
+    return { kind: 'need', bytes: this.#turns.bytesMax };
   }
 
   async #open(
@@ -312,14 +312,14 @@ export class QueryRunner {
     signal: AbortSignal,
     pins: ViewPins,
     memory: Memory,
-  ): Promise<Opened | MemoryWish> {
+  ): Promise<Opened | MemoryNeed> {
     // Stores and members may be slow to answer, and some of them know no signal: the place does not wait for them.
     const prepared = await orAborted(this.#prepare(request, signal, pins), signal);
     const { child, statement, views, names, reads, memoryBytes } = prepared;
     if (memory.turn === undefined && memoryBytes > this.#lightBytesMax) {
       const bytes = Math.max(memoryBytes, this.#turns.bytesMax * heavyShareMin);
       memory.turn = this.#turns.tryTake(bytes);
-      if (!memory.turn) return { kind: 'wish', bytes };
+      if (!memory.turn) return { kind: 'need', bytes };
     }
     const execution = child.run(statement);
     this.#stopWith(signal, execution);

@@ -3,15 +3,15 @@ import { describe, it } from 'node:test';
 import { shareMemory } from '../../src/domain/memory-shares.ts';
 
 const mebibyte = 1024 ** 2;
-const wished = { executorBytes: 8_192 * mebibyte, writerBytes: 512 * mebibyte };
-const inMebibytes = (pod: number, wish = wished) => {
-  const { executorBytes, writerBytes } = shareMemory(wish, pod * mebibyte);
+const asked = { executorBytes: 8_192 * mebibyte, writerBytes: 512 * mebibyte };
+const inMebibytes = (pod: number, of = asked) => {
+  const { executorBytes, writerBytes } = shareMemory(of, pod * mebibyte);
   return [executorBytes / mebibyte, writerBytes / mebibyte];
 };
 
 describe('the memory of a pod', () => {
-  it('is all that is wished for where it has no bound', () => {
-    assert.deepEqual(shareMemory(wished, undefined), wished);
+  it('is all that is asked for where it has no bound', () => {
+    assert.deepEqual(shareMemory(asked, undefined), asked);
   });
 
   it('is shared out so that heap, processes and engines fit into it', () => {
@@ -24,9 +24,9 @@ describe('the memory of a pod', () => {
     assert.deepEqual(inMebibytes(64 * 1024), [8_192, 512]);
   });
 
-  it('gives what one engine does not wish for to nobody but the executor', () => {
+  it('gives what one engine does not ask for to nobody but the executor', () => {
     assert.deepEqual(inMebibytes(2_048, { executorBytes: 100 * mebibyte, writerBytes: 64 * mebibyte }), [100, 64]);
-    assert.deepEqual(inMebibytes(2_048, { ...wished, writerBytes: 64 * mebibyte }), [1_024, 64]);
+    assert.deepEqual(inMebibytes(2_048, { ...asked, writerBytes: 64 * mebibyte }), [1_024, 64]);
   });
 
   it('is the least that the engines need where there is less', () => {
