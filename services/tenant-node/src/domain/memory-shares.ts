@@ -23,10 +23,7 @@ export type MemoryShares = { readonly executorBytes: number; readonly writerByte
 export function shareMemory(asked: MemoryShares, podBytesMax: number | undefined): MemoryShares {
   if (podBytesMax === undefined) return asked;
   const enginesBytes = Math.max(0, podBytesMax * (1 - heapShare) - processesBytes);
-  const writerBytes = Math.min(
-    asked.writerBytes,
-    Math.max(writerBytesMin, wholeMebibytes(enginesBytes * writerShare)),
-  );
+  const writerBytes = Math.min(asked.writerBytes, Math.max(writerBytesMin, wholeMebibytes(enginesBytes * writerShare)));
   const leftBytes = wholeMebibytes(enginesBytes - 2 * writerBytes);
   return { writerBytes, executorBytes: Math.min(asked.executorBytes, Math.max(executorBytesMin, leftBytes)) };
 }
