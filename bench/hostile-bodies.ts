@@ -58,7 +58,7 @@ export async function hostileBodies(): Promise<Report> {
   const server = spawn(process.execPath, ['--import', probe, serverProgram, serverHost, String(serverPort)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const node = spawnNode(folder, issuer.jwksFile, probe);
+  const node = spawnNode(folder, issuer.jwksFile, { probe });
   const client = new HttpClient();
   try {
     const serverUrl = `http://${serverHost}:${serverPort}`;

@@ -221,10 +221,21 @@ async function startNode(): Promise<Node> {
   };
 }
 
-/** `probe`: a program that the node loads first, and speaks to this process. */
-export function spawnNode(folder: string, jwksFile: string, probe?: string): ChildProcess {
+export type NodeOptions = {
+  /** A program that the node loads first, and speaks to this process. */
+  readonly probe?: string;
+  /** Of Node itself. */
+  readonly flags?: readonly string[];
+  readonly variables?: Readonly<Record<string, string>>;
+};
+
+export function spawnNode(
+  folder: string,
+  jwksFile: string,
+  { probe, flags = [], variables = {} }: NodeOptions = {},
+): ChildProcess {
   writeFileSync(join(folder, 'secret'), testSecret('tenant-node'));
-  return spawn(process.execPath, probe === undefined ? [main] : ['--import', probe, main], {
+  return spawn(process.execPath, [...flags, ...(probe === undefined ? [] : ['--import', probe]), main], {
     stdio: ['ignore', 'ignore', 'inherit', ...(probe === undefined ? [] : (['ipc'] as const))],
     env: {
       HOST: host,
@@ -236,6 +247,7 @@ export function spawnNode(folder: string, jwksFile: string, probe?: string): Chi
       LOG_LEVEL: 'warn',
       JWKS_FILE: jwksFile,
       SERVICE_SECRET_FILE: join(folder, 'secret'),
+      ...variables,
     },
   });
 }

@@ -8,6 +8,7 @@ import { describeMachine, formatOutput, type Report } from './report.ts';
 type Benchmark = () => Promise<Report>;
 
 const benchmarks = {
+  heavy: async (): Promise<Benchmark> => (await import('./heavy.ts')).heavy,
   'hostile-bodies': async (): Promise<Benchmark> => (await import('./hostile-bodies.ts')).hostileBodies,
   ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
   'parse-json': async (): Promise<Benchmark> => (await import('./parse-json.ts')).parseBodies,
@@ -15,6 +16,7 @@ const benchmarks = {
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
 } as const;
 const names = [
+  'heavy',
   'hostile-bodies',
   'ingest',
   'parse-json',

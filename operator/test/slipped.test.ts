@@ -139,9 +139,10 @@ describe('an object that slipped past its definition', () => {
 
   function bare({ autoscaling, storage, limits, resources: amounts }: Fields): Fields {
     const { memory: _memory, queue: _queue, ...scaling } = autoscaling as Fields;
-    const { data, log } = storage as { readonly data: { readonly sharedVolume: Fields }; readonly log: unknown };
+    type Storage = { readonly data: { readonly sharedVolume: Fields }; readonly log: unknown; readonly spill: unknown };
+    const { data, log, spill } = storage as Storage;
     const { existingClaim: _claim, ...sharedVolume } = data.sharedVolume;
-    return { autoscaling: scaling, storage: { log, data: { sharedVolume } }, limits, resources: amounts };
+    return { autoscaling: scaling, storage: { log, spill, data: { sharedVolume } }, limits, resources: amounts };
   }
 
   function merge(base: unknown, over: unknown): unknown {

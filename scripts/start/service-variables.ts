@@ -44,6 +44,7 @@ const ofSurroundings: ReadonlySet<string> = new Set([
 const saidHere: Readonly<Record<string, string>> = {
   DATA_PATH: '--data-dir',
   LOG_PATH: '--data-dir',
+  SPILL_PATH: '--data-dir',
   USERS_PATH: '--data-dir',
   PORT: '--port-offset',
   JWT_SECRET_FILE: 'JWT_SECRET',

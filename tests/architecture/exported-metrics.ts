@@ -116,7 +116,7 @@ function node(): Registry {
   const registry = new Registry();
   const none = () => 0;
   createNodeMetrics(registry, false);
-  observeQueries(registry, { running: 0, waiting: 0 });
+  observeQueries(registry, { running: 0, waiting: 0, grantedBytes: 0 });
   observeWrites(registry, { waiting: 0 });
   createEngineMetrics(registry, {
     unflushedRows: none,

@@ -37,7 +37,7 @@ test('every field of limits bounds the node', () => {
   const config = configOf({ limits: { ...limits, memory: '512Mi' } });
   assert.deepEqual(
     Object.values(effects).map((effect) => effect(config)),
-    [3, 7_000, 2_048, '512MiB'],
+    [3, 7_000, 2_048, `${512 * 1024 ** 2}B`],
   );
   assert.deepEqual(Object.keys(effects), Object.keys(TenantSpec.properties.limits.properties));
 });
@@ -55,7 +55,33 @@ test('committed log segments leave room on their volume', () => {
     ['10Gi', 2 * 1024 ** 3],
   ] as const;
   for (const [size, expected] of sizes) {
-    const storage = { log: { size }, data: { sharedVolume: { size: '50Gi' } } };
+    const storage = { log: { size }, spill: { size: '4Gi' }, data: { sharedVolume: { size: '50Gi' } } };
     assert.equal(configOf({ storage }).engine.logBytesMax, expected);
+  }
+});
+
+test('the size to spill to is a folder of the node with less than that, and 0 none', () => {
+  const spillOf = (size: string | number) =>
+    configOf({ storage: { log: { size: '10Gi' }, spill: { size }, data: { sharedVolume: { size: '50Gi' } } } }).spill;
+  assert.deepEqual(spillOf('10Gi'), { path: '/var/lib/hybridstore/spill', bytesMax: 9 * 1024 ** 3 });
+  assert.equal(spillOf(0), undefined);
+  assert.equal(spillOf('0'), undefined);
+});
+
+test('the engines of a node fit into its pod beside its heap, whatever the Tenant asks for them', () => {
+  for (const [memory, asked, executorMib, writerMib] of [
+    ['2Gi', undefined, 768, 192],
+    ['2Gi', '512Mi', 512, 192],
+    ['2Gi', '4Gi', 768, 192],
+    ['16Gi', undefined, 8_192, 512],
+    ['1Gi', undefined, 256, 64],
+  ] as const) {
+    const config = configOf({
+      resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { memory } },
+      limits: { ...limits, ...(asked === undefined ? {} : { memory: asked }) },
+    });
+    const found = [config.executor.memoryLimit, config.limits.memoryBytesMax, config.engine.writerMemoryBytesMax];
+    const bytes = executorMib * 1024 ** 2;
+    assert.deepEqual(found, [`${bytes}B`, bytes, writerMib * 1024 ** 2], memory);
   }
 });

@@ -25,6 +25,12 @@ export const waivers: readonly Waiver[] = [
     reason: 'root file systems are read-only; what is written goes to volumes and to emptyDirs with a sizeLimit',
   },
   {
+    check: 'container-ephemeral-storage-request-equals-limit',
+    objects: /^StatefulSet\/hs-acme$/,
+    reason:
+      'requested is what statements may spill; the limit is for /tmp and lines of log as well, which are mostly empty',
+  },
+  {
     check: 'container-image-pull-policy',
     objects: /^(Deployment|StatefulSet)\//,
     reason: 'tags are versions, which do not move; image.pullPolicy is Always where a registry moves them',

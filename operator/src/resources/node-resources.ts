@@ -1,4 +1,4 @@
-import { nodeMemoryBytesMin, type TenantSpec } from '@hybridstore/contracts';
+import { nodeMemoryBytesMin, spillBytesMin, type TenantSpec } from '@hybridstore/contracts';
 import { quantityToNumber } from '@hybridstore/controller-runtime';
 
 /**
@@ -14,4 +14,11 @@ export function findResourceProblem({ requests, limits }: TenantSpec['resources'
   if (limits.cpu !== undefined && quantityToNumber(String(requests.cpu)) > quantityToNumber(String(limits.cpu)))
     return `requests.cpu: expected at most limits.cpu, ${limits.cpu}, found ${requests.cpu}`;
   return undefined;
+}
+
+/** What is wrong with the size that a node may spill, in the same words. */
+export function findSpillProblem({ size }: TenantSpec['storage']['spill']): string | undefined {
+  const bytes = quantityToNumber(String(size));
+  if (bytes === 0 || bytes >= spillBytesMin) return undefined;
+  return `size: expected 0, which turns spilling off, or at least 64Mi, found ${size}`;
 }

@@ -20,7 +20,7 @@ const closingSeconds = 30;
 const jwksFolder = '/etc/hybridstore/jwks';
 const secretFolder = '/etc/hybridstore/secret';
 const levelFolder = '/etc/hybridstore/level';
-const temporaryBytes = '4Gi';
+export const temporaryBytes = '4Gi';
 
 /** Where the keys of a pod come from. */
 export type PodKeys = {

@@ -7,7 +7,7 @@ import type {
   StatefulSet,
   Volume,
 } from '@hybridstore/controller-runtime';
-import { quantityToNumber } from '@hybridstore/controller-runtime';
+import { canonicalQuantity, quantityToNumber } from '@hybridstore/controller-runtime';
 import type { HeldTemplate } from './held-template.ts';
 import {
   logVolumeName,
@@ -18,7 +18,14 @@ import {
   tenantIdOf,
   tenantKeysSecretName,
 } from './names.ts';
-import { buildPodSpec, scrapeAnnotations, shutdownVariables, sidePortVariables, toEnvironment } from './pod.ts';
+import {
+  buildPodSpec,
+  scrapeAnnotations,
+  shutdownVariables,
+  sidePortVariables,
+  temporaryBytes,
+  toEnvironment,
+} from './pod.ts';
 import { buildPodMetadata } from './pod-template.ts';
 import type { PlatformSettings } from './settings.ts';
 import { buildSettingsMount, type SettingsMount } from './settings-file.ts';
@@ -26,6 +33,7 @@ import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
 
 const dataFolder = '/var/lib/hybridstore/data';
 const logFolder = '/var/lib/hybridstore/log';
+const spillFolder = '/var/lib/hybridstore/spill';
 /** Below it DuckDB cannot open a table. */
 const executorMebibytesMin = 64;
 
@@ -114,10 +122,11 @@ function buildNodePod(input: TenantInput, mount: SettingsMount, fixed: FixedSetF
     keys: { jwksConfigMap: names.base, signingSecret: tenantKeysSecretName, signingKey: tenant.key.name },
     env: toEnvironment({ ...mount.variables, ...buildNodeVariables(input, fixed) }),
     resources: buildResources(spec),
-    volumes: [buildDataVolume(input), ...mount.volumes],
+    volumes: [buildDataVolume(input), ...buildSpillVolume(spec), ...mount.volumes],
     volumeMounts: [
       { name: 'data', mountPath: dataFolder },
       { name: logVolumeName, mountPath: logFolder },
+      ...(spillBytes(spec) === 0 ? [] : [{ name: 'spill', mountPath: spillFolder }]),
       ...mount.volumeMounts,
     ],
     selector,
@@ -147,6 +156,9 @@ function buildNodeVariables(
     WAL_RETENTION_HOURS: String(spec.wal.retentionHours),
     LOG_BYTES_MAX: String(committedLogBytes(readLogVolume(fixed)?.size ?? String(spec.storage.log.size))),
     DUCKDB_MEMORY_LIMIT: executorMemory(spec),
+    MEMORY_BYTES_MAX: String(Math.floor(quantityToNumber(String(spec.resources.limits.memory)))),
+    SPILL_PATH: spillBytes(spec) === 0 ? '' : spillFolder,
+    SPILL_BYTES_MAX: String(Math.floor(spillBytes(spec) * spillShare)),
     ...sidePortVariables(settings.network.metricsPort),
   };
 }
@@ -158,6 +170,20 @@ const committedLogShare = 0.5;
 /** Committed segments that are kept for their time must not fill a small volume. */
 function committedLogBytes(logSize: string): number {
   return Math.min(logBytesDefault, Math.floor(quantityToNumber(logSize) * committedLogShare));
+}
+
+/** The kubelet evicts a pod whose volume passes its size: the engine stops before. */
+const spillShare = 0.9;
+/** Of a node, for its lines of log and what it writes into its own file system, until the kubelet turns them over. */
+const logBytes = 1024 ** 3;
+
+function spillBytes({ storage }: TenantSpec): number {
+  return Math.floor(quantityToNumber(String(storage.spill.size)));
+}
+
+function buildSpillVolume(spec: TenantSpec): readonly Volume[] {
+  if (spillBytes(spec) === 0) return [];
+  return [{ name: 'spill', emptyDir: { sizeLimit: String(spec.storage.spill.size) } }];
 }
 
 /** As DuckDB writes sizes. Without a bound of its own the executor gets half of the node's memory. */
@@ -183,11 +209,27 @@ function repositoryOf(image: string): string {
   return colon > withoutDigest.lastIndexOf('/') ? withoutDigest.slice(0, colon) : withoutDigest;
 }
 
-function buildResources({ resources }: TenantSpec): ResourceRequirements {
-  const { requests, limits } = resources;
+function buildResources(spec: TenantSpec): ResourceRequirements {
+  const { requests, limits } = spec.resources;
+  const disk = buildDiskResources(spec);
   return {
-    requests: { cpu: String(requests.cpu), memory: String(requests.memory) },
-    limits: { ...(limits.cpu === undefined ? {} : { cpu: String(limits.cpu) }), memory: String(limits.memory) },
+    requests: { cpu: String(requests.cpu), memory: String(requests.memory), ...disk.requests },
+    limits: {
+      ...(limits.cpu === undefined ? {} : { cpu: String(limits.cpu) }),
+      memory: String(limits.memory),
+      ...disk.limits,
+    },
+  };
+}
+
+/** A machine that has no room for what a node may spill does not get it. The limit is for all that a pod writes beside its claims. */
+function buildDiskResources(spec: TenantSpec) {
+  const bytes = spillBytes(spec);
+  if (bytes === 0) return { requests: {}, limits: {} };
+  const limit = bytes + quantityToNumber(temporaryBytes) + logBytes;
+  return {
+    requests: { 'ephemeral-storage': String(spec.storage.spill.size) },
+    limits: { 'ephemeral-storage': canonicalQuantity(`${Math.ceil(limit / 1024 ** 2)}Mi`) },
   };
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TenantSpec } from '@hybridstore/contracts';
+import { spillSizeDefault, type TenantSpec } from '@hybridstore/contracts';
 import { canonicalJson, type Labels, type PodTemplateSpec, type StatefulSet } from '@hybridstore/controller-runtime';
 
 /**
@@ -57,7 +57,9 @@ export function digestTemplate(template: PodTemplateSpec): string {
 export function digestTenantInputs(spec: TenantSpec): string {
   const { displayName, image, version, resources, limits, wal, podTemplate, storage } = spec;
   const { existingClaim } = storage.data.sharedVolume;
-  return digest({ displayName, image, version, resources, limits, wal, podTemplate, existingClaim });
+  // Left out where nobody chose another: sets that were made before the field was there have a digest without it.
+  const spillSize = storage.spill.size === spillSizeDefault ? undefined : storage.spill.size;
+  return digest({ displayName, image, version, resources, limits, wal, podTemplate, existingClaim, spillSize });
 }
 
 function digest(value: unknown): string {

@@ -2,7 +2,7 @@ import { reservedNodeVariables, TenantSpec } from '@hybridstore/contracts';
 import { type Parsed, parseOnce } from '@hybridstore/controller-runtime';
 import { compileValidator } from '@hybridstore/http';
 import type { Tenant } from '../resources/custom-resources.ts';
-import { findResourceProblem } from '../resources/node-resources.ts';
+import { findResourceProblem, findSpillProblem } from '../resources/node-resources.ts';
 import { findAccountProblem, findTemplateProblem, findVolumeMetadataProblem } from '../resources/pod-template.ts';
 
 const validator = compileValidator(TenantSpec);
@@ -36,6 +36,8 @@ function readTenant(tenant: Tenant): Parsed<TenantSpec> {
     return invalid('spec.quota: must name at least one of cpu, memory, storage, pods');
   const resources = findResourceProblem(spec.resources);
   if (resources !== undefined) return invalid(`spec.resources.${resources}`);
+  const spill = findSpillProblem(spec.storage.spill);
+  if (spill !== undefined) return invalid(`spec.storage.spill.${spill}`);
   const pods = findTemplateProblem(spec.podTemplate, nodeVariables);
   if (pods !== undefined) return invalid(`spec.podTemplate.${pods}`);
   const account = findAccountProblem(spec.serviceAccount);

@@ -67,7 +67,11 @@ test('a tenant that asks for everything', async () => {
     autoscaling: { mode: 'Off' },
     replicas: 3,
     resources: { requests: { cpu: 2, memory: '4Gi' }, limits: { cpu: '2500m', memory: '8Gi' } },
-    storage: { log: { size: '20Gi', storageClassName: 'fast' }, data: { sharedVolume: { existingClaim: 'tables' } } },
+    storage: {
+      log: { size: '20Gi', storageClassName: 'fast' },
+      spill: { size: 0 },
+      data: { sharedVolume: { existingClaim: 'tables' } },
+    },
     limits: { maxConcurrentSearches: 4, statementTimeoutSeconds: 5, resultBytesMax: 1_048_576, memory: '3Gi' },
     wal: { retentionHours: 1 },
     quota: { cpu: 8, memory: '16Gi', storage: '100Gi', pods: 20 },

@@ -44,6 +44,17 @@ test('the digest of what a Tenant says of its template is another for every edit
   assert.deepEqual(Object.keys(edits).sort(), Object.keys(TenantSpec.properties).sort());
 });
 
+test('another size to spill to is an edit of the Tenant, and what a newer definition fills in is none', () => {
+  const template = buildNodeTemplate(tenantInput(settings));
+  for (const size of ['0', '8Gi']) {
+    const edited = tenantInput(settings, undefined, { storage: { ...spec.storage, spill: { size } } });
+    assert.notEqual(digestTenantInputs(edited.spec), digestTenantInputs(spec), size);
+    assert.equal(isJsonEqual(buildNodeTemplate(edited), template), false, size);
+  }
+  // As an operator of before the field wrote it for this very Tenant.
+  assert.equal(digestTenantInputs(spec), '609f59b546175eac');
+});
+
 test('another platform leaves the digest of a Tenant as it is', () => {
   const other = tenantInput(parsePlatformSettings('image: {services: "other:1"}', { namespace: 'elsewhere' }));
   assert.equal(digestTenantInputs(other.spec), digestTenantInputs(spec));

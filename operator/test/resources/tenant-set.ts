@@ -19,7 +19,7 @@ const spec: TenantSpec = {
     },
   },
   resources: { requests: { cpu: '500m', memory: '1Gi' }, limits: { memory: '2Gi' } },
-  storage: { log: { size: '10Gi' }, data: { sharedVolume: { size: '50Gi' } } },
+  storage: { log: { size: '10Gi' }, spill: { size: '4Gi' }, data: { sharedVolume: { size: '50Gi' } } },
   limits: { maxConcurrentSearches: 10, statementTimeoutSeconds: 60, resultBytesMax: 1_073_741_824 },
   wal: { retentionHours: 24, durability: 'Fsync' },
   hibernated: false,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { tenantIdPattern } from '@hybridstore/contracts';
 import { defaultLimits, type EngineLimits } from '@hybridstore/engine';
 import { type Environment, type VariableName, wrongVariable } from '@hybridstore/runtime';
+import { type MemoryShares, shareMemory } from './domain/memory-shares.ts';
 import type { QueryLimits } from './domain/query-runner.ts';
 
 export type TenantNodeConfig = {
@@ -23,6 +24,8 @@ export type TenantNodeConfig = {
     readonly threads: number;
     readonly dataKibMax: number | undefined;
   };
+  /** Where statements put what does not fit into memory; undefined: nowhere. */
+  readonly spill: { readonly path: string; readonly bytesMax: number } | undefined;
   /** In a pod the container's own cgroup counts its CPU time; elsewhere the processes are summed up. */
   readonly isPod: boolean;
 };
@@ -35,8 +38,8 @@ const executorBytesOver = 2 * gibibyte;
 /** Variables: services/tenant-node/README.md. Throws naming the variable that is wrong. */
 export function readConfig(environment: Environment): TenantNodeConfig {
   const pod = environment.text('POD_NAME', 'tenant-node-0');
-  const memoryLimit = readMemoryLimit(environment);
-  const limits = readLimits(environment);
+  const { executorBytes, writerBytes } = readMemoryShares(environment);
+  const limits = readLimits(environment, executorBytes);
   return {
     tenantId: readTenantId(environment),
     tenantName: environment.text('TENANT_NAME', 'Default Tenant'),
@@ -44,16 +47,17 @@ export function readConfig(environment: Environment): TenantNodeConfig {
     url: readUrl(environment, pod),
     dataPath: resolve(environment.text('DATA_PATH', './data')),
     logPath: resolve(environment.text('LOG_PATH', './log')),
-    engine: readEngineLimits(environment, limits.statementMsMax),
+    engine: { ...readEngineLimits(environment, limits.statementMsMax), writerMemoryBytesMax: writerBytes },
     catalogUrl: environment.optional('METADATA_CATALOG_URL') && environment.url('METADATA_CATALOG_URL'),
     limits,
     executor: {
-      memoryLimit: memoryLimit.text,
+      memoryLimit: `${executorBytes}B`,
       threads: environment.integer('EXECUTOR_THREADS', { fallback: availableParallelism(), min: 1, max: 256 }),
       dataKibMax: environment.boolean('EXECUTOR_ULIMIT', true)
-        ? Math.ceil((memoryLimit.bytes + executorBytesOver) / 1024)
+        ? Math.ceil((executorBytes + executorBytesOver) / 1024)
         : undefined,
     },
+    spill: readSpill(environment),
     isPod: environment.optional('KUBERNETES_SERVICE_HOST') !== undefined,
   };
 }
@@ -74,13 +78,20 @@ function readUrl(environment: Environment, pod: string): string {
   return url.replace(/\/$/, '');
 }
 
-function readLimits(environment: Environment): QueryLimits {
+function readSpill(environment: Environment): TenantNodeConfig['spill'] {
+  const bytesMax = environment.integer('SPILL_BYTES_MAX', { fallback: 4 * gibibyte, min: 0, max: 1024 * gibibyte });
+  const path = environment.optional('SPILL_PATH');
+  return path === undefined || bytesMax === 0 ? undefined : { path: resolve(path), bytesMax };
+}
+
+function readLimits(environment: Environment, memoryBytesMax: number): QueryLimits {
   return {
     concurrentMax: environment.integer('MAX_CONCURRENT_SEARCHES', { fallback: 10, min: 1, max: 1_000 }),
     waitingMax: environment.integer('SEARCH_QUEUE_MAX', { fallback: 100, min: 0, max: 100_000 }),
     statementMsMax: 1_000 * environment.number('STATEMENT_TIMEOUT_SECONDS', { fallback: 60, min: 0.001, max: 3_600 }),
     resultRowsMax: environment.integer('RESULT_ROWS_MAX', { fallback: 10_000_000, min: 1, max: 1_000_000_000 }),
     resultBytesMax: environment.integer('RESULT_BYTES_MAX', { fallback: gibibyte, min: 1, max: 1024 * gibibyte }),
+    memoryBytesMax,
   };
 }
 
@@ -99,7 +110,6 @@ const engineVariables = {
   LOG_BYTES_MAX: { limit: 'logBytesMax', min: 4_096, max: 1024 * gibibyte },
   BATCH_IDS_MAX: { limit: 'batchIdsMax', min: 1, max: 10_000_000 },
   COMMITS_PER_CHECKPOINT: { limit: 'commitsPerCheckpoint', min: 1, max: 10_000 },
-  WRITER_MEMORY_BYTES_MAX: { limit: 'writerMemoryBytesMax', min: 64 * 1024 ** 2, max: 64 * gibibyte },
   QUARANTINE_HOURS: { limit: 'quarantineHours', min: 0, max: 87_600 },
   SCRUB_BYTES_PER_SECOND: { limit: 'scrubBytesPerSecond', min: 1_024, max: 1024 * gibibyte },
   SCRUB_INTERVAL_HOURS: { limit: 'scrubIntervalHours', min: 1, max: 8_760 },
@@ -148,11 +158,26 @@ const memoryUnits: Readonly<Record<string, number>> = {
   GIB: gibibyte,
 };
 
-/** As DuckDB writes it, `512MB` or `2GiB`. */
-function readMemoryLimit(environment: Environment): { readonly text: string; readonly bytes: number } {
+/** What is asked for each engine, which gets it where the pod has room for it. */
+function readMemoryShares(environment: Environment): MemoryShares {
+  const podBytesMax = environment.optional('MEMORY_BYTES_MAX');
+  const asked = {
+    executorBytes: readMemoryLimit(environment),
+    writerBytes: environment.integer('WRITER_MEMORY_BYTES_MAX', {
+      fallback: defaultLimits.writerMemoryBytesMax,
+      min: 64 * 1024 ** 2,
+      max: 64 * gibibyte,
+    }),
+  };
+  const bounds = { min: 64 * 1024 ** 2, max: 64 * 1024 * gibibyte };
+  return shareMemory(asked, podBytesMax === undefined ? undefined : environment.integer('MEMORY_BYTES_MAX', bounds));
+}
+
+/** Bytes; as DuckDB writes it, `512MB` or `2GiB`. */
+function readMemoryLimit(environment: Environment): number {
   const text = environment.text('DUCKDB_MEMORY_LIMIT', '1GB');
   const match = /^(\d{1,9}(?:\.\d{1,3})?) ?(KB|MB|GB|KiB|MiB|GiB)$/i.exec(text);
   const unit = memoryUnits[match?.[2]?.toUpperCase() ?? ''];
   if (!match || unit === undefined) throw wrongVariable('DUCKDB_MEMORY_LIMIT', 'a size such as 512MB or 2GiB', text);
-  return { text, bytes: Number(match[1]) * unit };
+  return Math.floor(Number(match[1]) * unit);
 }

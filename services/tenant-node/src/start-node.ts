@@ -17,6 +17,7 @@ import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
+import type { SpillRoot } from './execute/executor-process.ts';
 import { WriteGate } from './ingest/write-gate.ts';
 import { WriteThreads } from './ingest/write-threads.ts';
 import { BatchLedgerObjects } from './membership/batch-ledger-objects.ts';
@@ -25,7 +26,7 @@ import { MemberObjects } from './membership/member-objects.ts';
 import { MemberWatch } from './membership/member-watch.ts';
 import { Membership } from './membership/membership.ts';
 import { createNodeMetrics, observeQueries, observeWrites } from './metrics/node-metrics.ts';
-import { executorFilesFolder, prepareFolders } from './prepare-folders.ts';
+import { executorFilesFolder, prepareFolders, prepareSpill } from './prepare-folders.ts';
 
 export interface StartedNode {
   readonly server: Server;
@@ -42,8 +43,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   await prepareFolders(systemDisk, config);
   const { clock, logger, metrics } = service;
   for (const folder of [config.dataPath, config.logPath]) closeFolder(folder, logger);
+  const spill = await prepareSpill(systemDisk, config, logger);
   const engine = await openEngine(service, config);
-  const executor = createExecutor(service, config);
+  const executor = createExecutor(service, config, spill);
   const retentionMs = config.engine.batchIdRetentionHours * 3_600_000;
   const ledgers = new BatchLedgerObjects({ store: engine.store, clock, retentionMs });
   const { client, identity } = service;
@@ -144,7 +146,7 @@ async function openEngine(service: ServiceProcess, config: TenantNodeConfig): Pr
   });
 }
 
-function createExecutor(service: ServiceProcess, config: TenantNodeConfig): ExecutorPool {
+function createExecutor(service: ServiceProcess, config: TenantNodeConfig, spill: SpillRoot | undefined): ExecutorPool {
   const { memoryLimit, threads, dataKibMax } = config.executor;
   const { clock, logger } = service;
   const filesFolder = executorFilesFolder(config);
@@ -152,6 +154,7 @@ function createExecutor(service: ServiceProcess, config: TenantNodeConfig): Exec
     session: { memoryLimit, threads },
     disk: systemDisk,
     filesFolder,
+    spill,
     newSecret: () => randomBytes(16).toString('hex'),
     dataKibMax,
     clock,

@@ -239,9 +239,35 @@ const SharedVolume = Type.Object(
   },
 );
 
+/** Below it the engine has no room for the blocks that it spills at once. */
+export const spillBytesMin = 67_108_864;
+
+/** The chosen size decides on the template of the pods: a default that changes restarts the nodes of all tenants, in turn. */
+export const spillSizeDefault = '4Gi';
+
+const Spill = Type.Object(
+  {
+    size: Quantity({
+      default: spillSizeDefault,
+      description:
+        'disk of its machine that a node may use for what statements cannot hold in memory, nine tenths of it for the rows themselves; 0: none, such statements are refused',
+    }),
+  },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'room for large sorts, groups and joins, empty at each start of a node',
+    ...withRules({
+      rule: `${amountOf('self.size')} == 0.0 || ${amountOf('self.size')} >= ${spillBytesMin}.0`,
+      message: 'storage.spill.size: expected 0, which turns spilling off, or at least 64Mi',
+    }),
+  },
+);
+
 const Storage = Type.Object(
   {
     log: LogVolume,
+    spill: Spill,
     data: Type.Object(
       { sharedVolume: SharedVolume },
       { additionalProperties: false, default: {}, description: 'where tables live; a shared volume is the only kind' },
@@ -272,7 +298,10 @@ const Limits = Type.Object(
       description: 'bytes of one answer',
     }),
     memory: Type.Optional(
-      Quantity({ description: 'memory of the SQL executor of a node; absent means half the limit' }),
+      Quantity({
+        description:
+          'memory of the SQL executor of a node; absent means half the limit; at most what the limit leaves beside the other processes of the node',
+      }),
     ),
   },
   { additionalProperties: false, default: {}, description: 'bounds on what the tenant may ask of a node' },

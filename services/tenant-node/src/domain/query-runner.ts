@@ -21,6 +21,7 @@ import {
 import { takeBoundedView } from './bounded-view.ts';
 import type { FreshFeed } from './fresh-feed.ts';
 import type { LogMarks } from './log-marks.ts';
+import { type MemoryTurn, MemoryTurns } from './memory-turns.ts';
 import type { Members } from './ports.ts';
 import {
   type Execution,
@@ -43,6 +44,8 @@ export type QueryLimits = {
   readonly statementMsMax: number;
   readonly resultRowsMax: number;
   readonly resultBytesMax: number;
+  /** Of the executor, for all statements at once. */
+  readonly memoryBytesMax: number;
 };
 
 export type QueryRunnerPorts = {
@@ -54,7 +57,7 @@ export type QueryRunnerPorts = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly node: string;
-  /** Notified how long each query waited for its turn. */
+  /** Notified of each wait for a place or for memory. */
   readonly observeWait: (waitMs: number) => void;
 };
 
@@ -93,8 +96,15 @@ const onlyTenant = 'own';
 const stopMsMax = 200;
 /** A reader who merely left does not justify killing neighbours as fast; what he left ends within a second all the same. */
 const leaveMsMax = 700;
+/** The rest of the executor's memory is for statements that need little, which wait for nobody. */
+const heavyShare = 0.8;
+/** A heavy statement counts for at least this share of theirs. */
+const heavyShareMin = 1 / 8;
+/** What is left of a query's time must be of some use to it when it has its memory. */
+const memoryWaitShare = 0.75;
 
 type Opened = {
+  readonly kind: 'opened';
   readonly execution: Execution;
   readonly explain: (error: unknown) => unknown;
   readonly reads: ReadFigures;
@@ -102,15 +112,29 @@ type Opened = {
   readonly columns: readonly ResultColumn[];
 };
 
+/** What a query has of the executor's memory. Without a turn it is one of those that need little, or has not begun. */
+type Memory = { turn: MemoryTurn | undefined; wasAskedForAll: boolean };
+/** Bytes that a query must wait for before it can go on; it holds neither its place nor a view meanwhile. */
+type MemoryNeed = { readonly kind: 'need'; readonly bytes: number };
+
 /**
  * Runs plans: waits for a turn, takes a view of every source, prints, executes, and lets go of everything at the end. A
  * query that loses its child through no fault of its own, or whose view is gone, starts again as long as no row of it has
  * been given out.
+ *
+ *   place ─▶ view, print, predict ─▶ needs little, or what it needs is free ─▶ run
+ *     ▲                  ╰──────────▶ else: gives its place back, waits for its memory ──╮
+ *     ╰──────────────────────────────────────────────────────────────────────────────────╯
+ *
+ * A statement that runs out of memory beside others is run once more with all that heavy ones may have, beside none of them.
  */
 export class QueryRunner {
   readonly #ports: QueryRunnerPorts;
   readonly #limits: QueryLimits;
   readonly #queue: AdmissionQueue;
+  readonly #turns: MemoryTurns;
+  /** Beyond this a statement is a heavy one. */
+  readonly #lightBytesMax: number;
   readonly #stops = new Map<string, AbortController>();
   readonly #onIdle: (() => void)[] = [];
   #isClosed = false;
@@ -118,7 +142,10 @@ export class QueryRunner {
   constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
     this.#ports = ports;
     this.#limits = limits;
-    const { concurrentMax, waitingMax } = limits;
+    const { concurrentMax, waitingMax, memoryBytesMax } = limits;
+    const heavyBytes = Math.floor(memoryBytesMax * heavyShare);
+    this.#turns = new MemoryTurns({ bytesMax: heavyBytes, waitingMax, clock: ports.clock });
+    this.#lightBytesMax = (memoryBytesMax - heavyBytes) / concurrentMax;
     this.#queue = new AdmissionQueue({
       runningMax: concurrentMax,
       runningPerTenantMax: concurrentMax,
@@ -131,8 +158,14 @@ export class QueryRunner {
     return this.#queue.running;
   }
 
+  /** For a place, or for memory. */
   get waiting(): number {
-    return this.#queue.waiting;
+    return this.#queue.waiting + this.#turns.waiting;
+  }
+
+  /** Of the executor's memory, by heavy statements. */
+  get grantedBytes(): number {
+    return this.#turns.grantedBytes;
   }
 
   /** Columns of sources as the newest table versions have them. `not_found` names the first that does not exist. */
@@ -172,21 +205,45 @@ export class QueryRunner {
     const { stop, release } = this.#watch(request);
     const enteredMs = this.#ports.clock.monotonicMs();
     const opened = Promise.withResolvers<RunningQuery>();
-    const finished = this.#takeTurn(request.user, stop.signal, async (startedMs) => {
-      this.#ports.observeWait(startedMs - enteredMs);
-      await this.#serve(request, stop, { enteredMs, startedMs, opened, finished: () => finished });
-    })
+    const finished: Promise<void> = this.#takeTurns(request, stop, { enteredMs, opened, finished: () => finished })
       .catch((error: unknown) => opened.reject(error))
       .finally(release);
     return opened.promise;
   }
 
-  async #takeTurn(user: string, signal: AbortSignal, serve: (startedMs: number) => Promise<void>): Promise<void> {
-    const { clock } = this.#ports;
-    const admission = await this.#queue.admit({ tenant: onlyTenant, user }, signal);
-    const startedMs = clock.monotonicMs();
+  /** Nobody waits for memory in a place, so whoever has memory gets a place as soon as others come to their end. */
+  async #takeTurns(request: QueryRequest, stop: AbortController, run: Entered): Promise<void> {
+    const { clock, observeWait } = this.#ports;
+    const memory: Memory = { turn: undefined, wasAskedForAll: false };
+    const waitUntilMs = run.enteredMs + memoryWaitShare * this.#deadlineMs(request);
     try {
-      await serve(startedMs);
+      for (;;) {
+        const need = await this.#takePlace(request, stop, run, memory);
+        if (!need) return;
+        memory.turn?.release();
+        const askedMs = clock.monotonicMs();
+        const msMax = Math.max(0, waitUntilMs - askedMs);
+        memory.turn = await this.#turns.take(request.user, need.bytes, { msMax, signal: stop.signal });
+        observeWait(clock.monotonicMs() - askedMs);
+      }
+    } finally {
+      memory.turn?.release();
+    }
+  }
+
+  async #takePlace(
+    request: QueryRequest,
+    stop: AbortController,
+    run: Entered,
+    memory: Memory,
+  ): Promise<MemoryNeed | undefined> {
+    const { clock, observeWait } = this.#ports;
+    const askedMs = clock.monotonicMs();
+    const admission = await this.#queue.admit({ tenant: onlyTenant, user: request.user }, stop.signal);
+    const startedMs = clock.monotonicMs();
+    observeWait(startedMs - askedMs);
+    try {
+      return await this.#serve(request, stop, { ...run, startedMs }, memory);
     } finally {
       admission.release(clock.monotonicMs() - startedMs);
     }
@@ -196,7 +253,7 @@ export class QueryRunner {
   #watch(request: QueryRequest): { readonly stop: AbortController; readonly release: () => void } {
     const stop = new AbortController();
     this.#stops.set(request.queryId, stop);
-    const deadlineMs = Math.min(request.deadlineMs, this.#limits.statementMsMax);
+    const deadlineMs = this.#deadlineMs(request);
     const cancelTimer = this.#ports.clock.schedule(deadlineMs, () => stop.abort(deadlineExceeded(deadlineMs)));
     const leave = () => stop.abort(leaveReason(request.signal.reason, deadlineMs));
     if (request.signal.aborted) leave();
@@ -212,16 +269,30 @@ export class QueryRunner {
     };
   }
 
-  /** Holds the query's turn, and the files of its views, until its last row is read or it has failed. */
-  async #serve(request: QueryRequest, stop: AbortController, run: Run): Promise<void> {
+  #deadlineMs({ deadlineMs }: QueryRequest): number {
+    return Math.min(deadlineMs, this.#limits.statementMsMax);
+  }
+
+  /**
+   * Holds the query's place, and the files of its views, until its last row is read, it has failed, or it is to wait for
+   * memory.
+   */
+  async #serve(
+    request: QueryRequest,
+    stop: AbortController,
+    run: Run,
+    memory: Memory,
+  ): Promise<MemoryNeed | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       const pins = new ViewPins();
       try {
-        const opened = await this.#open(request, stop.signal, pins);
+        const opened = await this.#open(request, stop.signal, pins, memory);
+        if (opened.kind === 'need') return opened;
         run.opened.resolve(this.#describe(request, stop, opened, run));
         await opened.execution.ended.catch(() => {});
-        return;
+        return undefined;
       } catch (error) {
+        if (!stop.signal.aborted && mayRunAlone(error, memory)) return this.#askForAll(request, memory, error);
         if (attempt >= attemptsMax || stop.signal.aborted || !isWorthAnotherTry(error)) throw asAnswer(error);
         this.#ports.logger.info('query_restarted', { query_id: request.queryId, attempt, error });
       } finally {
@@ -230,14 +301,31 @@ export class QueryRunner {
     }
   }
 
-  async #open(request: QueryRequest, signal: AbortSignal, pins: ViewPins): Promise<Opened> {
+  #askForAll(request: QueryRequest, memory: Memory, error: unknown): MemoryNeed {
+    memory.wasAskedForAll = true;
+    this.#ports.logger.info('query_runs_alone', { query_id: request.queryId, error });
+    return { kind: 'need', bytes: this.#turns.bytesMax };
+  }
+
+  async #open(
+    request: QueryRequest,
+    signal: AbortSignal,
+    pins: ViewPins,
+    memory: Memory,
+  ): Promise<Opened | MemoryNeed> {
     // Stores and members may be slow to answer, and some of them know no signal: the place does not wait for them.
-    const { child, statement, views, names, reads } = await orAborted(this.#prepare(request, signal, pins), signal);
+    const prepared = await orAborted(this.#prepare(request, signal, pins), signal);
+    const { child, statement, views, names, reads, memoryBytes } = prepared;
+    if (memory.turn === undefined && memoryBytes > this.#lightBytesMax) {
+      const bytes = Math.max(memoryBytes, this.#turns.bytesMax * heavyShareMin);
+      memory.turn = this.#turns.tryTake(bytes);
+      if (!memory.turn) return { kind: 'need', bytes };
+    }
     const execution = child.run(statement);
     this.#stopWith(signal, execution);
     const explain = (error: unknown) => this.#explain(error, request.queryId, names);
     const columns = await execution.started.catch((error: unknown) => Promise.reject(explain(error)));
-    return { execution, views, explain, reads, columns };
+    return { kind: 'opened', execution, views, explain, reads, columns };
   }
 
   async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
@@ -249,7 +337,7 @@ export class QueryRunner {
     const schemas: PlanSchemas = new Map(taken.map(({ sourceId, state: { columns } }) => [sourceId, { columns }]));
     requireYoungPlan(request.restsOn ?? [], schemas);
     requireSoundPlan(request.plan, schemas);
-    const { reads, names, ...printed } = printStatement(request.plan, views);
+    const { reads, names, memoryBytes, ...printed } = printStatement(request.plan, views);
     const statement = {
       ...printed,
       views: await this.#bringToLocal(printed.views),
@@ -258,7 +346,7 @@ export class QueryRunner {
       rowsMax: request.rowsMax ?? this.#limits.resultRowsMax,
       bytesMax: request.bytesMax ?? this.#limits.resultBytesMax,
     };
-    return { child, statement, views, names, reads };
+    return { child, statement, views, names, reads, memoryBytes };
   }
 
   async #bringToLocal(views: readonly StatementView[]): Promise<readonly StatementView[]> {
@@ -355,12 +443,12 @@ export class QueryRunner {
   }
 }
 
-type Run = {
+type Entered = {
   readonly enteredMs: number;
-  readonly startedMs: number;
   readonly opened: PromiseWithResolvers<RunningQuery>;
   readonly finished: () => Promise<void>;
 };
+type Run = Entered & { readonly startedMs: number };
 
 async function* readPieces(execution: Execution, explain: Opened['explain']): AsyncGenerator<RowPiece> {
   try {
@@ -369,6 +457,16 @@ async function* readPieces(execution: Execution, explain: Opened['explain']): As
   } catch (error) {
     throw asAnswer(explain(error));
   }
+}
+
+/**
+ * Whether it ran out of memory, or of room to spill, beside others. What failed with all there is, or beside nobody, fails
+ * the same way again.
+ */
+function mayRunAlone(error: unknown, { turn, wasAskedForAll }: Memory): boolean {
+  if (wasAskedForAll || !isHybridStoreError(error, 'too_large')) return false;
+  const { limit } = error.details;
+  return (limit === 'memory' || limit === 'spill') && turn?.hadCompany !== false;
 }
 
 function isWorthAnotherTry(error: unknown): boolean {

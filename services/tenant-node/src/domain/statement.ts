@@ -13,6 +13,7 @@ import {
 } from '@hybridstore/plan';
 import { assert, columnsVersion, HybridStoreError } from '@hybridstore/runtime';
 import type { StatementRequest, StatementView, ViewBound } from './ports.ts';
+import { predictMemoryBytes, type ScanSize } from './predict-memory.ts';
 import type { SourceView } from './strict-view.ts';
 
 /** What a statement will read, for the answer's `stats`. */
@@ -20,6 +21,8 @@ export type ReadFigures = { readonly filesTotal: number; readonly filesRead: num
 export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs'> & {
   readonly reads: ReadFigures;
   readonly names: MadeUpNames;
+  /** About what the engine will hold at once. */
+  readonly memoryBytes: number;
 };
 
 /**
@@ -45,6 +48,10 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
     outputs: declaredOutputs(plan.query, schemas),
     names,
     reads: sumReads(read.map(({ reads }) => reads)),
+    memoryBytes: predictMemoryBytes(
+      plan,
+      read.map(({ size }) => size),
+    ),
   };
 }
 
@@ -74,7 +81,7 @@ type Scan = {
 function buildScan(
   { scan, names, predicates }: Scan,
   source: SourceView,
-): { readonly view: StatementView; readonly reads: ReadFigures } {
+): { readonly view: StatementView; readonly reads: ReadFigures; readonly size: ScanSize } {
   const { state } = source;
   const positions = new Map(state.columns.map((column, position) => [column.name, position]));
   const columns = scan.columns.map((name) => {
@@ -94,7 +101,21 @@ function buildScan(
     fresh: source.fresh,
   };
   const bytesRead = files.reduce((sum, file) => sum + file.bytes, 0);
-  return { view, reads: { filesTotal: state.files.length, filesRead: files.length, bytesRead } };
+  const rows = files.reduce((sum, file) => sum + file.rows, 0);
+  const size = { rows, rowBytes: measureRow(columns, rows === 0 ? 0 : bytesRead / rows / state.columns.length) };
+  return { view, reads: { filesTotal: state.files.length, filesRead: files.length, bytesRead }, size };
+}
+
+/** As the engine's vectors hold a text, and at least what they hold of anything else. */
+const valueBytes = 16;
+/** What a text is in memory over what it is in a file. */
+const textExpansion = 4;
+const fixedTypes = /^(boolean|tinyint|smallint|integer|bigint|float|double|decimal|date|time|timestamp)/;
+
+/** Bytes of a row in the engine. `storedBytes`: of one value in the files, at the mean of all columns. */
+function measureRow(columns: readonly { readonly type: string }[], storedBytes: number): number {
+  const textBytes = valueBytes + storedBytes * textExpansion;
+  return columns.reduce((sum, { type }) => sum + (fixedTypes.test(type) ? valueBytes : textBytes), valueBytes);
 }
 
 function pruneFiles(state: TableState, predicates: readonly PruningPredicate[]): readonly FileStatistics[] {

@@ -70,7 +70,11 @@ export class ExecutorPool implements Executor {
         this.#restartMs = Math.min(this.#restartMs * 2, restartMsMax);
       },
     );
-    void child.exited.then((end) => this.#replace(child, end));
+    // Not before its folders are empty: two children never spill at once, and what one may spill is what a node may.
+    void child.exited.then(async (end) => {
+      await child.cleared;
+      this.#replace(child, end);
+    });
     return child;
   }
 

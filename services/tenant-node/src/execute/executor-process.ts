@@ -16,12 +16,15 @@ import {
 } from '../domain/ports.ts';
 import { ExecutionFeed } from './execution-feed.ts';
 import { childThreads, executorProtocol, type FromChild, type SessionOptions, type ToChild } from './messages.ts';
+import { clearSpillFolder } from './spill-folder.ts';
 
 export type ExecutorProcessOptions = {
-  readonly session: Omit<SessionOptions, 'filesFolder' | 'secret'>;
+  readonly session: Omit<SessionOptions, 'filesFolder' | 'secret' | 'spill'>;
   readonly disk: Disk;
   /** Each child has a folder in here, on the file system of the tables, that goes with it. */
   readonly filesFolder: string;
+  /** What a child may spill, into a folder of its own below `path`; absent: nothing. */
+  readonly spill?: SpillRoot | undefined;
   /** 128 bits that nobody can guess, as hexadecimal digits; others at each call. */
   readonly newSecret: () => string;
   /** `ulimit -d` of the child in KiB; turns an allocation beyond it into an error where DuckDB's own bound misses it. */
@@ -29,6 +32,8 @@ export type ExecutorProcessOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
 };
+
+export type SpillRoot = { readonly path: string; readonly bytesMax: number };
 
 /** Four long statements block everything behind libuv's default of four threads. */
 const environment = { UV_THREADPOOL_SIZE: String(childThreads) };
@@ -53,22 +58,29 @@ export class ExecutorProcess implements ExecutorChild {
   readonly ready: Promise<void>;
   /** Resolves when the process is gone and its statements have ended. */
   readonly exited: Promise<ChildEnd>;
+  /** Resolves when, besides, nothing of it is left on the disk, or cannot be taken away. */
+  readonly cleared: Promise<void>;
   readonly #channel: ChildChannel<ToChild>;
-  /** Resolves when nothing of it is left on the disk. */
-  readonly #cleared: Promise<void>;
   readonly #logger: Logger;
   readonly #running = new Map<number, Running>();
   readonly #held = new Map<string, Map<string, number>>();
   #nextQuery = 1;
   #isBroken = false;
 
-  constructor({ session, disk, filesFolder, newSecret, dataKibMax, clock, logger }: ExecutorProcessOptions) {
+  constructor(options: ExecutorProcessOptions) {
+    const { session, disk, filesFolder, newSecret, dataKibMax, clock, logger } = options;
     const folder = `${filesFolder}/${newSecret()}`;
+    const spill = options.spill && { ...options.spill, folder: `${options.spill.path}/${newSecret()}` };
     this.#logger = logger;
     this.#channel = startChild<ToChild, FromChild>({
       protocol: executorProtocol,
       program: programBeside(import.meta.url, 'child/main'),
-      options: { ...session, filesFolder: folder, secret: newSecret() },
+      options: {
+        ...session,
+        filesFolder: folder,
+        secret: newSecret(),
+        ...(spill ? { spill: { folder: spill.folder, bytesMax: spill.bytesMax } } : {}),
+      } satisfies SessionOptions,
       limits: { environment, dataKibMax, niceness },
       clock,
       logger: logger.with({ child: executorProtocol.name }),
@@ -76,12 +88,14 @@ export class ExecutorProcess implements ExecutorChild {
     });
     this.ready = this.#channel.ready;
     this.exited = this.#channel.ended.then((end) => this.#leave(end));
-    this.#cleared = this.exited
-      .then(() => disk.removeFolder(folder))
-      .catch((error: unknown) => {
-        // The next start of the node removes it.
-        logger.warn('executor_folder_stays', { error });
-      });
+    const clear = async () => {
+      await disk.removeFolder(folder);
+      if (spill) await clearSpillFolder(disk, spill.folder, logger);
+    };
+    this.cleared = this.exited.then(clear).catch((error: unknown) => {
+      // The next start of the node removes it.
+      logger.warn('executor_folder_stays', { error });
+    });
   }
 
   get pid(): number | undefined {
@@ -136,7 +150,7 @@ export class ExecutorProcess implements ExecutorChild {
   async close(): Promise<void> {
     if (this.#running.size > 0) this.#channel.kill('the node closes');
     else void this.#channel.close(closeGraceMs);
-    await this.#cleared;
+    await this.cleared;
   }
 
   #stop(query: number, graceMs: number): void {

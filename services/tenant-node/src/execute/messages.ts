@@ -52,11 +52,16 @@ export type SessionOptions = {
   /** DuckDB's own bound, as `512MB`. */
   readonly memoryLimit: string;
   readonly threads: number;
+  /** Where the engine puts what does not fit into memory; absent: nowhere. */
+  readonly spill?: SpillOptions;
 };
+
+/** `folder` is this child's alone, under a name that is known to nobody else: the engine may read and write all in it. */
+export type SpillOptions = { readonly folder: string; readonly bytesMax: number };
 
 export const executorProtocol: ChildProtocol = {
   name: 'executor',
-  version: 1,
+  version: 2,
   bounds: {
     // A frame is at most a request body turned columnar; a piece of rows may exceed its aim by one vector of long rows.
     messageBytesMax: 256 * 1024 * 1024,

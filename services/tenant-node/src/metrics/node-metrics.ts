@@ -33,7 +33,10 @@ export function createNodeMetrics(registry: Registry, isPod: boolean): NodeMetri
   return { observeWait: (waitMs) => waits.observe(waitMs / 1_000) };
 }
 
-export function observeQueries(registry: Registry, queries: Pick<QueryRunner, 'running' | 'waiting'>): void {
+export function observeQueries(
+  registry: Registry,
+  queries: Pick<QueryRunner, 'running' | 'waiting' | 'grantedBytes'>,
+): void {
   const registers = [registry];
   new Gauge({
     name: 'hybridstore_queries_running',
@@ -49,6 +52,14 @@ export function observeQueries(registry: Registry, queries: Pick<QueryRunner, 'r
     registers,
     collect() {
       this.set(queries.waiting);
+    },
+  });
+  new Gauge({
+    name: 'hybridstore_query_memory_granted_bytes',
+    help: 'Memory of the SQL executor that heavy statements were granted',
+    registers,
+    collect() {
+      this.set(queries.grantedBytes);
     },
   });
 }

@@ -87,7 +87,14 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
       node: 'acme-0',
       observeWait: () => {},
     },
-    { concurrentMax: 1, waitingMax: 1, statementMsMax: 60_000, resultRowsMax: 100, resultBytesMax: 1_000 },
+    {
+      concurrentMax: 1,
+      waitingMax: 1,
+      statementMsMax: 60_000,
+      resultRowsMax: 100,
+      resultBytesMax: 1_000,
+      memoryBytesMax: 1_000,
+    },
   );
   return { clock, runner, log, logged, pins: () => pins };
 }

@@ -245,4 +245,5 @@ const defaultQueryLimits: QueryLimits = {
   statementMsMax: 30_000,
   resultRowsMax: 1_000_000,
   resultBytesMax: 100_000_000,
+  memoryBytesMax: 256_000_000,
 };

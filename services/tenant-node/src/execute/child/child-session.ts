@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import { orAborted, type ParentChannel, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
+import { orAborted, type ParentChannel, privateFolder, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
 import { childThreads, type Failure, type FromChild, type SessionOptions, type Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
@@ -12,7 +12,7 @@ import { describeColumns, wrapStatement } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
 import { lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
-import { interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
+import { cutOff, interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
 import { StatementFiles } from './statement-files.ts';
 import { bindParameters, withViews } from './statement-text.ts';
 import { UnguessableNames } from './unguessable-names.ts';
@@ -28,6 +28,7 @@ type SessionParts = {
   readonly instance: DuckDBInstance;
   readonly fresh: FreshTables;
   readonly files: StatementFiles;
+  readonly spillBytesMax: number | undefined;
 };
 
 /**
@@ -45,6 +46,7 @@ export class ChildSession {
   readonly #instance: DuckDBInstance;
   readonly #fresh: FreshTables;
   readonly #files: StatementFiles;
+  readonly #spillBytesMax: number | undefined;
   readonly #node: ParentChannel<FromChild>;
   readonly #running = new Map<number, RunningStatement>();
   readonly #idle: DuckDBConnection[] = [];
@@ -58,6 +60,7 @@ export class ChildSession {
     this.#instance = parts.instance;
     this.#fresh = parts.fresh;
     this.#files = parts.files;
+    this.#spillBytesMax = parts.spillBytesMax;
     this.#node = node;
   }
 
@@ -67,8 +70,9 @@ export class ChildSession {
     const names = new UnguessableNames(options.secret);
     const fresh = await FreshTables.create(connection, `fresh_${names.of('fresh')}`);
     const files = await StatementFiles.create({ disk: systemDisk, folder: options.filesFolder, names });
+    if (options.spill) await systemDisk.createFolder(options.spill.folder, privateFolder);
     for (const setting of lockedSettings(options)) await connection.run(setting);
-    return new ChildSession({ instance, fresh, files }, node);
+    return new ChildSession({ instance, fresh, files, spillBytesMax: options.spill?.bytesMax }, node);
   }
 
   load(source: string, range: FreshRange, payload: Uint8Array): void {
@@ -188,14 +192,22 @@ export class ChildSession {
     try {
       bindParameters(prepared, running.statement);
       const result = await call(() => prepared.stream());
-      this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
-      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, piece) =>
-        this.#node.send({ kind: 'rows', query, rows: count }, piece),
-      );
-      return await call(async () => {
-        if (await commits(connection)) return rows;
-        return await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
+      let isStarted = false;
+      // Not before there is a row: what fails until then has given nothing out, and may be run again.
+      const start = () => {
+        if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
+        isStarted = true;
+      };
+      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, piece) => {
+        start();
+        this.#node.send({ kind: 'rows', query, rows: count }, piece);
       });
+      await call(async () => {
+        if (!(await commits(connection)))
+          await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
+      });
+      start();
+      return rows;
     } finally {
       prepared.destroySync();
     }
@@ -226,14 +238,14 @@ export class ChildSession {
       running.connection = undefined;
       connection.closeSync();
     }
-    throw new Error('a streamed result was cut and the statement gave no error the second time');
+    throw new StatementFailure(cutOff);
   }
 
   /** What the engine blames on the statement while it names a file is the fault of that file, and would tell where files are. */
   #readFailure(error: unknown, { signal, statement }: RunningStatement): Failure {
     if (signal.aborted) return interrupted;
     if (error instanceof StatementFailure) return error.failure;
-    const failure = readEngineFailure(error);
+    const failure = readEngineFailure(error, this.#spillBytesMax);
     const text = error instanceof Error ? error.message : String(error);
     const file = this.#files.findNamed(text, statement.views);
     return file && failure.code === 'invalid_request' ? unreadableFile(file, text) : failure;

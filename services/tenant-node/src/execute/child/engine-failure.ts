@@ -32,15 +32,29 @@ const faultsOfTheStatement: Readonly<Record<string, string>> = {
 const faultsOfTheEngine = new Set(['INTERNAL', 'FATAL']);
 const internalCharactersMax = 500;
 
+/** Neither has a kind of its own. */
+const spillIsFull = /failed to offload data block|max_temp_directory_size/;
+const diskIsFull = /No space left on device|Disk quota exceeded/;
+
 /**
  * Sorts what DuckDB threw by what the caller must do, and says it in words of ours. The engine's own are never shown:
  * they quote values, files and settings, and a text that is broken inside quotes memory. They are for the log alone.
  */
-export function readEngineFailure(error: unknown): Failure {
+export function readEngineFailure(error: unknown, spillBytesMax?: number): Failure {
   const text = error instanceof Error ? error.message : String(error);
   const { kind, message } = parseEngineError(text);
   const internal = shorten(`${kind}: ${message}`);
   if (kind === 'Interrupt') return interrupted;
+  if (kind === 'Out of Memory' && spillBytesMax !== undefined && spillIsFull.test(message))
+    return {
+      code: 'too_large',
+      message: `the statement needs more than the ${spillBytesMax} bytes that a node may spill (storage.spill.size of the Tenant)`,
+      details: { limit: 'spill', max: spillBytesMax },
+      internal,
+    };
+  // Files of tables are only read: what the engine writes is what it spills.
+  if (kind === 'IO' && diskIsFull.test(message))
+    return { code: 'storage_full', message: 'the disk that statements spill to is full', details: {}, internal };
   if (kind === 'Out of Memory')
     return {
       code: 'too_large',

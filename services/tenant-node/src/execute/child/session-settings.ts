@@ -9,18 +9,20 @@ import type { SessionOptions } from '../messages.ts';
 const disabledOptimizers = ['common_subplan', 'join_filter_pushdown', 'top_n_window_elimination'];
 
 /** What is set before the first statement, the lock last: afterwards no statement changes any of it. */
-export function lockedSettings({ filesFolder, memoryLimit }: SessionOptions): readonly string[] {
+export function lockedSettings({ filesFolder, memoryLimit, spill }: SessionOptions): readonly string[] {
   return [
     `SET memory_limit = ${quoteText(memoryLimit)}`,
     "SET TimeZone = 'UTC'",
     'SET errors_as_json = true',
     `SET disabled_optimizers = ${quoteText(disabledOptimizers.join(','))}`,
-    "SET temp_directory = ''",
+    `SET temp_directory = ${quoteText(spill?.folder ?? '')}`,
+    ...(spill ? [`SET max_temp_directory_size = '${spill.bytesMax}B'`] : []),
     'SET allocator_background_threads = true',
     'SET autoinstall_known_extensions = false',
     'SET autoload_known_extensions = false',
     'SET allow_community_extensions = false',
-    // Only what lies below it: without the slash, folders whose names begin alike could be read too.
+    // Only what lies below it: without the slash, folders whose names begin alike could be read too. The engine adds the
+    // folder that it spills to by itself, for the same checks stand before its own files.
     `SET allowed_directories = [${quoteText(`${filesFolder}/`)}]`,
     'SET enable_external_access = false',
     'SET lock_configuration = true',

@@ -11,6 +11,12 @@ export class StatementFailure extends Error {
 }
 
 export const interrupted: Failure = { code: 'interrupted', message: 'the statement was stopped', details: {} };
+/** What was cut off and does not fail when it is run again by itself: the engine says no more of it. */
+export const cutOff: Failure = {
+  code: 'too_large',
+  message: 'the statement ran out of memory beside others',
+  details: { limit: 'memory' },
+};
 export const viewGone: Failure = { code: 'view_gone', message: 'the view is older than the fresh rows', details: {} };
 
 /** A file of a table that the engine cannot read as what it was written as. */
