@@ -86,8 +86,8 @@ export class ChildSession {
     void this.#answer(running, this.#loads);
   }
 
-  credit(query: number, pieces: number): void {
-    this.#running.get(query)?.allowMore(pieces);
+  credit(query: number, bytes: number): void {
+    this.#running.get(query)?.allowMore(bytes);
   }
 
   cancel(query: number): void {
@@ -189,8 +189,8 @@ export class ChildSession {
       bindParameters(prepared, running.statement);
       const result = await call(() => prepared.stream());
       this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
-      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, piece) =>
-        this.#node.send({ kind: 'rows', query, rows: count }, piece),
+      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, texts) =>
+        this.#node.send({ kind: 'rows', query, rows: count }, texts),
       );
       return await call(async () => {
         if (await commits(connection)) return rows;
@@ -206,7 +206,7 @@ export class ChildSession {
     await connection.run('BEGIN TRANSACTION READ ONLY');
     const prefix = await makePrefix();
     const columns = await this.#columns.read(connection, statement, prefix);
-    const text = wrapStatement(statement.text, columns, statement.shape);
+    const text = wrapStatement(statement.text, columns, statement);
     return { columns, prepared: await connection.prepare(`${prefix}${text}`), text, prefix };
   }
 
