@@ -4,7 +4,8 @@ const ticksPerSecond = 100;
 const pageBytes = 4_096;
 const sampleMs = 10;
 
-export type ProcessUse = { readonly name: string; readonly cpuSeconds: number };
+/** `grownBytes`: by how much its resident memory was above that of the beginning, at most. */
+export type ProcessUse = { readonly name: string; readonly cpuSeconds: number; readonly grownBytes: number };
 export type Use = {
   readonly processes: readonly ProcessUse[];
   /** By how much the resident memory of all of them together was above that of the beginning, at most. */
@@ -16,19 +17,34 @@ export async function measureProcesses<T>(
   rootPid: number,
   work: () => Promise<T>,
 ): Promise<Use & { readonly value: T }> {
-  const processes = listBelow(rootPid).map((pid) => ({ pid, name: nameOf(pid), cpuSeconds: readCpuSeconds(pid) }));
-  const readAll = () => processes.reduce((sum, { pid }) => sum + readResidentBytes(pid), 0);
-  const before = readAll();
-  let most = before;
-  const timer = setInterval(() => {
-    most = Math.max(most, readAll());
-  }, sampleMs);
+  const processes = listBelow(rootPid).map((pid) => ({
+    pid,
+    name: nameOf(pid),
+    cpuSeconds: readCpuSeconds(pid),
+    residentBytes: readResidentBytes(pid),
+    grownBytes: 0,
+  }));
+  let grownBytes = 0;
+  const look = () => {
+    let sum = 0;
+    for (const one of processes) {
+      const grown = readResidentBytes(one.pid) - one.residentBytes;
+      one.grownBytes = Math.max(one.grownBytes, grown);
+      sum += grown;
+    }
+    grownBytes = Math.max(grownBytes, sum);
+  };
+  const timer = setInterval(look, sampleMs);
   try {
     const value = await work();
     return {
       value,
-      processes: processes.map(({ pid, name, cpuSeconds }) => ({ name, cpuSeconds: readCpuSeconds(pid) - cpuSeconds })),
-      grownBytes: most - before,
+      processes: processes.map(({ pid, name, cpuSeconds, grownBytes: grown }) => ({
+        name,
+        cpuSeconds: readCpuSeconds(pid) - cpuSeconds,
+        grownBytes: grown,
+      })),
+      grownBytes,
     };
   } finally {
     clearInterval(timer);

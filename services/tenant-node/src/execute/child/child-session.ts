@@ -10,7 +10,7 @@ import { countFreshRows, FreshTables } from './fresh-tables.ts';
 import { sendRows } from './row-pieces.ts';
 import { describeColumns, wrapStatement } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
-import { lockedSettings } from './session-settings.ts';
+import { connectionSetting, lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
 import { interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
 import { StatementFiles } from './statement-files.ts';
@@ -140,7 +140,7 @@ export class ChildSession {
     views: readonly StatementView[],
     parts: readonly (readonly ViewPart[])[],
   ): Promise<number> {
-    const connection = this.#idle.pop() ?? (await this.#instance.connect());
+    const connection = this.#idle.pop() ?? (await this.#connect());
     running.connection = connection;
     try {
       const rows = await this.#stream(connection, running, () => this.#prefix(connection, views, parts));
@@ -153,6 +153,12 @@ export class ChildSession {
     } finally {
       running.connection = undefined;
     }
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect();
+    await connection.run(connectionSetting);
+    return connection;
   }
 
   #viewParts({ views }: Statement): readonly (readonly ViewPart[])[] {
