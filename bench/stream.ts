@@ -17,6 +17,7 @@ import { buildReport, type Goal, median, type Report, type Side } from './report
 
 const rows = 1_000_000;
 const runs = 5;
+const leaves = 15;
 const peer = fileURLToPath(new URL('./peer-ndjson.ts', import.meta.url));
 /** What grows once, whoever asks first, is not of the stream. */
 const warmUps = 2;
@@ -25,10 +26,11 @@ const mebibyte = 1024 * 1024;
 type Asked = { readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly body: string };
 type Arrived = { readonly bytes: number; readonly firstByteMs: number; readonly elapsedMs: number };
 type Run = Use & { readonly value: Arrived };
+type OfNode = { readonly measured: readonly Run[]; readonly stoppedMs: number };
 
 /** A million rows of five columns as NDJSON: the whole path, one tenant node alone, and DuckDB behind a plain HTTP server on the same files. */
 export async function stream(): Promise<Report> {
-  const alone = await ofNodeAlone();
+  const { measured: alone, stoppedMs } = await ofNodeAlone();
   const { path, other } = await withFlights(rows, async ({ gateway, token, files }) => ({
     path: await measure({
       url: `${gateway}${operationNode.querySql.path}`,
@@ -37,14 +39,14 @@ export async function stream(): Promise<Report> {
     }),
     other: await ofPeer(files),
   }));
-  return buildReport('stream', goals(path, alone), [
+  return buildReport('stream', goals({ path, alone, stoppedMs }), [
     describe('HybridStore, SQL over HTTP', path),
     describe('HybridStore, one tenant node alone', alone),
     describe('DuckDB in process behind a plain HTTP server of Node', other),
   ]);
 }
 
-async function ofNodeAlone(): Promise<readonly Run[]> {
+async function ofNodeAlone(): Promise<OfNode> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-stream-'));
   const issuer = new TestIssuer(folder, systemClock);
   const child = spawnNode(folder, issuer.jwksFile);
@@ -60,7 +62,10 @@ async function ofNodeAlone(): Promise<readonly Run[]> {
       params: { source_id: 'flights' },
       timeoutMs: 120_000,
     });
-    return await measure(() => askNode(token));
+    const measured = await measure(() => askNode(token));
+    const stops: number[] = [];
+    for (let run = 0; run < leaves; run += 1) stops.push(await leave(askNode(token)));
+    return { measured, stoppedMs: median(stops) };
   } finally {
     await client.close();
     const ended = once(child, 'exit');
@@ -131,6 +136,23 @@ async function read({ url, headers, body }: Asked, { isCounted }: { readonly isC
   return { bytes, firstByteMs, elapsedMs: performance.now() - startedMs };
 }
 
+/** How long the engine works on when its reader has left after the first bytes: until the node says that no query runs. */
+async function leave({ url, headers, body }: Asked): Promise<number> {
+  const sent = request(url, { method: 'POST', headers: { ...headers, 'content-type': 'application/json' } });
+  sent.end(body);
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  await once(answer, 'data');
+  const leftMs = performance.now();
+  answer.on('error', () => {}).destroy();
+  while (!(await isIdle())) {}
+  return performance.now() - leftMs;
+}
+
+async function isIdle(): Promise<boolean> {
+  const metrics = await (await fetch(`${nodeUrl}/metrics`)).text();
+  return /^hybridstore_queries_running\S* 0$/m.test(metrics);
+}
+
 function countLines(chunk: Buffer): number {
   let lines = 0;
   for (let at = chunk.indexOf(0x0a); at >= 0; at = chunk.indexOf(0x0a, at + 1)) lines += 1;
@@ -166,7 +188,9 @@ function grownMebibytes(measured: readonly Run[]): number {
   return Math.max(...measured.map((run) => run.grownBytes)) / mebibyte;
 }
 
-function goals(path: readonly Run[], alone: readonly Run[]): readonly Goal[] {
+type Measured = { readonly path: readonly Run[]; readonly alone: readonly Run[]; readonly stoppedMs: number };
+
+function goals({ path, alone, stoppedMs }: Measured): readonly Goal[] {
   const rate = rows / (median(alone.map((run) => cpuSecondsOf(run))) || Number.NaN);
   const first = firstByteMs(path);
   const grown = grownMebibytes(path);
@@ -183,6 +207,12 @@ function goals(path: readonly Run[], alone: readonly Run[]): readonly Goal[] {
       goal: '≤ 64 MiB',
       got: `${grown.toFixed(1)} MiB`,
       ok: grown <= 64,
+    },
+    {
+      what: 'the engine stops when its reader has left',
+      goal: '≤ 50 ms',
+      got: `${stoppedMs.toFixed(1)} ms`,
+      ok: stoppedMs <= 50,
     },
   ];
 }

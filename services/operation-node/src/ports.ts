@@ -53,12 +53,12 @@ export interface Optimizer {
   optimize(plan: LogicalPlan, call: QueryCall): Promise<OptimizedQuery>;
 }
 
-export type NodeAnswer = {
+export interface NodeAnswer {
   readonly body: Readable;
   readonly contentType: string;
   /** What a node has said behind its lines; undefined before they have ended, and where it says nothing. */
   readLinesEnd(): LinesEnd | undefined;
-};
+}
 
 /** The nodes of a tenant. */
 export interface Executor {
