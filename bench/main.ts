@@ -14,6 +14,7 @@ const benchmarks = {
   'parse-json': async (): Promise<Benchmark> => (await import('./parse-json.ts')).parseBodies,
   query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
+  stream: async (): Promise<Benchmark> => (await import('./stream.ts')).stream,
 } as const;
 const names = [
   'heavy',
@@ -22,6 +23,7 @@ const names = [
   'parse-json',
   'query',
   'reconcile',
+  'stream',
 ] as const satisfies readonly (keyof typeof benchmarks)[];
 
 async function main(): Promise<void> {

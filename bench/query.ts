@@ -26,6 +26,14 @@ const tenant = {
   metadata: { name: 'bench', namespace: 'default' },
   spec: { autoscaling: { mode: 'Off' }, replicas: 1 },
 };
+/** Of the source `flights`. */
+export const flightColumns = [
+  ['date', 'timestamp'],
+  ['delay', 'bigint'],
+  ['distance', 'bigint'],
+  ['origin', 'string'],
+  ['destination', 'string'],
+].map(([name = '', type = '']) => ({ name, type }));
 const source = {
   apiVersion: 'hybridstore.dev/v1alpha1',
   kind: 'DataSource',
@@ -33,15 +41,7 @@ const source = {
   spec: {
     tenantRef: { name: 'bench' },
     sourceId: 'flights',
-    schema: {
-      columns: [
-        ['date', 'timestamp'],
-        ['delay', 'bigint'],
-        ['distance', 'bigint'],
-        ['origin', 'string'],
-        ['destination', 'string'],
-      ].map(([name, type]) => ({ name, type })),
-    },
+    schema: { columns: flightColumns },
   },
 };
 
@@ -72,7 +72,22 @@ const queries: readonly { readonly name: string; readonly sql: string }[] = [
 ];
 
 /** Our SQL path over HTTP (gateway to engine and back) beside DuckDB in this process on the very same Parquet files. */
-export async function query(): Promise<Report> {
+export function query(): Promise<Report> {
+  return withFlights(rowsMax, async ({ client, gateway, token, files }) =>
+    compare(client, gateway, token, await openRaw(files)),
+  );
+}
+
+export type Flights = {
+  readonly client: HttpClient;
+  readonly gateway: string;
+  readonly token: string;
+  /** Of the table, once everything is committed. */
+  readonly files: readonly string[];
+};
+
+/** Starts the platform with one tenant and the first `rows` flights in a source `flights`, and stops it when `measure` has ended. */
+export async function withFlights<T>(rows: number, measure: (flights: Flights) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-query-'));
   const platform = new PlatformProcess(folder, ['--empty', '--port-offset', String(randomPortOffset())]);
   const client = new HttpClient();
@@ -88,9 +103,8 @@ export async function query(): Promise<Report> {
     const { access_token: token } = await client.call(gateway, authGateway.login, {
       body: { ...platform.administrator, tenant_id: 'default/bench' },
     });
-    await load(client, gateway, token);
-    const raw = await openRaw(await settledFiles(client, gateway, token, folder));
-    return await compare(client, gateway, token, raw);
+    await loadFlights(rows, client, gateway, token);
+    return await measure({ client, gateway, token, files: await settledFiles(client, gateway, token, folder) });
   } finally {
     await client.close();
     await platform.stop();
@@ -98,12 +112,13 @@ export async function query(): Promise<Report> {
   }
 }
 
-async function load(client: HttpClient, gateway: string, token: string): Promise<void> {
+/** Writes the first `rows` flights to the source `flights` at `url`. */
+export async function loadFlights(rows: number, client: HttpClient, url: string, token: string): Promise<void> {
   const startedMs = performance.now();
   const { acknowledged } = await loadRows(
-    firstRows(),
+    firstRows(rows),
     (batch, key) =>
-      client.call(gateway, tenantNode.write, {
+      client.call(url, tenantNode.write, {
         token,
         body: { source_id: 'flights', records: batch.records },
         headers: { 'idempotency-key': key },
@@ -125,7 +140,7 @@ async function load(client: HttpClient, gateway: string, token: string): Promise
   );
 }
 
-async function* firstRows(): AsyncGenerator<ReadRow> {
+async function* firstRows(rowsMax: number): AsyncGenerator<ReadRow> {
   let rows = 0;
   for await (const row of readRows(flights, 'parquet')) {
     if (rows++ === rowsMax) return;

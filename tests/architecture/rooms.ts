@@ -807,7 +807,7 @@ const scriptRooms: readonly Room[] = [
     name: 'bench',
     files: /^bench\/[^/]+\.ts$/,
     mayImport: [
-      our('contracts', 'runtime', 'http', 'controller-runtime', 'operator', 'test-kit'),
+      our('contracts', 'runtime', 'http', 'plan', 'controller-runtime', 'operator', 'test-kit'),
       anyNode,
       node('child_process'),
       npm('@duckdb/node-api'),

@@ -30,6 +30,7 @@ function fakeClient(answers: Answers) {
       return {
         status: 200,
         headers: {},
+        trailers: {},
         body: Readable.from([Buffer.from(answers(url, options?.query?.['query'] ?? ''))]),
       };
     },

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { Consistency } from './data.ts';
+import { type ErrorCode, errorCodes } from './errors.ts';
 import { BatchId, Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
 import { ReadColumns } from './parse.ts';
 import { LogicalPlan } from './plan/index.ts';
@@ -22,6 +23,21 @@ export const ExecuteRequest = Type.Object(
   { $id: 'ExecuteRequest', additionalProperties: false },
 );
 export type ExecuteRequest = Static<typeof ExecuteRequest>;
+
+/** The name of the HTTP trailer behind `rows_ndjson`, whose text is a LinesEnd. */
+export const linesEndTrailer = 'x-lines-end';
+/** What a node says of lines behind them, so that nobody in between has to read them. */
+export const LinesEnd = Type.Object(
+  {
+    rows: Type.Integer({ minimum: 0 }),
+    execute_ms: Type.Number({ minimum: 0 }),
+    bytes_read: Type.Integer({ minimum: 0 }),
+    /** The code of the failure that the last line shows; absent where all rows are there. */
+    error: Type.Optional(Type.Unsafe<ErrorCode>(Type.Enum([...errorCodes]))),
+  },
+  { $id: 'LinesEnd', additionalProperties: false },
+);
+export type LinesEnd = Static<typeof LinesEnd>;
 
 /**
  * Asks a member for what it acknowledged and the table does not hold yet. The answer is `application/octet-stream`: a

@@ -56,6 +56,8 @@ export type StreamAnswer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Readable;
+  /** Headers that came behind the body; none before it has ended. */
+  readonly trailers: Readonly<Record<string, string>>;
 };
 
 export type HttpClientOptions = {
@@ -191,12 +193,12 @@ function isNobody(error: unknown): boolean {
 }
 
 /** A coding that was not asked for stays, and what it codes is no JSON. */
-function unpackAnswer({ statusCode: status, headers, body }: Dispatcher.ResponseData): StreamAnswer {
+function unpackAnswer({ statusCode: status, headers, body, trailers }: Dispatcher.ResponseData): StreamAnswer {
   const { 'content-encoding': coding, 'content-length': _, ...others } = headers;
   const unpacker = coding === 'zstd' ? createZstdDecompress() : coding === 'gzip' ? createGunzip() : undefined;
-  if (!unpacker) return { status, headers, body };
+  if (!unpacker) return { status, headers, body, trailers };
   // Whoever reads what comes out gets every error.
-  return { status, headers: others, body: pipeline(body, unpacker, () => {}) };
+  return { status, headers: others, body: pipeline(body, unpacker, () => {}), trailers };
 }
 
 function writtenBody({ body, json }: AnyOptions): string | Uint8Array | null {

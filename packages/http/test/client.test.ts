@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { type Endpoint, publicAccess } from '@hybridstore/contracts';
 import { fillPath, HttpClient, type HttpClientOptions, isUnknownHost, readAll } from '@hybridstore/http';
 import { isHybridStoreError } from '@hybridstore/runtime';
@@ -158,6 +159,25 @@ describe('a call', () => {
     const { status, headers, body } = await service.client.stream(service.url, endpoint, { params });
     assert.deepEqual([status, headers['content-type']], [200, 'application/x-ndjson']);
     assert.equal((await readAll(body, 100)).toString(), '1\n2\n');
+  });
+
+  it('has what came behind the body of a stream when that has ended, also of a compressed one', async () => {
+    for (const coding of ['identity', 'gzip'] as const) {
+      let end = () => {};
+      await using service = await open((_request, response) => {
+        response.writeHead(200, { trailer: 'x-end', 'content-encoding': coding });
+        response.write(coding === 'gzip' ? gzipSync('1\n') : '1\n');
+        end = () => {
+          response.addTrailers({ 'x-end': '{"rows":1}' });
+          response.end();
+        };
+      });
+      const { body, trailers } = await service.client.stream(service.url, endpoint, { params });
+      assert.equal(trailers['x-end'], undefined);
+      end();
+      assert.equal((await readAll(body, 100)).toString(), '1\n');
+      assert.equal(trailers['x-end'], '{"rows":1}');
+    }
   });
 
   it('never fills a path with what would leave its place', () => {

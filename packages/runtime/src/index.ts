@@ -9,6 +9,7 @@ export {
   quarantineDatabase,
   scheduleCheckpoints,
 } from './checked-database.ts';
+export { joinPayload } from './child-process/message-codec.ts';
 export type { ChildProtocol } from './child-process/protocol.ts';
 export { type ParentChannel, type Receive, type StartServing, serveParent } from './child-process/serve-parent.ts';
 export { programBeside } from './child-process/spawn-child.ts';
@@ -73,6 +74,7 @@ export {
 export { LruCache } from './lru-cache.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
 export { orAborted } from './or-aborted.ts';
+export { notePassing } from './passing-bytes.ts';
 export { type PlaceBounds, type PlaceOwners, Places } from './places.ts';
 export { openPrivateDatabase } from './private-database.ts';
 export {

@@ -4,6 +4,7 @@ import type {
   ExecuteRequest,
   ExecutionReport,
   FailedOperation,
+  LinesEnd,
   LogicalPlan,
   ParameterKey,
   ReadColumns,
@@ -52,7 +53,12 @@ export interface Optimizer {
   optimize(plan: LogicalPlan, call: QueryCall): Promise<OptimizedQuery>;
 }
 
-export type NodeAnswer = { readonly body: Readable; readonly contentType: string };
+export interface NodeAnswer {
+  readonly body: Readable;
+  readonly contentType: string;
+  /** What a node has said behind its lines; undefined before they have ended, and where it says nothing. */
+  readLinesEnd(): LinesEnd | undefined;
+}
 
 /** The nodes of a tenant. */
 export interface Executor {

@@ -59,13 +59,13 @@ test('no more than the tail of a large answer is held back', async () => {
 });
 
 test('an error line is added between lines only', async () => {
-  const between = new LineStream();
+  const between = new LineStream(() => undefined);
   between.write('{"n":1}\n');
   assert.equal(between.endWith({ code: 'unavailable' }), true);
   assert.equal(between.endWith({ code: 'unavailable' }), false);
   const text = Buffer.concat(await Array.fromAsync(between as AsyncIterable<Buffer>)).toString();
   assert.equal(text, '{"n":1}\n{"error":{"code":"unavailable"}}\n');
-  const inside = new LineStream();
+  const inside = new LineStream(() => undefined);
   inside.resume();
   inside.write('{"n":');
   assert.equal(inside.endWith({ code: 'unavailable' }), false);

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import type { ErrorBody, ExecuteRequest, ParseResponse, QueryResponse, RunningQuery } from '@hybridstore/contracts';
+import {
+  type ErrorBody,
+  type ExecuteRequest,
+  type LinesEnd,
+  linesEndTrailer,
+  type ParseResponse,
+  type QueryResponse,
+  type RunningQuery,
+} from '@hybridstore/contracts';
 import { HybridStoreError, retryLater } from '@hybridstore/runtime';
+import type { FastifyReply } from 'fastify';
 import { reportEveryMs } from '../src/clients/http-execution-reporter.ts';
 import { answerText, betterPlan, plan } from './fake-services.ts';
 import { acme, TestOperation } from './test-operation.ts';
@@ -154,16 +163,46 @@ test('a failure is said without a place where none is found in time, and of the 
   assert.equal(operation.services.count('locate'), looks);
 });
 
+function sendLines(reply: FastifyReply, text: string, end: LinesEnd): FastifyReply {
+  reply.trailer(linesEndTrailer, async () => JSON.stringify(end));
+  return reply.type('application/x-ndjson').send(text);
+}
+
 test('NDJSON passes through as it comes', async () => {
   await using operation = await TestOperation.start();
-  operation.services.execute = (_request, reply) => reply.type('application/x-ndjson').send('{"n":1}\n{"n":2}\n');
+  operation.services.execute = (_request, reply) =>
+    sendLines(reply, '{"n":1}\n{"n":2}\n', { rows: 2, execute_ms: 7, bytes_read: 700 });
   const answer = await operation.sql({}, { headers: lines });
   assert.match(answer.headers.get('content-type') ?? '', /^application\/x-ndjson/);
   assert.equal(answer.text, '{"n":1}\n{"n":2}\n');
   assert.equal(operation.services.lastExecution().format, 'rows_ndjson');
   await operation.clock.advance(reportEveryMs);
   await operation.until(() => operation.services.reports.length === 1);
-  assert.equal(operation.services.reports[0]?.rows_out, 2);
+  const [report] = operation.services.reports;
+  assert.deepEqual([report?.rows_out, report?.execute_ms, report?.bytes_read, report?.outcome], [2, 7, 700, 'done']);
+});
+
+test('lines whose last one is a failure of the node count as what failed', async () => {
+  await using operation = await TestOperation.start();
+  const outcomes = [
+    ['invalid_request', 'failed'],
+    ['deadline_exceeded', 'timed_out'],
+  ] as const;
+  for (const [index, [code, outcome]] of outcomes.entries()) {
+    const text = `{"n":1}\n{"error":{"code":"${code}"}}\n`;
+    operation.services.execute = (_request, reply) =>
+      sendLines(reply, text, { rows: 1, execute_ms: 7, bytes_read: 700, error: code });
+    assert.equal((await operation.sql({}, { headers: lines })).text, text);
+    await operation.clock.advance(reportEveryMs);
+    await operation.until(() => operation.services.reports.length === index + 1);
+    assert.equal(operation.services.reports[index]?.outcome, outcome);
+  }
+});
+
+test('NDJSON of a node that says nothing behind it is whole', async () => {
+  await using operation = await TestOperation.start();
+  operation.services.execute = (_request, reply) => reply.type('application/x-ndjson').send('{"n":1}\n');
+  assert.equal((await operation.sql({}, { headers: lines })).text, '{"n":1}\n');
 });
 
 test('the first lines arrive while the node still works', async () => {

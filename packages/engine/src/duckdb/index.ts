@@ -3,3 +3,4 @@ export type { ColumnKind } from '../batch/column-kind.ts';
 export { decodeFrames } from '../wal/frame.ts';
 export { BatchAppender } from './batch-appender.ts';
 export { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from './column-types.ts';
+export { type TextChunk, type TextRun, textRuns } from './text-runs.ts';

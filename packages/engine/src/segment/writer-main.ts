@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { groupFile, isDiskFull, serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
+import { groupFile, isDiskFull, joinPayload, serveParent, systemClock, systemDisk } from '@hybridstore/runtime';
 import { quoteIdentifier, quoteText } from '../duckdb/column-types.ts';
 import { mergeSegments, writeSegments } from './write-segments.ts';
 import {
@@ -20,7 +20,7 @@ serveParent<WriterOptions, WriterRequest, WriterAnswer>(writerProtocol, async (o
   return async (request, body) => {
     served += 1;
     const spoolPath = join(options.spoolFolder, `checkpoint-${process.pid}-${served}`);
-    parent.send(await answer(request, body, { connection, spoolPath, options }));
+    parent.send(await answer(request, joinPayload(body), { connection, spoolPath, options }));
   };
 });
 

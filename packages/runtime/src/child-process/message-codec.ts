@@ -14,7 +14,8 @@ export type MessageKind = (typeof messageKinds)[number];
 export type Message = {
   readonly kind: MessageKind;
   readonly header: unknown;
-  readonly payload: Buffer;
+  /** As it came, in parts. */
+  readonly payload: readonly Buffer[];
   /** Of the whole message. */
   readonly bytes: number;
 };
@@ -41,7 +42,12 @@ export function encodeHead(
   return head;
 }
 
-/** Cuts a byte stream into messages. Copies only what crosses the borders of chunks. */
+/** A payload in one piece, which costs a copy where it came in several. */
+export function joinPayload(payload: readonly Buffer[]): Buffer {
+  return payload.length === 1 ? payload[0]! : Buffer.concat(payload);
+}
+
+/** Cuts a byte stream into messages. Copies no payload. */
 export class MessageReader {
   readonly #bytesMax: number;
   #chunks: Buffer[] = [];
@@ -64,7 +70,8 @@ export class MessageReader {
     for (;;) {
       const lengths = this.#nextLengths();
       if (!lengths || this.#bytes < messageBytes(lengths)) return messages;
-      messages.push(decodeMessage(lengths, this.#take(messageBytes(lengths))));
+      const head = joinPayload(this.#take(prefixBytes + lengths.headerBytes));
+      messages.push(decodeMessage(lengths, head, this.#take(lengths.payloadBytes)));
     }
   }
 
@@ -75,12 +82,18 @@ export class MessageReader {
     return readPrefix(this.#chunks[0] ?? empty, this.#bytesMax);
   }
 
-  #take(bytes: number): Buffer {
-    const all = this.#chunks.length === 1 ? (this.#chunks[0] ?? empty) : Buffer.concat(this.#chunks);
-    const rest = all.subarray(bytes);
-    this.#chunks = rest.length === 0 ? [] : [rest];
-    this.#bytes = rest.length;
-    return all.subarray(0, bytes);
+  #take(bytes: number): Buffer[] {
+    const taken: Buffer[] = [];
+    this.#bytes -= bytes;
+    for (let left = bytes; left > 0; ) {
+      const chunk = this.#chunks[0]!;
+      const part = chunk.subarray(0, left);
+      taken.push(part);
+      left -= part.length;
+      if (part.length === chunk.length) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(part.length);
+    }
+    return taken;
   }
 }
 const empty = Buffer.alloc(0);
@@ -100,11 +113,11 @@ function readPrefix(bytes: Buffer, bytesMax: number): MessageLengths {
   return lengths;
 }
 
-function decodeMessage({ kind, headerBytes }: MessageLengths, bytes: Buffer): Message {
-  const headerEnd = prefixBytes + headerBytes;
+function decodeMessage(lengths: MessageLengths, head: Buffer, payload: readonly Buffer[]): Message {
+  const { kind } = lengths;
   try {
-    const header: unknown = JSON.parse(bytes.toString('utf8', prefixBytes, headerEnd));
-    return { kind, header, payload: bytes.subarray(headerEnd), bytes: bytes.length };
+    const header: unknown = JSON.parse(head.toString('utf8', prefixBytes));
+    return { kind, header, payload, bytes: messageBytes(lengths) };
   } catch (cause) {
     throw new HybridStoreError('corrupt', `child process: the header of a ${kind} message is no JSON`, {}, { cause });
   }

@@ -13,7 +13,7 @@ export interface ParentChannel<Sent> {
 }
 
 /** Messages arrive one at a time: the next when the promise has resolved. An error ends the child with it as the reason. */
-export type Receive<Received> = (message: Received, payload: Buffer) => Promise<void> | void;
+export type Receive<Received> = (message: Received, payload: readonly Buffer[]) => Promise<void> | void;
 
 /** Called once, with the parent's options; the parent counts as served when it has resolved. */
 export type StartServing<Options, Received, Sent> = (

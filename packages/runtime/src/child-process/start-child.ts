@@ -18,7 +18,7 @@ export type ChildOptions<Received> = {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called for every message in order. An error in it is taken for the child's, which is killed. */
-  readonly receive: (message: Received, payload: Buffer) => void;
+  readonly receive: (message: Received, payload: readonly Buffer[]) => void;
 };
 
 /** How a child ended. `error` says why in one line: what the child reported, what we killed it for, or its exit. */

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { joinPayload } from '../../src/child-process/message-codec.ts';
 import { serveParent } from '../../src/child-process/serve-parent.ts';
 import { type EchoAnswer, type EchoOptions, type EchoRequest, echoProtocol } from './echo-protocol.ts';
 
@@ -26,7 +27,7 @@ serveParent<EchoOptions, EchoRequest, EchoAnswer>(
         case 'exit':
           return process.exit(7);
         case 'raw':
-          writeSync(3, payload);
+          writeSync(3, joinPayload(payload));
           if (request.isLast) process.exit(0);
           return;
         case 'allocate':

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { encodeHead, type MessageKind, MessageReader, messageKinds } from '../../src/child-process/message-codec.ts';
+import {
+  encodeHead,
+  joinPayload,
+  type MessageKind,
+  MessageReader,
+  messageKinds,
+} from '../../src/child-process/message-codec.ts';
 
 const bytesMax = 1_000;
 
@@ -29,7 +35,7 @@ describe('messages between a parent and its child', () => {
         const bytes = Buffer.concat(sent.map(encode));
         const { messages, unfinishedBytes } = readAll(cut(bytes, lengths));
         assert.deepEqual(
-          messages.map(({ kind, header, payload }) => ({ kind, header, payload: [...payload] })),
+          messages.map(({ kind, header, payload }) => ({ kind, header, payload: [...joinPayload(payload)] })),
           sent.map(({ kind, header, payload }) => ({ kind, header: plain(header), payload: [...payload] })),
         );
         assert.equal(unfinishedBytes, 0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
 import { describe, it } from 'node:test';
-import type { Message } from '../../src/child-process/message-codec.ts';
+import { joinPayload, type Message } from '../../src/child-process/message-codec.ts';
 import { MessagePipe, type PipeEvents } from '../../src/child-process/message-pipe.ts';
 import type { HybridStoreError } from '../../src/index.ts';
 
@@ -16,14 +16,14 @@ describe('the pipe between a parent and its child', () => {
     pipe.send('close', {});
     await turns();
     assert.deepEqual(
-      received.map(({ kind, header, payload }) => [kind, header, payload.length]),
+      received.map(({ kind, header, payload }) => [kind, header, joinPayload(payload).length]),
       [
         ['data', { first: true }, 500_000],
         ['data', { second: true }, 200_000],
         ['close', {}, 0],
       ],
     );
-    assert.deepEqual(received[0]?.payload, Buffer.concat(parts));
+    assert.deepEqual(joinPayload(received[0]?.payload ?? []), Buffer.concat(parts));
     assert.equal(pipe.queuedBytes, 0);
   });
 

@@ -5,6 +5,7 @@ import { FakeClock } from '@hybridstore/test-kit';
 import {
   type ChildChannel,
   type ChildOptions,
+  joinPayload,
   type Logger,
   programBeside,
   silentLogger,
@@ -221,7 +222,7 @@ function start(context: TestContext, over: Partial<ChildOptions<EchoAnswer>> = {
     clock: systemClock,
     logger: silentLogger,
     receive: (answer, payload) => {
-      answers.push({ answer, payload: payload.toString() });
+      answers.push({ answer, payload: joinPayload(payload).toString() });
       wake();
     },
     ...over,

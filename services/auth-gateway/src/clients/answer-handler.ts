@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { notePassing } from '@hybridstore/runtime';
 import type { Dispatcher } from 'undici';
 import type { AnswerHead } from '../ports.ts';
 
@@ -46,6 +47,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   onResponseData(controller: Controller, chunk: Buffer): void {
     const answer = this.#answer;
     if (!answer) return;
+    notePassing(chunk.length);
     this.#bytesLeft -= chunk.length;
     // The last bytes and the end go out in one write.
     if (this.#bytesLeft === 0) {

@@ -1,4 +1,4 @@
-import { type ExecuteRequest, tenantNode } from '@hybridstore/contracts';
+import { type ExecuteRequest, type LinesEnd, linesEndTrailer, tenantNode } from '@hybridstore/contracts';
 import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant, wasNothingSent } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
 import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
@@ -37,7 +37,11 @@ export class HttpExecutor implements Executor {
     ).catch((error: unknown) => {
       throw isUnknownHost(error) ? unknownTenant(tenantId) : error;
     });
-    return { body: answer.body, contentType: String(answer.headers['content-type'] ?? 'application/json') };
+    return {
+      body: answer.body,
+      contentType: String(answer.headers['content-type'] ?? 'application/json'),
+      readLinesEnd: () => parseLinesEnd(answer.trailers[linesEndTrailer]),
+    };
   }
 
   #send(tenantId: string, request: ExecuteRequest, call: QueryCall) {
@@ -65,6 +69,17 @@ export class HttpExecutor implements Executor {
       // The node notices the broken connection as well; this only helps where that comes late.
       logger.debug('execution_not_cancelled', { query_id: queryId, error });
     }
+  }
+}
+
+/** Nodes of this version write it; those of an earlier one say nothing. */
+function parseLinesEnd(text: string | undefined): LinesEnd | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as LinesEnd;
+  } catch {
+    // The lines are whole, and only our figures of them are missing.
+    return undefined;
   }
 }
 

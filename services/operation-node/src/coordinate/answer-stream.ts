@@ -1,4 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
+import type { ErrorCode, LinesEnd } from '@hybridstore/contracts';
+import { notePassing } from '@hybridstore/runtime';
 
 /** Where the statistics stand at the end of an answer; those of 256 sources fit many times. */
 const tailBytesMax = 256 * 1024;
@@ -28,6 +30,7 @@ export class StatsMerger extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    notePassing(chunk.length);
     this.bytes += chunk.length;
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
@@ -82,20 +85,38 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 const lineBreak = 0x0a;
 
 /**
- * Passes NDJSON through unread. When the answer breaks between two lines, the reader gets a last line that says so; in
+ * Passes NDJSON through unread: what is to be known of it comes behind it. When the answer breaks between two lines, the reader gets a last line that says so; in
  * the middle of a line the connection has to break, since nothing added could be read as JSON.
  */
 export class LineStream extends Transform {
+  readonly #readEnd: () => LinesEnd | undefined;
   #lastByte = lineBreak;
   bytes = 0;
+  /** Once the answer has ended: what the node has said of it. */
   rows = 0;
-  readonly nodeStats: Stats = {};
+  nodeStats: Stats = {};
+  failure: ErrorCode | undefined;
+
+  constructor(readEnd: () => LinesEnd | undefined) {
+    super();
+    this.#readEnd = readEnd;
+  }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    notePassing(chunk.length);
     this.bytes += chunk.length;
-    for (let at = chunk.indexOf(lineBreak); at >= 0; at = chunk.indexOf(lineBreak, at + 1)) this.rows += 1;
     this.#lastByte = chunk.at(-1) ?? this.#lastByte;
     done(null, chunk);
+  }
+
+  override _flush(done: TransformCallback): void {
+    const end = this.#readEnd();
+    if (end) {
+      this.rows = end.rows;
+      this.nodeStats = end;
+      this.failure = end.error;
+    }
+    done();
   }
 
   /** Ends the stream with an error line. False when it stands in the middle of a line, or has ended. */

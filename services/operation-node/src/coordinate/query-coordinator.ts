@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ExecuteRequest, LogicalPlan, QueryStats, ReadColumns } from '@hybridstore/contracts';
+import type { ErrorCode, ExecuteRequest, LogicalPlan, QueryStats, ReadColumns } from '@hybridstore/contracts';
 import {
   type Admission,
   type AdmissionQueue,
@@ -20,6 +20,7 @@ import type {
   ExecutionReporter,
   Executor,
   Interpreter,
+  NodeAnswer,
   OptimizedQuery,
   Optimizer,
   Outcome,
@@ -199,7 +200,7 @@ class QueryRun {
       .catch((error: unknown) => this.#failAtItsPlace(error));
     if (this.#deadline.signal.aborted) answer.body.destroy();
     this.#deadline.signal.throwIfAborted();
-    const body = this.#pass(answer.body);
+    const body = this.#pass(answer);
     return { queryId: this.#query.queryId, contentType: answer.contentType, body };
   }
 
@@ -218,13 +219,13 @@ class QueryRun {
   }
 
   /** Joins the node's bytes to the client's: what ends one ends the other, and the query. */
-  #pass(source: Readable): Readable {
-    const lines = this.#order.format === 'rows_ndjson' ? new LineStream() : undefined;
+  #pass({ body: source, readLinesEnd }: NodeAnswer): Readable {
+    const lines = this.#order.format === 'rows_ndjson' ? new LineStream(readLinesEnd) : undefined;
     const answer = lines ?? new StatsMerger(() => this.#stats());
     const breakOff = (error: unknown) => {
       if (this.#hasEnded) return;
       const reason = toHybridStoreError(this.reasonOf(error));
-      this.#end(this.#outcomeOf(reason), answer);
+      this.#end(this.#outcomeOf(reason.code), answer);
       source.unpipe(answer);
       source.destroy();
       const { code, message, details } = reason;
@@ -239,7 +240,10 @@ class QueryRun {
     });
     const stop = () => breakOff(this.#deadline.signal.reason);
     this.#deadline.signal.addEventListener('abort', stop, { once: true });
-    answer.once('end', () => this.#end('done', answer));
+    answer.once('end', () => {
+      const failure = lines?.failure;
+      this.#end(failure === undefined ? 'done' : this.#outcomeOf(failure), answer);
+    });
     answer.once('close', () => {
       this.#deadline.signal.removeEventListener('abort', stop);
       breakOff(new HybridStoreError('unavailable', 'the client went away'));
@@ -249,7 +253,7 @@ class QueryRun {
 
   /** The query ended before there was an answer. */
   fail(error: unknown): void {
-    this.#end(this.#outcomeOf(this.reasonOf(error)), nothingAnswered);
+    this.#end(this.#outcomeOf(toHybridStoreError(this.reasonOf(error)).code), nothingAnswered);
   }
 
   /** A query that was ended on purpose ended for that reason, whatever broke on the way. */
@@ -257,8 +261,7 @@ class QueryRun {
     return this.#deadline.signal.aborted ? this.#deadline.signal.reason : error;
   }
 
-  #outcomeOf(reason: unknown): Outcome {
-    const { code } = toHybridStoreError(reason);
+  #outcomeOf(code: ErrorCode): Outcome {
     if (code === 'deadline_exceeded') return 'timed_out';
     return code === 'gone' || this.#order.signal.aborted ? 'cancelled' : 'failed';
   }

@@ -207,7 +207,8 @@ export type ViewBound = {
 };
 
 export type ExecutionEnd = { readonly rows: number; readonly freshRows: number };
-export type RowPiece = { readonly text: Buffer; readonly rows: number };
+/** Text of `rows` whole rows, as it came, in parts. */
+export type RowPiece = { readonly texts: readonly Buffer[]; readonly rows: number; readonly bytes: number };
 
 /**
  * One statement at work. `started` resolves with the columns before the first row, `pieces` gives row text as the reader

@@ -4,8 +4,8 @@ import { type Execution, type ExecutionEnd, ExecutionLost, type RowPiece, ViewGo
 import type { Failure } from './messages.ts';
 
 export interface FeedEffects {
-  /** One more piece may be sent. */
-  takeMore(): void;
+  /** So many bytes more may be sent. */
+  takeMore(bytes: number): void;
   stop(graceMs: number): void;
 }
 
@@ -36,7 +36,7 @@ export class ExecutionFeed implements Execution {
       const piece = this.#pieces.shift();
       if (piece) {
         yield piece;
-        if (!this.#isOver) this.#effects.takeMore();
+        if (!this.#isOver) this.#effects.takeMore(piece.bytes);
         continue;
       }
       if (this.#failure !== undefined) throw this.#failure;

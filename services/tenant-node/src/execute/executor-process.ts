@@ -4,6 +4,7 @@ import {
   type Clock,
   type Disk,
   type Logger,
+  notePassing,
   programBeside,
   startChild,
 } from '@hybridstore/runtime';
@@ -134,7 +135,7 @@ export class ExecutorProcess implements ExecutorChild {
   run(request: StatementRequest): Execution {
     const query = this.#nextQuery++;
     const feed = new ExecutionFeed({
-      takeMore: () => this.#channel.send({ kind: 'credit', query, pieces: 1 }),
+      takeMore: (bytes) => this.#channel.send({ kind: 'credit', query, bytes }),
       stop: (graceMs) => this.#stop(query, graceMs),
     });
     if (this.isGone) {
@@ -163,14 +164,17 @@ export class ExecutorProcess implements ExecutorChild {
     });
   }
 
-  #receive(message: FromChild, payload: Buffer): void {
+  #receive(message: FromChild, payload: readonly Buffer[]): void {
     switch (message.kind) {
       case 'started':
         this.#running.get(message.query)?.feed.start(message.columns);
         return;
-      case 'rows':
-        this.#running.get(message.query)?.feed.push({ text: payload, rows: message.rows });
+      case 'rows': {
+        const bytes = bytesOf(payload);
+        notePassing(bytes);
+        this.#running.get(message.query)?.feed.push({ texts: payload, rows: message.rows, bytes });
         return;
+      }
       case 'ended':
         this.#take(message.query)?.end({ rows: message.rows, freshRows: message.freshRows });
         return;
@@ -202,6 +206,10 @@ export class ExecutorProcess implements ExecutorChild {
     this.#running.clear();
     return end;
   }
+}
+
+function bytesOf(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Parts of a size that no message outgrows; one empty part when there are no frames. */

@@ -4,7 +4,7 @@ import type { FreshRange, StatementRequest } from '../domain/ports.ts';
 
 /**
  * What a node and its executor child say to each other. Order is kept: a `run` sees every `load` that was sent before
- * it. Row pieces are paid for by credits, so that a slow reader of one query neither fills memory nor holds up the
+ * it. Bytes of rows are paid for by credits, so that a slow reader of one query neither fills memory nor holds up the
  * others.
  */
 export type ToChild =
@@ -14,7 +14,7 @@ export type ToChild =
    */
   | ({ readonly kind: 'load'; readonly source: string } & FreshRange)
   | ({ readonly kind: 'run' } & Statement)
-  | { readonly kind: 'credit'; readonly query: number; readonly pieces: number }
+  | { readonly kind: 'credit'; readonly query: number; readonly bytes: number }
   | { readonly kind: 'cancel'; readonly query: number }
   /** No query uses the source any more: its fresh tables are dropped. */
   | { readonly kind: 'forget'; readonly source: string };
@@ -22,7 +22,7 @@ export type ToChild =
 export type FromChild =
   /** The first thing a query that works answers with, before any row. */
   | { readonly kind: 'started'; readonly query: number; readonly columns: readonly ResultColumn[] }
-  /** Payload: text of `rows` rows, joined by the statement's separator. */
+  /** Payload: text of `rows` rows with the statement's separators. */
   | { readonly kind: 'rows'; readonly query: number; readonly rows: number }
   | { readonly kind: 'ended'; readonly query: number; readonly rows: number; readonly freshRows: number }
   | { readonly kind: 'failed'; readonly query: number; readonly failure: Failure };

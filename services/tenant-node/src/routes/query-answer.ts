@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { CallContext } from '@hybridstore/http';
-import { type ErrorDetails, HybridStoreError, toHybridStoreError } from '@hybridstore/runtime';
+import { type ErrorCode, type ErrorDetails, HybridStoreError, toHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply } from 'fastify';
 import type { RunningQuery } from '../domain/query-runner.ts';
 
@@ -15,7 +15,7 @@ export async function sendWhole(
   const texts: Buffer[] = [];
   let rows = 0;
   for await (const piece of query.pieces()) {
-    texts.push(piece.text);
+    texts.push(...piece.texts);
     rows += piece.rows;
   }
   const columns = form.hasColumns ? `"columns":${JSON.stringify(query.columns)},` : '';
@@ -24,17 +24,30 @@ export async function sendWhole(
   return reply.type('application/json; charset=utf-8').send(Buffer.concat([head, ...texts, tail]));
 }
 
+/** How lines ended, as far as it is known. */
+export type SentLines = { rows: number; error?: ErrorCode };
+
 /** Rows as NDJSON, as fast as the reader takes them. A failure under way is a last line `{"error": …}`. */
-export function sendLines(reply: FastifyReply, query: RunningQuery, context: CallContext): FastifyReply {
-  const stream = Readable.from(readLines(query, context), { objectMode: false, highWaterMark: streamBytesAhead });
+export function sendLines(
+  reply: FastifyReply,
+  query: RunningQuery,
+  context: CallContext,
+  sent: SentLines = { rows: 0 },
+): FastifyReply {
+  const lines = readLines(query, context, sent);
+  const stream = Readable.from(lines, { objectMode: false, highWaterMark: streamBytesAhead });
   return reply.type('application/x-ndjson').send(stream);
 }
 
-async function* readLines(query: RunningQuery, context: CallContext): AsyncGenerator<Buffer> {
+async function* readLines(query: RunningQuery, context: CallContext, sent: SentLines): AsyncGenerator<Buffer> {
   try {
-    for await (const piece of query.pieces()) yield piece.text;
+    for await (const piece of query.pieces()) {
+      sent.rows += piece.rows;
+      yield* piece.texts;
+    }
   } catch (thrown) {
     const error = toHybridStoreError(thrown);
+    sent.error = error.code;
     if (error.code === 'internal') context.logger.error('query_failed', { error: error.cause ?? error });
     yield Buffer.from(`${JSON.stringify(errorLine(error.code, error.message, error.details, context.requestId))}\n`);
   } finally {

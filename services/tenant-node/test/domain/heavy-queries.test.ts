@@ -5,7 +5,6 @@ import type { Engine, SourceState, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
 import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { LogMarks } from '../../src/domain/log-marks.ts';
 import type { Execution, ExecutorChild } from '../../src/domain/ports.ts';
 import { type QueryLimits, type QueryRequest, QueryRunner, type RunningQuery } from '../../src/domain/query-runner.ts';
@@ -61,7 +60,7 @@ class Started implements Execution {
   }
 
   async *pieces() {
-    yield { text: Buffer.from('[1]'), rows: 1 };
+    yield { texts: [Buffer.from('[1]')], rows: 1, bytes: 3 };
     await this.ended;
   }
 
@@ -122,7 +121,7 @@ function createWorld(more: Partial<QueryLimits> = {}) {
       executor,
       members: { knowsAll: true, peers: () => [] },
       marks: new LogMarks(),
-      feed: new FreshFeed(engine, executor, clock),
+      feed: { note: () => {} },
       clock,
       logger: silentLogger,
       node: 'acme-0',

@@ -455,7 +455,7 @@ function frame(lsn: number, rows: number, sourceId = 'sales'): Uint8Array {
 
 async function read(execution: Execution) {
   const texts: Buffer[] = [];
-  for await (const piece of execution.pieces()) texts.push(piece.text);
+  for await (const piece of execution.pieces()) texts.push(...piece.texts);
   const rows = JSON.parse(`[${Buffer.concat(texts).toString('utf8')}]`) as unknown[][];
   return { columns: await execution.started, rows, end: await execution.ended };
 }

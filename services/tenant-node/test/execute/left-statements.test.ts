@@ -180,7 +180,7 @@ describe('an interrupt', () => {
     running.connection = undefined;
     await clock.advance(1_000);
     assert.deepEqual([interrupts, clock.pending], [again, 0]);
-    await assert.rejects(running.takeCredit(), { message: 'the statement was stopped' });
+    await assert.rejects(running.takeCredit(1), { message: 'the statement was stopped' });
   });
 });
 

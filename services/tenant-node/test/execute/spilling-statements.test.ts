@@ -9,7 +9,6 @@ import type { Engine, TableState } from '@hybridstore/engine';
 import { finishPlan } from '@hybridstore/plan';
 import { silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
 import { createTemporaryFolder } from '@hybridstore/test-kit';
-import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { LogMarks } from '../../src/domain/log-marks.ts';
 import type { Execution, StatementRequest } from '../../src/domain/ports.ts';
 import { QueryRunner } from '../../src/domain/query-runner.ts';
@@ -225,7 +224,7 @@ describe('ten clients with heavy groups', () => {
             signal: never,
           });
           const texts: Buffer[] = [];
-          for await (const piece of query.pieces()) texts.push(piece.text);
+          for await (const piece of query.pieces()) texts.push(...piece.texts);
           return Buffer.concat(texts).toString();
         }),
       );
@@ -301,7 +300,7 @@ function createRunner(
       executor: pool,
       members: { knowsAll: true, peers: () => [] },
       marks: new LogMarks(),
-      feed: new FreshFeed(engine, pool, systemClock),
+      feed: { note: () => {} },
       clock: systemClock,
       logger: silentLogger,
       node: 'acme-0',
@@ -333,7 +332,7 @@ function statement(text: string, outputs: number): StatementRequest {
 
 async function read(execution: Execution): Promise<unknown> {
   const texts: Buffer[] = [];
-  for await (const piece of execution.pieces()) texts.push(piece.text);
+  for await (const piece of execution.pieces()) texts.push(...piece.texts);
   return JSON.parse(`[${Buffer.concat(texts).toString('utf8')}]`);
 }
 

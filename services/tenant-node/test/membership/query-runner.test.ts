@@ -116,7 +116,7 @@ function createExecution(attempt: Try, log: string[]): Execution {
     started: started.promise,
     ended: ended.promise,
     pieces: async function* () {
-      yield { text: Buffer.from('[1]'), rows: 1 };
+      yield { texts: [Buffer.from('[1]')], rows: 1, bytes: 3 };
       await ended.promise;
     },
     cancel: (reason, graceMs) => {

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import type { LogicalPlan, PlanExpression } from '@hybridstore/contracts';
-import { finishPlan, integer } from '@hybridstore/plan';
+import {
+  type ErrorBody,
+  type LinesEnd,
+  type LogicalPlan,
+  linesEndTrailer,
+  type PlanExpression,
+} from '@hybridstore/contracts';
+import { cast, choose, compare, finishPlan, integer, text } from '@hybridstore/plan';
 import { systemClock } from '@hybridstore/runtime';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
@@ -84,6 +90,22 @@ describe('results over HTTP', () => {
     assert.deepEqual([lines, last], [300_000, '']);
   });
 
+  it('say behind their lines how many they are, and what they failed for', async () => {
+    const value: PlanExpression = { kind: 'column', relation: 'r', name: 'i' };
+    const whole = await (await send(series(3, value))).answer;
+    assert.equal(await readText(whole), '{"v":0}\n{"v":1}\n{"v":2}\n');
+    const end = JSON.parse(whole.trailers[linesEndTrailer] ?? '') as LinesEnd;
+    assert.deepEqual([end.rows, end.bytes_read, end.error, end.execute_ms > 0], [3, 0, undefined, true]);
+    // Late enough for rows to be out before it.
+    const failing = cast(choose(compare('lt', value, integer(900_000)), text('1'), text('x')), 'bigint');
+    const broken = await (await send(series(1_000_000, failing))).answer;
+    const lines = (await readText(broken)).trimEnd().split('\n');
+    const last = JSON.parse(lines.at(-1) ?? '') as ErrorBody;
+    const { rows, error } = JSON.parse(broken.trailers[linesEndTrailer] ?? '') as LinesEnd;
+    assert.deepEqual([rows, error], [lines.length - 1, last.error.code]);
+    assert.equal(error, 'invalid_request');
+  });
+
   it('are refused with 429 when too many queries wait', async () => {
     const slow = series(1_000_000_000_000, { kind: 'call', function: 'count', arguments: [] });
     const started = [send(slow), send(slow)];
@@ -102,6 +124,12 @@ describe('results over HTTP', () => {
     assert.equal(node.queries.waiting, 0);
   });
 });
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  let all = '';
+  for await (const part of answer.setEncoding('utf8')) all += String(part);
+  return all;
+}
 
 function series(rows: number, value: PlanExpression): LogicalPlan {
   return finishPlan({

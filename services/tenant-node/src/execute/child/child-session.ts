@@ -10,7 +10,7 @@ import { countFreshRows, FreshTables } from './fresh-tables.ts';
 import { sendRows } from './row-pieces.ts';
 import { describeColumns, wrapStatement } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
-import { lockedSettings } from './session-settings.ts';
+import { connectionSetting, lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
 import { cutOff, interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
 import { StatementFiles } from './statement-files.ts';
@@ -90,8 +90,8 @@ export class ChildSession {
     void this.#answer(running, this.#loads);
   }
 
-  credit(query: number, pieces: number): void {
-    this.#running.get(query)?.allowMore(pieces);
+  credit(query: number, bytes: number): void {
+    this.#running.get(query)?.allowMore(bytes);
   }
 
   cancel(query: number): void {
@@ -144,7 +144,7 @@ export class ChildSession {
     views: readonly StatementView[],
     parts: readonly (readonly ViewPart[])[],
   ): Promise<number> {
-    const connection = this.#idle.pop() ?? (await this.#instance.connect());
+    const connection = this.#idle.pop() ?? (await this.#connect());
     running.connection = connection;
     try {
       const rows = await this.#stream(connection, running, () => this.#prefix(connection, views, parts));
@@ -157,6 +157,12 @@ export class ChildSession {
     } finally {
       running.connection = undefined;
     }
+  }
+
+  async #connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect();
+    await connection.run(connectionSetting);
+    return connection;
   }
 
   #viewParts({ views }: Statement): readonly (readonly ViewPart[])[] {
@@ -198,9 +204,9 @@ export class ChildSession {
         if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
         isStarted = true;
       };
-      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, piece) => {
+      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, texts) => {
         start();
-        this.#node.send({ kind: 'rows', query, rows: count }, piece);
+        this.#node.send({ kind: 'rows', query, rows: count }, texts);
       });
       await call(async () => {
         if (!(await commits(connection)))
@@ -218,7 +224,7 @@ export class ChildSession {
     await connection.run('BEGIN TRANSACTION READ ONLY');
     const prefix = await makePrefix();
     const columns = await this.#columns.read(connection, statement, prefix);
-    const text = wrapStatement(statement.text, columns, statement.shape);
+    const text = wrapStatement(statement.text, columns, statement);
     return { columns, prepared: await connection.prepare(`${prefix}${text}`), text, prefix };
   }
 

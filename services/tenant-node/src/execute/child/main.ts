@@ -1,4 +1,4 @@
-import { serveParent } from '@hybridstore/runtime';
+import { joinPayload, serveParent } from '@hybridstore/runtime';
 import { executorProtocol, type FromChild, type SessionOptions, type ToChild } from '../messages.ts';
 import { ChildSession } from './child-session.ts';
 
@@ -8,16 +8,16 @@ serveParent<SessionOptions, ToChild, FromChild>(executorProtocol, async (options
   return (message, payload) => receive(session, message, payload);
 });
 
-function receive(session: ChildSession, message: ToChild, payload: Buffer): void {
+function receive(session: ChildSession, message: ToChild, payload: readonly Buffer[]): void {
   switch (message.kind) {
     case 'load':
-      session.load(message.source, message, payload);
+      session.load(message.source, message, joinPayload(payload));
       return;
     case 'run':
       session.run(message);
       return;
     case 'credit':
-      session.credit(message.query, message.pieces);
+      session.credit(message.query, message.bytes);
       return;
     case 'cancel':
       session.cancel(message.query);

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { DuckDBBlobVector } from '@duckdb/node-api';
-import { assert } from '@hybridstore/runtime';
+import { type TextChunk, textRuns } from '@hybridstore/engine/duckdb';
+import { notePassing } from '@hybridstore/runtime';
 import type { Statement } from '../messages.ts';
 import { brokenTextMark } from './row-text.ts';
 import type { RunningStatement } from './running-statement.ts';
@@ -8,13 +8,14 @@ import { brokenText, tooLarge } from './statement-failure.ts';
 
 /** Rows are handed over in pieces of about this size, the first one as soon as there is a row. */
 const pieceBytesAim = 256 * 1024;
+/** What is copied out of the engine at a time. */
+const runBytesMax = 64 * 1024;
 
-export type RowChunk = { readonly rowCount: number; getColumnVector(columnIndex: number): unknown };
 export interface RowSource {
-  /** The next rows, each the bytes of one text in the first column; none at the end. */
-  fetchChunk(): Promise<RowChunk | null>;
+  /** The next rows, each as text with its separator in the first column; none at the end. */
+  fetchChunk(): Promise<TextChunk | null>;
 }
-export type SendPiece = (rows: number, text: Buffer) => void;
+export type SendPiece = (rows: number, texts: readonly Buffer[]) => void;
 
 /**
  * Sends all rows as the reader allows, and says how many there were. Nothing leaves that is not text as a whole: bytes that
@@ -22,65 +23,53 @@ export type SendPiece = (rows: number, text: Buffer) => void;
  */
 export async function sendRows(running: RunningStatement, source: RowSource, send: SendPiece): Promise<number> {
   const { statement } = running;
-  const sent = { rows: 0, bytes: 0 };
+  const all = { rows: 0, bytes: 0 };
   let piece = emptyPiece();
   const sendPiece = async () => {
-    await running.takeCredit();
-    send(piece.rows, wholeText(piece));
-    sent.rows += piece.rows;
-    sent.bytes += piece.bytes;
+    notePassing(piece.bytes);
+    await running.takeCredit(piece.bytes);
+    send(piece.rows, piece.texts);
     piece = emptyPiece();
   };
   for (;;) {
     running.requireWanted();
     const chunk = await source.fetchChunk();
     if (!chunk || chunk.rowCount === 0) break;
-    addChunk(piece, chunk, { separator: statement.separator, isFirst: sent.rows + piece.rows === 0 });
-    requireWithinLimits(statement, sent.rows + piece.rows, sent.bytes + piece.bytes);
-    if (sent.rows === 0 || piece.bytes >= pieceBytesAim) await sendPiece();
+    requireWithinLimits(statement, { ...all, rows: all.rows + chunk.rowCount });
+    for (const run of textRuns(chunk, runBytesMax)) {
+      const isFirst = all.rows === 0;
+      const text = isFirst ? withoutFirstSeparator(run.bytes, statement) : run.bytes;
+      requireText(text);
+      all.rows += run.rows;
+      all.bytes += text.length;
+      requireWithinLimits(statement, all);
+      piece.texts.push(text);
+      piece.rows += run.rows;
+      piece.bytes += text.length;
+      if (piece.bytes >= pieceBytesAim) await sendPiece();
+    }
+    if (all.rows === chunk.rowCount && piece.rows > 0) await sendPiece();
   }
   if (piece.rows > 0) await sendPiece();
-  return sent.rows;
+  return all.rows;
 }
 
-type Piece = { readonly texts: Uint8Array[]; rows: number; bytes: number };
+type Piece = { readonly texts: Buffer[]; rows: number; bytes: number };
 
 function emptyPiece(): Piece {
   return { texts: [], rows: 0, bytes: 0 };
 }
 
-const separators = { ',': Buffer.from(','), '\n': Buffer.from('\n') } as const;
-
-/** `,` stands between rows, a line break behind each. Copied at once: bytes lie in the chunk's own memory. */
-function addChunk(
-  piece: Piece,
-  chunk: RowChunk,
-  at: { readonly separator: ',' | '\n'; readonly isFirst: boolean },
-): void {
-  const rows = chunk.getColumnVector(0);
-  assert(rows instanceof DuckDBBlobVector, 'rows are bytes');
-  const separator = separators[at.separator];
-  const parts: Uint8Array[] = [];
-  for (let row = 0; row < chunk.rowCount; row += 1) {
-    const text = rows.getItemBytes(row);
-    assert(text, 'a row is never null');
-    if (at.separator === '\n') parts.push(text, separator);
-    else if (at.isFirst && row === 0) parts.push(text);
-    else parts.push(separator, text);
-  }
-  const text = Buffer.concat(parts);
-  piece.texts.push(text);
-  piece.rows += chunk.rowCount;
-  piece.bytes += text.length;
+/** `,` stands between rows, and the engine writes it before each; a line break behind each. */
+function withoutFirstSeparator(text: Buffer, { separator }: Statement): Buffer {
+  return separator === ',' ? text.subarray(1) : text;
 }
 
-function wholeText(piece: Piece): Buffer {
-  const text = Buffer.concat(piece.texts);
+function requireText(text: Buffer): void {
   if (text.includes(brokenTextMark) || !isUtf8(text)) throw brokenText();
-  return text;
 }
 
-function requireWithinLimits(statement: Statement, rows: number, bytes: number): void {
+function requireWithinLimits(statement: Statement, { rows, bytes }: { readonly rows: number; readonly bytes: number }) {
   if (rows > statement.rowsMax) throw tooLarge('rows', statement.rowsMax);
   if (bytes > statement.bytesMax) throw tooLarge('bytes', statement.bytesMax);
 }

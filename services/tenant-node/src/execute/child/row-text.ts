@@ -1,6 +1,6 @@
 import { type DuckDBType, DuckDBTypeId, INTEGER } from '@duckdb/node-api';
 import type { ResultColumn } from '@hybridstore/contracts';
-import type { RowShape } from '../../domain/ports.ts';
+import type { StatementRequest } from '../../domain/ports.ts';
 
 /**
  * Rows become JSON text inside the engine: one VARCHAR a row, built by vectorized SQL, where JavaScript values a cell
@@ -23,27 +23,31 @@ const exactInteger = '9007199254740991';
  */
 export const brokenTextMark = 0;
 
-/** `SELECT` of the bytes of one text a row over `statement`, in the statement's order. */
-export function wrapStatement(statement: string, columns: readonly OutputColumn[], shape: RowShape): string {
+/** How rows are written; the separator `,` stands before each, a line break behind. */
+export type RowForm = Pick<StatementRequest, 'shape' | 'separator'>;
+
+/** `SELECT` of the bytes of one text a row, with its separator, over `statement`, in the statement's order. */
+export function wrapStatement(statement: string, columns: readonly OutputColumn[], form: RowForm): string {
   const names = columns.map((_, index) => `c${index}`);
-  return `SELECT encode(${rowText(columns, shape)}) FROM (${statement}) AS result(${names.join(', ')})`;
+  return `SELECT encode(${rowText(columns, form)}) FROM (${statement}) AS result(${names.join(', ')})`;
 }
 
-function rowText(columns: readonly OutputColumn[], shape: RowShape): string {
+function rowText(columns: readonly OutputColumn[], { shape, separator }: RowForm): string {
   const values = columns.map((column, index) => valueText(`c${index}`, shownType(column), 0));
-  return shape === 'object' ? objectText(columns, values) : concat(["'['", ...interleave(values), "']'"]);
+  const parts = shape === 'object' ? objectParts(columns, values) : arrayParts(values);
+  return concat(separator === ',' ? ["','", ...parts] : [...parts, quote(separator)]);
 }
 
-function objectText(columns: readonly OutputColumn[], values: readonly string[]): string {
+function objectParts(columns: readonly OutputColumn[], values: readonly string[]): string[] {
   const parts = columns.map((column, index) => [
     quote(`${index === 0 ? '{' : ','}${JSON.stringify(column.name)}:`),
     values[index] ?? `'null'`,
   ]);
-  return concat([...(parts.length === 0 ? ["'{'"] : parts.flat()), "'}'"]);
+  return [...(parts.length === 0 ? ["'{'"] : parts.flat()), "'}'"];
 }
 
-function interleave(values: readonly string[]): string[] {
-  return values.flatMap((value, index) => (index === 0 ? [value] : ["','", value]));
+function arrayParts(values: readonly string[]): string[] {
+  return ["'['", ...values.flatMap((value, index) => (index === 0 ? [value] : ["','", value])), "']'"];
 }
 
 function concat(parts: readonly string[]): string {
@@ -159,7 +163,7 @@ function structText(value: string, type: StructType, depth: number): string {
     valueText(`struct_extract_at(${value}, ${index + 1})`, entry, depth),
   );
   const columns = type.entryTypes.map((entry, index) => ({ name: type.entryNames[index] ?? '', type: entry }));
-  const text = isRow ? concat(["'['", ...interleave(values), "']'"]) : objectText(columns, values);
+  const text = concat(isRow ? arrayParts(values) : objectParts(columns, values));
   return `CASE WHEN ${value} IS NULL THEN 'null' ELSE ${text} END`;
 }
 

@@ -3,16 +3,17 @@ import type { Clock } from '@hybridstore/runtime';
 import type { Statement } from '../messages.ts';
 import { interrupted, StatementFailure } from './statement-failure.ts';
 
-const piecesAheadMax = 4;
+/** What of the rows may be on its way to the reader, and a piece. */
+const bytesAheadMax = 1024 * 1024;
 /** The engine forgets an interrupt that comes before the call which it was meant for has begun. */
 const interruptAgainMs = 25;
 
-/** One statement at work in the child: how many pieces its reader allows it, and whether it is wanted any more. */
+/** One statement at work in the child: how many bytes its reader allows it, and whether it is wanted any more. */
 export class RunningStatement {
   readonly statement: Statement;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
-  #credit = piecesAheadMax;
+  #credit = bytesAheadMax;
   #connection: Pick<DuckDBConnection, 'interrupt'> | undefined;
   #wake: (() => void) | undefined;
 
@@ -31,8 +32,8 @@ export class RunningStatement {
     this.#connection = connection;
   }
 
-  allowMore(pieces: number): void {
-    this.#credit += pieces;
+  allowMore(bytes: number): void {
+    this.#credit += bytes;
     this.#wake?.();
   }
 
@@ -47,8 +48,8 @@ export class RunningStatement {
     this.signal.throwIfAborted();
   }
 
-  /** Waits until the reader has room for one more piece, and takes it. */
-  async takeCredit(): Promise<void> {
+  /** Waits until the reader has room, and takes it for a piece of so many bytes. */
+  async takeCredit(bytes: number): Promise<void> {
     while (this.#credit <= 0) {
       this.requireWanted();
       await new Promise<void>((resolve) => {
@@ -57,7 +58,7 @@ export class RunningStatement {
       this.#wake = undefined;
     }
     this.requireWanted();
-    this.#credit -= 1;
+    this.#credit -= bytes;
   }
 
   #interrupt(): void {

@@ -118,7 +118,7 @@ function statement(text: string): StatementRequest {
 
 async function readAll(execution: Execution): Promise<string> {
   const texts: Buffer[] = [];
-  for await (const piece of execution.pieces()) texts.push(piece.text);
+  for await (const piece of execution.pieces()) texts.push(...piece.texts);
   await execution.ended;
   return Buffer.concat(texts).toString('utf8');
 }
