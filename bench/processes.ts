@@ -70,7 +70,8 @@ function nameOf(pid: number): string {
     .split('\0')
     .find((argument) => /\.[jt]s$/.test(argument));
   const parts = /(?:services|packages)\/([^/]+)\/src\/?(.*)$/.exec(program ?? '');
-  return parts ? [parts[1], ...(parts[2] ?? '').split('/').slice(0, -1)].join('/') : (program ?? `process ${pid}`);
+  if (parts) return [parts[1], ...(parts[2] ?? '').split('/').slice(0, -1)].join('/');
+  return program?.split('/').slice(-2).join('/') ?? `process ${pid}`;
 }
 
 function readCpuSeconds(pid: number): number {
