@@ -63,6 +63,20 @@ describe('turns of memory', () => {
     assert.deepEqual([granted.at(-1), turns.grantedBytes, turns.waiting], ['a5', 35, 0]);
   });
 
+  it('are not given to who would fit while the next one waits for more', async () => {
+    const { clock, turns } = createTurns();
+    const granted: string[] = [];
+    const [first, second] = [turns.tryTake(60), turns.tryTake(30)];
+    void ask(turns, granted, 'b', 80);
+    void ask(turns, granted, 'c', 10);
+    second?.release();
+    await clock.advance(0);
+    assert.deepEqual([granted, turns.grantedBytes, turns.waiting], [[], 60, 2]);
+    first?.release();
+    await clock.advance(0);
+    assert.deepEqual([granted, turns.waiting], [['b80', 'c10'], 0]);
+  });
+
   it('know whether they had company', async () => {
     const { turns } = createTurns();
     const alone = turns.tryTake(10);

@@ -28,10 +28,10 @@ const sort = `SELECT count(*), sum(CASE WHEN _c1 < _c3 THEN 1 ELSE 0 END), max(s
 
 type Spill = { readonly path: string; readonly bytesMax: number };
 
-function createPool(folder: string, spill: Spill | undefined): ExecutorPool {
+function createPool(folder: string, spill: Spill | undefined, disk = systemDisk): ExecutorPool {
   return new ExecutorPool({
     session: { memoryLimit: `${memoryBytes}B`, threads: 2 },
-    disk: systemDisk,
+    disk,
     filesFolder: join(folder, 'executor'),
     spill,
     newSecret: () => randomBytes(16).toString('hex'),
@@ -94,6 +94,32 @@ describe('a statement that needs more than the memory', () => {
     assert.notEqual(next, child);
     assert.equal(existsSync(join(path, own)), false, 'before another child takes statements');
     assert.deepEqual(await read(next.run(statement('SELECT 1', 1))), [[1]]);
+  });
+});
+
+describe('the next child', () => {
+  it('takes no statement before what the last one spilled is gone', async () => {
+    using folder = createTemporaryFolder('spill-next');
+    const path = join(folder.path, 'spill');
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const removeEmptyFolder = async (each: string) => {
+      asked.resolve();
+      await gate.promise;
+      return systemDisk.removeEmptyFolder(each);
+    };
+    const pool = createPool(folder.path, { path, bytesMax: spillBytes }, { ...systemDisk, removeEmptyFolder });
+    try {
+      const child = await pool.acquire(never);
+      process.kill(child.pid ?? 0, 'SIGKILL');
+      await child.exited;
+      await asked.promise;
+      assert.equal(pool.current, child);
+      gate.resolve();
+      assert.notEqual(await pool.acquire(never), child);
+    } finally {
+      gate.resolve();
+      await pool.close();
+    }
   });
 });
 
