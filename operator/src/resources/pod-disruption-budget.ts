@@ -1,6 +1,6 @@
 import type { OwnerReference, PodDisruptionBudget } from '@hybridstore/controller-runtime';
-import { sharedServiceLabels, sharedServiceSelector } from './labels.ts';
-import type { SharedServiceName } from './names.ts';
+import { managedLabels, sharedServiceLabel } from './labels.ts';
+import { type SharedWorkload, serviceOfWorkload, sharedServiceNames, userStoreName } from './names.ts';
 import { ownedBy } from './service.ts';
 import type { PlatformSettings } from './settings.ts';
 import { ownedMetadata, type TenantInput } from './tenant-metadata.ts';
@@ -20,21 +20,35 @@ export function buildPodDisruptionBudget({ tenant }: TenantInput): PodDisruption
   };
 }
 
-/** At most one replica of a shared service away by choice. None for a single one, whose machine could never be emptied. */
+export const sharedBudgetName = 'shared-services';
+/** What no query and no log-in waits for. */
+const isApart = (workload: SharedWorkload) => workload === 'monitoring';
+
+/**
+ * At most one pod of the platform away by choice, whatever service it is of (ADR 0028). None where every service runs once:
+ * whoever chose that may have a single machine, which could never be emptied.
+ */
 export function buildSharedDisruptionBudget(
-  service: SharedServiceName,
   { namespace, services }: PlatformSettings,
   owners: readonly OwnerReference[],
 ): PodDisruptionBudget | undefined {
-  if (services[service].replicas < 2) return undefined;
+  const all: readonly SharedWorkload[] = [...sharedServiceNames, userStoreName];
+  const workloads = all.filter((workload) => !isApart(workload));
+  if (!workloads.some((workload) => services[serviceOfWorkload(workload)].replicas > 1)) return undefined;
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: { name: service, namespace, labels: sharedServiceLabels(service), ...ownedBy(owners) },
+    metadata: {
+      name: sharedBudgetName,
+      namespace,
+      labels: { ...managedLabels, [sharedServiceLabel]: sharedBudgetName },
+      ...ownedBy(owners),
+    },
     spec: {
       maxUnavailable: 1,
+      // What crashes again and again must not keep a machine from being emptied.
       unhealthyPodEvictionPolicy: 'AlwaysAllow',
-      selector: { matchLabels: sharedServiceSelector(service) },
+      selector: { matchExpressions: [{ key: sharedServiceLabel, operator: 'In', values: workloads }] },
     },
   };
 }

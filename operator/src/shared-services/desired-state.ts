@@ -53,6 +53,7 @@ export function buildSharedChildren(input: SharedInput): readonly Child[] {
     ...child(configMaps, buildTargetsConfigMap(settings.namespace, targets)),
     ...child(configMaps, buildSettingsConfigMap(settings, input.owners)),
     ...child(networkPolicies, buildOperatorNetworkPolicy(settings, input.owners)),
+    ...child(podDisruptionBudgets, buildSharedDisruptionBudget(settings, input.owners)),
     ...sharedServiceNames.filter((name) => settings.services[name].enabled).flatMap((name) => buildOne(name, input)),
   ];
 }
@@ -66,7 +67,6 @@ function buildOne(service: SharedServiceName, { settings, owners, stateClaims }:
     ...child(persistentVolumeClaims, claim),
     ...(isShared ? buildWorkload(userStoreName, settings, owners) : []),
     ...child(services, service === 'operation-node' ? buildReplicasService(service, settings, owners) : undefined),
-    ...child(podDisruptionBudgets, buildSharedDisruptionBudget(service, settings, owners)),
     ...buildWorkload(service, settings, owners),
   ];
 }

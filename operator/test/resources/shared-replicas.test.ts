@@ -20,13 +20,26 @@ test('a service that may have several has two replicas, on two machines where th
   }
 });
 
-test('of several replicas at most one is away by choice, and a single one keeps no machine from being emptied', () => {
-  const settings = settingsOf('services: {cbo-engine: {replicas: 1}, query-interpreter: {replicas: 3}}');
-  const budgets = sharedServiceNames.map((name) => [name, buildSharedDisruptionBudget(name, settings, [])] as const);
-  const bounded = budgets.flatMap(([name, budget]) => (budget ? [[name, budget.spec?.maxUnavailable]] : []));
-  assert.deepEqual(Object.fromEntries(bounded), { 'auth-gateway': 1, 'operation-node': 1, 'query-interpreter': 1 });
-  const [, budget] = budgets.find(([name]) => name === 'operation-node') ?? [];
-  assert.deepEqual(budget?.spec?.selector, buildDeployment('operation-node', settings, []).spec?.selector);
+test('of all pods that queries and log-ins go through, at most one is away by choice', () => {
+  const budget = buildSharedDisruptionBudget(settingsOf('services: {cbo-engine: {replicas: 1}}'), []);
+  assert.equal(budget?.spec?.maxUnavailable, 1);
+  assert.equal(budget?.spec?.unhealthyPodEvictionPolicy, 'AlwaysAllow');
+  const workloads = [...sharedServiceNames, 'user-store'] as const;
+  const [expression, ...others] = budget?.spec?.selector?.matchExpressions ?? [];
+  assert.deepEqual(others, []);
+  const isBounded = (workload: (typeof workloads)[number]) => {
+    const labels = buildDeployment(workload, settingsOf(''), []).spec?.template.metadata?.labels ?? {};
+    return expression?.values?.includes(labels[expression.key] ?? '') === true;
+  };
+  assert.deepEqual(
+    workloads.filter((workload) => !isBounded(workload)),
+    ['monitoring'],
+  );
+});
+
+test('services that all run once keep no machine from being emptied', () => {
+  const once = sharedServiceNames.map((name) => `${name}: {replicas: 1}`).join(', ');
+  assert.equal(buildSharedDisruptionBudget(settingsOf(`services: {${once}}`), []), undefined);
 });
 
 const containerOf = (name: Parameters<typeof buildDeployment>[0], text: string) =>
@@ -86,7 +99,7 @@ test('gateways of a database have no volume and no process beside them, and its 
     names.filter((name) => /user-store|auth-gateway-state/.test(name)),
     [],
   );
-  assert.ok(names.includes('PodDisruptionBudget/auth-gateway'));
+  assert.ok(names.includes('PodDisruptionBudget/shared-services'));
   const gateway = containerOf('auth-gateway', text);
   const given = Object.fromEntries(
     (gateway?.env ?? [])
