@@ -224,7 +224,7 @@ class NodeEngine implements Engine {
 
   /** Reads the tables, replays the log, and lets new rows in. */
   async start(): Promise<void> {
-    const { log, flushWriter, segmentWriter } = this.#options;
+    const { log } = this.#options;
     await this.#tables.readAll();
     await replayLog(log, this.#tables.known, this.#options);
     this.#tables.noteReplayed(log.replayableTables);
@@ -237,7 +237,6 @@ class NodeEngine implements Engine {
     for (const table of this.#tables.known.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
     this.#scheduleMaintenance();
     this.#scrub.start();
-    if (!segmentWriter) flushWriter.start();
   }
 
   #createAppends(writer: LogWriter): Appends {

@@ -212,7 +212,6 @@ test('a batch of more partition values than a flush can write in its time is ref
 
 function bound(writer: SegmentWriter): SegmentWriter {
   return {
-    start: () => writer.start(),
     write: (request, frames) => writer.write(request, frames),
     merge: (request) => writer.merge(request),
     checkpoint: (request, ndjson) => writer.checkpoint(request, ndjson),

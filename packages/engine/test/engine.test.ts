@@ -389,7 +389,6 @@ test('beyond the bound of unflushed rows appends are overloaded until a flush ma
 test('says what room a source has, starts the flush that makes some, and says when it has ended', async () => {
   const written = Promise.withResolvers<void>();
   const held: SegmentWriter = {
-    start: () => {},
     write: async (...request) => {
       await written.promise;
       return segmentWriter.write(...request);

@@ -21,8 +21,6 @@ import {
 } from './writer-protocol.ts';
 
 export interface SegmentWriter {
-  /** Starts the child ahead of the first request. */
-  start(): void;
   /** Log frames into files; the files are durable, and part of no table yet. */
   write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly SegmentFile[]>;
   merge(request: MergeRequest): Promise<readonly SegmentFile[]>;
@@ -48,6 +46,8 @@ const niceness = 10;
 const waitingMax = 1_000;
 /** A child without a request has nothing to finish. */
 const closeGraceMs = 1_000;
+/** A child that had nothing to do for so long ends: an idle node keeps no engine in memory for segments. */
+export const writerRestMs = 300_000;
 
 type Pending = {
   readonly request: WriterRequest;
@@ -57,8 +57,9 @@ type Pending = {
 };
 
 /**
- * The writer child as the main process sees it: one request at a time, the others wait. A child that dies, or is killed
- * because it took too long, fails its request and is replaced at the next one; the caller keeps the rows and tries again.
+ * The writer child as the main process sees it: one request at a time, the others wait. It starts with the first request and
+ * ends when there was none for long. A child that dies, or is killed because it took too long, fails its request and is
+ * replaced at the next one; the caller keeps the rows and tries again.
  */
 export function createSegmentWriter(options: SegmentWriterOptions): SegmentWriter {
   return new WriterProcess(options);
@@ -70,14 +71,13 @@ class WriterProcess implements SegmentWriter {
   #child: ChildChannel<WriterRequest> | undefined;
   #current: Pending | undefined;
   #cancelKill: (() => void) | undefined;
+  #cancelRest: (() => void) | undefined;
+  /** The end of the last child that was let go for want of work. */
+  #rested: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: SegmentWriterOptions) {
     this.#options = options;
-  }
-
-  start(): void {
-    this.#running();
   }
 
   async write(request: WriteRequest, frames: readonly Uint8Array[]): Promise<readonly SegmentFile[]> {
@@ -98,10 +98,11 @@ class WriterProcess implements SegmentWriter {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelRest?.();
     for (const pending of this.#waiting.splice(0)) pending.reject(writerGone('the engine closes'));
     if (this.#current) this.#child?.kill('the engine closes');
     else void this.#child?.close(closeGraceMs);
-    await this.#child?.ended;
+    await Promise.all([this.#child?.ended, this.#rested]);
   }
 
   #send(request: WriterRequest, body: readonly Uint8Array[]): Promise<WriterAnswer> {
@@ -116,8 +117,12 @@ class WriterProcess implements SegmentWriter {
 
   #serveNext(): void {
     if (this.#current || this.#isClosed) return;
+    this.#cancelRest?.();
     const next = this.#waiting.shift();
-    if (!next) return;
+    if (!next) {
+      this.#cancelRest = this.#options.clock.schedule(writerRestMs, () => this.#rest());
+      return;
+    }
     const child = this.#running();
     const { request, body } = next;
     this.#current = next;
@@ -160,6 +165,12 @@ class WriterProcess implements SegmentWriter {
       if (this.#child === child) this.#lose(end);
     });
     return child;
+  }
+
+  #rest(): void {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child) this.#rested = child.close(closeGraceMs);
   }
 
   /** After a refusal its memory may be in pieces, or kept: the next try would fail for it. */

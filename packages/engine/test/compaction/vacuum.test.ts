@@ -239,7 +239,6 @@ test('an intent that a killed flush has left keeps its file until the next start
 
 function bound(writer: SegmentWriter): SegmentWriter {
   return {
-    start: () => writer.start(),
     write: (request, frames) => writer.write(request, frames),
     merge: (request) => writer.merge(request),
     checkpoint: (request, ndjson) => writer.checkpoint(request, ndjson),

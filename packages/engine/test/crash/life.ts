@@ -138,7 +138,6 @@ export class NodeProcess {
       return [{ statistics: { ...statistics, modified_at: this.#clock.now() }, checksum }];
     };
     return {
-      start: () => {},
       write: ({ target }, frames) => {
         const decoded = [...decodeFrames(Buffer.concat(frames))];
         const rows = decoded.flatMap(({ batch }) => batchRows(batch, target.columns).map((row) => Number(row['n'])));

@@ -112,7 +112,6 @@ class Script {
 
   #createWriter(): SegmentWriter {
     return {
-      start: () => {},
       write: async ({ target, rows }) => {
         this.#segments += 1;
         const path = segmentName(target.filePrefix, String(this.#segments).padStart(16, '0'));

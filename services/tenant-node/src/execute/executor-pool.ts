@@ -5,10 +5,14 @@ import { ExecutorProcess, type ExecutorProcessOptions } from './executor-process
 const restartMsMin = 50;
 const restartMsMax = 5_000;
 const readyMsMax = 10_000;
+/** Behind the first statement, which has the processor for itself. */
+export const spareAfterMs = 2_000;
+/** A node that nobody asks keeps no second engine in memory. */
+export const spareIdleMs = 300_000;
 
 /**
- * One executor child at work and a warm one in reserve, so that a killed child costs its neighbours a reload of fresh
- * rows and not a start. Children that die before they are ready are started again with growing pauses.
+ * One executor child at work and, while statements come, a warm one in reserve, so that a killed child costs its neighbours
+ * a reload of fresh rows and not a start. Children that die before they are ready are started again with growing pauses.
  */
 export class ExecutorPool implements Executor {
   readonly #options: ExecutorProcessOptions;
@@ -17,6 +21,11 @@ export class ExecutorPool implements Executor {
   #active: ExecutorProcess | undefined;
   #spare: ExecutorProcess | undefined;
   #restartMs = restartMsMin;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  /** Ends the watch over whether statements come. None while none did for long. */
+  #cancelWatch: (() => void) | undefined;
+  /** The end of the last spare that was let go. */
+  #let: Promise<unknown> = Promise.resolve();
   #isClosed = false;
 
   constructor(options: ExecutorProcessOptions) {
@@ -24,18 +33,15 @@ export class ExecutorPool implements Executor {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#active = this.#spawn();
-    // The start of a node is busy enough with one child.
-    const fill = () => this.#fill();
-    this.#active.ready.then(fill, fill);
   }
 
   get running(): number {
     return [this.#active, this.#spare].reduce((sum, child) => sum + (child?.running ?? 0), 0);
   }
 
-  /** Process ids, for the node's CPU figure. */
-  get pids(): readonly number[] {
-    return [this.#active, this.#spare].map((child) => child?.pid).filter((pid) => pid !== undefined);
+  /** Children that run or start. */
+  get size(): number {
+    return [this.#active, this.#spare].filter((child) => child !== undefined).length;
   }
 
   /** The child that takes statements, when it is ready. */
@@ -44,6 +50,8 @@ export class ExecutorPool implements Executor {
   }
 
   async acquire(signal: AbortSignal): Promise<ExecutorProcess> {
+    this.#askedMs = this.#clock.monotonicMs();
+    if (!this.#cancelWatch && !this.#isClosed) this.#watch(spareAfterMs);
     const deadlineMs = this.#clock.monotonicMs() + readyMsMax;
     while (!this.#isClosed && this.#clock.monotonicMs() < deadlineMs) {
       signal.throwIfAborted();
@@ -56,8 +64,24 @@ export class ExecutorPool implements Executor {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelWatch?.();
     const children = [this.#active, this.#spare].filter((child) => child !== undefined);
-    await Promise.all(children.map((child) => child.close()));
+    await Promise.all([this.#let, ...children.map((child) => child.close())]);
+  }
+
+  #watch(delayMs: number): void {
+    this.#cancelWatch = this.#clock.schedule(delayMs, () => {
+      const idleMs = this.#clock.monotonicMs() - this.#askedMs;
+      if (idleMs < spareIdleMs) {
+        this.#fill();
+        this.#watch(spareIdleMs - idleMs);
+        return;
+      }
+      this.#cancelWatch = undefined;
+      const spare = this.#spare;
+      this.#spare = undefined;
+      if (spare) this.#let = spare.close();
+    });
   }
 
   #spawn(): ExecutorProcess {
@@ -79,22 +103,23 @@ export class ExecutorPool implements Executor {
   }
 
   #replace(child: ExecutorProcess, { exitCode, signal, error }: ChildEnd): void {
-    if (this.#isClosed) return;
+    // One that was let go is expected to end.
+    if (this.#isClosed || (child !== this.#active && child !== this.#spare)) return;
     // A child that was killed or ran into its limit is part of life; one that says it cannot go on is a fault of ours.
     const level = error.code === 'unavailable' ? 'warn' : 'error';
     this.#logger[level]('executor_exited', { pid: child.pid, exit_code: exitCode, signal, reason: error.message });
     if (child === this.#active) {
       this.#active = this.#spare;
       this.#spare = undefined;
-    } else if (child === this.#spare) this.#spare = undefined;
+    } else this.#spare = undefined;
     this.#clock.schedule(this.#restartMs, () => this.#fill());
   }
 
   #fill(): void {
     if (this.#isClosed) return;
     if (!this.#active) this.#active = this.#spawn();
-    else this.#spare ??= this.#spawn();
-    if (!this.#spare)
+    else if (this.#cancelWatch) this.#spare ??= this.#spawn();
+    if (!this.#spare && this.#cancelWatch)
       this.#active.ready.then(
         () => this.#fill(),
         () => {},
