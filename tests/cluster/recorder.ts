@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../e2e/session.ts';
 
@@ -8,6 +9,8 @@ export type Recording = {
   readonly longestMs: number;
   /** Requests that took a second or more. */
   readonly slow: readonly string[];
+  /** Share of the time in which something that could run waited for a core of this machine, 0 to 1; not known everywhere. */
+  readonly starved: number | undefined;
   /** Ids of rows that were acknowledged. */
   readonly acknowledged: readonly number[];
   /** Of them those that were sent under an id of their own, `recorded-<id>`. */
@@ -68,6 +71,7 @@ export async function record(
       await sleep(pauseMs);
     }
   };
+  const [startedMs, starvedMs] = [performance.now(), readStarvedMs()];
   const clients = [() => write(true), () => write(true), () => write(false), count, search].map(client);
   try {
     await work();
@@ -75,10 +79,29 @@ export async function record(
     isOver = true;
     await Promise.all(clients);
   }
-  return { requests, failures, slow, longestMs, acknowledged, keyed };
+  const starved = (readStarvedMs() - starvedMs) / (performance.now() - startedMs);
+  return {
+    requests,
+    failures,
+    slow,
+    longestMs,
+    starved: Number.isNaN(starved) ? undefined : starved,
+    acknowledged,
+    keyed,
+  };
 }
 
-export function describeRecording({ requests, failures, slow, longestMs, acknowledged }: Recording): string {
+/** The whole machine's, since it was started: `some … total=` in microseconds (Pressure Stall Information). */
+function readStarvedMs(): number {
+  const file = '/proc/pressure/cpu';
+  if (!existsSync(file)) return Number.NaN;
+  return Number(/^some .*total=(\d+)/.exec(readFileSync(file, 'utf8'))?.[1]) / 1_000;
+}
+
+export function describeRecording(recording: Recording): string {
+  const { requests, failures, slow, longestMs, acknowledged, starved } = recording;
   const counts = `${requests} requests, ${failures.length} failed, ${slow.length} took a second or more`;
-  return `${counts}, the longest took ${Math.round(longestMs)} ms; ${acknowledged.length} rows acknowledged`;
+  const pressure =
+    starved === undefined ? '' : `; somebody waited for a core ${Math.round(starved * 100)} % of the time`;
+  return `${counts}, the longest took ${Math.round(longestMs)} ms; ${acknowledged.length} rows acknowledged${pressure}`;
 }
