@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { pods, statefulSets } from '@hybridstore/controller-runtime';
+import { listAll, pods, statefulSets } from '@hybridstore/controller-runtime';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
 import { apply, assertExactlyOnce, dataSource, idColumns, ready, remove, Session, tenant } from '../e2e/session.ts';
@@ -95,9 +95,21 @@ describe('planned restarts under load', { timeout: 1_200_000 }, () => {
   async function spread(): Promise<void> {
     await kubectl('rollout', 'restart', 'deployment', '-n', platform.systemNamespace);
     await kubectl('rollout', 'status', 'deployment', '-n', platform.systemNamespace, '--timeout=180s');
+    await settled();
     const machines = await Promise.all(both.map(machineOf));
     if (new Set(machines).size < 2) await rolled(() => evict('default', 'hs-rolling-1'), ['hs-rolling-1']);
   }
+
+  /** Nobody is on the way out any more: what is measured is the drain alone. */
+  const settled = () =>
+    eventually(
+      'the old pods gone',
+      async () => {
+        const { items } = await listAll(platform.kube, pods, { namespace: platform.systemNamespace });
+        return items.every(({ metadata }) => metadata.deletionTimestamp === undefined) ? true : undefined;
+      },
+      restartMsMax,
+    );
 
   it('a drain of a machine fails no request', async (context) => {
     await spread();
