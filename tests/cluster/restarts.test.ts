@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { listAll, pods, statefulSets } from '@hybridstore/controller-runtime';
 import { startClusterPlatform } from '../e2e/cluster-platform.ts';
 import { eventually, type Platform } from '../e2e/platform.ts';
@@ -113,6 +114,9 @@ describe('planned restarts under load', { timeout: 1_200_000 }, () => {
 
   it('a drain of a machine fails no request', async (context) => {
     await spread();
+    // A platform that is drained has been at work before.
+    const warm = await record(session, 'ledger', 9_000_000, () => sleep(5_000));
+    await require(warm, (text) => context.diagnostic(`before the drain: ${text}`));
     const machine = await machineOf('hs-rolling-0');
     const recording = await record(session, 'ledger', 10_000_000, async () => {
       await rolled(
