@@ -1,17 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { HttpClient, ServiceIdentity } from '@hybridstore/http';
+import { HybridStoreError, silentLogger } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import { GatewayHarness } from './gateway-harness.ts';
-import { storeContract } from './store-contract.ts';
+import { HttpUserStore } from '../src/clients/http-user-store.ts';
 
-storeContract('The store of another process', async (clock = new FakeClock()) => {
-  // What the process that holds the users takes for now is what the contract's own clock says.
-  const holder = new GatewayHarness({ clock });
-  const url = await holder.fastify.listen({ host: '127.0.0.1', port: 0 });
-  const gateway = new GatewayHarness({ holder: { gateway: holder, url }, clock });
-  return {
-    store: gateway.store,
-    [Symbol.asyncDispose]: async () => {
-      await gateway[Symbol.asyncDispose]();
-      await holder[Symbol.asyncDispose]();
-    },
+test('while the store of users is away one call tries it now and then, for which no other waits', async () => {
+  const clock = new FakeClock();
+  const calls: PromiseWithResolvers<{ value: unknown }>[] = [];
+  const call = () => {
+    const answer = Promise.withResolvers<{ value: unknown }>();
+    calls.push(answer);
+    return answer.promise;
   };
+  const store = new HttpUserStore({
+    client: { call } as unknown as HttpClient,
+    identity: { token: () => 'token' } as unknown as ServiceIdentity,
+    clock,
+    logger: silentLogger,
+    url: 'http://user-store:8080',
+  });
+  const away = { code: 'unavailable', message: 'the store of users is away' };
+
+  const first = store.userById('ada');
+  calls[0]?.reject(new HybridStoreError('deadline_exceeded', 'no answer'));
+  await assert.rejects(first, { code: 'deadline_exceeded' });
+  await assert.rejects(store.userById('ada'), away);
+  assert.equal(calls.length, 1);
+
+  await clock.advance(500);
+  const trying = store.userById('ada');
+  await assert.rejects(store.userById('bob'), away);
+  assert.equal(calls.length, 2);
+  // A refusal is an answer: the store is there.
+  calls[1]?.reject(new HybridStoreError('invalid_request', 'another version'));
+  await assert.rejects(trying, { code: 'invalid_request' });
+
+  const next = store.userById('bob');
+  assert.equal(calls.length, 3);
+  calls[2]?.resolve({ value: undefined });
+  assert.equal(await next, undefined);
 });

@@ -15,10 +15,10 @@ export type HttpUserStoreOptions = {
 
 const callMsMax = 2_000;
 /** Every call of a user waits for these, and goes on without where it can: a machine that is gone refuses no connection. */
-const lookMsMax = 500;
+const lookMsMax = 250;
 /** A look for damage reads every row. */
 const checkMsMax = 600_000;
-/** After a call that reached nobody, the next ones of this time fail at once. */
+/** After a call that reached nobody, the next ones of this time fail at once; then one of them tries, and the others do not wait for it. */
 const awayMs = 500;
 
 type Name = UserStoreCall['name'];
@@ -127,6 +127,7 @@ export class HttpUserStore implements UserStore {
   async #call<N extends Name, T>(name: N, given: Arguments<N>, timeoutMs = callMsMax): Promise<T> {
     const { client, identity, clock, url } = this.#options;
     if (clock.monotonicMs() < this.#awayUntilMs) throw retryLater('unavailable', 'the store of users is away', awayMs);
+    if (this.#isAway) this.#awayUntilMs = clock.monotonicMs() + Math.min(timeoutMs, callMsMax);
     const body = { name, arguments: given } as UserStoreCall; // a name with its own arguments, by this function's type
     try {
       const { value } = await client.call(url, authGateway.userStore, { token: identity.token(), timeoutMs, body });
@@ -134,6 +135,7 @@ export class HttpUserStore implements UserStore {
       return value as T; // what the port's method of the other process gave, which is this same program
     } catch (error) {
       if (isTransportFailure(error) || isHybridStoreError(error, 'deadline_exceeded')) this.#noteAway(error);
+      else this.#noteBack();
       throw error;
     }
   }
