@@ -29,15 +29,22 @@ test('while the store of users is away one call tries it now and then, for which
   assert.equal(calls.length, 1);
 
   await clock.advance(500);
-  const trying = store.userById('ada');
+  const leaving = store.userById('ada');
+  calls[1]?.reject(new HybridStoreError('unavailable', 'closing'));
+  await assert.rejects(leaving, { message: 'closing' });
   await assert.rejects(store.userById('bob'), away);
   assert.equal(calls.length, 2);
+
+  await clock.advance(500);
+  const trying = store.userById('ada');
+  await assert.rejects(store.userById('bob'), away);
+  assert.equal(calls.length, 3);
   // A refusal is an answer: the store is there.
-  calls[1]?.reject(new HybridStoreError('invalid_request', 'another version'));
+  calls[2]?.reject(new HybridStoreError('invalid_request', 'another version'));
   await assert.rejects(trying, { code: 'invalid_request' });
 
   const next = store.userById('bob');
-  assert.equal(calls.length, 3);
-  calls[2]?.resolve({ value: undefined });
+  assert.equal(calls.length, 4);
+  calls[3]?.resolve({ value: undefined });
   assert.equal(await next, undefined);
 });

@@ -135,7 +135,8 @@ export class HttpUserStore implements UserStore {
       return value as T; // what the port's method of the other process gave, which is this same program
     } catch (error) {
       if (isTransportFailure(error) || isHybridStoreError(error, 'deadline_exceeded')) this.#noteAway(error);
-      else this.#noteBack();
+      // One that says it cannot answer now is not back.
+      else if (!isHybridStoreError(error, 'unavailable')) this.#noteBack();
       throw error;
     }
   }

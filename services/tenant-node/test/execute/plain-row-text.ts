@@ -1,8 +1,8 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api';
 
 /**
- * The text of a value in an answer, as SQL in its plainest form: what the faster forms of `row-text.ts` have to give to the
- * byte. It is slow, and changes only where answers are to change.
+ * The text of a value in an answer, written down once more: `row-text.ts` has to give it to the byte, whatever form it takes
+ * to be fast. It changes only where answers are to change; that a value is right in itself is shown where values are known.
  */
 export function plainText(value: string, type: DuckDBType, depth = 0): string {
   if (type.alias === 'JSON') return orNull(value, orMark(`replace(CAST(${value} AS VARCHAR), chr(10), ' ')`));
