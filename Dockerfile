@@ -22,4 +22,4 @@ ENTRYPOINT ["/usr/local/bin/node", "/app/operator/src/main.js"]
 FROM base AS services
 COPY --from=build /image/services /
 # The container's argument names the service.
-ENTRYPOINT ["/usr/local/bin/node", "/app/launch.ts"]
+ENTRYPOINT ["/usr/local/bin/node", "/app/launch.js"]

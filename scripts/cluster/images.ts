@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { transformSync } from 'esbuild';
 import { type BuildResult, type BuiltEntry, build, selectEntries } from '../build.ts';
 import { readScriptArguments } from '../script-arguments.ts';
 import {
@@ -123,7 +124,7 @@ async function buildProduct(tag: string, progress: Progress): Promise<Record<Pro
     services: {
       ...productImage(product, 'services'),
       // The container's arguments name the service; the launcher becomes it.
-      entrypoint: [`/${nodePath}`, '/app/launch.ts'],
+      entrypoint: [`/${nodePath}`, '/app/launch.js'],
     },
   };
 }
@@ -143,17 +144,27 @@ function productImage(product: Product, name: ProductImage): Omit<ImageSpec, 'en
   });
   const outputs = new Set(entries.flatMap((entry) => entry.outputs));
   const code = folderFiles(built.folder, 'app', (path) => outputs.has(path) || path === 'package.json');
-  const launcher = new URL('./image/launch.ts', import.meta.url).pathname;
   return {
     name: `hybridstore/${name}`,
     tag,
     packages: packageFiles(packageClosure(repositoryFolder, requests)),
-    files: [...code, { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: launcher } as const],
+    files: [...code, launcherFile()],
     labels: {
       'org.opencontainers.image.title': `hybridstore/${name}`,
       'org.opencontainers.image.version': tag,
       'org.opencontainers.image.licenses': 'Apache-2.0',
     },
+  };
+}
+
+/** Without its types: Node would load a parser to take them off each time. */
+export function launcherFile(): TarEntry {
+  const source = readFileSync(new URL('./image/launch.ts', import.meta.url), 'utf8');
+  return {
+    kind: 'file',
+    path: 'app/launch.js',
+    mode: 0o644,
+    content: Buffer.from(transformSync(source, { loader: 'ts' }).code),
   };
 }
 

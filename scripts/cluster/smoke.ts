@@ -22,7 +22,7 @@ import {
   stopPrometheus,
 } from './cluster.ts';
 import { packageClosure, packageFiles } from './image-files.ts';
-import { buildImage, type ImageSpec } from './images.ts';
+import { buildImage, type ImageSpec, launcherFile } from './images.ts';
 import { tryRunInside } from './inside.ts';
 import { repositoryFolder } from './layout.ts';
 import { createProgress } from './progress.ts';
@@ -79,10 +79,10 @@ function smokeImage(): ImageSpec {
   return {
     name: 'hybridstore/smoke',
     tag: '1',
-    entrypoint: ['/usr/local/bin/node', '/app/launch.ts'],
+    entrypoint: ['/usr/local/bin/node', '/app/launch.js'],
     packages: packageFiles(packageClosure(repositoryFolder, requests)),
     files: [
-      { kind: 'copy', path: 'app/launch.ts', mode: 0o644, source: source('./image/launch.ts') },
+      launcherFile(),
       { kind: 'copy', path: 'app/services/smoke/src/main.js', mode: 0o644, source: source('./smoke/server.js') },
       { kind: 'file', path: 'app/package.json', mode: 0o644, content: Buffer.from('{"type":"module"}') },
     ],

@@ -171,8 +171,11 @@ export function createServer(options: ServerOptions): Server {
   // Fastify's own types know neither what a schema nor what an error of its validator is: both are ours, and ajv's.
   const checked = new WeakSet<object>();
   app.setValidatorCompiler(({ schema, httpPart }) => {
-    const validate = (httpPart === 'body' ? ajv.body : ajv.text).compile(flattenSchema(schema as object));
-    return httpPart === 'body' ? exceptFor(checked, validate) : validate;
+    const isBody = httpPart === 'body';
+    return createCheck(
+      () => (isBody ? ajv.body : ajv.text).compile(flattenSchema(schema as object)),
+      isBody ? checked : undefined,
+    );
   });
   app.setSchemaErrorFormatter((errors, root) => invalidBody(errors as never, root));
   // Answers are built by typed code; serializing by schema would silently drop fields that the schema lacks.
@@ -305,11 +308,17 @@ function parsePlainly(body: Buffer): unknown {
   return JSON.parse(body.toString());
 }
 
-/** What a thread has found to fit its schema is not looked at again. */
-function exceptFor(checked: WeakSet<object>, validate: ValidateFunction) {
+/**
+ * What fastify asks of one part of a request. The schema is compiled when the first one comes: those of all routes
+ * are two fifths of what a start takes, and most processes meet only some of them. A body that a thread has `checked` is
+ * not looked at again.
+ */
+function createCheck(compile: () => ValidateFunction, checked: WeakSet<object> | undefined) {
+  let validate: ValidateFunction | undefined;
   // Fastify asks for the errors only of what did not fit.
   const check = (value: unknown): boolean => {
-    if (typeof value === 'object' && value !== null && checked.has(value)) return true;
+    if (typeof value === 'object' && value !== null && checked?.has(value)) return true;
+    validate ??= compile();
     const fits = validate(value) === true;
     Object.assign(check, { errors: validate.errors });
     return fits;
