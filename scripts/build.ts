@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build as bundle, formatMessages, type Metafile, type Plugin } from 'esbuild';
+import { build as bundle, formatMessages, type Metafile, type Plugin, transformSync } from 'esbuild';
 import { readScriptArguments } from './script-arguments.ts';
 
 /** Packages that load files of their own folder: addons, or WebAssembly. */
@@ -87,6 +87,11 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   ];
   if (failures.length > 0) throw new Error(`the build is not complete; the rest was built\n${failures.join('\n')}`);
   return { folder, entries: results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])) };
+}
+
+/** A module's text as JavaScript, for a program that stands alone. */
+export function withoutTypes(path: string): string {
+  return transformSync(readFileSync(path, 'utf8'), { loader: 'ts' }).code;
 }
 
 function listWorkspaces(root: string, folders: readonly string[] = workspaceFolders): string[] {

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { transformSync } from 'esbuild';
-import { type BuildResult, type BuiltEntry, build, selectEntries } from '../build.ts';
+import { fileURLToPath } from 'node:url';
+import { type BuildResult, type BuiltEntry, build, selectEntries, withoutTypes } from '../build.ts';
 import { readScriptArguments } from '../script-arguments.ts';
 import {
   baseFiles,
@@ -159,13 +159,8 @@ function productImage(product: Product, name: ProductImage): Omit<ImageSpec, 'en
 
 /** Without its types: Node would load a parser to take them off each time. */
 export function launcherFile(): TarEntry {
-  const source = readFileSync(new URL('./image/launch.ts', import.meta.url), 'utf8');
-  return {
-    kind: 'file',
-    path: 'app/launch.js',
-    mode: 0o644,
-    content: Buffer.from(transformSync(source, { loader: 'ts' }).code),
-  };
+  const text = withoutTypes(fileURLToPath(new URL('./image/launch.ts', import.meta.url)));
+  return { kind: 'file', path: 'app/launch.js', mode: 0o644, content: Buffer.from(text) };
 }
 
 function writeEntries(folder: string, entries: readonly TarEntry[]): void {

@@ -81,6 +81,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   'tenant-node DELETE /internal/executions/:query_id': ['operation-node'],
   'tenant-node POST /internal/fresh': ['tenant-node'],
   'tenant-node POST /internal/members/join': ['tenant-node'],
+  'tenant-node POST /internal/members/call-back': ['tenant-node'],
   'tenant-node POST /internal/batches/owned': ['tenant-node'],
   'tenant-node GET /internal/log/positions': ['tenant-node'],
   'tenant-node GET /internal/members': ['tenant-node'],

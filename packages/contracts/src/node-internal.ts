@@ -129,6 +129,19 @@ export const Member = Type.Object(
   { $id: 'Member', additionalProperties: false },
 );
 export type Member = Static<typeof Member>;
+/** Where a node that is about to join is to be found, for a member to try it. */
+export const CallBackRequest = Type.Pick(Member, ['pod', 'url'], {
+  $id: 'CallBackRequest',
+  additionalProperties: false,
+});
+export type CallBackRequest = Static<typeof CallBackRequest>;
+/** The member that has reached it. */
+export const CallBackResponse = Type.Object(
+  { pod: Type.String() },
+  { $id: 'CallBackResponse', additionalProperties: false },
+);
+export type CallBackResponse = Static<typeof CallBackResponse>;
+
 /** A member as one node of the tenant sees it now. */
 export const MemberView = Type.Object(
   {

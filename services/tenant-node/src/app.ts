@@ -14,7 +14,7 @@ import { routeFindBatch, routeOwnedBatches } from './routes/find-batch.ts';
 import { routeFlush } from './routes/flush.ts';
 import { routeFresh } from './routes/fresh.ts';
 import { routeInternalStats } from './routes/internal-stats.ts';
-import { routeJoin } from './routes/join.ts';
+import { routeCallBack, routeJoin } from './routes/join.ts';
 import { routeListSources } from './routes/list-sources.ts';
 import { routeLogPositions } from './routes/log-positions.ts';
 import { routeGiveUpMember, routeMembers } from './routes/members.ts';
@@ -44,6 +44,7 @@ const routes = [
   routeFindBatch,
   routeOwnedBatches,
   routeJoin,
+  routeCallBack,
   routeMembers,
   routeGiveUpMember,
   routeCheckLog,

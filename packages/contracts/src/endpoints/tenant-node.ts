@@ -9,6 +9,8 @@ import {
 } from '../data.ts';
 import { QueryId, SourceId } from '../identifiers.ts';
 import {
+  CallBackRequest,
+  CallBackResponse,
   CompactTableRequest,
   CompactTableResponse,
   DrainRequest,
@@ -190,6 +192,15 @@ export const tenantNode = {
     access: onlyServices('tenant-node'),
     body: Member,
     response: JoinResponse,
+  },
+  callBack: {
+    service,
+    method: 'POST',
+    path: '/internal/members/call-back',
+    summary: 'Whether this member reaches a node that is about to join, at its own address',
+    access: onlyServices('tenant-node'),
+    body: CallBackRequest,
+    response: CallBackResponse,
   },
   members: {
     service,

@@ -7,6 +7,8 @@ import type { MemberCalls, PositionCalls } from '../membership/ports.ts';
 import { Reach } from './reach.ts';
 
 const announceMsMax = 2_000;
+/** The receiver makes a call of its own meanwhile. */
+const callBackMsMax = 2 * announceMsMax;
 const freshMsMax = 10_000;
 /** Up to a million ids. */
 const ownedMsMax = 30_000;
@@ -35,6 +37,25 @@ export class PeerClient implements MemberCalls, BatchCalls, PositionCalls {
     const call = { token: this.#token(), body: member, timeoutMs: announceMsMax };
     await this.#client.call(receiver.url, tenantNode.join, call);
     this.heard(receiver.pod);
+  }
+
+  async callBack(receiver: Member, { pod, url }: Pick<Member, 'pod' | 'url'>): Promise<void> {
+    const call = { token: this.#token(), body: { pod, url }, timeoutMs: callBackMsMax };
+    try {
+      await this.#client.call(receiver.url, tenantNode.callBack, call);
+    } catch (error) {
+      // A node of an earlier version calls nobody back.
+      if (!isHybridStoreError(error, 'not_found')) throw error;
+      await this.greet(receiver);
+    }
+    this.heard(receiver.pod);
+  }
+
+  async visit({ pod, url }: Pick<Member, 'pod' | 'url'>): Promise<void> {
+    const call = { token: this.#token(), timeoutMs: announceMsMax };
+    const found = await this.#client.call(url, tenantNode.members, call);
+    if (found.pod !== pod)
+      throw new HybridStoreError('unavailable', `expected ${pod} at ${url}, found ${found.pod}`, { pod });
   }
 
   async greet(receiver: Member): Promise<number> {

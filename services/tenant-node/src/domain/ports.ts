@@ -13,6 +13,8 @@ export interface MemberDirectory {
   members(): readonly Member[];
   /** Takes in what a member says of itself; returns this node's own epoch. */
   receiveFrom(member: Member): number;
+  /** Resolves when a node that is about to join answers at its address. */
+  visit(node: Pick<Member, 'pod' | 'url'>): Promise<void>;
   /** What is known of a member after another look at what is written of it. */
   refresh(pod: string): Promise<Member | undefined>;
   /** What this node took over when it joined. */

@@ -7,12 +7,13 @@ import type { HeritageStore, MemberCalls, MemberStore } from './ports.ts';
  * Who may hold acknowledged rows that no table version has yet. A strict read asks all of them, so a node must be known
  * to every other before it acknowledges its first write:
  *
- *   greet every active member → write own file (durable) → list the files → announce to every active member, await its
+ *   every active member calls back → write own file (durable) → list the files → announce to every active member, await its
  *   answer → acknowledge writes
  *
  * Two nodes that start together each write before they list, so at least one of them sees the other and announces itself.
- * A member answers an announcement at once, even while its own are still under way: waiting would be a deadlock. Greeting
- * first keeps a newcomer that cannot join, since a member is away, out of the others' sight: they would wait for it, too.
+ * A member answers an announcement at once, even while its own are still under way: waiting would be a deadlock. Being
+ * called back first keeps a newcomer that cannot join, since a member is away, out of the others' sight: they would wait
+ * for it, too. The same where its new address has not reached them yet, since names and network rules take their time.
  * The file's epoch counts the member's lives; of two statements about a member the later epoch holds, and within one
  * epoch `drained` comes after `active`. A member leaves by its own word (`drained`), also before each planned restart; from
  * outside, a dead node and a slow one look the same, and its rows are on its volume. Only a person may give it up.
@@ -114,7 +115,7 @@ export class Membership implements Members, MemberDirectory {
     const startedMs = clock.monotonicMs();
     const before = await store.read(self.pod);
     refuseLostLog(before, self);
-    if (before?.state !== 'active') await this.#greetAll(turn);
+    if (before?.state !== 'active') await this.#untilReached(turn);
     if (turn !== this.#turnOfLife) return;
     const { life, isKnown } = await this.#inTurn(() => this.#register());
     for (const member of await store.list()) this.receive(member);
@@ -133,10 +134,12 @@ export class Membership implements Members, MemberDirectory {
     });
   }
 
-  /** Until it is registered nobody waits for this node, so it waits for the others first. */
-  async #greetAll(turn: number): Promise<void> {
-    for (const member of await this.#options.store.list()) this.receive(member);
-    await Promise.all(this.#others().map((member) => this.#untilAnswered(turn, member, greet)));
+  /** Until it is registered nobody waits for this node, so it waits for the others to reach it first. */
+  async #untilReached(turn: number): Promise<void> {
+    const { store, self } = this.#options;
+    for (const member of await store.list()) this.receive(member);
+    const callBack: Ask = (calls, receiver) => calls.callBack(receiver, self);
+    await Promise.all(this.#others().map((member) => this.#untilAnswered(turn, member, callBack)));
   }
 
   /** From now on the others leave the ids that this node owns to it: it takes over what they know of them, once. */
@@ -220,6 +223,10 @@ export class Membership implements Members, MemberDirectory {
     // Those that do not hear of it find the file when they cannot reach the member.
     await Promise.allSettled(this.#others().map((member) => calls.announce(member, left)));
     return left;
+  }
+
+  visit(node: Pick<Member, 'pod' | 'url'>): Promise<void> {
+    return this.#options.calls.visit(node);
   }
 
   async refresh(pod: string): Promise<Member | undefined> {
@@ -338,7 +345,6 @@ export class Membership implements Members, MemberDirectory {
 const nothingTakenOver: Heritage = { since: 0, silent: [], batches: [] };
 
 type Ask = (calls: MemberCalls, receiver: Member) => Promise<unknown>;
-const greet: Ask = (calls, receiver) => calls.greet(receiver);
 const announceTo =
   (life: Member): Ask =>
   (calls, receiver) =>

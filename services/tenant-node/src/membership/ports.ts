@@ -26,6 +26,10 @@ export interface PositionCalls {
 export interface MemberCalls {
   /** Resolves when `receiver` knows `member`. */
   announce(receiver: Member, member: Member): Promise<void>;
+  /** Resolves when `receiver` has reached `node` at its address, which only the receiver can find out. */
+  callBack(receiver: Member, node: Pick<Member, 'pod' | 'url'>): Promise<void>;
+  /** Resolves when it is `node` that answers at its address. */
+  visit(node: Pick<Member, 'pod' | 'url'>): Promise<void>;
   /** Rows that `receiver` acknowledged and no table holds; nothing changes there. */
   greet(receiver: Member): Promise<number>;
   /** Batch ids that `receiver` knows and `pod` owns now; undefined when it gives none away. */

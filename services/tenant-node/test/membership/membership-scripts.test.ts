@@ -141,6 +141,14 @@ class Script implements MemberCalls {
     return 0;
   }
 
+  async callBack(receiver: Member, node: Pick<Member, 'pod' | 'url'>): Promise<void> {
+    await this.#reach(receiver.pod).visit(node);
+  }
+
+  async visit({ pod }: Pick<Member, 'pod'>): Promise<void> {
+    this.#reach(pod);
+  }
+
   async owned(receiver: Member): Promise<[]> {
     this.#reach(receiver.pod);
     return [];

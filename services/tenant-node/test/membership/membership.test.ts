@@ -57,6 +57,19 @@ class Network implements MemberCalls {
     return 0;
   }
 
+  /** Pods whose address the others do not know yet. */
+  readonly unnamed = new Set<string>();
+
+  async callBack(receiver: Member, node: Pick<Member, 'pod'>): Promise<void> {
+    this.#require(receiver.pod);
+    await this.nodes.get(receiver.pod)?.visit({ pod: node.pod, url: `http://${node.pod}:8000` });
+  }
+
+  async visit({ pod }: Pick<Member, 'pod'>): Promise<void> {
+    this.#require(pod);
+    if (this.unnamed.has(pod)) throw new HybridStoreError('unavailable', `${pod} has no address`);
+  }
+
   readonly known = new Map<string, readonly BatchEntry[] | undefined>();
 
   async owned(receiver: Member): Promise<readonly BatchEntry[] | undefined> {
@@ -140,6 +153,34 @@ describe('membership', () => {
     await joined;
     assert.equal(second.isJoined, true);
     assert.deepEqual(podsOf(first), ['acme-1']);
+  });
+
+  it('is written down only when every active member reaches it at its own address', async () => {
+    const { store, network, clock, create } = world();
+    const first = create('acme-0');
+    await first.join();
+    network.unnamed.add('acme-1');
+    const second = create('acme-1');
+    const joined = second.join();
+    await clock.advance(10_000);
+    assert.equal(await store.read('acme-1'), undefined);
+    assert.deepEqual(podsOf(first), []);
+    assert.deepEqual([...second.awaited], [['acme-0', 'acme-1 has no address']]);
+    network.unnamed.delete('acme-1');
+    await clock.advance(500);
+    await joined;
+    assert.equal(second.isJoined, true);
+    assert.deepEqual(podsOf(first), ['acme-1']);
+  });
+
+  it('comes back after a crash without being called back: the others wait for it already', async () => {
+    const { network, create } = world();
+    const first = create('acme-0');
+    await Promise.all([first.join(), create('acme-1').join()]);
+    network.unnamed.add('acme-1');
+    const again = create('acme-1');
+    await again.join();
+    assert.equal(again.isJoined, true);
   });
 
   it('names the members that it waits for, and joins once however often it is asked to', async () => {

@@ -732,6 +732,20 @@ describe('a tenant node', () => {
       assert.equal((await call('/internal/problems', { token: service('metadata-catalog') })).status, 403);
     });
 
+    it('says whether a node that is about to join is reached from here', async () => {
+      const newcomer = { pod: 'acme-2', url: 'http://acme-2:8000' };
+      const ask = () => call('/internal/members/call-back', { body: newcomer, token: service('tenant-node') });
+      node.members.unreached.add('acme-2');
+      const away = await ask();
+      assert.equal(away.status, 503);
+      assert.match(away.body.error.message, /^acme-0 does not reach acme-2 \(acme-2 cannot be reached\)/);
+      node.members.unreached.delete('acme-2');
+      assert.deepEqual(await ask().then(({ status, body }) => ({ status, body })), {
+        status: 200,
+        body: { pod: 'acme-0' },
+      });
+    });
+
     it('take in a member', async () => {
       const member = { pod: 'acme-7', url: 'http://a:8000', log_id: 'x', state: 'active', epoch: 2 };
       const { body } = await call('/internal/members/join', { body: member, token: service('tenant-node') });

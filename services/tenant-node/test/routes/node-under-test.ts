@@ -5,7 +5,15 @@ import type { LogLine, Member, MemberView } from '@hybridstore/contracts';
 import type { Engine } from '@hybridstore/engine';
 import { createEngine, defaultLimits } from '@hybridstore/engine';
 import { JwksTokenVerifier, type Server } from '@hybridstore/http';
-import { type Clock, createMetrics, type Registry, silentLogger, systemClock, systemDisk } from '@hybridstore/runtime';
+import {
+  type Clock,
+  createMetrics,
+  HybridStoreError,
+  type Registry,
+  silentLogger,
+  systemClock,
+  systemDisk,
+} from '@hybridstore/runtime';
 import { createTemporaryFolder, TestIssuer } from '@hybridstore/test-kit';
 import { createApp } from '../../src/app.ts';
 import { Drain } from '../../src/domain/drain.ts';
@@ -50,6 +58,10 @@ export class FixedMembers implements MemberDirectory, Members {
   receiveFrom(member: Member): number {
     this.received.push(member);
     return this.self.epoch;
+  }
+  readonly unreached = new Set<string>();
+  async visit({ pod }: Pick<Member, 'pod' | 'url'>): Promise<void> {
+    if (this.unreached.has(pod)) throw new HybridStoreError('unavailable', `${pod} cannot be reached`);
   }
   async refresh(pod: string): Promise<Member | undefined> {
     return this.members().find((member) => member.pod === pod);
