@@ -1,4 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Session } from '../e2e/session.ts';
 
@@ -11,6 +13,8 @@ export type Recording = {
   readonly slow: readonly string[];
   /** Share of the time in which something that could run waited for a core of this machine, 0 to 1; not known everywhere. */
   readonly starved: number | undefined;
+  /** The longest that a plain write of 4 KiB with its `fdatasync` took on this machine's disk meanwhile. */
+  readonly longestSyncMs: number;
   /** Ids of rows that were acknowledged. */
   readonly acknowledged: readonly number[];
   /** Of them those that were sent under an id of their own, `recorded-<id>`. */
@@ -71,13 +75,14 @@ export async function record(
       await sleep(pauseMs);
     }
   };
+  const disk = watchDisk(() => isOver);
   const [startedMs, starvedMs] = [performance.now(), readStarvedMs()];
   const clients = [() => write(true), () => write(true), () => write(false), count, search].map(client);
   try {
     await work();
   } finally {
     isOver = true;
-    await Promise.all(clients);
+    await Promise.all([...clients, disk]);
   }
   const starved = (readStarvedMs() - starvedMs) / (performance.now() - startedMs);
   return {
@@ -85,10 +90,35 @@ export async function record(
     failures,
     slow,
     longestMs,
+    longestSyncMs: await disk,
     starved: Number.isNaN(starved) ? undefined : starved,
     acknowledged,
     keyed,
   };
+}
+
+const diskPauseMs = 50;
+const diskBytes = 4_096;
+
+/** What nobody's acknowledgement can be faster than. Beside the checkout, since a cluster of this machine keeps its volumes there. */
+async function watchDisk(isOver: () => boolean): Promise<number> {
+  const folder = await mkdtemp(join(import.meta.dirname, '.recorder-'));
+  const file = await open(join(folder, 'sync'), 'w');
+  const bytes = Buffer.alloc(diskBytes);
+  let longestMs = 0;
+  try {
+    while (!isOver()) {
+      const startedMs = performance.now();
+      await file.write(bytes, 0, diskBytes, 0);
+      await file.datasync();
+      longestMs = Math.max(longestMs, performance.now() - startedMs);
+      await sleep(diskPauseMs);
+    }
+  } finally {
+    await file.close();
+    await rm(folder, { recursive: true });
+  }
+  return longestMs;
 }
 
 /** The whole machine's, since it was started: `some … total=` in microseconds (Pressure Stall Information). */
@@ -99,9 +129,10 @@ function readStarvedMs(): number {
 }
 
 export function describeRecording(recording: Recording): string {
-  const { requests, failures, slow, longestMs, acknowledged, starved } = recording;
+  const { requests, failures, slow, longestMs, longestSyncMs, acknowledged, starved } = recording;
   const counts = `${requests} requests, ${failures.length} failed, ${slow.length} took a second or more`;
   const pressure =
     starved === undefined ? '' : `; somebody waited for a core ${Math.round(starved * 100)} % of the time`;
-  return `${counts}, the longest took ${Math.round(longestMs)} ms; ${acknowledged.length} rows acknowledged${pressure}`;
+  const disk = `; a plain fdatasync took up to ${Math.round(longestSyncMs)} ms`;
+  return `${counts}, the longest took ${Math.round(longestMs)} ms; ${acknowledged.length} rows acknowledged${pressure}${disk}`;
 }

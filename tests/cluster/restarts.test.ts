@@ -86,6 +86,12 @@ describe('planned restarts under load', { timeout: 1_200_000 }, () => {
     ['kubectl rollout restart', both, () => kubectl('rollout', 'restart', 'statefulset/hs-rolling', '-n', 'default')],
     ['an eviction', ['hs-rolling-0'], () => evict('default', 'hs-rolling-0')],
   ];
+  // What is restarted has been at work: the first query of a new tenant is another matter.
+  it('a platform at work answers', async (context) => {
+    const recording = await record(session, 'ledger', 8_000_000, () => sleep(5_000));
+    await require(recording, (text) => context.diagnostic(`at work: ${text}`));
+  });
+
   for (const [index, [name, names, act]] of events.entries())
     it(`${name} fails no request`, async (context) => {
       const recording = await record(session, 'ledger', (index + 1) * 1_000_000, () => rolled(act, names));
