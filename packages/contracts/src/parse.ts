@@ -4,11 +4,16 @@ import { queryTextBytesMax, SourceId } from './identifiers.ts';
 import { arithmeticOperators, LogicalPlan } from './plan/index.ts';
 import { Dialect, dialects, Parameters } from './query.ts';
 
+const statement = {
+  query: Type.String({ minLength: 1, maxLength: queryTextBytesMax }),
+  dialect: Type.Optional(Dialect),
+  parameters: Type.Optional(Parameters),
+};
 export const ParseSqlRequest = Type.Object(
   {
-    query: Type.String({ minLength: 1, maxLength: queryTextBytesMax }),
-    dialect: Type.Optional(Dialect),
-    parameters: Type.Optional(Parameters),
+    ...statement,
+    /** Literals that could be others become parameters of the plan; not where the statement has parameters of its own. */
+    lift_literals: Type.Optional(Type.Boolean({ default: false })),
   },
   { $id: 'ParseSqlRequest', additionalProperties: false },
 );
@@ -41,7 +46,7 @@ export const FailedOperation = Type.Union([
 export type FailedOperation = Static<typeof FailedOperation>;
 
 export const LocateRequest = Type.Object(
-  { ...ParseSqlRequest.properties, failed: FailedOperation },
+  { ...statement, failed: FailedOperation },
   { $id: 'LocateRequest', additionalProperties: false },
 );
 export type LocateRequest = Static<typeof LocateRequest>;
@@ -76,6 +81,14 @@ const ParameterName = Type.Union([Type.Integer({ minimum: 0 }), Type.String()]);
 export const ParameterKey = Type.Union([ParameterName, Type.Tuple([ParameterName, Type.Integer({ minimum: 0 })])]);
 export type ParameterKey = Static<typeof ParameterKey>;
 
+/** Its place among the literals of the statement's shape, and the type of the column that it is compared with. */
+export const LiftedLiteral = Type.Object(
+  { literal: Type.Integer({ minimum: 0 }), type: Name },
+  { additionalProperties: false },
+);
+
+export type LiftedLiteral = Static<typeof LiftedLiteral>;
+
 /** `parsed_query` is bound to the tenant's sources of now: names are resolved, functions known, parameters in place. */
 export const ParseResponse = Type.Object(
   {
@@ -91,6 +104,8 @@ export const ParseResponse = Type.Object(
     rests_on: Type.Array(ReadColumns),
     /** One for each parameter of the plan, in their order: other values of the same types make the same plan. */
     parameter_keys: Type.Array(ParameterKey),
+    /** One for each parameter of the plan that was a literal of the statement. */
+    lifted_literals: Type.Optional(Type.Array(LiftedLiteral)),
   },
   { $id: 'ParseResponse', additionalProperties: false },
 );

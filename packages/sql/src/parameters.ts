@@ -3,6 +3,7 @@ import { deepFreeze } from '@hybridstore/plan';
 import { type ParameterValues, parameterType, parameterValue, readParameters } from './bind/parameter-values.ts';
 
 export type { ParameterValues } from './bind/parameter-values.ts';
+export { literalsOf, readShape, type StatementShape, withLiterals } from './lifted-literals.ts';
 
 /** What of a statement's values its plan depends on: a plan for a number is not one for a text. */
 export function typesOfParameters(values: ParameterValues): readonly string[] {

@@ -1,4 +1,4 @@
-import type { DslQuery, FailedOperation, LogicalPlan, ParameterKey } from '@hybridstore/contracts';
+import type { DslQuery, FailedOperation, LiftedLiteral, LogicalPlan, ParameterKey } from '@hybridstore/contracts';
 import type { OptimizationStep, optimizePlan, PlanSchemas } from '@hybridstore/plan';
 import type { AdmissionOwner } from '@hybridstore/runtime';
 import type { SqlOptions } from './bind/context.ts';
@@ -11,10 +11,14 @@ export type ParseTask = SqlOptions & {
   readonly schemas: PlanSchemas;
   readonly parameters: ParameterValues;
   readonly steps: readonly OptimizationStep[];
+  /** Whether literals that could be others become parameters of the plan. Only without parameters of the statement's own. */
+  readonly liftsLiterals?: boolean;
 };
 
 export type ParseOutcome = {
   readonly plan: LogicalPlan;
+  /** One for each parameter of the plan that was a literal. */
+  readonly lifted: readonly LiftedLiteral[];
   readonly parameterKeys: readonly ParameterKey[];
   readonly functions: readonly string[];
   readonly crossCheck: 'agreed' | 'cannot_read';

@@ -1,9 +1,11 @@
 import type { Readable } from 'node:stream';
 import type {
+  Dialect,
   DslQueryRequest,
   ExecuteRequest,
   ExecutionReport,
   FailedOperation,
+  LiftedLiteral,
   LinesEnd,
   LogicalPlan,
   ParameterKey,
@@ -36,6 +38,10 @@ export type ParsedQuery = {
   readonly restsOn: readonly ReadColumns[] | undefined;
   /** Whose value each of its parameters is. */
   readonly parameterKeys: readonly ParameterKey[];
+  /** Those of its parameters that are literals of the statement, in their order; then it has no others. */
+  readonly lifted: readonly LiftedLiteral[];
+  /** In which the statement was read; undefined for what is no SQL. */
+  readonly dialect: Dialect | undefined;
 };
 
 /** Text to a checked plan. Refuses what is wrong with the text as `invalid_request`, `forbidden`, `not_found`. */

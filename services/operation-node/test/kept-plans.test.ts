@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
-import { describe, it, test } from 'node:test';
-import type { ErrorBody, ExecuteRequest, LogicalPlan, ParseResponse, QueryResponse } from '@hybridstore/contracts';
+import { beforeEach, describe, it, test } from 'node:test';
+import type {
+  ErrorBody,
+  ExecuteRequest,
+  LogicalPlan,
+  ParseResponse,
+  PlanExpression,
+  QueryResponse,
+} from '@hybridstore/contracts';
 import { HybridStoreError, type TenantCaller } from '@hybridstore/runtime';
 import { FakeClock } from '@hybridstore/test-kit';
-import { KeptPlans, planAgeMsMax, planCharactersMax, plansMax } from '../src/domain/kept-plans.ts';
+import { KeptPlans, planAgeMsMax, planCharactersMax, plansMax, withOwnLiterals } from '../src/domain/kept-plans.ts';
 import type { QueryRequest } from '../src/ports.ts';
 import { betterPlan, plan } from './fake-services.ts';
 import { TestOperation } from './test-operation.ts';
@@ -18,7 +25,7 @@ const dsl = (source: string): QueryRequest => ({
   request: { query: { query_type: 'filter', source, conditions: [] } as never },
 });
 const planned = (one: LogicalPlan = plan, parameterKeys: readonly (string | number)[] = []) => ({
-  parsed: { plan: one, planCached: false, restsOn, parameterKeys },
+  parsed: { plan: one, planCached: false, restsOn, parameterKeys, lifted: [], dialect: 'mysql' as const },
   optimized: { plan: one, shape: 'shape', predictedMs: 1 },
 });
 
@@ -61,6 +68,86 @@ describe('plans that are kept', () => {
     );
   });
 
+  describe('of statements that differ in values', () => {
+    const acme = caller('default/acme');
+    const compare = (value: PlanExpression): LogicalPlan => ({
+      ...plan,
+      query: {
+        kind: 'query',
+        body: {
+          kind: 'select',
+          projections: [],
+          where: {
+            kind: 'comparison',
+            operator: 'eq',
+            left: { kind: 'column', relation: 't', name: 'id' },
+            right: value,
+          },
+        },
+      },
+    });
+    const lifted: LogicalPlan = {
+      ...compare({ kind: 'parameter', index: 0 }),
+      parameters: [{ type: 'bigint', value: 1 }],
+    };
+    const made = (literals = [{ literal: 0, type: 'bigint' }]) => ({
+      parsed: { ...planned(lifted).parsed, lifted: literals },
+      optimized: { plan: lifted, shape: 'shape', predictedMs: 1 },
+    });
+    const ask = (where: string, request: object = {}) => sql({ query: `select a from t where ${where}`, ...request });
+    const valueIn = (query: QueryRequest, whose = acme) => {
+      const found = kept.find(whose, query);
+      assert.deepEqual(found?.optimized?.plan, found?.parsed.plan);
+      assert.deepEqual(found?.parsed.plan.parameters ?? [], []);
+      return found && JSON.stringify(found.parsed.plan.query).match(/"value":(\d+)/)?.[1];
+    };
+    let kept = new KeptPlans(new FakeClock());
+    beforeEach(() => {
+      kept = new KeptPlans(new FakeClock());
+    });
+
+    it('are one plan, with the values of each as literals', () => {
+      kept.keep(acme, ask('id = 1'), made());
+      assert.deepEqual(
+        [valueIn(ask('id = 1')), valueIn(ask('id = 17')), valueIn(ask('id  =  3 -- x'))],
+        ['1', '17', '3'],
+      );
+      assert.equal(kept.find(acme, ask('id = 17'))?.parsed.planCached, true);
+      assert.deepEqual(withOwnLiterals(made()).parsed.plan, compare({ kind: 'literal', type: 'bigint', value: 1 }));
+    });
+
+    it('have another one where anything else differs', () => {
+      kept.keep(acme, ask('id = 1'), made());
+      for (const query of [
+        ask("id = '17'"),
+        ask('id = 1.5'),
+        ask('id > 17'),
+        ask('id = 17 or id = 3'),
+        ask('ID = 17'),
+        ask('id = 17', { dialect: 'mysql' }),
+        ask('id = 17', { parameters: [] }),
+      ])
+        assert.equal(valueIn(query), undefined, JSON.stringify(query));
+      assert.equal(valueIn(ask('id = 17'), caller('default/other')), undefined);
+      assert.equal(valueIn(ask('id = 17'), caller('default/acme', ['events'])), undefined);
+    });
+
+    it('have another one where a literal differs that is part of the plan', () => {
+      kept.keep(acme, ask('id = 1 and n = 5'), made());
+      assert.deepEqual([valueIn(ask('id = 17 and n = 5')), valueIn(ask('id = 17 and n = 6'))], ['17', undefined]);
+    });
+
+    it('are forgotten by any of them, and read in the dialect that the interpreter said', () => {
+      assert.equal(valueIn(ask('id = 17')), undefined);
+      kept.keep(acme, ask('id = 1'), made());
+      kept.forget(acme, ask('id = 99'));
+      assert.equal(valueIn(ask('id = 1')), undefined);
+      // In MySQL a text may stand in double quotes.
+      kept.keep(acme, ask('id = 1 and name = "x"'), made());
+      assert.equal(valueIn(ask('id = 17 and name = "x"')), '17');
+    });
+  });
+
   it('are forgotten with time, on request, and beyond their number; large ones and those that nobody optimized are not kept', async () => {
     const clock = new FakeClock();
     const kept = new KeptPlans(clock);
@@ -101,6 +188,21 @@ test('a statement that was asked before goes to the node at once, with the colum
   assert.deepEqual([services.count('parse'), services.count('optimize'), services.count('execute')], [1, 1, 2]);
   assert.deepEqual([services.lastExecution().plan, services.lastExecution().rests_on], [betterPlan, restsOn]);
   assert.equal((await operation.sql({}, { token: operation.token(reads('events')) })).status, 200);
+  assert.equal(services.count('parse'), 2);
+});
+
+test('an interpreter of the version before reads a statement as ever', async () => {
+  await using operation = await TestOperation.start();
+  const { services } = operation;
+  const { parse } = services;
+  services.parse = (request, ...call) => {
+    if ('lift_literals' in (request.body as object))
+      throw new HybridStoreError('invalid_request', 'lift_literals: expected no such field', {
+        field: 'lift_literals',
+      });
+    return parse(request, ...call);
+  };
+  assert.equal((await operation.sql()).status, 200);
   assert.equal(services.count('parse'), 2);
 });
 

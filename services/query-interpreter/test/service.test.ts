@@ -182,6 +182,26 @@ describe('POST /parse/sql', () => {
     assert.equal((await parse({ query: 'SELECT order_id FROM sales' })).parsed_query.warnings, undefined);
   });
 
+  test('literals become parameters where that is asked for, and the statement has none of its own', async () => {
+    const { parse } = open();
+    const query = "SELECT order_id FROM sales WHERE order_id = 5 AND customer_id = 'C1' LIMIT 3";
+    const [plain, lifted] = [await parse({ query }), await parse({ query, lift_literals: true })];
+    assert.deepEqual([plain.parsed_query.parameters, plain.lifted_literals], [[], undefined]);
+    assert.deepEqual(lifted.lifted_literals, [
+      { literal: 0, type: 'bigint' },
+      { literal: 1, type: 'string' },
+    ]);
+    assert.deepEqual(lifted.parsed_query.parameters, [
+      { type: 'bigint', value: 5 },
+      { type: 'string', value: 'C1' },
+    ]);
+    assert.deepEqual(lifted.parameter_keys, []);
+    const again = await parse({ query, lift_literals: true });
+    assert.deepEqual([again.cached, again.parsed_query], [true, lifted.parsed_query]);
+    const own = await parse({ query: `${query} OFFSET ?`, parameters: [1], lift_literals: true });
+    assert.deepEqual([own.parsed_query.parameters.length, own.lifted_literals], [1, undefined]);
+  });
+
   test('a cached plan carries the values of this request, in the places they belong to', async () => {
     const { parse } = open();
     const query = 'SELECT order_id FROM sales WHERE quantity > :q AND note = :n';

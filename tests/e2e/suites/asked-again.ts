@@ -63,6 +63,23 @@ export function askedAgain(open: () => Platform): void {
       assert.deepEqual([status, body.error?.code], [400, 'invalid_request'], JSON.stringify(body));
     });
 
+    it('has the values of each time where they stand in the text', async () => {
+      const noteOf = (id: number) => session.sql(`SELECT note FROM ledger WHERE id = ${id} AND note <> 'none'`);
+      for (const id of [1, 7, 3, 1, 99])
+        assert.deepEqual(await noteOf(id), id === 99 ? [] : [[id === 1 ? 'first' : `row ${id}`]]);
+      // Of the second value there is a plan on each operation node before long, whichever values it was made with.
+      let id = 0;
+      await eventually('a plan for any value', async () => {
+        id += 1;
+        return (await isKept(`SELECT id FROM ledger WHERE id = ${id} OR note = 'row ${id}'`)) ? true : undefined;
+      });
+      assert.deepEqual(await session.sql("SELECT id FROM ledger WHERE id = 4 OR note = 'row 6' ORDER BY id"), [
+        [4],
+        [6],
+      ]);
+      assert.deepEqual(await session.sql("SELECT id FROM ledger WHERE id = 6 OR note = 'x' ORDER BY id"), [[6]]);
+    });
+
     it('has the same answer from flushed and merged files', async () => {
       const answer = await columnsOf(everything);
       await eventually('every row committed', async () => {

@@ -2,6 +2,7 @@ import { dialects } from '@hybridstore/contracts';
 import { checkPlan, functionsCalled, optimizePlan, printDuckdb, printTree } from '@hybridstore/plan';
 import { inField, serveThread } from '@hybridstore/runtime';
 import { compileDsl } from '../dsl/compile-dsl.ts';
+import { liftLiterals, readShape } from '../lifted-literals.ts';
 import type {
   DslOutcome,
   DslTask,
@@ -43,9 +44,14 @@ function warmUp(): void {
     });
 }
 
-function readSql({ text, schemas, parameters, steps, ...options }: ParseTask): ParseOutcome {
+function readSql({ text, schemas, parameters, steps, liftsLiterals, ...options }: ParseTask): ParseOutcome {
   const outcome = parseSql(text, schemas, options, parameters);
-  return { ...outcome, plan: optimizePlan(outcome.plan, steps).plan };
+  const shape = liftsLiterals === true ? readShape(text, options.dialect) : undefined;
+  // Before any rewrite: none of them may rest on a value that will be another one.
+  const { plan, lifted } = shape
+    ? liftLiterals(outcome.plan, shape, { query: text, dialect: options.dialect, schemas })
+    : { plan: outcome.plan, lifted: [] };
+  return { ...outcome, plan: optimizePlan(plan, steps).plan, lifted };
 }
 
 function locate({ text, schemas, parameters, failed, ...options }: LocateTask): LocateOutcome {

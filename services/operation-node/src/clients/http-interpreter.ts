@@ -1,13 +1,12 @@
 import {
   type FailedOperation,
-  type ParseDslRequest,
   type ParseResponse,
   type ParseSqlRequest,
   queryInterpreter,
   type SqlQueryRequest,
 } from '@hybridstore/contracts';
 import { type HttpClient, isTransportFailure } from '@hybridstore/http';
-import type { Clock } from '@hybridstore/runtime';
+import { type Clock, isHybridStoreError } from '@hybridstore/runtime';
 import type { Interpreter, ParsedQuery, Place, QueryCall, QueryRequest } from '../ports.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
 import { callOptions, retry } from './retry.ts';
@@ -37,6 +36,8 @@ export class HttpInterpreter implements Interpreter {
       // An interpreter of an earlier version says neither.
       restsOn: (answer as Partial<ParseResponse>).rests_on,
       parameterKeys: (answer as Partial<ParseResponse>).parameter_keys ?? [],
+      lifted: answer.lifted_literals ?? [],
+      dialect: answer.dialect ?? undefined,
     };
   }
 
@@ -46,18 +47,22 @@ export class HttpInterpreter implements Interpreter {
     return (await this.#parts.client.call(this.#parts.url, queryInterpreter.locate, options)).places;
   }
 
-  #send(query: QueryRequest, call: QueryCall): Promise<ParseResponse> {
-    const endpoint = query.kind === 'sql' ? queryInterpreter.parseSql : queryInterpreter.parseDsl;
-    return this.#parts.client.call(this.#parts.url, endpoint, {
-      ...callOptions(call),
-      body: buildBody(query),
-    });
+  async #send({ kind, request }: QueryRequest, call: QueryCall): Promise<ParseResponse> {
+    const { client, url } = this.#parts;
+    const options = callOptions(call);
+    if (kind === 'dsl')
+      return client.call(url, queryInterpreter.parseDsl, { ...options, body: { query: request.query } });
+    const body = statementOf(request);
+    const ask = (asked: ParseSqlRequest) => client.call(url, queryInterpreter.parseSql, { ...options, body: asked });
+    if (body.parameters !== undefined) return ask(body);
+    try {
+      return await ask({ ...body, lift_literals: true });
+    } catch (error) {
+      // An interpreter of an earlier version lifts none, and says that it knows no such field.
+      if (!isHybridStoreError(error, 'invalid_request') || error.details['field'] !== 'lift_literals') throw error;
+      return ask(body);
+    }
   }
-}
-
-function buildBody({ kind, request }: QueryRequest): ParseSqlRequest | ParseDslRequest {
-  if (kind === 'dsl') return { query: request.query };
-  return statementOf(request);
 }
 
 function statementOf({ query, dialect, parameters }: SqlQueryRequest): ParseSqlRequest {

@@ -13,7 +13,7 @@ import {
   userOf,
 } from '@hybridstore/runtime';
 import { Deadline, decideTimeoutMs, type TimeoutBounds } from '../domain/deadline.ts';
-import type { KeptPlans, PlannedQuery } from '../domain/kept-plans.ts';
+import { type KeptPlans, type PlannedQuery, withOwnLiterals } from '../domain/kept-plans.ts';
 import type { ActiveQuery, QueryRegistry } from '../domain/query-registry.ts';
 import type {
   Coordinator,
@@ -140,7 +140,8 @@ class QueryRun {
     }
     const planned = await this.#plan();
     plans.keep(caller, query, planned);
-    return this.#execute(planned);
+    this.#planned = withOwnLiterals(planned);
+    return this.#execute(this.#planned);
   }
 
   async #wait(): Promise<void> {
@@ -161,8 +162,7 @@ class QueryRun {
     metrics.observeStage('parse', clock.monotonicMs() - startedMs);
     const optimized = await this.#optimize(parsed.plan);
     this.#times.planMs = clock.monotonicMs() - startedMs;
-    this.#planned = { parsed, optimized };
-    return this.#planned;
+    return { parsed, optimized };
   }
 
   /** Undefined when there is none in time: a query never fails for want of a better plan. */

@@ -58,16 +58,18 @@ export class Interpreter {
   async parseSql(request: ParseSqlRequest, call: Call): Promise<ParseResponse> {
     const dialect = request.dialect ?? this.#parts.settings.dialect;
     const values: ParameterValues = request.parameters ?? [];
+    const liftsLiterals = request.lift_literals === true && request.parameters === undefined;
     const { result, schemas } = await this.#withSchemas(
       call,
       {
         mentioned: () => wordsOf(request.query, dialect),
         readsAllColumns: mayReadAllColumns(request.query, dialect),
       },
-      (known) => this.#parse({ text: request.query, dialect, values }, known, call),
+      (known) => this.#parse({ text: request.query, dialect, values, liftsLiterals }, known, call),
     );
     const { outcome, cached } = result;
-    const plan = cached ? withParameters(outcome.plan, outcome.parameterKeys, values) : outcome.plan;
+    const hasValues = outcome.parameterKeys.length > 0;
+    const plan = cached && hasValues ? withParameters(outcome.plan, outcome.parameterKeys, values) : outcome.plan;
     requireOwnSources(call, plan);
     return {
       ...describePlan(plan, 'sql', outcome.functions),
@@ -76,6 +78,7 @@ export class Interpreter {
       cross_check: outcome.crossCheck,
       rests_on: columnsOf(plan, schemas),
       parameter_keys: [...outcome.parameterKeys],
+      ...(liftsLiterals ? { lifted_literals: [...outcome.lifted] } : {}),
     };
   }
 
@@ -184,10 +187,11 @@ export class Interpreter {
     const held = this.#plans.get(key);
     if (held) return { plan: held.plan, outcome: held, cached: true };
     const { isStrict, supportedFunctions } = this.#parts.settings;
-    const { text, dialect, values } = statement;
+    const { text, dialect, values, liftsLiterals } = statement;
     // What is always worth doing before a plan is run.
     const steps = this.#allowed(stepsOfLevel('basic'));
-    const task = { text, dialect, schemas: schemas.byId, parameters: values, isStrict, supportedFunctions, steps };
+    const reading = { isStrict, supportedFunctions, steps, liftsLiterals };
+    const task = { text, dialect, schemas: schemas.byId, parameters: values, ...reading };
     const outcome = await this.#parts.parser.parse(task, ownedBy(call));
     this.#plans.set(key, outcome);
     return { plan: outcome.plan, outcome, cached: false };
@@ -208,11 +212,17 @@ function requireOwnSources({ caller }: Call, plan: LogicalPlan): void {
   for (const { source } of plan.tables) requireSource(caller, 'read', source);
 }
 
-type Statement = { readonly text: string; readonly dialect: Dialect; readonly values: ParameterValues };
+type Statement = {
+  readonly text: string;
+  readonly dialect: Dialect;
+  readonly values: ParameterValues;
+  readonly liftsLiterals: boolean;
+};
 
 /** Values are not part of it, their types are: a plan for a number is not one for a text. */
-function cacheKey({ text, dialect, values }: Statement, schemas: Schemas): string {
-  const parts = [dialect, schemas.version, typesOfParameters(values), normalizeText(readTokens(text, dialect))];
+function cacheKey({ text, dialect, values, liftsLiterals }: Statement, schemas: Schemas): string {
+  const normalized = normalizeText(readTokens(text, dialect));
+  const parts = [dialect, schemas.version, liftsLiterals, typesOfParameters(values), normalized];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
