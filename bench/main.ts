@@ -13,6 +13,7 @@ const benchmarks = {
   ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
   'parse-json': async (): Promise<Benchmark> => (await import('./parse-json.ts')).parseBodies,
   query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
+  'query-breakdown': async (): Promise<Benchmark> => (await import('./query-breakdown.ts')).queryBreakdown,
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
   stream: async (): Promise<Benchmark> => (await import('./stream.ts')).stream,
 } as const;
@@ -22,6 +23,7 @@ const names = [
   'ingest',
   'parse-json',
   'query',
+  'query-breakdown',
   'reconcile',
   'stream',
 ] as const satisfies readonly (keyof typeof benchmarks)[];

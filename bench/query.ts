@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { authGateway, operationNode, tenantNode } from '@hybridstore/contracts';
+import { authGateway, operationNode, type PlatformAddresses, tenantNode } from '@hybridstore/contracts';
 import type { KubeObject, Resource } from '@hybridstore/controller-runtime';
 import { HttpClient } from '@hybridstore/http';
 import { dataSources, tenants } from '@hybridstore/operator';
@@ -80,6 +80,7 @@ export function query(): Promise<Report> {
 
 export type Flights = {
   readonly client: HttpClient;
+  readonly addresses: PlatformAddresses;
   readonly gateway: string;
   readonly token: string;
   /** Of the table, once everything is committed. */
@@ -104,7 +105,8 @@ export async function withFlights<T>(rows: number, measure: (flights: Flights) =
       body: { ...platform.administrator, tenant_id: 'default/bench' },
     });
     await loadFlights(rows, client, gateway, token);
-    return await measure({ client, gateway, token, files: await settledFiles(client, gateway, token, folder) });
+    const files = await settledFiles(client, gateway, token, folder);
+    return await measure({ client, addresses: platform.addresses, gateway, token, files });
   } finally {
     await client.close();
     await platform.stop();
@@ -164,7 +166,7 @@ async function settledFiles(client: HttpClient, gateway: string, token: string, 
   throw new Error(`rows are still in memory after ${(settledLooksMax * settledPauseMs) / 1_000} s`);
 }
 
-async function openRaw(files: readonly string[]): Promise<DuckDBConnection> {
+export async function openRaw(files: readonly string[]): Promise<DuckDBConnection> {
   const connection = await (await DuckDBInstance.create()).connect();
   await connection.run(
     `create view flights as select * from read_parquet([${files.map((file) => `'${file}'`).join(', ')}])`,
@@ -217,7 +219,7 @@ function report(ours: Readonly<Record<string, number>>, theirs: Readonly<Record<
   );
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
+export async function timed<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly ms: number }> {
   const startedMs = performance.now();
   const value = await work();
   return { value, ms: performance.now() - startedMs };
