@@ -1,5 +1,6 @@
-import { globSync } from 'node:fs';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { globSync, mkdirSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const ending = '.test.ts';
 const ignored = ['**/node_modules/**'];
@@ -32,4 +33,36 @@ function testsAt(root: string, place: string): readonly string[] {
 function rank(file: string): number {
   const place = longest.findIndex((start) => file.startsWith(start));
   return place < 0 ? longest.length : place;
+}
+
+/** Workspaces whose tests look at nothing of their process but what they made themselves: all of them run in one. */
+export const sharing = [
+  'operator',
+  'packages/sql',
+  'packages/http',
+  'packages/runtime',
+  'packages/embedded-kubernetes',
+  'packages/plan',
+  'packages/controller-runtime',
+  'packages/contracts',
+];
+
+/**
+ * What the runner is given instead of the files: each of its entries is a process, and to load the code once for each file
+ * takes half of the time of such a workspace. An entry in `folder` imports the files of one workspace, in their order.
+ */
+export function shareProcesses(root: string, files: readonly string[], folder: string): readonly string[] {
+  const workspaceOf = (file: string) => sharing.find((workspace) => file.startsWith(`${workspace}/`));
+  const alone = files.filter((file) => workspaceOf(file) === undefined);
+  mkdirSync(folder, { recursive: true });
+  const shared = sharing.flatMap((workspace) => {
+    const own = files.filter((file) => workspaceOf(file) === workspace);
+    if (own.length < 2) return own;
+    const entry = join(folder, `${workspace.replaceAll('/', '-')}.mjs`);
+    const lines = own.map((file) => `import ${JSON.stringify(pathToFileURL(join(root, file)).href)};\n`);
+    writeFileSync(entry, lines.join(''));
+    return [entry];
+  });
+  const first = alone.filter((file) => rank(file) < longest.length);
+  return [...first, ...shared, ...alone.slice(first.length)];
 }

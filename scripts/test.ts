@@ -1,7 +1,7 @@
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
-import { findTests } from './find-tests.ts';
+import { findTests, shareProcesses } from './find-tests.ts';
 import { readScriptArguments } from './script-arguments.ts';
 
 // `npm test`: unit, architecture and embedded end-to-end tests. Arguments narrow it down: `npm test -- packages/engine`.
@@ -12,7 +12,7 @@ const everything = [
 ];
 /** Of two cores: files wait for disks and children as often as they compute. */
 const concurrency = 3;
-const fileMsMax = 600_000;
+const entryMsMax = 900_000;
 
 const { rest: asked } = readScriptArguments(
   {
@@ -31,8 +31,9 @@ if (missing.length > 0) {
   process.stderr.write(`expected folders or files with tests (*.test.ts), found none in ${missing.join(', ')}\n`);
   process.exit(1);
 }
-process.env['NODE_COMPILE_CACHE'] = `${root}/node_modules/.cache/node`;
-run({ files: [...files], cwd: root, concurrency, timeout: fileMsMax })
+const cache = `${root}/node_modules/.cache`;
+process.env['NODE_COMPILE_CACHE'] = `${cache}/node`;
+run({ files: [...shareProcesses(root, files, `${cache}/tests`)], cwd: root, concurrency, timeout: entryMsMax })
   .on('test:fail', () => {
     process.exitCode = 1;
   })

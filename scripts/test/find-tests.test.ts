@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { findTests } from '../find-tests.ts';
+import { findTests, shareProcesses, sharing } from '../find-tests.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'hybridstore-find-tests-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -59,5 +59,27 @@ describe('the tests at a place', () => {
   it('are missing at a wrong name, in a folder without tests, in a file that is none, and outside of the repository', () => {
     const wrong = ['packages/engin', 'packages/plain', 'packages/engine/src/engine.ts', 'cli/x.test.ts', '..', '/tmp'];
     assert.deepEqual(findTests(root, [...wrong, 'packages/sql']), { files: sql, missing: wrong });
+  });
+});
+
+describe('tests that share a process', () => {
+  it('are imported by one entry for their workspace, behind the longest ones; the others are processes of their own', () => {
+    const [workspace = ''] = sharing;
+    const files = [
+      'tests/e2e/main.test.ts',
+      'packages/engine/test/log.test.ts',
+      `${workspace}/test/a.test.ts`,
+      `${workspace}/test/b.test.ts`,
+      'packages/plan/test/only.test.ts',
+    ];
+    const entry = join(root, 'cache', `${workspace}.mjs`);
+    assert.deepEqual(shareProcesses(root, files, join(root, 'cache')), [
+      'tests/e2e/main.test.ts',
+      entry,
+      'packages/plan/test/only.test.ts',
+      'packages/engine/test/log.test.ts',
+    ]);
+    const imports = readFileSync(entry, 'utf8').match(/test\/[ab]\.test\.ts/g);
+    assert.deepEqual(imports, ['test/a.test.ts', 'test/b.test.ts']);
   });
 });
