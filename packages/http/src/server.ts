@@ -108,12 +108,12 @@ type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
 export type RouteReading = { readonly readLarge?: ReadLarge; readonly admission?: AdmitBody };
 
 export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
-/** A handler that gets the body unread. */
+/** A handler that gets the body unread, and answers by itself or throws. */
 export type UnreadHandler<E extends Endpoint> = (
   request: UnreadRequest<E>,
   reply: FastifyReply,
   context: CallContext,
-) => Answer<E> | Promise<Answer<E>>;
+) => Promise<void>;
 
 export interface Server {
   readonly app: FastifyInstance;
@@ -377,16 +377,37 @@ function addRoute(
         return caller instanceof Promise ? caller.then(enter) : enter(caller);
       });
     },
-    handler: async (request, reply) => {
+    // Gives fastify nothing: for a promise of a reply it would watch the end of every answer.
+    handler: (request, reply) => {
       const { caller, place } = request as ArrivedRequest;
       const context = new RequestContext(request, reply, { caller, logger: options.logger, clock: options.clock });
       // Fastify has checked the request against the schemas that the handler's types are read from.
       const handle = () => handler(request as never, reply, context);
-      const answer = await (place ? place.during(handle) : handle());
-      if (reply.sent || answer === reply) return reply;
-      return reply.code(endpoint.status ?? 200).send(answer);
+      answerWith(reply, endpoint.status ?? 200, () => (place ? place.during<unknown>(handle) : handle()));
     },
   });
+}
+
+/** Sends what a handler gives or throws, unless it has answered by itself. */
+function answerWith(reply: FastifyReply, status: number, handle: () => unknown): void {
+  const fail = (error: unknown) => {
+    if (!reply.sent) void reply.send(error instanceof Error ? error : toHybridStoreError(error));
+  };
+  const send = (answer: unknown) => {
+    if (reply.sent || answer === reply) return;
+    try {
+      void reply.code(status).send(answer);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  try {
+    const answer = handle();
+    if (answer instanceof Promise) answer.then(send, fail);
+    else send(answer);
+  } catch (error) {
+    fail(error);
+  }
 }
 
 /** What `onRequest` leaves on a request that has passed it. */

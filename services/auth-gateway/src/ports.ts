@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BlockList } from 'node:net';
 import type { DatabaseChecked, Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
@@ -60,7 +59,8 @@ export type Gateway = {
   readonly jwks: () => Jwks;
   readonly forwarder: Forwarder;
   readonly addresses: UpstreamAddresses;
-  readonly trustedProxies: BlockList;
+  /** Whom bounds by address count. */
+  readonly addressOf: (request: IncomingMessage) => string;
   readonly metrics: GatewayMetrics;
   /** `conflict` while one is under way. */
   readonly checkDatabase: () => Promise<DatabaseChecked>;

@@ -52,13 +52,21 @@ export function buildRequestHeaders(
 
 /** Headers of the answer to the client; also without the ones that its Connection header names. */
 export function buildResponseHeaders(received: Headers): Record<string, string | string[]> {
-  const named = String(received['connection'] ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
+  const named = namesIn(received['connection']);
   const sent: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(received)) {
+  for (const name of Object.keys(received)) {
+    const value = received[name];
     if (value !== undefined && !hiddenResponseHeaders.has(name) && !named.includes(name)) sent[name] = value;
   }
   return sent;
 }
+
+function namesIn(connection: string | string[] | undefined): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive') return nothing;
+  return String(connection)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
+}
+
+const nothing: readonly string[] = [];
