@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DatabaseChecked, Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
+import type { AddressOf } from './domain/client-address.ts';
 import type { TokenSigner } from './domain/log-in.ts';
 import type { RevocationList } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
@@ -60,7 +61,7 @@ export type Gateway = {
   readonly forwarder: Forwarder;
   readonly addresses: UpstreamAddresses;
   /** Whom bounds by address count. */
-  readonly addressOf: (request: IncomingMessage) => string;
+  readonly addressOf: AddressOf;
   readonly metrics: GatewayMetrics;
   /** `conflict` while one is under way. */
   readonly checkDatabase: () => Promise<DatabaseChecked>;

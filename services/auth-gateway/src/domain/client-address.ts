@@ -36,8 +36,10 @@ export function addressOfConnection(peerAddress: string | undefined, trustedProx
   return networkOf(peerAddress);
 }
 
+export type AddressOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+
 /** `clientAddress` of requests. What a connection says by itself is looked at once. */
-export function rememberAddresses(trustedProxies: BlockList): (request: IncomingMessage) => string {
+export function rememberAddresses(trustedProxies: BlockList): AddressOf {
   const known = new WeakMap<Socket, string>();
   return ({ socket, headers }) => {
     const held = known.get(socket);
