@@ -166,6 +166,8 @@ export function createServer(options: ServerOptions): Server {
       void sendError(options.logger, error, request, reply);
     },
   });
+  // Known before a request is made, each has its place in it.
+  app.decorateRequest('caller', undefined).decorateRequest('codings', null).decorateRequest('place', undefined);
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
   // Fastify's own types know neither what a schema nor what an error of its validator is: both are ours, and ajv's.
@@ -358,9 +360,12 @@ function addRoute(
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: (request, reply, done) => {
       const enter = (caller: Caller | undefined) => {
-        const codings = isUnread ? [] : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
-        const arrived: Arrived = { caller, codings, place: undefined };
-        Object.assign(request, arrived);
+        const codings = isUnread
+          ? noCodings
+          : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
+        const arrived = request as ArrivedRequest;
+        arrived.caller = caller;
+        arrived.codings = codings;
         const arrive = () => bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : bodyLimit);
         if (!admission) return arrive();
         const bytesMax = bodyBytes(request.raw, bodyLimit, codings.length > 0);
@@ -368,7 +373,7 @@ function addRoute(
         if (bytesMax < admission.bytesMin || bytesMax > bodyLimit) return arrive();
         if (bytesMax <= wholeBytesMax) arrive();
         return admitBody(request, reply, { caller, bytesMax, admit: admission.admit }).then((place) => {
-          Object.assign(request, { place });
+          arrived.place = place;
           if (bytesMax > wholeBytesMax) arrive();
         });
       };
@@ -412,10 +417,11 @@ function answerWith(reply: FastifyReply, status: number, handle: () => unknown):
 
 /** What `onRequest` leaves on a request that has passed it. */
 type Arrived = {
-  readonly caller: Caller | undefined;
-  readonly codings: readonly BodyCoding[];
-  readonly place: BodyPlace | undefined;
+  caller: Caller | undefined;
+  codings: readonly BodyCoding[];
+  place: BodyPlace | undefined;
 };
+const noCodings: readonly BodyCoding[] = [];
 type ArrivedRequest = FastifyRequest & Arrived;
 
 /** A promise only where the verifier has to ask. */
