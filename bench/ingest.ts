@@ -7,6 +7,7 @@ import { tenantNode } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { systemClock } from '@hybridstore/runtime';
 import { TestIssuer, testSecret } from '@hybridstore/test-kit';
+import { type GatewayProcess, startGateway } from './gateway-process.ts';
 import { type LoadResult, runLoad } from './load-generator.ts';
 import { measureDuckdbFile } from './peer-duckdb.ts';
 import { measurePostgres } from './peer-postgres.ts';
@@ -14,7 +15,9 @@ import { buildReport, type Goal, quantile, type Report, type Side } from './repo
 
 const seconds = 8;
 const connections = 64;
-const host = '127.63.0.1';
+/** Of this process alone: two may measure on one machine. */
+const network = `127.63.${1 + (process.pid % 249)}`;
+const host = `${network}.1`;
 const port = 8_000;
 export const tenantId = 'default/bench';
 export const nodeUrl = `http://${host}:${port}`;
@@ -22,41 +25,57 @@ const fields = { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, or
 const main = fileURLToPath(new URL('../services/tenant-node/src/main.ts', import.meta.url));
 const ticksPerSecond = 100;
 
+export type Address = { readonly host: string; readonly port: number };
+
 type Measured = {
   readonly load: LoadResult;
+  /** Of the node's main process. */
   readonly cpuSeconds: number;
+  /** Of the gateway, where the load went through one. */
+  readonly gatewayCpuSeconds: number;
   /** Most of memory that the node and each of its children has had so far. */
   readonly peakBytes: number;
 };
 
-/** Durable writes over HTTP to one tenant node, beside a DuckDB file and PostgreSQL 15 with the same rows on the same disk. */
+/** Durable writes over HTTP to one tenant node, alone and behind the gateway, beside a DuckDB file and PostgreSQL 15 with the same rows on the same disk. */
 export async function ingest(): Promise<Report> {
   const node = await startNode();
   let one: Measured;
   let hundred: Measured;
   let thousand: Measured;
+  let edge: Measured;
   let stored: number;
   let warmUp: Measured;
+  let edgeWarmUp: Measured;
   try {
     warmUp = await node.load(1, 2);
     one = await node.load(1, seconds);
     hundred = await node.load(100, seconds);
     thousand = await node.load(1_000, seconds);
+    const gateway = await node.startGateway();
+    try {
+      edgeWarmUp = await node.load(1, 2, gateway);
+      edge = await node.load(1, seconds, gateway);
+    } finally {
+      await gateway.stop();
+    }
     stored = await node.countRows();
   } finally {
     await node.stop();
   }
   const duckdb = await measureDuckdbFile({ seconds: seconds / 2 });
   const postgres = measurePostgres({ connections: 16, seconds: seconds / 2 });
-  const acknowledged =
-    warmUp.load.answers + one.load.answers + hundred.load.answers * 100 + thousand.load.answers * 1_000;
-  return report({ one, hundred, thousand, missing: Math.max(0, acknowledged - stored) }, duckdb, postgres);
+  const ones = [warmUp, one, edgeWarmUp, edge].reduce((sum, { load }) => sum + load.answers, 0);
+  const acknowledged = ones + hundred.load.answers * 100 + thousand.load.answers * 1_000;
+  return report({ one, hundred, thousand, edge, missing: Math.max(0, acknowledged - stored) }, duckdb, postgres);
 }
 
 type Ours = {
   readonly one: Measured;
   readonly hundred: Measured;
   readonly thousand: Measured;
+  /** One row a request, through the gateway. */
+  readonly edge: Measured;
   readonly missing: number;
 };
 type Duckdb = Awaited<ReturnType<typeof measureDuckdbFile>>;
@@ -76,6 +95,7 @@ function report(ours: Ours, duckdb: Duckdb, postgres: Postgres): Report {
   const rates = ratesOf(ours);
   const sides = [
     ourSide(ours, rates),
+    edgeSide(ours),
     {
       name: 'DuckDB file, one commit an insert, in process',
       figures: { 'one-row commits/s': duckdb.commitsPerSecond, 'rows/s at 100 rows a commit': duckdb.rowsPerSecond },
@@ -92,7 +112,11 @@ function report(ours: Ours, duckdb: Duckdb, postgres: Postgres): Report {
     },
     { name: 'ratios', figures: ratios(rates, duckdb, postgres) },
   ];
-  return buildReport('ingest', goals({ rates, refused: refusedOf(ours), missing: ours.missing }), sides);
+  return buildReport(
+    'ingest',
+    goals({ rates, edge: ours.edge, refused: refusedOf(ours), missing: ours.missing }),
+    sides,
+  );
 }
 
 function ratesOf({ one, hundred, thousand }: Ours): Rates {
@@ -128,6 +152,22 @@ function ourSide({ one, hundred, thousand }: Ours, rates: Rates): Side {
   };
 }
 
+function edgeSide({ one, edge: { load, cpuSeconds, gatewayCpuSeconds } }: Ours): Side {
+  return {
+    name: `HybridStore, gateway and one tenant node, a user's token, ${connections} connections`,
+    figures: {
+      'one-row requests/s': load.answers / load.elapsedSeconds,
+      'one-row requests/s per gateway core': load.answers / gatewayCpuSeconds,
+      'CPU of the gateway (µs a request)': (gatewayCpuSeconds / load.answers) * 1e6,
+      'CPU of the node (µs a request)': (cpuSeconds / load.answers) * 1e6,
+      'CPU of the node without a gateway (µs a request)': (one.cpuSeconds / one.load.answers) * 1e6,
+      'one-row p50 (ms)': quantile(load.latenciesMs, 0.5),
+      'one-row p99 (ms)': quantile(load.latenciesMs, 0.99),
+      'one-row requests refused, to come back later': load.failures,
+    },
+  };
+}
+
 function ratios({ requests, rows, rowsAtThousand }: Rates, duckdb: Duckdb, postgres: Postgres): Side['figures'] {
   const overDuckdb = {
     'one row, over DuckDB': requests / duckdb.commitsPerSecond,
@@ -142,20 +182,27 @@ function ratios({ requests, rows, rowsAtThousand }: Rates, duckdb: Duckdb, postg
   };
 }
 
-type Judged = { readonly rates: Rates; readonly refused: number; readonly missing: number };
+type Judged = { readonly rates: Rates; readonly edge: Measured; readonly refused: number; readonly missing: number };
 
-function refusedOf({ one, hundred, thousand }: Ours): number {
-  return [one, hundred, thousand].reduce((sum, { load }) => sum + load.failures, 0);
+function refusedOf({ one, hundred, thousand, edge }: Ours): number {
+  return [one, hundred, thousand, edge].reduce((sum, { load }) => sum + load.failures, 0);
 }
 
-function goals({ rates, refused, missing }: Judged): readonly Goal[] {
+function goals({ rates, edge, refused, missing }: Judged): readonly Goal[] {
   const { requestsPerCore, rowsPerCore, p99Ms } = rates;
+  const edgePerCore = edge.load.answers / edge.gatewayCpuSeconds;
   return [
     {
       what: 'durable one-row requests per second and node core',
       goal: '≥ 20,000',
       got: Math.round(requestsPerCore).toLocaleString('en'),
       ok: requestsPerCore >= 20_000,
+    },
+    {
+      what: 'durable one-row requests per second and gateway core',
+      goal: '≥ 12,000',
+      got: Math.round(edgePerCore).toLocaleString('en'),
+      ok: edgePerCore >= 12_000,
     },
     {
       what: 'rows per second and node core at 100 rows a request',
@@ -185,7 +232,9 @@ function goals({ rates, refused, missing }: Judged): readonly Goal[] {
 }
 
 interface Node {
-  load(rowsPerRequest: number, seconds: number): Promise<Measured>;
+  /** Through the gateway, where there is one. */
+  load(rowsPerRequest: number, seconds: number, gateway?: GatewayProcess): Promise<Measured>;
+  startGateway(flags?: readonly string[]): Promise<GatewayProcess>;
   countRows(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -197,16 +246,19 @@ const columns = [
   { name: 'order_date', type: 'timestamp' },
 ];
 
-async function startNode(): Promise<Node> {
+export async function startNode(options: NodeOptions = {}): Promise<Node> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-ingest-'));
   const issuer = new TestIssuer(folder, systemClock);
-  const child = spawnNode(folder, issuer.jwksFile);
+  const child = spawnNode(folder, issuer.jwksFile, options);
   const client = new HttpClient();
   const token = issuer.userToken(tenantId);
   await waitUntilReady(nodeUrl, child);
   await client.call(nodeUrl, tenantNode.addSource, { token, body: { source_id: 'sales', columns } });
   return {
-    load: (rowsPerRequest, loadSeconds) => measureLoad(child, token, rowsPerRequest, loadSeconds),
+    load: (rowsPerRequest, loadSeconds, gateway) =>
+      measureLoad(child, { rowsPerRequest, loadSeconds, gateway, token: gateway?.token ?? token }),
+    startGateway: (flags = []) =>
+      startGateway({ folder, jwksFile: issuer.jwksFile, tenantId, nodeHost: host, host: `${network}.2`, flags }),
     countRows: async () => {
       const stats = await client.call(nodeUrl, tenantNode.sourceStats, { token, params: { source_id: 'sales' } });
       return stats.rows + stats.unflushed_rows;
@@ -252,24 +304,35 @@ export function spawnNode(
   });
 }
 
+type Loading = {
+  readonly rowsPerRequest: number;
+  readonly loadSeconds: number;
+  readonly token: string;
+  readonly gateway: GatewayProcess | undefined;
+};
+
 async function measureLoad(
   child: ChildProcess,
-  token: string,
-  rowsPerRequest: number,
-  loadSeconds: number,
+  { rowsPerRequest, loadSeconds, token, gateway }: Loading,
 ): Promise<Measured> {
   const body = JSON.stringify({ source_id: 'sales', records: Array(rowsPerRequest).fill({ fields }) });
   const before = readCpuSeconds(child.pid);
+  const gatewayBefore = gateway ? readCpuSeconds(gateway.pid) : 0;
   const load = await runLoad({
-    host,
-    port,
+    ...(gateway?.address ?? { host, port }),
     connections,
     seconds: loadSeconds,
     path: '/data/write',
     headers: { authorization: `Bearer ${token}` },
     body,
   });
-  return { load, cpuSeconds: readCpuSeconds(child.pid) - before, peakBytes: readPeakBytes(child.pid) };
+  const gatewayCpuSeconds = gateway ? readCpuSeconds(gateway.pid) - gatewayBefore : 0;
+  return {
+    load,
+    cpuSeconds: readCpuSeconds(child.pid) - before,
+    gatewayCpuSeconds,
+    peakBytes: readPeakBytes(child.pid),
+  };
 }
 
 export async function waitUntilReady(url: string, child: ChildProcess): Promise<void> {

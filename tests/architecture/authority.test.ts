@@ -146,7 +146,9 @@ const places: readonly Place[] = (Object.keys(services) as ServiceName[]).flatMa
   const handedOn = service === 'auth-gateway' ? everyEndpoint.filter((endpoint) => endpoint.viaGateway === true) : [];
   // Who is let in gets an answer that no check of authority gives.
   for (const endpoint of [...own, ...handedOn])
-    server.routeUnread(endpoint, (_request, reply) => reply.code(418).send());
+    server.routeUnread(endpoint, async (_request, reply) => {
+      void reply.code(418).send();
+    });
   return [
     ...[...own, ...handedOn].map((endpoint) => ({ endpoint, rule: ruleOf(endpoint) })),
     { endpoint: logTail, rule: logTailRule },

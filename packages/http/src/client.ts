@@ -3,8 +3,9 @@ import type { LookupFunction } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { BodyOf, Endpoint, ErrorBody, ParamsOf, QueryOf, ResponseOf, Sent } from '@hybridstore/contracts';
-import { assert, HybridStoreError, isErrorCode, retryLater } from '@hybridstore/runtime';
+import { assert, HybridStoreError, isErrorCode, LruCache, retryLater } from '@hybridstore/runtime';
 import { Agent, type Dispatcher } from 'undici';
+import { CallEnd } from './call-end.ts';
 import { answerCodings } from './compressed-answers.ts';
 import { HostsFile } from './hosts-file.ts';
 
@@ -13,6 +14,8 @@ const answerBytesMax = 256 * 1024 * 1024;
 /** Beside each other in a cluster; a pod that is gone refuses nothing, and another one behind the same address may be there. */
 const connectMsDefault = 1_000;
 const callMsDefault = 30_000;
+/** Base URLs that are known in their parts: those of the services, and of the tenants that are called. */
+const basesMax = 1_024;
 
 /** What every call may say, whatever its endpoint. */
 export type CallSettings = {
@@ -48,6 +51,9 @@ export type CallArguments<E extends Endpoint> =
   Nothing extends CallInput<E> ? readonly [options?: CallOptions<E>] : readonly [options: CallOptions<E>];
 
 type AnyOptions = CallOptions<Endpoint> & { readonly json?: Uint8Array };
+
+/** A base URL, with a path that ends without a slash. */
+type Base = { readonly origin: string; readonly host: string; readonly path: string };
 
 /** An answer and the name under which its receiver knows it. */
 export type Named<T> = { readonly value: T; readonly etag: string | undefined };
@@ -92,6 +98,7 @@ export class HttpClient {
   readonly #agent: Agent;
   readonly #lookup: LookupFunction;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #bases = new LruCache<string, Base>(basesMax);
 
   constructor(options: HttpClientOptions = {}) {
     this.#agent = createAgent(options);
@@ -102,9 +109,7 @@ export class HttpClient {
   /** The JSON answer of an endpoint, as its receiver promises it: only a caller that distrusts the receiver checks the schema again. */
   call<E extends Endpoint>(baseUrl: string, endpoint: E, ...options: CallArguments<E>): Promise<ResponseOf<E>>;
   async call(baseUrl: string, endpoint: Endpoint, options: AnyOptions = {}): Promise<unknown> {
-    return this.#exchange(baseUrl, endpoint, options, async (answer, url) =>
-      parseAnswer(await readAll(answer.body, answerBytesMax), url),
-    );
+    return this.#exchange(baseUrl, endpoint, options, readJson);
   }
 
   /** The same of an endpoint whose answers have an ETag; undefined where it is still the one under the name that is given. */
@@ -121,18 +126,18 @@ export class HttpClient {
     options: AnyOptions = {},
   ): Promise<Named<unknown> | undefined> {
     const headers = { ...options.headers, ...(etag === undefined ? {} : { 'if-none-match': etag }) };
-    return this.#exchange(baseUrl, endpoint, { ...options, headers }, async (answer, url) => {
+    return this.#exchange(baseUrl, endpoint, { ...options, headers }, async (answer, host) => {
       const bytes = await readAll(answer.body, answerBytesMax);
       if (answer.status === 304) return undefined;
       const { etag: name } = answer.headers;
-      return { value: parseAnswer(bytes, url), etag: typeof name === 'string' ? name : undefined };
+      return { value: parseAnswer(bytes, host), etag: typeof name === 'string' ? name : undefined };
     });
   }
 
   /** The answer as a stream of bytes, after its status was a success. The caller consumes or destroys `body`. */
   stream<E extends Endpoint>(baseUrl: string, endpoint: E, ...options: CallArguments<E>): Promise<StreamAnswer>;
   async stream(baseUrl: string, endpoint: Endpoint, options: AnyOptions = {}): Promise<StreamAnswer> {
-    return this.#exchange(baseUrl, endpoint, options, async (answer) => answer);
+    return this.#exchange(baseUrl, endpoint, options, streamOf);
   }
 
   /** The time-out and the caller's signal hold until `read` has what it wants of the answer. */
@@ -140,30 +145,41 @@ export class HttpClient {
     baseUrl: string,
     endpoint: Endpoint,
     options: AnyOptions,
-    read: (answer: StreamAnswer, url: string) => Promise<T>,
+    read: (answer: StreamAnswer, host: string) => T | Promise<T>,
   ): Promise<T> {
+    const { origin, host, path } = this.#baseOf(baseUrl);
     const timeoutMs = options.timeoutMs ?? callMsDefault;
-    const deadline = Number.isFinite(timeoutMs) ? AbortSignal.timeout(timeoutMs) : undefined;
-    const signal =
-      options.signal && deadline ? AbortSignal.any([options.signal, deadline]) : (deadline ?? options.signal ?? null);
-    const base = new URL(baseUrl);
-    const path = `${base.pathname.replace(/\/$/, '')}${buildPath(endpoint.path, options)}`;
-    const url = `${base.origin}${path}`;
+    const end = new CallEnd(timeoutMs, options.signal);
+    let body: Readable | undefined;
     try {
       const answer = await this.#agent.request({
-        origin: base.origin,
-        path,
+        origin,
+        path: path + buildPath(endpoint.path, options),
         method: endpoint.method,
         headers: { ...this.#headers, ...buildHeaders(options, timeoutMs) },
         body: writtenBody(options),
-        signal,
+        signal: end.signal ?? null,
       });
+      body = answer.body;
       const unpacked = unpackAnswer(answer);
-      if (unpacked.status >= 400) throw await readError(unpacked, url);
-      return await read(unpacked, url);
+      if (unpacked.status >= 400) throw await readError(unpacked, host);
+      return await read(unpacked, host);
     } catch (error) {
-      throw describeFailure(error, { url, timeoutMs, deadline, ...(options.signal ? { caller: options.signal } : {}) });
+      throw describeFailure(error, { host, timeoutMs, isLate: end.isLate, caller: options.signal });
+    } finally {
+      // A stream goes on behind the call, and so does what may end it.
+      if (body === undefined || body.closed) end.release();
+      else body.once('close', () => end.release());
     }
+  }
+
+  #baseOf(baseUrl: string): Base {
+    const known = this.#bases.get(baseUrl);
+    if (known) return known;
+    const { origin, host, pathname } = new URL(baseUrl);
+    const base = { origin, host, path: pathname.replace(/\/$/, '') };
+    this.#bases.set(baseUrl, base);
+    return base;
   }
 
   /** All addresses of a host, where it is the name of several processes. None of a name that is not there. */
@@ -201,22 +217,31 @@ function unpackAnswer({ statusCode: status, headers, body, trailers }: Dispatche
   return { status, headers: others, body: pipeline(body, unpacker, () => {}), trailers };
 }
 
+async function readJson({ body }: StreamAnswer, host: string): Promise<unknown> {
+  return parseAnswer(await readAll(body, answerBytesMax), host);
+}
+
+function streamOf(answer: StreamAnswer): StreamAnswer {
+  return answer;
+}
+
 function writtenBody({ body, json }: AnyOptions): string | Uint8Array | null {
   return json ?? (body === undefined ? null : JSON.stringify(body));
 }
 
 /** A peer that answers a success without JSON is as good as away: another try may meet a sound one. */
-function parseAnswer(bytes: Buffer, url: string): unknown {
+function parseAnswer(bytes: Buffer, host: string): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    const { message, details } = retryLater('unavailable', `${new URL(url).host} answered without JSON`, 1_000);
+    const { message, details } = retryLater('unavailable', `${host} answered without JSON`, 1_000);
     throw new HybridStoreError('unavailable', message, details, { cause });
   }
 }
 
 /** The path of an endpoint with its parameters filled in, each as one encoded part. */
 export function fillPath(template: string, params: Readonly<Record<string, string>> = {}): string {
+  if (!template.includes(':')) return template;
   return template.replaceAll(/:([a-z_]+)/g, (_, name: string) => {
     const value = params[name];
     assert(value !== undefined && value !== '' && value !== '.' && value !== '..', `${template} needs ${name}`);
@@ -226,7 +251,8 @@ export function fillPath(template: string, params: Readonly<Record<string, strin
 
 function buildPath(template: string, options: AnyOptions): string {
   const path = fillPath(template, options.params);
-  const texts = Object.entries(options.query ?? {}).map(([name, value]) => [name, String(value)]);
+  if (options.query === undefined) return path;
+  const texts = Object.entries(options.query).map(([name, value]) => [name, String(value)]);
   const query = new URLSearchParams(texts).toString();
   return query === '' ? path : `${path}?${query}`;
 }
@@ -242,11 +268,11 @@ function buildHeaders(options: AnyOptions, timeoutMs: number): Record<string, st
   };
 }
 
-async function readError(answer: StreamAnswer, url: string): Promise<HybridStoreError> {
+async function readError(answer: StreamAnswer, host: string): Promise<HybridStoreError> {
   const text = (await readAll(answer.body, 1024 * 1024)).toString('utf8');
   const error = parseErrorBody(text);
   if (error) return new HybridStoreError(error.code, error.message, error.details);
-  return new HybridStoreError('unavailable', `${new URL(url).host} answered ${answer.status}`, {
+  return new HybridStoreError('unavailable', `${host} answered ${answer.status}`, {
     status: answer.status,
     retry_after_ms: 1_000,
   });
@@ -266,16 +292,16 @@ function parseErrorBody(text: string): ErrorBody['error'] | undefined {
 function describeFailure(
   error: unknown,
   call: {
-    readonly url: string;
+    readonly host: string;
     readonly timeoutMs: number;
-    readonly deadline: AbortSignal | undefined;
-    readonly caller?: AbortSignal;
+    readonly isLate: boolean;
+    readonly caller: AbortSignal | undefined;
   },
 ): unknown {
   if (error instanceof HybridStoreError) return error;
-  const host = new URL(call.url).host;
+  const { host } = call;
   if (call.caller?.aborted) return call.caller.reason;
-  if (call.deadline?.aborted)
+  if (call.isLate)
     return new HybridStoreError(
       'deadline_exceeded',
       `${host} did not answer within ${call.timeoutMs} ms`,
@@ -300,17 +326,26 @@ export function unknownTenant(tenantId: string): HybridStoreError {
 }
 
 /** Reads a body up to a bound; beyond it the body is destroyed and `too_large` thrown. */
-export async function readAll(body: Readable, bytesMax: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  // A readable of bytes without an encoding gives buffers, which its type does not say.
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bytesMax) {
+export function readAll(body: Readable, bytesMax: number): Promise<Buffer> {
+  // To iterate over a stream costs more than to listen to a short one.
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    body.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bytesMax) {
+        chunks.push(chunk);
+        return;
+      }
+      chunks.length = 0;
+      reject(new HybridStoreError('too_large', `answer is larger than ${bytesMax} bytes`, { bytes_max: bytesMax }));
       body.destroy();
-      throw new HybridStoreError('too_large', `answer is larger than ${bytesMax} bytes`, { bytes_max: bytesMax });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, bytes);
+    });
+    body.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    body.on('error', reject);
+    // Behind an end or an error it says nothing new.
+    const close = () => reject(body.errored ?? new Error('the answer broke off'));
+    body.once('close', close);
+    if (body.destroyed) close();
+  });
 }

@@ -108,12 +108,12 @@ type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
 export type RouteReading = { readonly readLarge?: ReadLarge; readonly admission?: AdmitBody };
 
 export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
-/** A handler that gets the body unread. */
+/** A handler that gets the body unread, and answers by itself or throws. */
 export type UnreadHandler<E extends Endpoint> = (
   request: UnreadRequest<E>,
   reply: FastifyReply,
   context: CallContext,
-) => Answer<E> | Promise<Answer<E>>;
+) => Promise<void>;
 
 export interface Server {
   readonly app: FastifyInstance;
@@ -166,6 +166,8 @@ export function createServer(options: ServerOptions): Server {
       void sendError(options.logger, error, request, reply);
     },
   });
+  // Known before a request is made, each has its place in it.
+  app.decorateRequest('caller', undefined).decorateRequest('codings', null).decorateRequest('place', undefined);
   const served: Endpoint[] = [];
   const ajv = { body: createAjv(), text: createAjv({ coerceTypes: true }) };
   // Fastify's own types know neither what a schema nor what an error of its validator is: both are ours, and ajv's.
@@ -367,9 +369,12 @@ function addRoute(
     // Before the body is read: who may not call cannot make this process parse 32 MB.
     onRequest: (request, reply, done) => {
       const enter = (caller: Caller | undefined) => {
-        const codings = isUnread ? [] : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
-        const arrived: Arrived = { caller, codings, place: undefined };
-        Object.assign(request, arrived);
+        const codings = isUnread
+          ? noCodings
+          : readCodings(request.headers['content-encoding'], takesPackedBody(endpoint));
+        const arrived = request as ArrivedRequest;
+        arrived.caller = caller;
+        arrived.codings = codings;
         const arrive = () => bodies.enter(request.raw, caller?.claims, isUnread ? unreadBytesMax : bodyLimit);
         if (!admission) return arrive();
         const bytesMax = bodyBytes(request.raw, bodyLimit, codings.length > 0);
@@ -377,7 +382,7 @@ function addRoute(
         if (bytesMax < admission.bytesMin || bytesMax > bodyLimit) return arrive();
         if (bytesMax <= wholeBytesMax) arrive();
         return admitBody(request, reply, { caller, bytesMax, admit: admission.admit }).then((place) => {
-          Object.assign(request, { place });
+          arrived.place = place;
           if (bytesMax > wholeBytesMax) arrive();
         });
       };
@@ -386,24 +391,46 @@ function addRoute(
         return caller instanceof Promise ? caller.then(enter) : enter(caller);
       });
     },
-    handler: async (request, reply) => {
+    // Gives fastify nothing: for a promise of a reply it would watch the end of every answer.
+    handler: (request, reply) => {
       const { caller, place } = request as ArrivedRequest;
       const context = new RequestContext(request, reply, { caller, logger: options.logger, clock: options.clock });
       // Fastify has checked the request against the schemas that the handler's types are read from.
       const handle = () => handler(request as never, reply, context);
-      const answer = await (place ? place.during(handle) : handle());
-      if (reply.sent || answer === reply) return reply;
-      return reply.code(endpoint.status ?? 200).send(answer);
+      answerWith(reply, endpoint.status ?? 200, () => (place ? place.during<unknown>(handle) : handle()));
     },
   });
 }
 
+/** Sends what a handler gives or throws, unless it has answered by itself. */
+function answerWith(reply: FastifyReply, status: number, handle: () => unknown): void {
+  const fail = (error: unknown) => {
+    if (!reply.sent) void reply.send(error instanceof Error ? error : toHybridStoreError(error));
+  };
+  const send = (answer: unknown) => {
+    if (reply.sent || answer === reply) return;
+    try {
+      void reply.code(status).send(answer);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  try {
+    const answer = handle();
+    if (answer instanceof Promise) answer.then(send, fail);
+    else send(answer);
+  } catch (error) {
+    fail(error);
+  }
+}
+
 /** What `onRequest` leaves on a request that has passed it. */
 type Arrived = {
-  readonly caller: Caller | undefined;
-  readonly codings: readonly BodyCoding[];
-  readonly place: BodyPlace | undefined;
+  caller: Caller | undefined;
+  codings: readonly BodyCoding[];
+  place: BodyPlace | undefined;
 };
+const noCodings: readonly BodyCoding[] = [];
 type ArrivedRequest = FastifyRequest & Arrived;
 
 /** A promise only where the verifier has to ask. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -151,6 +152,45 @@ describe('a call', () => {
     await assert.rejects(service.client.call(service.url, endpoint, { params, signal: stop.signal }), reason);
   });
 
+  it('leaves nothing with its caller once it is over, however it ended', async () => {
+    const caller = new AbortController();
+    const handlers: readonly Handler[] = [
+      answerJson(200, {}),
+      answerJson(404, {}),
+      (request) => request.socket.destroy(),
+    ];
+    for (const handler of handlers) {
+      await using service = await open(handler);
+      await service.client.call(service.url, endpoint, { params, signal: caller.signal }).catch(() => {});
+    }
+    assert.deepEqual(getEventListeners(caller.signal, 'abort'), []);
+  });
+
+  it('of a caller who has left already sends nothing', async () => {
+    let requests = 0;
+    await using service = await open(() => (requests += 1));
+    const reason = new Error('enough');
+    const call = service.client.call(service.url, endpoint, { params, signal: AbortSignal.abort(reason) });
+    await assert.rejects(call, reason);
+    assert.equal(requests, 0);
+  });
+
+  it('ends the stream that it gave when its time is over, or its caller leaves', async () => {
+    const begin: Handler = (_request, response) => {
+      response.writeHead(200);
+      response.write('1\n');
+    };
+    await using service = await open(begin);
+    const late = await service.client.stream(service.url, endpoint, { params, timeoutMs: 50 });
+    await assert.rejects(readAll(late.body, 100), { name: 'TimeoutError' });
+    const caller = new AbortController();
+    const left = await service.client.stream(service.url, endpoint, { params, signal: caller.signal });
+    const reason = new Error('enough');
+    caller.abort(reason);
+    await assert.rejects(readAll(left.body, 100), reason);
+    assert.deepEqual(getEventListeners(caller.signal, 'abort'), []);
+  });
+
   it('streams an answer', async () => {
     await using service = await open((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/x-ndjson' });
@@ -193,6 +233,19 @@ it('a body is read up to its bound, and no further', async () => {
   body.write(Buffer.alloc(60));
   await assert.rejects(readAll(body, 100), { code: 'too_large' });
   assert.equal(body.destroyed, true);
+});
+
+it('a body that was over before anybody read it, or that breaks off, is no whole one', async () => {
+  const [ended, failed, torn] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  ended.destroy();
+  await assert.rejects(readAll(ended, 100), /broke off/);
+  const reason = new Error('torn');
+  failed.on('error', () => {}).destroy(reason);
+  await assert.rejects(readAll(failed, 100), reason);
+  torn.write('half');
+  const reading = readAll(torn, 100);
+  torn.destroy();
+  await assert.rejects(reading, /broke off/);
 });
 
 describe('the hosts file', () => {

@@ -45,7 +45,10 @@ function open(described: Endpoint, handler: RouteHandler = (request) => request.
     return handler(request, reply, given);
   };
   if (isUnread)
-    server.routeUnread(described, (request, ...call) => watch(request as never, ...call)); // its body is not there to be typed
+    server.routeUnread(described, async (request, reply, ...call) => {
+      const answer = await watch(request as never, reply, ...call); // its body is not there to be typed
+      if (!reply.sent) void reply.send(answer);
+    });
   else server.route(described, watch);
   return {
     app: server.app,

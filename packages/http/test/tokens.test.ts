@@ -81,6 +81,20 @@ describe('a token', () => {
     );
   });
 
+  it('is known again among more than are kept by their text, and none of them opens anything once its key is gone', async () => {
+    using folder = createTemporaryFolder();
+    const { clock, issuer, verifier } = open(folder.path);
+    const names = Array.from({ length: 300 }, (_, index) => `user:number_${index}`);
+    const tokens = names.map((sub) => issuer.sign('auth-gateway', { sub, tenant: 'default/acme', permissions: [] }));
+    const subjects = () => tokens.map((token) => verifier.verify(token).sub);
+    assert.deepEqual(subjects(), names);
+    assert.deepEqual(subjects(), names);
+    const { keys } = verifier.jwks;
+    writeFileSync(issuer.jwksFile, JSON.stringify({ keys: keys.filter(({ kid }) => kid !== gatewayKey.kid) }));
+    await clock.advance(1_000);
+    for (const token of tokens) assert.throws(() => verifier.verify(token), { code: 'unauthenticated' });
+  });
+
   it('holds until five seconds after its end, also when it was verified before', async () => {
     using folder = createTemporaryFolder();
     const { clock, issuer, verifier } = open(folder.path);

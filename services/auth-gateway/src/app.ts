@@ -2,13 +2,13 @@ import cors from '@fastify/cors';
 import type { DatabaseChecked, Jwks } from '@hybridstore/contracts';
 import { type ClientPaces, createServer, type Server, type ServiceProcess, signToken } from '@hybridstore/http';
 import { HybridStoreError } from '@hybridstore/runtime';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { UndiciForwarder } from './clients/undici-forwarder.ts';
 import type { GatewayConfig } from './config.ts';
 import { Accounts } from './domain/accounts.ts';
 import { isKeyText } from './domain/api-key.ts';
 import { ApiKeys } from './domain/api-keys.ts';
-import { addressOfConnection } from './domain/client-address.ts';
+import { addressOfConnection, rememberAddresses } from './domain/client-address.ts';
 import type { TokenSigner } from './domain/log-in.ts';
 import { LoginGuard } from './domain/login-guard.ts';
 import type { IsCommonPassword } from './domain/password-rules.ts';
@@ -117,7 +117,7 @@ export function createApp(parts: GatewayParts): GatewayApp {
     jwks: () => verifier.jwks,
     forwarder: forwarder satisfies Forwarder,
     addresses: config.addresses,
-    trustedProxies: config.trustedProxies,
+    addressOf: rememberAddresses(config.trustedProxies),
     metrics,
     checkDatabase: parts.checkDatabase,
   });
@@ -154,9 +154,9 @@ function addRoutes(server: Server, gateway: Gateway): void {
 
 /** What the public may do to a server, bounded, and what browsers may do with its answers. */
 function harden(server: Server, config: GatewayConfig): void {
-  server.app.addHook('onRequest', async (request, reply) => {
+  server.app.addHook('onRequest', (request, reply, done) => {
     void reply.headers(securityHeaders);
-    presentKeyAsBearer(request, reply);
+    done(presentKeyAsBearer(request));
   });
   if (config.allowedOrigins.length === 0) return;
   server.app.register(cors, {
@@ -178,16 +178,16 @@ const securityHeaders = {
 };
 
 /** `X-API-Key` is another spelling of a bearer key; with both headers nobody could say who calls. */
-function presentKeyAsBearer(request: FastifyRequest, _reply: FastifyReply): void {
+function presentKeyAsBearer(request: FastifyRequest): HybridStoreError | undefined {
   const key = request.headers['x-api-key'];
-  if (key === undefined) return;
+  if (key === undefined) return undefined;
+  const field = 'X-API-Key';
   if (request.headers.authorization !== undefined)
-    throw new HybridStoreError('invalid_request', 'X-API-Key: expected no Authorization header beside it', {
-      field: 'X-API-Key',
-    });
+    return new HybridStoreError('invalid_request', `${field}: expected no Authorization header beside it`, { field });
   if (typeof key !== 'string' || !isKeyText(key))
-    throw new HybridStoreError('unauthenticated', 'X-API-Key: expected one key, hsk_…', { field: 'X-API-Key' });
+    return new HybridStoreError('unauthenticated', `${field}: expected one key, hsk_…`, { field });
   request.headers.authorization = `Bearer ${key}`;
+  return undefined;
 }
 
 function createTokenSigner({ process, config }: GatewayParts): TokenSigner {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BlockList } from 'node:net';
 import type { DatabaseChecked, Endpoint, Jwks } from '@hybridstore/contracts';
 import type { Accounts } from './domain/accounts.ts';
 import type { ApiKeys } from './domain/api-keys.ts';
+import type { AddressOf } from './domain/client-address.ts';
 import type { TokenSigner } from './domain/log-in.ts';
 import type { RevocationList } from './domain/revocation-list.ts';
 import type { UpstreamAddresses } from './domain/upstream-address.ts';
@@ -60,7 +60,8 @@ export type Gateway = {
   readonly jwks: () => Jwks;
   readonly forwarder: Forwarder;
   readonly addresses: UpstreamAddresses;
-  readonly trustedProxies: BlockList;
+  /** Whom bounds by address count. */
+  readonly addressOf: AddressOf;
   readonly metrics: GatewayMetrics;
   /** `conflict` while one is under way. */
   readonly checkDatabase: () => Promise<DatabaseChecked>;

@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import { createServer, JwksTokenVerifier } from '@hybridstore/http';
 import { createMetrics, retryLater, silentLogger } from '@hybridstore/runtime';
 import { createTemporaryFolder, FakeClock, TestIssuer } from '@hybridstore/test-kit';
-import { parseTrustedProxies } from '../src/domain/client-address.ts';
+import { parseTrustedProxies, rememberAddresses } from '../src/domain/client-address.ts';
 import type { CallOwners, Gateway } from '../src/ports.ts';
 import { addForwarding } from '../src/routes/forward.ts';
 
@@ -20,7 +20,7 @@ it('a call counts for the address from which it comes, and behind a trusted prox
     notReadyReasons: () => [],
   });
   const seen: CallOwners[] = [];
-  const gateway: Pick<Gateway, 'forwarder' | 'addresses' | 'trustedProxies'> = {
+  const gateway: Pick<Gateway, 'forwarder' | 'addresses' | 'addressOf'> = {
     forwarder: {
       forward: async ({ owners }) => {
         seen.push(owners);
@@ -28,7 +28,7 @@ it('a call counts for the address from which it comes, and behind a trusted prox
       },
     },
     addresses: { services: { monitoring: 'http://127.0.0.1:1' }, tenantUrlTemplate: 'http://127.0.0.1:1' },
-    trustedProxies: parseTrustedProxies('TRUSTED_PROXIES', ['10.0.0.0/8']),
+    addressOf: rememberAddresses(parseTrustedProxies('TRUSTED_PROXIES', ['10.0.0.0/8'])),
   };
   // A public call without a token asks for nothing else of the gateway.
   addForwarding(server, gateway as Gateway);

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { addressOfConnection, clientAddress, parseTrustedProxies } from '../src/domain/client-address.ts';
+import {
+  addressOfConnection,
+  clientAddress,
+  parseTrustedProxies,
+  rememberAddresses,
+} from '../src/domain/client-address.ts';
 
 const none = parseTrustedProxies('TRUSTED_PROXIES', []);
 const proxies = parseTrustedProxies('TRUSTED_PROXIES', ['10.0.0.0/8', 'fd00::/8', '192.0.2.7']);
@@ -57,5 +63,22 @@ describe('trusted proxies', () => {
         code: 'invalid_request',
         message: `TRUSTED_PROXIES: expected addresses and networks like 10.0.0.0/8, found ${item}`,
       });
+  });
+});
+
+describe('addresses that are remembered', () => {
+  const addressOf = rememberAddresses(proxies);
+  /** One connection, and what each of its requests says. */
+  const ask = (remoteAddress: string, named: readonly string[]) => {
+    const socket = { remoteAddress } as Socket;
+    return named.map((name) => addressOf({ socket, headers: { 'x-forwarded-for': name } }));
+  };
+
+  it('are those of a connection, whatever its requests say', () => {
+    assert.deepEqual(ask('203.0.113.9', ['1.1.1.1', '2.2.2.2']), ['203.0.113.9', '203.0.113.9']);
+  });
+
+  it('are not those of a proxy, whose requests have addresses of their own', () => {
+    assert.deepEqual(ask('10.1.2.3', ['198.51.100.1', '198.51.100.2']), ['198.51.100.1', '198.51.100.2']);
   });
 });

@@ -5,6 +5,9 @@ import type { AnswerHead } from '../ports.ts';
 
 type Controller = Dispatcher.DispatchController;
 
+/** Longer ones cost more to copy than a write of two parts. */
+const joinedBytesMax = 4 * 1024;
+
 /** How a call ended; `isOpen`: a part of an answer was given already. */
 export type AnswerEnd = { readonly error: unknown; readonly isOpen: boolean } | undefined;
 
@@ -49,9 +52,10 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     if (!answer) return;
     notePassing(chunk.length);
     this.#bytesLeft -= chunk.length;
-    // The last bytes and the end go out in one write.
+    // The last bytes and the end go out in one write; short ones as text, which Node joins to the head.
     if (this.#bytesLeft === 0) {
-      answer.end(chunk);
+      if (chunk.length <= joinedBytesMax) answer.end(chunk.toString('latin1'), 'latin1');
+      else answer.end(chunk);
       return;
     }
     if (answer.write(chunk)) return;

@@ -25,8 +25,17 @@ export async function takeRequestBody(request: IncomingMessage, bytesMax: number
   return { kind: 'stream', stream: boundStream(request, bytesMax), bytes };
 }
 
-function readWhole(request: IncomingMessage, bytes: number): Promise<Buffer> {
+async function readWhole(request: IncomingMessage, bytes: number): Promise<Buffer> {
+  // What has come together with the head is here once the parser has ended its turn.
+  await undefined;
+  const whole: unknown = request.complete && request.readableLength === bytes ? request.read() : null;
+  return Buffer.isBuffer(whole) ? whole : collect(request, bytes);
+}
+
+function collect(request: IncomingMessage, bytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    // Nobody would hear of it any more.
+    if (request.destroyed && !request.complete) reject(clientGone());
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {

@@ -1,4 +1,5 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import { wrongVariable } from '@hybridstore/runtime';
 
 /** What is known about where a request comes from: the other end of its connection, and what a proxy there says. */
@@ -33,6 +34,23 @@ export function clientAddress(origin: RequestOrigin, trustedProxies: BlockList):
 export function addressOfConnection(peerAddress: string | undefined, trustedProxies: BlockList): string | undefined {
   if (peerAddress === undefined || isListed(peerAddress, trustedProxies)) return undefined;
   return networkOf(peerAddress);
+}
+
+export type AddressOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+
+/** `clientAddress` of requests. What a connection says by itself is looked at once. */
+export function rememberAddresses(trustedProxies: BlockList): AddressOf {
+  const known = new WeakMap<Socket, string>();
+  return ({ socket, headers }) => {
+    const held = known.get(socket);
+    if (held !== undefined) return held;
+    const peerAddress = socket.remoteAddress;
+    const own = addressOfConnection(peerAddress, trustedProxies);
+    if (own === undefined)
+      return clientAddress({ peerAddress, forwardedFor: headers['x-forwarded-for'] }, trustedProxies);
+    known.set(socket, own);
+    return own;
+  };
 }
 
 /** Addresses and networks (`10.0.0.0/8`, `fd00::/8`) of proxies whose `X-Forwarded-For` is believed. */

@@ -50,15 +50,26 @@ export function buildRequestHeaders(
   return sent;
 }
 
-/** Headers of the answer to the client; also without the ones that its Connection header names. */
-export function buildResponseHeaders(received: Headers): Record<string, string | string[]> {
-  const named = String(received['connection'] ?? '')
-    .toLowerCase()
-    .split(',')
-    .map((name) => name.trim());
-  const sent: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(received)) {
+/** Headers of the answer to the client, beside `own` ones; also without those that its Connection header names. */
+export function buildResponseHeaders(
+  received: Headers,
+  own: Readonly<Record<string, string>> = {},
+): Record<string, string | string[]> {
+  const named = namesIn(received['connection']);
+  const sent: Record<string, string | string[]> = { ...own };
+  for (const name of Object.keys(received)) {
+    const value = received[name];
     if (value !== undefined && !hiddenResponseHeaders.has(name) && !named.includes(name)) sent[name] = value;
   }
   return sent;
 }
+
+function namesIn(connection: string | string[] | undefined): readonly string[] {
+  if (connection === undefined || connection === 'keep-alive') return nothing;
+  return String(connection)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim());
+}
+
+const nothing: readonly string[] = [];

@@ -3,7 +3,6 @@ import type { CallContext } from '@hybridstore/http';
 import { assert } from '@hybridstore/runtime';
 import type { FastifyRequest } from 'fastify';
 import type { CallOrigin } from '../domain/accounts.ts';
-import { clientAddress } from '../domain/client-address.ts';
 import type { Gateway } from '../ports.ts';
 
 /** The claims of the caller of an endpoint that is not public. */
@@ -14,11 +13,9 @@ export function claimsOf(context: CallContext): TokenClaims {
 
 /** Whom bounds by address count, and until when he waits for an answer. */
 export function originOf(
-  { trustedProxies }: Gateway,
+  { addressOf }: Gateway,
   request: Pick<FastifyRequest, 'raw'>,
   signal: AbortSignal,
 ): CallOrigin {
-  const { socket, headers } = request.raw;
-  const origin = { peerAddress: socket.remoteAddress, forwardedFor: headers['x-forwarded-for'] };
-  return { address: clientAddress(origin, trustedProxies), signal };
+  return { address: addressOf(request.raw), signal };
 }

@@ -3,7 +3,6 @@ import { type CallContext, fillPath, readBearer, type Server, type UnreadRequest
 import { HybridStoreError, isHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { isKeyText } from '../domain/api-key.ts';
-import { clientAddress } from '../domain/client-address.ts';
 import { forwardedEndpoints, readsOnly } from '../domain/forwarded-endpoint.ts';
 import { buildRequestHeaders, buildResponseHeaders } from '../domain/forwarded-headers.ts';
 import { upstreamAddress } from '../domain/upstream-address.ts';
@@ -21,8 +20,8 @@ async function forward(
   request: UnreadRequest<Endpoint>,
   reply: FastifyReply,
   context: CallContext,
-): Promise<FastifyReply> {
-  const resolved = await resolveCaller(gateway, request, context);
+): Promise<void> {
+  const resolved = isResolved(context.caller) ? context.caller : await resolveCaller(gateway, request, context);
   if (resolved?.service !== undefined)
     throw new HybridStoreError('forbidden', 'services do not call each other through the gateway');
   await gateway.forwarder.forward(
@@ -41,16 +40,19 @@ async function forward(
     },
     (head) => openAnswer(reply, context, head),
   );
-  return reply;
 }
 
 function ownersOf(gateway: Gateway, request: UnreadRequest<Endpoint>, claims: TokenClaims | undefined): CallOwners {
-  const origin = { peerAddress: request.raw.socket.remoteAddress, forwardedFor: request.headers['x-forwarded-for'] };
   return {
     user: claims?.owner ?? claims?.sub,
     tenant: claims?.tenant,
-    address: clientAddress(origin, gateway.trustedProxies),
+    address: gateway.addressOf(request.raw),
   };
+}
+
+/** A user's token crosses as it is; a key is exchanged. */
+function isResolved(caller: CallContext['caller']): caller is Resolved {
+  return caller !== undefined && !isKeyText(caller.token);
 }
 
 /** A public endpoint is forwarded with whatever token holds, and without one that does not: an old token is no obstacle. */
@@ -59,7 +61,7 @@ async function resolveCaller(
   request: FastifyRequest,
   { caller }: CallContext,
 ): Promise<Resolved | undefined> {
-  if (caller) return isKeyText(caller.token) ? gateway.credentials.resolve(caller.token) : caller;
+  if (caller) return gateway.credentials.resolve(caller.token);
   const credential = readBearer(request.headers.authorization);
   if (credential === undefined) return undefined;
   try {
@@ -88,12 +90,10 @@ function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead)
     // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to notify.
   });
   try {
-    return reply.raw.writeHead(head.status, {
-      // Those of our own hooks, each of which sets one text.
-      ...(reply.getHeaders() as Record<string, string>),
-      ...buildResponseHeaders(head.headers),
-      'x-request-id': context.requestId,
-    });
+    // Those of our own hooks, each of which sets one text.
+    const headers = buildResponseHeaders(head.headers, reply.getHeaders() as Record<string, string>);
+    headers['x-request-id'] = context.requestId;
+    return reply.raw.writeHead(head.status, headers);
   } catch (error) {
     // A head that HTTP cannot carry: out of fastify's hands, only an end of the connection reaches the client.
     reply.raw.destroy();

@@ -84,15 +84,18 @@ export class Credentials {
   }
 
   async verify(credential: string): Promise<TokenClaims> {
-    return (await this.resolve(credential)).claims;
+    if (isKeyText(credential)) return (await this.#resolveKey(credential)).claims;
+    const { claims } = callerOf(this.#verifier.verify(credential), credential);
+    const standing = this.#requireStanding(claims);
+    // Asked within the last second: there is nothing to wait for.
+    if (standing) await standing;
+    return claims;
   }
 
   /** `unauthenticated` for whatever does not hold. */
   async resolve(credential: string): Promise<Resolved> {
     if (isKeyText(credential)) return this.#resolveKey(credential);
-    const caller = callerOf(this.#verifier.verify(credential), credential);
-    await this.#requireStanding(caller.claims);
-    return caller;
+    return callerOf(await this.verify(credential), credential);
   }
 
   /** Asks the store anew for everybody: called where permissions were taken away. */
@@ -153,19 +156,20 @@ export class Credentials {
     };
   }
 
-  async #requireStanding(claims: TokenClaims): Promise<void> {
+  /** A promise only where the store has to be asked. */
+  #requireStanding(claims: TokenClaims): Promise<void> | undefined {
     const [kind, id = ''] = splitSubject(claims.sub);
-    if (kind === 'service') return;
+    if (kind === 'service') return undefined;
     if (kind === 'user' && claims.exp - claims.iat > this.#userTokenSecondsMax)
       throw new HybridStoreError('unauthenticated', 'the token lives longer than any that is signed here');
-    const { generation } = await this.#standingOf(claims, kind, id);
-    if (generation === undefined || (claims.generation ?? 0) < generation)
-      throw new HybridStoreError('unauthenticated', 'the token was revoked');
+    const held = this.#standings.get(claims.sub);
+    if (!held || !this.#isFresh(held))
+      return this.#askStanding(claims, kind, id, held).then((asked) => requireGeneration(claims, asked));
+    requireGeneration(claims, held);
+    return undefined;
   }
 
-  async #standingOf(claims: TokenClaims, kind: string, id: string): Promise<Standing> {
-    const held = this.#standings.get(claims.sub);
-    if (held && this.#isFresh(held)) return held;
+  #askStanding(claims: TokenClaims, kind: string, id: string, held: Standing | undefined): Promise<Standing> {
     return this.#ask(
       async () => {
         const standing = { generation: await this.#readGeneration(kind, id), checkedAtMs: this.#clock.now() };
@@ -223,6 +227,11 @@ export class Credentials {
     if (kind === 'key') return (await this.#keys.exists(id)) ? 0 : undefined;
     return (await this.#store.userById(id))?.generation;
   }
+}
+
+function requireGeneration(claims: TokenClaims, { generation }: Standing): void {
+  if (generation === undefined || (claims.generation ?? 0) < generation)
+    throw new HybridStoreError('unauthenticated', 'the token was revoked');
 }
 
 /** Of a clock that was set back nothing is fresh: a revocation must not wait until it has caught up. */
