@@ -1,37 +1,42 @@
 import { HybridStoreError } from '@hybridstore/runtime';
 import { readScriptArguments } from '../scripts/script-arguments.ts';
-import { benchScript, chooseBenchmark } from './arguments.ts';
+import { type BenchOptions, benchScript, chooseBenchmark, readBenchOptions } from './arguments.ts';
 import { describeMachine, formatOutput, type Report } from './report.ts';
 
 // `npm run bench -- NAME [--json]`: measures, prints both sides and the goals, and with --json the report as the last line.
 
-type Benchmark = () => Promise<Report>;
+type Benchmark = (options: BenchOptions) => Promise<Report>;
 
 const benchmarks = {
+  footprint: async (): Promise<Benchmark> => (await import('./footprint.ts')).footprint,
   heavy: async (): Promise<Benchmark> => (await import('./heavy.ts')).heavy,
   'hostile-bodies': async (): Promise<Benchmark> => (await import('./hostile-bodies.ts')).hostileBodies,
   ingest: async (): Promise<Benchmark> => (await import('./ingest.ts')).ingest,
   'parse-json': async (): Promise<Benchmark> => (await import('./parse-json.ts')).parseBodies,
   query: async (): Promise<Benchmark> => (await import('./query.ts')).query,
   reconcile: async (): Promise<Benchmark> => (await import('./reconcile.ts')).reconcile,
+  start: async (): Promise<Benchmark> => (await import('./start.ts')).start,
   stream: async (): Promise<Benchmark> => (await import('./stream.ts')).stream,
 } as const;
 const names = [
+  'footprint',
   'heavy',
   'hostile-bodies',
   'ingest',
   'parse-json',
   'query',
   'reconcile',
+  'start',
   'stream',
 ] as const satisfies readonly (keyof typeof benchmarks)[];
 
 async function main(): Promise<void> {
   const { values, rest } = readScriptArguments(benchScript(names), process.argv.slice(2));
   const name = chooseBenchmark(rest, names);
+  const options = readBenchOptions(values);
   process.stderr.write(`${name} on ${describeMachine()}\n`);
   const run = await benchmarks[name]();
-  process.stdout.write(formatOutput(await run(), { json: values.json ?? false }));
+  process.stdout.write(formatOutput(await run(options), { json: values.json ?? false }));
 }
 
 main().then(
