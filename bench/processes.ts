@@ -4,8 +4,13 @@ const ticksPerSecond = 100;
 const pageBytes = 4_096;
 const sampleMs = 10;
 
-/** `grownBytes`: by how much its resident memory was above that of the beginning, at most. */
-export type ProcessUse = { readonly name: string; readonly cpuSeconds: number; readonly grownBytes: number };
+/** `peakBytes`: its resident memory at most; `grownBytes`: by how much that was above the one of the beginning. */
+export type ProcessUse = {
+  readonly name: string;
+  readonly cpuSeconds: number;
+  readonly grownBytes: number;
+  readonly peakBytes: number;
+};
 export type Use = {
   readonly processes: readonly ProcessUse[];
   /** By how much the resident memory of all of them together was above that of the beginning, at most. */
@@ -39,10 +44,11 @@ export async function measureProcesses<T>(
     const value = await work();
     return {
       value,
-      processes: processes.map(({ pid, name, cpuSeconds, grownBytes: grown }) => ({
+      processes: processes.map(({ pid, name, cpuSeconds, residentBytes, grownBytes: grown }) => ({
         name,
         cpuSeconds: readCpuSeconds(pid) - cpuSeconds,
         grownBytes: grown,
+        peakBytes: residentBytes + grown,
       })),
       grownBytes,
     };

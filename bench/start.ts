@@ -90,9 +90,9 @@ async function ofNode(sources: number): Promise<Node> {
     const child = startNode();
     await untilReady(child);
     const elapsedMs = performance.now() - startedMs;
-    await ask('source-0');
+    await ask('source_0');
     const answeredMs = performance.now() - startedMs;
-    const nextMs = await timed(() => ask('source-1'));
+    const nextMs = await timed(() => ask('source_1'));
     const processes = readTimes(pidOf(child));
     await stop(child);
     running = undefined;
@@ -100,7 +100,7 @@ async function ofNode(sources: number): Promise<Node> {
     await untilReady(startNode());
     // Whatever follows a start is over by then.
     await systemClock.sleep(5_000);
-    const coldMs = await timed(() => ask('source-2'));
+    const coldMs = await timed(() => ask('source_2'));
     return { coldMs, restarted: { elapsedMs, answeredMs, nextMs, processes } };
   } finally {
     await client.close();
@@ -114,7 +114,7 @@ async function fill(client: HttpClient, token: string, sources: number): Promise
   let next = 0;
   const add = async () => {
     while (next < sources) {
-      const source = `source-${next++}`;
+      const source = `source_${next++}`;
       const columns = [
         { name: 'id', type: 'bigint' },
         { name: 'name', type: 'string' },
