@@ -8,6 +8,7 @@ import { describeMachine, formatOutput, type Report } from './report.ts';
 type Benchmark = (options: BenchOptions) => Promise<Report>;
 
 const benchmarks = {
+  clickbench: async (): Promise<Benchmark> => (await import('./clickbench.ts')).clickbench,
   footprint: async (): Promise<Benchmark> => (await import('./footprint.ts')).footprint,
   heavy: async (): Promise<Benchmark> => (await import('./heavy.ts')).heavy,
   'hostile-bodies': async (): Promise<Benchmark> => (await import('./hostile-bodies.ts')).hostileBodies,
@@ -20,6 +21,7 @@ const benchmarks = {
   stream: async (): Promise<Benchmark> => (await import('./stream.ts')).stream,
 } as const;
 const names = [
+  'clickbench',
   'footprint',
   'heavy',
   'hostile-bodies',
