@@ -3,6 +3,7 @@ import type { Script, ScriptOptions } from '../scripts/script-arguments.ts';
 
 const options = {
   json: { type: 'boolean', does: 'print the report as JSON, as the last line' },
+  markdown: { type: 'boolean', does: 'write the figures into docs/operating/benchmarks.md' },
   rows: { type: 'string', value: 'N', does: 'of clickbench: rows that are made and asked (3000000)' },
   seconds: { type: 'string', value: 'N', does: 'of footprint and overload: how long each is measured' },
   tenants: { type: 'string', value: 'N', does: 'of footprint: idle tenants (1)' },
@@ -25,12 +26,15 @@ export function readBenchOptions(values: Readonly<Record<string, string | boolea
   return { ...read('rows'), ...read('seconds'), ...read('tenants'), ...read('sources') };
 }
 
+/** Each benchmark, one after the other. */
+export const everyBenchmark = 'all';
+
 export function benchScript(names: readonly string[]): Script<typeof options> {
   return {
     call: 'npm run bench --',
     does: 'Measures one thing against its goal and against what others do, and prints both sides.',
     options,
-    rest: { name: 'NAME', does: `one of ${names.join(', ')}` },
+    rest: { name: 'NAME', does: `one of ${names.join(', ')}; or ${everyBenchmark}` },
   };
 }
 
