@@ -5,7 +5,7 @@ import { parentPort, Worker, workerData } from 'node:worker_threads';
 /** What a client asks for, again and again: the first asked by the first, the second by the second, and so on in turn. */
 export type Ask = { readonly kind: string; readonly path: string; readonly body: string };
 /**
- * A closed loop: each client asks again as soon as it was answered, a refused one after `pauseMs` whatever it was told, so
+ * A closed loop: each client asks again as soon as it was answered, a refused one after `pauseMs` whatever it was advised, so
  * that a refusal does not take the load away. Runs in a thread of its own.
  */
 export type Clients = {
