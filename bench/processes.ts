@@ -4,8 +4,13 @@ const ticksPerSecond = 100;
 const pageBytes = 4_096;
 const sampleMs = 10;
 
-/** `grownBytes`: by how much its resident memory was above that of the beginning, at most. */
-export type ProcessUse = { readonly name: string; readonly cpuSeconds: number; readonly grownBytes: number };
+/** `peakBytes`: its resident memory at most; `grownBytes`: by how much that was above the one of the beginning. */
+export type ProcessUse = {
+  readonly name: string;
+  readonly cpuSeconds: number;
+  readonly grownBytes: number;
+  readonly peakBytes: number;
+};
 export type Use = {
   readonly processes: readonly ProcessUse[];
   /** By how much the resident memory of all of them together was above that of the beginning, at most. */
@@ -39,16 +44,79 @@ export async function measureProcesses<T>(
     const value = await work();
     return {
       value,
-      processes: processes.map(({ pid, name, cpuSeconds, grownBytes: grown }) => ({
+      processes: processes.map(({ pid, name, cpuSeconds, residentBytes, grownBytes: grown }) => ({
         name,
         cpuSeconds: readCpuSeconds(pid) - cpuSeconds,
         grownBytes: grown,
+        peakBytes: residentBytes + grown,
       })),
       grownBytes,
     };
   } finally {
     clearInterval(timer);
   }
+}
+
+/** Processor time that a process has taken since it began. */
+export type ProcessTime = { readonly name: string; readonly cpuSeconds: number };
+
+/** Of `rootPid` and the processes below it. */
+export function readTimes(rootPid: number): readonly ProcessTime[] {
+  return [rootPid, ...listBelow(rootPid)].map((pid) => ({ name: nameOf(pid), cpuSeconds: readCpuSeconds(pid) }));
+}
+
+/** Bytes of a process: `resident` counts shared pages whole, `proportional` its part of them, `own` none. smaps_rollup of proc(5). */
+export type Footprint = {
+  readonly pid: number;
+  readonly parent: number;
+  readonly name: string;
+  readonly residentBytes: number;
+  readonly proportionalBytes: number;
+  readonly ownBytes: number;
+  /** Of one core, over the time that was looked at. */
+  readonly cpuShare: number;
+};
+
+/** What `rootPid` and the processes below it hold at the end of `wait`, and take while it lasts. */
+export async function readFootprints(rootPid: number, wait: () => Promise<void>): Promise<readonly Footprint[]> {
+  const before = [rootPid, ...listBelow(rootPid)].map((pid) => ({ pid, ns: readThreadsNs(pid) }));
+  const startedMs = performance.now();
+  await wait();
+  const elapsedNs = (performance.now() - startedMs) * 1e6;
+  return before.flatMap(({ pid, ns }) => {
+    const rollup = readText(`/proc/${pid}/smaps_rollup`);
+    if (rollup === '') return [];
+    return [
+      {
+        pid,
+        parent: Number(readStat(pid)?.[1] ?? 0),
+        name: nameOf(pid),
+        residentBytes: sumOf(rollup, /^Rss: +(\d+)/gm),
+        proportionalBytes: sumOf(rollup, /^Pss: +(\d+)/gm),
+        ownBytes: sumOf(rollup, /^Private_\w+: +(\d+)/gm),
+        cpuShare: Math.max(0, readThreadsNs(pid) - ns) / elapsedNs,
+      },
+    ];
+  });
+}
+
+/** Processor time of all threads of a process, much finer than the ticks of its `stat`. */
+function readThreadsNs(pid: number): number {
+  let threads: string[];
+  try {
+    threads = readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // The process has ended.
+    return 0;
+  }
+  return threads.reduce(
+    (sum, thread) => sum + Number(readText(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]),
+    0,
+  );
+}
+
+function sumOf(rollup: string, kibibytes: RegExp): number {
+  return [...rollup.matchAll(kibibytes)].reduce((sum, match) => sum + Number(match[1]) * 1024, 0);
 }
 
 function listBelow(rootPid: number): number[] {

@@ -34,17 +34,6 @@ export const flightColumns = [
   ['origin', 'string'],
   ['destination', 'string'],
 ].map(([name = '', type = '']) => ({ name, type }));
-const source = {
-  apiVersion: 'hybridstore.dev/v1alpha1',
-  kind: 'DataSource',
-  metadata: { name: 'bench-flights', namespace: 'default' },
-  spec: {
-    tenantRef: { name: 'bench' },
-    sourceId: 'flights',
-    schema: { columns: flightColumns },
-  },
-};
-
 const queries: readonly { readonly name: string; readonly sql: string }[] = [
   { name: 'count', sql: 'SELECT COUNT(*) AS n FROM flights' },
   { name: 'filtered sum', sql: "SELECT SUM(delay) AS d FROM flights WHERE origin = 'SFO' AND distance > 1000" },
@@ -88,10 +77,29 @@ export type Flights = {
 };
 
 /** Starts the platform with one tenant and the first `rows` flights in a source `flights`, and stops it when `measure` has ended. */
-export async function withFlights<T>(rows: number, measure: (flights: Flights) => Promise<T>): Promise<T> {
+export function withFlights<T>(rows: number, measure: (flights: Flights) => Promise<T>): Promise<T> {
+  return withTable({ source: 'flights', columns: flightColumns, file: flights, rows }, measure);
+}
+
+export type Table = {
+  readonly source: string;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** A Parquet file, of which the first `rows` are loaded. */
+  readonly file: string;
+  readonly rows: number;
+};
+
+/** Starts the platform with one tenant and one source, loads it over REST, and stops everything when `measure` has ended. */
+export async function withTable<T>(table: Table, measure: (loaded: Flights) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'hybridstore-bench-query-'));
   const platform = new PlatformProcess(folder, ['--empty', '--port-offset', String(randomPortOffset())]);
   const client = new HttpClient();
+  const source = {
+    apiVersion: 'hybridstore.dev/v1alpha1',
+    kind: 'DataSource',
+    metadata: { name: `bench-${table.source}`, namespace: 'default' },
+    spec: { tenantRef: { name: 'bench' }, sourceId: table.source, schema: { columns: table.columns } },
+  };
   try {
     await platform.start();
     const objects: readonly { readonly resource: Resource; readonly object: KubeObject }[] = [
@@ -104,8 +112,8 @@ export async function withFlights<T>(rows: number, measure: (flights: Flights) =
     const { access_token: token } = await client.call(gateway, authGateway.login, {
       body: { ...platform.administrator, tenant_id: 'default/bench' },
     });
-    await loadFlights(rows, client, gateway, token);
-    const files = await settledFiles(client, gateway, token, folder);
+    await loadTable(table, client, gateway, token);
+    const files = await settledFiles(table.source, client, gateway, token, folder);
     return await measure({ client, addresses: platform.addresses, gateway, token, files });
   } finally {
     await client.close();
@@ -115,14 +123,18 @@ export async function withFlights<T>(rows: number, measure: (flights: Flights) =
 }
 
 /** Writes the first `rows` flights to the source `flights` at `url`. */
-export async function loadFlights(rows: number, client: HttpClient, url: string, token: string): Promise<void> {
+export function loadFlights(rows: number, client: HttpClient, url: string, token: string): Promise<void> {
+  return loadTable({ source: 'flights', columns: flightColumns, file: flights, rows }, client, url, token);
+}
+
+async function loadTable(table: Table, client: HttpClient, url: string, token: string): Promise<void> {
   const startedMs = performance.now();
   const { acknowledged } = await loadRows(
-    firstRows(rows),
+    firstRows(table),
     (batch, key) =>
       client.call(url, tenantNode.write, {
         token,
-        body: { source_id: 'flights', records: batch.records },
+        body: { source_id: table.source, records: batch.records },
         headers: { 'idempotency-key': key },
         timeoutMs: 120_000,
       }),
@@ -130,7 +142,7 @@ export async function loadFlights(rows: number, client: HttpClient, url: string,
       rowsPerBatch: 10_000,
       bytesPerBatchMax: 8 * 1024 * 1024,
       parallel: 4,
-      loadId: 'bench-flights',
+      loadId: `bench-${table.source}`,
       rejectedMax: 0,
       prepare: (fields) => prepareRow(fields, undefined, false),
       sleep: (delayMs) => systemClock.sleep(delayMs),
@@ -142,9 +154,9 @@ export async function loadFlights(rows: number, client: HttpClient, url: string,
   );
 }
 
-async function* firstRows(rowsMax: number): AsyncGenerator<ReadRow> {
+async function* firstRows({ file, rows: rowsMax }: Table): AsyncGenerator<ReadRow> {
   let rows = 0;
-  for await (const row of readRows(flights, 'parquet')) {
+  for await (const row of readRows(file, 'parquet')) {
     if (rows++ === rowsMax) return;
     yield row;
   }
@@ -154,13 +166,19 @@ const settledPauseMs = 200;
 const settledLooksMax = 600;
 
 /** The files of the table once everything is committed: read from the Delta log itself. */
-async function settledFiles(client: HttpClient, gateway: string, token: string, folder: string): Promise<string[]> {
+async function settledFiles(
+  source: string,
+  client: HttpClient,
+  gateway: string,
+  token: string,
+  folder: string,
+): Promise<string[]> {
   for (let look = 0; look < settledLooksMax; look += 1) {
     const stats = await client.call(gateway, tenantNode.sourceStats, {
       token,
-      params: { source_id: 'flights' },
+      params: { source_id: source },
     });
-    if (stats.unflushed_rows === 0) return readLiveFiles(join(folder, 'data'));
+    if (stats.unflushed_rows === 0) return readLiveFiles(join(folder, 'data'), source);
     await systemClock.sleep(settledPauseMs);
   }
   throw new Error(`rows are still in memory after ${(settledLooksMax * settledPauseMs) / 1_000} s`);

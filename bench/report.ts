@@ -57,7 +57,8 @@ function formatFigures({ figures }: Side): string[] {
   );
 }
 
-function formatFigure(value: number | string): string {
+/** Four digits, and thousands apart. */
+export function formatFigure(value: number | string): string {
   if (typeof value === 'string') return value;
   return value >= 1_000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(4)));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { chooseBenchmark } from '../arguments.ts';
+import { chooseBenchmark, readBenchOptions } from '../arguments.ts';
 import { buildReport, describeMachine, formatOutput, median, quantile, type Report } from '../report.ts';
 
 const goals = [
@@ -70,6 +70,18 @@ describe('the name of a benchmark', () => {
       assert.throws(() => chooseBenchmark(given, names), {
         code: 'invalid_request',
         message: `NAME: expected one of ingest, query, found ${found}`,
+      });
+  });
+});
+
+describe('the numbers of a benchmark', () => {
+  it('are positive integers, each by its option, and none where nothing is said', () => {
+    assert.deepEqual(readBenchOptions({ json: true, rows: '20', tenants: '100' }), { rows: 20, tenants: 100 });
+    assert.deepEqual(readBenchOptions({}), {});
+    for (const text of ['0', '-1', '1.5', '1e3', '', ' 1', '1234567890', 'many'])
+      assert.throws(() => readBenchOptions({ seconds: text }), {
+        code: 'invalid_request',
+        message: `--seconds: expected a positive integer, found ${text}`,
       });
   });
 });

@@ -10,6 +10,7 @@ import {
   createMetrics,
   Environment,
   findIdleVariables,
+  giveBackAtRest,
   LogRing,
   onShutdown,
   systemClock,
@@ -42,6 +43,7 @@ async function main(): Promise<void> {
     { name: 'http', run: closeListeners },
     { name: 'operator', run: operator.stop },
   ]);
+  giveBackAtRest({ clock: systemClock });
   logger.info('listening', { host: config.host, port: config.port });
   // A process that lost its lease belongs to the past: another one leads, and this one starts anew as a stand-by.
   if ((await operator.ended) === 'lost') process.exit(1);

@@ -69,6 +69,13 @@ export class PlatformProcess {
     }
   }
 
+  /** Of `npm start` itself, whose children are the pods. Throws before `start`. */
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('the platform was not started');
+    return pid;
+  }
+
   /** Without any grace: its pods stay behind as orphans until the next start. */
   kill(): void {
     this.#child?.kill('SIGKILL');

@@ -9,6 +9,7 @@ import { operatorIdentity, PublishedKeysVerifier, sharedServiceNames, startOpera
 import {
   createLogger,
   createMetrics,
+  giveBackAtRest,
   LogRing,
   privateFile,
   privateFolder,
@@ -93,6 +94,7 @@ export class LocalPlatform {
       waitForWorkloads(embedded.kube, { countMin: sharedServiceNames.length, timeoutMs: readyMsMax, failed }),
     );
     await writeKeys(embedded.kube, jwksFileIn(folder));
+    this.#closers.push(giveBackAtRest({ clock: systemClock }));
     if (!options.isEmpty)
       await steps.run(`tenant ${exampleTenant.name} and its sources`, () => applyExamples(embedded.kube, root));
   }

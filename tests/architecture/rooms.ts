@@ -133,7 +133,7 @@ const packageRooms: readonly Room[] = [
     mayImport: [
       node('worker_threads'),
       inside(`${runtime}/threads`),
-      new RegExp(`^${runtime}/(assert|clock|errors|log|semaphore)\\.ts$`),
+      new RegExp(`^${runtime}/(assert|clock|errors|log|resting-memory|semaphore)\\.ts$`),
     ],
     mustNotReach: pureReach,
   },
@@ -143,7 +143,7 @@ const packageRooms: readonly Room[] = [
     mayImport: [
       node('child_process', 'module', 'net', 'os', 'path', 'stream', 'string_decoder', 'url'),
       inside(`${runtime}/child-process`),
-      new RegExp(`^${runtime}/(clock|errors|log)\\.ts$`),
+      new RegExp(`^${runtime}/(clock|errors|log|resting-memory)\\.ts$`),
     ],
     mustNotReach: pureReach,
   },

@@ -2,6 +2,7 @@ import { after } from 'node:test';
 import { startClusterPlatform } from './cluster-platform.ts';
 import { startEmbeddedPlatform } from './embedded-platform.ts';
 import { askedAgain } from './suites/asked-again.ts';
+import { exchanges } from './suites/exchanges.ts';
 import { faults } from './suites/faults.ts';
 import { mainJob } from './suites/main-job.ts';
 import { privateFiles } from './suites/private-files.ts';
@@ -22,6 +23,7 @@ if (platform.name === 'embedded') readmeTour(open);
 mainJob(open);
 trust(open);
 askedAgain(open);
+if (platform.name === 'embedded') exchanges(open);
 replacedServices(open);
 // Of the embedded platform in tests/crash: they stop and start its processes many times.
 if (platform.name === 'kubernetes') {

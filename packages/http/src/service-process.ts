@@ -8,6 +8,7 @@ import {
   Environment,
   findIdleVariables,
   followLogLevel,
+  giveBackAtRest,
   type Logger,
   LogRing,
   logLevels,
@@ -172,6 +173,7 @@ export async function listen(
     { name: 'client', run: () => process.client.close() },
   ];
   onShutdown(process.logger, steps, times.delayMs + times.finishMs + closingMsMax);
+  giveBackAtRest({ clock: process.clock });
   // Said last: who waits for this line may stop the process at once.
   process.logger.info('listening', { host, port });
 }

@@ -89,6 +89,7 @@ export {
 } from './process-variables.ts';
 export { createQueryId } from './query-id.ts';
 export { findRepeatedKey } from './repeated-key.ts';
+export { giveBackAtRest, type RestingMemory } from './resting-memory.ts';
 export { brokenSeal, openSealed, sealJson, sealOf } from './sealed-json.ts';
 export { Semaphore } from './semaphore.ts';
 export { readSettingsFile, type SettingsFile, settingsSections, sortSettings } from './settings-file.ts';

@@ -1,12 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { type Collector, findCollector } from './collector.ts';
 
 /** Rarer, and a process grows by what it passes on meanwhile; more often, and looking costs more than it gives back. */
 const lookEveryBytes = 4 * 1024 * 1024;
 
-type CollectYoung = (options: { readonly type: 'minor' }) => void;
 let passed = 0;
-let collectYoung: CollectYoung | undefined;
+let collectYoung: Collector | undefined;
 
 /**
  * To be called with what passes through this process in buffers that nobody keeps. They lie beside the heap, whose collector
@@ -20,12 +18,4 @@ export function notePassing(bytes: number): void {
   passed = 0;
   collectYoung ??= findCollector();
   collectYoung({ type: 'minor' });
-}
-
-/** V8 shows its collector in contexts that are made after the flag is set; others never see it. */
-function findCollector(): CollectYoung {
-  setFlagsFromString('--expose-gc');
-  const collector = runInNewContext('gc') as CollectYoung;
-  setFlagsFromString('--no-expose-gc');
-  return collector;
 }

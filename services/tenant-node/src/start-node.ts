@@ -44,8 +44,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const { clock, logger, metrics } = service;
   for (const folder of [config.dataPath, config.logPath]) closeFolder(folder, logger);
   const spill = await prepareSpill(systemDisk, config, logger);
-  const engine = await openEngine(service, config);
+  // First, so that it starts beside the replay, on another processor; it waits for its first statement as long as it takes.
   const executor = createExecutor(service, config, spill);
+  const engine = await openEngine(service, config);
   const retentionMs = config.engine.batchIdRetentionHours * 3_600_000;
   const ledgers = new BatchLedgerObjects({ store: engine.store, clock, retentionMs });
   const { client, identity } = service;

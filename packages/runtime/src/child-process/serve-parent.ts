@@ -1,5 +1,7 @@
 import { Socket } from 'node:net';
+import { systemClock } from '../clock.ts';
 import { HybridStoreError } from '../errors.ts';
+import { giveBackAtRest } from '../resting-memory.ts';
 import type { Message } from './message-codec.ts';
 import { MessagePipe, type Payload } from './message-pipe.ts';
 import { type ChildProtocol, findMismatch, pipeDescriptor, readHello } from './protocol.ts';
@@ -85,6 +87,7 @@ class ServedParent<Options, Received, Sent> implements ParentChannel<Sent> {
     // The parent of this version has written them by the type that both share.
     this.#receive = await this.#start(readHello(message).options as Options, this);
     this.#pipe.send('hello', { name, version });
+    giveBackAtRest({ clock: systemClock });
   }
 
   #finish(exitCode: number): void {

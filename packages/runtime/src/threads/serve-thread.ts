@@ -1,5 +1,7 @@
 import { parentPort } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
 import { toHybridStoreError } from '../errors.ts';
+import { giveBackAtRest } from '../resting-memory.ts';
 
 /** What comes back from a thread; only plain data. */
 export type ThreadAnswer<Value> =
@@ -22,6 +24,7 @@ export function serveThread<Task, Value>(
     parentPort?.postMessage(answer, answer.ok ? [...handOver(answer.value)] : []);
   });
   parentPort?.postMessage('ready');
+  giveBackAtRest({ clock: systemClock });
 }
 
 async function answerTo<Task, Value>(
