@@ -198,6 +198,8 @@ export type ViewColumn = {
   readonly as: string;
   readonly type: string;
   readonly position: number;
+  /** Given as it is stored, not as its type. */
+  readonly isAsStored?: true;
 };
 /** `column operator value` over stored values, which every wanted row satisfies: lets DuckDB skip row groups. */
 export type ViewBound = {

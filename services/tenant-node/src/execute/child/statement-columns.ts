@@ -27,7 +27,10 @@ export class StatementColumns {
   async #readTypes(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly DuckDBType[]> {
     const key = JSON.stringify([
       statement.text,
-      statement.views.map((view) => [view.name, view.columns.map(({ as, type }) => [as, type])]),
+      statement.views.map((view) => [
+        view.name,
+        view.columns.map(({ as, type, isAsStored }) => [as, type, isAsStored]),
+      ]),
       statement.parameters.map((parameter) => [parameter.type, typeof parameter.value]),
     ]);
     const known = this.#known.get(key);
