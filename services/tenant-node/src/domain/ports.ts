@@ -171,6 +171,8 @@ export type StatementRequest = {
   readonly separator: ',' | '\n';
   readonly rowsMax: number;
   readonly bytesMax: number;
+  /** The plan gives no more rows. Absent: nobody knows. */
+  readonly rowsAtMost?: number | undefined;
 };
 export type StatementParameter = { readonly type: string; readonly value: string | number | boolean | null };
 

@@ -5,11 +5,13 @@ import {
   parseColumnType,
   type ReadColumns,
   type ScanRelation,
+  type SelectBody,
 } from '@hybridstore/contracts';
 import type { TableState } from '@hybridstore/engine';
 import {
   checkPlan,
   declaredOutputs,
+  functionNamed,
   listScans,
   MadeUpNames,
   type PlanSchemas,
@@ -27,7 +29,7 @@ import type { SourceView } from './strict-view.ts';
 
 /** What a statement will read, for the answer's `stats`. */
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
-export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs'> & {
+export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs' | 'rowsAtMost'> & {
   readonly reads: ReadFigures;
   readonly names: MadeUpNames;
   /** About what the engine will hold at once. */
@@ -59,6 +61,7 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
     outputs: declaredOutputs(plan.query, schemas),
+    rowsAtMost: rowsAtMost(plan),
     names,
     reads: sumReads(read.map(({ reads }) => reads)),
     memoryBytes: predictMemoryBytes(
@@ -66,6 +69,23 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
       read.map(({ size }) => size),
     ),
   };
+}
+
+/** Rows of the answer, where the plan says so: by a LIMIT, or as one group of all rows. */
+function rowsAtMost({ query, parameters }: LogicalPlan): number | undefined {
+  const { body, limit } = query;
+  if (body.kind === 'select' && isOneGroup(body)) return 1;
+  const constant = limit?.kind === 'parameter' ? parameters[limit.index] : limit;
+  const value = constant && 'value' in constant ? Number(constant.value) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Without a GROUP BY no output stands beside an aggregate but what is one value for all rows. */
+function isOneGroup({ groupBy, projections }: SelectBody): boolean {
+  if (groupBy) return false;
+  return projections.some(
+    ({ value }) => value.kind === 'call' && !value.over && functionNamed(value.function)?.kind === 'aggregate',
+  );
 }
 
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
