@@ -30,24 +30,35 @@ import { planErrors } from './plan-errors.ts';
 import type { KnownText, PlanFunction } from './plan-function.ts';
 import { isZoneFunction, printZoneFunction, type ZoneFunction } from './print-time-zone.ts';
 import { ownNames, type PrintedNames } from './printed-names.ts';
+import { quoteName, quoteText } from './quoted-text.ts';
+import { type StoredColumn, StoredColumns, type StoredForms } from './stored-columns.ts';
 import { readTimeZone } from './time-zone.ts';
 import { referencedAliases } from './walk-plan.ts';
 
 export type DuckdbPrintOptions = {
   /** How the text spells the names of the plan. As the plan does, and scans by their source ids, when absent. */
   readonly names?: PrintedNames;
+  /** Which columns of sources the text may read as they are stored. None when absent. */
+  readonly storedForms?: StoredForms;
 };
 
 /** `parameters[n]` belongs to `$n+1`. Values are bound as text, number, boolean or null; the text casts them to their type. */
-export type PrintedQuery = { readonly sql: string; readonly parameters: readonly PlanParameter[] };
+export type PrintedQuery = {
+  readonly sql: string;
+  readonly parameters: readonly PlanParameter[];
+  /** What the text reads of scans beside their columns. */
+  readonly storedColumns: readonly StoredColumn[];
+};
 
 /**
  * DuckDB SQL of a plan. Nothing of a caller's text is pasted: identifiers are quoted, literals are printed from typed
  * values, functions and types come from closed tables. Every operand is in parentheses, so that precedence never matters.
  */
 export function printDuckdb(plan: LogicalPlan, options: DuckdbPrintOptions = {}): PrintedQuery {
-  const printer = new DuckdbPrinter(plan.parameters, options.names ?? ownNames);
-  return { sql: printer.query(plan.query), parameters: plan.parameters };
+  const names = options.names ?? ownNames;
+  const stored = new StoredColumns(plan.query, options.storedForms ?? (() => undefined), names);
+  const sql = new DuckdbPrinter(plan.parameters, names, stored).query(plan.query);
+  return { sql, parameters: plan.parameters, storedColumns: stored.asked };
 }
 
 /** One expression in DuckDB's words, for messages and trees. */
@@ -110,10 +121,12 @@ const intervals: Readonly<Record<IntervalUnit, (value: string) => string>> = {
 class DuckdbPrinter {
   readonly #parameters: readonly PlanParameter[];
   readonly #names: PrintedNames;
+  readonly #stored: StoredColumns | undefined;
 
-  constructor(parameters: readonly PlanParameter[], names: PrintedNames) {
+  constructor(parameters: readonly PlanParameter[], names: PrintedNames, stored?: StoredColumns) {
     this.#parameters = parameters;
     this.#names = names;
+    this.#stored = stored;
   }
 
   query(query: PlanQuery): string {
@@ -125,7 +138,8 @@ class DuckdbPrinter {
       parts.push(`WITH ${query.with.recursive ? 'RECURSIVE ' : ''}${entries.join(', ')}`);
     }
     parts.push(this.body(query.body));
-    if (query.orderBy && query.orderBy.length > 0) parts.push(`ORDER BY ${this.sortKeys(query.orderBy)}`);
+    if (query.orderBy && query.orderBy.length > 0)
+      parts.push(`ORDER BY ${this.sortKeys(query.orderBy, query.limit ? query.body : undefined)}`);
     if (query.limit) parts.push(`LIMIT ${this.expression(query.limit)}`);
     if (query.offset) parts.push(`OFFSET ${this.expression(query.offset)}`);
     return parts.join(' ');
@@ -228,11 +242,12 @@ class DuckdbPrinter {
     return expressions.map((expression) => this.expression(expression)).join(', ');
   }
 
-  sortKeys(keys: readonly SortKey[]): string {
+  /** `first`: the rows of which the order takes the first ones, which the engine finds sooner by what is stored. */
+  sortKeys(keys: readonly SortKey[], first?: QueryBody): string {
     return keys
       .map(
         (key) =>
-          `${this.sortValue(key.value)} ${key.direction.toUpperCase()} NULLS ${key.nulls === 'first' ? 'FIRST' : 'LAST'}`,
+          `${(first && this.#stored?.orderKey(key.value, first)) ?? this.sortValue(key.value)} ${key.direction.toUpperCase()} NULLS ${key.nulls === 'first' ? 'FIRST' : 'LAST'}`,
       )
       .join(', ');
   }
@@ -297,7 +312,7 @@ class DuckdbPrinter {
       case 'quantified':
         return `(${this.expression(node.value)} ${comparisons[node.operator]} ${node.quantifier.toUpperCase()} (${this.query(node.query)}))`;
       case 'is_null':
-        return `(${this.expression(node.value)} IS ${negation(node)}NULL)`;
+        return `(${this.#stored?.nullTested(node.value) ?? this.expression(node.value)} IS ${negation(node)}NULL)`;
       case 'is_boolean':
         return keptFromScan(`(${this.expression(node.value)} IS ${negation(node)}${node.test ? 'TRUE' : 'FALSE'})`);
       case 'like': {
@@ -331,7 +346,7 @@ class DuckdbPrinter {
    * once, however often it stands in the text.
    */
   jsonPath({ value, path, as }: JsonPathNode): string {
-    const operands = `(${this.expression(value)}, ${quoteText(jsonPath(path))})`;
+    const operands = `(${this.#stored?.document(value) ?? this.expression(value)}, ${quoteText(jsonPath(path))})`;
     if (as === 'text') return `json_extract_string${operands}`;
     const found = `json_extract${operands}`;
     if (value.kind !== 'column')
@@ -362,18 +377,37 @@ class DuckdbPrinter {
       throw new HybridStoreError('invalid_request', `function ${node.function} does not exist`, {
         function: node.function,
       });
+    const stored = this.storedAggregate(node);
+    if (stored !== undefined) return stored;
     const parts: string[] = [];
     if (node.distinct) parts.push('DISTINCT ');
     parts.push(node.function === 'count' && node.arguments.length === 0 ? '*' : this.arguments(node, known));
     if (node.orderBy && node.orderBy.length > 0) parts.push(` ORDER BY ${this.sortKeys(node.orderBy)}`);
     if (node.nulls) parts.push(` ${node.nulls.toUpperCase()} NULLS`);
-    const filter = node.filter ? ` FILTER (WHERE ${this.expression(node.filter)})` : '';
+    const filter = this.filter(node);
     const over = node.over ? ` OVER (${this.window(node.over)})` : '';
     if (isZoneFunction(node.function)) return this.zoned(node.function, node.arguments);
     if (known.duckdb.includes('(')) return `${this.spelled(node, known)}${over}`;
     if (node.function === 'json_contains')
       return `json_contains(${node.arguments.map((argument) => shallowJson(this.expression(argument))).join(', ')})`;
     return `${known.duckdb}(${parts.join('')})${filter}${over}`;
+  }
+
+  filter({ filter }: CallNode): string {
+    return filter ? ` FILTER (WHERE ${this.expression(filter)})` : '';
+  }
+
+  /** Of a column as it is stored; undefined where the column itself has to be read. */
+  storedAggregate(node: CallNode): string | undefined {
+    if (node.distinct || node.over || node.orderBy || node.nulls || node.arguments.length !== 1) return undefined;
+    const [value] = node.arguments;
+    if (node.function === 'count') {
+      const counted = this.#stored?.counted(value);
+      return counted && `count(${counted})${this.filter(node)}`;
+    }
+    if (node.function !== 'min' && node.function !== 'max') return undefined;
+    const extreme = this.#stored?.extreme(value);
+    return extreme?.restore(`${node.function}(${extreme.text})${this.filter(node)}`);
   }
 
   spelled(node: CallNode, known: PlanFunction): string {
@@ -459,23 +493,6 @@ function shallowJson(value: string): string {
 
 function negation(node: { readonly negated: boolean }): string {
   return node.negated ? 'NOT ' : '';
-}
-
-/** `"name"` with inner quotes doubled. */
-function quoteName(name: string): string {
-  requirePrintable(name);
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** `'text'` with inner quotes doubled; DuckDB reads no backslash escapes in it. */
-function quoteText(value: string): string {
-  requirePrintable(value);
-  return `'${value.replaceAll("'", "''")}'`;
-}
-
-/** The engine's parser ends its text at a NUL. */
-function requirePrintable(value: string): void {
-  if (value.includes('\0')) throw new HybridStoreError('invalid_request', 'a name or text holds a NUL character');
 }
 
 /** A pointer says `0` for a place and for a key alike. A number is either; for a text, which is a key, a path says so. */

@@ -6,6 +6,8 @@ export interface PrintedNames {
   relation(alias: string): string;
   entry(name: string): string;
   column(name: string): string;
+  /** Of a column as it is stored, beside the column. */
+  stored(name: string): string;
 }
 
 /** The plan's own names, for people. */
@@ -14,6 +16,7 @@ export const ownNames: PrintedNames = {
   relation: (alias) => alias,
   entry: (name) => name,
   column: (name) => name,
+  stored: (name) => `${name} as stored`,
 };
 
 /** What an engine folds: names that differ in nothing but the case of ASCII letters are the same to it, others are not. */
@@ -21,8 +24,8 @@ export function foldName(name: string): string {
   return name.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
-/** `_s0` a scan, `_r0` a relation, `_w0` a WITH entry, `_c0` a column, `_j0` a variable; no name of any other form is ever printed for an engine. */
-export const madeUpName = /^_[srwcj]\d+$/;
+/** `_s0` a scan, `_r0` a relation, `_w0` a WITH entry, `_c0` a column, `_p0` one as it is stored, `_j0` a variable; no name of any other form is ever printed for an engine. */
+export const madeUpName = /^_[srwcjp]\d+$/;
 
 /**
  * Made-up names for one plan, so that no name a user chose reaches an engine, to which a name can be a path, a function
@@ -39,6 +42,7 @@ export class MadeUpNames implements PrintedNames {
   readonly #relations = new Map<string, string>();
   readonly #entries = new Map<string, string>();
   readonly #columns = new Map<string, string>();
+  readonly #stored = new Map<string, string>();
   readonly #own = new Map<string, string>();
 
   scan(scan: ScanRelation): string {
@@ -57,9 +61,13 @@ export class MadeUpNames implements PrintedNames {
     return this.#nameIn(this.#columns, 'c', name);
   }
 
+  stored(name: string): string {
+    return this.#nameIn(this.#stored, 'p', name);
+  }
+
   /** A text of the engine, such as the message of an error, in the words of the plan. */
   restore(text: string): string {
-    return text.replaceAll(/_[srwc]\d+\b/g, (name) => this.#own.get(name) ?? name);
+    return text.replaceAll(/_[srwcp]\d+\b/g, (name) => this.#own.get(name) ?? name);
   }
 
   #nameIn(names: Map<string, string>, letter: string, own: string): string {

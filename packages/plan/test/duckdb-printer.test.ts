@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { comparisonOperators, expressionSchemas, type PlanExpression, type PlanQuery } from '@hybridstore/contracts';
+import {
+  comparisonOperators,
+  expressionSchemas,
+  type PlanExpression,
+  type PlanQuery,
+  type SelectBody,
+} from '@hybridstore/contracts';
 import { printDuckdbExpression } from '../src/duckdb-printer.ts';
 import {
   call,
@@ -16,6 +22,7 @@ import {
   planFunctions,
   printDuckdb,
   printTree,
+  type StoredForms,
   text,
 } from '../src/index.ts';
 
@@ -226,5 +233,75 @@ describe('the table of functions', () => {
       [],
     );
     assert.equal(functionNamed('getenv'), undefined);
+  });
+});
+
+describe('columns that are stored as another type', () => {
+  const at = column('e', 'at');
+  const doc = column('e', 'doc');
+  const from = { kind: 'scan', source: 'events', alias: 'e', columns: ['at', 'doc', 'price'] } as const;
+  const forms: StoredForms = (source, name) => {
+    if (source !== 'events') return undefined;
+    if (name === 'price') return { kind: 'decimal', precision: 10, scale: 2 };
+    return name === 'at' ? { kind: 'timestamp' } : { kind: 'json' };
+  };
+  const print = (body: Omit<SelectBody, 'kind' | 'from'>, more: Partial<PlanQuery> = {}, storedForms = forms) =>
+    printDuckdb(finishPlan({ kind: 'query', body: { kind: 'select', from, ...body }, ...more }), {
+      names: new MadeUpNames(),
+      storedForms,
+    });
+  const path: PlanExpression = { kind: 'json_path', value: doc, path: ['a'], as: 'text' };
+  const first = {
+    orderBy: [{ value: { kind: 'output', index: 0 }, direction: 'desc', nulls: 'last' }],
+    limit: one,
+  } as const;
+
+  test('are read as they are stored where the answer is the same', () => {
+    const projections = [
+      { name: 'm', value: call('max', at) },
+      { name: 'p', value: call('min', column('e', 'price')) },
+      { name: 'n', value: call('count', doc) },
+    ];
+    const { sql, storedColumns } = print({ projections, where: { kind: 'is_null', value: doc, negated: true } });
+    assert.equal(
+      sql,
+      'SELECT make_timestamp(epoch_us(max("_r0"."_p0"))) AS "_c0", CAST(min("_r0"."_p1") AS DECIMAL(10, 2)) AS "_c1", ' +
+        'count("_r0"."_p2") AS "_c2" FROM "_s0" AS "_r0" WHERE ("_r0"."_p2" IS NOT NULL)',
+    );
+    assert.deepEqual(storedColumns, [
+      { scan: 'e', column: 'at', as: '_p0' },
+      { scan: 'e', column: 'price', as: '_p1' },
+      { scan: 'e', column: 'doc', as: '_p2' },
+    ]);
+    const projected = print(
+      {
+        projections: [
+          { name: 'at', value: at },
+          { name: 'a', value: path },
+        ],
+      },
+      first,
+    ).sql;
+    assert.match(
+      projected,
+      /^SELECT "_r0"\."_c0" AS "_c0", json_extract_string\("_r0"\."_p0", .*ORDER BY "_r0"\."_p1" DESC NULLS LAST LIMIT 1$/,
+    );
+  });
+
+  test('are read as what they are everywhere else', () => {
+    const plain = (printed: { readonly sql: string; readonly storedColumns: readonly unknown[] }) => {
+      assert.doesNotMatch(printed.sql, /_p\d/);
+      assert.deepEqual(printed.storedColumns, []);
+    };
+    const projections = [{ name: 'at', value: at }];
+    plain(print({ projections }, { orderBy: first.orderBy }));
+    plain(print({ projections, distinct: { kind: 'rows' } }, first));
+    plain(print({ projections, groupBy: [{ kind: 'key', value: at }] }, first));
+    plain(print({ projections: [{ name: 'a', value: path }], groupBy: [{ kind: 'sets', sets: [[doc], []] }] }));
+    plain(print({ projections: [{ name: 'n', value: { ...call('count', at), distinct: true } }] }));
+    plain(
+      print({ projections: [{ name: 'n', value: { ...call('max', at), over: { partitionBy: [], orderBy: [] } } }] }),
+    );
+    plain(print({ projections: [{ name: 'n', value: call('max', at) }] }, {}, () => undefined));
   });
 });

@@ -23,7 +23,7 @@ function badTexts(): readonly string[] {
 }
 
 const internals =
-  /\b(RParen|LParen|RBracket|LBracket|LBrace|RBrace|Var|Hash|Plus|Star|Comma|Eq|Semicolon|Parse error|Tokenization|Unexpected token|end of input|near \[)\b|\b[A-Z] [A-Z] [A-Z]\b|__|_[srwcj]\d|undefined|\[object/;
+  /\b(RParen|LParen|RBracket|LBracket|LBrace|RBrace|Var|Hash|Plus|Star|Comma|Eq|Semicolon|Parse error|Tokenization|Unexpected token|end of input|near \[)\b|\b[A-Z] [A-Z] [A-Z]\b|__|_[srwcjp]\d|undefined|\[object/;
 
 describe('a text that is no statement', () => {
   it('is refused in words of its writer, in every dialect', () => {

@@ -173,6 +173,8 @@ export type StatementRequest = {
   readonly separator: ',' | '\n';
   readonly rowsMax: number;
   readonly bytesMax: number;
+  /** The plan gives no more rows. Absent: nobody knows. */
+  readonly rowsAtMost?: number | undefined;
 };
 export type StatementParameter = { readonly type: string; readonly value: string | number | boolean | null };
 
@@ -200,6 +202,8 @@ export type ViewColumn = {
   readonly as: string;
   readonly type: string;
   readonly position: number;
+  /** Given as it is stored, not as its type. */
+  readonly isAsStored?: true;
 };
 /** `column operator value` over stored values, which every wanted row satisfies: lets DuckDB skip row groups. */
 export type ViewBound = {

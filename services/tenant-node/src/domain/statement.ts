@@ -1,14 +1,25 @@
-import type { FileStatistics, LogicalPlan, PruningPredicate, ReadColumns, ScanRelation } from '@hybridstore/contracts';
+import {
+  type FileStatistics,
+  type LogicalPlan,
+  type PruningPredicate,
+  parseColumnType,
+  type ReadColumns,
+  type ScanRelation,
+  type SelectBody,
+} from '@hybridstore/contracts';
 import type { TableState } from '@hybridstore/engine';
 import {
   checkPlan,
   declaredOutputs,
+  functionNamed,
   listScans,
   MadeUpNames,
   type PlanSchemas,
   type PrintedNames,
   prepareMatcher,
   printDuckdb,
+  type StoredColumn,
+  type StoredForm,
   scanPredicates,
 } from '@hybridstore/plan';
 import { assert, columnsVersion, HybridStoreError } from '@hybridstore/runtime';
@@ -18,7 +29,7 @@ import type { SourceView } from './strict-view.ts';
 
 /** What a statement will read, for the answer's `stats`. */
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
-export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs'> & {
+export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs' | 'rowsAtMost'> & {
   readonly reads: ReadFigures;
   readonly names: MadeUpNames;
   /** About what the engine will hold at once. */
@@ -34,18 +45,23 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
   const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
   const scans = listScans(plan.query);
   const names = new MadeUpNames();
-  const printed = printDuckdb(plan, { names });
+  const printed = printDuckdb(plan, {
+    names,
+    storedForms: (source, column) => storedForm(typeOf(schemas, source, column)),
+  });
   const read = scans.map((scan) => {
     const view = views.get(scan.source);
     assert(view, `no view of source ${scan.source}`);
     const wanted = predicates.get(scan.alias) ?? [];
-    return buildScan({ scan, names, predicates: wanted }, view);
+    const stored = printed.storedColumns.filter((column) => column.scan === scan.alias);
+    return buildScan({ scan, names, predicates: wanted, stored }, view);
   });
   return {
     text: printed.sql,
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
     outputs: declaredOutputs(plan.query, schemas),
+    rowsAtMost: rowsAtMost(plan),
     names,
     reads: sumReads(read.map(({ reads }) => reads)),
     memoryBytes: predictMemoryBytes(
@@ -53,6 +69,23 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
       read.map(({ size }) => size),
     ),
   };
+}
+
+/** Rows of the answer, where the plan says so: by a LIMIT, or as one group of all rows. */
+function rowsAtMost({ query, parameters }: LogicalPlan): number | undefined {
+  const { body, limit } = query;
+  if (body.kind === 'select' && isOneGroup(body)) return 1;
+  const constant = limit?.kind === 'parameter' ? parameters[limit.index] : limit;
+  const value = constant && 'value' in constant ? Number(constant.value) : Number.NaN;
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** Without a GROUP BY no output stands beside an aggregate but what is one value for all rows. */
+function isOneGroup({ groupBy, projections }: SelectBody): boolean {
+  if (groupBy) return false;
+  return projections.some(
+    ({ value }) => value.kind === 'call' && !value.over && functionNamed(value.function)?.kind === 'aggregate',
+  );
 }
 
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
@@ -76,25 +109,40 @@ type Scan = {
   readonly scan: ScanRelation;
   readonly names: PrintedNames;
   readonly predicates: readonly PruningPredicate[];
+  /** What the text reads as it is stored, beside the columns. */
+  readonly stored: readonly StoredColumn[];
 };
 
+function typeOf(schemas: PlanSchemas, source: string, column: string): string | undefined {
+  return schemas.get(source)?.columns.find(({ name }) => name === column)?.type;
+}
+
+/** Of the types that the child's view gives by an expression over what is stored. */
+function storedForm(typeName: string | undefined): StoredForm | undefined {
+  const type = typeName === undefined ? undefined : parseColumnType(typeName);
+  if (type?.kind === 'decimal' || type?.kind === 'timestamp' || type?.kind === 'json') return type as StoredForm;
+  return undefined;
+}
+
 function buildScan(
-  { scan, names, predicates }: Scan,
+  { scan, names, predicates, stored }: Scan,
   source: SourceView,
 ): { readonly view: StatementView; readonly reads: ReadFigures; readonly size: ScanSize } {
   const { state } = source;
   const positions = new Map(state.columns.map((column, position) => [column.name, position]));
-  const columns = scan.columns.map((name) => {
+  const find = (name: string) => {
     const position = positions.get(name);
     const type = position === undefined ? undefined : state.columns[position]?.type;
     assert(position !== undefined && type !== undefined, `column ${name} is not in ${state.sourceId}`);
-    return { name, as: names.column(name), type, position };
-  });
+    return { name, type, position };
+  };
+  const columns = scan.columns.map((name) => ({ ...find(name), as: names.column(name) }));
+  const asStored = stored.map(({ column, as }) => ({ ...find(column), as, isAsStored: true as const }));
   const files = pruneFiles(state, predicates);
   const view = {
     name: names.scan(scan),
     source: state.sourceId,
-    columns,
+    columns: [...columns, ...asStored],
     files: files.map((file) => ({ path: `${state.location}/${file.path}`, partition: file.partition })),
     hasAbsentColumns: state.schemaVersion > 1,
     bounds: listBounds(predicates, state),
@@ -123,6 +171,8 @@ function pruneFiles(state: TableState, predicates: readonly PruningPredicate[]):
   return state.files.filter(prepareMatcher(predicates, types));
 }
 
+/** So many digits are the same after they were a double. */
+const exactDoubleDigits = 15;
 const boundOperators: Partial<Record<PruningPredicate['operator'], ViewBound['operator']>> = {
   eq: '=',
   gt: '>',
@@ -141,8 +191,19 @@ function listBounds(predicates: readonly PruningPredicate[], state: TableState):
     const [value, ...more] = predicate.values;
     const type = state.columns.find((column) => column.name === predicate.column)?.type;
     if (!operator || value === undefined || more.length > 0 || type === undefined) return [];
-    return type === 'timestamp' ? [{ column: predicate.column, operator, value }] : [];
+    return canBeBound(value, storedForm(type)) ? [{ column: predicate.column, operator, value }] : [];
   });
+}
+
+/**
+ * As a decimal is stored, a constant with more digits behind the point would be rounded to another one. Of few enough digits,
+ * decimals are in the order of their doubles, as which a statement may compare them.
+ */
+function canBeBound(value: string, form: StoredForm | undefined): boolean {
+  if (form?.kind === 'timestamp') return true;
+  const digits = /^-?(\d+)(?:\.(\d+))?$/.exec(value);
+  if (form?.kind !== 'decimal' || form.precision > exactDoubleDigits || !digits?.[1]) return false;
+  return (digits[2]?.length ?? 0) <= form.scale && digits[1].length + form.scale <= exactDoubleDigits;
 }
 
 function sumReads(reads: readonly ReadFigures[]): ReadFigures {

@@ -45,7 +45,7 @@ export type Statement = { readonly query: number } & StatementRequest;
 
 /** What the child is started with. */
 export type SessionOptions = {
-  /** Holds the files of the statements at work, and is all that the engine can read. Its name is known to nobody else. */
+  /** Holds links to files of statements; the engine can read those of the ones at work. Its name is known to nobody else. */
   readonly filesFolder: string;
   /** From which all other names follow that no statement may know. */
   readonly secret: string;

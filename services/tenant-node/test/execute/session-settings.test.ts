@@ -14,6 +14,8 @@ it('no setting of the engine changes after the lock but the one that each connec
     (await connection.runAndReadAll('SELECT name, value FROM duckdb_settings() ORDER BY name')).getRowsJson();
   const names = (await settings()).map(([name]) => String(name));
   assert.ok(names.length > 100);
+  // Which SET alone would give to the first connection only.
+  assert.ok((await settings()).some(([name, value]) => name === 'parquet_metadata_cache' && value === 'true'));
   await connection.run(connectionSetting);
   const locked = await settings();
   assert.deepEqual(

@@ -11,6 +11,8 @@ export function hostileNames({ tables, files, links }: Layout): readonly string[
     `${tables}/hr/_delta_log/*.json`,
     `${links}/*/*.parquet`,
     `${links}/**`,
+    `${links}/*/kept/*/*.parquet`,
+    `${links}/*/open/*/0.parquet`,
     `file://${files[0]}`,
     `${files[0]}?x=.parquet`,
     '/etc/passwd',

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { globSync } from 'node:fs';
+import { globSync, readdirSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { dialects, type LogicalPlan, type Permission } from '@hybridstore/contracts';
 import type { PlanSchemas } from '@hybridstore/plan';
-import { isHybridStoreError, systemDisk } from '@hybridstore/runtime';
+import { isHybridStoreError, systemClock, systemDisk } from '@hybridstore/runtime';
 import { parseSql } from '@hybridstore/sql/parsing';
 import { lockedSettings } from '../../src/execute/child/session-settings.ts';
 import { StatementFiles } from '../../src/execute/child/statement-files.ts';
@@ -122,24 +123,40 @@ describe(`hostile statements and plans of seed ${seed}`, () => {
 
   it(`${ungatedMin} statements that meet no gate find nothing`, async () => {
     const random = new Random(seed + 2);
+    const links = join(layout.links, Buffer.from(canary).toString('hex').slice(0, 32));
     const grammar = new StatementGrammar({
       random,
       dialect: 'duckdb',
-      names,
+      names: [...names, `${links}/kept/*/*.parquet`, `${links}/open/../kept/*/0.parquet`],
       readable: [{ table: '_s0', columns: ['doc'] }],
     });
-    const links = join(layout.links, Buffer.from(canary).toString('hex').slice(0, 32));
     const files = await StatementFiles.create({
       disk: systemDisk,
+      clock: systemClock,
       folder: links,
       names: new UnguessableNames('secret'),
     });
     const view = { name: '_s9', source: 'hr', columns: [], hasAbsentColumns: false, bounds: [], fresh: [] };
-    const held = await files.hold([{ ...view, files: layout.files.map((path) => ({ path, partition: {} })) }]);
     const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
     const connection = await instance.connect();
-    for (const setting of lockedSettings({ filesFolder: links, secret: '', memoryLimit: '256MB', threads: 1 }))
+    for (const setting of lockedSettings({
+      filesFolder: files.openFolder,
+      secret: '',
+      memoryLimit: '256MB',
+      threads: 1,
+    }))
       await connection.run(setting);
+    // Read again and again, and by nobody now: its links are there, and no way leads to them, not even by their names.
+    const many = await Promise.all(Array.from({ length: 5 }, (_, index) => copyOf(layout.files[0] ?? '', index)));
+    for (let turn = 0; turn < 3; turn += 1) {
+      const kept = await files.hold([{ ...view, files: many.map((path) => ({ path, partition: {} })) }]);
+      await kept.release();
+    }
+    const [set] = readdirSync(join(links, 'kept'));
+    assert.ok(set);
+    for (const place of [`kept/${set}/0.parquet`, `open/${set}/0.parquet`, 'open/../kept/*/*.parquet'])
+      assert.equal(await rowsOf(connection, `SELECT * FROM "${links}/${place}"`), undefined, place);
+    const held = await files.hold([{ ...view, files: layout.files.map((path) => ({ path, partition: {} })) }]);
     let answered = 0;
     for (let made = 0; made < ungatedMin; made += 1) {
       const text = grammar.statement();
@@ -152,6 +169,12 @@ describe(`hostile statements and plans of seed ${seed}`, () => {
     connection.closeSync();
     instance.closeSync();
   });
+
+  async function copyOf(path: string, index: number): Promise<string> {
+    const copy = join(node.folder, 'data', `copy-${index}.parquet`);
+    await copyFile(path, copy);
+    return copy;
+  }
 
   function parse(text: string, dialect: (typeof dialects)[number]): LogicalPlan | undefined {
     try {

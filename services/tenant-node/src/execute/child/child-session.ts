@@ -1,4 +1,9 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBMaterializedResult,
+  type DuckDBPreparedStatement,
+} from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
 import { orAborted, type ParentChannel, privateFolder, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
@@ -7,18 +12,18 @@ import { readEngineFailure } from './engine-failure.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';
 import type { ViewPart } from './fresh-row-index.ts';
 import { countFreshRows, FreshTables } from './fresh-tables.ts';
-import { sendRows } from './row-pieces.ts';
-import { describeColumns, wrapStatement } from './row-text.ts';
+import { IdleConnections, type PreparedText } from './idle-connections.ts';
+import { type RowSource, sendRows } from './row-pieces.ts';
+import { describeColumns, type OutputColumn, wrapStatement } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
 import { connectionSetting, lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
 import { cutOff, interrupted, StatementFailure, unreadableFile, viewGone } from './statement-failure.ts';
-import { StatementFiles } from './statement-files.ts';
+import { findNamed, StatementFiles } from './statement-files.ts';
 import { bindParameters, withViews } from './statement-text.ts';
 import { UnguessableNames } from './unguessable-names.ts';
-import { viewText } from './view-text.ts';
+import { type FileSchemas, viewText } from './view-text.ts';
 
-const idleConnectionsMax = 16;
 /** The others are for fresh rows, files and the ends of statements, which no long statement holds up. */
 const callsMax = childThreads - 4;
 /** More statements than a node takes. */
@@ -49,7 +54,7 @@ export class ChildSession {
   readonly #spillBytesMax: number | undefined;
   readonly #node: ParentChannel<FromChild>;
   readonly #running = new Map<number, RunningStatement>();
-  readonly #idle: DuckDBConnection[] = [];
+  readonly #idle = new IdleConnections(systemClock);
   readonly #columns = new StatementColumns();
   readonly #fileSchemas = new FileSchemaCache();
   /** Each call into the engine holds a thread. Who waits for one waits here, where a cancel reaches him. */
@@ -69,9 +74,14 @@ export class ChildSession {
     const connection = await instance.connect();
     const names = new UnguessableNames(options.secret);
     const fresh = await FreshTables.create(connection, `fresh_${names.of('fresh')}`);
-    const files = await StatementFiles.create({ disk: systemDisk, folder: options.filesFolder, names });
+    const files = await StatementFiles.create({
+      disk: systemDisk,
+      clock: systemClock,
+      folder: options.filesFolder,
+      names,
+    });
     if (options.spill) await systemDisk.createFolder(options.spill.folder, privateFolder);
-    for (const setting of lockedSettings(options)) await connection.run(setting);
+    for (const setting of lockedSettings({ ...options, filesFolder: files.openFolder })) await connection.run(setting);
     return new ChildSession({ instance, fresh, files, spillBytesMax: options.spill?.bytesMax }, node);
   }
 
@@ -131,25 +141,32 @@ export class ChildSession {
   async #execute(running: RunningStatement): Promise<{ readonly rows: number; readonly freshRows: number }> {
     const parts = this.#viewParts(running.statement);
     const { views, release } = await this.#files.hold(running.statement.views);
+    let isSuspect = false;
     try {
-      const rows = await this.#onConnection(running, views, parts);
+      const rows = await this.#onConnection(running, { views, parts });
       return { rows, freshRows: parts.reduce((sum, view) => sum + countFreshRows(view), 0) };
+    } catch (error) {
+      const failure = this.#readFailure(error, running, views);
+      isSuspect = failure.code === 'corrupt' || failure.code === 'internal';
+      // What is prepared has files open: the next statement is to see another file that has taken a damaged one's place.
+      if (isSuspect) this.#idle.clear();
+      throw new StatementFailure(failure);
     } finally {
-      void release();
+      void release(isSuspect);
     }
   }
 
-  async #onConnection(
-    running: RunningStatement,
-    views: readonly StatementView[],
-    parts: readonly (readonly ViewPart[])[],
-  ): Promise<number> {
-    const connection = this.#idle.pop() ?? (await this.#connect());
+  async #onConnection(running: RunningStatement, read: ReadParts): Promise<number> {
+    const known = this.#knownText(running.statement, read);
+    const idle = this.#idle.take(known?.text);
+    const connection = idle?.connection ?? (await this.#connect());
     running.connection = connection;
     try {
-      const rows = await this.#stream(connection, running, () => this.#prefix(connection, views, parts));
-      this.#keep(connection);
-      return rows;
+      const kept = known
+        ? await this.#runKnown(connection, running, { ...known, prepared: idle?.prepared?.statement })
+        : await this.#runNew(connection, running, read);
+      this.#idle.put(connection, kept.prepared);
+      return kept.rows;
     } catch (error) {
       running.connection = undefined;
       await breakOff(connection);
@@ -157,6 +174,41 @@ export class ChildSession {
     } finally {
       running.connection = undefined;
     }
+  }
+
+  /**
+   * The whole text of a statement that has passed the gate, over files alone. Where fresh rows are read, a text is planned
+   * in the transaction that reads them: a plan rests on what is known of its tables, which more rows make untrue.
+   */
+  #knownText(statement: Statement, { views, parts }: ReadParts): KnownText | undefined {
+    if (parts.some((each) => each.length > 0)) return undefined;
+    const columns = this.#columns.known(statement);
+    const schemas = this.#fileSchemas.known(views);
+    return columns && schemas && wrap(statement, columns, this.#prefix({ views, parts }, schemas));
+  }
+
+  async #runKnown(
+    connection: DuckDBConnection,
+    running: RunningStatement,
+    known: KnownText & { readonly prepared: DuckDBPreparedStatement | undefined },
+  ): Promise<Ran> {
+    const statement = known.prepared ?? (await this.#call(running, () => connection.prepare(known.text)));
+    const opened = { ...known, prepared: statement };
+    const rows = isShort(running.statement)
+      ? await this.#runShort(running, opened)
+      : await this.#stream(connection, running, async () => opened);
+    return { rows, prepared: { text: known.text, statement } };
+  }
+
+  async #runNew(connection: DuckDBConnection, running: RunningStatement, read: ReadParts): Promise<Ran> {
+    let prepared: DuckDBPreparedStatement | undefined;
+    const rows = await this.#stream(connection, running, async () => {
+      const opened = await this.#open(connection, running, read);
+      prepared = opened.prepared;
+      return opened;
+    });
+    prepared?.destroySync();
+    return { rows, prepared: undefined };
   }
 
   async #connect(): Promise<DuckDBConnection> {
@@ -174,12 +226,7 @@ export class ChildSession {
   }
 
   /** The views of a statement, in front of it. */
-  async #prefix(
-    connection: DuckDBConnection,
-    views: readonly StatementView[],
-    parts: readonly (readonly ViewPart[])[],
-  ): Promise<string> {
-    const schemas = await this.#fileSchemas.read(connection, views);
+  #prefix({ views, parts }: ReadParts, schemas: FileSchemas): string {
     const { catalog } = this.#fresh;
     return withViews(
       views,
@@ -187,45 +234,64 @@ export class ChildSession {
     );
   }
 
+  #call<T>(running: RunningStatement, task: () => Promise<T>): Promise<T> {
+    return this.#calls.run(task, running.signal);
+  }
+
+  /** All rows at once, with the error if there is one: one call into the engine. */
+  async #runShort(running: RunningStatement, { columns, prepared }: OpenedText): Promise<number> {
+    bindParameters(prepared, running.statement);
+    const result = await this.#call(running, () => prepared.run());
+    return this.#send(running, columns, chunksOf(result));
+  }
+
+  /** Rows while they are computed, in a transaction that says whether they are all. */
   async #stream(
     connection: DuckDBConnection,
     running: RunningStatement,
-    makePrefix: () => Promise<string>,
+    open: () => Promise<OpenedText>,
   ): Promise<number> {
-    const { query } = running.statement;
-    const call = <T>(task: () => Promise<T>) => this.#calls.run(task, running.signal);
-    const { columns, prepared, text, prefix } = await call(() => this.#open(connection, running, makePrefix));
-    try {
-      bindParameters(prepared, running.statement);
-      const result = await call(() => prepared.stream());
-      let isStarted = false;
-      // Not before there is a row: what fails until then has given nothing out, and may be run again.
-      const start = () => {
-        if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
-        isStarted = true;
-      };
-      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, texts) => {
-        start();
-        this.#node.send({ kind: 'rows', query, rows: count }, texts);
-      });
-      await call(async () => {
-        if (!(await commits(connection)))
-          await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
-      });
-      start();
-      return rows;
-    } finally {
-      prepared.destroySync();
-    }
+    const { columns, prepared, errorText } = await this.#call(running, async () => {
+      await connection.run('BEGIN TRANSACTION READ ONLY');
+      return open();
+    });
+    bindParameters(prepared, running.statement);
+    const result = await this.#call(running, () => prepared.stream());
+    const source = { fetchChunk: () => this.#call(running, () => result.fetchChunk()) };
+    return this.#send(running, columns, source, () =>
+      this.#call(running, async () => {
+        if (!(await commits(connection))) await this.#findError(running, errorText);
+      }),
+    );
   }
 
-  async #open(connection: DuckDBConnection, running: RunningStatement, makePrefix: () => Promise<string>) {
-    const { statement } = running;
-    await connection.run('BEGIN TRANSACTION READ ONLY');
-    const prefix = await makePrefix();
-    const columns = await this.#columns.read(connection, statement, prefix);
-    const text = wrapStatement(statement.text, columns, statement);
-    return { columns, prepared: await connection.prepare(`${prefix}${text}`), text, prefix };
+  /** `end`: without it the rows may not be all. */
+  async #send(
+    running: RunningStatement,
+    columns: readonly OutputColumn[],
+    source: RowSource,
+    end: () => Promise<void> = async () => {},
+  ): Promise<number> {
+    const { query } = running.statement;
+    let isStarted = false;
+    // Not before there is a row: what fails until then has given nothing out, and may be run again.
+    const start = () => {
+      if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
+      isStarted = true;
+    };
+    const rows = await sendRows(running, source, (count, texts) => {
+      start();
+      this.#node.send({ kind: 'rows', query, rows: count }, texts);
+    });
+    await end();
+    start();
+    return rows;
+  }
+
+  async #open(connection: DuckDBConnection, { statement }: RunningStatement, read: ReadParts): Promise<OpenedText> {
+    const prefix = this.#prefix(read, await this.#fileSchemas.read(connection, read.views));
+    const known = wrap(statement, await this.#columns.read(connection, statement, prefix), prefix);
+    return { ...known, prepared: await connection.prepare(known.text) };
   }
 
   /**
@@ -248,19 +314,47 @@ export class ChildSession {
   }
 
   /** What the engine blames on the statement while it names a file is the fault of that file, and would tell where files are. */
-  #readFailure(error: unknown, { signal, statement }: RunningStatement): Failure {
+  #readFailure(
+    error: unknown,
+    { signal, statement }: RunningStatement,
+    linked: readonly StatementView[] = [],
+  ): Failure {
     if (signal.aborted) return interrupted;
     if (error instanceof StatementFailure) return error.failure;
     const failure = readEngineFailure(error, this.#spillBytesMax);
     const text = error instanceof Error ? error.message : String(error);
-    const file = this.#files.findNamed(text, statement.views);
+    const file = findNamed(text, statement.views, linked);
     return file && failure.code === 'invalid_request' ? unreadableFile(file, text) : failure;
   }
+}
 
-  #keep(connection: DuckDBConnection): void {
-    if (this.#idle.length < idleConnectionsMax) this.#idle.push(connection);
-    else connection.closeSync();
-  }
+/** What a statement reads: its views, with files as the engine may open them, and of each its fresh rows. */
+type ReadParts = { readonly views: readonly StatementView[]; readonly parts: readonly (readonly ViewPart[])[] };
+/** Of a statement with its views, as the engine is given it. */
+type KnownText = {
+  readonly columns: readonly OutputColumn[];
+  readonly text: string;
+  /** Fails as the statement does, and gives no rows. */
+  readonly errorText: string;
+};
+type OpenedText = KnownText & { readonly prepared: DuckDBPreparedStatement };
+type Ran = { readonly rows: number; readonly prepared: PreparedText | undefined };
+
+function wrap(statement: Statement, columns: readonly OutputColumn[], prefix: string): KnownText {
+  const rows = wrapStatement(statement.text, columns, statement);
+  return { columns, text: `${prefix}${rows}`, errorText: `${prefix}SELECT max(row) FROM (${rows}) t(row)` };
+}
+
+/** As many as the engine holds of a stream's rows as well. */
+const shortRowsMax = 2_048;
+
+function isShort({ rowsAtMost }: Statement): boolean {
+  return rowsAtMost !== undefined && rowsAtMost <= shortRowsMax;
+}
+
+function chunksOf(result: DuckDBMaterializedResult): RowSource {
+  let next = 0;
+  return { fetchChunk: async () => (next < result.chunkCount ? result.getChunk(next++) : null) };
 }
 
 /**

@@ -10,10 +10,15 @@ const filesMax = 50_000;
 export class FileSchemaCache {
   readonly #columns = new LruCache<string, ReadonlySet<string>>(filesMax);
 
+  /** Without a look into any file; undefined when one would have to be looked into. */
+  known(views: readonly StatementView[]): FileSchemas | undefined {
+    const known = new Map(lackingPaths(views).map((path) => [path, this.#columns.get(path)] as const));
+    return [...known.values()].includes(undefined) ? undefined : (path) => known.get(path);
+  }
+
   /** Looks into the files of views that may lack columns; files of other views are not opened. */
   async read(connection: DuckDBConnection, views: readonly StatementView[]): Promise<FileSchemas> {
-    const paths = views.filter((view) => view.hasAbsentColumns).flatMap((view) => view.files.map((file) => file.path));
-    const known = new Map(paths.map((path) => [path, this.#columns.get(path)] as const));
+    const known = new Map(lackingPaths(views).map((path) => [path, this.#columns.get(path)] as const));
     const unknown = [...known].filter(([, columns]) => columns === undefined).map(([path]) => path);
     for (const [path, columns] of await readSchemas(connection, unknown)) {
       known.set(path, columns);
@@ -21,6 +26,10 @@ export class FileSchemaCache {
     }
     return (path) => known.get(path);
   }
+}
+
+function lackingPaths(views: readonly StatementView[]): readonly string[] {
+  return views.filter((view) => view.hasAbsentColumns).flatMap((view) => view.files.map((file) => file.path));
 }
 
 async function readSchemas(

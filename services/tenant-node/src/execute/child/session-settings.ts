@@ -6,7 +6,12 @@ import type { SessionOptions } from '../messages.ts';
  * look alike are taken for the same; what a join looks for is filtered below a LIMIT, which then finds other rows; rows of
  * a top-n by window functions are lost. Joins were measured without them, and are not slower.
  */
-const disabledOptimizers = ['common_subplan', 'join_filter_pushdown', 'top_n_window_elimination'];
+const wrongOptimizers = ['common_subplan', 'join_filter_pushdown', 'top_n_window_elimination'];
+/**
+ * It reads the other columns of a LIMIT's rows in a second scan, which only `join_filter_pushdown` keeps short: without that
+ * one it reads the whole table.
+ */
+const idleOptimizers = ['late_materialization'];
 
 /** What is set before the first statement, the lock last: afterwards no statement changes any of it. */
 export function lockedSettings({ filesFolder, memoryLimit, spill }: SessionOptions): readonly string[] {
@@ -14,7 +19,10 @@ export function lockedSettings({ filesFolder, memoryLimit, spill }: SessionOptio
     `SET memory_limit = ${quoteText(memoryLimit)}`,
     "SET TimeZone = 'UTC'",
     'SET errors_as_json = true',
-    `SET disabled_optimizers = ${quoteText(disabledOptimizers.join(','))}`,
+    `SET disabled_optimizers = ${quoteText([...wrongOptimizers, ...idleOptimizers].join(','))}`,
+    // For every connection: without GLOBAL it would be this one's own. What is kept of a file counts as the engine's memory and
+    // is given up for others; it is asked for only after the file has been opened, and not where the file has changed since.
+    'SET GLOBAL parquet_metadata_cache = true',
     `SET temp_directory = ${quoteText(spill?.folder ?? '')}`,
     ...(spill ? [`SET max_temp_directory_size = '${spill.bytesMax}B'`] : []),
     'SET allocator_background_threads = true',

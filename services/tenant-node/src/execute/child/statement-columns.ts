@@ -16,20 +16,19 @@ const statementsMax = 1_000;
 export class StatementColumns {
   readonly #known = new LruCache<string, readonly DuckDBType[]>(statementsMax);
 
+  /** Of a statement that has passed the gate before. */
+  known(statement: Statement): readonly OutputColumn[] | undefined {
+    const types = this.#known.get(keyOf(statement));
+    return types && outputColumns(statement, types);
+  }
+
   /** `prefix` defines the views. A statement that does not pass the gate ends with `invalid_request`. */
   async read(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly OutputColumn[]> {
-    const types = await this.#readTypes(connection, statement, prefix);
-    const { outputs } = statement;
-    assert(types.length === outputs.length, `a statement of ${outputs.length} outputs gives ${types.length} columns`);
-    return types.map((type, index) => ({ name: outputs[index]!.name, type, declared: outputs[index]!.type }));
+    return outputColumns(statement, await this.#readTypes(connection, statement, prefix));
   }
 
   async #readTypes(connection: DuckDBConnection, statement: Statement, prefix: string): Promise<readonly DuckDBType[]> {
-    const key = JSON.stringify([
-      statement.text,
-      statement.views.map((view) => [view.name, view.columns.map(({ as, type }) => [as, type])]),
-      statement.parameters.map((parameter) => [parameter.type, typeof parameter.value]),
-    ]);
+    const key = keyOf(statement);
     const known = this.#known.get(key);
     if (known) return known;
     await requireGate(connection, statement);
@@ -37,6 +36,19 @@ export class StatementColumns {
     this.#known.set(key, types);
     return types;
   }
+}
+
+function keyOf({ text, views, parameters }: Statement): string {
+  return JSON.stringify([
+    text,
+    views.map((view) => [view.name, view.columns.map(({ as, type, isAsStored }) => [as, type, isAsStored])]),
+    parameters.map((parameter) => [parameter.type, typeof parameter.value]),
+  ]);
+}
+
+function outputColumns({ outputs }: Statement, types: readonly DuckDBType[]): readonly OutputColumn[] {
+  assert(types.length === outputs.length, `a statement of ${outputs.length} outputs gives ${types.length} columns`);
+  return types.map((type, index) => ({ name: outputs[index]!.name, type, declared: outputs[index]!.type }));
 }
 
 async function requireGate(connection: DuckDBConnection, statement: Statement): Promise<void> {

@@ -1,47 +1,89 @@
-import { type Disk, privateFolder } from '@hybridstore/runtime';
+import { type Clock, type Disk, privateFolder } from '@hybridstore/runtime';
 import type { StatementView } from '../../domain/ports.ts';
+import { FileSets } from './file-sets.ts';
 import type { UnguessableNames } from './unguessable-names.ts';
 
 /** A file under its second name. Calls on it are in line, so that a name is never taken away from who has just got it. */
 type Link = { readonly path: string; users: number; isMade: boolean; turn: Promise<void> };
 
 /** `folder` has an unguessable name and is not there yet; its file system is that of the tables. */
-export type FilesOptions = { readonly disk: Disk; readonly folder: string; readonly names: UnguessableNames };
+export type FilesOptions = {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly folder: string;
+  readonly names: UnguessableNames;
+};
 export type NamedFile = { readonly source: string; readonly path: string };
 
-/** Views whose files stand under names that only their statement knows; those are gone when `release` resolves. */
-export type HeldViews = { readonly views: readonly StatementView[]; release(): Promise<void> };
+/**
+ * Views whose files stand under names that only their statement knows; those are gone when `release` resolves. `isSuspect`:
+ * the statement has failed, maybe for one of the files.
+ */
+export type HeldViews = { readonly views: readonly StatementView[]; release(isSuspect?: boolean): Promise<void> };
+
+/** So few files of a view are linked one by one: a call for each and its removal are no more than a set's two. */
+const singlesMax = 3;
+type HeldFiles = { readonly links: readonly string[]; release(isSuspect: boolean): Promise<void> };
 
 /**
  * The only files that the engine may open: hard links, in a folder that nobody can name, to the files of the statements
  * that are at work. A statement that got past the gate could ask for any path, and would find nothing:
  *
  *   tables/hr/…/part-3.parquet   ◄──┐                          outside the folder: refused by the engine
- *   executor/acme-0/9f…c1/b7…20.parquet                        128 random bits, and 128 that follow from a secret
+ *   executor/acme-0/9f…c1/open/b7…20.parquet                   128 random bits, and 128 that follow from a secret
+ *   executor/acme-0/9f…c1/open/5e…07/3.parquet                 one of many files that are read again and again
+ *   executor/acme-0/9f…c1/kept/41…ae/0.parquet                 of no statement at work: refused as well
  *
  * A file has the same name whenever it is linked, so what the engine remembers of it stays true: files never change.
  * Left out on purpose: symbolic links, which the engine resolves before it judges where a file is.
  */
 export class StatementFiles {
+  /** All that the engine may open lies in here. */
+  readonly openFolder: string;
   readonly #disk: Disk;
-  readonly #folder: string;
+  readonly #sets: FileSets;
   readonly #names: UnguessableNames;
   readonly #links = new Map<string, Link>();
 
-  private constructor({ disk, folder, names }: FilesOptions) {
+  private constructor({ disk, clock, folder, names }: FilesOptions) {
+    this.openFolder = `${folder}/open`;
     this.#disk = disk;
-    this.#folder = folder;
     this.#names = names;
+    this.#sets = new FileSets({ disk, clock, names, open: this.openFolder, kept: `${folder}/kept` });
   }
 
   static async create(options: FilesOptions): Promise<StatementFiles> {
-    await options.disk.createFolder(options.folder, privateFolder);
+    for (const part of ['', '/open', '/kept'])
+      await options.disk.createFolder(`${options.folder}${part}`, privateFolder);
     return new StatementFiles(options);
   }
 
   /** Links the files of all views, or none. They stay until `release`. */
   async hold(views: readonly StatementView[]): Promise<HeldViews> {
-    const paths = [...new Set(views.flatMap((view) => view.files.map((file) => file.path)))];
+    const made = await Promise.allSettled(views.map((view) => this.#holdFiles(view.files.map((file) => file.path))));
+    const held = made.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const release = async (isSuspect = false) => {
+      await Promise.all(held.map((files) => files.release(isSuspect)));
+    };
+    const failure = made.find((result) => result.status === 'rejected');
+    if (failure) {
+      await release();
+      throw failure.reason;
+    }
+    const linked = views.map((view, index) => ({
+      ...view,
+      files: view.files.map((file, place) => ({ ...file, path: held[index]?.links[place] ?? file.path })),
+    }));
+    return { views: linked, release };
+  }
+
+  async #holdFiles(paths: readonly string[]): Promise<HeldFiles> {
+    // Where a folder cannot be made, links may still be; if not, it is they that say why.
+    const set = paths.length > singlesMax ? await this.#sets.hold(paths).catch(() => undefined) : undefined;
+    return set ?? (await this.#holdSingles(paths));
+  }
+
+  async #holdSingles(paths: readonly string[]): Promise<HeldFiles> {
     const release = async () => {
       await Promise.all(paths.map((path) => this.#release(path)));
     };
@@ -51,20 +93,7 @@ export class StatementFiles {
       await release();
       throw failure.reason;
     }
-    const linked = views.map((view) => ({
-      ...view,
-      files: view.files.map((file) => ({ ...file, path: this.#nameOf(file.path) })),
-    }));
-    return { views: linked, release };
-  }
-
-  /** The file of one of the views whose name a text of the engine holds: what it says there is for no user. */
-  findNamed(text: string, views: readonly StatementView[]): NamedFile | undefined {
-    for (const { source, files } of views) {
-      const found = files.find(({ path }) => text.includes(this.#nameOf(path)));
-      if (found) return { source, path: found.path };
-    }
-    return undefined;
+    return { links: paths.map((path) => this.#nameOf(path)), release };
   }
 
   #hold(path: string): Promise<void> {
@@ -103,6 +132,20 @@ export class StatementFiles {
   }
 
   #nameOf(path: string): string {
-    return `${this.#folder}/${this.#names.of(path)}.parquet`;
+    return `${this.openFolder}/${this.#names.of(path)}.parquet`;
   }
+}
+
+/** The file of one of the views whose link a text of the engine names: what it says there is for no user. */
+export function findNamed(
+  text: string,
+  views: readonly StatementView[],
+  linked: readonly StatementView[],
+): NamedFile | undefined {
+  for (const [index, { source, files }] of views.entries()) {
+    const place = linked[index]?.files.findIndex(({ path }) => text.includes(path)) ?? -1;
+    const found = files[place];
+    if (found) return { source, path: found.path };
+  }
+  return undefined;
 }

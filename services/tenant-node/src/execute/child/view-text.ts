@@ -81,9 +81,12 @@ function emptyText(view: StatementView): string {
 /** A scan that uses no column still has rows to count. */
 function selectList(columns: readonly ViewColumn[], stored: (column: ViewColumn) => string | undefined): string {
   if (columns.length === 0) return '1 AS present';
-  return columns
-    .map((column) => `${restoredValue(stored(column), column.type)} AS ${quoteIdentifier(column.as)}`)
-    .join(', ');
+  return columns.map((column) => `${columnValue(stored(column), column)} AS ${quoteIdentifier(column.as)}`).join(', ');
+}
+
+function columnValue(stored: string | undefined, column: ViewColumn): string {
+  if (!column.isAsStored) return restoredValue(stored, column.type);
+  return stored ?? `CAST(NULL AS ${duckdbTypeName(column)})`;
 }
 
 /** The column's own type from its stored one; a column that is not stored yet is NULL of that type. */
