@@ -1,6 +1,7 @@
 import type { FileStatistics, LogicalPlan, PruningPredicate, ReadColumns, ScanRelation } from '@hybridstore/contracts';
-import type { TableState } from '@hybridstore/engine';
+import { isOwnSegment, type TableState } from '@hybridstore/engine';
 import {
+  answerFromStatistics,
   checkPlan,
   declaredOutputs,
   listScans,
@@ -9,6 +10,7 @@ import {
   type PrintedNames,
   prepareMatcher,
   printDuckdb,
+  type SourceFiles,
   scanPredicates,
 } from '@hybridstore/plan';
 import { assert, columnsVersion, HybridStoreError } from '@hybridstore/runtime';
@@ -19,6 +21,8 @@ import type { SourceView } from './strict-view.ts';
 /** What a statement will read, for the answer's `stats`. */
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
 export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs'> & {
+  /** `metadata`: statistics of files answered what would have been read of them. */
+  readonly path: 'scan' | 'metadata';
   readonly reads: ReadFigures;
   readonly names: MadeUpNames;
   /** About what the engine will hold at once. */
@@ -32,19 +36,22 @@ export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views'
 export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, SourceView>): PrintedPlan {
   const schemas: PlanSchemas = new Map([...views].map(([id, view]) => [id, { columns: view.state.columns }]));
   const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
-  const scans = listScans(plan.query);
+  const answered = answerFromStatistics(plan, sourceFiles(views));
+  const run = answered?.plan ?? plan;
+  const scans = listScans(run.query);
   const names = new MadeUpNames();
-  const printed = printDuckdb(plan, { names });
+  const printed = printDuckdb(run, { names });
   const read = scans.map((scan) => {
     const view = views.get(scan.source);
     assert(view, `no view of source ${scan.source}`);
     const wanted = predicates.get(scan.alias) ?? [];
-    return buildScan({ scan, names, predicates: wanted }, view);
+    return buildScan({ scan, names, predicates: wanted, left: answered?.files.get(scan.alias) }, view);
   });
   return {
     text: printed.sql,
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
+    path: answered ? 'metadata' : 'scan',
     outputs: declaredOutputs(plan.query, schemas),
     names,
     reads: sumReads(read.map(({ reads }) => reads)),
@@ -53,6 +60,19 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
       read.map(({ size }) => size),
     ),
   };
+}
+
+function sourceFiles(views: ReadonlyMap<string, SourceView>): ReadonlyMap<string, SourceFiles> {
+  const entries = [...views].map(([id, { state }]) => {
+    const { columns, files } = state;
+    return [id, { columns, files, isExact: isOwnFile }] as const;
+  });
+  return new Map(entries);
+}
+
+/** Another engine may count otherwise, or cut what it counts. Files with rows taken out of them are refused by the engine. */
+function isOwnFile({ path }: FileStatistics): boolean {
+  return isOwnSegment(path);
 }
 
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
@@ -76,10 +96,12 @@ type Scan = {
   readonly scan: ScanRelation;
   readonly names: PrintedNames;
   readonly predicates: readonly PruningPredicate[];
+  /** Where statistics answer for the others. */
+  readonly left: ReadonlySet<FileStatistics> | undefined;
 };
 
 function buildScan(
-  { scan, names, predicates }: Scan,
+  { scan, names, predicates, left }: Scan,
   source: SourceView,
 ): { readonly view: StatementView; readonly reads: ReadFigures; readonly size: ScanSize } {
   const { state } = source;
@@ -90,7 +112,7 @@ function buildScan(
     assert(position !== undefined && type !== undefined, `column ${name} is not in ${state.sourceId}`);
     return { name, as: names.column(name), type, position };
   });
-  const files = pruneFiles(state, predicates);
+  const files = pruneFiles(state, predicates).filter((file) => left?.has(file) ?? true);
   const view = {
     name: names.scan(scan),
     source: state.sourceId,
