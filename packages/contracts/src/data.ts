@@ -82,7 +82,7 @@ export const QueryStats = Type.Object(
     queue_ms: Type.Optional(Type.Number()),
     plan_ms: Type.Optional(Type.Number()),
     execute_ms: Type.Optional(Type.Number()),
-    path: Type.Optional(Type.Enum(['scan', 'point', 'spark'])),
+    path: Type.Optional(Type.Enum(['scan', 'point', 'spark', 'metadata'])),
     consistency: Type.Optional(Consistency),
     files_total: Type.Optional(Type.Integer()),
     files_read: Type.Optional(Type.Integer()),

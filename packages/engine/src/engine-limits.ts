@@ -23,6 +23,12 @@ export type EngineLimits = {
   readonly writerThreads: number;
   readonly flushMsMax: number;
   readonly compactionMsMax: number;
+  /** So many small files of a partition value are merged without anybody asking; 0: never. */
+  readonly mergeFilesMin: number;
+  /** From a commit to the look whether there is a need to merge. */
+  readonly mergeDelayMs: number;
+  /** A table without a commit for so long has fewer small files merged too. */
+  readonly mergeRestMs: number;
   /** How long replaced files stay when no compaction has said otherwise. */
   readonly retainSnapshotsHours: number;
   /** Replaced files stay at least this long, for queries on other replicas, whose pins this one does not know. */
@@ -57,6 +63,9 @@ export const defaultLimits: EngineLimits = {
   writerThreads: 1,
   flushMsMax: 120_000,
   compactionMsMax: 1_800_000,
+  mergeFilesMin: 16,
+  mergeDelayMs: 10_000,
+  mergeRestMs: 300_000,
   retainSnapshotsHours: 24,
   replacedFileGraceMs: 15 * 60_000,
   quarantineHours: 24,

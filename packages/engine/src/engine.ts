@@ -9,8 +9,10 @@ import type {
 } from '@hybridstore/contracts';
 import { type Disk, groupFolder, isHybridStoreError, Registry, retryLater, systemDisk } from '@hybridstore/runtime';
 import { Appends } from './append/appends.ts';
-import { compactTable } from './compaction/compact-table.ts';
+import { type CompactionRequest, compactTable } from './compaction/compact-table.ts';
 import { FileVacuum } from './compaction/file-vacuum.ts';
+import { MergeClaims } from './compaction/merge-claims.ts';
+import { type DecideMerge, type MergeOutcome, MergesByNeed } from './compaction/merges-by-need.ts';
 import { openDataVolume } from './data-volume.ts';
 import { defaultLimits, type EngineLimits } from './engine-limits.ts';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.ts';
@@ -48,7 +50,7 @@ import { SourceTables } from './source-tables.ts';
 import { nameFullVolume } from './store/data-volume-full.ts';
 import { type ObjectStore, unknownKey } from './store/ports.ts';
 import { checkpointColumns } from './table-log/checkpoint.ts';
-import { snapshotOf } from './table-log/snapshot.ts';
+import { type LiveFile, snapshotOf } from './table-log/snapshot.ts';
 import { checkDefinition, evolveDefinition, extendDefinition } from './table-log/source-definition.ts';
 import { changeTableActions } from './table-log/table-actions.ts';
 import { sourceOfKey } from './table-pointers.ts';
@@ -92,6 +94,10 @@ function openLog(options: EngineOptions, limits: EngineLimits, disk: Disk): Prom
   });
 }
 
+/** Queries come before flushes, on which writes wait at last, and everything before merges. */
+const flushNiceness = 10;
+const compactionNiceness = 19;
+
 type Writers = { readonly flushWriter: SegmentWriter; readonly compactionWriter: SegmentWriter };
 
 async function createWriters(options: EngineOptions, limits: EngineLimits, disk: Disk): Promise<Writers> {
@@ -99,7 +105,7 @@ async function createWriters(options: EngineOptions, limits: EngineLimits, disk:
   const spoolFolder = join(options.logFolder, 'spool');
   await disk.removeFolder(spoolFolder);
   await disk.createFolder(spoolFolder, groupFolder);
-  const create = (requestMsMax: number) =>
+  const create = (requestMsMax: number, niceness: number) =>
     segmentWriter ??
     createSegmentWriter({
       disk,
@@ -109,8 +115,12 @@ async function createWriters(options: EngineOptions, limits: EngineLimits, disk:
       memoryBytesMax: limits.writerMemoryBytesMax,
       threads: limits.writerThreads,
       requestMsMax,
+      niceness,
     });
-  return { flushWriter: create(limits.flushMsMax), compactionWriter: create(limits.compactionMsMax) };
+  return {
+    flushWriter: create(limits.flushMsMax, flushNiceness),
+    compactionWriter: create(limits.compactionMsMax, compactionNiceness),
+  };
 }
 
 type NodeEngineOptions = Omit<EngineOptions, 'limits' | 'disk'> &
@@ -150,6 +160,8 @@ class NodeEngine implements Engine {
   readonly #damage: DamageRecords;
   readonly #scrub: Scrub;
   readonly #schedule: FlushSchedule;
+  readonly #claims: MergeClaims;
+  readonly #merges: MergesByNeed;
   readonly #listeners: ((commit: Commit) => void)[] = [];
   readonly #roomListeners: (() => void)[] = [];
   #running: Running | undefined;
@@ -195,6 +207,14 @@ class NodeEngine implements Engine {
       onGone: (table) => this.#tables.forget(table),
       onEnded: () => this.#noticeRoom(),
     });
+    this.#claims = new MergeClaims({ store, logId: this.logId, claimMsMax: 2 * limits.compactionMsMax });
+    this.#merges = new MergesByNeed({
+      merge: (table, decide) => this.#mergeByNeed(table, decide),
+      mayMerge: (table) => this.#mayMerge(table),
+      clock,
+      logger,
+      limits,
+    });
     this.#verifier = new SegmentVerifier(store);
     this.#damage = new DamageRecords({ store, clock, logger });
     this.#scrub = new Scrub({
@@ -235,6 +255,7 @@ class NodeEngine implements Engine {
     });
     this.#running = { writer, appends: this.#createAppends(writer) };
     for (const table of this.#tables.known.values()) if (table.memory.rows > 0) this.#schedule.noteAppend(table);
+    for (const table of this.#tables.known.values()) this.#merges.note(table);
     this.#scheduleMaintenance();
     this.#scrub.start();
   }
@@ -506,6 +527,7 @@ class NodeEngine implements Engine {
         this.#metrics.flushSeconds.observe((clock.monotonicMs() - startMs) / 1_000);
         this.#metrics.flushedRows.inc(outcome.rows);
         this.#announce(outcome.commit);
+        this.#merges.note(table);
         await this.#noteCommitted();
       }
       return outcome;
@@ -531,6 +553,10 @@ class NodeEngine implements Engine {
   async compact(sourceId: string, request: CompactTableRequest): Promise<CompactTableResponse> {
     const table = await this.#tables.newest(sourceId);
     this.#vacuum.retain(table, request.retain_snapshots_hours * 3_600_000);
+    return this.#merges.leave(table, () => this.#compactFiles(table, request));
+  }
+
+  async #compactFiles(table: SourceTable, request: CompactionRequest): Promise<CompactTableResponse> {
     const pin = this.pin(table.tableState(table.snapshot));
     try {
       return await compactTable(table, request, {
@@ -538,7 +564,7 @@ class NodeEngine implements Engine {
         store: this.#options.store,
         writer: this.#options.compactionWriter,
         clock: this.#options.clock,
-        verify: (source, file) => this.#verify(segmentRef(source, file), { again: true }),
+        verify: (source, file) => this.#verifyAgain(source, file),
         onCommit: (commit) => {
           this.#metrics.compactedBytes.inc(commit.added.reduce((sum, file) => sum + file.bytes, 0));
           this.#announce(commit);
@@ -550,6 +576,29 @@ class NodeEngine implements Engine {
       pin.release();
       await this.#cleanTable(table);
     }
+  }
+
+  async #verifyAgain(source: SourceTable, file: LiveFile): Promise<void> {
+    // Much may be left to read.
+    if (this.#closing) throw retryLater('unavailable', 'the engine closes', 1_000);
+    await this.#verify(segmentRef(source, file), { again: true });
+  }
+
+  /** Nothing that merges would make worse: a volume that is full, or flushes that fail. */
+  #mayMerge(table: SourceTable): boolean {
+    const isOurs = this.#tables.known.get(table.sourceId) === table;
+    return isOurs && this.notReadyReasons().length === 0 && this.#schedule.failures.length === 0;
+  }
+
+  async #mergeByNeed(table: SourceTable, decide: DecideMerge): Promise<MergeOutcome> {
+    const merged = await this.#claims.during(table.location, async () => {
+      // Another node may have merged, or deleted the source, since this one looked last.
+      const order = (await table.refresh()) && decide(table);
+      if (!order) return 'nothing' as const;
+      const groups = [{ paths: order.files.map(({ path }) => path) }];
+      return this.#compactFiles(table, { groups, file_bytes_max: order.fileBytesMax });
+    });
+    return merged ?? 'taken';
   }
 
   onCommit(listener: (commit: Commit) => void): void {
@@ -583,6 +632,7 @@ class NodeEngine implements Engine {
 
   undrain(): void {
     this.#isDraining = false;
+    for (const table of this.#tables.known.values()) this.#merges.note(table);
   }
 
   notReadyReasons(): readonly string[] {
@@ -604,8 +654,9 @@ class NodeEngine implements Engine {
 
   /** Logged rows are replayed by the next start; only rows of sources without a log must be committed now. */
   async #closeOnce(): Promise<void> {
-    const { log, logger, segmentWriter, flushWriter, compactionWriter } = this.#options;
+    const { log, logger, segmentWriter, flushWriter } = this.#options;
     this.#cancelMaintenance();
+    await this.#closeMerges();
     await this.#scrub.close();
     await this.#running?.appends.settle();
     for (const table of this.#tables.known.values())
@@ -620,7 +671,14 @@ class NodeEngine implements Engine {
     await log.close();
     if (segmentWriter) return;
     await flushWriter.close();
-    await compactionWriter.close();
+  }
+
+  /** A merge under way is given up: the next start finds the same need. */
+  async #closeMerges(): Promise<void> {
+    const { segmentWriter, compactionWriter } = this.#options;
+    const closed = this.#merges.close();
+    if (!segmentWriter) await compactionWriter.close();
+    await closed;
   }
 
   // Maintenance

@@ -24,6 +24,7 @@ export type {
   SourceState,
   TableState,
 } from './ports.ts';
+export { isOwnSegment } from './segment/file-names.ts';
 export { createFileObjectStore } from './store/file-object-store.ts';
 export { createMemoryObjectStore } from './store/memory-object-store.ts';
 export type { ObjectStore } from './store/ports.ts';

@@ -266,6 +266,7 @@ test('a writer child that hangs is killed, fails its request, and is replaced', 
     memoryBytesMax: 256 * 1024 * 1024,
     threads: 1,
     requestMsMax: 1_000,
+    niceness: 10,
   });
   context.after(() => writer.close());
   const stuck = writer.checkpoint({ columns: { a: 'integer' } }, Buffer.from('{"a":1}\n'));

@@ -17,6 +17,7 @@ export function createSharedWriter(spoolFolder: string, logger: Logger = silentL
     memoryBytesMax: 256 * 1024 * 1024,
     threads: 1,
     requestMsMax: 60_000,
+    niceness: 10,
   });
 }
 
@@ -31,7 +32,7 @@ export function openEngine(folder: string, over: Partial<EngineOptions> = {}): P
     logger: silentLogger,
     onFatal: () => {},
     ...over,
-    limits: { flushIntervalMs: 3_600_000, ...over.limits },
+    limits: { flushIntervalMs: 3_600_000, mergeFilesMin: 0, ...over.limits },
   });
 }
 

@@ -41,6 +41,7 @@ export { PlanTransformer } from './plan-transformer.ts';
 export { MadeUpNames, madeUpName, ownNames, type PrintedNames } from './printed-names.ts';
 export { type ColumnTypes, mayMatch, prepareMatcher } from './pruning/may-match.ts';
 export { type ScanPredicates, scanPredicates } from './pruning/scan-predicates.ts';
+export { answerFromStatistics, type SourceFiles, type StatisticsAnswer } from './statistics-answer.ts';
 export type { StoredColumn, StoredForm, StoredForms } from './stored-columns.ts';
 export { localTime, truncateInZone, utcTime } from './time-bucket.ts';
 export { readTimeZone, timeZoneText } from './time-zone.ts';

@@ -170,6 +170,7 @@ export const processVariables = {
       'FLUSH_ROWS',
       'LOG_QUEUE_BYTES_MAX',
       'LOG_SEGMENT_BYTES_MAX',
+      'MERGE_FILES_MIN',
       'PARTITIONS_MAX',
       'QUARANTINE_HOURS',
       'RESULT_ROWS_MAX',

@@ -110,6 +110,7 @@ const engineVariables = {
   LOG_BYTES_MAX: { limit: 'logBytesMax', min: 4_096, max: 1024 * gibibyte },
   BATCH_IDS_MAX: { limit: 'batchIdsMax', min: 1, max: 10_000_000 },
   COMMITS_PER_CHECKPOINT: { limit: 'commitsPerCheckpoint', min: 1, max: 10_000 },
+  MERGE_FILES_MIN: { limit: 'mergeFilesMin', min: 0, max: 10_000 },
   QUARANTINE_HOURS: { limit: 'quarantineHours', min: 0, max: 87_600 },
   SCRUB_BYTES_PER_SECOND: { limit: 'scrubBytesPerSecond', min: 1_024, max: 1024 * gibibyte },
   SCRUB_INTERVAL_HOURS: { limit: 'scrubIntervalHours', min: 1, max: 8_760 },

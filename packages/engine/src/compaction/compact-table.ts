@@ -25,9 +25,12 @@ export type CompactionContext = {
   readonly onCommit: (commit: Commit) => void;
 };
 
+/** Which files become how large ones. */
+export type CompactionRequest = Pick<CompactTableRequest, 'groups' | 'file_bytes_max'>;
+
 export async function compactTable(
   table: SourceTable,
-  request: CompactTableRequest,
+  request: CompactionRequest,
   context: CompactionContext,
 ): Promise<CompactTableResponse> {
   const total = {
@@ -57,7 +60,7 @@ type GroupResult = {
 async function compactGroup(
   table: SourceTable,
   paths: readonly string[],
-  request: CompactTableRequest,
+  request: CompactionRequest,
   context: CompactionContext,
 ): Promise<GroupResult> {
   const base = await table.refresh();

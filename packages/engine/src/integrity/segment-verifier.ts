@@ -36,7 +36,8 @@ export class SegmentVerifier {
     const key = keyOf(segment);
     const version = await this.#requireSize(segment);
     if (!again && this.#verified.get(key) === version) return;
-    await this.#flights.run(`${key} ${version} ${again}`, () =>
+    // Who is in a hurry does not wait for a read at the rate of the scrub.
+    await this.#flights.run(`${key} ${version} ${again} ${pace !== undefined}`, () =>
       this.#reads.run(async () => {
         await this.#read(segment, pace);
         this.#verified.set(key, version);

@@ -22,3 +22,8 @@ export function segmentOwner(name: string, logId: string): 'this' | 'other' | un
   if (!match) return undefined;
   return match[1] === logId.slice(0, logIdDigits) ? 'this' : 'other';
 }
+
+/** Whether this engine wrote a file, of whatever node: its statistics are then those of `segment-statistics.ts`. */
+export function isOwnSegment(name: string): boolean {
+  return segmentPattern.test(name);
+}

@@ -34,6 +34,8 @@ export type SegmentWriterOptions = WriterOptions & {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly requestMsMax: number;
+  /** Of the child; queries and writes come first. */
+  readonly niceness: number;
 };
 
 /**
@@ -41,8 +43,6 @@ export type SegmentWriterOptions = WriterOptions & {
  * addresses that were asked for, of which Node takes 600 MiB before any row, and DuckDB 1 MiB for each column.
  */
 const processBytesOver = 3 * 1024 * 1024 * 1024;
-/** Queries and writes come first. */
-const niceness = 10;
 const waitingMax = 1_000;
 /** A child without a request has nothing to finish. */
 const closeGraceMs = 1_000;
@@ -150,7 +150,7 @@ class WriterProcess implements SegmentWriter {
   }
 
   #startChild(): ChildChannel<WriterRequest> {
-    const { memoryBytesMax, threads, spoolFolder, clock, logger } = this.#options;
+    const { memoryBytesMax, threads, spoolFolder, clock, logger, niceness } = this.#options;
     const options: WriterOptions = { memoryBytesMax, threads, spoolFolder };
     const child: ChildChannel<WriterRequest> = startChild<WriterRequest, WriterAnswer>({
       protocol: writerProtocol,

@@ -4,8 +4,8 @@ import { createEngine } from '../../src/engine.ts';
 
 /**
  * An engine that is going to be killed: appends batches from a number on, each under its own batch id, and reports each
- * acknowledged number on standard output. Bounds are so small that logging, flushing, committing, checkpoints, rotation
- * and compaction all go on at once.
+ * acknowledged number on standard output. Bounds are so small that logging, flushing, committing, checkpoints, rotation,
+ * compaction and merges by need all go on at once.
  */
 const [folder = '', firstBatch = '0'] = process.argv.slice(2);
 const rowsPerBatch = 7;
@@ -27,6 +27,8 @@ const engine = await createEngine({
     maintenanceIntervalMs: 20,
     vacuumIntervalMs: 0,
     orphanGraceMs: 0,
+    mergeFilesMin: 3,
+    mergeDelayMs: 30,
   },
 });
 await engine.putSource({

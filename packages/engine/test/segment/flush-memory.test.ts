@@ -24,6 +24,7 @@ const writer = createSegmentWriter({
   memoryBytesMax,
   threads: 1,
   requestMsMax: 240_000,
+  niceness: 10,
 });
 after(async () => {
   await writer.close();

@@ -19,6 +19,7 @@ it('the segment writer has a child while there is work, and none when there was 
     memoryBytesMax: 64 * 1024 * 1024,
     threads: 1,
     requestMsMax: 240_000,
+    niceness: 10,
   });
   const columns = { id: 'BIGINT' };
   const checkpoint = () => writer.checkpoint({ columns, metadata: {} }, Buffer.from('{"id":1}\n'));

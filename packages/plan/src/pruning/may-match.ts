@@ -76,7 +76,7 @@ function knownBounds(statistics: ColumnStatistics, type: string): Bounds {
 const statisticsByPartition = new WeakMap<FileStatistics['partition'], Map<string, ColumnStatistics>>();
 
 /** A partition value is the value of every row of the file. One object a file and column, so that its bounds can be kept. */
-function statisticsOf(file: FileStatistics, column: string): ColumnStatistics | undefined {
+export function statisticsOf(file: FileStatistics, column: string): ColumnStatistics | undefined {
   if (!Object.hasOwn(file.partition, column))
     return Object.hasOwn(file.columns, column) ? file.columns[column] : undefined;
   const known = statisticsByPartition.get(file.partition) ?? new Map<string, ColumnStatistics>();
@@ -86,7 +86,7 @@ function statisticsOf(file: FileStatistics, column: string): ColumnStatistics | 
   return statistics;
 }
 
-type Comparable =
+export type Comparable =
   | { readonly kind: 'exact'; readonly value: bigint; readonly scale: number }
   | { readonly kind: 'double'; readonly value: number }
   | { readonly kind: 'text'; readonly value: string };
@@ -117,7 +117,7 @@ function readBounds(statistics: ColumnStatistics, type: string): Bounds {
   return { min, max: widened };
 }
 
-function readValue(value: string, type: string): Comparable | undefined {
+export function readValue(value: string, type: string): Comparable | undefined {
   if (type === 'double' || type === 'float') {
     const number = Number(value);
     return value.trim() === '' || Number.isNaN(number) ? undefined : { kind: 'double', value: number };
@@ -139,7 +139,7 @@ function readDecimal(value: string): Comparable | undefined {
   return { kind: 'exact', value: sign === '-' ? -digits : digits, scale: fraction.length };
 }
 
-function compareValues(a: Comparable, b: Comparable): number {
+export function compareValues(a: Comparable, b: Comparable): number {
   if (a.kind === 'double' && b.kind === 'double') return a.value - b.value || 0;
   if (a.kind === 'text' && b.kind === 'text') return compareUtf8(a.value, b.value);
   if (a.kind !== 'exact' || b.kind !== 'exact') return 0;

@@ -108,6 +108,7 @@ type Opened = {
   readonly execution: Execution;
   readonly explain: (error: unknown) => unknown;
   readonly reads: ReadFigures;
+  readonly path: 'scan' | 'metadata';
   readonly views: ReadonlyMap<string, SourceView>;
   readonly columns: readonly ResultColumn[];
 };
@@ -315,7 +316,7 @@ export class QueryRunner {
   ): Promise<Opened | MemoryNeed> {
     // Stores and members may be slow to answer, and some of them know no signal: the place does not wait for them.
     const prepared = await orAborted(this.#prepare(request, signal, pins), signal);
-    const { child, statement, views, names, reads, memoryBytes } = prepared;
+    const { child, statement, views, names, reads, path, memoryBytes } = prepared;
     if (memory.turn === undefined && memoryBytes > this.#lightBytesMax) {
       const bytes = Math.max(memoryBytes, this.#turns.bytesMax * heavyShareMin);
       memory.turn = this.#turns.tryTake(bytes);
@@ -325,7 +326,7 @@ export class QueryRunner {
     this.#stopWith(signal, execution);
     const explain = (error: unknown) => this.#explain(error, request.queryId, names);
     const columns = await execution.started.catch((error: unknown) => Promise.reject(explain(error)));
-    return { kind: 'opened', execution, views, explain, reads, columns };
+    return { kind: 'opened', execution, views, explain, reads, path, columns };
   }
 
   async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
@@ -337,7 +338,7 @@ export class QueryRunner {
     const schemas: PlanSchemas = new Map(taken.map(({ sourceId, state: { columns } }) => [sourceId, { columns }]));
     requireYoungPlan(request.restsOn ?? [], schemas);
     requireSoundPlan(request.plan, schemas);
-    const { reads, names, memoryBytes, ...printed } = printStatement(request.plan, views);
+    const { reads, path, names, memoryBytes, ...printed } = printStatement(request.plan, views);
     const statement = {
       ...printed,
       views: await this.#bringToLocal(printed.views),
@@ -346,7 +347,7 @@ export class QueryRunner {
       rowsMax: request.rowsMax ?? this.#limits.resultRowsMax,
       bytesMax: request.bytesMax ?? this.#limits.resultBytesMax,
     };
-    return { child, statement, views, names, reads, memoryBytes };
+    return { child, statement, views, names, reads, path, memoryBytes };
   }
 
   async #bringToLocal(views: readonly StatementView[]): Promise<readonly StatementView[]> {
@@ -406,7 +407,7 @@ export class QueryRunner {
   }
 
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
-    const { execution, explain, reads, views } = opened;
+    const { execution, explain, reads, path, views } = opened;
     const silent = [...views.values()].flatMap((view) => view.without);
     let freshRows = 0;
     execution.ended.then(
@@ -427,7 +428,7 @@ export class QueryRunner {
           elapsed_ms: roundMs(nowMs - run.enteredMs),
           queue_ms: roundMs(run.startedMs - run.enteredMs),
           execute_ms: roundMs(nowMs - run.startedMs),
-          path: 'scan',
+          path,
           consistency: request.consistency,
           files_total: reads.filesTotal,
           files_read: reads.filesRead,

@@ -7,8 +7,9 @@ import {
   type ScanRelation,
   type SelectBody,
 } from '@hybridstore/contracts';
-import type { TableState } from '@hybridstore/engine';
+import { isOwnSegment, type TableState } from '@hybridstore/engine';
 import {
+  answerFromStatistics,
   checkPlan,
   declaredOutputs,
   functionNamed,
@@ -18,6 +19,7 @@ import {
   type PrintedNames,
   prepareMatcher,
   printDuckdb,
+  type SourceFiles,
   type StoredColumn,
   type StoredForm,
   scanPredicates,
@@ -30,6 +32,8 @@ import type { SourceView } from './strict-view.ts';
 /** What a statement will read, for the answer's `stats`. */
 export type ReadFigures = { readonly filesTotal: number; readonly filesRead: number; readonly bytesRead: number };
 export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views' | 'outputs' | 'rowsAtMost'> & {
+  /** `metadata`: statistics of files answered what would have been read of them. */
+  readonly path: 'scan' | 'metadata';
   readonly reads: ReadFigures;
   readonly names: MadeUpNames;
   /** About what the engine will hold at once. */
@@ -43,9 +47,11 @@ export type PrintedPlan = Pick<StatementRequest, 'text' | 'parameters' | 'views'
 export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, SourceView>): PrintedPlan {
   const schemas: PlanSchemas = new Map([...views].map(([id, view]) => [id, { columns: view.state.columns }]));
   const predicates = new Map(scanPredicates(plan, schemas).map((scan) => [scan.alias, scan.predicates]));
-  const scans = listScans(plan.query);
+  const answered = answerFromStatistics(plan, sourceFiles(views));
+  const run = answered?.plan ?? plan;
+  const scans = listScans(run.query);
   const names = new MadeUpNames();
-  const printed = printDuckdb(plan, {
+  const printed = printDuckdb(run, {
     names,
     storedForms: (source, column) => storedForm(typeOf(schemas, source, column)),
   });
@@ -54,12 +60,13 @@ export function printStatement(plan: LogicalPlan, views: ReadonlyMap<string, Sou
     assert(view, `no view of source ${scan.source}`);
     const wanted = predicates.get(scan.alias) ?? [];
     const stored = printed.storedColumns.filter((column) => column.scan === scan.alias);
-    return buildScan({ scan, names, predicates: wanted, stored }, view);
+    return buildScan({ scan, names, predicates: wanted, stored, left: answered?.files.get(scan.alias) }, view);
   });
   return {
     text: printed.sql,
     parameters: printed.parameters,
     views: read.map(({ view }) => view),
+    path: answered ? 'metadata' : 'scan',
     outputs: declaredOutputs(plan.query, schemas),
     rowsAtMost: rowsAtMost(plan),
     names,
@@ -88,6 +95,19 @@ function isOneGroup({ groupBy, projections }: SelectBody): boolean {
   );
 }
 
+function sourceFiles(views: ReadonlyMap<string, SourceView>): ReadonlyMap<string, SourceFiles> {
+  const entries = [...views].map(([id, { state }]) => {
+    const { columns, files } = state;
+    return [id, { columns, files, isExact: isOwnFile }] as const;
+  });
+  return new Map(entries);
+}
+
+/** Another engine may count otherwise, or cut what it counts. Files with rows taken out of them are refused by the engine. */
+function isOwnFile({ path }: FileStatistics): boolean {
+  return isOwnSegment(path);
+}
+
 /** Every receiver of a plan checks it: who sent it may have been deceived, or have known older columns. */
 export function requireSoundPlan(plan: LogicalPlan, schemas: PlanSchemas): void {
   checkPlan(plan, schemas);
@@ -111,6 +131,8 @@ type Scan = {
   readonly predicates: readonly PruningPredicate[];
   /** What the text reads as it is stored, beside the columns. */
   readonly stored: readonly StoredColumn[];
+  /** Where statistics answer for the others. */
+  readonly left: ReadonlySet<FileStatistics> | undefined;
 };
 
 function typeOf(schemas: PlanSchemas, source: string, column: string): string | undefined {
@@ -125,7 +147,7 @@ function storedForm(typeName: string | undefined): StoredForm | undefined {
 }
 
 function buildScan(
-  { scan, names, predicates, stored }: Scan,
+  { scan, names, predicates, stored, left }: Scan,
   source: SourceView,
 ): { readonly view: StatementView; readonly reads: ReadFigures; readonly size: ScanSize } {
   const { state } = source;
@@ -138,7 +160,7 @@ function buildScan(
   };
   const columns = scan.columns.map((name) => ({ ...find(name), as: names.column(name) }));
   const asStored = stored.map(({ column, as }) => ({ ...find(column), as, isAsStored: true as const }));
-  const files = pruneFiles(state, predicates);
+  const files = pruneFiles(state, predicates).filter((file) => left?.has(file) ?? true);
   const view = {
     name: names.scan(scan),
     source: state.sourceId,

@@ -51,6 +51,7 @@ describe('the configuration', () => {
       WRITER_MEMORY_BYTES_MAX: ['writerMemoryBytesMax', 100_000_000],
       QUARANTINE_HOURS: ['quarantineHours', 3],
       SCRUB_BYTES_PER_SECOND: ['scrubBytesPerSecond', 4_096],
+      MERGE_FILES_MIN: ['mergeFilesMin', 0],
       SCRUB_INTERVAL_HOURS: ['scrubIntervalHours', 6],
       RETAIN_SNAPSHOTS_HOURS: ['retainSnapshotsHours', 2],
       WAL_RETENTION_HOURS: ['logRetentionHours', 0.5],
