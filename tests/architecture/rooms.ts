@@ -548,6 +548,8 @@ const ownRooms: readonly Room[] = [
     files: inside(`${tenantNode}/ingest`),
     mayImport: [
       our('contracts', 'runtime', 'engine', 'http'),
+      npm('apache-arrow'),
+      node('buffer', 'zlib'),
       inside(`${tenantNode}/ingest`),
       file(`${tenantNode}/domain/ports.ts`),
     ],

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { zstdDecompressSync } from 'node:zlib';
 import type { Column } from '@hybridstore/contracts';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { decodeLz4Frame, HybridStoreError } from '@hybridstore/runtime';
 import {
   type AsyncRecordBatchFileReader,
   type AsyncRecordBatchStreamReader,
@@ -20,7 +20,6 @@ import {
   Vector,
 } from 'apache-arrow';
 import { formatDay, formatDecimal, formatInstant, formatTimeOfDay } from './exact-values.ts';
-import { decodeLz4Frame } from './lz4.ts';
 import { decodeText, objectOfEntries, RefusedValue, requireFiniteDays, requireFiniteUnits } from './refused-value.ts';
 import type { ReadOptions, ReadRow } from './row.ts';
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Column } from '@hybridstore/contracts';
-import { HybridStoreError } from '@hybridstore/runtime';
+import { decodeLz4Block, HybridStoreError } from '@hybridstore/runtime';
 import {
   asyncBufferFromFile,
   type FileMetaData,
@@ -11,7 +11,6 @@ import {
   type SchemaTree,
 } from 'hyparquet';
 import { formatInstant } from './exact-values.ts';
-import { decodeLz4Block } from './lz4.ts';
 import { buildParquetCell, type Cell, parquetColumnType, withoutMeaning } from './parquet-cells.ts';
 import { RefusedValue } from './refused-value.ts';
 import type { ReadOptions, ReadRow } from './row.ts';

@@ -1,5 +1,6 @@
 export * from './auth.ts';
 export * from './catalog.ts';
+export * from './content-types.ts';
 export * from './data.ts';
 export * from './dsl.ts';
 export * from './edit-distance.ts';
@@ -28,6 +29,6 @@ export * from './source-schema.ts';
 export * from './sources.ts';
 export * from './statistics.ts';
 export * from './user-store.ts';
-export { formatDate, parseDate } from './values/parse-date.ts';
+export { daysOfCivil, formatDate, parseDate } from './values/parse-date.ts';
 export { formatTimestamp, type Instant, parseTimestamp } from './values/parse-timestamp.ts';
 export * from './warnings.ts';

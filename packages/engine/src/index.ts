@@ -1,4 +1,8 @@
-export { BatchEncoder, type EncoderSchema, type FieldRecord } from './batch/batch-encoder.ts';
+export { BatchEncoder, type FieldRecord } from './batch/batch-encoder.ts';
+export { BatchSections, type ColumnSection } from './batch/batch-sections.ts';
+export { type EncodedColumn, type EncoderSchema, encodedColumn, textBytesMax } from './batch/encoded-column.ts';
+export { NdjsonEncoder } from './batch/ndjson-encoder.ts';
+export { RefusedRecord } from './batch/refused-record.ts';
 export { quarantineFile } from './compaction/quarantine.ts';
 export { createEngine } from './engine.ts';
 export { defaultLimits, type EngineLimits } from './engine-limits.ts';

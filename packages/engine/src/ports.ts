@@ -8,7 +8,8 @@ import type {
   Warning,
 } from '@hybridstore/contracts';
 import type { HybridStoreError } from '@hybridstore/runtime';
-import type { EncoderSchema, FieldRecord } from './batch/batch-encoder.ts';
+import type { FieldRecord } from './batch/batch-encoder.ts';
+import type { EncoderSchema } from './batch/encoded-column.ts';
 import type { ObjectStore } from './store/ports.ts';
 
 /**

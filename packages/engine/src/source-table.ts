@@ -1,7 +1,8 @@
 import type { SourceDefinition } from '@hybridstore/contracts';
 import { isHybridStoreError, retryLater } from '@hybridstore/runtime';
 import { SourcePartitions } from './append/source-partitions.ts';
-import { BatchEncoder, type EncoderSchema } from './batch/batch-encoder.ts';
+import { BatchEncoder } from './batch/batch-encoder.ts';
+import type { EncoderSchema } from './batch/encoded-column.ts';
 import type { Scratch } from './batch/scratch.ts';
 import { MemoryTable } from './memtable/memory-table.ts';
 import type { SourceState, TableState } from './ports.ts';

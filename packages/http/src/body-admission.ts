@@ -6,6 +6,8 @@ import type { Caller } from './authorize.ts';
 export type ArrivingBody = {
   readonly caller: Caller | undefined;
   readonly headers: IncomingMessage['headers'];
+  /** As it came, unchecked. */
+  readonly query: unknown;
   /** What it may hold of memory at most: its length, or the bound of its endpoint where that is not known. */
   readonly bytesMax: number;
   /** What is here of its bytes. */
@@ -67,7 +69,7 @@ export function bodyBytes({ headers }: IncomingMessage, bytesMax: number, isPack
 
 /** Waits until the body may be read. The place is dropped when the exchange is over. */
 export async function admitBody(
-  { raw: request }: { readonly raw: IncomingMessage },
+  { raw: request, query }: { readonly raw: IncomingMessage; readonly query: unknown },
   { raw: response }: { readonly raw: ServerResponse },
   { admit, ...body }: Pick<ArrivingBody, 'caller' | 'bytesMax'> & Pick<AdmitBody, 'admit'>,
 ): Promise<BodyPlace> {
@@ -78,7 +80,7 @@ export async function admitBody(
   try {
     await awaitBytes(request, body.bytesMax, signal);
     const head = peek(request);
-    const place = new BodyPlace(await admit({ ...body, headers: request.headers, head, signal }));
+    const place = new BodyPlace(await admit({ ...body, headers: request.headers, query, head, signal }));
     dropWhenOver(request, response, place);
     return place;
   } catch (error) {

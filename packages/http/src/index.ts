@@ -27,6 +27,7 @@ export {
   createServer,
   loopBytesMax,
   type ReadLarge,
+  type ReadOther,
   type RouteHandler,
   type RouteRequest,
   readBearer,

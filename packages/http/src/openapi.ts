@@ -42,7 +42,12 @@ function buildOperation(endpoint: Endpoint, schemas: Schemas): object {
             required: !Type.IsOptional(endpoint.body),
             'x-bytes-max': bodyBytesMaxOf(endpoint),
             ...(takesPackedBody(endpoint) ? { 'x-content-encodings': bodyCodings } : {}),
-            content: { 'application/json': { schema: liftSchema(endpoint.body, schemas) } },
+            content: {
+              'application/json': { schema: liftSchema(endpoint.body, schemas) },
+              ...Object.fromEntries(
+                Object.entries(endpoint.takes ?? {}).map(([type, description]) => [type, { schema: { description } }]),
+              ),
+            },
           },
         }
       : {}),

@@ -102,10 +102,15 @@ export type RouteHandler<E extends Endpoint = Endpoint> = (
 type Answer<E extends Endpoint> = Sent<ResponseOf<E>> | FastifyReply;
 
 /**
- * `readLarge`: how a body beyond `loopBytesMax` is read; in a thread that checks it, when absent. `admission`: who lets
+ * `readLarge`: how a body beyond `loopBytesMax` is read; in a thread that checks it, when absent. `readOther`: how one is read
+ * that is of another type than JSON, where the endpoint takes such. `admission`: who lets
  * bodies in; when absent, all that are not too large.
  */
-export type RouteReading = { readonly readLarge?: ReadLarge; readonly admission?: AdmitBody };
+export type RouteReading = {
+  readonly readLarge?: ReadLarge;
+  readonly readOther?: ReadOther;
+  readonly admission?: AdmitBody;
+};
 
 export type UnreadRequest<E extends Endpoint> = FastifyRequest<{ Params: ParamsOf<E> }>;
 /** A handler that gets the body unread, and answers by itself or throws. */
@@ -187,17 +192,8 @@ export function createServer(options: ServerOptions): Server {
   app.addHook('onClose', () => threads.close());
   const packed = new PackedBodies();
   // As `addRoute` has set the config; and bytes, because the parser asks for a buffer.
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const config = request.routeOptions.config as unknown as RouteConfig;
-    const read = (bytes: Buffer) => {
-      if (bytes.length <= loopBytesMax)
-        return parseJson(bytes, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
-      const large = config.readLarge ? config.readLarge(bytes) : readLarge(threads, bytes, config);
-      return large.then((value) => {
-        if (typeof value === 'object' && value !== null) checked.add(value);
-        return value;
-      });
-    };
+  type Parsed = (error: Error | null, value?: unknown) => void;
+  const parse = (request: FastifyRequest, body: unknown, done: Parsed, read: (bytes: Buffer) => unknown) => {
     const { codings, caller, place } = request as ArrivedRequest;
     const { bodyLimit: bytesMax } = request.routeOptions;
     const packing = { codings, bytesMax, claims: caller?.claims, socket: request.raw.socket };
@@ -206,6 +202,28 @@ export function createServer(options: ServerOptions): Server {
       (error, value?: unknown) => done(error ?? null, value),
       () => (place ? place.during<unknown>(readAny) : readAny()),
     );
+  };
+  const note = (value: unknown) => {
+    if (typeof value === 'object' && value !== null) checked.add(value);
+    return value;
+  };
+  const takeType = (type: string) => {
+    if (app.hasContentTypeParser(type)) return;
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (request, body, done) => {
+      const { readOther, types } = request.routeOptions.config as unknown as RouteConfig;
+      if (readOther && types.includes(type))
+        parse(request, body, done, (bytes) => readOther(bytes, { type, query: request.query }).then(note));
+      else done(wrongType(types));
+    });
+  };
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const config = request.routeOptions.config as unknown as RouteConfig;
+    parse(request, body, done, (bytes: Buffer) => {
+      if (bytes.length <= loopBytesMax)
+        return parseJson(bytes, { depthMax: jsonDepthMax, keepsNumbers: config.keepsNumbers });
+      const large = config.readLarge ? config.readLarge(bytes) : readLarge(threads, bytes, config);
+      return large.then(note);
+    });
   });
   app.setErrorHandler((error, request, reply) => {
     lingerBehindAnswer(request.raw, options.clock);
@@ -239,6 +257,7 @@ export function createServer(options: ServerOptions): Server {
     standard: createStandardAnswers(options),
     route: (endpoint, handler, reading) => {
       served.push(endpoint);
+      for (const type of Object.keys(endpoint.takes ?? {})) takeType(type);
       addRoute(app, options, bodies, { endpoint, handler, schema: buildSchema(endpoint), ...reading });
     },
     routeUnread: (endpoint, handler) => {
@@ -285,14 +304,20 @@ type RouteConfig = {
   readonly keepsNumbers: boolean;
   readonly bodySchema: { readonly name: string; readonly schema: object } | undefined;
   readonly readLarge?: ReadLarge | undefined;
+  readonly readOther?: ReadOther | undefined;
+  /** Of bodies, besides JSON. */
+  readonly types: readonly string[];
 };
 /** Reads and checks a body that is too large for the main loop. What it gives is handed to the handler as it is. */
 export type ReadLarge = (body: Buffer) => Promise<object>;
+/** Reads and checks a body of another type than JSON. What it gives is handed to the handler as it is. */
+export type ReadOther = (body: Buffer, as: { readonly type: string; readonly query: unknown }) => Promise<object>;
 type Route = {
   readonly endpoint: Endpoint;
   readonly handler: AnyHandler;
   readonly schema: object;
   readonly readLarge?: ReadLarge | undefined;
+  readonly readOther?: ReadOther | undefined;
   readonly admission?: AdmitBody | undefined;
   readonly isUnread?: boolean;
 };
@@ -351,7 +376,7 @@ function addRoute(
   app: FastifyInstance,
   options: ServerOptions,
   bodies: ArrivingBodies,
-  { endpoint, handler, schema, readLarge, admission, isUnread = false }: Route,
+  { endpoint, handler, schema, readLarge, readOther, admission, isUnread = false }: Route,
 ): void {
   const bodyLimit = bodyBytesMaxOf(endpoint);
   app.route({
@@ -364,6 +389,8 @@ function addRoute(
       keepsNumbers: endpoint.keepsNumbers === true,
       bodySchema: endpoint.body && describeBodySchema(endpoint, endpoint.body),
       readLarge,
+      readOther,
+      types: Object.keys(endpoint.takes ?? {}),
     } satisfies RouteConfig,
     attachValidation: false,
     // Before the body is read: who may not call cannot make this process parse 32 MB.
@@ -581,6 +608,14 @@ export function bodyTooLarge(bytesMax: number): HybridStoreError {
   });
 }
 
+function wrongType(types: readonly string[]): HybridStoreError {
+  const expected = ['application/json', ...types].join(' or ');
+  return new HybridStoreError('invalid_request', `Content-Type: expected ${expected}`, {
+    field: 'Content-Type',
+    expected,
+  });
+}
+
 /** Fastify's own refusals, by their codes. */
 function fromFastify(thrown: unknown, request: FastifyRequest): unknown {
   if (thrown instanceof HybridStoreError || !(thrown instanceof Error) || !('code' in thrown)) return thrown;
@@ -588,10 +623,7 @@ function fromFastify(thrown: unknown, request: FastifyRequest): unknown {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return bodyTooLarge(request.routeOptions.bodyLimit);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new HybridStoreError('invalid_request', 'Content-Type: expected application/json', {
-        field: 'Content-Type',
-        expected: 'application/json',
-      });
+      return wrongType((request.routeOptions.config as Partial<RouteConfig> | undefined)?.types ?? []);
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new HybridStoreError('invalid_request', 'Content-Length: does not match the body', {
         field: 'Content-Length',

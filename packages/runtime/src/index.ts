@@ -72,6 +72,7 @@ export {
   silentLogger,
 } from './log.ts';
 export { LruCache } from './lru-cache.ts';
+export { decodeLz4Block, decodeLz4Frame } from './lz4.ts';
 export { Counter, createMetrics, durationBucketsSeconds, Gauge, Histogram, Registry } from './metrics.ts';
 export { orAborted } from './or-aborted.ts';
 export { notePassing } from './passing-bytes.ts';

@@ -42,6 +42,8 @@ export type Endpoint = {
   readonly params?: TSchema;
   readonly query?: TSchema;
   readonly body?: TSchema;
+  /** Content types that a body may have besides JSON, and what holds then in place of its schema. */
+  readonly takes?: Readonly<Record<string, string>>;
   /** The largest body in bytes; `bodyBounds.other` when absent. What is larger is refused before it is read. */
   readonly bodyBytesMax?: number;
   /**

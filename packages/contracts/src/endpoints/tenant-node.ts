@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { arrowStreamType, ndjsonType } from '../content-types.ts';
 import {
   AggregateRequest,
   QueryResponse,
@@ -48,7 +49,20 @@ export const tenantNode = {
     path: '/data/write',
     summary: 'Append records; acknowledged after they are on disk',
     access: may('write'),
+    query: Type.Object(
+      {
+        source_id: Type.Optional(
+          Type.String({ ...SourceId, description: 'where the body is no JSON, which names its source itself' }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
     body: WriteRequest,
+    takes: {
+      [ndjsonType]: 'the fields of a record a line; the same is refused as in JSON, and a key that stands twice',
+      [arrowStreamType]:
+        'an Arrow IPC stream, its buffers as they are or in LZ4 or Zstandard, of a source with declared columns; a record a row, columns by their names',
+    },
     bodyBytesMax: bodyBounds.records,
     keepsNumbers: true,
     response: WriteResponse,

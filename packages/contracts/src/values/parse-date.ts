@@ -11,6 +11,11 @@ export function parseDatePrefix(text: string): number | undefined {
   const year = digitsAt(text, 0, 2) * 100 + digitsAt(text, 2, 2);
   const month = digitsAt(text, 5, 2);
   const day = digitsAt(text, 8, 2);
+  return daysOfCivil(year, month, day);
+}
+
+/** Days since 1970-01-01; undefined for what is no day of the years 0001 to 9999, among it NaN. */
+export function daysOfCivil(year: number, month: number, day: number): number | undefined {
   if (!(year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= monthLength(year, month))) return undefined;
   return daysFromCivil(year, month, day);
 }

@@ -1,8 +1,6 @@
 import { HybridStoreError } from '@hybridstore/contracts';
-import { type Batch, type BatchColumn, isNullAt } from '../batch/batch.ts';
-import { readOffset } from '../batch/batch-codec.ts';
-import { valueAt } from '../batch/batch-rows.ts';
-import { valueBytes } from '../batch/column-kind.ts';
+import type { Batch } from '../batch/batch.ts';
+import { distinctKeys } from '../batch/partition-keys.ts';
 import type { MemoryTable } from '../memtable/memory-table.ts';
 import { type Snapshot, snapshotColumns } from '../table-log/snapshot.ts';
 import { decodeFrame } from '../wal/frame.ts';
@@ -116,32 +114,4 @@ export class SourcePartitions {
       this.settle(keys, true);
     }
   }
-}
-
-/** By the bytes of the values first: texts are made of those that differ. */
-function distinctKeys(columns: readonly BatchColumn[], rows: number): readonly PartitionKey[] {
-  const bytes = columns.map(({ values }) => Buffer.from(values.buffer, values.byteOffset, values.byteLength));
-  const firstRows = new Map<string, number>();
-  for (let row = 0; row < rows; row += 1) {
-    let raw = '';
-    for (const [index, column] of columns.entries()) raw += rawValue(column, bytes[index]!, row);
-    if (!firstRows.has(raw)) firstRows.set(raw, row);
-  }
-  return [...firstRows.values()].map((row) => JSON.stringify(columns.map((column) => keyValue(column, row))));
-}
-
-/** Its length in front: values of several columns must not run into each other. */
-function rawValue(column: BatchColumn, bytes: Buffer, row: number): string {
-  if (isNullAt(column, row)) return 'null;';
-  const size = valueBytes[column.kind];
-  const [from, to] =
-    column.kind === 'text'
-      ? [readOffset(column.offsets, row), readOffset(column.offsets, row + 1)]
-      : [row * size, (row + 1) * size];
-  return `${to - from}:${bytes.toString('latin1', from, to)}`;
-}
-
-function keyValue(column: BatchColumn, row: number): string | null {
-  const value = valueAt(column, row);
-  return value === null ? null : String(value);
 }

@@ -1,8 +1,11 @@
-import { type Column, type ColumnType, parseDate, parseTimestamp } from '@hybridstore/contracts';
+import { parseDate, parseTimestamp } from '@hybridstore/contracts';
 import { assert, HybridStoreError, isExactNumber, isKeptAsDouble } from '@hybridstore/runtime';
 import { batchVersion, columnDescriptorBytes, hasNullsFlag, payloadHeaderBytes, validityBytes } from './batch-codec.ts';
-import { columnKind, columnKinds, storedColumnType, valueBytes } from './column-kind.ts';
+import { columnKind, valueBytes } from './column-kind.ts';
+import { type EncodedColumn, type EncoderSchema, encodedColumn, textBytesMax } from './encoded-column.ts';
 import { parseDecimal } from './parse-decimal.ts';
+import { partitionsPerBatchMax, tooManyPartitions } from './partition-keys.ts';
+import { actualTextMax, RefusedRecord } from './refused-record.ts';
 import { Scratch } from './scratch.ts';
 
 /**
@@ -15,31 +18,8 @@ import { Scratch } from './scratch.ts';
 
 export type FieldRecord = { readonly fields: Readonly<Record<string, unknown>> };
 
-export type EncoderSchema = {
-  readonly columns: readonly Column[];
-  readonly partitionColumns: readonly string[];
-  readonly isDocument: boolean;
-};
-
-/** Each becomes a file, and a flush takes at least one batch: with more it would never end in its time. */
-const partitionsPerBatchMax = 2_000;
-/** UTF-8 bytes of one text or JSON value. */
-export const textBytesMax = 8 * 1024 * 1024;
-const actualTextMax = 80;
-/** Longer than any column's name, so that those are said whole. */
-const shownNameMax = 128;
 /** Text up to this length is copied by a loop, which is cheaper than a call into the runtime. */
 const loopCopyLengthMax = 48;
-
-type EncodedColumn = {
-  readonly name: string;
-  readonly type: ColumnType;
-  readonly kindCode: number;
-  readonly scale: number;
-  readonly isNullable: boolean;
-  /** Delta reads an empty partition value as null, so partition columns refuse it. */
-  readonly refusesEmpty: boolean;
-};
 
 export class BatchEncoder {
   readonly #columns: readonly EncodedColumn[];
@@ -202,57 +182,11 @@ export class BatchEncoder {
   }
 }
 
-/** A value that does not fit its column. Keeps its parts so that the record's index can be corrected. */
-class RefusedRecord extends HybridStoreError {
-  readonly #field: string;
-  readonly #expected: string;
-  readonly #actual: unknown;
-
-  constructor(row: number, field: string, expected: string, actual: unknown) {
-    const text = describeActual(actual);
-    const name = cutText(field, shownNameMax);
-    super('invalid_request', `records[${row}].fields.${name}: expected ${expected}, got ${text}`, {
-      field: `records[${row}].fields.${name}`,
-      index: row,
-      column: name,
-      expected,
-      actual: text,
-    });
-    this.#field = field;
-    this.#expected = expected;
-    this.#actual = actual;
-  }
-
-  at(row: number): RefusedRecord {
-    return new RefusedRecord(row, this.#field, this.#expected, this.#actual);
-  }
-}
-
-function describeActual(value: unknown): string {
-  return cutText(JSON.stringify(value) ?? 'nothing', actualTextMax);
-}
-
-function cutText(text: string, lengthMax: number): string {
-  return text.length > lengthMax ? `${text.slice(0, lengthMax).toWellFormed()}…` : text.toWellFormed();
-}
-
 /** Columns may be called `constructor` or `toString`: what a record merely inherits is not its value. */
 function ownFieldsOnly(name: string, records: readonly FieldRecord[]): FieldRecord[] {
   return records.map(({ fields }) => ({
     fields: Object.hasOwn(fields, name) ? { [name]: fields[name] } : { [name]: null },
   }));
-}
-
-function encodedColumn(column: Column, partitionColumns: readonly string[]): EncodedColumn {
-  const type = storedColumnType(column);
-  return {
-    name: column.name,
-    type,
-    kindCode: columnKinds.indexOf(columnKind(type)),
-    scale: type.kind === 'decimal' ? type.scale : 0,
-    isNullable: column.nullable !== false,
-    refusesEmpty: partitionColumns.includes(column.name),
-  };
 }
 
 function copyOut(scratch: Scratch, reservedBytes: number): Buffer {
@@ -434,9 +368,5 @@ function requireFewPartitions(records: readonly FieldRecord[], columns: readonly
   if (columns.length === 0 || records.length <= partitionsPerBatchMax) return;
   const values = new Set(records.map(({ fields }) => columns.map((name) => String(fields[name])).join('\n')));
   if (values.size <= partitionsPerBatchMax) return;
-  throw new HybridStoreError(
-    'too_large',
-    `records: expected at most ${partitionsPerBatchMax} partition values, found ${values.size}`,
-    { field: 'records', expected: `at most ${partitionsPerBatchMax} partition values`, actual: values.size },
-  );
+  throw tooManyPartitions(values.size);
 }

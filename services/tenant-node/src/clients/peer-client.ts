@@ -103,10 +103,11 @@ export class PeerClient implements MemberCalls, BatchCalls, PositionCalls {
 
   async forward(owner: Member, batch: Batch, userToken: string): Promise<AppendResult> {
     const { batchId } = batch;
+    const { headers, ...body } = { headers: {}, ...writeBody(batch) };
     const call = {
       token: userToken,
-      ...writeBody(batch),
-      headers: { [memberHeader]: '1', ...(batchId === undefined ? {} : { 'idempotency-key': batchId }) },
+      ...body,
+      headers: { ...headers, [memberHeader]: '1', ...(batchId === undefined ? {} : { 'idempotency-key': batchId }) },
       timeoutMs: forwardMsMax,
     };
     const answer = await this.#reach.try(owner, () => this.#client.call(owner.url, tenantNode.write, call));
@@ -157,7 +158,10 @@ export class PeerClient implements MemberCalls, BatchCalls, PositionCalls {
 
 /** A large write goes on as it came. */
 function writeBody({ sourceId, records, batchId }: Batch) {
-  if ('body' in records) return { json: records.body };
+  if ('body' in records) {
+    const { body: json, type } = records;
+    return type === undefined ? { json } : { json, query: { source_id: sourceId }, headers: { 'content-type': type } };
+  }
   return { body: { source_id: sourceId, records, ...(batchId === undefined ? {} : { batch_id: batchId }) } };
 }
 

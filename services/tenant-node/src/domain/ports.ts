@@ -84,13 +84,15 @@ export interface Members {
 }
 
 export type Records = WriteRequest['records'] | RecordsElsewhere;
-/** Records of a large write, which a thread holds; `body` is the whole request as it came. */
-export type RecordsElsewhere = EncodedElsewhere & { readonly body: Uint8Array };
+/** Records that a thread holds; `body` is the whole request as it came, JSON where no other type is named. */
+export type RecordsElsewhere = EncodedElsewhere & { readonly body: Uint8Array; readonly type?: string };
 /** A large write in the form of a small one. */
 export type LargeWrite = Pick<WriteRequest, 'source_id' | 'batch_id'> & { readonly records: RecordsElsewhere };
 export interface LargeWrites {
   /** `invalid_request` when the body is no write. */
   read(body: Buffer): Promise<LargeWrite>;
+  /** The same of rows in another type than JSON, for the source that `query` names. */
+  readOther(body: Buffer, as: { readonly type: string; readonly query: unknown }): Promise<LargeWrite>;
 }
 
 /** Whose turn it is where writes wait. */
@@ -100,6 +102,8 @@ export type ArrivingWrite = Sender & {
   readonly bytes: number;
   /** Its first bytes. */
   readonly head: Buffer;
+  /** As it came, unchecked; of a body that is no JSON it names the source. */
+  readonly query: unknown;
   /** Another member hands it on. */
   readonly isForwarded: boolean;
 };

@@ -85,8 +85,8 @@ export class WriteGate implements WriteAdmission {
     return this.#own.waiting + this.#handedOn.waiting + this.#rows.waiting;
   }
 
-  async admit({ caller, bytes, head, signal, isForwarded }: ArrivingWrite): Promise<() => void> {
-    const named = readSource(head);
+  async admit({ caller, bytes, head, query, signal, isForwarded }: ArrivingWrite): Promise<() => void> {
+    const named = readSource(head, query);
     // What nobody may write to says nothing of itself.
     const source = named !== undefined && maySource(caller, 'write', named) ? named : '';
     const room = this.#roomOf(source, 1);
@@ -175,8 +175,10 @@ function isNoRoom(error: unknown): error is HybridStoreError {
   return isHybridStoreError(error, 'overloaded') && error.details['unflushed_rows'] !== undefined;
 }
 
-/** Only where it is the first field, as in most writes: whatever the body says later is read later. */
-function readSource(head: Buffer): string | undefined {
+/** Where the query names it, or where it is the first field, as in most writes: what the body says later is read later. */
+function readSource(head: Buffer, query: unknown): string | undefined {
+  const { source_id: named } = query as { readonly source_id?: unknown };
+  if (typeof named === 'string') return named;
   return /^\s*\{\s*"source_id"\s*:\s*"([a-z0-9_]{1,63})"/.exec(head.toString('latin1', 0, headBytesMax))?.[1];
 }
 

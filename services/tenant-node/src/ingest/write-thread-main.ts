@@ -1,7 +1,9 @@
-import { bodyBounds, jsonDepthMax, WriteRequest } from '@hybridstore/contracts';
+import { arrowStreamType, bodyBounds, jsonDepthMax, ndjsonType, WriteRequest } from '@hybridstore/contracts';
 import { BatchEncoder } from '@hybridstore/engine';
 import { compileValidator, invalidBody, parseJson } from '@hybridstore/http';
-import { serveThread, systemClock } from '@hybridstore/runtime';
+import { HybridStoreError, serveThread, systemClock } from '@hybridstore/runtime';
+import type { HeldRows } from './held-rows.ts';
+import { readNdjsonRows } from './ndjson-rows.ts';
 import type { WriteAnswer, WriteTask } from './write-threads.ts';
 
 /** A write that was read and never encoded (its sender may not write) is forgotten after this. */
@@ -11,35 +13,56 @@ const validator = compileValidator(WriteRequest);
 const heldBytesMax = bodyBounds.records;
 
 /** Writes that were read and are to be encoded, oldest first. */
-const held = new Map<number, { readonly request: WriteRequest; readonly bytes: number; readonly cancel: () => void }>();
+const held = new Map<number, { readonly read: Read; readonly bytes: number; readonly cancel: () => void }>();
 let heldBytes = 0;
 
 serveThread(answer, (value) => (value.kind === 'encoded' ? [value.frame.buffer] : []));
 
-function answer(task: WriteTask): WriteAnswer {
-  const request = requestOf(task);
-  if (task.kind === 'read')
-    return {
-      kind: 'read',
-      sourceId: request.source_id,
-      batchId: request.batch_id,
-      rows: request.records.length,
-    };
-  const frame = new BatchEncoder(task.schema).encode(request.records, task.reservedBytes);
+type Read = HeldRows & { readonly sourceId?: string; readonly batchId?: string | undefined };
+
+async function answer(task: WriteTask): Promise<WriteAnswer> {
+  const { sourceId, batchId, rows, encode } = await readOnce(task);
+  if (task.kind === 'read') return { kind: 'read', sourceId, batchId, rows };
+  const frame = encode(task.schema, task.reservedBytes);
   forget(task.id);
   return { kind: 'encoded', frame: ownMemory(frame) };
 }
 
 /** Parsed once, unless others that came in between have taken its memory. */
-function requestOf({ id, bytes }: WriteTask): WriteRequest {
+async function readOnce({ id, bytes, type }: WriteTask): Promise<Read> {
   const known = held.get(id);
-  if (known) return known.request;
+  if (known) return known.read;
   for (const other of held.keys()) if (heldBytes + bytes.byteLength > heldBytesMax) forget(other);
-  const request = parseJson(Buffer.from(bytes), { depthMax: jsonDepthMax, keepsNumbers: true });
-  if (!validator.check<WriteRequest>(request)) throw invalidBody(validator.errors());
-  held.set(id, { request, bytes: bytes.byteLength, cancel: systemClock.schedule(heldMs, () => forget(id)) });
+  const read = await readAs(type, Buffer.from(bytes));
+  held.set(id, { read, bytes: bytes.byteLength, cancel: systemClock.schedule(heldMs, () => forget(id)) });
   heldBytes += bytes.byteLength;
-  return request;
+  return read;
+}
+
+async function readAs(type: string | undefined, body: Buffer): Promise<Read> {
+  switch (type) {
+    case undefined:
+      return readJson(body);
+    case ndjsonType:
+      return readNdjsonRows(body);
+    case arrowStreamType:
+      // Brings a large library, which few nodes need.
+      return (await import('./arrow-rows.ts')).readArrowRows(body);
+    default:
+      throw new HybridStoreError('internal', `a body of type ${type} came to a thread`);
+  }
+}
+
+function readJson(body: Buffer): Read {
+  const request = parseJson(body, { depthMax: jsonDepthMax, keepsNumbers: true });
+  if (!validator.check<WriteRequest>(request)) throw invalidBody(validator.errors());
+  const { source_id: sourceId, batch_id: batchId, records } = request;
+  return {
+    sourceId,
+    batchId,
+    rows: records.length,
+    encode: (schema, reservedBytes) => new BatchEncoder(schema).encode(records, reservedBytes),
+  };
 }
 
 function forget(id: number): void {

@@ -1,17 +1,26 @@
 import type { EncoderSchema } from '@hybridstore/engine';
 import { createBodyThreads, shareBytes } from '@hybridstore/http';
-import { assert, type Clock, type Logger, programBeside, type ThreadPool } from '@hybridstore/runtime';
+import {
+  assert,
+  type Clock,
+  HybridStoreError,
+  type Logger,
+  programBeside,
+  type ThreadPool,
+} from '@hybridstore/runtime';
 import type { LargeWrite, LargeWrites } from '../domain/ports.ts';
 import { largeWritesMax } from './write-gate.ts';
 
-type Held = { readonly id: number; readonly bytes: SharedArrayBuffer };
+/** `type`: of the body, when it is no JSON. */
+type Held = { readonly id: number; readonly bytes: SharedArrayBuffer; readonly type: string | undefined };
 export type WriteTask =
   | ({ readonly kind: 'read' } & Held)
   | ({ readonly kind: 'encode'; readonly schema: EncoderSchema; readonly reservedBytes: number } & Held);
 export type WriteAnswer =
   | {
       readonly kind: 'read';
-      readonly sourceId: string;
+      /** As the body names them; other types than JSON name none. */
+      readonly sourceId: string | undefined;
       readonly batchId: string | undefined;
       readonly rows: number;
     }
@@ -37,8 +46,26 @@ export class WriteThreads implements LargeWrites {
   }
 
   async read(body: Buffer): Promise<LargeWrite> {
+    const { sourceId, batchId, records } = await this.#read(body, undefined);
+    assert(sourceId !== undefined, 'a body of JSON names its source');
+    return { source_id: sourceId, ...(batchId === undefined ? {} : { batch_id: batchId }), records };
+  }
+
+  async readOther(body: Buffer, { type, query }: { type: string; query: unknown }): Promise<LargeWrite> {
+    // What it says is checked with the rest of the query.
+    const { source_id: sourceId } = query as { readonly source_id?: unknown };
+    if (typeof sourceId !== 'string')
+      throw new HybridStoreError('invalid_request', 'source_id: expected in the query beside a body that is no JSON', {
+        field: 'source_id',
+        expected: 'a source in the query',
+      });
+    const { records } = await this.#read(body, type);
+    return { source_id: sourceId, records: { ...records, type } };
+  }
+
+  async #read(body: Buffer, type: string | undefined) {
     this.#writes += 1;
-    const held = { id: this.#writes, bytes: shareBytes(body) };
+    const held = { id: this.#writes, bytes: shareBytes(body), type };
     const read = await this.#threads.run({ kind: 'read', ...held });
     assert(read.kind === 'read', 'a thread answers what it was asked');
     const encode = async (schema: EncoderSchema, reservedBytes: number) => {
@@ -46,11 +73,7 @@ export class WriteThreads implements LargeWrites {
       assert(encoded.kind === 'encoded', 'a thread answers what it was asked');
       return Buffer.from(encoded.frame.buffer);
     };
-    return {
-      source_id: read.sourceId,
-      ...(read.batchId === undefined ? {} : { batch_id: read.batchId }),
-      records: { length: read.rows, encode, body },
-    };
+    return { sourceId: read.sourceId, batchId: read.batchId, records: { length: read.rows, encode, body } };
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { memberHeader, tenantNode } from '@hybridstore/contracts';
 import { type Server, tenantCallerOf } from '@hybridstore/http';
+import { HybridStoreError } from '@hybridstore/runtime';
 import type { TenantNode } from '../domain/node.ts';
 import { writeRecords } from '../domain/verbs/write-records.ts';
 import { callOf } from './call-of.ts';
@@ -8,15 +9,15 @@ import { callOf } from './call-of.ts';
 const smallWriteBytes = 16 * 1024;
 
 /**
- * `POST /data/write`; the header `Idempotency-Key` and the field `batch_id` mean the same. A large body has the same fields,
- * but its records are in a thread.
+ * `POST /data/write`; the header `Idempotency-Key` and the field `batch_id` mean the same. A large body, or one of another
+ * type than JSON, has the same fields, but its records are in a thread.
  */
 export function routeWrite(server: Server, node: TenantNode): void {
   server.route(
     tenantNode.write,
-    ({ body, headers }, _reply, context) =>
+    ({ body, headers, query }, _reply, context) =>
       writeRecords(node, callOf(context), {
-        sourceId: body.source_id,
+        sourceId: oneSource(body.source_id, query.source_id),
         records: body.records,
         batchId: body.batch_id,
         idempotencyKey: headers['idempotency-key']?.toString(),
@@ -24,17 +25,29 @@ export function routeWrite(server: Server, node: TenantNode): void {
       }),
     {
       readLarge: (bytes) => node.largeWrites.read(bytes),
+      readOther: (bytes, as) => node.largeWrites.readOther(bytes, as),
       admission: {
         bytesMin: smallWriteBytes,
-        admit: ({ caller, headers, bytesMax, head, signal }) =>
+        admit: ({ caller, headers, query, bytesMax, head, signal }) =>
           node.writeGate.admit({
             caller: tenantCallerOf(caller),
             bytes: bytesMax,
             head,
+            query,
             isForwarded: headers[memberHeader] !== undefined,
             signal,
           }),
       },
     },
   );
+}
+
+/** A source that the query names beside another in the body would leave open which one is meant. */
+function oneSource(inBody: string, inQuery: string | undefined): string {
+  if (inQuery === undefined || inQuery === inBody) return inBody;
+  throw new HybridStoreError('invalid_request', 'source_id: expected the same source in query and body', {
+    field: 'source_id',
+    expected: inQuery,
+    actual: inBody,
+  });
 }

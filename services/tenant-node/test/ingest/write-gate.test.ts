@@ -81,6 +81,7 @@ function createGate(rowsMax = 10) {
     gate.admit({
       caller: callerOf(user),
       head: Buffer.from(`{"source_id":"${source}","records":[{"fie`),
+      query: {},
       bytes,
       isForwarded: false,
       signal: patient,

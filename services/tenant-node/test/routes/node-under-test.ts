@@ -174,6 +174,7 @@ export async function createNodeUnderTest(
       largeReads += 1;
       return threads.read(body);
     },
+    readOther: (body: Buffer, as: { readonly type: string; readonly query: unknown }) => threads.readOther(body, as),
   };
   const writeGate = new WriteGate({ engine: roomOf(engine), clock, random: Math.random });
   const keyedWrites = new KeyedWrites({

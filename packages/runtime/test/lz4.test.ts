@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeLz4Block, decodeLz4Frame } from '../src/load/lz4.ts';
+import { decodeLz4Block, decodeLz4Frame } from '../src/lz4.ts';
 
 /** Literals `ab`, a match of 8 bytes two back (which overlaps itself), literals `!`. */
 const block = [0x24, 0x61, 0x62, 0x02, 0x00, 0x10, 0x21];

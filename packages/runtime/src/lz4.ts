@@ -1,6 +1,6 @@
 const magic = 0x18_4d_22_04;
 const matchBytesMin = 4;
-const contentBytesMax = 2 ** 31;
+const contentBytesMaxDefault = 2 ** 31;
 
 /**
  * LZ4, in which Feather files come by default. Node has none of its own.
@@ -11,16 +11,16 @@ const contentBytesMax = 2 ** 31;
  * Source: the LZ4 frame format 1.6 and the LZ4 block format. Checksums are passed over: the record batch around the frame
  * names its length, and values are checked again when they are written. Dictionaries of a frame are refused.
  *
- * The content of one frame. Throws RangeError when it is cut off or not a frame.
+ * The content of one frame, of at most `bytesMax` bytes. Throws RangeError when it is longer, cut off or not a frame.
  */
-export function decodeLz4Frame(frame: Uint8Array): Uint8Array {
+export function decodeLz4Frame(frame: Uint8Array, bytesMax = contentBytesMaxDefault): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (frame.length < 7 || view.getUint32(0, true) !== magic) throw new RangeError('not an LZ4 frame');
   const flags = view.getUint8(4);
   if ((flags & 0b1) !== 0) throw new RangeError('an LZ4 frame with a dictionary');
   const hasContentSize = (flags & 0b1000) !== 0;
   const blockChecksumBytes = (flags & 0b1_0000) !== 0 ? 4 : 0;
-  const output = new Output(hasContentSize ? Number(view.getBigUint64(6, true)) : frame.length * 4);
+  const output = new Output(hasContentSize ? Number(view.getBigUint64(6, true)) : frame.length * 4, bytesMax);
   let at = 4 + 2 + (hasContentSize ? 8 : 0) + 1;
   for (;;) {
     const header = view.getUint32(at, true);
@@ -37,7 +37,7 @@ export function decodeLz4Frame(frame: Uint8Array): Uint8Array {
 
 /** One block without a frame, as Parquet has it. `contentBytes` is its size unpacked. */
 export function decodeLz4Block(block: Uint8Array, contentBytes: number): Uint8Array {
-  const output = new Output(contentBytes);
+  const output = new Output(contentBytes, contentBytesMaxDefault);
   decodeBlock(block, output);
   return output.content();
 }
@@ -72,10 +72,12 @@ function decodeBlock(block: Uint8Array, output: Output): void {
 
 class Output {
   #bytes: Uint8Array;
+  readonly #bytesMax: number;
   #length = 0;
 
-  constructor(sizeHint: number) {
-    this.#bytes = new Uint8Array(Math.min(contentBytesMax, Math.max(64, sizeHint)));
+  constructor(sizeHint: number, bytesMax: number) {
+    this.#bytesMax = bytesMax;
+    this.#bytes = new Uint8Array(Math.min(bytesMax, Math.max(64, sizeHint)));
   }
 
   append(bytes: Uint8Array): void {
@@ -98,9 +100,9 @@ class Output {
 
   #reserve(more: number): void {
     const needed = this.#length + more;
-    if (needed > contentBytesMax) throw new RangeError(`LZ4 content of more than ${contentBytesMax} bytes`);
+    if (needed > this.#bytesMax) throw new RangeError(`LZ4 content of more than ${this.#bytesMax} bytes`);
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.min(contentBytesMax, Math.max(needed, this.#bytes.length * 2)));
+    const grown = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, this.#bytes.length * 2)));
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
   }

@@ -1,0 +1,2 @@
+export const ndjsonType = 'application/x-ndjson';
+export const arrowStreamType = 'application/vnd.apache.arrow.stream';
