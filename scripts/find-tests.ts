@@ -45,6 +45,11 @@ export const sharing = [
   'packages/plan',
   'packages/controller-runtime',
   'packages/contracts',
+  'services/metadata-catalog',
+  'services/monitoring',
+  'services/operation-node',
+  'services/cbo-engine',
+  'tests/architecture',
 ];
 
 /**
