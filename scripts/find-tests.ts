@@ -45,6 +45,7 @@ export const sharing = [
   'packages/plan',
   'packages/controller-runtime',
   'packages/contracts',
+  'services/auth-gateway',
   'services/metadata-catalog',
   'services/monitoring',
   'services/operation-node',
