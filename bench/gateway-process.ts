@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,8 @@ import { authGateway } from '@hybridstore/contracts';
 import { HttpClient } from '@hybridstore/http';
 import { tenantUrl } from '@hybridstore/runtime';
 import { testSecret } from '@hybridstore/test-kit';
-import { type Address, waitUntilReady } from './ingest.ts';
+
+export type Address = { readonly host: string; readonly port: number };
 
 const port = 8_080;
 const administrator = { username: 'root', password: 'a long password of a bench' };
@@ -14,18 +15,19 @@ const template = 'http://hs-{name}.{namespace}.svc:8000';
 const main = fileURLToPath(new URL('../services/auth-gateway/src/main.ts', import.meta.url));
 
 /** A gateway in front of one tenant's node, and the token of a user who may write there. */
-export type GatewayProcess = {
+export interface GatewayProcess {
   readonly address: Address;
   readonly pid: number;
   readonly token: string;
   stop(): Promise<void>;
-};
+}
 
 export type GatewayOptions = {
   readonly folder: string;
   readonly jwksFile: string;
   readonly tenantId: string;
   readonly nodeHost: string;
+  readonly waitUntilReady: (url: string, child: ChildProcess) => Promise<void>;
   /** Where it listens. */
   readonly host: string;
   /** Of Node itself. */
@@ -38,6 +40,7 @@ export async function startGateway({
   tenantId,
   nodeHost,
   host,
+  waitUntilReady,
   flags = [],
 }: GatewayOptions): Promise<GatewayProcess> {
   const files = { password: join(folder, 'password'), hosts: join(folder, 'hosts.json') };

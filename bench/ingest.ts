@@ -25,8 +25,6 @@ const fields = { order_id: 'ORD_001', customer_id: 'CUST_001', amount: 100.5, or
 const main = fileURLToPath(new URL('../services/tenant-node/src/main.ts', import.meta.url));
 const ticksPerSecond = 100;
 
-export type Address = { readonly host: string; readonly port: number };
-
 type Measured = {
   readonly load: LoadResult;
   /** Of the node's main process. */
@@ -258,7 +256,15 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     load: (rowsPerRequest, loadSeconds, gateway) =>
       measureLoad(child, { rowsPerRequest, loadSeconds, gateway, token: gateway?.token ?? token }),
     startGateway: (flags = []) =>
-      startGateway({ folder, jwksFile: issuer.jwksFile, tenantId, nodeHost: host, host: `${network}.2`, flags }),
+      startGateway({
+        folder,
+        jwksFile: issuer.jwksFile,
+        tenantId,
+        nodeHost: host,
+        host: `${network}.2`,
+        waitUntilReady,
+        flags,
+      }),
     countRows: async () => {
       const stats = await client.call(nodeUrl, tenantNode.sourceStats, { token, params: { source_id: 'sales' } });
       return stats.rows + stats.unflushed_rows;

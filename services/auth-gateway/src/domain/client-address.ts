@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import { wrongVariable } from '@hybridstore/runtime';
 
@@ -36,7 +35,10 @@ export function addressOfConnection(peerAddress: string | undefined, trustedProx
   return networkOf(peerAddress);
 }
 
-export type AddressOf = (request: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+export type AddressOf = (request: {
+  readonly socket: Socket;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}) => string;
 
 /** `clientAddress` of requests. What a connection says by itself is looked at once. */
 export function rememberAddresses(trustedProxies: BlockList): AddressOf {

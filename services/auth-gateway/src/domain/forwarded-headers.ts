@@ -50,13 +50,10 @@ export function buildRequestHeaders(
   return sent;
 }
 
-/** Headers of the answer to the client, beside `own` ones; also without those that its Connection header names. */
-export function buildResponseHeaders(
-  received: Headers,
-  own: Readonly<Record<string, string>> = {},
-): Record<string, string | string[]> {
+/** Headers of the answer to the client; also without the ones that its Connection header names. */
+export function buildResponseHeaders(received: Headers): Record<string, string | string[]> {
   const named = namesIn(received['connection']);
-  const sent: Record<string, string | string[]> = { ...own };
+  const sent: Record<string, string | string[]> = {};
   for (const name of Object.keys(received)) {
     const value = received[name];
     if (value !== undefined && !hiddenResponseHeaders.has(name) && !named.includes(name)) sent[name] = value;

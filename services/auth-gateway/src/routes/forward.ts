@@ -90,10 +90,12 @@ function openAnswer(reply: FastifyReply, context: CallContext, head: AnswerHead)
     // The client or the service broke off in the middle of an answer; the stream is closed, and nobody is left to notify.
   });
   try {
-    // Those of our own hooks, each of which sets one text.
-    const headers = buildResponseHeaders(head.headers, reply.getHeaders() as Record<string, string>);
-    headers['x-request-id'] = context.requestId;
-    return reply.raw.writeHead(head.status, headers);
+    return reply.raw.writeHead(head.status, {
+      // Those of our own hooks, each of which sets one text.
+      ...(reply.getHeaders() as Record<string, string>),
+      ...buildResponseHeaders(head.headers),
+      'x-request-id': context.requestId,
+    });
   } catch (error) {
     // A head that HTTP cannot carry: out of fastify's hands, only an end of the connection reaches the client.
     reply.raw.destroy();
