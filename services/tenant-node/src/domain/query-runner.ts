@@ -175,6 +175,14 @@ export class QueryRunner {
     return new Map(states.map((state) => [state.sourceId, { columns: state.columns }]));
   }
 
+  /** As the versions that were looked at last have them; undefined where one of the sources was never looked at. */
+  knownSchemas(sourceIds: readonly string[]): PlanSchemas | undefined {
+    const states = sourceIds.map((sourceId) => this.#ports.engine.known(sourceId));
+    return states.every((state) => state !== undefined)
+      ? new Map(states.map((state) => [state.sourceId, { columns: state.columns }]))
+      : undefined;
+  }
+
   /** False when no query of that id is here. */
   cancel(queryId: string): boolean {
     const stop = this.#stops.get(queryId);
