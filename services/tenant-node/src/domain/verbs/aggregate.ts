@@ -18,6 +18,7 @@ export async function aggregate(node: TenantNode, call: Call, input: AggregateIn
     user: userOf(call.caller),
     queryId,
     consistency: request.consistency ?? 'strict',
+    resultCache: request.result_cache,
     shape: 'array',
     separator: ',',
     deadlineMs: deadlineOf(request.timeout_seconds, call),

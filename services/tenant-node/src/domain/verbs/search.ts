@@ -26,6 +26,7 @@ export async function search(node: TenantNode, call: Call, input: SearchInput): 
     user: userOf(call.caller),
     queryId,
     consistency: request.consistency ?? 'strict',
+    resultCache: request.result_cache,
     shape: 'object',
     separator,
     deadlineMs: deadlineOf(request.timeout_seconds, call),
