@@ -74,6 +74,11 @@ export const ResultColumn = Type.Object(
 );
 export type ResultColumn = Static<typeof ResultColumn>;
 
+/** Of a request for rows. */
+export const ResultCacheOption = Type.Boolean({
+  description: 'false: the query is run, whatever was answered before, and its answer is not kept',
+});
+
 /** How a query was answered. Durations in milliseconds, sizes in bytes. */
 export const QueryStats = Type.Object(
   {
@@ -91,6 +96,11 @@ export const QueryStats = Type.Object(
     stale_ms: Type.Optional(
       Type.Integer({
         description: 'how far the answer is behind at most, where nodes did not answer; absent when all of them did',
+      }),
+    ),
+    result_cached: Type.Optional(
+      Type.Boolean({
+        description: 'true: the rows are those of the same query over the same snapshot, which was not run again',
       }),
     ),
     snapshots: Type.Optional(Type.Record(Type.String(), Type.Integer())),
@@ -131,6 +141,7 @@ export const SearchRequest = Type.Object(
     limit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
     offset: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000_000 })),
     consistency: Type.Optional(Consistency),
+    result_cache: Type.Optional(ResultCacheOption),
     timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
   },
   { $id: 'SearchRequest', additionalProperties: false },
@@ -159,6 +170,7 @@ export const AggregateRequest = Type.Object(
     order_by: Type.Optional(Type.Array(OrderBy, { maxItems: 32 })),
     limit: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
     consistency: Type.Optional(Consistency),
+    result_cache: Type.Optional(ResultCacheOption),
     timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
   },
   { $id: 'AggregateRequest', additionalProperties: false },

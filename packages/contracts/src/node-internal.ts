@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Consistency } from './data.ts';
+import { Consistency, ResultCacheOption } from './data.ts';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import { BatchId, Lsn, QueryId, SourceId, TenantId } from './identifiers.ts';
 import { ReadColumns } from './parse.ts';
@@ -19,6 +19,7 @@ export const ExecuteRequest = Type.Object(
     rests_on: Type.Optional(Type.Array(ReadColumns)),
     result_rows_max: Type.Optional(Type.Integer({ minimum: 1 })),
     result_bytes_max: Type.Optional(Type.Integer({ minimum: 1 })),
+    result_cache: Type.Optional(ResultCacheOption),
   },
   { $id: 'ExecuteRequest', additionalProperties: false },
 );

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Consistency } from './data.ts';
+import { Consistency, ResultCacheOption } from './data.ts';
 import { DslQuery } from './dsl.ts';
 import { QueryId, queryTextBytesMax } from './identifiers.ts';
 
@@ -33,6 +33,7 @@ const common = {
   parameters: Type.Optional(Parameters),
   timeout_seconds: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3_600 })),
   consistency: Type.Optional(Consistency),
+  result_cache: Type.Optional(ResultCacheOption),
 };
 
 export const SqlQueryRequest = Type.Object(
@@ -42,7 +43,12 @@ export const SqlQueryRequest = Type.Object(
 export type SqlQueryRequest = Static<typeof SqlQueryRequest>;
 
 export const DslQueryRequest = Type.Object(
-  { query: DslQuery, timeout_seconds: common.timeout_seconds, consistency: common.consistency },
+  {
+    query: DslQuery,
+    timeout_seconds: common.timeout_seconds,
+    consistency: common.consistency,
+    result_cache: common.result_cache,
+  },
   { $id: 'DslQueryRequest', additionalProperties: false },
 );
 export type DslQueryRequest = Static<typeof DslQueryRequest>;

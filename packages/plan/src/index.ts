@@ -49,4 +49,13 @@ export { timeZoneNames } from './time-zone-names.ts';
 export { parseTimestampMicros, timestampText } from './timestamp-text.ts';
 export { type OptimizationStep, optimizePlan, stepsOfLevel } from './transform/optimize-plan.ts';
 export { printTree } from './tree-printer.ts';
-export { functionsCalled, isCorrelated, listScans, referencedAliases, walkExpression, walkQuery } from './walk-plan.ts';
+export {
+  functionsCalled,
+  isCorrelated,
+  isVolatile,
+  listScans,
+  referencedAliases,
+  volatileFunctions,
+  walkExpression,
+  walkQuery,
+} from './walk-plan.ts';

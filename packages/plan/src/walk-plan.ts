@@ -48,6 +48,14 @@ export function functionsCalled(query: PlanQuery): readonly string[] {
   return [...names].sort();
 }
 
+/** Functions whose values no argument and no row decides. */
+export const volatileFunctions: ReadonlySet<string> = new Set(['current_date', 'current_timestamp', 'random', 'uuid']);
+
+/** Whether the same query over the same rows may have another answer the next time, whatever its order. */
+export function isVolatile(query: PlanQuery): boolean {
+  return functionsCalled(query).some((name) => volatileFunctions.has(name));
+}
+
 /** Every scan of a query in the order of the text, subqueries included. */
 export function listScans(query: PlanQuery): readonly ScanRelation[] {
   const scans: ScanRelation[] = [];

@@ -15,6 +15,7 @@ import { KeyedWrites } from './domain/keyed-writes.ts';
 import { LogMarks } from './domain/log-marks.ts';
 import { NodeChecks } from './domain/node-checks.ts';
 import { QueryRunner } from './domain/query-runner.ts';
+import { ResultCache, resultCacheBounds } from './domain/result-cache.ts';
 import { SnapshotPages } from './domain/snapshot-pages.ts';
 import { ExecutorPool } from './execute/executor-pool.ts';
 import type { SpillRoot } from './execute/executor-process.ts';
@@ -56,8 +57,9 @@ export async function startNode(service: ServiceProcess, config: TenantNodeConfi
   const feed = new FreshFeed(engine, executor, clock);
   const { observeWait } = createNodeMetrics(metrics, config.isPod);
   const marks = new LogMarks();
+  const results = new ResultCache(resultCacheBounds);
   const queries = new QueryRunner(
-    { engine, executor, members, marks, feed, clock, logger, node: config.pod, observeWait },
+    { engine, executor, members, marks, feed, results, clock, logger, node: config.pod, observeWait },
     config.limits,
   );
   observeQueries(metrics, queries);

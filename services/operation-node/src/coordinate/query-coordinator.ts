@@ -194,6 +194,8 @@ class QueryRun {
       format: this.#order.format,
       deadline_ms: remainingMs,
       ...(restsOn === undefined ? {} : { rests_on: [...restsOn] }),
+      // Only where it says something: a node of an earlier version knows no such field.
+      ...(this.#order.query.request.result_cache === false ? { result_cache: false } : {}),
     };
     const answer = await executor
       .execute(this.#order.caller.tenant, request, this.#call(remainingMs))

@@ -30,11 +30,13 @@ import {
   type ExecutorChild,
   type RowPiece,
   type RowShape,
+  type StatementRequest,
   type StatementView,
   ViewGone,
 } from './ports.ts';
+import type { Entrance, Lead, ResultCache } from './result-cache.ts';
 import { describeSilence, staleMsOf } from './silent-members.ts';
-import { printStatement, type ReadFigures, requireSoundPlan, requireYoungPlan } from './statement.ts';
+import { type PrintedPlan, printStatement, type ReadFigures, requireSoundPlan, requireYoungPlan } from './statement.ts';
 import { type SourceView, takeCommittedView, takeStrictView } from './strict-view.ts';
 import { ViewPins } from './view-pins.ts';
 
@@ -54,6 +56,7 @@ export type QueryRunnerPorts = {
   readonly members: Members;
   readonly marks: LogMarks;
   readonly feed: Pick<FreshFeed, 'note'>;
+  readonly results: ResultCache;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly node: string;
@@ -69,6 +72,8 @@ export type QueryRequest = {
   /** Columns that the plan was made for; absent: it is enough that it is sound. */
   readonly restsOn?: readonly ReadColumns[];
   readonly consistency: Consistency;
+  /** False: it is run, whatever was answered before, and its answer is not kept. */
+  readonly resultCache?: boolean | undefined;
   readonly shape: RowShape;
   readonly separator: ',' | '\n';
   /** The whole query, its wait and the reading of its rows included. */
@@ -90,6 +95,8 @@ export interface RunningQuery {
 }
 
 const attemptsMax = 3;
+/** A query waits for the answer of another one at most so often before it is run itself. */
+const sharesMax = 2;
 /** A node has one tenant; its users take turns. */
 const onlyTenant = 'own';
 /** How long the engine may take to notice an interrupt before its process is killed, with its neighbours. */
@@ -109,14 +116,29 @@ type Opened = {
   readonly explain: (error: unknown) => unknown;
   readonly reads: ReadFigures;
   readonly path: 'scan' | 'metadata';
+  readonly isRepeated: boolean;
   readonly views: ReadonlyMap<string, SourceView>;
   readonly columns: readonly ResultColumn[];
 };
 
+type Prepared = Pick<PrintedPlan, 'reads' | 'path' | 'names' | 'memoryBytes'> & {
+  readonly child: ExecutorChild;
+  readonly statement: StatementRequest;
+  readonly views: ReadonlyMap<string, SourceView>;
+};
+
 /** What a query has of the executor's memory. Without a turn it is one of those that need little, or has not begun. */
-type Memory = { turn: MemoryTurn | undefined; wasAskedForAll: boolean };
+type Memory = {
+  turn: MemoryTurn | undefined;
+  wasAskedForAll: boolean;
+  /** How often it may still wait for another query to give its answer. */
+  sharesLeft: number;
+};
 /** Bytes that a query must wait for before it can go on; it holds neither its place nor a view meanwhile. */
 type MemoryNeed = { readonly kind: 'need'; readonly bytes: number };
+/** Another query is run that may give its answer; it holds nothing meanwhile. */
+type AnswerNeed = Extract<Entrance, { readonly kind: 'wait' }>;
+type Need = MemoryNeed | AnswerNeed;
 
 /**
  * Runs plans: waits for a turn, takes a view of every source, prints, executes, and lets go of everything at the end. A
@@ -175,6 +197,14 @@ export class QueryRunner {
     return new Map(states.map((state) => [state.sourceId, { columns: state.columns }]));
   }
 
+  /** As the versions that were looked at last have them; undefined where one of the sources was never looked at. */
+  knownSchemas(sourceIds: readonly string[]): PlanSchemas | undefined {
+    const states = sourceIds.map((sourceId) => this.#ports.engine.known(sourceId));
+    return states.every((state) => state !== undefined)
+      ? new Map(states.map((state) => [state.sourceId, { columns: state.columns }]))
+      : undefined;
+  }
+
   /** False when no query of that id is here. */
   cancel(queryId: string): boolean {
     const stop = this.#stops.get(queryId);
@@ -215,12 +245,16 @@ export class QueryRunner {
   /** Nobody waits for memory in a place, so whoever has memory gets a place as soon as others come to their end. */
   async #takeTurns(request: QueryRequest, stop: AbortController, run: Entered): Promise<void> {
     const { clock, observeWait } = this.#ports;
-    const memory: Memory = { turn: undefined, wasAskedForAll: false };
+    const memory: Memory = { turn: undefined, wasAskedForAll: false, sharesLeft: sharesMax };
     const waitUntilMs = run.enteredMs + memoryWaitShare * this.#deadlineMs(request);
     try {
       for (;;) {
         const need = await this.#takePlace(request, stop, run, memory);
         if (!need) return;
+        if (need.kind === 'wait') {
+          await this.#waitForAnswer(need, memory, stop.signal);
+          continue;
+        }
         memory.turn?.release();
         const askedMs = clock.monotonicMs();
         const msMax = Math.max(0, waitUntilMs - askedMs);
@@ -232,12 +266,21 @@ export class QueryRunner {
     }
   }
 
+  /** Whoever leaves, or has no time left, waits no longer. The views of afterwards are new ones. */
+  async #waitForAnswer({ ended }: AnswerNeed, memory: Memory, signal: AbortSignal): Promise<void> {
+    const { clock, observeWait } = this.#ports;
+    const askedMs = clock.monotonicMs();
+    const how = await orAborted(ended, signal);
+    memory.sharesLeft = how === 'too_large' ? 0 : memory.sharesLeft - 1;
+    observeWait(clock.monotonicMs() - askedMs);
+  }
+
   async #takePlace(
     request: QueryRequest,
     stop: AbortController,
     run: Entered,
     memory: Memory,
-  ): Promise<MemoryNeed | undefined> {
+  ): Promise<Need | undefined> {
     const { clock, observeWait } = this.#ports;
     const askedMs = clock.monotonicMs();
     const admission = await this.#queue.admit({ tenant: onlyTenant, user: request.user }, stop.signal);
@@ -278,17 +321,12 @@ export class QueryRunner {
    * Holds the query's place, and the files of its views, until its last row is read, it has failed, or it is to wait for
    * memory.
    */
-  async #serve(
-    request: QueryRequest,
-    stop: AbortController,
-    run: Run,
-    memory: Memory,
-  ): Promise<MemoryNeed | undefined> {
+  async #serve(request: QueryRequest, stop: AbortController, run: Run, memory: Memory): Promise<Need | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       const pins = new ViewPins();
       try {
         const opened = await this.#open(request, stop.signal, pins, memory);
-        if (opened.kind === 'need') return opened;
+        if (opened.kind !== 'opened') return opened;
         run.opened.resolve(this.#describe(request, stop, opened, run));
         await opened.execution.ended.catch(() => {});
         return undefined;
@@ -308,28 +346,59 @@ export class QueryRunner {
     return { kind: 'need', bytes: this.#turns.bytesMax };
   }
 
-  async #open(
-    request: QueryRequest,
-    signal: AbortSignal,
-    pins: ViewPins,
-    memory: Memory,
-  ): Promise<Opened | MemoryNeed> {
+  async #open(request: QueryRequest, signal: AbortSignal, pins: ViewPins, memory: Memory): Promise<Opened | Need> {
     // Stores and members may be slow to answer, and some of them know no signal: the place does not wait for them.
     const prepared = await orAborted(this.#prepare(request, signal, pins), signal);
-    const { child, statement, views, names, reads, path, memoryBytes } = prepared;
+    const { views, reads, path } = prepared;
+    const entrance = this.#enter(request, prepared, memory);
+    if (entrance.kind === 'wait') return entrance;
+    if (entrance.kind === 'kept') {
+      const { execution } = entrance;
+      const columns = await execution.started;
+      const explain = (error: unknown) => error;
+      return { kind: 'opened', execution, views, explain, reads: noReads(reads), path, columns, isRepeated: true };
+    }
+    const lead = entrance.kind === 'lead' ? entrance.lead : undefined;
+    try {
+      return await this.#run(request, prepared, lead, { signal, memory });
+    } catch (error) {
+      lead?.giveUp();
+      throw error;
+    }
+  }
+
+  /** Who has memory already, or has waited for others often enough, waits for nobody. */
+  #enter(request: QueryRequest, { views, statement }: Prepared, memory: Memory): Entrance {
+    if (request.resultCache === false) return { kind: 'alone' };
+    const { shape, separator, rowsMax, bytesMax } = statement;
+    const entrance = this.#ports.results.enter({ plan: request.plan, views, shape, separator, rowsMax, bytesMax });
+    const mayWait = memory.turn === undefined && memory.sharesLeft > 0;
+    return entrance.kind === 'wait' && !mayWait ? { kind: 'alone' } : entrance;
+  }
+
+  async #run(
+    request: QueryRequest,
+    { child, statement, views, names, reads, path, memoryBytes }: Prepared,
+    lead: Lead | undefined,
+    { signal, memory }: { readonly signal: AbortSignal; readonly memory: Memory },
+  ): Promise<Opened | MemoryNeed> {
     if (memory.turn === undefined && memoryBytes > this.#lightBytesMax) {
       const bytes = Math.max(memoryBytes, this.#turns.bytesMax * heavyShareMin);
       memory.turn = this.#turns.tryTake(bytes);
-      if (!memory.turn) return { kind: 'need', bytes };
+      if (!memory.turn) {
+        lead?.giveUp();
+        return { kind: 'need', bytes };
+      }
     }
-    const execution = child.run(statement);
-    this.#stopWith(signal, execution);
+    const started = child.run(statement);
+    this.#stopWith(signal, started);
+    const execution = lead?.keep(started) ?? started;
     const explain = (error: unknown) => this.#explain(error, request.queryId, names);
     const columns = await execution.started.catch((error: unknown) => Promise.reject(explain(error)));
-    return { kind: 'opened', execution, views, explain, reads, path, columns };
+    return { kind: 'opened', execution, views, explain, reads, path, columns, isRepeated: false };
   }
 
-  async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins) {
+  async #prepare(request: QueryRequest, signal: AbortSignal, pins: ViewPins): Promise<Prepared> {
     const sourceIds = request.plan.tables.map((table) => table.source);
     const child = await this.#ports.executor.acquire(signal);
     const taken = await Promise.all(sourceIds.map((id) => this.#takeView(child, id, request, { signal, pins })));
@@ -407,7 +476,7 @@ export class QueryRunner {
   }
 
   #describe(request: QueryRequest, stop: AbortController, opened: Opened, run: Run): RunningQuery {
-    const { execution, explain, reads, path, views } = opened;
+    const { execution, explain, reads, path, isRepeated, views } = opened;
     const silent = [...views.values()].flatMap((view) => view.without);
     let freshRows = 0;
     execution.ended.then(
@@ -429,6 +498,7 @@ export class QueryRunner {
           queue_ms: roundMs(run.startedMs - run.enteredMs),
           execute_ms: roundMs(nowMs - run.startedMs),
           path,
+          ...(isRepeated ? { result_cached: true } : {}),
           consistency: request.consistency,
           files_total: reads.filesTotal,
           files_read: reads.filesRead,
@@ -442,6 +512,10 @@ export class QueryRunner {
       },
     };
   }
+}
+
+function noReads({ filesTotal }: ReadFigures): ReadFigures {
+  return { filesTotal, filesRead: 0, bytesRead: 0 };
 }
 
 type Entered = {

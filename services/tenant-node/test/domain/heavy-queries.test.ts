@@ -8,6 +8,7 @@ import { FakeClock } from '@hybridstore/test-kit';
 import { LogMarks } from '../../src/domain/log-marks.ts';
 import type { Execution, ExecutorChild } from '../../src/domain/ports.ts';
 import { type QueryLimits, type QueryRequest, QueryRunner, type RunningQuery } from '../../src/domain/query-runner.ts';
+import { ResultCache } from '../../src/domain/result-cache.ts';
 
 /*
  * 1,000 bytes of memory: 800 for heavy statements, each of which counts for 100 at least, and 200 for the others. A row of
@@ -122,6 +123,7 @@ function createWorld(more: Partial<QueryLimits> = {}) {
       members: { knowsAll: true, peers: () => [] },
       marks: new LogMarks(),
       feed: { note: () => {} },
+      results: new ResultCache({ bytesMax: 0, answerBytesMax: 0 }),
       clock,
       logger: silentLogger,
       node: 'acme-0',

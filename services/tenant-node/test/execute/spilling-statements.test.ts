@@ -12,6 +12,7 @@ import { createTemporaryFolder } from '@hybridstore/test-kit';
 import { LogMarks } from '../../src/domain/log-marks.ts';
 import type { Execution, StatementRequest } from '../../src/domain/ports.ts';
 import { QueryRunner } from '../../src/domain/query-runner.ts';
+import { ResultCache } from '../../src/domain/result-cache.ts';
 import { lockedSettings } from '../../src/execute/child/session-settings.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 
@@ -327,6 +328,7 @@ function createRunner(
       members: { knowsAll: true, peers: () => [] },
       marks: new LogMarks(),
       feed: { note: () => {} },
+      results: new ResultCache({ bytesMax: 0, answerBytesMax: 0 }),
       clock: systemClock,
       logger: silentLogger,
       node: 'acme-0',

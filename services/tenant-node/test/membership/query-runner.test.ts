@@ -8,6 +8,7 @@ import { FreshFeed } from '../../src/domain/fresh-feed.ts';
 import { LogMarks } from '../../src/domain/log-marks.ts';
 import { type Execution, ExecutionLost, type ExecutorChild, ViewGone } from '../../src/domain/ports.ts';
 import { type QueryRequest, QueryRunner } from '../../src/domain/query-runner.ts';
+import { ResultCache } from '../../src/domain/result-cache.ts';
 
 const columns = [{ name: 'id', type: 'bigint' }];
 const source: SourceState = {
@@ -82,6 +83,7 @@ function createWorld(tries: readonly Try[], slow: Partial<Pick<Engine, 'source' 
       members: { knowsAll: true, peers: () => [] },
       marks: new LogMarks(),
       feed: new FreshFeed(engine, executor, clock),
+      results: new ResultCache({ bytesMax: 0, answerBytesMax: 0 }),
       clock,
       logger: { ...silentLogger, info: record, error: record },
       node: 'acme-0',

@@ -24,6 +24,7 @@ import { LogMarks } from '../../src/domain/log-marks.ts';
 import { NodeChecks } from '../../src/domain/node-checks.ts';
 import type { MemberDirectory, MemberLogs, MemberSightings, Members, Peer } from '../../src/domain/ports.ts';
 import { type QueryLimits, QueryRunner } from '../../src/domain/query-runner.ts';
+import { ResultCache, resultCacheBounds } from '../../src/domain/result-cache.ts';
 import { SnapshotPages } from '../../src/domain/snapshot-pages.ts';
 import { ExecutorPool } from '../../src/execute/executor-pool.ts';
 import { WriteGate, type WriteGateOptions } from '../../src/ingest/write-gate.ts';
@@ -162,7 +163,18 @@ export async function createNodeUnderTest(
   const memberLogs = new FixedMemberLogs();
   const feed = new FreshFeed(engine, executor, clock);
   const queries = new QueryRunner(
-    { engine, executor, members, marks: new LogMarks(), feed, clock, logger, node: pod, observeWait: () => {} },
+    {
+      engine,
+      executor,
+      members,
+      marks: new LogMarks(),
+      feed,
+      results: new ResultCache(resultCacheBounds),
+      clock,
+      logger,
+      node: pod,
+      observeWait: () => {},
+    },
     { ...defaultQueryLimits, ...limits },
   );
   observeQueries(metrics, queries);

@@ -4,6 +4,7 @@ import { compileAggregate } from '@hybridstore/sql/dsl';
 import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
 import type { TenantNode } from '../node.ts';
 import type { RunningQuery } from '../query-runner.ts';
+import { startCompiled } from '../start-compiled.ts';
 
 export type AggregateInput = { readonly queryId: string; readonly request: AggregateRequest };
 
@@ -11,12 +12,13 @@ export type AggregateInput = { readonly queryId: string; readonly request: Aggre
 export async function aggregate(node: TenantNode, call: Call, input: AggregateInput): Promise<RunningQuery> {
   const { queryId, request } = input;
   requireOwnSources(node, call, 'read', [request.source_id]);
-  const schemas = await node.queries.schemas([request.source_id]);
-  return node.queries.start({
+  return startCompiled(node.queries, {
+    sourceIds: [request.source_id],
+    compile: (schemas) => compileAggregate(request, schemas),
     user: userOf(call.caller),
     queryId,
-    plan: compileAggregate(request, schemas),
     consistency: request.consistency ?? 'strict',
+    resultCache: request.result_cache,
     shape: 'array',
     separator: ',',
     deadlineMs: deadlineOf(request.timeout_seconds, call),

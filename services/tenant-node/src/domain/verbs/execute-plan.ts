@@ -15,6 +15,7 @@ export async function executePlan(node: TenantNode, call: Call, request: Execute
     queryId: request.query_id,
     plan: request.plan,
     consistency: request.consistency,
+    resultCache: request.result_cache,
     ...(request.rests_on === undefined ? {} : { restsOn: request.rests_on }),
     shape: isStream ? 'object' : 'array',
     separator: isStream ? '\n' : ',',

@@ -4,6 +4,7 @@ import { compileSearch } from '@hybridstore/sql/dsl';
 import { type Call, deadlineOf, requireOwnSources } from '../call.ts';
 import type { TenantNode } from '../node.ts';
 import type { RunningQuery } from '../query-runner.ts';
+import { startCompiled } from '../start-compiled.ts';
 
 export type SearchInput = {
   readonly queryId: string;
@@ -19,12 +20,13 @@ export async function search(node: TenantNode, call: Call, input: SearchInput): 
     ...new Set([...(request.source_ids ?? []), ...(request.source_id === undefined ? [] : [request.source_id])]),
   ];
   requireOwnSources(node, call, 'read', sourceIds);
-  const schemas = await node.queries.schemas(sourceIds);
-  return node.queries.start({
+  return startCompiled(node.queries, {
+    sourceIds,
+    compile: (schemas) => compileSearch(request, schemas),
     user: userOf(call.caller),
     queryId,
-    plan: compileSearch(request, schemas),
     consistency: request.consistency ?? 'strict',
+    resultCache: request.result_cache,
     shape: 'object',
     separator,
     deadlineMs: deadlineOf(request.timeout_seconds, call),
