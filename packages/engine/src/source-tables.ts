@@ -39,6 +39,8 @@ export type SourceTablesOptions = Pick<
 const restartRetryMs = 10_000;
 const awayRetryMs = 1_000;
 const loadsMax = 20;
+/** Tables that are read at once at the start, each a dozen calls of the disk one after the other. */
+const readsMax = 8;
 /** Longest wait of a write for the shared volume to say that its source is still there. */
 const aliveMsMax = 1_000;
 const sourceIdShape = new RegExp(sourceIdPattern);
@@ -67,16 +69,21 @@ export class SourceTables {
     return this.#known;
   }
 
-  /** Reads all tables that there are. One that cannot be read keeps no other from being used. */
+  /** Reads all tables that there are, some at a time. One that cannot be read keeps no other from being used. */
   async readAll(): Promise<void> {
-    for (const sourceId of await this.list()) {
-      try {
-        await this.find(sourceId);
-      } catch (error) {
-        this.#unreadable.add(sourceId);
-        this.#options.logger.error('table_unreadable', { source: sourceId, error });
+    const sourceIds = (await this.list()).values();
+    const readEach = async () => {
+      // All of them take from this one iterator.
+      for (const sourceId of sourceIds) {
+        try {
+          await this.find(sourceId);
+        } catch (error) {
+          this.#unreadable.add(sourceId);
+          this.#options.logger.error('table_unreadable', { source: sourceId, error });
+        }
       }
-    }
+    };
+    await Promise.all(Array.from({ length: readsMax }, readEach));
   }
 
   /** Called once after the replay: tables of the log, with their highest LSN, that are not known were not replayed. */

@@ -102,7 +102,11 @@ async function serve(routes: Routes, request: IncomingMessage, response: ServerR
   const answer = route
     ? await route().catch((error: unknown) => describeFailure(error))
     : failure(404, 'not_found', `${request.method} ${path} does not exist`);
-  response.writeHead(answer.status, { 'content-type': answer.type });
+  // With its length, head and body leave in one packet, and nobody has to read pieces.
+  response.writeHead(answer.status, {
+    'content-type': answer.type,
+    'content-length': Buffer.byteLength(answer.text),
+  });
   response.end(answer.text);
 }
 

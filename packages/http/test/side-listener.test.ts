@@ -71,7 +71,9 @@ describe('a process', () => {
     assert.deepEqual(await statuses(probe), { '/health': 200, '/ready': 200, '/metrics': 404, '/openapi.json': 404 });
     assert.equal((await statuses(process.main))['/metrics'], 200);
     const health = await process.get(probe, '/health');
-    assert.deepEqual(await health.json(), { status: 'ok', service: 'auth-gateway', version: '1.2.3' });
+    const text = await health.text();
+    assert.equal(health.headers.get('content-length'), String(text.length));
+    assert.deepEqual(JSON.parse(text), { status: 'ok', service: 'auth-gateway', version: '1.2.3' });
     process.reasons.push('store: closed');
     const ready = await process.get(probe, '/ready');
     assert.deepEqual(
