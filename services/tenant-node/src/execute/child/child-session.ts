@@ -1,14 +1,23 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import { orAborted, type ParentChannel, privateFolder, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
+import {
+  HybridStoreError,
+  orAborted,
+  type ParentChannel,
+  privateFolder,
+  Semaphore,
+  systemClock,
+  systemDisk,
+} from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
 import { childThreads, type Failure, type FromChild, type SessionOptions, type Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
 import { FileSchemaCache } from './file-schema-cache.ts';
 import type { ViewPart } from './fresh-row-index.ts';
 import { countFreshRows, FreshTables } from './fresh-tables.ts';
-import { sendRows } from './row-pieces.ts';
-import { describeColumns, wrapStatement } from './row-text.ts';
+import { outputOf } from './row-output.ts';
+import { endOf, sendRows } from './row-pieces.ts';
+import { describeColumns } from './row-text.ts';
 import { RunningStatement } from './running-statement.ts';
 import { connectionSetting, lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
@@ -194,7 +203,7 @@ export class ChildSession {
   ): Promise<number> {
     const { query } = running.statement;
     const call = <T>(task: () => Promise<T>) => this.#calls.run(task, running.signal);
-    const { columns, prepared, text, prefix } = await call(() => this.#open(connection, running, makePrefix));
+    const { columns, prepared, output, prefix } = await call(() => this.#open(connection, running, makePrefix));
     try {
       bindParameters(prepared, running.statement);
       const result = await call(() => prepared.stream());
@@ -204,15 +213,19 @@ export class ChildSession {
         if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
         isStarted = true;
       };
-      const rows = await sendRows(running, { fetchChunk: () => call(() => result.fetchChunk()) }, (count, texts) => {
+      const send = (count: number, texts: readonly Buffer[]) => {
         start();
         this.#node.send({ kind: 'rows', query, rows: count }, texts);
-      });
+      };
+      const source = { fetchChunk: () => call(() => result.fetchChunk()) };
+      const rows = await sendRows(running, source, output, send);
       await call(async () => {
         if (!(await commits(connection)))
-          await this.#findError(running, `${prefix}SELECT max(row) FROM (${text}) t(row)`);
+          await this.#findError(running, `${prefix}SELECT max(row) FROM (${output.text}) row`);
       });
       start();
+      const end = endOf(rows, output);
+      if (end.length > 0) send(0, end);
       return rows;
     } finally {
       prepared.destroySync();
@@ -224,8 +237,8 @@ export class ChildSession {
     await connection.run('BEGIN TRANSACTION READ ONLY');
     const prefix = await makePrefix();
     const columns = await this.#columns.read(connection, statement, prefix);
-    const text = wrapStatement(statement.text, columns, statement);
-    return { columns, prepared: await connection.prepare(`${prefix}${text}`), text, prefix };
+    const output = await outputOf(statement, columns);
+    return { columns, prepared: await connection.prepare(`${prefix}${output.text}`), output, prefix };
   }
 
   /**
@@ -251,6 +264,7 @@ export class ChildSession {
   #readFailure(error: unknown, { signal, statement }: RunningStatement): Failure {
     if (signal.aborted) return interrupted;
     if (error instanceof StatementFailure) return error.failure;
+    if (error instanceof HybridStoreError) return { code: error.code, message: error.message, details: error.details };
     const failure = readEngineFailure(error, this.#spillBytesMax);
     const text = error instanceof Error ? error.message : String(error);
     const file = this.#files.findNamed(text, statement.views);
