@@ -561,7 +561,7 @@ const ownRooms: readonly Room[] = [
     files: inside(`${tenantNode}/execute/child`),
     mayImport: [
       our('contracts', 'runtime', 'plan', 'engine/duckdb'),
-      npm('@duckdb/node-api'),
+      npm('@duckdb/node-api', 'apache-arrow', 'flatbuffers'),
       node('buffer', 'crypto'),
       inside(`${tenantNode}/execute/child`),
       file(`${tenantNode}/execute/messages.ts`),
@@ -812,7 +812,7 @@ const scriptRooms: readonly Room[] = [
       our('contracts', 'runtime', 'http', 'plan', 'controller-runtime', 'operator', 'test-kit'),
       anyNode,
       node('child_process'),
-      npm('@duckdb/node-api'),
+      npm('@duckdb/node-api', 'apache-arrow'),
       /^bench\//,
       /^scripts\/start\/(platform-process|settings|wait-until-ready)\.ts$/,
       scriptArguments,

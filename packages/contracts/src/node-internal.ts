@@ -7,13 +7,29 @@ import { LogicalPlan } from './plan/index.ts';
 import { Column, SourceDefinition } from './source-schema.ts';
 import { FileStatistics } from './statistics.ts';
 
-/** `rows_json`: one QueryResponse. `rows_ndjson`: one object a row; a failure in mid-stream is a last line `{"error": …}`. */
+/** In what form rows are asked for, by its media type. */
+export const answerTypes = {
+  rows_json: 'application/json',
+  rows_ndjson: 'application/x-ndjson',
+  rows_csv: 'text/csv',
+  rows_arrow: 'application/vnd.apache.arrow.stream',
+} as const;
+/** Of rows that are streamed. */
+export const streamTypes = [answerTypes.rows_ndjson, answerTypes.rows_csv, answerTypes.rows_arrow] as const;
+export type AnswerFormat = keyof typeof answerTypes;
+export const answerFormats = ['rows_json', 'rows_ndjson', 'rows_csv', 'rows_arrow'] as const satisfies AnswerFormat[];
+
+/**
+ * `rows_json`: one QueryResponse. `rows_ndjson`: one object a row; a failure in mid-stream is a last line `{"error": …}`.
+ * `rows_csv`: RFC 4180 with a header line. `rows_arrow`: an Arrow IPC stream. A failure in mid-stream ends these two early, and
+ * LinesEnd behind them says so; whoever hands them on breaks his answer off.
+ */
 export const ExecuteRequest = Type.Object(
   {
     query_id: QueryId,
     plan: LogicalPlan,
     consistency: Consistency,
-    format: Type.Enum(['rows_json', 'rows_ndjson']),
+    format: Type.Enum([...answerFormats]),
     deadline_ms: Type.Integer({ minimum: 1, description: 'milliseconds left when the request was sent' }),
     /** Refuses the plan (`conflict`, `plan_too_old`) where a source has other columns; absent: the plan alone is checked. */
     rests_on: Type.Optional(Type.Array(ReadColumns)),
@@ -25,15 +41,15 @@ export const ExecuteRequest = Type.Object(
 );
 export type ExecuteRequest = Static<typeof ExecuteRequest>;
 
-/** The name of the HTTP trailer behind `rows_ndjson`, whose text is a LinesEnd. */
+/** The name of the HTTP trailer behind all but `rows_json`, whose text is a LinesEnd. */
 export const linesEndTrailer = 'x-lines-end';
-/** What a node says of lines behind them, so that nobody in between has to read them. */
+/** What a node says of rows behind them, so that nobody in between has to read them. */
 export const LinesEnd = Type.Object(
   {
     rows: Type.Integer({ minimum: 0 }),
     execute_ms: Type.Number({ minimum: 0 }),
     bytes_read: Type.Integer({ minimum: 0 }),
-    /** The code of the failure that the last line shows; absent where all rows are there. */
+    /** The code of the failure that ended the rows early; absent where all are there. */
     error: Type.Optional(Type.Unsafe<ErrorCode>(Type.Enum([...errorCodes]))),
   },
   { $id: 'LinesEnd', additionalProperties: false },

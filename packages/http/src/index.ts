@@ -1,3 +1,4 @@
+export { acceptedType } from './accepted-type.ts';
 export { answerIfChanged } from './answer-if-changed.ts';
 export { type Caller, callerOf, requireAccess, tenantCallerOf } from './authorize.ts';
 export type { AdmitBody, ArrivingBody } from './body-admission.ts';

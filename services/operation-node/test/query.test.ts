@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 import {
   type ErrorBody,
@@ -181,6 +181,51 @@ test('NDJSON passes through as it comes', async () => {
   await operation.until(() => operation.services.reports.length === 1);
   const [report] = operation.services.reports;
   assert.deepEqual([report?.rows_out, report?.execute_ms, report?.bytes_read, report?.outcome], [2, 7, 700, 'done']);
+});
+
+test('CSV and Arrow pass through as they come when the node says that all rows are there', async () => {
+  await using operation = await TestOperation.start();
+  for (const [format, accept] of [
+    ['rows_csv', 'text/csv'],
+    ['rows_arrow', 'application/vnd.apache.arrow.stream'],
+  ] as const) {
+    operation.services.execute = (_request, reply) => {
+      reply.trailer(linesEndTrailer, async () => JSON.stringify({ rows: 1, execute_ms: 7, bytes_read: 700 }));
+      return reply.type(accept).send('a\r\n1\r\n');
+    };
+    const answer = await operation.sql({}, { headers: { accept } });
+    assert.equal(answer.text, 'a\r\n1\r\n');
+    assert.ok(answer.headers.get('content-type')?.startsWith(accept));
+    assert.equal(operation.services.lastExecution().format, format);
+  }
+});
+
+test('CSV and Arrow of which rows are missing, or nothing is said, break off', async () => {
+  await using operation = await TestOperation.start();
+  const ends = [
+    { rows: 1, execute_ms: 7, bytes_read: 700, error: 'deadline_exceeded' },
+    { rows: 1, execute_ms: 7, bytes_read: 700, error: 'invalid_request' },
+    undefined,
+  ];
+  const outcomes = ['timed_out', 'failed', 'failed'];
+  for (const [index, end] of ends.entries()) {
+    for (const accept of ['text/csv', 'application/vnd.apache.arrow.stream']) {
+      operation.services.execute = (_request, reply) => {
+        if (end) reply.trailer(linesEndTrailer, async () => JSON.stringify(end));
+        return reply.type(accept).send(Readable.from([Buffer.from('a\r\n1\r\n')]));
+      };
+      // Where nothing of it is out yet, it is a failure with its status.
+      const status = await operation.sql({}, { headers: { accept } }).then(
+        (answer) => answer.status,
+        () => 'broken off',
+      );
+      assert.notEqual(status, 200);
+    }
+    await operation.clock.advance(reportEveryMs);
+    await operation.until(() => operation.services.reports.length === 2 * (index + 1));
+    assert.equal(operation.services.reports.at(-1)?.outcome, outcomes[index]);
+  }
+  assert.equal((await operation.call('GET', '/queries')).text, '{"queries":[]}');
 });
 
 test('lines whose last one is a failure of the node count as what failed', async () => {
@@ -660,7 +705,7 @@ test('bodies, callers and permissions that do not fit are refused before anythin
   assert.deepEqual(operation.services.asked, []);
 });
 
-test('JSON answers whoever does not ask for NDJSON by name', async () => {
+test('JSON answers whoever asks for no other form by name', async () => {
   await using operation = await TestOperation.start();
   for (const accept of ['*/*', 'text/html', 'application/json, application/x-ndjson', 'application/x-ndjsonx']) {
     await operation.sql({}, { headers: { accept } });
@@ -668,6 +713,8 @@ test('JSON answers whoever does not ask for NDJSON by name', async () => {
   }
   await operation.sql({}, { headers: { accept: 'application/X-NDJSON;q=1, application/json;q=0.5' } });
   assert.equal(operation.services.lastExecution().format, 'rows_ndjson');
+  await operation.sql({}, { headers: { accept: 'text/html, TEXT/CSV; header=absent, application/json' } });
+  assert.equal(operation.services.lastExecution().format, 'rows_csv');
 });
 
 test('queries still running when the service has to go are ended in time', async () => {

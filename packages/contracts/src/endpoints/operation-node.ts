@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { QueryResponse } from '../data.ts';
 import { QueryId } from '../identifiers.ts';
+import { streamTypes } from '../node-internal.ts';
 import { CancelledQuery, DslQueryRequest, RunningQueries, SqlQueryRequest } from '../query.ts';
 import { bodyBounds, type Endpoint, may, userAccess } from './endpoint.ts';
 
@@ -16,7 +17,7 @@ export const operationNode = {
     body: SqlQueryRequest,
     bodyBytesMax: bodyBounds.statement,
     response: QueryResponse,
-    produces: ['application/x-ndjson'],
+    produces: streamTypes,
     viaGateway: true,
   },
   queryDsl: {
@@ -28,7 +29,7 @@ export const operationNode = {
     body: DslQueryRequest,
     bodyBytesMax: bodyBounds.query,
     response: QueryResponse,
-    produces: ['application/x-ndjson'],
+    produces: streamTypes,
     viaGateway: true,
   },
   listQueries: {

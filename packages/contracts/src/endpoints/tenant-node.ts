@@ -31,6 +31,7 @@ import {
   NodeProblems,
   OwnedBatchesRequest,
   OwnedBatchesResponse,
+  streamTypes,
   TableSnapshot,
 } from '../node-internal.ts';
 import { SourceDefinition } from '../source-schema.ts';
@@ -83,11 +84,11 @@ export const tenantNode = {
     service,
     method: 'POST',
     path: '/data/search/stream',
-    summary: 'Find records, streamed as NDJSON',
+    summary: 'Find records, streamed as NDJSON, CSV or Arrow',
     access: may('read'),
     body: SearchRequest,
     bodyBytesMax: bodyBounds.query,
-    produces: ['application/x-ndjson'],
+    produces: streamTypes,
     viaGateway: true,
   },
   aggregate: {
@@ -170,7 +171,7 @@ export const tenantNode = {
     body: ExecuteRequest,
     bodyBytesMax: bodyBounds.plan,
     response: QueryResponse,
-    produces: ['application/x-ndjson'],
+    produces: streamTypes,
   },
   cancelExecution: {
     service,

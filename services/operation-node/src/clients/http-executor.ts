@@ -1,4 +1,4 @@
-import { type ExecuteRequest, type LinesEnd, linesEndTrailer, tenantNode } from '@hybridstore/contracts';
+import { answerTypes, type ExecuteRequest, type LinesEnd, linesEndTrailer, tenantNode } from '@hybridstore/contracts';
 import { type HttpClient, isUnknownHost, type ServiceIdentity, unknownTenant, wasNothingSent } from '@hybridstore/http';
 import { type Clock, isHybridStoreError, type Logger, Semaphore, tenantUrl } from '@hybridstore/runtime';
 import type { Executor, NodeAnswer, QueryCall } from '../ports.ts';
@@ -46,7 +46,7 @@ export class HttpExecutor implements Executor {
 
   #send(tenantId: string, request: ExecuteRequest, call: QueryCall) {
     const { client, tenantUrlTemplate } = this.#parts;
-    const accept = request.format === 'rows_ndjson' ? 'application/x-ndjson' : 'application/json';
+    const accept = answerTypes[request.format];
     const options = callOptions(call);
     return client.stream(tenantUrl(tenantUrlTemplate, tenantId), tenantNode.execute, {
       ...options,

@@ -1,6 +1,6 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import type { ErrorCode, LinesEnd } from '@hybridstore/contracts';
-import { notePassing } from '@hybridstore/runtime';
+import { HybridStoreError, notePassing } from '@hybridstore/runtime';
 
 /** Where the statistics stand at the end of an answer; those of 256 sources fit many times. */
 const tailBytesMax = 256 * 1024;
@@ -82,15 +82,9 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const lineBreak = 0x0a;
-
-/**
- * Passes NDJSON through unread: what is to be known of it comes behind it. When the answer breaks between two lines, the reader gets a last line that says so; in
- * the middle of a line the connection has to break, since nothing added could be read as JSON.
- */
-export class LineStream extends Transform {
+/** Passes rows through unread: what is to be known of them comes behind them. */
+export class RowStream extends Transform {
   readonly #readEnd: () => LinesEnd | undefined;
-  #lastByte = lineBreak;
   bytes = 0;
   /** Once the answer has ended: what the node has said of it. */
   rows = 0;
@@ -105,18 +99,37 @@ export class LineStream extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     notePassing(chunk.length);
     this.bytes += chunk.length;
-    this.#lastByte = chunk.at(-1) ?? this.#lastByte;
     done(null, chunk);
   }
 
   override _flush(done: TransformCallback): void {
-    const end = this.#readEnd();
-    if (end) {
-      this.rows = end.rows;
-      this.nodeStats = end;
-      this.failure = end.error;
-    }
+    this.noteEnd();
     done();
+  }
+
+  /** False when the node has said nothing. */
+  protected noteEnd(): boolean {
+    const end = this.#readEnd();
+    if (!end) return false;
+    this.rows = end.rows;
+    this.nodeStats = end;
+    this.failure = end.error;
+    return true;
+  }
+}
+
+const lineBreak = 0x0a;
+
+/**
+ * NDJSON. When the answer breaks between two lines, the reader gets a last line that says so; in the middle of a line the
+ * connection has to break, since nothing added could be read as JSON.
+ */
+export class LineStream extends RowStream {
+  #lastByte = lineBreak;
+
+  override _transform(chunk: Buffer, encoding: BufferEncoding, done: TransformCallback): void {
+    this.#lastByte = chunk.at(-1) ?? this.#lastByte;
+    super._transform(chunk, encoding, done);
   }
 
   /** Ends the stream with an error line. False when it stands in the middle of a line, or has ended. */
@@ -124,5 +137,17 @@ export class LineStream extends Transform {
     if (this.#lastByte !== lineBreak || this.writableEnded || this.destroyed) return false;
     this.end(`${JSON.stringify({ error })}\n`);
     return true;
+  }
+}
+
+/**
+ * CSV and Arrow, of which a part looks like the whole, or nearly: without word of the node that all rows are there, the
+ * connection breaks.
+ */
+export class WholeStream extends RowStream {
+  override _flush(done: TransformCallback): void {
+    const isSaid = this.noteEnd();
+    const code = isSaid ? this.failure : 'unavailable';
+    done(code === undefined ? null : new HybridStoreError(code, 'the node ended its answer early'));
   }
 }

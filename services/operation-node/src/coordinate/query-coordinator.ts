@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { ErrorCode, ExecuteRequest, LogicalPlan, QueryStats, ReadColumns } from '@hybridstore/contracts';
+import type {
+  AnswerFormat,
+  ErrorCode,
+  ExecuteRequest,
+  LogicalPlan,
+  QueryStats,
+  ReadColumns,
+} from '@hybridstore/contracts';
 import {
   type Admission,
   type AdmissionQueue,
@@ -30,7 +37,7 @@ import type {
   QueryOrder,
   QueryRequest,
 } from '../ports.ts';
-import { LineStream, type Stats, StatsMerger } from './answer-stream.ts';
+import { LineStream, type RowStream, type Stats, StatsMerger, WholeStream } from './answer-stream.ts';
 import { failedOperationOf, withPlaces } from './locate-failure.ts';
 
 export type CoordinatorParts = {
@@ -222,8 +229,8 @@ class QueryRun {
 
   /** Joins the node's bytes to the client's: what ends one ends the other, and the query. */
   #pass({ body: source, readLinesEnd }: NodeAnswer): Readable {
-    const lines = this.#order.format === 'rows_ndjson' ? new LineStream(readLinesEnd) : undefined;
-    const answer = lines ?? new StatsMerger(() => this.#stats());
+    const rows = rowStreamOf(this.#order.format, readLinesEnd);
+    const answer = rows ?? new StatsMerger(() => this.#stats());
     const breakOff = (error: unknown) => {
       if (this.#hasEnded) return;
       const reason = toHybridStoreError(this.reasonOf(error));
@@ -231,19 +238,20 @@ class QueryRun {
       source.unpipe(answer);
       source.destroy();
       const { code, message, details } = reason;
-      const isReported = lines?.endWith({ code, message, details, request_id: this.#order.requestId }) === true;
+      const isReported =
+        rows instanceof LineStream && rows.endWith({ code, message, details, request_id: this.#order.requestId });
       if (!isReported) answer.destroy(reason);
     };
     source.on('error', (cause) => breakOff(brokenOff(cause)));
-    // Whoever reads the answer shows the error to the client; without a listener it would end the process before that.
-    answer.on('error', () => {});
+    // Whoever reads the answer shows the error to the client; it is also how the node's word of a failure arrives.
+    answer.on('error', breakOff);
     source.once('close', () => {
       if (!source.readableEnded) breakOff(brokenOff());
     });
     const stop = () => breakOff(this.#deadline.signal.reason);
     this.#deadline.signal.addEventListener('abort', stop, { once: true });
     answer.once('end', () => {
-      const failure = lines?.failure;
+      const failure = rows?.failure;
       this.#end(failure === undefined ? 'done' : this.#outcomeOf(failure), answer);
     });
     answer.once('close', () => {
@@ -323,6 +331,11 @@ class QueryRun {
     const { caller, requestId } = this.#order;
     return { token: caller.token, requestId, timeoutMs, signal: this.#deadline.signal };
   }
+}
+
+function rowStreamOf(format: AnswerFormat, readEnd: NodeAnswer['readLinesEnd']): RowStream | undefined {
+  if (format === 'rows_json') return undefined;
+  return format === 'rows_ndjson' ? new LineStream(readEnd) : new WholeStream(readEnd);
 }
 
 /** A kept plan is not for the sources as they are now: one has other columns, or is gone. Nothing of it was run. */

@@ -182,8 +182,8 @@ export type StatementRequest = {
 };
 export type StatementParameter = { readonly type: string; readonly value: string | number | boolean | null };
 
-/** How a row is written: `array`, values in the order of the columns; `object`, by column name. */
-export const rowShapes = ['array', 'object'] as const;
+/** How rows are written: `array`, values in the order of the columns; `object`, by column name; `csv` and `arrow`, a whole text or stream. */
+export const rowShapes = ['array', 'object', 'csv', 'arrow'] as const;
 export type RowShape = (typeof rowShapes)[number];
 
 /** What one scan reads: the columns it uses, files of one table version, and frames newer than it. */

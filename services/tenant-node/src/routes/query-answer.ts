@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { type AnswerFormat, answerTypes } from '@hybridstore/contracts';
 import type { CallContext } from '@hybridstore/http';
 import { type ErrorCode, type ErrorDetails, HybridStoreError, toHybridStoreError } from '@hybridstore/runtime';
 import type { FastifyReply } from 'fastify';
@@ -24,32 +25,43 @@ export async function sendWhole(
   return reply.type('application/json; charset=utf-8').send(Buffer.concat([head, ...texts, tail]));
 }
 
-/** How lines ended, as far as it is known. */
-export type SentLines = { rows: number; error?: ErrorCode };
+/** How rows ended, as far as it is known. */
+export type SentRows = { rows: number; error?: ErrorCode };
 
-/** Rows as NDJSON, as fast as the reader takes them. A failure under way is a last line `{"error": …}`. */
-export function sendLines(
-  reply: FastifyReply,
-  query: RunningQuery,
-  context: CallContext,
-  sent: SentLines = { rows: 0 },
-): FastifyReply {
-  const lines = readLines(query, context, sent);
-  const stream = Readable.from(lines, { objectMode: false, highWaterMark: streamBytesAhead });
-  return reply.type('application/x-ndjson').send(stream);
+const contentTypes: Readonly<Record<AnswerFormat, string>> = {
+  ...answerTypes,
+  rows_csv: `${answerTypes.rows_csv}; charset=utf-8; header=present`,
+};
+
+type Streaming = {
+  readonly format: AnswerFormat;
+  readonly context: CallContext;
+  /** Absent where nothing is said behind the rows. */
+  readonly sent?: SentRows;
+};
+
+/**
+ * Rows as a stream, as fast as the reader takes them. A failure under way is a last line `{"error": …}` of NDJSON; CSV and
+ * Arrow have no place for it: they end early where `sent` is said behind them, and else the connection breaks.
+ */
+export function sendStream(reply: FastifyReply, query: RunningQuery, streaming: Streaming): FastifyReply {
+  const stream = Readable.from(readRows(query, streaming), { objectMode: false, highWaterMark: streamBytesAhead });
+  return reply.type(contentTypes[streaming.format]).send(stream);
 }
 
-async function* readLines(query: RunningQuery, context: CallContext, sent: SentLines): AsyncGenerator<Buffer> {
+async function* readRows(query: RunningQuery, { format, context, sent }: Streaming): AsyncGenerator<Buffer> {
   try {
     for await (const piece of query.pieces()) {
-      sent.rows += piece.rows;
+      if (sent) sent.rows += piece.rows;
       yield* piece.texts;
     }
   } catch (thrown) {
     const error = toHybridStoreError(thrown);
-    sent.error = error.code;
+    if (sent) sent.error = error.code;
     if (error.code === 'internal') context.logger.error('query_failed', { error: error.cause ?? error });
-    yield Buffer.from(`${JSON.stringify(errorLine(error.code, error.message, error.details, context.requestId))}\n`);
+    if (format === 'rows_ndjson')
+      yield Buffer.from(`${JSON.stringify(errorLine(error.code, error.message, error.details, context.requestId))}\n`);
+    else if (!sent) throw error;
   } finally {
     // Ends a query whose reader has left; one that has ended does not hear it.
     query.cancel(new HybridStoreError('unavailable', 'the reader went away'));

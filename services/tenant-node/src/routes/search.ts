@@ -9,7 +9,11 @@ import { sendWhole } from './query-answer.ts';
 /** `POST /data/search`: records of one or several sources. */
 export function routeSearch(server: Server, node: TenantNode): void {
   server.route(tenantNode.search, async (request, reply, context) => {
-    const input = { queryId: createQueryId(), request: request.body, separator: ',' } as const;
+    const input = {
+      queryId: createQueryId(),
+      request: request.body,
+      form: { shape: 'object', separator: ',' },
+    } as const;
     return sendWhole(reply, await search(node, callOf(context), input), { field: 'records', hasColumns: false });
   });
 }

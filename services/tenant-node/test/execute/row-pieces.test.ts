@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { type DuckDBConnection, type DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
 import { FakeClock } from '@hybridstore/test-kit';
 import { sendRows } from '../../src/execute/child/row-pieces.ts';
+import { requireJson, TextWriter } from '../../src/execute/child/row-writer.ts';
 import { RunningStatement } from '../../src/execute/child/running-statement.ts';
 import type { Statement } from '../../src/execute/messages.ts';
 
@@ -29,7 +30,7 @@ describe('rows on their way out of the child', () => {
     const pieces: { readonly rows: number; readonly bytes: number }[] = [];
     let fetched = 0;
     const source = { fetchChunk: async () => chunks[fetched++] ?? null };
-    const ended = sendRows(running, source, (rows, texts) => {
+    const ended = sendRows(running, source, { writer: new TextWriter(requireJson) }, (rows, texts) => {
       pieces.push({ rows, bytes: texts.reduce((sum, text) => sum + text.length, 0) });
     });
     ended.catch(() => {});

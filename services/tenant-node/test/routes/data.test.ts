@@ -4,6 +4,7 @@ import { type LogicalPlan, type PlanExpression, tenantNodeIssuer } from '@hybrid
 import { finishPlan, call as functionCall, integer, text } from '@hybridstore/plan';
 import { retryLater, sealJson } from '@hybridstore/runtime';
 import { everything } from '@hybridstore/test-kit';
+import { tableFromIPC } from 'apache-arrow';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
 type Call = {
@@ -58,6 +59,7 @@ describe('a tenant node', () => {
     return {
       status: answer.statusCode,
       text: answer.body,
+      bytes: answer.rawPayload,
       body: isJson ? answer.json() : undefined,
       headers: answer.headers,
     };
@@ -264,6 +266,17 @@ describe('a tenant node', () => {
       );
     });
 
+    it('streams the same records as CSV and as Arrow where that is asked for', async () => {
+      const body = { source_id: 'sales', columns: ['id'], order_by: [{ field: 'id' }], limit: 2 };
+      const ask = (accept: string) => call('/data/search/stream', { body, headers: { accept } });
+      const csv = await ask('text/csv');
+      assert.equal(csv.text, 'source_id,fields\r\nsales,"{""id"":1}"\r\nsales,"{""id"":2}"\r\n');
+      const arrow = await ask('application/vnd.apache.arrow.stream');
+      assert.equal(arrow.headers['content-type'], 'application/vnd.apache.arrow.stream');
+      assert.deepEqual(tableFromIPC(arrow.bytes).getChild('source_id')?.toJSON(), ['sales', 'sales']);
+      assert.equal((await ask('application/json')).headers['content-type'], 'application/x-ndjson');
+    });
+
     it('streams the same records as lines', async () => {
       const body = { source_id: 'sales', columns: ['id'], order_by: [{ field: 'id' }], limit: 2 };
       const { status, text, headers } = await call('/data/search/stream', { body });
@@ -371,6 +384,15 @@ describe('a tenant node', () => {
     it('answers lines', async () => {
       const { text } = await call('/internal/execute', { body: request(plan, { format: 'rows_ndjson' }) });
       assert.equal(text, '{"id":1}\n{"id":2}\n');
+    });
+
+    it('bounds the result in every form', async () => {
+      for (const format of ['rows_csv', 'rows_arrow', 'rows_ndjson']) {
+        const rows = await call('/internal/execute', { body: request(plan, { format, result_rows_max: 1 }) });
+        assert.deepEqual([rows.status, rows.body.error.code], [413, 'too_large'], format);
+        const bytes = await call('/internal/execute', { body: request(plan, { format, result_bytes_max: 3 }) });
+        assert.deepEqual([bytes.status, bytes.body.error.code], [413, 'too_large'], format);
+      }
     });
 
     it('bounds the result', async () => {

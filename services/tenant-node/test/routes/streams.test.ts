@@ -11,6 +11,8 @@ import {
 } from '@hybridstore/contracts';
 import { cast, choose, compare, finishPlan, integer, text } from '@hybridstore/plan';
 import { systemClock } from '@hybridstore/runtime';
+import { tableFromIPC } from 'apache-arrow';
+import { endOfStream } from '../../src/execute/child/arrow-messages.ts';
 import { createNodeUnderTest, type NodeUnderTest, tenant } from './node-under-test.ts';
 
 let queries = 0;
@@ -104,6 +106,46 @@ describe('results over HTTP', () => {
     const { rows, error } = JSON.parse(broken.trailers[linesEndTrailer] ?? '') as LinesEnd;
     assert.deepEqual([rows, error], [lines.length - 1, last.error.code]);
     assert.equal(error, 'invalid_request');
+  });
+
+  it('come as CSV and as Arrow, with rows and without, and are counted behind them', async () => {
+    const value: PlanExpression = { kind: 'column', relation: 'r', name: 'i' };
+    for (const rows of [0, 3, 300_000]) {
+      const csv: IncomingMessage = await (await send(series(rows, value), 'rows_csv')).answer;
+      assert.equal(csv.headers['content-type'], 'text/csv; charset=utf-8; header=present');
+      const lines = (await readText(csv)).split('\r\n');
+      assert.deepEqual([lines[0], lines.length, lines.at(-1)], ['v', rows + 2, '']);
+      const arrow: IncomingMessage = await (await send(series(rows, value), 'rows_arrow')).answer;
+      assert.equal(arrow.headers['content-type'], 'application/vnd.apache.arrow.stream');
+      const table = tableFromIPC(Buffer.concat(await Array.fromAsync(arrow as AsyncIterable<Buffer>)));
+      assert.deepEqual([table.numRows, String(table.schema.fields[0]?.type)], [rows, 'Int64']);
+      const column = table.getChild('v')?.toArray() ?? new BigInt64Array();
+      assert.ok(column.every((one: bigint, index: number) => one === BigInt(index)));
+      for (const { trailers } of [csv, arrow]) {
+        const end = JSON.parse(trailers[linesEndTrailer] ?? '') as LinesEnd;
+        assert.deepEqual([end.rows, end.error], [rows, undefined]);
+      }
+    }
+  });
+
+  it('end early as CSV and as Arrow where they fail, which is said behind them', async () => {
+    const value: PlanExpression = { kind: 'column', relation: 'r', name: 'i' };
+    const failing = cast(choose(compare('lt', value, integer(900_000)), text('1'), text('x')), 'bigint');
+    for (const format of ['rows_csv', 'rows_arrow']) {
+      const answer = await (await send(series(1_000_000, failing), format)).answer;
+      const bytes = Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>));
+      const end = JSON.parse(answer.trailers[linesEndTrailer] ?? '') as LinesEnd;
+      assert.equal(end.error, 'invalid_request');
+      assert.ok(end.rows > 0 && end.rows < 1_000_000, `${end.rows}`);
+      if (format === 'rows_arrow') assert.notDeepEqual(bytes.subarray(-8), endOfStream);
+    }
+    // What fails before its first row has its status.
+    const first = cast(choose(compare('lt', value, integer(0)), text('1'), text('x')), 'bigint');
+    for (const format of ['rows_csv', 'rows_arrow']) {
+      const answer = await (await send(series(10, first), format)).answer;
+      assert.equal(answer.statusCode, 400);
+      answer.resume();
+    }
   });
 
   it('are refused with 429 when too many queries wait', async () => {

@@ -5,7 +5,15 @@ import {
   type DuckDBPreparedStatement,
 } from '@duckdb/node-api';
 import { decodeFrames } from '@hybridstore/engine/duckdb';
-import { orAborted, type ParentChannel, privateFolder, Semaphore, systemClock, systemDisk } from '@hybridstore/runtime';
+import {
+  HybridStoreError,
+  orAborted,
+  type ParentChannel,
+  privateFolder,
+  Semaphore,
+  systemClock,
+  systemDisk,
+} from '@hybridstore/runtime';
 import type { FreshRange, StatementView } from '../../domain/ports.ts';
 import { childThreads, type Failure, type FromChild, type SessionOptions, type Statement } from '../messages.ts';
 import { readEngineFailure } from './engine-failure.ts';
@@ -13,8 +21,10 @@ import { FileSchemaCache } from './file-schema-cache.ts';
 import type { ViewPart } from './fresh-row-index.ts';
 import { countFreshRows, FreshTables } from './fresh-tables.ts';
 import { IdleConnections, type PreparedText } from './idle-connections.ts';
-import { type RowSource, sendRows } from './row-pieces.ts';
-import { describeColumns, type OutputColumn, wrapStatement } from './row-text.ts';
+import { outputOf } from './row-output.ts';
+import { endOf, type RowSource, sendRows } from './row-pieces.ts';
+import { describeColumns, type OutputColumn } from './row-text.ts';
+import type { RowOutput } from './row-writer.ts';
 import { RunningStatement } from './running-statement.ts';
 import { connectionSetting, lockedSettings } from './session-settings.ts';
 import { StatementColumns } from './statement-columns.ts';
@@ -157,7 +167,7 @@ export class ChildSession {
   }
 
   async #onConnection(running: RunningStatement, read: ReadParts): Promise<number> {
-    const known = this.#knownText(running.statement, read);
+    const known = await this.#knownText(running.statement, read);
     const idle = this.#idle.take(known?.text);
     const connection = idle?.connection ?? (await this.#connect());
     running.connection = connection;
@@ -180,11 +190,12 @@ export class ChildSession {
    * The whole text of a statement that has passed the gate, over files alone. Where fresh rows are read, a text is planned
    * in the transaction that reads them: a plan rests on what is known of its tables, which more rows make untrue.
    */
-  #knownText(statement: Statement, { views, parts }: ReadParts): KnownText | undefined {
+  async #knownText(statement: Statement, { views, parts }: ReadParts): Promise<KnownText | undefined> {
     if (parts.some((each) => each.length > 0)) return undefined;
     const columns = this.#columns.known(statement);
     const schemas = this.#fileSchemas.known(views);
-    return columns && schemas && wrap(statement, columns, this.#prefix({ views, parts }, schemas));
+    if (!columns || !schemas) return undefined;
+    return wrap(statement, columns, this.#prefix({ views, parts }, schemas));
   }
 
   async #runKnown(
@@ -239,10 +250,11 @@ export class ChildSession {
   }
 
   /** All rows at once, with the error if there is one: one call into the engine. */
-  async #runShort(running: RunningStatement, { columns, prepared }: OpenedText): Promise<number> {
+  async #runShort(running: RunningStatement, opened: OpenedText): Promise<number> {
+    const { prepared } = opened;
     bindParameters(prepared, running.statement);
     const result = await this.#call(running, () => prepared.run());
-    return this.#send(running, columns, chunksOf(result));
+    return this.#send(running, opened, chunksOf(result));
   }
 
   /** Rows while they are computed, in a transaction that says whether they are all. */
@@ -251,14 +263,15 @@ export class ChildSession {
     running: RunningStatement,
     open: () => Promise<OpenedText>,
   ): Promise<number> {
-    const { columns, prepared, errorText } = await this.#call(running, async () => {
+    const opened = await this.#call(running, async () => {
       await connection.run('BEGIN TRANSACTION READ ONLY');
       return open();
     });
+    const { prepared, errorText } = opened;
     bindParameters(prepared, running.statement);
     const result = await this.#call(running, () => prepared.stream());
     const source = { fetchChunk: () => this.#call(running, () => result.fetchChunk()) };
-    return this.#send(running, columns, source, () =>
+    return this.#send(running, opened, source, () =>
       this.#call(running, async () => {
         if (!(await commits(connection))) await this.#findError(running, errorText);
       }),
@@ -268,7 +281,7 @@ export class ChildSession {
   /** `end`: without it the rows may not be all. */
   async #send(
     running: RunningStatement,
-    columns: readonly OutputColumn[],
+    { columns, output }: KnownText,
     source: RowSource,
     end: () => Promise<void> = async () => {},
   ): Promise<number> {
@@ -279,18 +292,21 @@ export class ChildSession {
       if (!isStarted) this.#node.send({ kind: 'started', query, columns: describeColumns(columns) });
       isStarted = true;
     };
-    const rows = await sendRows(running, source, (count, texts) => {
+    const send = (count: number, texts: readonly Buffer[]) => {
       start();
       this.#node.send({ kind: 'rows', query, rows: count }, texts);
-    });
+    };
+    const rows = await sendRows(running, source, output, send);
     await end();
     start();
+    const tail = endOf(rows, output);
+    if (tail.length > 0) send(0, tail);
     return rows;
   }
 
   async #open(connection: DuckDBConnection, { statement }: RunningStatement, read: ReadParts): Promise<OpenedText> {
     const prefix = this.#prefix(read, await this.#fileSchemas.read(connection, read.views));
-    const known = wrap(statement, await this.#columns.read(connection, statement, prefix), prefix);
+    const known = await wrap(statement, await this.#columns.read(connection, statement, prefix), prefix);
     return { ...known, prepared: await connection.prepare(known.text) };
   }
 
@@ -321,6 +337,7 @@ export class ChildSession {
   ): Failure {
     if (signal.aborted) return interrupted;
     if (error instanceof StatementFailure) return error.failure;
+    if (error instanceof HybridStoreError) return { code: error.code, message: error.message, details: error.details };
     const failure = readEngineFailure(error, this.#spillBytesMax);
     const text = error instanceof Error ? error.message : String(error);
     const file = findNamed(text, statement.views, linked);
@@ -333,6 +350,7 @@ type ReadParts = { readonly views: readonly StatementView[]; readonly parts: rea
 /** Of a statement with its views, as the engine is given it. */
 type KnownText = {
   readonly columns: readonly OutputColumn[];
+  readonly output: RowOutput;
   readonly text: string;
   /** Fails as the statement does, and gives no rows. */
   readonly errorText: string;
@@ -340,9 +358,10 @@ type KnownText = {
 type OpenedText = KnownText & { readonly prepared: DuckDBPreparedStatement };
 type Ran = { readonly rows: number; readonly prepared: PreparedText | undefined };
 
-function wrap(statement: Statement, columns: readonly OutputColumn[], prefix: string): KnownText {
-  const rows = wrapStatement(statement.text, columns, statement);
-  return { columns, text: `${prefix}${rows}`, errorText: `${prefix}SELECT max(row) FROM (${rows}) t(row)` };
+async function wrap(statement: Statement, columns: readonly OutputColumn[], prefix: string): Promise<KnownText> {
+  const output = await outputOf(statement, columns);
+  const errorText = `${prefix}SELECT max(row) FROM (${output.text}) row`;
+  return { columns, output, text: `${prefix}${output.text}`, errorText };
 }
 
 /** As many as the engine holds of a stream's rows as well. */

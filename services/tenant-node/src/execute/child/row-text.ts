@@ -24,7 +24,7 @@ const exactInteger = '9007199254740991';
 export const brokenTextMark = 0;
 
 /** How rows are written; the separator `,` stands before each, a line break behind. */
-export type RowForm = Pick<StatementRequest, 'shape' | 'separator'>;
+export type RowForm = { readonly shape: 'array' | 'object'; readonly separator: StatementRequest['separator'] };
 
 /** `SELECT` of the bytes of one text a row, with its separator, over `statement`, in the statement's order. */
 export function wrapStatement(statement: string, columns: readonly OutputColumn[], form: RowForm): string {
@@ -50,16 +50,16 @@ function arrayParts(values: readonly string[]): string[] {
   return ["'['", ...values.flatMap((value, index) => (index === 0 ? [value] : ["','", value])), "']'"];
 }
 
-function concat(parts: readonly string[]): string {
+export function concat(parts: readonly string[]): string {
   return `concat(${parts.join(', ')})`;
 }
 
-function quote(text: string): string {
+export function quote(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
 /** JSON text of a value, 'null' for NULL, never NULL itself. `depth` keeps the variables of nested lambdas apart. */
-function valueText(value: string, type: DuckDBType, depth: number): string {
+export function valueText(value: string, type: DuckDBType, depth: number): string {
   if (type.alias === 'JSON') return orNull(value, orMark(`replace(CAST(${value} AS VARCHAR), chr(10), ' ')`));
   switch (type.typeId) {
     case DuckDBTypeId.SQLNULL:
@@ -78,17 +78,14 @@ function valueText(value: string, type: DuckDBType, depth: number): string {
     case DuckDBTypeId.UHUGEINT:
       return wideIntegerText(value);
     case DuckDBTypeId.FLOAT:
-      return floatText(value, singleText(value));
     case DuckDBTypeId.DOUBLE:
-      return floatText(value);
-    case DuckDBTypeId.TIMESTAMP_TZ:
-      return timestampText(`make_timestamp(epoch_us(${value}))`);
+      return floatText(value, type.typeId, jsonWords);
     case DuckDBTypeId.TIMESTAMP:
-      return timestampText(value);
+    case DuckDBTypeId.TIMESTAMP_TZ:
     case DuckDBTypeId.TIMESTAMP_S:
     case DuckDBTypeId.TIMESTAMP_MS:
     case DuckDBTypeId.TIMESTAMP_NS:
-      return timestampText(`CAST(${value} AS TIMESTAMP)`);
+      return timestampText(value, type.typeId, jsonWords);
     case DuckDBTypeId.BLOB:
       return quoted(value, `base64(${value})`);
     case DuckDBTypeId.LIST:
@@ -133,18 +130,38 @@ function singleText(value: string): string {
   return `CASE WHEN abs(${value}) >= ${wholeFrom} THEN CAST(CAST(${value} AS DOUBLE) AS VARCHAR) ELSE CAST(${value} AS VARCHAR) END`;
 }
 
+/** How words stand that are no numbers: in SQL, what a NULL is; the mark on both sides of a word. */
+export type WordForm = { readonly nullText: string; readonly mark: string };
 /** JSON has no word for what is not finite. */
-function floatText(value: string, digits = `CAST(${value} AS VARCHAR)`): string {
-  return `CASE WHEN isfinite(${value}) THEN ${digits} WHEN ${value} IS NULL THEN 'null' WHEN isnan(${value}) THEN '"NaN"' WHEN ${value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END`;
+const jsonWords: WordForm = { nullText: "'null'", mark: '"' };
+
+type FloatId = DuckDBTypeId.FLOAT | DuckDBTypeId.DOUBLE;
+
+export function floatText(value: string, typeId: FloatId, { nullText, mark }: WordForm): string {
+  const digits = typeId === DuckDBTypeId.FLOAT ? singleText(value) : `CAST(${value} AS VARCHAR)`;
+  return `CASE WHEN isfinite(${value}) THEN ${digits} WHEN ${value} IS NULL THEN ${nullText} WHEN isnan(${value}) THEN '${mark}NaN${mark}' WHEN ${value} > 0 THEN '${mark}Infinity${mark}' ELSE '${mark}-Infinity${mark}' END`;
 }
 
 function quoted(value: string, text: string): string {
   return orNull(value, `concat('"', ${text}, '"')`);
 }
 
+type TimestampId =
+  | DuckDBTypeId.TIMESTAMP
+  | DuckDBTypeId.TIMESTAMP_TZ
+  | DuckDBTypeId.TIMESTAMP_S
+  | DuckDBTypeId.TIMESTAMP_MS
+  | DuckDBTypeId.TIMESTAMP_NS;
+
 /** Milliseconds as JavaScript writes them; microseconds where there are any. */
-function timestampText(value: string): string {
-  return `CASE WHEN NOT isfinite(${value}) THEN concat('"', ${value}, '"') WHEN ${value} IS NULL THEN 'null' WHEN microsecond(${value}) % 1000 = 0 THEN strftime(${value}, '"%Y-%m-%dT%H:%M:%S.%gZ"') ELSE strftime(${value}, '"%Y-%m-%dT%H:%M:%S.%fZ"') END`;
+export function timestampText(column: string, typeId: TimestampId, { nullText, mark }: WordForm): string {
+  const value = asTimestamp(column, typeId);
+  return `CASE WHEN NOT isfinite(${value}) THEN concat('${mark}', ${value}, '${mark}') WHEN ${value} IS NULL THEN ${nullText} WHEN microsecond(${value}) % 1000 = 0 THEN strftime(${value}, '${mark}%Y-%m-%dT%H:%M:%S.%gZ${mark}') ELSE strftime(${value}, '${mark}%Y-%m-%dT%H:%M:%S.%fZ${mark}') END`;
+}
+
+function asTimestamp(value: string, typeId: TimestampId): string {
+  if (typeId === DuckDBTypeId.TIMESTAMP) return value;
+  return typeId === DuckDBTypeId.TIMESTAMP_TZ ? `make_timestamp(epoch_us(${value}))` : `CAST(${value} AS TIMESTAMP)`;
 }
 
 function listText(value: string, itemType: DuckDBType, depth: number): string {
@@ -186,7 +203,7 @@ export function describeColumns(columns: readonly OutputColumn[]): ResultColumn[
 }
 
 /** An `integer` column is read as the long that it is stored as; its values have been checked when they were written. */
-function shownType({ type, declared }: OutputColumn): DuckDBType {
+export function shownType({ type, declared }: OutputColumn): DuckDBType {
   return declared === 'integer' && type.typeId === DuckDBTypeId.BIGINT ? INTEGER : type;
 }
 

@@ -31,6 +31,11 @@ export function brokenText(): StatementFailure {
   return new StatementFailure({ code: 'corrupt', message, details: {}, internal: message });
 }
 
+export function noCharacterZero(): StatementFailure {
+  const message = 'a text of the result has the character U+0000, which CSV has no place for; ask for another format';
+  return new StatementFailure({ code: 'invalid_request', message, details: { format: 'csv' } });
+}
+
 export function tooLarge(limit: 'rows' | 'bytes', max: number): StatementFailure {
   const message = `the result has more than ${max} ${limit}`;
   return new StatementFailure({ code: 'too_large', message, details: { limit, max } });
