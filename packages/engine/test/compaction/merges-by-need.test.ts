@@ -211,7 +211,7 @@ test('a restart in the middle of a merge finds the same need, and every row once
   await again.engine.close();
 });
 
-test('a merge that a policy asks for waits for the one under way, and is told that its files are gone', async () => {
+test('a merge that a policy asks for waits for the one under way, and learns that its files are gone', async () => {
   const held = heldWriter();
   const node = await openTable('policy', { segmentWriter: held.writer });
   await flushFiles(node, 4);

@@ -160,6 +160,7 @@ export class QueryRunner {
   readonly #lightBytesMax: number;
   readonly #stops = new Map<string, AbortController>();
   readonly #onIdle: (() => void)[] = [];
+  #sharing = 0;
   #isClosed = false;
 
   constructor(ports: QueryRunnerPorts, limits: QueryLimits) {
@@ -181,9 +182,9 @@ export class QueryRunner {
     return this.#queue.running;
   }
 
-  /** For a place, or for memory. */
+  /** For a place, for memory, or for the answer of another query. */
   get waiting(): number {
-    return this.#queue.waiting + this.#turns.waiting;
+    return this.#queue.waiting + this.#turns.waiting + this.#sharing;
   }
 
   /** Of the executor's memory, by heavy statements. */
@@ -270,7 +271,10 @@ export class QueryRunner {
   async #waitForAnswer({ ended }: AnswerNeed, memory: Memory, signal: AbortSignal): Promise<void> {
     const { clock, observeWait } = this.#ports;
     const askedMs = clock.monotonicMs();
-    const how = await orAborted(ended, signal);
+    this.#sharing += 1;
+    const how = await orAborted(ended, signal).finally(() => {
+      this.#sharing -= 1;
+    });
     memory.sharesLeft = how === 'too_large' ? 0 : memory.sharesLeft - 1;
     observeWait(clock.monotonicMs() - askedMs);
   }

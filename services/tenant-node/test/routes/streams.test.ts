@@ -149,12 +149,14 @@ describe('results over HTTP', () => {
   });
 
   it('are refused with 429 when too many queries wait', async () => {
-    const slow = series(1_000_000_000_000, { kind: 'call', function: 'count', arguments: [] });
-    const started = [send(slow), send(slow)];
+    // Each another one: of the same one is run, and the others wait for its answer.
+    let asked = 0;
+    const slow = () => series(1_000_000_000_000 + ++asked, { kind: 'call', function: 'count', arguments: [] });
+    const started = [send(slow()), send(slow())];
     while (node.queries.running < 2) await systemClock.sleep(5);
-    const waiting = send(slow);
+    const waiting = send(slow());
     while (node.queries.waiting < 1) await systemClock.sleep(5);
-    const refused = await send(slow).answer;
+    const refused = await send(slow()).answer;
     assert.equal(refused.statusCode, 429);
     assert.match(refused.headers['retry-after'] ?? '', /^[1-9]\d*$/);
     refused.resume();
