@@ -74,7 +74,11 @@ export function overload({ seconds = secondsOfOverload }: BenchOptions): Promise
         `${name}: ${peak.toFixed(1)}/s at its peak, ${rateOf(value).toFixed(1)}/s at ${clientsMax}\n`,
       );
     }
-    return buildReport('overload', measured.flatMap(goals), measured.map(describe));
+    return buildReport(
+      'overload',
+      measured.flatMap(goals),
+      measured.map((work) => describe(work, seconds)),
+    );
   });
 }
 
@@ -96,12 +100,12 @@ function nodeBytes({ processes }: Measured): number {
     .reduce((total, one) => total + one.peakBytes, 0);
 }
 
-function describe({ name, peak, peakClients, over }: Work): Side {
+function describe({ name, peak, peakClients, over }: Work, seconds: number): Side {
   const failed = over.kinds.flatMap((kind) =>
     Object.entries(kind.failed).map(([what, count]) => `${count} × ${what} of ${kind.kind}`),
   );
   return {
-    name: `${name}, ${clientsMax} clients`,
+    name: `${name}, ${clientsMax} clients, ${seconds} s`,
     figures: {
       'answers/s at its peak': peak,
       'clients at its peak': peakClients,

@@ -20,6 +20,8 @@ const sourcesOfNode = 1_000;
 const compiledCode = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url));
 const startMsMax = 60_000;
 const pollMs = 5;
+/** Longer than a process takes to give its memory back. */
+const restMs = 15_000;
 const parallel = 16;
 
 type Times = { readonly elapsedMs: number; readonly processes: readonly ProcessTime[] };
@@ -102,7 +104,7 @@ async function ofNode(sources: number): Promise<Node> {
 
     await untilReady(startNode());
     // Whatever follows a start is over by then.
-    await systemClock.sleep(5_000);
+    await systemClock.sleep(restMs);
     const coldMs = await timed(() => ask('source_2'));
     return { coldMs, restarted: { elapsedMs, answeredMs, nextMs, processes } };
   } finally {
