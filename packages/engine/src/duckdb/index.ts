@@ -4,3 +4,4 @@ export { decodeFrames } from '../wal/frame.ts';
 export { BatchAppender } from './batch-appender.ts';
 export { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from './column-types.ts';
 export { type TextChunk, type TextRun, textRuns } from './text-runs.ts';
+export { copyVector, type VectorRange } from './vector-columns.ts';
