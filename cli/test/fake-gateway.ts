@@ -1,14 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  arrowStreamType,
   authGateway,
   type Endpoint,
   type ErrorCode,
   errorStatus,
   monitoring,
+  ndjsonType,
   operationNode,
   tenantNode,
 } from '@hybridstore/contracts';
+import { tableFromIPC } from 'apache-arrow';
 
 type Call = {
   readonly path: string;
@@ -77,10 +80,15 @@ export class FakeGateway {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
-    const text = Buffer.concat(chunks).toString();
-    const call = { path: request.url ?? '', body: text === '' ? {} : JSON.parse(text), headers: request.headers };
+    const { headers } = request;
+    const url = new URL(request.url ?? '', 'http://gateway');
+    const body = readBody(Buffer.concat(chunks), headers['content-type'], url.searchParams);
+    const call = { path: url.pathname, body: body ?? {}, headers };
     this.calls.push(call);
-    const answer = this.handlers.get(call.path)?.(call) ?? { code: 'not_found', message: `no ${call.path}` };
+    const answer =
+      body === undefined
+        ? { code: 'invalid_request', message: 'body: not valid JSON' }
+        : (this.handlers.get(call.path)?.(call) ?? { code: 'not_found', message: `no ${call.path}` });
     if (typeof answer === 'object' && 'code' in answer) {
       const { code, message, details = {} } = answer as Refusal;
       response.writeHead(errorStatus[code], { 'content-type': 'application/json' });
@@ -159,3 +167,24 @@ const queryAnswer = {
   row_count: 2,
   stats: { query_id: 'q-00000000000000000000000000000000', elapsed_ms: 1.25 },
 };
+
+/** A write in any of its types, as one of JSON; undefined for what is none. */
+function readBody(bytes: Buffer, type: string | undefined, query: URLSearchParams) {
+  if (bytes.length === 0) return {};
+  if (type !== ndjsonType && type !== arrowStreamType) return JSON.parse(bytes.toString()) as Record<string, unknown>;
+  const lines = bytes
+    .toString()
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  try {
+    const rows: readonly { readonly id?: unknown }[] =
+      type === ndjsonType ? lines.map((line) => JSON.parse(line)) : tableFromIPC(bytes).toArray();
+    const records = rows.map((fields) => ({
+      fields: typeof fields.id === 'bigint' ? { id: Number(fields.id) } : fields,
+    }));
+    return { source_id: query.get('source_id'), records };
+  } catch {
+    // No JSON: the answer says so.
+    return undefined;
+  }
+}

@@ -83,7 +83,8 @@ function describeBound(endpoint: Endpoint): string {
   const kibibytes = bodyBytesMaxOf(endpoint) / 1024;
   const bound = kibibytes < 1024 ? `${kibibytes} KiB` : `${kibibytes / 1024} MiB`;
   const codings = takesPackedBody(endpoint) ? `, unpacked where it comes in ${bodyCodings.join(', ')}` : '';
-  return ` A body of at most ${bound}${codings}.`;
+  const others = Object.entries(endpoint.takes ?? {}).map(([type, what]) => ` It may be \`${type}\` too: ${what}.`);
+  return ` A body of at most ${bound}${codings}.${others.join('')}`;
 }
 
 function describeAccess(access: Access): string {

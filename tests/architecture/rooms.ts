@@ -599,9 +599,9 @@ const cliRooms: readonly Room[] = [
     name: 'cli/load',
     files: inside(`${cli}/load`),
     mayImport: [
-      our('contracts', 'runtime'),
-      node('fs', 'os', 'path', 'stream', 'zlib', 'crypto'),
-      npm('apache-arrow', 'hyparquet'),
+      our('contracts', 'runtime', 'engine/batch', 'engine/duckdb'),
+      node('buffer', 'fs', 'os', 'path', 'stream', 'zlib', 'crypto'),
+      npm('apache-arrow', 'hyparquet', '@duckdb/node-api'),
       inside(`${cli}/load`),
       file(`${cli}/usage-error.ts`),
     ],

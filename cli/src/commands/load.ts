@@ -1,14 +1,24 @@
-import { type Column, tenantNode, type Warning } from '@hybridstore/contracts';
+import { type Column, tenantNode, type Warning, type WriteResponse } from '@hybridstore/contracts';
 import { HybridStoreError, systemClock } from '@hybridstore/runtime';
 import { batchBytesMax, type Connection } from '../connection.ts';
 import type { Io } from '../io.ts';
+import type { OpenBlocks } from '../load/csv-blocks.ts';
 import { type FoundFile, FoundFiles, sourceNamedBy } from '../load/find-files.ts';
 import { inferColumns, rowsLookedAt } from '../load/infer-columns.ts';
 import { buildLoadId } from '../load/load-id.ts';
-import { formatPosition, type LoadResult, loadRows, type SendBatch } from '../load/load-rows.ts';
+import {
+  formatPosition,
+  type LoadOptions,
+  type LoadResult,
+  loadBlocks,
+  loadRows,
+  type SendBatch,
+  type SendPacked,
+} from '../load/load-rows.ts';
 import { prepareRow, type ValueRules } from '../load/prepare-row.ts';
+import { findBlocks } from '../load/read-blocks.ts';
 import { chooseFormat, describeColumns, type Format, isTextFormat, isTyped, readRows } from '../load/read-file.ts';
-import { checkText } from '../load/read-text.ts';
+import { checkText, isUtf8Text } from '../load/read-text.ts';
 import {
   listReading,
   type ReadingFlags,
@@ -84,38 +94,70 @@ type Loading = {
 async function loadFile(connection: Connection, file: FoundFile, loading: Loading): Promise<number> {
   const { format, flags } = loading;
   const sourceId = flags.source ?? sourceNamedBy(file.path);
-  if (isTextFormat(format)) await checkText(file.content, readingOptions(flags)).catch(namedBy(file));
+  const isUtf8 = isTextFormat(format) && (await isPlainText(file, flags));
   const columns = await findColumns(connection, sourceId, { file, ...loading });
   if (columns === 'shown') return 0;
-  const cut = { format, rowsPerBatch: flags.batch, reading: listReading(flags) };
+  const rules = valueRules(flags);
+  const bounds = { rowsPerBatch: flags.batch, bytesPerBatchMax: batchBytesMax };
+  const options = readingOptions(flags);
+  const blocks = await findBlocks(file.content, { format, columns, options, rules, isUtf8, bounds });
+  // Blocks are cut in another way than rows, and their batches are others.
+  const form = blocks ? `${format} in blocks` : format;
+  const cut = { format: form, rowsPerBatch: flags.batch, reading: listReading(flags) };
   const loadId = flags.loadId ?? (await buildLoadId(file.content, cut));
-  const result = await sendFile(connection, file, { ...loading, sourceId, columns, loadId });
+  const result = await sendFile(connection, file, { ...loading, sourceId, columns, loadId, blocks });
   requireRows(file, result);
   return result.rejected;
 }
 
-type Sending = Loading & { readonly sourceId: string; readonly columns: Columns; readonly loadId: string };
+/** Throws, with nothing sent, for bytes that are not of the encoding. */
+async function isPlainText(file: FoundFile, flags: LoadFlags): Promise<boolean> {
+  const reading = readingOptions(flags);
+  const mayBe = reading.encoding === undefined || reading.encoding === 'utf-8';
+  if (mayBe && (await isUtf8Text(file.content).catch(namedBy(file)))) return true;
+  await checkText(file.content, reading).catch(namedBy(file));
+  return false;
+}
+
+type Sending = Loading & {
+  readonly sourceId: string;
+  readonly columns: Columns;
+  readonly loadId: string;
+  /** Undefined for a file that is read row by row. */
+  readonly blocks: OpenBlocks | undefined;
+};
 
 async function sendFile(connection: Connection, file: FoundFile, sending: Sending): Promise<LoadResult> {
-  const { format, flags, io, sourceId, columns, loadId } = sending;
+  const { format, flags, io, sourceId, columns, loadId, blocks } = sending;
   const progress = startProgress(sourceId, file.size, io.stderr);
   const note = (sentence: string) => progress.log(`${file.path}: ${sentence}\n`);
   const changes: Changes = { truncated: 0, notNumbers: 0, respelled: new Set() };
   const rules = countingRules(valueRules(flags), changes);
   const startedMs = systemClock.monotonicMs();
   const warnings = new Map<string, Warning>();
-  const send: SendBatch = async (batch, key) => {
-    const answer = await connection.call(tenantNode.write, {
-      body: { source_id: sourceId, records: batch.records },
-      headers: { 'idempotency-key': key },
-      timeoutMs: writeMsMax,
-    });
+  const noteWarnings = (answer: WriteResponse) => {
     for (const warning of answer.warnings ?? []) warnings.set(warning.code, warning);
     return answer;
   };
+  const send: SendBatch = async (batch, key) =>
+    noteWarnings(
+      await connection.call(tenantNode.write, {
+        body: { source_id: sourceId, records: batch.records },
+        headers: { 'idempotency-key': key },
+        timeoutMs: writeMsMax,
+      }),
+    );
+  const sendPacked: SendPacked = async ({ type, bytes }, key) =>
+    noteWarnings(
+      await connection.call(tenantNode.write, {
+        json: bytes,
+        query: { source_id: sourceId },
+        headers: { 'content-type': type, 'idempotency-key': key },
+        timeoutMs: writeMsMax,
+      }),
+    );
   try {
-    const rows = readRows(file.content, format, { ...readingOptions(flags), onNote: note });
-    const result = await loadRows(rows, send, {
+    const options: LoadOptions = {
       name: file.path,
       rowsPerBatch: flags.batch,
       bytesPerBatchMax: batchBytesMax,
@@ -127,7 +169,12 @@ async function sendFile(connection: Connection, file: FoundFile, sending: Sendin
       onProgress: (bytesRead, acknowledged) => progress.update(bytesRead, acknowledged),
       onRejected: (row) => note(`${formatPosition(row)}: rejected: ${row.reason}`),
       signal: io.signal,
-    }).catch(namedBy(file));
+    };
+    const readAll = () => readRows(file.content, format, { ...readingOptions(flags), onNote: note });
+    const loading = blocks
+      ? loadBlocks(blocks(note), { send, sendPacked }, options)
+      : loadRows(readAll(), send, options);
+    const result = await loading.catch(namedBy(file));
     if (!result.isInterrupted) progress.update(file.size, result.acknowledged);
     sayChanges(changes, note);
     progress.end();

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import { readSlabs } from './packed-file.ts';
 
 const idCharacters = 32;
 
@@ -13,6 +12,6 @@ export type Cut = { readonly format: string; readonly rowsPerBatch: number; read
  */
 export async function buildLoadId(path: string, { format, rowsPerBatch, reading }: Cut): Promise<string> {
   const hash = createHash('sha256').update(`${[format, rowsPerBatch, ...reading].join(' ')}\n`);
-  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  for await (const bytes of readSlabs(path)) hash.update(bytes);
   return `load-${hash.digest('hex').slice(0, idCharacters)}`;
 }

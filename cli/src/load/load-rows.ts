@@ -11,6 +11,21 @@ export type SendBatch = (
   idempotencyKey: string,
 ) => Promise<{ readonly accepted: number; readonly duplicate?: boolean }>;
 
+/** Rows in a form that the platform reads as a whole: what it refuses there is read row by row. */
+export type Packed = { readonly type: string; readonly bytes: Uint8Array };
+export type SendPacked = (packed: Packed, idempotencyKey: string) => ReturnType<SendBatch>;
+
+/**
+ * Some rows of a file that follow each other, cut by what the file holds and nothing else. `packed` is undefined where the
+ * rows have to be read one by one.
+ */
+export type Block = {
+  readonly packed: Packed | undefined;
+  readonly rows: () => AsyncIterable<ReadRow>;
+  /** Of the file, when it was cut. */
+  readonly bytesRead: number;
+};
+
 /** A row that was left out, and what it lacks. */
 export type RejectedRow = RowPosition & { readonly reason: string };
 
@@ -59,22 +74,103 @@ export async function loadRows(
   send: SendBatch,
   options: LoadOptions,
 ): Promise<LoadResult> {
+  const rejections = new Rejections(options);
+  const reject = rejections.reject;
+  return sendAll(batches(rows, options, reject), options, rejections, (batch) =>
+    sendWithoutRejected(batch, `${options.loadId}.${batch.number}`, send, options, reject),
+  );
+}
+
+/** So many blocks in a row that had to be read row by row, and had nothing to reject, are enough to know the file. */
+const vainMax = 4;
+
+/**
+ * The same of blocks. Each is sent packed, in which form the platform takes it whole or not at all. One that it refuses is
+ * read row by row, and sent under the same id: so what is rejected, and how it is said, is the same either way.
+ */
+export async function loadBlocks(
+  blocks: AsyncIterable<Block>,
+  { send, sendPacked }: { readonly send: SendBatch; readonly sendPacked: SendPacked },
+  options: LoadOptions,
+): Promise<LoadResult> {
+  const rejections = new Rejections(options);
+  let vain = 0;
+  const sendBlock = async ({ packed, rows, number }: Block & { readonly number: number }): Promise<Answer> => {
+    const key = `${options.loadId}.${number}`;
+    if (packed !== undefined && vain < vainMax) {
+      const answer = await unlessRefused(() => sendUntilAnswered(() => sendPacked(packed, key), options));
+      if (answer) {
+        vain = 0;
+        return answer;
+      }
+    }
+    const before = rejections.count;
+    let [accepted, duplicate] = [0, false];
+    for await (const batch of batches(rows(), options, rejections.reject)) {
+      // One that is cut once more has its own ids, which follow from the rows as well.
+      const answer = await sendWithoutRejected(
+        batch,
+        batch.number === 0 ? key : `${key}.${batch.number}`,
+        send,
+        options,
+        rejections.reject,
+      );
+      accepted += answer.accepted;
+      duplicate ||= answer.duplicate === true;
+    }
+    vain = rejections.count === before ? vain + 1 : 0;
+    return { accepted, duplicate };
+  };
+  return sendAll(numbered(blocks), options, rejections, sendBlock);
+}
+
+/** Undefined where the platform refuses what came, whole; what it is then asked row by row says why. */
+async function unlessRefused(send: () => Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await send();
+  } catch (error) {
+    if (isHybridStoreError(error, 'invalid_request') || isHybridStoreError(error, 'too_large')) return undefined;
+    throw error;
+  }
+}
+
+async function* numbered(blocks: AsyncIterable<Block>): AsyncGenerator<Block & { readonly number: number }> {
+  let number = 0;
+  for await (const block of blocks) yield { ...block, number: number++ };
+}
+
+class Rejections {
+  count = 0;
+  readonly #options: LoadOptions;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  readonly reject: Reject = (row, cause) => {
+    this.count += 1;
+    if (this.count > this.#options.rejectedMax) throw tooManyRejected(row, this.#options, cause);
+    this.#options.onRejected?.(row);
+  };
+}
+
+/** Some at once. The first failure ends it, when those under way have come home. */
+async function sendAll<Part extends { readonly bytesRead: number }>(
+  parts: AsyncIterable<Part>,
+  options: LoadOptions,
+  rejections: Rejections,
+  sendPart: (part: Part) => Promise<Answer>,
+): Promise<LoadResult> {
   const inFlight = new Set<Promise<void>>();
   let acknowledged = 0;
   let duplicates = 0;
-  let rejected = 0;
   let failure: unknown;
-  const reject = (row: RejectedRow, cause?: unknown) => {
-    rejected += 1;
-    if (rejected > options.rejectedMax) throw tooManyRejected(row, options, cause);
-    options.onRejected?.(row);
-  };
-  for await (const batch of batches(rows, options, reject)) {
-    const flight: Promise<void> = sendWithoutRejected(batch, send, options, reject)
+  for await (const part of parts) {
+    const flight: Promise<void> = sendPart(part)
       .then((answer) => {
         acknowledged += answer.accepted;
         if (answer.duplicate === true) duplicates += answer.accepted;
-        options.onProgress(batch.bytesRead, acknowledged);
+        options.onProgress(part.bytesRead, acknowledged);
       })
       .catch((error: unknown) => {
         failure ??= error;
@@ -86,7 +182,12 @@ export async function loadRows(
   }
   await Promise.all(inFlight);
   if (failure !== undefined) throw failure;
-  return { acknowledged, duplicates, rejected, isInterrupted: options.signal?.aborted === true };
+  return {
+    acknowledged,
+    duplicates,
+    rejected: rejections.count,
+    isInterrupted: options.signal?.aborted === true,
+  };
 }
 
 /** `line 7`, as messages name a row. */
@@ -111,6 +212,7 @@ type Reject = (row: RejectedRow, cause?: unknown) => void;
 /** A refused batch was not applied, so what remains of it may keep its key. */
 async function sendWithoutRejected(
   batch: CutBatch,
+  key: string,
   send: SendBatch,
   options: LoadOptions,
   reject: Reject,
@@ -118,7 +220,8 @@ async function sendWithoutRejected(
   let { records, positions } = batch;
   while (records.length > 0) {
     try {
-      return await sendUntilAnswered({ ...batch, records }, send, options);
+      const rest = { ...batch, records };
+      return await sendUntilAnswered(() => send(rest, key), options);
     } catch (error) {
       if (!isHybridStoreError(error, 'invalid_request')) throw error;
       const index = rejectedIndex(error, records.length);
@@ -144,10 +247,10 @@ function describeRejection(error: HybridStoreError): string {
   return error.message.replace(/^records[[./]\d+\]?[./]?(fields[./])?/, '');
 }
 
-async function sendUntilAnswered(batch: Batch, send: SendBatch, options: LoadOptions): Promise<Answer> {
+async function sendUntilAnswered(send: () => Promise<Answer>, options: LoadOptions): Promise<Answer> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await send(batch, `${options.loadId}.${batch.number}`);
+      return await send();
     } catch (error) {
       const mayRepeat =
         isHybridStoreError(error, 'overloaded') ||

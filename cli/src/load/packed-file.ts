@@ -17,6 +17,65 @@ const chunkBytes = 1 << 20;
 /** One piece of a file's content unpacked, and how far into the file as it lies on disk the reading has come. */
 export type Piece = { readonly bytes: Buffer; readonly bytesRead: number };
 
+/** The bytes of a file as it lies, each time in the same memory, so that to look through a large one leaves nothing behind. */
+export async function* readSlabs(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  try {
+    const slab = Buffer.allocUnsafeSlow(chunkBytes);
+    for (;;) {
+      const { bytesRead } = await file.read(slab, 0, slab.length);
+      if (bytesRead === 0) return;
+      yield slab.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes of a file that were read and not taken yet. */
+export class ReadAhead {
+  readonly #pieces: AsyncGenerator<Piece>;
+  rest: Buffer = Buffer.alloc(0);
+  /** Of the file as it lies on disk. */
+  bytesRead = 0;
+  isAll = false;
+
+  constructor(path: string) {
+    this.#pieces = readPieces(path);
+  }
+
+  /** At least so many bytes in `rest`, or all there are. */
+  async fill(bytes: number): Promise<void> {
+    const parts = [this.rest];
+    let length = this.rest.length;
+    while (length < bytes && !this.isAll) {
+      const next = await this.#pieces.next();
+      if (next.done) this.isAll = true;
+      else {
+        parts.push(next.value.bytes);
+        length += next.value.bytes.length;
+        this.bytesRead = next.value.bytesRead;
+      }
+    }
+    if (parts.length > 1) this.rest = Buffer.concat(parts);
+  }
+
+  take(bytes: number): Buffer {
+    const taken = this.rest.subarray(0, bytes);
+    this.rest = this.rest.subarray(bytes);
+    return taken;
+  }
+
+  /** What comes behind `rest`. */
+  remaining(): AsyncIterable<Piece> {
+    return this.#pieces;
+  }
+
+  async close(): Promise<void> {
+    await this.#pieces.return(undefined);
+  }
+}
+
 export async function isPacked(path: string): Promise<boolean> {
   return (await packingOf(path)) !== undefined;
 }

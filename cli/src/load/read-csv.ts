@@ -1,7 +1,7 @@
 import { HybridStoreError } from '@hybridstore/runtime';
 import { type CsvMarks, CsvRecord } from './csv-record.ts';
 import { detectDelimiter, nameDelimiter } from './detect-delimiter.ts';
-import { readText } from './read-text.ts';
+import { readText, type TextPiece } from './read-text.ts';
 import type { Fields, ReadOptions, ReadRow } from './row.ts';
 import { splitLines, type TextLine } from './text-lines.ts';
 
@@ -16,25 +16,46 @@ const delimiterLine = /^sep=(.)$/;
  */
 export async function* readCsv(path: string, options: ReadOptions): AsyncGenerator<ReadRow> {
   const lines = new LineQueue(splitLines(path, readText(path, options), 'any'));
-  let blank = 0;
   try {
     const start = await readStart(path, lines, options);
     if (start === undefined) return;
-    const { header, marks } = start;
-    for (let first = await lines.next(); first !== undefined; first = await lines.next()) {
-      if (first.text === '') {
-        blank += 1;
-        continue;
-      }
-      const read = await readRecord(first, lines, marks);
-      const row = 'cells' in read ? buildRow(header, read.cells) : read;
-      yield { unit: 'line', position: first.position, bytesRead: first.bytesRead, ...row };
-    }
-    if (blank > 0 && header.length === 1)
-      options.onNote?.(`${blank} blank ${blank === 1 ? 'line was' : 'lines were'} passed over; "" is an empty value`);
+    yield* readRecords(lines, start, { firstLine: 1, options });
   } finally {
     await lines.close();
   }
+}
+
+/** The same of some lines behind the header. */
+export async function* readCsvFrom(
+  path: string,
+  pieces: AsyncIterable<TextPiece> | Iterable<TextPiece>,
+  { start, ...rest }: { readonly start: CsvStart; readonly firstLine: number; readonly options: ReadOptions },
+): AsyncGenerator<ReadRow> {
+  const lines = new LineQueue(splitLines(path, pieces, 'any'));
+  try {
+    yield* readRecords(lines, start, rest);
+  } finally {
+    await lines.close();
+  }
+}
+
+async function* readRecords(
+  lines: LineQueue,
+  { header, marks }: CsvStart,
+  { firstLine, options }: { readonly firstLine: number; readonly options: ReadOptions },
+): AsyncGenerator<ReadRow> {
+  let blank = 0;
+  for (let first = await lines.next(); first !== undefined; first = await lines.next()) {
+    if (first.text === '') {
+      blank += 1;
+      continue;
+    }
+    const read = await readRecord(first, lines, marks);
+    const row = 'cells' in read ? buildRow(header, read.cells) : read;
+    yield { unit: 'line', position: first.position + firstLine - 1, bytesRead: first.bytesRead, ...row };
+  }
+  if (blank > 0 && header.length === 1)
+    options.onNote?.(`${blank} blank ${blank === 1 ? 'line was' : 'lines were'} passed over; "" is an empty value`);
 }
 
 /** Lines that can be given back. */
@@ -63,9 +84,28 @@ class LineQueue {
   }
 }
 
-type Start = { readonly header: readonly string[]; readonly marks: CsvMarks };
+export type CsvStart = { readonly header: readonly string[]; readonly marks: CsvMarks };
 
-async function readStart(path: string, lines: LineQueue, options: ReadOptions): Promise<Start | undefined> {
+/** What a header of one line says; undefined where it is none, or does not end with its line. */
+export function startOf(line: string, options: ReadOptions): CsvStart | undefined {
+  const quote = options.quote ?? '"';
+  const marks = { delimiter: options.delimiter ?? detectDelimiter(line, quote), quote };
+  const record = new CsvRecord(marks);
+  return record.feed(line, '') === 'whole' && !record.cells.includes('') ? { header: record.cells, marks } : undefined;
+}
+
+/** In one sentence, where it is not what people expect. */
+export function noteDelimiter(
+  path: string,
+  { delimiter }: CsvMarks,
+  options: ReadOptions,
+  onNote: ((sentence: string) => void) | undefined,
+): void {
+  if (options.delimiter === undefined && delimiter !== ',' && !/\.tsv(\.\w+)?$/i.test(path))
+    onNote?.(`columns are separated by ${nameDelimiter(delimiter)} (--delimiter names another)`);
+}
+
+async function readStart(path: string, lines: LineQueue, options: ReadOptions): Promise<CsvStart | undefined> {
   let first = await lines.next();
   const named = delimiterLine.exec(first?.text ?? '')?.[1];
   if (named !== undefined) first = await lines.next();
@@ -73,9 +113,8 @@ async function readStart(path: string, lines: LineQueue, options: ReadOptions): 
   if (first === undefined) return undefined;
   const quote = options.quote ?? '"';
   const delimiter = options.delimiter ?? named ?? detectDelimiter(first.text, quote);
-  if (options.delimiter === undefined && delimiter !== ',' && !/\.tsv(\.\w+)?$/i.test(path))
-    options.onNote?.(`columns are separated by ${nameDelimiter(delimiter)} (--delimiter names another)`);
   const marks = { delimiter, quote };
+  noteDelimiter(path, marks, options, options.onNote);
   const read = await readRecord(first, lines, marks);
   if ('rejection' in read)
     throw new HybridStoreError('invalid_request', `${path}: line ${first.position}: header: ${read.rejection}`);

@@ -32,6 +32,14 @@ const parsers = { timestampFromNanoseconds: (units: bigint) => formatInstant(Big
  * is refused before the first row, with its column.
  */
 export async function* readParquet(path: string, _options: ReadOptions): AsyncGenerator<ReadRow> {
+  yield* readParquetRows(path, { from: 0, to: Number.POSITIVE_INFINITY });
+}
+
+/** The same of the rows from one up to another, counted from 0. */
+export async function* readParquetRows(
+  path: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): AsyncGenerator<ReadRow> {
   const { size } = await stat(path);
   const file = await asyncBufferFromFile(path);
   const stored = await parquetMetadataAsync(file, { geoparquet: false }).catch((cause: unknown) => {
@@ -40,8 +48,9 @@ export async function* readParquet(path: string, _options: ReadOptions): AsyncGe
   const columns = cellsOf(path, stored);
   const metadata: FileMetaData = { ...stored, schema: stored.schema.map(withoutMeaning) };
   const total = Number(metadata.num_rows);
-  for (let rowStart = 0; rowStart < total; rowStart += rowsPerRead) {
-    const rowEnd = Math.min(total, rowStart + rowsPerRead);
+  const last = Math.min(total, to);
+  for (let rowStart = from; rowStart < last; rowStart += rowsPerRead) {
+    const rowEnd = Math.min(last, rowStart + rowsPerRead);
     const rows = await parquetReadObjects({
       file,
       metadata,

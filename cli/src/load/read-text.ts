@@ -1,5 +1,6 @@
+import { isUtf8 } from 'node:buffer';
 import { HybridStoreError } from '@hybridstore/runtime';
-import { type Piece, readPieces } from './packed-file.ts';
+import { isPacked, type Piece, readPieces, readSlabs } from './packed-file.ts';
 import type { Encoding, ReadOptions } from './row.ts';
 
 /** Some of a text, cut anywhere, and how many bytes of the file were read when it came. */
@@ -44,6 +45,43 @@ export async function* readText(path: string, options: ReadOptions): AsyncGenera
     if (error instanceof NotOfTheEncoding) throw await describeBadBytes(path, encoding);
     throw error;
   }
+}
+
+/** Whether the bytes of a file, unpacked, are UTF-8 from start to end. */
+export async function isUtf8Text(path: string): Promise<boolean> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const bytes of (await isPacked(path)) ? unpacked(path) : readSlabs(path)) {
+    // The character that the piece before has begun; a piece is longer than its rest.
+    const from = rest.length === 0 ? 0 : Math.min(bytes.length, characterBytes(rest[0]!) - rest.length);
+    if (from > 0) {
+      rest = Buffer.concat([rest, bytes.subarray(0, from)]);
+      if (from < bytes.length && !isUtf8(rest)) return false;
+      if (from === bytes.length) continue;
+    }
+    const end = wholeCharacters(bytes);
+    if (!isUtf8(bytes.subarray(from, end))) return false;
+    rest = Buffer.from(bytes.subarray(Math.max(from, end)));
+  }
+  return isUtf8(rest);
+}
+
+async function* unpacked(path: string): AsyncGenerator<Buffer> {
+  for await (const { bytes } of readPieces(path)) yield bytes;
+}
+
+/** By its first byte. */
+function characterBytes(first: number): number {
+  return first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+}
+
+/** Without the beginning of a character whose other bytes are still to come. */
+function wholeCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
+    const byte = bytes[bytes.length - back]!;
+    if (byte >= 0xc0) return bytes.length - back;
+    if (byte < 0x80) break;
+  }
+  return bytes.length;
 }
 
 /** Reads a text to its end, so that nothing of it is sent when a byte of it is not of its encoding. */

@@ -18,7 +18,7 @@ const lineEnds = { 'line-feed': /\n/g, any: /\r\n|\n|\r/g } as const;
 /** Lines of a text that comes in pieces. Throws `too_large` for one without an end. */
 export async function* splitLines(
   path: string,
-  pieces: AsyncIterable<TextPiece>,
+  pieces: AsyncIterable<TextPiece> | Iterable<TextPiece>,
   ends: keyof typeof lineEnds,
 ): AsyncGenerator<TextLine> {
   const pattern = new RegExp(lineEnds[ends]);
@@ -45,7 +45,7 @@ export async function* splitLines(
   yield { text: rest.slice(0, rest.length - ending.length), ending, position: position + 1, bytesRead };
 }
 
-function lineTooLong(path: string, position: number): HybridStoreError {
+export function lineTooLong(path: string, position: number): HybridStoreError {
   return new HybridStoreError(
     'too_large',
     `${path}: line ${position}: expected at most ${lineLengthMax} characters, found no end within them`,

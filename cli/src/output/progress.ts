@@ -27,7 +27,7 @@ function startBar(name: string, totalBytes: number, { stream, unit }: Shown): Pr
   const startedMs = performance.now();
   const bar = new cliProgress.SingleBar({
     stream,
-    format: `${name} {bar} {percentage}% | {count} ${unit} | {rate} ${unit}/s | {eta_formatted}`,
+    format: `${name} {bar} {percentage}% | {count} ${unit} | {bytes} MB | {rate} ${unit}/s | {eta_formatted}`,
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 30,
@@ -36,11 +36,12 @@ function startBar(name: string, totalBytes: number, { stream, unit }: Shown): Pr
     // The caller ends the bar; an interrupt first lets the batches under way come home.
     gracefulExit: false,
   });
-  bar.start(totalBytes, 0, { count: '0', rate: '0' });
+  bar.start(totalBytes, 0, { count: '0', bytes: '0', rate: '0' });
   return {
     update: (done, count) =>
       bar.update(Math.min(done, totalBytes), {
         count: count.toLocaleString('en'),
+        bytes: Math.round(done / 1e6).toLocaleString('en'),
         rate: Math.round(count / Math.max(0.001, (performance.now() - startedMs) / 1_000)).toLocaleString('en'),
       }),
     log: (line) => {

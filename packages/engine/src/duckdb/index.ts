@@ -5,3 +5,4 @@ export { type ArrowArray, ArrowArrays, type ArrowLayout } from './arrow-arrays.t
 export { BatchAppender } from './batch-appender.ts';
 export { duckdbTypeName, quoteIdentifier, quoteText, tableColumnsSql } from './column-types.ts';
 export { type TextChunk, type TextRun, textRuns } from './text-runs.ts';
+export { copyVector, type VectorRange } from './vector-columns.ts';

@@ -15,16 +15,22 @@ const fileMagic = 'ARROW1';
  * columns are is looked at when the source's are known.
  */
 export function readArrowRows(bytes: Uint8Array): HeldRows {
-  const batches = readBatches(bytes);
+  const room = { bytes: bodyBounds.records };
+  const batches = readBatches(bytes, room);
   const rows = batches.reduce((sum, { numRows }) => sum + numRows, 0);
   if (rows < 1 || rows > recordsPerWriteMax) throw wrongCount(rows);
-  return { rows, encode: (schema, reservedBytes) => encode(batches, { schema, rows, reservedBytes }) };
+  const unpacked = bodyBounds.records - room.bytes;
+  return {
+    rows,
+    bytes: bytes.length + unpacked,
+    encode: (schema, reservedBytes) => encode(batches, { schema, rows, reservedBytes }),
+  };
 }
 
-function readBatches(bytes: Uint8Array): readonly RecordBatch[] {
+/** `room`: for what its buffers unpack to. */
+function readBatches(bytes: Uint8Array, room: { bytes: number }): readonly RecordBatch[] {
   if (Buffer.from(bytes.subarray(0, fileMagic.length)).toString('latin1') === fileMagic)
     throw unreadable('it is an Arrow file, not a stream');
-  const room = { bytes: bodyBounds.records };
   // Of this thread alone; each body has its own room.
   compressionRegistry.set(CompressionType.ZSTD, {
     decode: (packed) => within(room, zstdDecompressSync(packed, { maxOutputLength: Math.max(1, room.bytes) })),

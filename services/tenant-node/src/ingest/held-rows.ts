@@ -5,6 +5,8 @@ import { HybridStoreError } from '@hybridstore/runtime';
 /** Rows of a body that was read, to be encoded when the source's columns are known; perhaps more than once. */
 export type HeldRows = {
   readonly rows: number;
+  /** That it keeps, unpacked. */
+  readonly bytes: number;
   /** As `BatchEncoder.encode`. */
   readonly encode: (schema: EncoderSchema, reservedBytes: number) => Buffer;
 };

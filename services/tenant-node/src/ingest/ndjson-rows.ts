@@ -19,7 +19,7 @@ export function readNdjsonRows(body: Buffer): HeldRows {
     throw new HybridStoreError('invalid_request', 'body: not valid UTF-8', { field: 'body', expected: 'UTF-8' });
   const rows = countLines(body);
   if (rows < 1 || rows > recordsPerWriteMax) throw wrongCount(rows);
-  return { rows, encode: (schema, reservedBytes) => encode(body, { schema, rows, reservedBytes }) };
+  return { rows, bytes: body.length, encode: (schema, reservedBytes) => encode(body, { schema, rows, reservedBytes }) };
 }
 
 type Encoding = { readonly schema: EncoderSchema; readonly rows: number; readonly reservedBytes: number };

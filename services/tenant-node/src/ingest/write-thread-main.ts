@@ -9,11 +9,11 @@ import type { WriteAnswer, WriteTask } from './write-threads.ts';
 /** A write that was read and never encoded (its sender may not write) is forgotten after this. */
 const heldMs = 10_000;
 const validator = compileValidator(WriteRequest);
-/** In bytes as they came, with the one that is being read: as much as the largest body alone. */
+/** In bytes as they are unpacked, with the one that is being read: as much as the largest body alone. */
 const heldBytesMax = bodyBounds.records;
 
 /** Writes that were read and are to be encoded, oldest first. */
-const held = new Map<number, { readonly read: Read; readonly bytes: number; readonly cancel: () => void }>();
+const held = new Map<number, { readonly read: Read; readonly cancel: () => void }>();
 let heldBytes = 0;
 
 serveThread(answer, (value) => (value.kind === 'encoded' ? [value.frame.buffer] : []));
@@ -32,11 +32,17 @@ async function answer(task: WriteTask): Promise<WriteAnswer> {
 async function readOnce({ id, bytes, type }: WriteTask): Promise<Read> {
   const known = held.get(id);
   if (known) return known.read;
-  for (const other of held.keys()) if (heldBytes + bytes.byteLength > heldBytesMax) forget(other);
+  makeRoom(bytes.byteLength);
   const read = await readAs(type, Buffer.from(bytes));
-  held.set(id, { read, bytes: bytes.byteLength, cancel: systemClock.schedule(heldMs, () => forget(id)) });
-  heldBytes += bytes.byteLength;
+  // It may have unpacked to more.
+  makeRoom(read.bytes);
+  held.set(id, { read, cancel: systemClock.schedule(heldMs, () => forget(id)) });
+  heldBytes += read.bytes;
   return read;
+}
+
+function makeRoom(bytes: number): void {
+  for (const other of held.keys()) if (heldBytes + bytes > heldBytesMax) forget(other);
 }
 
 async function readAs(type: string | undefined, body: Buffer): Promise<Read> {
@@ -61,6 +67,7 @@ function readJson(body: Buffer): Read {
     sourceId,
     batchId,
     rows: records.length,
+    bytes: body.length,
     encode: (schema, reservedBytes) => new BatchEncoder(schema).encode(records, reservedBytes),
   };
 }
@@ -69,7 +76,7 @@ function forget(id: number): void {
   const known = held.get(id);
   if (!known) return;
   held.delete(id);
-  heldBytes -= known.bytes;
+  heldBytes -= known.read.bytes;
   known.cancel();
 }
 

@@ -1,3 +1,4 @@
+import { ndjsonType } from '@hybridstore/contracts';
 import type { EncoderSchema } from '@hybridstore/engine';
 import { createBodyThreads, shareBytes } from '@hybridstore/http';
 import {
@@ -9,6 +10,7 @@ import {
   type ThreadPool,
 } from '@hybridstore/runtime';
 import type { LargeWrite, LargeWrites } from '../domain/ports.ts';
+import { readNdjsonRows } from './ndjson-rows.ts';
 import { largeWritesMax } from './write-gate.ts';
 
 /** `type`: of the body, when it is no JSON. */
@@ -26,6 +28,8 @@ export type WriteAnswer =
     }
   | { readonly kind: 'encoded'; readonly frame: Uint8Array<ArrayBuffer> };
 
+/** Fewer cost less to read than to hand to a thread, where they would wait behind large writes. */
+const smallLinesBytes = 16 * 1024;
 const answerMsMax = 60_000;
 const heapMbMax = 768;
 
@@ -59,6 +63,7 @@ export class WriteThreads implements LargeWrites {
         field: 'source_id',
         expected: 'a source in the query',
       });
+    if (type === ndjsonType && body.length <= smallLinesBytes) return readHere(sourceId, body);
     const { records } = await this.#read(body, type);
     return { source_id: sourceId, records: { ...records, type } };
   }
@@ -79,4 +84,10 @@ export class WriteThreads implements LargeWrites {
   close(): Promise<void> {
     return this.#threads.close();
   }
+}
+
+function readHere(sourceId: string, body: Buffer): LargeWrite {
+  const { rows, encode } = readNdjsonRows(body);
+  const encodeHere = async (schema: EncoderSchema, reservedBytes: number) => encode(schema, reservedBytes);
+  return { source_id: sourceId, records: { length: rows, encode: encodeHere, body, type: ndjsonType } };
 }

@@ -150,6 +150,16 @@ describe('a write of NDJSON', () => {
       assert.deepEqual(await rowsOf(source), []);
     });
 
+  it('is read in a thread when it is large, and as long as its rows do not fit, named and not kept', async () => {
+    const source = await addSource();
+    const lines = Array.from({ length: 2_000 }, (_, id) => `{"id":${id},"label":"${'x'.repeat(20)}"}`);
+    const bad = await write(source, [...lines, '{"id":0,"label":1}'].join('\n'), headers);
+    assert.match(bad.error?.message ?? '', /^records\[2000\]\.fields\.label: expected text, got 1/);
+    assert.equal((await write(source, lines.join('\n'), headers)).body['accepted'], 2_000);
+    const found = await call('/data/search', JSON.stringify({ source_id: source, limit: 1 }), json);
+    assert.equal(found.status, 200);
+  });
+
   it('needs its source in the query, as one', async () => {
     assert.match(
       (await call('/data/write', '{"id":1}', headers)).error?.message ?? '',
