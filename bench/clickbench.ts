@@ -50,7 +50,11 @@ async function compare({ client, gateway, token, files }: Flights): Promise<read
     const [own, other]: [number[], number[]] = [[], []];
     for (let run = 0; run < runs; run += 1) {
       const answer = await timed(() =>
-        client.call(gateway, operationNode.querySql, { token, body: { query: sql, dialect: 'duckdb' }, timeoutMs }),
+        client.call(gateway, operationNode.querySql, {
+          token,
+          body: { query: sql, dialect: 'duckdb', result_cache: false },
+          timeoutMs,
+        }),
       );
       const reference = await timed(async () => (await raw.runAndReadAll(sql)).getRowsJson());
       const [found, expected] = [answer.value.rows.length, reference.value.length];

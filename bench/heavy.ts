@@ -144,6 +144,8 @@ async function askNode(client: HttpClient, token: string): Promise<number> {
         { field: 'session', direction: 'asc' },
       ],
       limit: 10,
+      // Ten clients ask the same, and each is to be work.
+      result_cache: false,
       timeout_seconds: timeoutSeconds,
     },
     timeoutMs: timeoutSeconds * 1_000,

@@ -16,6 +16,8 @@ export const prose: Readonly<Record<string, string>> = {
     'The time to read a body of 240 KiB (the most that the main loop parses by itself) over that of a plain `JSON.parse` of its text, for the shapes of `hostile-bodies` and for numbers of scientific data and of identifiers. Texts that consist of numbers of 16 and more digits, or of exponents that no double has, are kept digit by digit; [ADR 0019](../adr/0019-exact-numbers-cost-more-than-json-parse.md) says what that costs and what bounds it.',
   query:
     'The whole path over HTTP (gateway, operation node, interpreter, optimizer, tenant node) beside `@duckdb/node-api` in process on the same Parquet files; 3,000,000 flights loaded over REST, medians of 15.',
+  'query-breakdown':
+    'Where the milliseconds of a short query go: a million flights, the same statement asked at the gateway, at the operation node and at the tenant node (a plan that is known), and of `@duckdb/node-api` in process on the same Parquet files, medians of 100, one after the other. Each step is what its door took without what the next one took. Processor time is that of a query asked at the gateway, by program. Answers are not kept, but where it says so.',
   reconcile:
     '1,000 tenants on the embedded API server in the operator’s own process, no pods behind them; a catalog that takes every registration.',
   start:

@@ -199,7 +199,10 @@ async function compare(client: HttpClient, gateway: string, token: string, raw: 
     const [own, other]: [number[], number[]] = [[], []];
     for (let run = 0; run <= runs; run += 1) {
       const answer = await timed(() =>
-        client.call(gateway, operationNode.querySql, { token, body: { query: sql, dialect: 'duckdb' } }),
+        client.call(gateway, operationNode.querySql, {
+          token,
+          body: { query: sql, dialect: 'duckdb', result_cache: false },
+        }),
       );
       const reference = await timed(async () => (await raw.runAndReadAll(sql)).getRowsJson());
       if (answer.value.rows.length !== reference.value.length)
