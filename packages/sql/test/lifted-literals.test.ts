@@ -12,6 +12,7 @@ import {
   withLiterals,
 } from '../src/lifted-literals.ts';
 import { parseSql } from '../src/parsing/parse-sql.ts';
+import { readTokens } from '../src/syntax/lexer.ts';
 import { readCases } from './corpus-cases.ts';
 import { corpusSchemas } from './corpus-data.ts';
 
@@ -42,6 +43,12 @@ function lift(query: string, dialect: Dialect = 'postgresql') {
   if (!shape) return { shape, plan: read(query, dialect), lifted: [], types: [] };
   const { plan, lifted } = liftLiterals(read(query, dialect), shape, { query, dialect, schemas });
   return { shape, plan, lifted, types: lifted.map(({ literal, type }) => [shape.literals[literal]?.token, type]) };
+}
+
+/** The text with another value in the place of a token that stands in it once. */
+function swap(text: string, dialect: Dialect, token: string, value: string): string {
+  const place = readTokens(text, dialect).find((one) => one.text === token) ?? assert.fail(`${token} in ${text}`);
+  return text.slice(0, place.start) + value + text.slice(place.end);
 }
 
 describe('literals that are lifted', () => {
@@ -158,7 +165,7 @@ test('whatever the corpus asks, other values make the plan that reading them mak
     for (const { literal } of lifted) {
       const { kind, token }: LiftableLiteral = shape.literals[literal] ?? assert.fail();
       for (const value of others[kind]) {
-        const query: string = sql.replace(token, value);
+        const query = swap(sql, dialect, token, value);
         const swapped = readShape(query, dialect);
         if (swapped?.key !== shape.key) continue;
         const values = literalsOf(swapped, lifted);
@@ -262,7 +269,7 @@ test('whatever stands in a WHERE, the plan of a shape with other values is the p
         if (!shape || lifted.length === 0) return;
         const other = lifted.reduce((text, { literal }) => {
           const { token, kind }: LiftableLiteral = shape.literals[literal] ?? assert.fail();
-          return text.replace(token, () => second.next().value[kind]);
+          return swap(text, dialect, token, second.next().value[kind]);
         }, one);
         const swapped = readShape(other, dialect);
         if (swapped?.key !== shape.key) return;
